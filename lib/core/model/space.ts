@@ -1,0 +1,60 @@
+import type { SpaceStatus } from './vocabulary.ts';
+
+/** A model as the registry resolves an alias. */
+export interface ModelDefinition {
+  readonly alias: string;
+  readonly provider: 'hash' | 'openai';
+  /** The provider's own name of the model. */
+  readonly modelId: string;
+  /** Pinned revision of the weights, or `latest` where the provider has none. Part of the space's fingerprint. */
+  readonly revision: string;
+  readonly dimensions: number;
+  /** Longest text in tokens; longer ones are cut or skipped as the source says. Undefined: no limit. */
+  readonly maxTokensPerText?: number | undefined;
+  /** Put before every document text; part of the space's fingerprint. */
+  readonly documentPrefix: string;
+  readonly queryPrefix: string;
+  /** Whether vectors have length 1; checked on every reply when true. */
+  readonly normalized: boolean;
+  readonly usdPerMillionTokens: number;
+  readonly baseUrl?: string | undefined;
+  /** Whether the endpoint accepts `dimensions` (OpenAI's third generation does). */
+  readonly sendDimensions: boolean;
+}
+
+/** A source as configured, checked against `pg_catalog`. Identifiers are raw: every statement quotes them. */
+export interface ResolvedSource {
+  readonly name: string;
+  readonly schema: string;
+  readonly table: string;
+  /** `pg_class.oid` at resolution; another OID later means that the table was swapped. */
+  readonly tableOid: number;
+  readonly keyColumn: string;
+  /** As `format_type` prints it: `bigint`, `integer`, `uuid`, `text` or `character varying(n)`. */
+  readonly keyType: string;
+  readonly versionColumn: string;
+  readonly versionType: 'timestamp with time zone' | 'timestamp without time zone';
+  /** IANA zone of a `timestamp without time zone` column; `UTC` otherwise. */
+  readonly versionTimeZone: string;
+  readonly textColumns: readonly TextColumn[];
+  /** `{column}` placeholders; undefined joins the non-empty columns with newlines. */
+  readonly template?: string | undefined;
+  readonly overLimit: 'truncate' | 'skip';
+  /** Longest prepared text in UTF-16 units after which it counts as over the limit; undefined: the model alone decides. */
+  readonly maxCharacters?: number | undefined;
+}
+
+export interface TextColumn {
+  readonly name: string;
+  readonly isArray: boolean;
+}
+
+/** A row of `freshet.spaces` together with the source and model it binds. */
+export interface Space {
+  readonly spaceId: number;
+  readonly source: ResolvedSource;
+  readonly model: ModelDefinition;
+  readonly status: SpaceStatus;
+  /** `vectors_<spaceId>`, in schema `freshet`. */
+  readonly vectorTable: string;
+}

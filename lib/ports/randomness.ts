@@ -1,0 +1,6 @@
+export interface Randomness {
+  /** Uniform in [0, 1). */
+  fraction(): number;
+  /** A UUID. */
+  identifier(): string;
+}

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+/** The suite that needs nothing but Node: `npm test`. Suites that need a real PostgreSQL have a configuration of their own. */
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/postgres/**'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+    env: { AWS_EMF_ENVIRONMENT: 'Local', TZ: 'UTC' },
+  },
+});
