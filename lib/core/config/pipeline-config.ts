@@ -1,0 +1,44 @@
+import type { ModelDefinition } from '../model/space.ts';
+
+/** The configuration after validation, defaults filled in. Nothing below `lib/wiring` sees any other. */
+export interface PipelineConfig {
+  readonly database: {
+    /** Undefined: the embedded database. */
+    readonly url?: string | undefined;
+    readonly embeddedDirectory: string;
+    /** Schema of the views that applications read. */
+    readonly viewSchema: string;
+  };
+  readonly models: Readonly<Record<string, ModelDefinition>>;
+  readonly sources: readonly SourceConfig[];
+  readonly limits: PipelineLimits;
+}
+
+export interface SourceConfig {
+  readonly name: string;
+  /** `schema.table` or `table`; the object form is for names that hold a dot. */
+  readonly table: string | { readonly schema: string; readonly name: string };
+  /** Undefined: the primary key. */
+  readonly key?: string | undefined;
+  readonly updatedAt: string;
+  /** Required where `updatedAt` has no time zone: the zone its values are in. */
+  readonly timeZone?: string | undefined;
+  readonly text: { readonly columns: readonly string[]; readonly template?: string | undefined };
+  /** Aliases; the first one's space is what the view shows. */
+  readonly models: readonly string[];
+  readonly overLimit: 'truncate' | 'skip';
+}
+
+export interface PipelineLimits {
+  /** Rows per message, and texts per call where the provider allows it. */
+  readonly batchSize: number;
+  readonly concurrency: number;
+  /** Leased rows per space at any time. */
+  readonly maxInFlight: number;
+  readonly maxCharacters?: number | undefined;
+  /** Of one provider call. */
+  readonly timeoutSeconds: number;
+  readonly pauseMs: number;
+  /** Keys per slice of the reconcile pass. */
+  readonly sliceRows: number;
+}
