@@ -1,0 +1,143 @@
+import { z } from 'zod';
+
+/** Every leaf says in its error what was expected there; `describeIssues` puts the path before it and what was found behind. */
+const word = (expected: string) => z.string({ error: expected }).trim().min(1, { error: expected });
+
+const identifier = word('expected a name of 1 to 63 bytes, as in the database').refine(
+  name => Buffer.byteLength(name) <= 63 && !name.includes('\0'),
+  { error: 'expected a name of 1 to 63 bytes, as in the database' },
+);
+
+const wholeNumber = (least: number, most: number) => {
+  const error = `expected a whole number from ${least} to ${most}`;
+  return z.int({ error }).min(least, { error }).max(most, { error });
+};
+
+const flag = z.boolean({ error: 'expected true or false' });
+const prefix = z.string({ error: 'expected a text to put before each input' });
+
+const endpoint = word('expected a URL such as https://api.openai.com/v1').refine(
+  url => /^https?:$/.test(URL.parse(url)?.protocol ?? ''),
+  { error: 'expected a URL such as https://api.openai.com/v1' },
+);
+
+const tableExpectation = 'expected "schema.table", "table", or { schema, name } for names that hold a dot';
+
+const tableName = z.union(
+  [
+    z
+      .string()
+      .refine(name => name.split('.').length <= 2 && name.split('.').every(part => part.trim() !== ''), {
+        error: tableExpectation,
+      }),
+    z.strictObject({ schema: identifier, name: identifier }),
+  ],
+  { error: tableExpectation },
+);
+
+const aliasExpectation = 'expected the alias of a model, or several of them in an array';
+
+const aliases = z.union(
+  [
+    word(aliasExpectation).transform(alias => [alias]),
+    z.array(word(aliasExpectation)).min(1, { error: aliasExpectation }),
+  ],
+  { error: aliasExpectation },
+);
+
+const source = z.strictObject(
+  {
+    name: identifier,
+    table: tableName,
+    key: identifier.optional(),
+    updatedAt: identifier.default('updated_at'),
+    timeZone: word('expected an IANA time zone such as Europe/Berlin')
+      .refine(isTimeZone, { error: 'expected an IANA time zone such as Europe/Berlin' })
+      .optional(),
+    text: z.strictObject(
+      {
+        columns: z
+          .array(identifier, { error: 'expected an array of column names' })
+          .min(1, { error: 'expected at least one column name' }),
+        template: word('expected a template such as "{title}: {summary}"').optional(),
+      },
+      { error: 'expected an object such as { columns: ["title", "summary"] }' },
+    ),
+    model: aliases,
+    overLimit: z.enum(['truncate', 'skip'], { error: 'expected "truncate" or "skip"' }).default('truncate'),
+  },
+  { error: 'expected an object such as { name, table, text: { columns }, model }' },
+);
+
+/** An alias that is built in needs only what differs; a new one needs `provider`, `modelId` and `dimensions`. */
+const model = z.strictObject(
+  {
+    provider: z.enum(['hash', 'openai'], { error: 'expected "hash" or "openai"' }).optional(),
+    modelId: word('expected the name that the provider gives the model').optional(),
+    revision: word('expected the pinned revision of the weights').optional(),
+    dimensions: wholeNumber(1, 16_000).optional(),
+    maxTokensPerText: wholeNumber(1, 1_000_000).optional(),
+    documentPrefix: prefix.optional(),
+    queryPrefix: prefix.optional(),
+    normalized: flag.optional(),
+    usdPerMillionTokens: z
+      .number({ error: 'expected US dollars per million tokens, 0 or more' })
+      .min(0, { error: 'expected US dollars per million tokens, 0 or more' })
+      .optional(),
+    baseUrl: endpoint.optional(),
+    sendDimensions: flag.optional(),
+  },
+  { error: 'expected an object such as { provider: "openai", modelId, dimensions }' },
+);
+
+const limits = z.strictObject(
+  {
+    batchSize: wholeNumber(1, 2048).default(100),
+    concurrency: wholeNumber(1, 256).default(4),
+    maxInFlight: wholeNumber(1, 1_000_000).default(10_000),
+    maxCharacters: wholeNumber(1, 100_000_000).optional(),
+    timeoutSeconds: wholeNumber(1, 600).default(60),
+    pauseMs: wholeNumber(0, 3_600_000).default(0),
+    sliceRows: wholeNumber(1, 1_000_000).default(50_000),
+  },
+  { error: 'expected an object such as { batchSize: 100, concurrency: 4 }' },
+);
+
+const database = z.strictObject(
+  {
+    url: word('expected a URL such as postgres://user@host:5432/database')
+      .refine(url => /^postgres(ql)?:\/\//.test(url), {
+        error: 'expected a URL such as postgres://user@host:5432/database',
+      })
+      .optional(),
+    embeddedDirectory: word('expected a folder').default('.freshet'),
+    viewSchema: identifier.default('embeddings'),
+  },
+  { error: 'expected an object such as { url }' },
+);
+
+/** The shape of `freshet.config.ts`. What one key must know of another is checked by `parseConfig`. */
+export const configSchema = z.strictObject(
+  {
+    database: database.prefault({}),
+    models: z
+      .record(word('expected an alias'), model, { error: 'expected an object of aliases' })
+      .default({}),
+    sources: z
+      .array(source, { error: 'expected an array of sources' })
+      .min(1, { error: 'expected at least one source' }),
+    limits: limits.prefault({}),
+  },
+  { error: 'expected an object made by defineConfig({ sources: [ … ] })' },
+);
+
+export type FreshetConfig = z.input<typeof configSchema>;
+export type ParsedModel = z.output<typeof model>;
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}

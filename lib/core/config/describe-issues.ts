@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { nearestWord } from './nearest-word.ts';
+
+/** A problem of a configuration: where it is, as one would write it in the file, and what to do about it. */
+export interface ConfigProblem {
+  readonly path: string;
+  readonly message: string;
+}
+
+type Path = readonly PropertyKey[];
+
+/** One problem per misplaced key. A key that is missing because it was misspelt is not named twice. */
+export function describeIssues(
+  issues: readonly z.core.$ZodIssue[],
+  schema: z.ZodType,
+  input: unknown,
+): ConfigProblem[] {
+  const problems = new Map<string, ConfigProblem>();
+  const suggested = new Set<string>();
+  for (const issue of issues) {
+    if (issue.code !== 'unrecognized_keys') continue;
+    const known = keysAt(schema, issue.path);
+    for (const key of issue.keys) {
+      const path = formatPath([...issue.path, key]);
+      const nearest = nearestWord(key, known);
+      if (nearest !== undefined) suggested.add(formatPath([...issue.path, nearest]));
+      problems.set(path, { path, message: describeUnknownKey(nearest, known) });
+    }
+  }
+  for (const issue of issues) {
+    if (issue.code === 'unrecognized_keys') continue;
+    const path = formatPath(issue.path);
+    const found = valueAt(input, issue.path);
+    if (problems.has(path) || (found === undefined && suggested.has(path))) continue;
+    problems.set(path, { path, message: `${issue.message}, ${describeFound(path, found)}` });
+  }
+  return [...problems.values()];
+}
+
+/** `sources[0].text.columns`; keys that are no identifiers are quoted. The empty path is the configuration itself. */
+export function formatPath(path: Path): string {
+  let text = '';
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`;
+    else if (/^[A-Za-z_$][\w$]*$/.test(String(step))) text += text === '' ? String(step) : `.${String(step)}`;
+    else text += `[${JSON.stringify(String(step))}]`;
+  }
+  return text === '' ? 'the configuration' : text;
+}
+
+function describeUnknownKey(nearest: string | undefined, known: readonly string[]): string {
+  const suggestion = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+  return `is not a known key${suggestion} (known: ${known.join(', ')})`;
+}
+
+/** A connection string may hold a password, so its value is never repeated. */
+function describeFound(path: string, found: unknown): string {
+  if (found === undefined) return 'but it is missing';
+  if (found === null) return 'got null';
+  if (path === 'database.url') return 'got another text';
+  if (typeof found === 'string' || typeof found === 'number' || typeof found === 'boolean')
+    return `got ${JSON.stringify(found).slice(0, 80)}`;
+  return `got ${Array.isArray(found) ? 'an array' : `a value of type ${typeof found}`}`;
+}
+
+function valueAt(input: unknown, path: Path): unknown {
+  let value = input;
+  for (const step of path) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = (value as Record<PropertyKey, unknown>)[step];
+  }
+  return value;
+}
+
+function keysAt(schema: z.core.$ZodType, path: Path): string[] {
+  let current = unwrap(schema);
+  for (const step of path) {
+    if (current instanceof z.ZodObject) current = unwrap(current.shape[String(step)]);
+    else if (current instanceof z.ZodArray) current = unwrap(current.element);
+    else if (current instanceof z.ZodRecord) current = unwrap(current.valueType);
+    else return [];
+  }
+  return current instanceof z.ZodObject ? Object.keys(current.shape) : [];
+}
+
+function unwrap(schema: z.core.$ZodType | undefined): z.core.$ZodType | undefined {
+  let current = schema;
+  while (
+    current instanceof z.ZodOptional ||
+    current instanceof z.ZodDefault ||
+    current instanceof z.ZodPrefault
+  )
+    current = current.unwrap() as z.core.$ZodType;
+  return current;
+}
