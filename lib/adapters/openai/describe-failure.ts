@@ -16,10 +16,10 @@ export function describeFailure(error: unknown, nowMs: number): ProviderSignal {
     : {};
 }
 
-/** Ids of requests are for the provider's support and for our log; one that does not look like an id is dropped. */
+/** `req_…`, a UUID or hexadecimal: what providers make. Anything else could be a text that the server echoes, and this one is logged. */
 export function readRequestId(headers: { get(name: string): string | null } | undefined): string | undefined {
   const requestId = headers?.get('x-request-id') ?? '';
-  return /^[\w.:-]{1,128}$/.test(requestId) ? requestId : undefined;
+  return /^(req_[A-Za-z0-9]{1,64}|[0-9a-f-]{16,64})$/.test(requestId) ? requestId : undefined;
 }
 
 function describeRefusal(error: unknown, status: number, nowMs: number): ProviderSignal {
