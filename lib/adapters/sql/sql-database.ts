@@ -23,6 +23,8 @@ export interface SqlDatabase {
 
 export interface RunLock {
   readonly runId: number;
+  /** Resolves when the connection that holds the lock is gone without `end`: others may now take over this run's leases. */
+  readonly lost: Promise<void>;
   end(): Promise<void>;
 }
 

@@ -1,0 +1,37 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import { vector } from '@electric-sql/pglite-pgvector';
+import { Kysely, PGliteDialect } from 'kysely';
+import { classifyingDialect } from '../sql/classifying-dialect.ts';
+import type { FreshetTables } from '../sql/freshet-tables.ts';
+import { readVectorTypeOids } from '../sql/read-vector-type-oids.ts';
+import { SESSION_STATEMENT } from '../sql/session-statement.ts';
+import type { SqlDatabase } from '../sql/sql-database.ts';
+import { beginPgliteRun } from './begin-pglite-run.ts';
+
+/**
+ * Opens or creates an embedded PostgreSQL in `directory`, or in memory. There is one session: kysely queues statements and
+ * transactions of concurrent flows, a transaction never sees another flow's statements.
+ */
+export async function openPglite(
+  place: { readonly directory: string } | { readonly memory: true },
+): Promise<SqlDatabase> {
+  if ('directory' in place) await mkdir(dirname(place.directory), { recursive: true });
+  const pglite = await PGlite.create({
+    ...('directory' in place ? { dataDir: place.directory } : {}),
+    extensions: { vector },
+  });
+  await pglite.exec('CREATE EXTENSION IF NOT EXISTS vector');
+  await pglite.exec(SESSION_STATEMENT);
+  const kysely = new Kysely<FreshetTables>({ dialect: classifyingDialect(new PGliteDialect({ pglite })) });
+  const oids = await readVectorTypeOids(kysely);
+  for (const oid of [oids.element, oids.array]) pglite.serializers[oid] = value => value;
+  return {
+    engine: 'pglite',
+    kysely,
+    vectorTypeOid: async () => oids.element,
+    beginRun: () => beginPgliteRun(kysely),
+    close: () => kysely.destroy(),
+  };
+}

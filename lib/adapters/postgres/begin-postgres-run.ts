@@ -1,0 +1,30 @@
+import type pg from 'pg';
+import { toDatabaseFailure } from '../sql/classifying-dialect.ts';
+import { drawRunId } from '../sql/draw-run-id.ts';
+import { RUN_LOCK_CLASS, type RunLock } from '../sql/sql-database.ts';
+import { connectClient } from './connect-client.ts';
+
+/** The lock is a session's: it needs a connection that lives as long as the run and is shared with nobody. */
+export async function beginPostgresRun(settings: pg.ClientConfig): Promise<RunLock> {
+  const client = await connectClient(settings);
+  const lost = new Promise<void>(resolve => client.once('end', () => resolve()));
+  try {
+    // A time limit of the role must not end a session that is idle on purpose.
+    await client.query("SELECT pg_catalog.set_config('idle_session_timeout', '0', false)");
+    return { runId: await lockFreshRunId(client), lost, end: () => client.end() };
+  } catch (error) {
+    await client.end().catch(() => {});
+    throw toDatabaseFailure(error);
+  }
+}
+
+async function lockFreshRunId(client: pg.Client): Promise<number> {
+  for (;;) {
+    const runId = drawRunId();
+    const answer = await client.query<{ locked: boolean }>(
+      'SELECT pg_catalog.pg_try_advisory_lock($1::int, $2::int) AS locked',
+      [RUN_LOCK_CLASS, runId],
+    );
+    if (answer.rows[0]?.locked === true) return runId;
+  }
+}

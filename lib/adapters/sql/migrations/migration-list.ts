@@ -1,0 +1,10 @@
+import { migration0001Schema } from './migration-0001-schema.ts';
+
+export interface Migration {
+  readonly version: number;
+  readonly name: string;
+  readonly statements: readonly string[];
+}
+
+/** Every migration in order of its version, without gaps. A migration that was released is never changed. */
+export const MIGRATIONS: readonly Migration[] = [migration0001Schema];

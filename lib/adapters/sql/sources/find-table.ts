@@ -1,0 +1,82 @@
+import { type Kysely, sql } from 'kysely';
+import type { SourceConfig } from '../../../core/config/pipeline-config.ts';
+import { UsageError } from '../../../core/errors/usage-error.ts';
+import type { FreshetTables } from '../freshet-tables.ts';
+import type { SqlDatabase } from '../sql-database.ts';
+import { quoteName } from './quote-name.ts';
+import { suggestNames } from './suggest-names.ts';
+
+export interface FoundTable {
+  readonly oid: number;
+  readonly schema: string;
+  readonly name: string;
+}
+
+/** `relkind`s that are no table, as people call them. */
+const OTHER_KINDS: Readonly<Record<string, string>> = {
+  v: 'a view',
+  m: 'a materialized view',
+  f: 'a foreign table',
+  S: 'a sequence',
+  c: 'a composite type',
+};
+
+/** An ordinary or partitioned table by its exact name; a name without schema is looked up along the role's own search path. */
+export async function findTable(db: SqlDatabase, config: SourceConfig): Promise<FoundTable> {
+  const { schema, name } = splitName(config);
+  const schemas = schema === undefined ? await readDefaultSchemas(db.kysely) : [schema];
+  const found = await sql<FoundTable & { kind: string }>`
+    SELECT c.oid::int8::float8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind
+      FROM pg_class c
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+      JOIN json_array_elements_text(${JSON.stringify(schemas)}::json) WITH ORDINALITY AS path (nspname, place)
+        ON path.nspname = n.nspname::text
+     WHERE c.relname = ${name} AND c.relkind <> 'i' AND c.relkind <> 'I'
+     ORDER BY path.place LIMIT 1`.execute(db.kysely);
+  const table = found.rows[0];
+  if (table === undefined) throw await describeMissing(db, config.name, schema, name);
+  if (table.kind === 'r' || table.kind === 'p') return table;
+  throw new UsageError(
+    `Source "${config.name}": ${quoteName(table.schema, table.name)} is ${OTHER_KINDS[table.kind] ?? 'no table'}. A source must be a table: only a table's rows have the row version (xmin) by which missed changes are found. Name the table behind it.`,
+  );
+}
+
+function splitName(config: SourceConfig): { schema: string | undefined; name: string } {
+  if (typeof config.table !== 'string') return { schema: config.table.schema, name: config.table.name };
+  const parts = config.table.split('.');
+  const [first = '', second] = parts;
+  if (parts.length > 2) {
+    throw new UsageError(
+      `Source "${config.name}": table "${config.table}" has more than one dot. Write it as table: { schema: '…', name: '…' }.`,
+    );
+  }
+  return second === undefined ? { schema: undefined, name: first } : { schema: first, name: second };
+}
+
+/** The session's path is ours; the role's own is what a reset would give. */
+async function readDefaultSchemas(kysely: Kysely<FreshetTables>): Promise<string[]> {
+  return kysely.transaction().execute(async transaction => {
+    await sql`SET LOCAL search_path TO DEFAULT`.execute(transaction);
+    const found = await sql<{ schemas: string }>`
+      SELECT to_json(pg_catalog.current_schemas(false))::text AS schemas`.execute(transaction);
+    return JSON.parse(found.rows[0]?.schemas ?? '[]') as string[];
+  });
+}
+
+async function describeMissing(
+  db: SqlDatabase,
+  source: string,
+  schema: string | undefined,
+  name: string,
+): Promise<UsageError> {
+  const tables = await sql<{ schema: string; name: string }>`
+    SELECT n.nspname::text AS schema, c.relname::text AS name
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'freshet')
+       AND n.nspname NOT LIKE 'pg\\_%'
+     ORDER BY 1, 2`.execute(db.kysely);
+  const qualified = tables.rows.map(table => `${table.schema}.${table.name}`);
+  const wanted = schema === undefined ? name : `${schema}.${name}`;
+  const suggestion = suggestNames(schema === undefined ? `public.${name}` : wanted, qualified);
+  return new UsageError(`Source "${source}": table "${wanted}" does not exist${suggestion}.`);
+}

@@ -1,0 +1,159 @@
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { PipelineConfig, SourceConfig } from '../../../core/config/pipeline-config.ts';
+import type { ResolvedSource, Space } from '../../../core/model/space.ts';
+import { createVectorTable } from '../create-vector-table.ts';
+import type { FreshetTables } from '../freshet-tables.ts';
+import { lockSchemaChanges } from '../migrations/lock-schema-changes.ts';
+import { resolveSource } from '../sources/resolve-source.ts';
+import type { SqlDatabase } from '../sql-database.ts';
+import { replaceSourceView } from './replace-source-view.ts';
+import { requireSameShape } from './require-same-shape.ts';
+import { type SpaceBinding, toSpaceBindings } from './space-binding.ts';
+import { type SpaceRow, toSpace } from './to-space.ts';
+
+/**
+ * Finds or creates the space of each source and model with its vector table and position, and points the view at the space of the source's
+ * first model. A changed recipe or model is another fingerprint and so another space, empty at first; it becomes the active one at once and
+ * the former one is retired, as are the spaces that the configuration no longer has. A retired space that comes back goes on where it was.
+ * Rejects with `UsageError`; each source is one transaction.
+ */
+export async function ensureSpaces(db: SqlDatabase, config: PipelineConfig): Promise<readonly Space[]> {
+  const spaces: Space[] = [];
+  for (const sourceConfig of config.sources) {
+    const source = await resolveSource(db, sourceConfig, config.limits.maxCharacters);
+    spaces.push(
+      ...(await db.kysely
+        .transaction()
+        .execute(transaction => ensureSource(transaction, config, sourceConfig, source))),
+    );
+  }
+  return spaces;
+}
+
+async function ensureSource(
+  transaction: Transaction<FreshetTables>,
+  config: PipelineConfig,
+  sourceConfig: SourceConfig,
+  source: ResolvedSource,
+): Promise<readonly Space[]> {
+  await lockSchemaChanges(transaction);
+  const bindings = toSpaceBindings(config, sourceConfig, source);
+  const rows: SpaceRow[] = [];
+  for (const binding of bindings) rows.push(await ensureSpace(transaction, binding, config));
+  const [active] = rows;
+  if (active === undefined) return [];
+  await assignStatuses(transaction, source.name, active.space_id, rows);
+  const spaces = rows.map((row, place) =>
+    toSpace({ ...row, status: place === 0 ? 'active' : 'building' }, bindings[place] as SpaceBinding),
+  );
+  if (spaces[0] !== undefined) await replaceSourceView(transaction, config.database.viewSchema, spaces[0]);
+  return spaces;
+}
+
+async function ensureSpace(
+  transaction: Transaction<FreshetTables>,
+  binding: SpaceBinding,
+  config: PipelineConfig,
+): Promise<SpaceRow> {
+  const { source } = binding;
+  const found = await transaction
+    .selectFrom('freshet.spaces')
+    .selectAll()
+    .where('fingerprint', '=', binding.fingerprint)
+    .executeTakeFirst();
+  if (found === undefined) return createSpace(transaction, binding);
+  requireSameShape(found, source, config.database.viewSchema);
+  const table = {
+    table_oid: source.tableOid,
+    table_schema: source.schema,
+    table_name: source.table,
+    key_column: source.keyColumn,
+    version_column: source.versionColumn,
+  };
+  await transaction
+    .updateTable('freshet.spaces')
+    .set(table)
+    .where('space_id', '=', found.space_id)
+    .where(sql<boolean>`(table_oid, table_schema, table_name, key_column, version_column) IS DISTINCT FROM
+      (${table.table_oid}::bigint, ${table.table_schema}, ${table.table_name}, ${table.key_column}, ${table.version_column})`)
+    .execute();
+  return { ...found, ...table };
+}
+
+async function createSpace(
+  transaction: Transaction<FreshetTables>,
+  { fingerprint, recipe, source, model }: SpaceBinding,
+): Promise<SpaceRow> {
+  const row = await transaction
+    .insertInto('freshet.spaces')
+    .values({
+      fingerprint,
+      source_name: source.name,
+      model_alias: model.alias,
+      provider: model.provider,
+      model_id: model.modelId,
+      revision: model.revision,
+      dimensions: model.dimensions,
+      recipe,
+      table_oid: source.tableOid,
+      table_schema: source.schema,
+      table_name: source.table,
+      key_column: source.keyColumn,
+      key_type: source.keyType,
+      version_column: source.versionColumn,
+      version_type: source.versionType,
+      status: 'building',
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await createVectorTable(transaction, {
+    vectorTable: `vectors_${row.space_id}`,
+    keyType: source.keyType,
+    keyCollation: await readCollation(transaction, source),
+    versionType: source.versionType,
+    dimensions: model.dimensions,
+  });
+  // No watermark yet: the first incremental pass sets it, and what is older belongs to the reconcile pass.
+  await transaction.insertInto('freshet.positions').values({ space_id: row.space_id }).execute();
+  return row;
+}
+
+async function readCollation(db: Kysely<FreshetTables>, source: ResolvedSource): Promise<string | null> {
+  const found = await sql<{ collation: string }>`
+    SELECT format('%I.%I', n.nspname, c.collname) AS collation
+      FROM pg_attribute a
+      JOIN pg_collation c ON c.oid = a.attcollation
+      JOIN pg_namespace n ON n.oid = c.collnamespace
+     WHERE a.attrelid = ${source.tableOid}::oid AND a.attname = ${source.keyColumn}`.execute(db);
+  return found.rows[0]?.collation ?? null;
+}
+
+/** Retired first: one active space per source is a unique index. */
+async function assignStatuses(
+  transaction: Transaction<FreshetTables>,
+  sourceName: string,
+  activeId: number,
+  rows: readonly SpaceRow[],
+): Promise<void> {
+  const ids = rows.map(row => row.space_id);
+  await transaction
+    .updateTable('freshet.spaces')
+    .set({ status: 'retired' })
+    .where('source_name', '=', sourceName)
+    .where('status', '<>', 'retired')
+    .where('space_id', 'not in', ids)
+    .execute();
+  await transaction
+    .updateTable('freshet.spaces')
+    .set({ status: 'building' })
+    .where('space_id', 'in', ids)
+    .where('space_id', '<>', activeId)
+    .where('status', '<>', 'building')
+    .execute();
+  await transaction
+    .updateTable('freshet.spaces')
+    .set({ status: 'active', activated_at: sql`now()` })
+    .where('space_id', '=', activeId)
+    .where('status', '<>', 'active')
+    .execute();
+}

@@ -1,0 +1,61 @@
+import { sql, type Transaction } from 'kysely';
+import { UsageError } from '../../../core/errors/usage-error.ts';
+import type { Space } from '../../../core/model/space.ts';
+import type { FreshetTables } from '../freshet-tables.ts';
+import { quoteName } from '../sources/quote-name.ts';
+
+const COMMENT = 'Vectors that Freshet keeps; replaced when another space becomes active.';
+
+/**
+ * The view that applications join: the key under its own column's name (so that `USING` works), the vector cast to `vector` without
+ * modifier (so that a space with other dimensions can replace it), the model and the time. It does not mention the source table and so never
+ * stands in the way of the application's own migrations.
+ */
+export async function replaceSourceView(
+  transaction: Transaction<FreshetTables>,
+  schema: string,
+  space: Space,
+): Promise<void> {
+  const name = space.source.name;
+  const view = sql.id(schema, name);
+  const existing = await findRelation(transaction, schema, name);
+  if (existing !== undefined && !existing.ours) {
+    throw new UsageError(
+      `Source "${name}": ${quoteName(schema, name)} exists and was not made by Freshet. Rename it, or set another view schema in the configuration.`,
+    );
+  }
+  if (!(await schemaExists(transaction, schema))) {
+    await sql`CREATE SCHEMA ${sql.id(schema)}`.execute(transaction);
+  }
+  const columns = [space.source.keyColumn, 'embedding', 'embedding_model', 'embedding_updated_at'];
+  const shape = `${columns.join(',')}:${space.source.keyType}`;
+  if (existing !== undefined && existing.shape !== shape) {
+    await sql`DROP VIEW ${view}`.execute(transaction);
+  }
+  await sql`CREATE OR REPLACE VIEW ${view} AS
+    SELECT item_id AS ${sql.id(space.source.keyColumn)}, embedding::vector AS embedding,
+           ${sql.lit(space.model.alias)}::text AS embedding_model, embedded_at AS embedding_updated_at
+      FROM ${sql.id('freshet', space.vectorTable)}
+     WHERE outcome = 'embedded' AND chunk = 0`.execute(transaction);
+  await sql`COMMENT ON VIEW ${view} IS ${sql.lit(COMMENT)}`.execute(transaction);
+}
+
+async function findRelation(
+  transaction: Transaction<FreshetTables>,
+  schema: string,
+  name: string,
+): Promise<{ ours: boolean; shape: string } | undefined> {
+  const found = await sql<{ ours: boolean; shape: string }>`
+    SELECT c.relkind = 'v' AND coalesce(obj_description(c.oid, 'pg_class') = ${COMMENT}, false) AS ours,
+           (SELECT string_agg(a.attname, ',' ORDER BY a.attnum) || ':' ||
+                   min(format_type(a.atttypid, a.atttypmod)) FILTER (WHERE a.attnum = 1)
+              FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0) AS shape
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = ${schema} AND c.relname = ${name}`.execute(transaction);
+  return found.rows[0];
+}
+
+async function schemaExists(transaction: Transaction<FreshetTables>, schema: string): Promise<boolean> {
+  const found = await sql`SELECT 1 FROM pg_namespace WHERE nspname = ${schema}`.execute(transaction);
+  return found.rows.length > 0;
+}

@@ -1,0 +1,36 @@
+import type { PipelineConfig, SourceConfig } from '../../../core/config/pipeline-config.ts';
+import { UsageError } from '../../../core/errors/usage-error.ts';
+import type { ModelDefinition, ResolvedSource } from '../../../core/model/space.ts';
+import { describeRecipe } from '../../../core/text/describe-recipe.ts';
+import { fingerprintSpace } from '../../../core/text/fingerprint-space.ts';
+
+/** What the configuration and the database say of a space before its row is looked up. */
+export interface SpaceBinding {
+  readonly source: ResolvedSource;
+  readonly model: ModelDefinition;
+  readonly recipe: string;
+  readonly fingerprint: string;
+}
+
+/** One per model of the source, the first one's first. */
+export function toSpaceBindings(
+  config: PipelineConfig,
+  sourceConfig: SourceConfig,
+  source: ResolvedSource,
+): readonly SpaceBinding[] {
+  const recipe = describeRecipe(source);
+  return sourceConfig.models.map(alias => {
+    const model = config.models[alias];
+    if (model === undefined) {
+      throw new UsageError(
+        `Source "${source.name}" names model "${alias}", which the configuration does not define.`,
+      );
+    }
+    return {
+      source,
+      model,
+      recipe,
+      fingerprint: fingerprintSpace({ sourceName: source.name, model, recipe }),
+    };
+  });
+}

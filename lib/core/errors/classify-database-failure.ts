@@ -1,0 +1,51 @@
+import type { FailureClass } from '../model/vocabulary.ts';
+import { FreshetError } from './freshet-error.ts';
+import { isTlsFailure } from './is-tls-failure.ts';
+
+/** First match holds. A reply that was lost (08, 57P0x) counts as a failure: every write can be repeated. */
+const CLASSES: readonly (readonly [RegExp, FailureClass])[] = [
+  // Serialisation, deadlock, completion unknown; connection gone, shut down, starting up, idle too long; too many clients; timeouts.
+  [/^(40001|40003|40P01|08...|57P0[1235]|53300|57014|55P03)$/, 'transient'],
+  // Privilege, disk full, read-only, table or column gone, password or role refused.
+  [/^(42501|53100|25006|42P01|42703|28...)$/, 'stop'],
+  // The values of one row.
+  [/^(22...|23...)$/, 'item'],
+];
+
+const ACTION: Readonly<Record<FailureClass, string>> = {
+  throttled: 'it is tried again',
+  transient: 'it is tried again',
+  'too-large': 'it is split',
+  item: 'a value of one row was refused',
+  stop: 'nothing can be written until this is mended',
+  unknown: 'the cause is not known',
+};
+
+/** One class per SQLSTATE (or Node error code, where the connection broke). The database's own message is not kept: it can quote a row. */
+export function classifyDatabaseFailure(signal: {
+  readonly sqlState?: string | undefined;
+  readonly networkCode?: string | undefined;
+}): FreshetError {
+  const { failureClass, code } = classify(signal.sqlState, signal.networkCode);
+  return new FreshetError(`The database refused a statement (${code}): ${ACTION[failureClass]}.`, {
+    failureClass,
+    code,
+  });
+}
+
+function classify(
+  sqlState: string | undefined,
+  networkCode: string | undefined,
+): { failureClass: FailureClass; code: string } {
+  if (sqlState !== undefined && /^[0-9A-Z]{5}$/.test(sqlState)) {
+    const row = CLASSES.find(([pattern]) => pattern.test(sqlState));
+    return { failureClass: row?.[1] ?? 'unknown', code: `sqlstate_${sqlState}` };
+  }
+  if (networkCode !== undefined && /^[A-Z][A-Z0-9_]{1,49}$/.test(networkCode)) {
+    return {
+      failureClass: isTlsFailure(networkCode) ? 'stop' : 'transient',
+      code: `network_${networkCode.toLowerCase()}`,
+    };
+  }
+  return { failureClass: 'unknown', code: 'database_unclassified' };
+}

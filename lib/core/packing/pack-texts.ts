@@ -1,0 +1,39 @@
+/** What a provider takes in one call. */
+export interface CallLimits {
+  readonly maxTextsPerCall: number;
+  readonly maxTokensPerCall: number;
+  readonly maxBytesPerCall: number;
+}
+
+/**
+ * Positions of `texts`, in order, in as few consecutive calls as the limits allow. A text that breaks a limit alone gets a call of
+ * its own: whether it is cut, skipped or tried is decided elsewhere.
+ */
+export function packTexts(
+  texts: readonly { readonly bytes: number; readonly tokens: number }[],
+  limits: CallLimits,
+  maxTexts: number,
+): number[][] {
+  const maxCount = Math.max(1, Math.min(limits.maxTextsPerCall, maxTexts));
+  const packs: number[][] = [];
+  let pack: number[] = [];
+  let bytes = 0;
+  let tokens = 0;
+  for (const [position, text] of texts.entries()) {
+    const full =
+      pack.length >= maxCount ||
+      bytes + text.bytes > limits.maxBytesPerCall ||
+      tokens + text.tokens > limits.maxTokensPerCall;
+    if (full && pack.length > 0) {
+      packs.push(pack);
+      pack = [];
+      bytes = 0;
+      tokens = 0;
+    }
+    pack.push(position);
+    bytes += text.bytes;
+    tokens += text.tokens;
+  }
+  if (pack.length > 0) packs.push(pack);
+  return packs;
+}

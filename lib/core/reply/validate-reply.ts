@@ -1,0 +1,87 @@
+import { FreshetError } from '../errors/freshet-error.ts';
+import { viewFloats } from '../vectors/view-floats.ts';
+
+/** As a provider gave it: float32, little-endian. */
+export interface ReceivedReply {
+  readonly items: readonly { readonly index: number; readonly bytes: Buffer }[];
+  readonly requestId?: string | undefined;
+}
+
+export interface ExpectedReply {
+  readonly count: number;
+  readonly dimensions: number;
+  readonly normalized: boolean;
+}
+
+/** float16 inference and rounding in transport stay well inside; a vector that was never normalised does not. */
+const NORM_TOLERANCE = 0.01;
+
+/**
+ * Vectors by position of the text that was sent. Rejects the whole reply for a wrong count or index (transient) and for vectors that all have
+ * the same wrong length (stop: another model answers). `invalid` lists positions whose own vector is unusable: no or odd bytes, NaN,
+ * infinite, zero, or not of length 1 where the model promises it.
+ */
+export function validateReply(
+  reply: ReceivedReply,
+  expected: ExpectedReply,
+): { vectors: (Buffer | null)[]; invalid: number[] } {
+  const received = arrangeByIndex(reply, expected.count);
+  rejectForeignDimensions(received, reply.requestId, expected.dimensions);
+  const invalid: number[] = [];
+  const vectors = received.map((bytes, position) => {
+    if (isUsable(bytes, expected)) return bytes;
+    invalid.push(position);
+    return null;
+  });
+  return { vectors, invalid };
+}
+
+function arrangeByIndex(reply: ReceivedReply, count: number): Buffer[] {
+  if (reply.items.length !== count) {
+    throw invalidReply(
+      'invalid_reply_count',
+      `${reply.items.length} vectors for ${count} texts`,
+      reply.requestId,
+    );
+  }
+  const arranged: (Buffer | undefined)[] = new Array(count).fill(undefined);
+  for (const { index, bytes } of reply.items) {
+    if (!Number.isInteger(index) || index < 0 || index >= count || arranged[index] !== undefined) {
+      throw invalidReply(
+        'invalid_reply_index',
+        'indexes that are no permutation of the texts',
+        reply.requestId,
+      );
+    }
+    arranged[index] = bytes;
+  }
+  return arranged as Buffer[];
+}
+
+function rejectForeignDimensions(
+  vectors: readonly Buffer[],
+  requestId: string | undefined,
+  dimensions: number,
+): void {
+  const bytes = vectors[0]?.length ?? 0;
+  const foreign = bytes > 0 && bytes % 4 === 0 && bytes !== dimensions * 4;
+  if (!foreign || vectors.some(vector => vector.length !== bytes)) return;
+  throw new FreshetError(
+    `The provider answered vectors of ${bytes / 4} dimensions where ${dimensions} are configured. Set the model's dimensions to ${bytes / 4}, or name the model that has ${dimensions}.`,
+    { failureClass: 'stop', code: 'wrong_dimensions', requestId },
+  );
+}
+
+function isUsable(bytes: Buffer, expected: ExpectedReply): boolean {
+  if (bytes.length !== expected.dimensions * 4) return false;
+  let squares = 0;
+  for (const value of viewFloats(bytes)) squares += value * value;
+  // pgvector adds up in float32: what is zero or infinite there has no cosine distance. NaN fails both comparisons.
+  const inSinglePrecision = Math.fround(squares);
+  if (!(inSinglePrecision > 0 && inSinglePrecision < Number.POSITIVE_INFINITY)) return false;
+  return !expected.normalized || Math.abs(Math.sqrt(squares) - 1) <= NORM_TOLERANCE;
+}
+
+function invalidReply(code: string, what: string, requestId: string | undefined): FreshetError {
+  return new FreshetError(`The provider answered ${what}.`, { failureClass: 'transient', code, requestId });
+}

@@ -1,0 +1,29 @@
+import type { ModelDefinition } from '../model/space.ts';
+import { hashFields } from './hash-fields.ts';
+
+/**
+ * Everything that decides which vector a row gets. The query prefix, the price and the endpoint's address are not in it: changing
+ * them leaves stored vectors as they are.
+ */
+export function fingerprintSpace(space: {
+  readonly sourceName: string;
+  readonly model: ModelDefinition;
+  /** From `describeRecipe`. */
+  readonly recipe: string;
+}): string {
+  const { model } = space;
+  return hashFields([
+    'freshet-space',
+    '1',
+    space.sourceName,
+    model.alias,
+    model.provider,
+    model.modelId,
+    model.revision,
+    String(model.dimensions),
+    String(model.maxTokensPerText ?? ''),
+    model.documentPrefix,
+    String(model.normalized),
+    space.recipe,
+  ]);
+}
