@@ -9,6 +9,7 @@ import { readVectorTypeOids } from '../sql/read-vector-type-oids.ts';
 import { SESSION_STATEMENT } from '../sql/session-statement.ts';
 import type { SqlDatabase } from '../sql/sql-database.ts';
 import { beginPgliteRun } from './begin-pglite-run.ts';
+import { runTypedStatement } from './run-typed-statement.ts';
 
 /**
  * Opens or creates an embedded PostgreSQL in `directory`, or in memory. There is one session: kysely queues statements and
@@ -32,6 +33,7 @@ export async function openPglite(
     kysely,
     vectorTypeOid: async () => oids.element,
     beginRun: () => beginPgliteRun(kysely),
+    typed: statements => runTypedStatement(pglite, statements),
     close: () => kysely.destroy(),
   };
 }
