@@ -13,7 +13,11 @@ export interface DetectionStore {
   countInFlight(space: Space): Promise<number>;
 
   readPosition(space: Space): Promise<DetectionPosition>;
-  writeWatermark(space: Space, watermark: string | null): Promise<void>;
+  /**
+   * Sets the watermark to the earliest of the candidates, compared by the database in the version column's type; it may move
+   * backwards. Nulls are no candidates; none at all leaves the watermark as it is.
+   */
+  writeWatermark(space: Space, candidates: readonly (string | null)[]): Promise<void>;
   /** `cursor` null: the pass ended; the next one starts at the lowest key. */
   writeReconcileCursor(space: Space, cursor: string | null, passEnded: boolean): Promise<void>;
 

@@ -18,6 +18,7 @@ export interface EmbeddingLimits {
 
 export interface EmbedRequest {
   readonly texts: readonly string[];
+  /** Milliseconds from the start of the call, not a point in time. */
   readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,0 +1,39 @@
+import OpenAI from 'openai';
+import pg from 'pg';
+
+/**
+ * The script that most teams write: stale rows, batches of 100 through the `openai` package as it comes, one UPDATE per row with the
+ * vector as text, one request at a time. Run as a process of its own; prints what it did as JSON. Start-up (imports, connection) is
+ * left out of the CPU that it reports.
+ *
+ * Arguments: database URL, provider base URL.
+ */
+const [databaseUrl = '', baseURL = ''] = process.argv.slice(2);
+const client = new pg.Client({ connectionString: databaseUrl });
+await client.connect();
+const openai = new OpenAI({ apiKey: 'bench', baseURL });
+
+const cpuAtStart = process.cpuUsage();
+const wallAtStart = performance.now();
+let items = 0;
+for (;;) {
+  const { rows } = await client.query(
+    `SELECT id, title, summary, tags FROM usual_items
+     WHERE embedding IS NULL OR embedding_updated_at < updated_at ORDER BY updated_at DESC LIMIT 100`,
+  );
+  if (rows.length === 0) break;
+  const input = rows.map(row => [row.title, row.summary, row.tags.join(', ')].join('\n'));
+  const reply = await openai.embeddings.create({ model: 'text-embedding-3-small', input, dimensions: 1536 });
+  for (const [position, row] of rows.entries()) {
+    await client.query(
+      'UPDATE usual_items SET embedding = $1::vector, embedding_updated_at = now() WHERE id = $2',
+      [JSON.stringify(reply.data[position]?.embedding), row.id],
+    );
+  }
+  items += rows.length;
+}
+const cpu = process.cpuUsage(cpuAtStart);
+process.stdout.write(
+  `${JSON.stringify({ items, wallMs: performance.now() - wallAtStart, clientCpuMs: (cpu.user + cpu.system) / 1000 })}\n`,
+);
+await client.end();

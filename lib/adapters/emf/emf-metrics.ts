@@ -1,0 +1,66 @@
+import { MetricsLogger, Unit } from 'aws-embedded-metrics';
+import { LogSerializer } from 'aws-embedded-metrics/lib/serializers/LogSerializer.js';
+import type { Metrics } from '../../ports/metrics.ts';
+
+export interface EmfMetricsOptions {
+  /** Takes one line of CloudWatch's embedded metric format, without the line end. */
+  readonly write: (line: string) => void;
+  readonly dimensions: { readonly stage: string; readonly component: string; readonly provider: string };
+}
+
+const NAMESPACE = 'Freshet';
+
+/**
+ * The library picks its environment and its sink (standard output, an agent's socket) by itself unless both are given: here lines go
+ * to `write` and nowhere else.
+ */
+export function createEmfMetrics(options: EmfMetricsOptions): Metrics {
+  let gathered = 0;
+  let logger = newLogger(options);
+  return {
+    count(name, value) {
+      gathered += 1;
+      logger.putMetric(name, value, Unit.Count);
+    },
+    duration(name, ms) {
+      gathered += 1;
+      logger.putMetric(name, ms, Unit.Milliseconds);
+    },
+    property(name, value) {
+      logger.setProperty(name, value);
+    },
+    async flush() {
+      const full = logger;
+      const empty = gathered === 0;
+      logger = newLogger(options);
+      gathered = 0;
+      if (empty) return;
+      try {
+        await full.flush();
+      } catch {
+        // A metric that cannot be written must not fail the batch that it counts; the alarm on missing data sees it.
+      }
+    },
+  };
+}
+
+type Environment = Awaited<ReturnType<ConstructorParameters<typeof MetricsLogger>[0]>>;
+type MetricsContext = Parameters<ReturnType<Environment['getSink']>['accept']>[0];
+
+function newLogger({ write, dimensions }: EmfMetricsOptions): MetricsLogger {
+  const sink = {
+    name: 'lines',
+    async accept(context: MetricsContext) {
+      for (const line of new LogSerializer().serialize(context)) write(line);
+    },
+  };
+  const environment: Environment = {
+    probe: async () => true,
+    getName: () => 'freshet',
+    getType: () => 'freshet',
+    getLogGroupName: () => '',
+    configureContext: () => undefined,
+    getSink: () => sink,
+  };
+  return new MetricsLogger(async () => environment).setNamespace(NAMESPACE).setDimensions({ ...dimensions });
+}

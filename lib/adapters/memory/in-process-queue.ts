@@ -1,0 +1,137 @@
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { OutgoingMessage, ReceivedMessage, ReceivingQueue } from '../../ports/message-queue.ts';
+import type { Randomness } from '../../ports/randomness.ts';
+
+export interface InProcessQueueOptions {
+  readonly name: string;
+  readonly visibilitySeconds: number;
+  /** Deliveries after which the next receive moves the message to `deadLetter` (or drops it where there is none). */
+  readonly maxReceiveCount: number;
+  readonly deadLetter?: ReceivingQueue | undefined;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  /** Share of messages that are delivered twice, as a standard queue may. Default 0. */
+  readonly duplicateShare?: number | undefined;
+}
+
+export interface InProcessQueue extends ReceivingQueue {
+  /** When the next message that is invisible now can be received; undefined when nothing is invisible. */
+  nextVisibleAtMs(): number | undefined;
+  /** Bodies of all that was sent and not deleted, visible or not. */
+  remainingBodies(): string[];
+}
+
+interface StoredMessage {
+  readonly messageId: string;
+  readonly body: string;
+  readonly sentAtMs: number;
+  visibleAtMs: number;
+  receiveCount: number;
+  receiptHandle: string | undefined;
+}
+
+/** SQS: `MaximumMessageSize`, its limit for a receive, and `VisibilityTimeout`. */
+const MAX_BODY_BYTES = 1_048_576;
+const MAX_RECEIVE = 10;
+const MAX_VISIBILITY_SECONDS = 43_200;
+const MAX_DELAY_SECONDS = 900;
+
+/** A standard queue with SQS's rules in memory; `test/contracts` holds both to the same suite. */
+export function createInProcessQueue(options: InProcessQueueOptions): InProcessQueue {
+  const { clock, randomness } = options;
+  const messages = new Map<string, StoredMessage>();
+
+  const add = (message: OutgoingMessage) => {
+    const sentAtMs = clock.now();
+    const messageId = randomness.identifier();
+    const visibleAtMs = sentAtMs + (message.delaySeconds ?? 0) * 1000;
+    messages.set(messageId, {
+      messageId,
+      body: message.body,
+      sentAtMs,
+      visibleAtMs,
+      receiveCount: 0,
+      receiptHandle: undefined,
+    });
+  };
+
+  const receiveOne = async (message: StoredMessage): Promise<ReceivedMessage | undefined> => {
+    if (message.receiveCount >= options.maxReceiveCount) {
+      messages.delete(message.messageId);
+      await options.deadLetter?.send([{ body: message.body }]);
+      return undefined;
+    }
+    message.receiveCount += 1;
+    const duplicated = (options.duplicateShare ?? 0) > randomness.fraction();
+    message.visibleAtMs = clock.now() + (duplicated ? 0 : options.visibilitySeconds * 1000);
+    message.receiptHandle = `${message.messageId}#${randomness.identifier()}`;
+    const { messageId, receiptHandle, body, receiveCount, sentAtMs } = message;
+    return { messageId, receiptHandle, body, receiveCount, sentAtMs };
+  };
+
+  /** SQS lets any receipt delete or hide until a newer one supersedes it. */
+  const findByReceipt = (receiptHandle: string) => {
+    const message = messages.get(receiptHandle.slice(0, receiptHandle.indexOf('#')));
+    return message?.receiptHandle === receiptHandle ? message : undefined;
+  };
+
+  return {
+    async send(outgoing) {
+      const failed = outgoing.flatMap((message, index) => {
+        const code = findSendFault(message);
+        if (code !== undefined) return [{ index, code }];
+        add(message);
+        return [];
+      });
+      return { failed };
+    },
+    async receive(limit) {
+      const received: ReceivedMessage[] = [];
+      for (const message of [...messages.values()]) {
+        if (received.length >= Math.min(limit, MAX_RECEIVE)) break;
+        if (message.visibleAtMs > clock.now()) continue;
+        const delivery = await receiveOne(message);
+        if (delivery) received.push(delivery);
+      }
+      return received;
+    },
+    async delete(receiptHandle) {
+      const message = findByReceipt(receiptHandle);
+      if (message) messages.delete(message.messageId);
+    },
+    async changeVisibility(receiptHandle, seconds) {
+      if (!Number.isInteger(seconds) || seconds < 0 || seconds > MAX_VISIBILITY_SECONDS) {
+        throw new FreshetError(`Queue ${options.name}: a visibility of ${seconds} s is not within 0 and 43200.`, {
+          failureClass: 'unknown',
+          code: 'invalid_visibility',
+        });
+      }
+      const message = findByReceipt(receiptHandle);
+      if (message) message.visibleAtMs = clock.now() + seconds * 1000;
+    },
+    async depth() {
+      const now = clock.now();
+      const all = [...messages.values()];
+      const hidden = all.filter(message => message.visibleAtMs > now);
+      const inFlight = hidden.filter(message => message.receiveCount > 0).length;
+      return { visible: all.length - hidden.length, inFlight, delayed: hidden.length - inFlight };
+    },
+    nextVisibleAtMs() {
+      const now = clock.now();
+      let next: number | undefined;
+      for (const { visibleAtMs } of messages.values()) {
+        if (visibleAtMs > now && (next === undefined || visibleAtMs < next)) next = visibleAtMs;
+      }
+      return next;
+    },
+    remainingBodies: () => [...messages.values()].map(message => message.body),
+  };
+}
+
+function findSendFault(message: OutgoingMessage): string | undefined {
+  const delay = message.delaySeconds ?? 0;
+  if (!Number.isInteger(delay) || delay < 0 || delay > MAX_DELAY_SECONDS) return 'InvalidParameterValue';
+  if (message.body.length === 0) return 'EmptyValue';
+  return Buffer.byteLength(message.body) > MAX_BODY_BYTES ? 'MessageTooLong' : undefined;
+}

@@ -1,0 +1,33 @@
+import type { Space } from '../../core/model/space.ts';
+import { type DetectPorts, NOTHING_DETECTED, type PassResult, SENDING_LEASE_SECONDS } from './detect-ports.ts';
+import { sendLeasedRows } from './send-leased-rows.ts';
+
+/**
+ * The incremental pass of one space. The horizon is read before the scan, so that a row committed between the two is above the next
+ * watermark; the watermark never passes the first stale row that was not sent. A space without a watermark starts at the horizon: what is older
+ * is the reconcile pass's.
+ */
+export async function detectChangedRows(
+  ports: DetectPorts,
+  space: Space,
+  capacity: number,
+): Promise<PassResult> {
+  if (capacity <= 0) return NOTHING_DETECTED;
+  const { detection, randomness } = ports;
+  const { watermark } = await detection.readPosition(space);
+  const horizon = await detection.readHorizon(space);
+  const dispatch = { dispatchId: randomness.identifier(), lane: 'fresh' as const };
+  const changed = await detection.leaseChangedRows(space, {
+    ...dispatch,
+    limit: capacity,
+    leaseSeconds: SENDING_LEASE_SECONDS,
+    runId: ports.runId,
+    watermark: watermark ?? horizon,
+  });
+  const { sent, refused } = await sendLeasedRows(ports, space, dispatch, changed.rows);
+  if (horizon !== null) {
+    const unsent = [changed.firstUnsentVersion, ...refused.map(row => row.version)];
+    await detection.writeWatermark(space, [horizon, ...unsent]);
+  }
+  return { ...NOTHING_DETECTED, leased: changed.rows.length, sent };
+}

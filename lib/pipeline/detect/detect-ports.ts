@@ -1,0 +1,71 @@
+import type { FailureClass } from '../../core/model/vocabulary.ts';
+import type { ControlStore } from '../../ports/control-store.ts';
+import type { DetectionStore, OrphanReport } from '../../ports/detection-store.ts';
+import type { DispatchQueues } from '../../ports/dispatch-queues.ts';
+import type { Logger } from '../../ports/logger.ts';
+import type { Metrics } from '../../ports/metrics.ts';
+import type { Randomness } from '../../ports/randomness.ts';
+import type { SpaceRegistry } from '../../ports/space-registry.ts';
+
+export interface DetectPorts {
+  readonly spaces: SpaceRegistry;
+  readonly detection: DetectionStore;
+  readonly control: ControlStore;
+  readonly queues: DispatchQueues;
+  readonly randomness: Randomness;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly limits: DetectLimits;
+  /** The local run that holds the leases; null for the deployed pipeline. */
+  readonly runId: number | null;
+}
+
+export interface DetectLimits {
+  readonly batchSize: number;
+  /** Leased rows per space at any time. */
+  readonly maxInFlight: number;
+  /** Keys per slice of the reconcile pass. */
+  readonly sliceRows: number;
+  /** Of a lease whose send is confirmed: the queue's worst case, visibility timeout times receives. */
+  readonly queuedLeaseSeconds: number;
+}
+
+export interface DetectRequest {
+  readonly pass: 'incremental' | 'reconcile';
+  /** Names of sources; undefined: all. */
+  readonly sources?: readonly string[] | undefined;
+  /** Rows leased at most, over all spaces; undefined: `maxInFlight` alone decides. */
+  readonly maxRows?: number | undefined;
+}
+
+export interface DetectReport {
+  readonly spaces: readonly SpaceReport[];
+}
+
+export interface SpaceReport {
+  readonly spaceId: number;
+  readonly source: string;
+  readonly model: string;
+  readonly leased: number;
+  readonly sent: number;
+  /** Whether a reconcile pass began at the lowest key here, and whether it came to its end. */
+  readonly passBegan: boolean;
+  readonly passEnded: boolean;
+  /** Without a class: the source itself is no longer what it was. With one: a statement failed. */
+  readonly fault?: {
+    readonly code: string;
+    readonly message: string;
+    readonly failureClass?: FailureClass;
+  };
+  /** Pause reasons that kept the space from being looked at, other than its own fault. */
+  readonly pausedBy?: readonly { readonly scope: string; readonly reason: string; readonly detail: string }[];
+  readonly orphans?: OrphanReport;
+}
+
+/** What a pass over one space gives to its report. */
+export type PassResult = Pick<SpaceReport, 'leased' | 'sent' | 'passBegan' | 'passEnded' | 'orphans'>;
+
+export const NOTHING_DETECTED: PassResult = { leased: 0, sent: 0, passBegan: false, passEnded: false };
+
+/** From leasing to the confirmed send: long enough for a slow queue, short enough that a killed detect delays its rows little. */
+export const SENDING_LEASE_SECONDS = 120;

@@ -1,0 +1,75 @@
+import type { Space } from '../../core/model/space.ts';
+import type { OrphanReport, StaleSlice } from '../../ports/detection-store.ts';
+import { type DetectPorts, type PassResult, SENDING_LEASE_SECONDS } from './detect-ports.ts';
+import { sendLeasedRows } from './send-leased-rows.ts';
+
+/** A slice of 50,000 keys takes well under a second; this leaves room for a slow one and its sends. */
+const SLICE_RESERVE_MS = 10_000;
+
+type Range = { readonly after: string | null; readonly through: string | null };
+
+/**
+ * Walks the key in slices from the stored cursor until the pass ends, the capacity is used or the time runs short. A slice of which
+ * something stale is left, or was not sent, is walked again.
+ */
+export async function reconcileSpace(
+  ports: DetectPorts,
+  space: Space,
+  capacity: number,
+  remainingMs: () => number,
+): Promise<PassResult> {
+  const { detection } = ports;
+  const { reconcileCursor } = await detection.readPosition(space);
+  const passBegan = reconcileCursor === null;
+  let after = reconcileCursor;
+  let leased = 0;
+  let sent = 0;
+  let orphans: OrphanReport | undefined;
+  const report = (passEnded: boolean): PassResult => ({
+    leased,
+    sent,
+    passBegan,
+    passEnded,
+    ...(orphans && { orphans }),
+  });
+
+  while (leased < capacity && remainingMs() > SLICE_RESERVE_MS) {
+    const through = await detection.findSliceEnd(space, after, ports.limits.sliceRows);
+    const slice = await dispatchSlice(ports, space, { after, through }, capacity - leased);
+    leased += slice.rows.length;
+    sent += slice.sent;
+    if (slice.truncated || slice.sent < slice.rows.length) return report(false);
+    orphans = addOrphans(orphans, await detection.removeOrphans(space, { after, through }));
+    await detection.writeReconcileCursor(space, through, through === null);
+    if (through === null) return report(true);
+    after = through;
+  }
+  return report(false);
+}
+
+async function dispatchSlice(
+  ports: DetectPorts,
+  space: Space,
+  range: Range,
+  limit: number,
+): Promise<StaleSlice & { readonly sent: number }> {
+  const dispatch = { dispatchId: ports.randomness.identifier(), lane: 'bulk' as const };
+  const slice = await ports.detection.leaseStaleSlice(space, {
+    ...dispatch,
+    ...range,
+    limit,
+    leaseSeconds: SENDING_LEASE_SECONDS,
+    runId: ports.runId,
+  });
+  const { sent } = await sendLeasedRows(ports, space, dispatch, slice.rows);
+  return { ...slice, sent };
+}
+
+function addOrphans(sum: OrphanReport | undefined, slice: OrphanReport): OrphanReport {
+  if (sum === undefined) return slice;
+  return {
+    marked: sum.marked + slice.marked,
+    deleted: sum.deleted + slice.deleted,
+    stopped: sum.stopped ?? slice.stopped,
+  };
+}

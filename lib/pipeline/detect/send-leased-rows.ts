@@ -1,0 +1,73 @@
+import { batchSizeForAttempts, MAX_ATTEMPTS } from '../../core/dispatch/batch-tier.ts';
+import type { DispatchMessage } from '../../core/model/dispatch-message.ts';
+import type { Space } from '../../core/model/space.ts';
+import type { Lane } from '../../core/model/vocabulary.ts';
+import type { LeasedRow } from '../../ports/detection-store.ts';
+import type { DetectPorts } from './detect-ports.ts';
+
+export interface SendResult {
+  readonly sent: number;
+  readonly refused: readonly LeasedRow[];
+}
+
+/** Sends leased rows to the lane's queue of the space's model; leases of what the queue did not take are abandoned at once. */
+export async function sendLeasedRows(
+  ports: DetectPorts,
+  space: Space,
+  dispatch: { readonly dispatchId: string; readonly lane: Lane },
+  rows: readonly LeasedRow[],
+): Promise<SendResult> {
+  if (rows.length === 0) return { sent: 0, refused: [] };
+  const batches = batchByAttempts(rows, ports.limits.batchSize);
+  const bodies = batches.map(batch => ({ body: writeMessage(space, dispatch, batch) }));
+  let failed: ReadonlySet<number>;
+  try {
+    const report = await ports.queues(space.model.alias, dispatch.lane).send(bodies);
+    failed = new Set(report.failed.map(failure => failure.index));
+  } catch (error) {
+    // Nothing is known of any of them: those that did arrive find their leases gone and are skipped.
+    await ports.detection.abandonLeases(space, dispatch.dispatchId, idsOf(rows));
+    throw error;
+  }
+  const accepted = batches.filter((_, index) => !failed.has(index)).flat();
+  const refused = batches.filter((_, index) => failed.has(index)).flat();
+  const leaseSeconds = ports.limits.queuedLeaseSeconds;
+  if (accepted.length > 0)
+    await ports.detection.confirmSent(space, dispatch.dispatchId, idsOf(accepted), leaseSeconds);
+  if (refused.length > 0) {
+    await ports.detection.abandonLeases(space, dispatch.dispatchId, idsOf(refused));
+    ports.logger.warn('send-refused', { spaceId: space.spaceId, rows: refused.length });
+  }
+  return { sent: accepted.length, refused };
+}
+
+const idsOf = (rows: readonly LeasedRow[]) => rows.map(row => row.id);
+
+/** Rows of one message have the same attempts, so that `embed` sees one number; all beyond the last count as the last. */
+function batchByAttempts(rows: readonly LeasedRow[], batchSize: number): LeasedRow[][] {
+  const tiers = Map.groupBy(rows, row => Math.min(row.attempts, MAX_ATTEMPTS));
+  return [...tiers].flatMap(([attempts, tier]) => {
+    // An undelivered row costs no call: those travel in whole batches.
+    const size = attempts >= MAX_ATTEMPTS ? batchSize : batchSizeForAttempts(attempts, batchSize);
+    return Array.from({ length: Math.ceil(tier.length / size) }, (_, index) =>
+      tier.slice(index * size, (index + 1) * size),
+    );
+  });
+}
+
+function writeMessage(
+  space: Space,
+  dispatch: { readonly dispatchId: string; readonly lane: Lane },
+  batch: readonly LeasedRow[],
+): string {
+  const message: DispatchMessage = {
+    v: 1,
+    kind: 'dispatch',
+    spaceId: space.spaceId,
+    lane: dispatch.lane,
+    dispatchId: dispatch.dispatchId,
+    attempts: batch[0]?.attempts ?? 0,
+    ids: idsOf(batch),
+  };
+  return JSON.stringify(message);
+}

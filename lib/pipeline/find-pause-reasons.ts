@@ -1,0 +1,9 @@
+import type { Space } from '../core/model/space.ts';
+import type { ControlStore, PauseReason } from '../ports/control-store.ts';
+
+/** Every reason why work on the space must not go on: its model's, its source's and the whole pipeline's. */
+export async function findPauseReasons(control: ControlStore, space: Space): Promise<readonly PauseReason[]> {
+  const scopes = ['pipeline', `model:${space.model.alias}`, `source:${space.source.name}`];
+  const reasons = await control.reasons();
+  return reasons.filter(reason => scopes.includes(reason.scope));
+}
