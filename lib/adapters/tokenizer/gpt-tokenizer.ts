@@ -1,7 +1,8 @@
 import type { Tokenizer } from '../../ports/tokenizer.ts';
+import { sliceText } from './slice-text.ts';
 
 /** Text that looks like a special token is text: the API takes it as such, and a row must not be refused for it. */
-const AS_PLAIN_TEXT = { disallowedSpecial: new Set<string>() } as const;
+const AS_PLAIN_TEXT = { disallowedSpecial: new Set<string>() };
 
 /** OpenAI's `cl100k_base`, of all its embedding models. Its megabyte of ranks is loaded at the first use, never before. */
 export function createTokenizer(): Tokenizer {
@@ -12,22 +13,65 @@ export function createTokenizer(): Tokenizer {
   };
   return {
     async count(text) {
-      return (await load()).countTokens(text, AS_PLAIN_TEXT);
+      return countTokens(await load(), text);
     },
     async truncate(text, maxTokens) {
-      return truncateTokens(await load(), text, maxTokens);
+      return truncateText(await load(), text, maxTokens);
     },
   };
 }
 
-type Encoding = typeof import('gpt-tokenizer/encoding/cl100k_base');
+type Encoding = Pick<
+  typeof import('gpt-tokenizer/encoding/cl100k_base'),
+  'encode' | 'decode' | 'countTokens'
+>;
 
-function truncateTokens(
+function countTokens(encoding: Encoding, text: string): number {
+  let tokens = 0;
+  for (const slice of sliceText(text)) tokens += encoding.countTokens(slice, AS_PLAIN_TEXT);
+  return tokens;
+}
+
+/** Reads no further than the slice in which the limit falls. */
+function truncateText(encoding: Encoding, text: string, maxTokens: number): { text: string; tokens: number } {
+  let kept = '';
+  let tokens = 0;
+  for (const slice of sliceText(text)) {
+    const encoded = encoding.encode(slice, AS_PLAIN_TEXT);
+    if (tokens + encoded.length > maxTokens) {
+      return shortenUntilItFits(
+        encoding,
+        kept,
+        slice,
+        encoded.slice(0, Math.max(0, maxTokens - tokens)),
+        maxTokens,
+      );
+    }
+    kept += slice;
+    tokens += encoded.length;
+  }
+  return { text, tokens };
+}
+
+/** A prefix can have more tokens than it had inside the whole, and a token can end inside a code point. */
+function shortenUntilItFits(
   encoding: Encoding,
-  text: string,
+  kept: string,
+  slice: string,
+  encoded: readonly number[],
   maxTokens: number,
 ): { text: string; tokens: number } {
-  const tokens = encoding.encode(text, AS_PLAIN_TEXT);
-  if (tokens.length <= maxTokens) return { text, tokens: tokens.length };
-  return { text: '', tokens: maxTokens };
+  for (let length = encoded.length; length > 0; length -= 1) {
+    const text = kept + commonPrefix(slice, encoding.decode(encoded.slice(0, length)));
+    const tokens = countTokens(encoding, text);
+    if (tokens <= maxTokens) return { text, tokens };
+  }
+  return { text: kept, tokens: countTokens(encoding, kept) };
+}
+
+function commonPrefix(text: string, decoded: string): string {
+  let length = 0;
+  while (length < decoded.length && decoded[length] === text[length]) length += 1;
+  const splitsPair = length > 0 && (text.codePointAt(length - 1) ?? 0) > 0xffff;
+  return text.slice(0, splitsPair ? length - 1 : length);
 }

@@ -1,0 +1,53 @@
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+
+/** The parts of a reply that are used, as float32 little-endian bytes. Anything but a list of numbered embeddings is `invalid_reply`, transient. */
+export function readEmbeddings(
+  body: unknown,
+  requestId: string | undefined,
+): { items: { index: number; bytes: Buffer }[]; tokens: number | undefined } {
+  const data: unknown = isObject(body) ? body.data : undefined;
+  if (!Array.isArray(data)) throw invalidReply(requestId);
+  const items = data.map((item: unknown) => {
+    if (!isObject(item) || typeof item.index !== 'number') throw invalidReply(requestId);
+    return { index: item.index, bytes: readVector(item.embedding) };
+  });
+  return { items, tokens: isObject(body) ? readTokens(body.usage) : undefined };
+}
+
+/** Made by the adapter for whatever cannot be read; our own words only. */
+export function invalidReply(requestId: string | undefined): FreshetError {
+  return new FreshetError('The provider answered something that is no list of embeddings.', {
+    failureClass: 'transient',
+    code: 'invalid_reply',
+    requestId,
+  });
+}
+
+/** A vector that cannot be read is empty, so that it is refused alone and not its neighbours. Servers may answer floats though base64 was asked. */
+function readVector(embedding: unknown): Buffer {
+  if (typeof embedding === 'string') return decodeBase64(embedding);
+  if (!Array.isArray(embedding)) return Buffer.alloc(0);
+  const floats = Buffer.allocUnsafe(embedding.length * 4);
+  for (const [position, value] of embedding.entries()) {
+    floats.writeFloatLE(typeof value === 'number' ? value : Number.NaN, position * 4);
+  }
+  return floats;
+}
+
+/** `Buffer.from` skips what is no base64: then the bytes are fewer than the characters say. It also reads the URL alphabet, which no server means. */
+function decodeBase64(encoded: string): Buffer {
+  const padding = encoded.endsWith('==') ? 2 : encoded.endsWith('=') ? 1 : 0;
+  const bytes = Buffer.from(encoded, 'base64');
+  const complete = encoded.length % 4 === 0 && bytes.length === (encoded.length / 4) * 3 - padding;
+  return complete && !encoded.includes('-') && !encoded.includes('_') ? bytes : Buffer.alloc(0);
+}
+
+/** Nothing rather than 0: a server that counts no tokens does not make them free. */
+function readTokens(usage: unknown): number | undefined {
+  const tokens = isObject(usage) ? (usage.prompt_tokens ?? usage.total_tokens) : undefined;
+  return typeof tokens === 'number' && Number.isSafeInteger(tokens) && tokens > 0 ? tokens : undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

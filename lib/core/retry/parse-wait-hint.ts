@@ -1,0 +1,42 @@
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/**
+ * Milliseconds that a reply's headers ask us to wait: `retry-after-ms`, else `retry-after` (seconds or a date), else the later of
+ * `x-ratelimit-reset-requests` and `-tokens` (`1s`, `6m0s`, `20ms`, or seconds). Zero, negative (Azure) and unreadable ones say nothing.
+ */
+export function parseWaitHint(
+  headers: { get(name: string): string | null },
+  nowMs: number,
+): number | undefined {
+  return (
+    positive(Number(headers.get('retry-after-ms') ?? Number.NaN)) ??
+    parseRetryAfter(headers.get('retry-after'), nowMs) ??
+    positive(
+      Math.max(
+        parseDuration(headers.get('x-ratelimit-reset-requests')),
+        parseDuration(headers.get('x-ratelimit-reset-tokens')),
+      ),
+    )
+  );
+}
+
+function parseRetryAfter(value: string | null, nowMs: number): number | undefined {
+  if (value === null || value.trim() === '') return undefined;
+  const seconds = Number(value);
+  return positive(Number.isNaN(seconds) ? Date.parse(value) - nowMs : seconds * 1000);
+}
+
+function parseDuration(value: string | null): number {
+  if (value === null) return 0;
+  if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
+  if (!/^(\d+(\.\d+)?(ms|[smhd]))+$/.test(value)) return 0;
+  let sumMs = 0;
+  for (const [, amount, unit] of value.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g)) {
+    sumMs += Number(amount) * (UNITS_MS[unit ?? ''] ?? 0);
+  }
+  return sumMs;
+}
+
+function positive(ms: number): number | undefined {
+  return Number.isFinite(ms) && ms > 0 ? Math.ceil(ms) : undefined;
+}
