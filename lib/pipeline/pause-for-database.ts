@@ -6,7 +6,11 @@ import { describeFailure } from './describe-failure.ts';
 
 /** Pauses everything when the database said stop: what cannot be written must not be bought. Never rejects; other failures pause nothing. */
 export async function pauseForDatabase(
-  ports: { readonly control: ControlStore; readonly logger: Logger; readonly observer?: RunObserver | undefined },
+  ports: {
+    readonly control: ControlStore;
+    readonly logger: Logger;
+    readonly observer?: RunObserver | undefined;
+  },
   error: unknown,
 ): Promise<void> {
   if (!(error instanceof FreshetError) || error.failureClass !== 'stop') return;

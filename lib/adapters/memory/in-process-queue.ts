@@ -102,10 +102,13 @@ export function createInProcessQueue(options: InProcessQueueOptions): InProcessQ
     },
     async changeVisibility(receiptHandle, seconds) {
       if (!Number.isInteger(seconds) || seconds < 0 || seconds > MAX_VISIBILITY_SECONDS) {
-        throw new FreshetError(`Queue ${options.name}: a visibility of ${seconds} s is not within 0 and 43200.`, {
-          failureClass: 'unknown',
-          code: 'invalid_visibility',
-        });
+        throw new FreshetError(
+          `Queue ${options.name}: a visibility of ${seconds} s is not within 0 and 43200.`,
+          {
+            failureClass: 'unknown',
+            code: 'invalid_visibility',
+          },
+        );
       }
       const message = findByReceipt(receiptHandle);
       if (message) message.visibleAtMs = clock.now() + seconds * 1000;

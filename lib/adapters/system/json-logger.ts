@@ -10,6 +10,8 @@ export function createJsonLogger(
   const line =
     (level: string) =>
     (event: string, fields: LogFields = {}) =>
-      write(JSON.stringify({ ...fields, ...context, time: new Date(clock.now()).toISOString(), level, event }));
+      write(
+        JSON.stringify({ ...fields, ...context, time: new Date(clock.now()).toISOString(), level, event }),
+      );
   return { info: line('info'), warn: line('warn'), error: line('error') };
 }

@@ -1,5 +1,10 @@
 import type { Space } from '../../core/model/space.ts';
-import { type DetectPorts, NOTHING_DETECTED, type PassResult, SENDING_LEASE_SECONDS } from './detect-ports.ts';
+import {
+  type DetectPorts,
+  NOTHING_DETECTED,
+  type PassResult,
+  SENDING_LEASE_SECONDS,
+} from './detect-ports.ts';
 import { sendLeasedRows } from './send-leased-rows.ts';
 
 /**

@@ -52,7 +52,8 @@ async function detectSpace(
       return { ...named, ...NOTHING_DETECTED, fault };
     }
     if (pausedBy.length > 0) {
-      for (const { scope, reason } of pausedBy) ports.logger.warn('space-paused', { ...named, scope, reason });
+      for (const { scope, reason } of pausedBy)
+        ports.logger.warn('space-paused', { ...named, scope, reason });
       if (pass === 'incremental') await reportStaleness(ports, space);
       return { ...named, ...NOTHING_DETECTED, pausedBy };
     }
