@@ -10,6 +10,7 @@ import { SESSION_STATEMENT } from '../sql/session-statement.ts';
 import type { SqlDatabase } from '../sql/sql-database.ts';
 import { beginPgliteRun } from './begin-pglite-run.ts';
 import { lockDirectory } from './lock-directory.ts';
+import { runTypedStatement } from './run-typed-statement.ts';
 
 /**
  * Opens or creates an embedded PostgreSQL in `directory` (under a lock: rejects with `UsageError` while another process has it), or in
@@ -45,6 +46,7 @@ async function openUnlocked(dataDir: string | undefined, unlock: () => Promise<v
     kysely,
     vectorTypeOid: async () => oids.element,
     beginRun: () => beginPgliteRun(kysely),
+    typed: statements => runTypedStatement(pglite, statements),
     close: async () => {
       await kysely.destroy();
       await unlock();

@@ -18,7 +18,14 @@ export interface SqlDatabase {
    * the process goes, however it goes: leases of a run whose lock is free count as expired.
    */
   beginRun(): Promise<RunLock>;
+  /** Statements that a person typed; only the embedded database has it. Rejects with `UsageError` that says what the server said. */
+  readonly typed?: (statements: string) => Promise<TypedResult>;
   close(): Promise<void>;
+}
+
+export interface TypedResult {
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+  readonly affectedRows: number;
 }
 
 export interface RunLock {

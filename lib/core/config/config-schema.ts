@@ -110,7 +110,7 @@ const database = z.strictObject(
         error: 'expected a URL such as postgres://user@host:5432/database',
       })
       .optional(),
-    embeddedDirectory: word('expected a folder').default('.freshet'),
+    embeddedDirectory: word('expected a folder').default('.freshet/database'),
     viewSchema: identifier.default('embeddings'),
   },
   { error: 'expected an object such as { url }' },

@@ -36,7 +36,7 @@ describe('parseConfig', () => {
         overLimit: 'truncate',
       },
     ]);
-    expect(config.database).toEqual({ embeddedDirectory: '.freshet', viewSchema: 'embeddings' });
+    expect(config.database).toEqual({ embeddedDirectory: '.freshet/database', viewSchema: 'embeddings' });
     expect(config.limits).toMatchObject({ batchSize: 100, timeoutSeconds: 60, pauseMs: 0 });
   });
 

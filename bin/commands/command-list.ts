@@ -1,0 +1,14 @@
+import type { Command } from './command.ts';
+
+/** Each command's module is loaded when it is called: `help` must not wait for an engine. */
+export const commandList: Readonly<Record<string, () => Promise<{ command: Command }>>> = {
+  start: () => import('./start.ts'),
+  run: () => import('./run.ts'),
+  status: () => import('./status.ts'),
+  search: () => import('./search.ts'),
+  failures: () => import('./failures.ts'),
+  retry: () => import('./retry.ts'),
+  migrate: () => import('./migrate.ts'),
+  doctor: () => import('./doctor.ts'),
+  sql: () => import('./sql.ts'),
+};

@@ -1,0 +1,20 @@
+import { inspectWorkspace } from '../../lib/wiring/inspect-workspace.ts';
+import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
+import { defineCommand, workspaceFlags } from './command.ts';
+import { workspaceRequest } from './workspace-request.ts';
+
+export const command = defineCommand({
+  summary: 'checks privileges, indexes, versions and visibility, each with the statement that mends it',
+  flags: workspaceFlags,
+  async run(context) {
+    const { terminal } = context;
+    const findings = await withWorkspace(workspaceRequest(context), inspectWorkspace);
+    const errors = findings.filter(finding => !finding.ok && finding.severity === 'error').length;
+    terminal.result({ ok: errors === 0, findings });
+    for (const finding of findings) {
+      terminal.line(`${finding.ok ? 'ok' : finding.severity}  ${finding.check}: ${finding.message}`);
+      if (!finding.ok && finding.statement !== undefined) terminal.line(`    ${finding.statement}`);
+    }
+    return errors === 0 ? 0 : 1;
+  },
+});

@@ -1,0 +1,31 @@
+import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
+import { retryFailures } from '../../lib/wiring/retry-failures.ts';
+import { textFlag } from '../terminal/flag.ts';
+import { formatCount } from '../terminal/format-numbers.ts';
+import { defineCommand, workspaceFlags } from './command.ts';
+import { workspaceRequest } from './workspace-request.ts';
+
+export const command = defineCommand({
+  summary: 'makes failed rows stale again; the next run embeds them',
+  flags: {
+    ...workspaceFlags,
+    class: textFlag('C', 'only failures of this class or code, as `failures` prints them'),
+    item: textFlag('ID', 'only this row'),
+  },
+  async run(context) {
+    const { flags, terminal } = context;
+    if (flags.class !== undefined && flags.item !== undefined)
+      throw new UsageError('retry takes --class or --item, not both.');
+    const retried = await withWorkspace(workspaceRequest(context), workspace =>
+      retryFailures(workspace, { cause: flags.class, itemId: flags.item }),
+    );
+    terminal.result({ retried });
+    terminal.line(
+      retried === 0
+        ? 'No failed row matches.'
+        : `${formatCount(retried)} ${retried === 1 ? 'row is' : 'rows are'} stale again; npm run freshet -- run embeds them.`,
+    );
+    return 0;
+  },
+});

@@ -1,0 +1,33 @@
+import { withFailureLog } from '../../lib/wiring/open-failure-log.ts';
+import type { Workspace } from '../../lib/wiring/open-workspace.ts';
+import { type RunEnd, runLocally } from '../../lib/wiring/run-locally.ts';
+import { formatCoverage } from '../terminal/format-coverage.ts';
+import { createProgressMeter } from '../terminal/progress-meter.ts';
+import type { CommandContext, runFlags } from './command.ts';
+import { maxWaitOf } from './run-options.ts';
+
+/** Runs until nothing is stale: the coverage before, a live line while it works. */
+export async function runWithProgress(
+  workspace: Workspace,
+  { flags, terminal, signal }: CommandContext<typeof runFlags>,
+): Promise<RunEnd> {
+  let meter = createProgressMeter(0, Date.now);
+  const end = await withFailureLog(flags['failure-log'], failureLog =>
+    runLocally(workspace, {
+      signal,
+      maxWaitMs: maxWaitOf(flags),
+      maxItems: flags['max-items'],
+      failureLog,
+      onPrepared: ({ before, resumed }) => {
+        for (const pause of resumed)
+          terminal.note(`Resumed: ${pause.scope} was paused by ${pause.reason} since ${pause.since}.`);
+        for (const line of before.flatMap(formatCoverage)) terminal.line(line);
+        const toDo = before.reduce((sum, coverage) => sum + coverage.stale + coverage.inFlight, 0);
+        meter = createProgressMeter(Math.min(toDo, flags['max-items'] ?? toDo), Date.now);
+      },
+      onProgress: progress => terminal.progress(meter(progress)),
+    }),
+  );
+  terminal.endProgress();
+  return end;
+}

@@ -1,0 +1,38 @@
+import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
+import { searchSpace } from '../../lib/wiring/search-space.ts';
+import { textFlag, wholeNumberFlag } from '../terminal/flag.ts';
+import { formatHits } from '../terminal/format-hits.ts';
+import { defineCommand, workspaceFlags } from './command.ts';
+import { workspaceRequest } from './workspace-request.ts';
+
+export const command = defineCommand({
+  summary: 'the rows nearest to a text',
+  argument: '"text"',
+  flags: {
+    ...workspaceFlags,
+    limit: wholeNumberFlag('N', 'how many rows (10)', { least: 1, most: 1000 }),
+    source: textFlag('NAME', 'source to search (the first one)'),
+  },
+  async run(context) {
+    const { flags, positionals, terminal } = context;
+    const text = positionals.join(' ').trim();
+    if (text === '')
+      throw new UsageError('search needs a text.', 'npm run freshet -- search "a small animal"');
+    const found = await withWorkspace(workspaceRequest(context), workspace =>
+      searchSpace(workspace, { text, limit: flags.limit ?? 10, source: flags.source }),
+    );
+    const names = found.space.source.textColumns.map(column => column.name);
+    terminal.result({
+      source: found.space.source.name,
+      model: found.space.model.alias,
+      hits: found.hits.map(({ id, similarity, columns }) => ({
+        id,
+        similarity,
+        columns: Object.fromEntries(names.map((name, index) => [name, columns[index] ?? null])),
+      })),
+    });
+    for (const line of formatHits(found)) terminal.line(line);
+    return 0;
+  },
+});

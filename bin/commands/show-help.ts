@@ -1,0 +1,34 @@
+import type { Terminal } from '../terminal/terminal.ts';
+import type { Command } from './command.ts';
+import { commandList } from './command-list.ts';
+
+export async function showHelp(terminal: Terminal): Promise<void> {
+  const commands = await Promise.all(
+    Object.entries(commandList).map(async ([name, load]) => ({
+      name,
+      summary: (await load()).command.summary,
+    })),
+  );
+  terminal.result({ commands });
+  terminal.line('Freshet keeps pgvector embeddings in step with the Postgres rows they were made from.');
+  terminal.line();
+  terminal.line('Usage: npm run freshet -- <command> [flags]');
+  terminal.line();
+  for (const { name, summary } of commands) terminal.line(`  ${name.padEnd(9)}  ${summary}`);
+  terminal.line();
+  terminal.line('<command> --help lists its flags. Exit codes: 0 complete, 3 finished with failed items,');
+  terminal.line('2 usage or configuration, 1 anything else, 130 interrupted.');
+}
+
+export function showCommandHelp(name: string, command: Command, terminal: Terminal): void {
+  const flags = Object.entries(command.flags).map(([flag, { placeholder, summary }]) => ({
+    usage: `--${flag}${placeholder === undefined ? '' : ` ${placeholder}`}`,
+    summary,
+  }));
+  terminal.result({ command: name, summary: command.summary, flags });
+  const argument = command.argument === undefined ? '' : ` ${command.argument}`;
+  terminal.line(`npm run freshet -- ${name}${argument} [flags]: ${command.summary}`);
+  terminal.line();
+  const width = Math.max(...flags.map(flag => flag.usage.length));
+  for (const { usage, summary } of flags) terminal.line(`  ${usage.padEnd(width)}  ${summary}`);
+}

@@ -1,0 +1,44 @@
+import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
+import { runStatement } from '../../lib/wiring/run-statement.ts';
+import { formatTable, shorten } from '../terminal/format-table.ts';
+import { plainValue } from '../terminal/plain-value.ts';
+import { defineCommand, workspaceFlags } from './command.ts';
+import { workspaceRequest } from './workspace-request.ts';
+
+const CELL_WIDTH = 60;
+
+export const command = defineCommand({
+  summary: 'runs a statement on the embedded database',
+  argument: '"statement"',
+  flags: workspaceFlags,
+  async run(context) {
+    const { positionals, terminal } = context;
+    const statement = positionals.join(' ').trim();
+    if (statement === '')
+      throw new UsageError(
+        'sql needs a statement.',
+        'npm run freshet -- sql "SELECT * FROM ai_items LIMIT 5"',
+      );
+    const result = await withWorkspace(workspaceRequest(context), workspace =>
+      runStatement(workspace, statement),
+    );
+    const rows = result.rows.map(row =>
+      Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plainValue(value)])),
+    );
+    terminal.result({ rows, affectedRows: result.affectedRows });
+    if (rows.length === 0) terminal.line(`${result.affectedRows} rows changed`);
+    else
+      for (const line of formatTable(
+        Object.keys(rows[0]!),
+        rows.map(row => Object.values(row).map(formatCell)),
+      ))
+        terminal.line(line);
+    return 0;
+  },
+});
+
+function formatCell(value: unknown): string {
+  if (value === null) return '';
+  return shorten(typeof value === 'object' ? JSON.stringify(value) : String(value), CELL_WIDTH);
+}

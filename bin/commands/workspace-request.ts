@@ -1,0 +1,15 @@
+import type { WorkspaceRequest } from '../../lib/wiring/open-workspace.ts';
+import type { CommandContext, workspaceFlags } from './command.ts';
+
+/** The workspace that a command's flags ask for. */
+export function workspaceRequest(
+  { flags }: Pick<CommandContext<typeof workspaceFlags>, 'flags'>,
+  options: { readonly create: boolean } = { create: false },
+): WorkspaceRequest {
+  return {
+    config: flags.config,
+    databaseUrl: flags['database-url'],
+    directory: process.cwd(),
+    create: options.create,
+  };
+}

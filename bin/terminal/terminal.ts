@@ -1,0 +1,62 @@
+/**
+ * Where a command writes. With `--json` standard output carries one object and nothing else, and what people read goes to standard error.
+ */
+export interface Terminal {
+  readonly json: boolean;
+  /** A line of the result, for people. */
+  line(text?: string): void;
+  /** A line beside the result: advice, notices. Always on standard error. */
+  note(text: string): void;
+  /** Replaces the live line on a terminal; elsewhere writes a line at most once per report interval. */
+  progress(text: string): void;
+  /** Leaves the live line standing, so that the next line starts below it. */
+  endProgress(): void;
+  /** The one object on standard output; nothing without `--json`. */
+  result(object: object): void;
+}
+
+interface Stream {
+  write(text: string): boolean;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+export function createTerminal(options: {
+  readonly json: boolean;
+  readonly output: Stream;
+  readonly errors: Stream;
+  /** Between two progress lines where the live line cannot be rewritten. */
+  readonly reportEveryMs: number;
+  readonly now: () => number;
+}): Terminal {
+  const { json, output, errors } = options;
+  const live = errors.isTTY === true;
+  let liveLine = false;
+  let lastProgressAt = Number.NEGATIVE_INFINITY;
+  const endProgress = () => {
+    if (liveLine) errors.write('\n');
+    liveLine = false;
+  };
+  return {
+    json,
+    line: (text = '') => {
+      endProgress();
+      (json ? errors : output).write(`${text}\n`);
+    },
+    note: text => {
+      endProgress();
+      errors.write(`${text}\n`);
+    },
+    progress: text => {
+      if (!live && options.now() - lastProgressAt < options.reportEveryMs) return;
+      lastProgressAt = options.now();
+      if (live) errors.write(`\r\u001b[2K${text.slice(0, (errors.columns ?? 80) - 1)}`);
+      else errors.write(`${text}\n`);
+      liveLine = live;
+    },
+    endProgress,
+    result: object => {
+      if (json) output.write(`${JSON.stringify(object)}\n`);
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import type { PGlite } from '@electric-sql/pglite';
+import { UsageError } from '../../core/errors/usage-error.ts';
+import type { TypedResult } from '../sql/sql-database.ts';
+
+/**
+ * Runs what a person typed with the `search_path` that such a person expects, and tells that person what the server says about it:
+ * the one place where a server's message passes, because its reader wrote the statement.
+ */
+export async function runTypedStatement(pglite: PGlite, statement: string): Promise<TypedResult> {
+  const [before] = (await pglite.query<{ path: string }>(`SELECT current_setting('search_path') AS path`))
+    .rows;
+  await pglite.query(`SELECT set_config('search_path', '"$user", public', false)`);
+  try {
+    const last = (await pglite.exec(statement)).at(-1);
+    return {
+      rows: (last?.rows ?? []) as TypedResult['rows'],
+      affectedRows: last?.affectedRows ?? 0,
+    };
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : 'The statement failed.');
+  } finally {
+    await pglite.query(`SELECT set_config('search_path', $1, false)`, [before?.path ?? '']);
+  }
+}

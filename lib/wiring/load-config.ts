@@ -1,0 +1,77 @@
+import { access } from 'node:fs/promises';
+import { basename, isAbsolute, join, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseConfig } from '../core/config/parse-config.ts';
+import type { PipelineConfig } from '../core/config/pipeline-config.ts';
+import { UsageError } from '../core/errors/usage-error.ts';
+
+export interface LoadedConfig {
+  readonly config: PipelineConfig;
+  /** As people name it: relative to the current folder where it lies in it. */
+  readonly file: string;
+  /** The bundled demo, whose table may be created. */
+  readonly demo: boolean;
+}
+
+const demoFile = resolve(import.meta.dirname, '../../examples/demo/freshet.config.ts');
+
+/**
+ * Reads the file given, else `freshet.config.ts` in `directory`, else the demo's. The file is code: it is run.
+ * @throws UsageError when the file is missing, does not compile, or has no configuration as its default export.
+ */
+export async function loadConfig(given: string | undefined, directory: string): Promise<LoadedConfig> {
+  const file = await findFile(given, directory);
+  const name = displayName(file, directory);
+  const loaded = await importFile(file, name);
+  if (!('default' in loaded))
+    throw new UsageError(
+      `${name} has no default export.`,
+      `export default defineConfig({ sources: [ … ] }); // see examples/openai/freshet.config.ts`,
+    );
+  try {
+    return { config: parseConfig(loaded.default), file: name, demo: file === demoFile };
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`${name}: ${error.message}`, error.remedy);
+    throw error;
+  }
+}
+
+async function findFile(given: string | undefined, directory: string): Promise<string> {
+  if (given !== undefined) {
+    const file = resolve(directory, given);
+    if (await exists(file)) return file;
+    throw new UsageError(
+      `The configuration ${given} does not exist.`,
+      'Name a file with --config, or copy examples/openai/freshet.config.ts.',
+    );
+  }
+  const own = join(directory, 'freshet.config.ts');
+  return (await exists(own)) ? own : demoFile;
+}
+
+async function importFile(file: string, name: string): Promise<Record<string, unknown>> {
+  try {
+    return await import(pathToFileURL(file).href);
+  } catch (error) {
+    const reason = error instanceof Error ? error : new Error(String(error));
+    const place = new RegExp(`${escapePattern(basename(file))}:(\\d+)`).exec(reason.stack ?? '');
+    const where = place === null ? name : `${name}:${place[1]}`;
+    throw new UsageError(`${where} cannot be loaded: ${reason.name}: ${reason.message.trim()}`);
+  }
+}
+
+function displayName(file: string, directory: string): string {
+  const path = relative(directory, file);
+  return path.startsWith('..') || isAbsolute(path) ? file : path;
+}
+
+function escapePattern(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+async function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}

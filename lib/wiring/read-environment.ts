@@ -1,0 +1,17 @@
+export interface Environment {
+  readonly databaseUrl: string | undefined;
+  readonly openAiApiKey: string | undefined;
+  readonly openAiBaseUrl: string | undefined;
+}
+
+/** The variables that Freshet reads, all of them. An empty one counts as not set. */
+export function readEnvironment(
+  variables: Readonly<Record<string, string | undefined>> = process.env,
+): Environment {
+  const read = (name: string) => variables[name]?.trim() || undefined;
+  return {
+    databaseUrl: read('DATABASE_URL'),
+    openAiApiKey: read('OPENAI_API_KEY'),
+    openAiBaseUrl: read('OPENAI_BASE_URL'),
+  };
+}
