@@ -27,7 +27,7 @@ export function createDetectionStore(
     findSourceFault: space => findSourceFault(db, space),
     countInFlight: space => countInFlight(db, space),
     readPosition: space => readPosition(db, space),
-    writeWatermark: (space, watermark) => writeWatermark(db, space, watermark),
+    writeWatermark: (space, candidates) => writeWatermark(db, space, candidates),
     writeReconcileCursor: (space, cursor, passEnded) => writeReconcileCursor(db, space, cursor, passEnded),
     readHorizon: space => readHorizon(db, space, marginSeconds),
     leaseChangedRows: (space, request) => leaseChangedRows(db, space, request),
