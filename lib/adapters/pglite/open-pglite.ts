@@ -9,18 +9,31 @@ import { readVectorTypeOids } from '../sql/read-vector-type-oids.ts';
 import { SESSION_STATEMENT } from '../sql/session-statement.ts';
 import type { SqlDatabase } from '../sql/sql-database.ts';
 import { beginPgliteRun } from './begin-pglite-run.ts';
+import { lockDirectory } from './lock-directory.ts';
 import { runTypedStatement } from './run-typed-statement.ts';
 
 /**
- * Opens or creates an embedded PostgreSQL in `directory`, or in memory. There is one session: kysely queues statements and
- * transactions of concurrent flows, a transaction never sees another flow's statements.
+ * Opens or creates an embedded PostgreSQL in `directory` (under a lock: rejects with `UsageError` while another process has it), or in
+ * memory. There is one session: kysely queues the statements and transactions of concurrent flows, so that a transaction never
+ * sees another flow's statements.
  */
 export async function openPglite(
   place: { readonly directory: string } | { readonly memory: true },
 ): Promise<SqlDatabase> {
-  if ('directory' in place) await mkdir(dirname(place.directory), { recursive: true });
+  if ('memory' in place) return openUnlocked(undefined, async () => {});
+  await mkdir(dirname(place.directory), { recursive: true });
+  const unlock = await lockDirectory(place.directory);
+  try {
+    return await openUnlocked(place.directory, unlock);
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+}
+
+async function openUnlocked(dataDir: string | undefined, unlock: () => Promise<void>): Promise<SqlDatabase> {
   const pglite = await PGlite.create({
-    ...('directory' in place ? { dataDir: place.directory } : {}),
+    ...(dataDir === undefined ? {} : { dataDir }),
     extensions: { vector },
   });
   await pglite.exec('CREATE EXTENSION IF NOT EXISTS vector');
@@ -34,6 +47,9 @@ export async function openPglite(
     vectorTypeOid: async () => oids.element,
     beginRun: () => beginPgliteRun(kysely),
     typed: statements => runTypedStatement(pglite, statements),
-    close: () => kysely.destroy(),
+    close: async () => {
+      await kysely.destroy();
+      await unlock();
+    },
   };
 }

@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { UsageError } from '../../core/errors/usage-error.ts';
 import { toDatabaseFailure } from '../sql/classifying-dialect.ts';
+import { isOlderVersion } from '../sql/is-older-version.ts';
 import { connectClient } from './connect-client.ts';
-import { isOlderVersion } from './is-older-version.ts';
 
 /** The oldest pgvector whose binary format, casts and index behaviour this code was run against. */
 const OLDEST_PGVECTOR = '0.8.0';
