@@ -1,0 +1,103 @@
+import type { ResolvedSource } from '../../../core/model/space.ts';
+import type { SourceFault } from '../../../ports/detection-store.ts';
+import { quoteName } from '../sources/quote-name.ts';
+
+/** What `pg_catalog` says of the table that now has the source's name. */
+export interface SourceFacts {
+  readonly role: string;
+  /** Null: no table has the name. */
+  readonly oid: number | null;
+  /** What the table of the space is called now; null: it is gone. */
+  readonly oldName: string | null;
+  readonly schemaUsable: boolean;
+  readonly columns: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly plainType: string;
+    readonly isArray: boolean;
+    readonly readable: boolean;
+  }[];
+}
+
+const RESUME = 'then run `freshet migrate`';
+
+/** The first thing that is wrong, the gravest first. */
+export function describeSourceFault(source: ResolvedSource, facts: SourceFacts): SourceFault | undefined {
+  const table = quoteName(source.schema, source.table);
+  const place = `Source "${source.name}"`;
+  if (facts.oid === null) {
+    const now = facts.oldName === null ? 'It was dropped' : `It is now called ${facts.oldName}`;
+    return {
+      code: 'source-missing',
+      message: `${place}: there is no table ${table}. ${now}: name the new table in the configuration or take the source out, ${RESUME}.`,
+    };
+  }
+  if (facts.oid !== source.tableOid) {
+    return {
+      code: 'source-swapped',
+      message: `${place}: ${table} is another table than the one that the vectors were made from (OID ${facts.oid}, was ${source.tableOid}). If its keys mean the same rows, ${RESUME.replace('then ', '')}; nothing is embedded or removed until then.`,
+    };
+  }
+  return findColumnFault(source, facts, place, table) ?? findPermissionFault(source, facts, place, table);
+}
+
+function findColumnFault(
+  source: ResolvedSource,
+  facts: SourceFacts,
+  place: string,
+  table: string,
+): SourceFault | undefined {
+  const names = [source.keyColumn, source.versionColumn, ...source.textColumns.map(column => column.name)];
+  const missing = names.find(name => !facts.columns.some(column => column.name === name));
+  if (missing !== undefined) {
+    return {
+      code: 'column-missing',
+      message: `${place}: ${table} has no column "${missing}" any more. Restore it or change the configuration, ${RESUME}.`,
+    };
+  }
+  for (const column of facts.columns) {
+    const text = source.textColumns.find(candidate => candidate.name === column.name);
+    const change =
+      column.name === source.keyColumn && column.type !== source.keyType
+        ? `is ${column.type}, was ${source.keyType}`
+        : column.name === source.versionColumn && column.plainType !== source.versionType
+          ? `is ${column.plainType}, was ${source.versionType}`
+          : text !== undefined && text.isArray !== column.isArray
+            ? `is ${column.type}, was ${text.isArray ? 'an array' : 'no array'}`
+            : undefined;
+    if (change !== undefined) {
+      return {
+        code: 'column-changed',
+        message: `${place}: column "${column.name}" of ${table} ${change}. Undo the change or let the source start anew under another name, ${RESUME}.`,
+      };
+    }
+  }
+  return undefined;
+}
+
+function findPermissionFault(
+  source: ResolvedSource,
+  facts: SourceFacts,
+  place: string,
+  table: string,
+): SourceFault | undefined {
+  const role = quoteName(facts.role);
+  if (!facts.schemaUsable) {
+    return {
+      code: 'permission',
+      message: `${place}: role ${role} may not use schema ${quoteName(source.schema)}. GRANT USAGE ON SCHEMA ${quoteName(source.schema)} TO ${role};`,
+    };
+  }
+  const names = new Set([
+    source.keyColumn,
+    source.versionColumn,
+    ...source.textColumns.map(column => column.name),
+  ]);
+  const unreadable = facts.columns.filter(column => names.has(column.name) && !column.readable);
+  if (unreadable.length === 0) return undefined;
+  const columns = unreadable.map(column => `"${column.name}"`).join(', ');
+  return {
+    code: 'permission',
+    message: `${place}: role ${role} may not read ${columns} of ${table}. GRANT SELECT ON ${table} TO ${role};`,
+  };
+}

@@ -1,0 +1,37 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { LeaseRequest } from '../../../ports/detection-store.ts';
+
+/**
+ * The INSERT that leases the rows of the CTE `chosen (id)`, for use as a CTE. Whoever reaches a row second waits on the unique index,
+ * then sees an unexpired lease and gets nothing back: two callers never both lease a row, whatever their snapshots showed.
+ *
+ * `attempts` rises only where embedding had begun. A lease taken over from the other lane is not an attempt, and its age starts anew:
+ * the time that a backfill waited is not the age of an edit. Rows are locked in the order of their ids, as everywhere.
+ */
+export function leaseChosenRows(spaceId: number, request: LeaseRequest): RawBuilder<unknown> {
+  return sql`INSERT INTO freshet.leases AS t
+      (space_id, item_id, dispatch_id, lane, stage, attempts, run_id, expires_at)
+    SELECT ${spaceId}::int, chosen.id, ${request.dispatchId}::uuid, ${request.lane}::text, 'sending', 0,
+           ${request.runId}::int, now() + ${request.leaseSeconds}::float8 * interval '1 second'
+      FROM chosen
+     ORDER BY chosen.id COLLATE "C"
+    ON CONFLICT (space_id, item_id) DO UPDATE SET
+      dispatch_id = excluded.dispatch_id,
+      lane = excluded.lane,
+      stage = 'sending',
+      attempts = t.attempts
+        + CASE WHEN t.expires_at <= now() AND t.stage IN ('embedding', 'announced') THEN 1 ELSE 0 END,
+      run_id = excluded.run_id,
+      first_seen = CASE WHEN t.expires_at <= now() THEN t.first_seen ELSE now() END,
+      expires_at = excluded.expires_at
+    WHERE ${isFree('t', request)}
+    RETURNING item_id, attempts`;
+}
+
+/** Whether a lease leaves its row to the caller: it expired, or it waits in the bulk queue and the caller is an edit. */
+export function isFree(alias: string, request: LeaseRequest): RawBuilder<boolean> {
+  const lease = (column: string) => sql.id(alias, column);
+  const expired = sql<boolean>`${lease('expires_at')} <= now()`;
+  if (request.lane === 'bulk') return sql`(${expired})`;
+  return sql`(${expired} OR (${lease('lane')} = 'bulk' AND ${lease('stage')} = 'queued'))`;
+}

@@ -1,0 +1,14 @@
+import type { LeasedRow } from '../../../ports/detection-store.ts';
+
+/** A line of a leasing statement: there is always one, with nulls where nothing was leased. */
+export interface LeasedLine {
+  readonly id: string | null;
+  readonly attempts: number | null;
+  readonly version: string | null;
+}
+
+export function leasedRows(lines: readonly LeasedLine[]): LeasedRow[] {
+  return lines.flatMap(({ id, attempts, version }) =>
+    id === null ? [] : [{ id, attempts: attempts ?? 0, version }],
+  );
+}

@@ -1,0 +1,73 @@
+import { sql } from 'kysely';
+import type { Space } from '../../../core/model/space.ts';
+import type { OrphanReport } from '../../../ports/detection-store.ts';
+import { quoteSpace } from '../quoted-space.ts';
+import type { SqlDatabase } from '../sql-database.ts';
+import { type KeyRange, withinRange } from './key-range.ts';
+
+/** Of a slice's outcome rows; above it somebody must say that the rows are meant to be gone. */
+const MISSING_SHARE = 0.1;
+/** Below as many missing rows the share says nothing: a table of a dozen rows may lose three. */
+const MISSING_ROWS = 20;
+/** `reason` in `freshet.control`, scope `source:<name>`, by which an operator says so. */
+export const ORPHANS_CONFIRMED = 'orphans:confirmed';
+
+/**
+ * One statement, so that what is counted is what is marked and deleted. All missing rows of the slice count against its outcome rows,
+ * those marked by earlier passes too: a table that is emptied step by step must not slip through. When the rule stops it, nothing is
+ * marked either; rows that came back lose their mark in any case.
+ *
+ * The range bounds both sides of the join (a merge join of two index ranges). The last conditions of the UPDATE and the DELETE are
+ * checked again on a row that the writer changed meanwhile: a row that it just wrote has no mark and stays.
+ */
+export async function removeOrphans(db: SqlDatabase, space: Space, slice: KeyRange): Promise<OrphanReport> {
+  const { source, vectors, key, keyType } = quoteSpace(space);
+  const { schema, table, name } = space.source;
+  const id = sql.id('v', 'item_id');
+  const { rows } = await sql<OrphanReport>`
+    WITH hidden AS MATERIALIZED (
+      SELECT row_security_active(format('%I.%I', ${schema}::text, ${table}::text)::regclass) AS rows
+    ), seen AS MATERIALIZED (
+      SELECT v.item_id, v.missing_since, ${key} IS NULL AS missing
+        FROM ${vectors} AS v
+        LEFT JOIN ${source} AS s ON ${key} = v.item_id${withinRange(key, keyType, slice)}
+       WHERE v.chunk = 0${withinRange(id, keyType, slice)}
+         AND (${key} IS NULL OR v.missing_since IS NOT NULL)
+    ), verdict AS MATERIALIZED (
+      SELECT CASE
+          WHEN (SELECT rows FROM hidden) THEN 'row-security'
+          WHEN c.missing >= ${MISSING_ROWS}::int
+           AND c.missing > ${MISSING_SHARE}::float8 * (
+                 SELECT count(*) FROM ${vectors} AS v WHERE v.chunk = 0${withinRange(id, keyType, slice)})
+           AND NOT EXISTS (SELECT FROM freshet.control AS k
+                            WHERE k.scope = 'source:' || ${name}::text AND k.reason = ${ORPHANS_CONFIRMED}::text)
+          THEN 'too-many' END AS stopped
+        FROM (SELECT count(*) AS missing FROM seen WHERE missing) AS c
+    ), due AS MATERIALIZED (
+      SELECT o.item_id, NOT o.missing AS back,
+             o.missing AND o.missing_since <= now() - interval '1 hour'
+               AND o.missing_since < (SELECT last_pass_started_at FROM freshet.positions
+                                       WHERE space_id = ${space.spaceId}::int) AS over
+        FROM seen AS o, verdict
+       WHERE (verdict.stopped IS NULL OR NOT o.missing) AND verdict.stopped IS DISTINCT FROM 'row-security'
+    ), locked AS MATERIALIZED (
+      SELECT v.item_id, due.back, coalesce(due.over, false) AS over
+        FROM ${vectors} AS v JOIN due ON due.item_id = v.item_id
+       WHERE v.chunk = 0
+       ORDER BY v.item_id
+         FOR UPDATE OF v
+    ), marked AS (
+      UPDATE ${vectors} AS v SET missing_since = CASE WHEN l.back THEN NULL ELSE now() END
+        FROM locked AS l
+       WHERE v.item_id = l.item_id AND v.chunk = 0 AND NOT l.over AND l.back = (v.missing_since IS NOT NULL)
+      RETURNING l.back
+    ), deleted AS (
+      DELETE FROM ${vectors} AS v USING locked AS l
+       WHERE v.item_id = l.item_id AND l.over AND v.missing_since IS NOT NULL
+      RETURNING v.chunk
+    )
+    SELECT (SELECT count(*) FROM marked WHERE NOT back)::int AS marked,
+           (SELECT count(*) FROM deleted WHERE chunk = 0)::int AS deleted,
+           (SELECT stopped FROM verdict) AS stopped`.execute(db.kysely);
+  return rows[0] ?? { marked: 0, deleted: 0, stopped: null };
+}

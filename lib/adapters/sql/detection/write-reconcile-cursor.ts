@@ -1,0 +1,23 @@
+import { sql } from 'kysely';
+import type { Space } from '../../../core/model/space.ts';
+import type { SqlDatabase } from '../sql-database.ts';
+
+/**
+ * A pass counts as begun when the one before it ended: never later than its first slice, so that an orphan which the pass itself marked
+ * is not taken for one that was missing all the while. The first pass of a space has no beginning, and removes nothing.
+ */
+export async function writeReconcileCursor(
+  db: SqlDatabase,
+  space: Space,
+  cursor: string | null,
+  passEnded: boolean,
+): Promise<void> {
+  await sql`INSERT INTO freshet.positions AS p (space_id, reconcile_cursor, pass_started_at, last_pass_ended_at)
+    VALUES (${space.spaceId}::int, ${cursor}::text,
+            CASE WHEN ${passEnded}::bool THEN now() END, CASE WHEN ${passEnded}::bool THEN now() END)
+    ON CONFLICT (space_id) DO UPDATE SET
+      reconcile_cursor = excluded.reconcile_cursor,
+      last_pass_started_at = CASE WHEN ${passEnded}::bool THEN p.pass_started_at ELSE p.last_pass_started_at END,
+      pass_started_at = coalesce(excluded.pass_started_at, p.pass_started_at),
+      last_pass_ended_at = coalesce(excluded.last_pass_ended_at, p.last_pass_ended_at)`.execute(db.kysely);
+}

@@ -1,0 +1,27 @@
+import { sql } from 'kysely';
+import type { Space } from '../../../core/model/space.ts';
+import { lockLeases } from '../detection/lock-leases.ts';
+import type { SqlDatabase } from '../sql-database.ts';
+
+/** The longest that a function may run: nobody else takes up the rows meanwhile, however late their message came. */
+const LONGEST_EMBEDDING_SECONDS = 900;
+
+/** A lease that expired and was not taken over is still this dispatch's. */
+export async function beginEmbedding(
+  db: SqlDatabase,
+  space: Space,
+  dispatchId: string,
+  ids: readonly string[],
+): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    WITH mine AS MATERIALIZED (${lockLeases(space, dispatchId, ids)})
+    UPDATE freshet.leases AS l SET
+      stage = 'embedding',
+      expires_at = greatest(l.expires_at, now() + ${LONGEST_EMBEDDING_SECONDS}::float8 * interval '1 second')
+    FROM mine
+    WHERE l.space_id = mine.space_id AND l.item_id = mine.item_id AND l.dispatch_id = ${dispatchId}::uuid
+      AND l.stage <> 'announced'
+    RETURNING l.item_id AS id`.execute(db.kysely);
+  const taken = new Set(rows.map(row => row.id));
+  return [...new Set(ids)].filter(id => taken.has(id));
+}

@@ -1,0 +1,20 @@
+import { sql } from 'kysely';
+import type { Space } from '../../../core/model/space.ts';
+import { lockLeases } from '../detection/lock-leases.ts';
+import type { SqlDatabase } from '../sql-database.ts';
+
+/** The writer can be faster: a lease that it deleted or gave back (`queued`) is left alone. */
+export async function markAnnounced(
+  db: SqlDatabase,
+  space: Space,
+  dispatchId: string,
+  ids: readonly string[],
+  leaseSeconds: number,
+): Promise<void> {
+  await sql`WITH mine AS MATERIALIZED (${lockLeases(space, dispatchId, ids)})
+    UPDATE freshet.leases AS l SET
+      stage = 'announced', expires_at = now() + ${leaseSeconds}::float8 * interval '1 second'
+    FROM mine
+    WHERE l.space_id = mine.space_id AND l.item_id = mine.item_id AND l.dispatch_id = ${dispatchId}::uuid
+      AND l.stage <> 'queued'`.execute(db.kysely);
+}
