@@ -1,0 +1,117 @@
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+import type { LedgerEntry } from '../../core/model/result-object.ts';
+import type { Space } from '../../core/model/space.ts';
+import type { Lane } from '../../core/model/vocabulary.ts';
+import { estimateTokens } from '../../core/packing/estimate-tokens.ts';
+import { validateReply } from '../../core/reply/validate-reply.ts';
+import { describeFailure } from '../describe-failure.ts';
+import type { EmbedPorts } from './embed-ports.ts';
+
+export interface CallRequest {
+  readonly space: Space;
+  readonly lane: Lane;
+  /** Without the prefix. */
+  readonly texts: readonly string[];
+  /** Rows that wait for these texts. */
+  readonly items: number;
+  readonly deadlineMs: number;
+}
+
+export interface CallRecord {
+  readonly entry: LedgerEntry;
+  /** False: the provider answered that it did nothing. Else its entry must reach the ledger whatever came of it. */
+  readonly maybeBilled: boolean;
+}
+
+export interface CallResult {
+  readonly record: CallRecord;
+  /** By position of the text; null where the vector was unusable. Undefined: the call failed. */
+  readonly vectors?: readonly (Buffer | null)[];
+  readonly failure?: FreshetError;
+}
+
+/** Estimate of one text as it is sent. A server that cuts for itself bills no more than its limit. */
+export function estimateSentTokens(space: Space, text: string): number {
+  const { documentPrefix, maxTokensPerText } = space.model;
+  return Math.min(estimateTokens(documentPrefix + text), maxTokensPerText ?? Number.POSITIVE_INFINITY);
+}
+
+/**
+ * One call: granted first, validated after, entered in the ledger whatever came of it. A call of which nobody can say whether it was billed
+ * (a timeout, a broken reply) counts with its estimate. Provider failures are returned, the database's are thrown.
+ */
+export async function callProvider(ports: EmbedPorts, request: CallRequest): Promise<CallResult> {
+  const { space, texts } = request;
+  const { model } = space;
+  const callId = ports.randomness.identifier();
+  const estimatedTokens = texts.reduce((sum, text) => sum + estimateSentTokens(space, text), 0);
+  const costOf = (tokens: number) => (tokens * model.usdPerMillionTokens) / 1e6;
+  await ports.embedding.grantCall({
+    callId,
+    spaceId: space.spaceId,
+    modelAlias: model.alias,
+    estimatedTokens,
+    estimatedCostUsd: costOf(estimatedTokens),
+  });
+
+  const startedMs = ports.clock.now();
+  let billedTokens: number | undefined;
+  let requestId: string | undefined;
+  const recordCall = (outcome: string, tokens: number, maybeBilled: boolean): CallRecord => {
+    const entry: LedgerEntry = {
+      callId,
+      modelAlias: model.alias,
+      lane: request.lane,
+      items: request.items,
+      uniqueTexts: texts.length,
+      tokens,
+      costUsd: costOf(tokens),
+      latencyMs: Math.max(0, ports.clock.now() - startedMs),
+      outcome,
+      requestId: requestId ?? null,
+    };
+    measureCall(ports, entry);
+    return { entry, maybeBilled };
+  };
+
+  try {
+    const reply = await ports.providers(model.alias).embed({
+      texts: texts.map(text => model.documentPrefix + text),
+      deadlineMs: request.deadlineMs,
+    });
+    requestId = reply.requestId;
+    billedTokens = reply.tokens ?? estimatedTokens;
+    const expected = { count: texts.length, dimensions: model.dimensions, normalized: model.normalized };
+    const { vectors } = validateReply(reply, expected);
+    return { record: recordCall('ok', billedTokens, true), vectors };
+  } catch (error) {
+    const failure = toFreshetError(error);
+    requestId ??= failure.requestId;
+    const maybeBilled = billedTokens !== undefined || !isRefusal(failure);
+    const tokens = maybeBilled ? (billedTokens ?? estimatedTokens) : 0;
+    return { record: recordCall(`${failure.failureClass}:${failure.code}`, tokens, maybeBilled), failure };
+  }
+}
+
+/** An answer that says no, or a connection that never came about. */
+function isRefusal({ failureClass, code }: FreshetError): boolean {
+  if (failureClass !== 'transient' && failureClass !== 'unknown') return true;
+  return code.startsWith('http_') || code === 'network_econnrefused' || code === 'network_enotfound';
+}
+
+function toFreshetError(error: unknown): FreshetError {
+  if (error instanceof FreshetError) return error;
+  const { message, ...details } = describeFailure(error);
+  return new FreshetError(message, details);
+}
+
+function measureCall({ metrics, observer }: EmbedPorts, entry: LedgerEntry): void {
+  metrics.count('ProviderCalls', 1);
+  metrics.count('TextsSent', entry.uniqueTexts);
+  metrics.count('Tokens', entry.tokens);
+  metrics.count('CostUsd', entry.costUsd);
+  metrics.duration('ProviderLatency', entry.latencyMs);
+  if (entry.outcome !== 'ok') metrics.count('ProviderFailures', 1);
+  if (entry.outcome.startsWith('throttled:')) metrics.count('ProviderThrottles', 1);
+  observer?.called(entry);
+}

@@ -1,0 +1,61 @@
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { fullJitterMs } from '../../core/retry/full-jitter.ts';
+import { type CallRecord, type CallRequest, type CallResult, callProvider } from './call-provider.ts';
+import { type EmbedPorts, SETTLE_RESERVE_MS } from './embed-ports.ts';
+
+const MAX_TRIES = 3;
+/** A reply of the wrong shape twice over will not come right by waiting: the batch is taken apart instead. */
+const MAX_TRIES_INVALID_REPLY = 2;
+/** Below this a call cannot be expected to end: better given back. */
+const MIN_CALL_MS = 1_000;
+/** Longest wait with a Lambda running; the queue waits for longer ones at no cost. */
+const MAX_WAIT_MS = 20_000;
+
+export interface RetriedCall {
+  readonly records: readonly CallRecord[];
+  readonly result: Pick<CallResult, 'vectors' | 'failure'>;
+}
+
+/** Repeats a call that failed as `transient` or `throttled` while tries and time last; any other failure is the answer. */
+export async function callWithRetries(
+  ports: EmbedPorts,
+  request: Omit<CallRequest, 'deadlineMs'>,
+  remainingMs: () => number,
+): Promise<RetriedCall> {
+  const records: CallRecord[] = [];
+  let failure: FreshetError | undefined;
+  for (let attempt = 0; ; attempt += 1) {
+    const deadlineMs = Math.min(ports.limits.callTimeoutMs, remainingMs() - SETTLE_RESERVE_MS);
+    if (deadlineMs < MIN_CALL_MS) return { records, result: { failure: failure ?? outOfTime() } };
+    const result = await callProvider(ports, { ...request, deadlineMs });
+    records.push(result.record);
+    failure = result.failure;
+    if (failure === undefined) return { records, result };
+    const waitMs = findWaitMs(failure, attempt, ports.randomness.fraction());
+    if (waitMs === undefined || waitMs + SETTLE_RESERVE_MS + MIN_CALL_MS > remainingMs()) {
+      return { records, result };
+    }
+    await ports.clock.sleep(waitMs);
+  }
+}
+
+/** Undefined: do not try again here. */
+function findWaitMs(failure: FreshetError, attempt: number, fraction: number): number | undefined {
+  const { failureClass, code, retryAfterMs } = failure;
+  if (failureClass !== 'transient' && failureClass !== 'throttled') return undefined;
+  const maxTries = isInvalidReply(code) ? MAX_TRIES_INVALID_REPLY : MAX_TRIES;
+  if (attempt + 1 >= maxTries) return undefined;
+  const waitMs = retryAfterMs ?? fullJitterMs(attempt, fraction);
+  return waitMs <= MAX_WAIT_MS ? waitMs : undefined;
+}
+
+export function isInvalidReply(code: string): boolean {
+  return code === 'invalid_reply_count' || code === 'invalid_reply_index';
+}
+
+function outOfTime(): FreshetError {
+  return new FreshetError('The invocation has no time left for another call; its rows are sent again.', {
+    failureClass: 'transient',
+    code: 'out_of_time',
+  });
+}

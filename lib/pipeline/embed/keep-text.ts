@@ -1,0 +1,40 @@
+import type { Space } from '../../core/model/space.ts';
+import type { EmbeddingLimits } from '../../ports/embedding-provider.ts';
+import type { Tokenizer } from '../../ports/tokenizer.ts';
+
+export interface TextLimits {
+  readonly tokenization: EmbeddingLimits['tokenization'];
+  readonly maxCharacters: number | undefined;
+}
+
+/**
+ * What of a prepared text is embedded; undefined: it is over a limit and the source skips such texts. Bytes bound tokens from above, so the
+ * tokenizer is asked only beyond the limit in bytes, and never where the server cuts by its own.
+ */
+export async function keepText(
+  space: Space,
+  text: string,
+  limits: TextLimits,
+  tokenizer: Tokenizer,
+): Promise<string | undefined> {
+  const skips = space.source.overLimit === 'skip';
+  const { maxCharacters, tokenization } = limits;
+  const tooManyCharacters = maxCharacters !== undefined && text.length > maxCharacters;
+  if (tooManyCharacters && skips) return undefined;
+  const kept = tooManyCharacters ? cutCharacters(text, maxCharacters) : text;
+
+  const { maxTokensPerText, documentPrefix } = space.model;
+  const bytes = Buffer.byteLength(documentPrefix) + Buffer.byteLength(kept);
+  if (tokenization === 'server' || maxTokensPerText === undefined || bytes <= maxTokensPerText) return kept;
+  const prefixTokens = documentPrefix === '' ? 0 : await tokenizer.count(documentPrefix);
+  const available = maxTokensPerText - prefixTokens;
+  if (skips) return (await tokenizer.count(kept)) <= available ? kept : undefined;
+  return (await tokenizer.truncate(kept, available)).text;
+}
+
+/** At most `maxCharacters` UTF-16 units; a surrogate pair at the edge is left out whole. */
+function cutCharacters(text: string, maxCharacters: number): string {
+  const last = text.charCodeAt(maxCharacters - 1);
+  const splitsPair = last >= 0xd800 && last <= 0xdbff;
+  return text.slice(0, splitsPair ? maxCharacters - 1 : maxCharacters);
+}
