@@ -27,7 +27,8 @@ export const command = defineCommand({
       Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plainValue(value)])),
     );
     terminal.result({ rows, affectedRows: result.affectedRows });
-    if (rows.length === 0) terminal.line(`${result.affectedRows} rows changed`);
+    if (rows.length === 0)
+      terminal.line(`${result.affectedRows} ${result.affectedRows === 1 ? 'row' : 'rows'}`);
     else
       for (const line of formatTable(
         Object.keys(rows[0]!),

@@ -1,7 +1,6 @@
-/** A column's value as JSON can hold it: big numbers as text, bytes in hexadecimal, times in ISO format. */
+/** A column's value as JSON can hold it: big numbers as text, bytes in hexadecimal. */
 export function plainValue(value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString();
-  if (value instanceof Date) return value.toISOString();
   if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`;
   if (Array.isArray(value)) return value.map(plainValue);
   return value ?? null;

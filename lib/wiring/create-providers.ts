@@ -9,7 +9,7 @@ const OPENAI_URL = 'https://api.openai.com/v1';
 
 /**
  * The providers of the models that the sources name. A model's own `baseUrl` wins over `OPENAI_BASE_URL`.
- * @throws UsageError when an endpoint that is not on this machine has no key.
+ * @throws UsageError for an address or key that cannot be used, or when an endpoint that is not on this machine has no key.
  */
 export async function createProviders(
   config: PipelineConfig,
@@ -36,17 +36,15 @@ async function createProvider(
   return createOpenAiProvider(model, access, clock);
 }
 
-/** A server on this machine needs no key; the client insists on one, so it is given a word. */
+/** A server on this machine needs no key: none is sent then. */
 export function chooseAccess(
   model: ModelDefinition,
   environment: Environment,
 ): { apiKey: string; baseUrl: string } {
   const baseUrl = model.baseUrl ?? environment.openAiBaseUrl ?? OPENAI_URL;
+  const apiKey = environment.openAiApiKey ?? '';
   const url = URL.parse(baseUrl);
-  if (url === null || !/^https?:$/.test(url.protocol))
-    throw new UsageError('OPENAI_BASE_URL is not a URL.', `OPENAI_BASE_URL=${OPENAI_URL}`);
-  if (environment.openAiApiKey !== undefined) return { apiKey: environment.openAiApiKey, baseUrl };
-  if (isLoopback(url.hostname)) return { apiKey: 'none', baseUrl };
+  if (apiKey !== '' || url === null || isLoopback(url.hostname)) return { apiKey, baseUrl };
   throw new UsageError(
     `The model ${model.alias} is served by ${url.host}, and OPENAI_API_KEY is not set.`,
     "export OPENAI_API_KEY=… (any word where the server asks for none), or try the pipeline with model: 'hash'",

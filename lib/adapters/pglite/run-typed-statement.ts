@@ -1,6 +1,11 @@
-import type { PGlite } from '@electric-sql/pglite';
+import { type PGlite, types } from '@electric-sql/pglite';
 import { UsageError } from '../../core/errors/usage-error.ts';
 import type { TypedResult } from '../sql/sql-database.ts';
+
+/** Times as the server prints them: a JS `Date` would drop microseconds. */
+const parsers = Object.fromEntries(
+  [types.TIMESTAMPTZ, types.TIMESTAMP, types.DATE].map(type => [type, (text: string) => text]),
+);
 
 /**
  * Runs what a person typed with the `search_path` that such a person expects, and tells that person what the server says about it:
@@ -11,7 +16,7 @@ export async function runTypedStatement(pglite: PGlite, statement: string): Prom
     .rows;
   await pglite.query(`SELECT set_config('search_path', '"$user", public', false)`);
   try {
-    const last = (await pglite.exec(statement)).at(-1);
+    const last = (await pglite.exec(statement, { parsers })).at(-1);
     return {
       rows: (last?.rows ?? []) as TypedResult['rows'],
       affectedRows: last?.affectedRows ?? 0,
