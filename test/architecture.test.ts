@@ -33,7 +33,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 const CDK = /^(aws-cdk-lib|constructs|cdk-nag)(\/|$)/;
 const IMPORT =
   /^\s*(?:import|export)\b[^;'"]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
-const FORBIDDEN_WORD = /(^|[-/])(utils?|helpers?|common|manager?|misc|handle|process|do)(-|\.|\/|$)/;
+const FORBIDDEN_WORD = /(^|[-/])(utils?|helpers?|common|managers?|misc|handle)(-|\.|\/|$)/;
 
 const root = path.resolve(import.meta.dirname, '..');
 
