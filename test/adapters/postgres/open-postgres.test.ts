@@ -1,0 +1,103 @@
+import { createServer, type Server } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { openPostgres } from '../../../lib/adapters/postgres/open-postgres.ts';
+
+let server: Server | undefined;
+afterEach(async () => {
+  const open = server;
+  server = undefined;
+  if (open !== undefined) await new Promise(resolve => open.close(resolve));
+});
+
+/** A server that answers the first message of a connection with `reply` and hangs up. */
+async function listen(reply: Buffer | null): Promise<number> {
+  server = createServer(socket => {
+    socket.on('error', () => {});
+    socket.once('data', () => (reply === null ? socket.destroy() : socket.end(reply)));
+  });
+  const listening = server;
+  await new Promise<void>(resolve => listening.listen(0, '127.0.0.1', resolve));
+  const address = listening.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+function errorResponse(sqlState: string): Buffer {
+  const fields = Buffer.from(`SFATAL\0C${sqlState}\0Mserver words with secret-password\0\0`);
+  const message = Buffer.alloc(5 + fields.length);
+  message.write('E', 0);
+  message.writeInt32BE(4 + fields.length, 1);
+  fields.copy(message, 5);
+  return message;
+}
+
+async function refusal(connectionString: string) {
+  const error = await openPostgres({ connectionString, maxConnections: 1 }).catch(reason => reason);
+  expect(error.name).toBe('UsageError');
+  expect(`${error.message} ${error.stack} ${error.remedy} ${String(error.cause)}`).not.toContain('secret');
+  return error;
+}
+
+describe('openPostgres', () => {
+  it('names host and port of a server that cannot be reached, never the password', async () => {
+    const port = await listen(null);
+    const open = server;
+    await new Promise(resolve => open?.close(resolve));
+    server = undefined;
+
+    const error = await refusal(`postgres://ada:secret-password@127.0.0.1:${port}/shop`);
+
+    expect(error.message).toContain(`PostgreSQL at 127.0.0.1:${port} cannot be reached (ECONNREFUSED)`);
+  });
+
+  it('names a host that does not exist', async () => {
+    const error = await refusal('postgres://ada:secret-password@nowhere.invalid:5432/shop');
+
+    expect(error.message).toContain('PostgreSQL at nowhere.invalid:5432 cannot be reached');
+  });
+
+  it('says when the server hangs up', async () => {
+    const port = await listen(null);
+
+    const error = await refusal(`postgres://ada:secret-password@127.0.0.1:${port}/shop`);
+
+    expect(error.message).toContain('cannot be reached');
+  });
+
+  it.each([
+    ['28P01', /refused user "ada": wrong password/, undefined],
+    ['3D000', /has no database "shop"/, 'CREATE DATABASE "shop";'],
+    ['53300', /no free connection/, undefined],
+    ['57P03', /starting up/, undefined],
+    ['42501', /does not let user "ada" connect/, 'GRANT CONNECT ON DATABASE "shop" TO "ada";'],
+  ])('explains SQLSTATE %s in words of its own', async (sqlState, words, remedy) => {
+    const port = await listen(errorResponse(sqlState));
+
+    const error = await refusal(`postgres://ada:secret-password@127.0.0.1:${port}/shop`);
+
+    expect(error.message).toMatch(words);
+    expect(error.remedy).toBe(remedy);
+  });
+
+  it('says when the server does not speak TLS and the URL asks for it', async () => {
+    const port = await listen(Buffer.from('N'));
+
+    const error = await refusal(`postgres://ada:secret-password@127.0.0.1:${port}/shop?sslmode=verify-full`);
+
+    expect(error.message).toContain('TLS connection');
+  });
+
+  it.each(['postgres://ada:secret-password@host:port/shop', 'postgres://ada:secret%password@[::1/shop'])(
+    'refuses a URL that cannot be read without repeating it',
+    async url => {
+      expect((await refusal(url)).message).toContain('The database URL cannot be read');
+    },
+  );
+
+  it('says when a certificate file is missing', async () => {
+    const error = await refusal(
+      'postgres://ada:secret-password@127.0.0.1:1/shop?sslmode=verify-full&sslrootcert=/nowhere/ca.pem',
+    );
+
+    expect(error.message).toContain('certificate file');
+  });
+});

@@ -1,0 +1,240 @@
+import { sql } from 'kysely';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { resolveSource } from '../../lib/adapters/sql/sources/resolve-source.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { SourceConfig } from '../../lib/core/config/pipeline-config.ts';
+import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { buildSourceConfig } from '../factories/pipeline-config.ts';
+import { createSourceTable } from '../support/create-source-table.ts';
+import { openTestDatabase } from '../support/open-test-database.ts';
+
+let db: SqlDatabase;
+beforeEach(async () => {
+  db = await openTestDatabase({ migrated: false });
+});
+afterEach(() => db.close());
+
+async function refusal(changes: Partial<SourceConfig>): Promise<UsageError> {
+  const error = await resolveSource(db, buildSourceConfig(changes)).catch(reason => reason);
+  expect(error).toBeInstanceOf(UsageError);
+  return error as UsageError;
+}
+
+describe('resolveSource', () => {
+  it('finds the primary key, the types and the array columns', async () => {
+    await createSourceTable(db);
+
+    const source = await resolveSource(db, buildSourceConfig(), 5000);
+
+    expect(source).toEqual({
+      name: 'ai_items',
+      schema: 'public',
+      table: 'ai_items',
+      tableOid: expect.any(Number),
+      keyColumn: 'id',
+      keyType: 'bigint',
+      versionColumn: 'updated_at',
+      versionType: 'timestamp with time zone',
+      versionTimeZone: 'UTC',
+      textColumns: [
+        { name: 'title', isArray: false },
+        { name: 'summary', isArray: false },
+        { name: 'tags', isArray: true },
+      ],
+      template: undefined,
+      overLimit: 'truncate',
+      maxCharacters: 5000,
+    });
+  });
+
+  it.each(['bigint', 'integer', 'uuid', 'text', 'text COLLATE "C"', 'varchar', 'varchar(40)'])(
+    'takes a key of type %s',
+    async keyType => {
+      await createSourceTable(db, { keyType });
+
+      expect((await resolveSource(db, buildSourceConfig())).keyColumn).toBe('id');
+    },
+  );
+
+  it.each(['smallint', 'numeric', 'timestamptz', 'jsonb'])('refuses a key of type %s', async keyType => {
+    await createSourceTable(db, { keyType });
+
+    expect((await refusal({})).message).toContain('A key may be bigint, integer, uuid, text or varchar');
+  });
+
+  it('takes names with quotes, spaces, capitals, dots and SQL in them', async () => {
+    const name = 'My "Items"; DROP TABLE x. --';
+    await createSourceTable(db, {
+      schema: 'Odd "Schema"',
+      name,
+      key: 'The Key',
+      updatedAt: `it's "changed"`,
+    });
+
+    const source = await resolveSource(
+      db,
+      buildSourceConfig({ table: { schema: 'Odd "Schema"', name }, updatedAt: `it's "changed"` }),
+    );
+
+    expect([source.table, source.keyColumn, source.versionColumn]).toEqual([
+      name,
+      'The Key',
+      `it's "changed"`,
+    ]);
+  });
+
+  it('refuses names with SQL in them that do not exist, and runs nothing', async () => {
+    await createSourceTable(db);
+
+    const table = await refusal({ table: { schema: 'public', name: 'x"; DROP TABLE public.ai_items; --' } });
+    const column = await refusal({ updatedAt: 'updated_at"; DROP TABLE public.ai_items; --' });
+
+    expect(table.message).toContain('does not exist');
+    expect(column.message).toContain('has no column');
+    await resolveSource(db, buildSourceConfig());
+  });
+
+  it('names the nearest table when there is none of that name', async () => {
+    await createSourceTable(db);
+
+    expect((await refusal({ table: 'ai_item' })).message).toBe(
+      'Source "ai_items": table "ai_item" does not exist; nearest: "public.ai_items".',
+    );
+  });
+
+  it('names the nearest column when there is none of that name', async () => {
+    await createSourceTable(db);
+
+    expect((await refusal({ updatedAt: 'updatedAt' })).message).toBe(
+      'Source "ai_items": table "public"."ai_items" has no column "updatedAt"; nearest: "updated_at".',
+    );
+    expect((await refusal({ text: { columns: ['titel'] } })).message).toContain('nearest: "title"');
+    expect((await refusal({ key: 'ID' })).message).toContain('nearest: "id"');
+  });
+
+  it('refuses a table in three parts and says how to write it', async () => {
+    expect((await refusal({ table: 'a.b.c' })).message).toContain("table: { schema: '…', name: '…' }");
+  });
+
+  it('refuses a view and says why', async () => {
+    await createSourceTable(db);
+    await sql`CREATE VIEW public.items_view AS SELECT * FROM public.ai_items`.execute(db.kysely);
+
+    expect((await refusal({ table: 'items_view' })).message).toMatch(/is a view\. A source must be a table/);
+  });
+
+  it('takes a partitioned table', async () => {
+    await sql`CREATE TABLE public.parted (id bigint PRIMARY KEY, title text, updated_at timestamptz)
+      PARTITION BY RANGE (id)`.execute(db.kysely);
+
+    const source = await resolveSource(
+      db,
+      buildSourceConfig({ table: 'parted', text: { columns: ['title'] } }),
+    );
+
+    expect(source.keyColumn).toBe('id');
+  });
+
+  it('refuses a primary key of several columns, and takes the unique column that is named instead', async () => {
+    await sql`CREATE TABLE public.pairs (a bigint, b bigint, u uuid NOT NULL UNIQUE, n integer UNIQUE, plain text NOT NULL,
+      title text, updated_at timestamptz, PRIMARY KEY (a, b))`.execute(db.kysely);
+    const config = { table: 'pairs', text: { columns: ['title'] } };
+
+    expect((await refusal(config)).message).toContain('several columns ("a", "b")');
+    expect((await refusal({ ...config, key: 'n' })).remedy).toBe(
+      'ALTER TABLE "public"."pairs" ALTER COLUMN "n" SET NOT NULL;',
+    );
+    expect((await refusal({ ...config, key: 'plain' })).remedy).toBe(
+      'CREATE UNIQUE INDEX CONCURRENTLY ON "public"."pairs" ("plain");',
+    );
+    expect((await resolveSource(db, buildSourceConfig({ ...config, key: 'u' }))).keyType).toBe('uuid');
+  });
+
+  it('refuses a table without a primary key, and a unique index over some rows only', async () => {
+    await sql`CREATE TABLE public.bare (id bigint NOT NULL, title text, updated_at timestamptz)`.execute(
+      db.kysely,
+    );
+    await sql`CREATE UNIQUE INDEX ON public.bare (id) WHERE title IS NOT NULL`.execute(db.kysely);
+    const config = { table: 'bare', text: { columns: ['title'] } };
+
+    expect((await refusal(config)).message).toContain('has no primary key');
+    expect((await refusal({ ...config, key: 'id' })).message).toContain('is not unique');
+  });
+
+  it('asks for the zone of a timestamp without time zone, and checks it', async () => {
+    await createSourceTable(db, { updatedAtType: 'timestamp(0)' });
+
+    expect((await refusal({})).message).toContain("timeZone: 'UTC'");
+    expect((await refusal({ timeZone: 'Europe/Berlim' })).message).toContain('nearest: "Europe/Berlin"');
+    const source = await resolveSource(db, buildSourceConfig({ timeZone: 'europe/berlin' }));
+    expect([source.versionType, source.versionTimeZone]).toEqual([
+      'timestamp without time zone',
+      'Europe/Berlin',
+    ]);
+  });
+
+  it('refuses an updatedAt that is no timestamp', async () => {
+    await createSourceTable(db, { updatedAtType: 'date' });
+
+    expect((await refusal({})).message).toContain('is of type date');
+  });
+
+  it.each(['bytea', 'vector(3)'])('refuses to read text from a column of type %s', async type => {
+    await createSourceTable(db);
+    await sql`ALTER TABLE public.ai_items ADD COLUMN other ${sql.raw(type)}`.execute(db.kysely);
+
+    expect((await refusal({ text: { columns: ['other'] } })).message).toContain('holds no text');
+  });
+
+  describe('for a role with few rights', () => {
+    const role = 'freshet_test_reader';
+    afterEach(async () => {
+      await sql`RESET ROLE`.execute(db.kysely);
+      await sql`DROP OWNED BY ${sql.id(role)}`.execute(db.kysely);
+      await sql`DROP ROLE ${sql.id(role)}`.execute(db.kysely);
+    });
+
+    async function asReader<T>(work: (reader: SqlDatabase) => Promise<T>): Promise<T> {
+      return db.kysely.connection().execute(async connection => {
+        await sql`SET ROLE ${sql.id(role)}`.execute(connection);
+        try {
+          return await work({ ...db, kysely: connection });
+        } finally {
+          await sql`RESET ROLE`.execute(connection);
+        }
+      });
+    }
+
+    it('names the grants that are missing, and they suffice', async () => {
+      await createSourceTable(db, { schema: 'private' });
+      await sql`CREATE ROLE ${sql.id(role)}`.execute(db.kysely);
+      const config = buildSourceConfig({ table: 'private.ai_items' });
+
+      const error = await asReader(reader => resolveSource(reader, config).catch(reason => reason));
+
+      expect(error.remedy).toBe(
+        `GRANT USAGE ON SCHEMA "private" TO "${role}"; GRANT SELECT ON "private"."ai_items" TO "${role}";`,
+      );
+      for (const statement of error.remedy.split(/(?<=;) /)) await sql.raw(statement).execute(db.kysely);
+      await asReader(reader => resolveSource(reader, config));
+    });
+
+    it('takes SELECT on each column and xmin instead of the table', async () => {
+      await createSourceTable(db);
+      await sql`CREATE ROLE ${sql.id(role)}`.execute(db.kysely);
+      await sql`GRANT SELECT (id, title, summary, tags, updated_at) ON public.ai_items TO ${sql.id(role)}`.execute(
+        db.kysely,
+      );
+      const without = await asReader(reader =>
+        resolveSource(reader, buildSourceConfig()).catch(reason => reason),
+      );
+      await sql`GRANT SELECT (xmin) ON public.ai_items TO ${sql.id(role)}`.execute(db.kysely);
+
+      await asReader(reader => resolveSource(reader, buildSourceConfig()));
+
+      expect(without).toBeInstanceOf(UsageError);
+      const rows = asReader(reader => sql`SELECT id, xmin FROM public.ai_items`.execute(reader.kysely));
+      expect((await rows).rows).toEqual([]);
+    });
+  });
+});
