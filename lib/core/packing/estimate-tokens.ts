@@ -1,6 +1,7 @@
 /**
- * Expected tokens, without a tokenizer: a quarter per UTF-16 unit, and half per UTF-8 byte beyond one per unit. English comes out about a
- * tenth high, Chinese at 1.25 per character. Never above the UTF-8 byte length, which bounds every byte-level BPE from above.
+ * Expected tokens, without a tokenizer: a quarter per UTF-16 unit, and half per UTF-8 byte beyond one per unit. Prose of any script comes out
+ * within a factor of two (English about a tenth high); source code, at half of what it is, is the provider's `too-large` to find. Never
+ * above the UTF-8 byte length, which bounds every byte-level BPE from above.
  */
 export function estimateTokens(text: string): number {
   const units = text.length;

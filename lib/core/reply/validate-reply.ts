@@ -75,7 +75,12 @@ function rejectForeignDimensions(
 function isUsable(bytes: Buffer, expected: ExpectedReply): boolean {
   if (bytes.length !== expected.dimensions * 4) return false;
   let squares = 0;
-  for (const value of viewFloats(bytes)) squares += value * value;
+  const values = viewFloats(bytes);
+  // By position: an iterator takes five times as long, and this is the one look at every number.
+  for (let position = 0; position < values.length; position += 1) {
+    const value = values[position]!;
+    squares += value * value;
+  }
   // pgvector adds up in float32: what is zero or infinite there has no cosine distance. NaN fails both comparisons.
   const inSinglePrecision = Math.fround(squares);
   if (!(inSinglePrecision > 0 && inSinglePrecision < Number.POSITIVE_INFINITY)) return false;

@@ -51,6 +51,8 @@ export interface SpaceReport {
   /** Whether a reconcile pass began at the lowest key here, and whether it came to its end. */
   readonly passBegan: boolean;
   readonly passEnded: boolean;
+  /** Slices of the key that reconcile put behind it. */
+  readonly slices: number;
   /** Without a class: the source itself is no longer what it was. With one: a statement failed. */
   readonly fault?: {
     readonly code: string;
@@ -63,9 +65,18 @@ export interface SpaceReport {
 }
 
 /** What a pass over one space gives to its report. */
-export type PassResult = Pick<SpaceReport, 'leased' | 'sent' | 'passBegan' | 'passEnded' | 'orphans'>;
+export type PassResult = Pick<
+  SpaceReport,
+  'leased' | 'sent' | 'passBegan' | 'passEnded' | 'slices' | 'orphans'
+>;
 
-export const NOTHING_DETECTED: PassResult = { leased: 0, sent: 0, passBegan: false, passEnded: false };
+export const NOTHING_DETECTED: PassResult = {
+  leased: 0,
+  sent: 0,
+  passBegan: false,
+  passEnded: false,
+  slices: 0,
+};
 
 /** From leasing to the confirmed send: long enough for a slow queue, short enough that a killed detect delays its rows little. */
 export const SENDING_LEASE_SECONDS = 120;

@@ -24,12 +24,14 @@ export async function reconcileSpace(
   let after = reconcileCursor;
   let leased = 0;
   let sent = 0;
+  let slices = 0;
   let orphans: OrphanReport | undefined;
   const report = (passEnded: boolean): PassResult => ({
     leased,
     sent,
     passBegan,
     passEnded,
+    slices,
     ...(orphans && { orphans }),
   });
 
@@ -41,6 +43,7 @@ export async function reconcileSpace(
     if (slice.truncated || slice.sent < slice.rows.length) return report(false);
     orphans = addOrphans(orphans, await detection.removeOrphans(space, { after, through }));
     await detection.writeReconcileCursor(space, through, through === null);
+    slices += 1;
     if (through === null) return report(true);
     after = through;
   }

@@ -1,8 +1,8 @@
-import { FreshetError } from '../core/errors/freshet-error.ts';
-import type { ControlStore } from '../ports/control-store.ts';
-import type { Logger } from '../ports/logger.ts';
-import type { RunObserver } from '../ports/run-observer.ts';
-import { describeFailure } from './describe-failure.ts';
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+import type { ControlStore } from '../../ports/control-store.ts';
+import type { Logger } from '../../ports/logger.ts';
+import type { RunObserver } from '../../ports/run-observer.ts';
+import { describeFailure } from '../describe-failure.ts';
 
 /** Pauses everything when the database said stop: what cannot be written must not be bought. Never rejects; other failures pause nothing. */
 export async function pauseForDatabase(

@@ -1,0 +1,44 @@
+import middy, { type MiddyfiedHandler } from '@middy/core';
+import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import type { QueueRecord, RecordResult } from '../../lib/pipeline/queue-record.ts';
+import { type RecordPorts, takeRecords } from '../../lib/pipeline/take-records.ts';
+import { flushMetrics } from './flush-metrics.ts';
+
+/** Time to write the answer and the metrics of an invocation that hangs. */
+const EARLY_TIMEOUT_MS = 1_000;
+
+/**
+ * Every record of the event is either done or in `batchItemFailures`: after the last one, after a throw, and when the time runs out
+ * (middy then throws its `TimeoutError`). The list of those done is the only truth, so that no path can swallow a record.
+ */
+export function createRecordHandler(
+  ports: RecordPorts,
+  step: (record: QueueRecord, remainingMs: () => number) => Promise<RecordResult>,
+): MiddyfiedHandler<SQSEvent, SQSBatchResponse> {
+  const doneOf = new WeakMap<SQSEvent, Set<string>>();
+  const answer = (event: SQSEvent): SQSBatchResponse => ({
+    batchItemFailures: event.Records.map(record => record.messageId)
+      .filter(messageId => !doneOf.get(event)?.has(messageId))
+      .map(itemIdentifier => ({ itemIdentifier })),
+  });
+  return middy<SQSEvent, SQSBatchResponse>({ timeoutEarlyInMillis: EARLY_TIMEOUT_MS })
+    .onError(request => {
+      request.response = answer(request.event);
+    })
+    .use(flushMetrics<SQSEvent, SQSBatchResponse>(ports.metrics))
+    .handler(async (event, context, { signal }) => {
+      const done = new Set<string>();
+      doneOf.set(event, done);
+      const remainingMs = () => context.getRemainingTimeInMillis();
+      await takeRecords(ports, event.Records.map(toRecord), record => step(record, remainingMs), {
+        remainingMs,
+        done: record => done.add(record.messageId),
+        signal,
+      });
+      return answer(event);
+    });
+}
+
+function toRecord({ messageId, receiptHandle, body, attributes }: SQSRecord): QueueRecord {
+  return { messageId, receiptHandle, body, receiveCount: Number(attributes.ApproximateReceiveCount) };
+}

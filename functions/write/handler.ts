@@ -1,0 +1,7 @@
+import { createWriteStep } from '../../lib/pipeline/write/create-write-step.ts';
+import type { WritePorts } from '../../lib/pipeline/write/write-ports.ts';
+import { createRecordHandler } from '../middleware/record-handler.ts';
+
+export function createHandler(ports: WritePorts) {
+  return createRecordHandler(ports, createWriteStep(ports));
+}

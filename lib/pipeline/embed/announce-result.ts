@@ -1,0 +1,52 @@
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+import type { AnnounceMessage } from '../../core/model/dispatch-message.ts';
+import type { ResultObject } from '../../core/model/result-object.ts';
+import type { Space } from '../../core/model/space.ts';
+import { encodeResult } from '../../core/result/encode-result.ts';
+import { sha256Hex } from '../../core/result/sha256-hex.ts';
+import { retryTransient } from '../retry-transient.ts';
+import type { EmbedPorts } from './embed-ports.ts';
+
+/**
+ * Stores, announces, then marks: no message names an object that is not there, and a row is only marked once its result is on its way. The key
+ * is used by this attempt alone. Returns the ids that are settled.
+ */
+export async function announceResult(
+  ports: EmbedPorts,
+  space: Space,
+  result: ResultObject,
+  remainingMs: () => number,
+): Promise<string[]> {
+  const ids = [...result.outcomes, ...result.copies, ...result.touches].map(({ id }) => id);
+  const body = encodeResult(result);
+  const message: AnnounceMessage = {
+    v: 1,
+    kind: 'announce',
+    spaceId: space.spaceId,
+    dispatchId: result.dispatchId,
+    key: `claims/${space.spaceId}/${result.dispatchId}/${ports.randomness.identifier()}`,
+    sha256: sha256Hex(body),
+    ids,
+  };
+  await retryTransient(ports, remainingMs, () => ports.objects.put(message.key, body));
+  await retryTransient(ports, remainingMs, () => announce(ports, message));
+  if (ids.length > 0) {
+    const seconds = ports.limits.announcedLeaseSeconds;
+    await ports.embedding.markAnnounced(space, result.dispatchId, ids, seconds);
+  }
+  for (const { id, outcome } of result.outcomes) {
+    const failed = outcome !== 'embedded' && outcome !== 'excluded:empty';
+    if (failed) ports.observer?.rowFailed({ source: space.source.name, id, outcome });
+  }
+  return ids;
+}
+
+async function announce(ports: EmbedPorts, message: AnnounceMessage): Promise<void> {
+  const { failed } = await ports.results.send([{ body: JSON.stringify(message) }]);
+  const [refusal] = failed;
+  if (refusal === undefined) return;
+  throw new FreshetError('The results queue did not take an announcement; its rows are embedded again.', {
+    failureClass: 'transient',
+    code: `queue_${refusal.code}`,
+  });
+}

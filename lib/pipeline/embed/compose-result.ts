@@ -1,0 +1,54 @@
+import type { OutcomeEntry, ResultObject, Verdict } from '../../core/model/result-object.ts';
+import type { Space } from '../../core/model/space.ts';
+import type { Lane } from '../../core/model/vocabulary.ts';
+import { encodeVectorArray } from '../../core/vectors/encode-vector-array.ts';
+import type { Purchase } from './buy-vectors.ts';
+import { estimateSentTokens } from './call-provider.ts';
+import { pickReading, withoutVector } from './decide-row.ts';
+import type { BatchPlan } from './plan-batch.ts';
+
+export interface Settlement {
+  readonly space: Space;
+  readonly dispatchId: string;
+  readonly lane: Lane;
+  readonly runId: number | null;
+  readonly plan: BatchPlan;
+  readonly purchase: Purchase;
+}
+
+/** What is known of a message's rows, bought or not; rows of undecided texts are not in it. Every row of a text gets its own vector by position. */
+export function composeResult({ space, plan, purchase, ...dispatch }: Settlement): ResultObject {
+  const outcomes: OutcomeEntry[] = [...plan.outcomes];
+  const vectors: (Buffer | null)[] = plan.outcomes.map(() => null);
+  const verdicts: Verdict[] = [];
+  for (const [position, { text, contentHash, rows }] of plan.toBuy.entries()) {
+    const result = purchase.results.get(position);
+    if (!result) continue;
+    if (result.kind === 'refused') verdicts.push({ contentHash, failureClass: 'item', code: result.code });
+    const tokens = result.kind === 'vector' ? estimateSentTokens(space, text) : 0;
+    for (const { reading, prepared } of rows) {
+      const { textLength, keptLength } = prepared;
+      if (result.kind === 'vector') {
+        const reached = { contentHash, textLength, keptLength, tokens };
+        outcomes.push({ ...pickReading(reading), outcome: 'embedded', ...reached });
+        vectors.push(result.vector);
+      } else {
+        const outcome = result.kind === 'refused' ? (`refused:${result.code}` as const) : 'too-long';
+        outcomes.push(withoutVector(reading, outcome, { contentHash, textLength }));
+        vectors.push(null);
+      }
+    }
+  }
+  const { dimensions } = space.model;
+  return {
+    spaceId: space.spaceId,
+    ...dispatch,
+    dimensions,
+    calls: purchase.calls.map(({ entry }) => entry),
+    outcomes,
+    copies: plan.copies,
+    touches: plan.touches,
+    verdicts,
+    vectors: encodeVectorArray(vectors, dimensions),
+  };
+}

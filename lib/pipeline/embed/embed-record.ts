@@ -1,0 +1,93 @@
+import { MAX_ATTEMPTS } from '../../core/dispatch/batch-tier.ts';
+import { parseDispatchMessage } from '../../core/messages/parse-dispatch-message.ts';
+import type { DispatchMessage } from '../../core/model/dispatch-message.ts';
+import type { Space } from '../../core/model/space.ts';
+import type { SourceReading } from '../../ports/embedding-store.ts';
+import { findPauseReasons } from '../find-pause-reasons.ts';
+import type { QueueRecord, RecordResult } from '../queue-record.ts';
+import { buyVectors, type Purchase } from './buy-vectors.ts';
+import { decideRow, type RowDecision, withoutVector } from './decide-row.ts';
+import type { EmbedPorts } from './embed-ports.ts';
+import { giveBack } from './give-back.ts';
+import { planBatch } from './plan-batch.ts';
+import { settlePurchase } from './settle-purchase.ts';
+
+const PAUSED_SECONDS = 60;
+const NOTHING_BOUGHT: Purchase = { results: new Map(), calls: [], ended: undefined };
+
+/** From a message of ids to an announced result. Rejects for what fails the message as a whole; it is then delivered again. */
+export async function embedRecord(
+  ports: EmbedPorts,
+  record: QueueRecord,
+  remainingMs: () => number,
+): Promise<RecordResult> {
+  const message = parseDispatchMessage(record.body);
+  const space = await ports.spaces.find(message.spaceId);
+  if (!space) {
+    ports.metrics.count('DroppedMessages', 1);
+    ports.logger.warn('message-dropped', { spaceId: message.spaceId, cause: 'space-unknown-or-retired' });
+    return 'done';
+  }
+  const waits = await waitWhilePaused(ports, record, space, message);
+  if (waits) return waits;
+
+  const { dispatchId } = message;
+  const ids = await ports.embedding.beginEmbedding(space, dispatchId, message.ids);
+  if (ids.length === 0) return 'done';
+  const undeliverable = message.attempts >= MAX_ATTEMPTS;
+  const maxBytes = undeliverable ? 0 : ports.limits.maxBytesPerColumn;
+  const readings = await ports.embedding.readRows(space, ids, maxBytes);
+  const stale = readings.filter(reading => !isFresh(reading));
+  const staleIds = stale.map(({ id }) => id);
+  const known = new Set(staleIds);
+  const needless = ids.filter(id => !known.has(id));
+  if (needless.length > 0) await ports.embedding.dropLeases(space, dispatchId, needless);
+  if (stale.length === 0) return 'done';
+
+  const decisions = undeliverable ? stale.map(giveUp) : await decideRows(ports, space, stale);
+  const plan = await planBatch(ports.embedding, space, decisions);
+  const purchase =
+    plan.toBuy.length === 0
+      ? NOTHING_BOUGHT
+      : await buyVectors(ports, space, message.lane, plan.toBuy, remainingMs);
+  const settlement = { space, dispatchId, lane: message.lane, runId: ports.runId, plan, purchase };
+  return settlePurchase(ports, record, message, staleIds, settlement, remainingMs);
+}
+
+async function waitWhilePaused(
+  ports: EmbedPorts,
+  record: QueueRecord,
+  space: Space,
+  message: DispatchMessage,
+): Promise<RecordResult | undefined> {
+  const [pause] = await findPauseReasons(ports.control, space);
+  if (!pause) return undefined;
+  const reason = {
+    failureClass: 'stop',
+    code: pause.reason,
+    message: `${pause.scope} is paused (${pause.reason}).`,
+  } as const;
+  return giveBack(ports, record, { space, message, ids: message.ids, afterSeconds: PAUSED_SECONDS, reason });
+}
+
+function decideRows(
+  ports: EmbedPorts,
+  space: Space,
+  readings: readonly SourceReading[],
+): Promise<RowDecision[]> {
+  const limits = {
+    tokenization: ports.providers(space.model.alias).limits.tokenization,
+    maxCharacters: space.source.maxCharacters ?? ports.limits.maxCharacters,
+  };
+  return Promise.all(readings.map(reading => decideRow(space, reading, limits, ports.tokenizer)));
+}
+
+/** Rows that began so often that they may be what kills the process: no text is read for them and no call made. */
+function giveUp(reading: SourceReading): RowDecision {
+  const known = { contentHash: null, textLength: reading.textLength };
+  return { kind: 'outcome', reading, entry: withoutVector(reading, 'undelivered', known) };
+}
+
+function isFresh({ stored, version, xid }: SourceReading): boolean {
+  return stored !== null && stored.version === version && stored.xid === xid;
+}

@@ -1,0 +1,68 @@
+import type { Lane } from '../../core/model/vocabulary.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { ControlStore } from '../../ports/control-store.ts';
+import type { DetectionStore } from '../../ports/detection-store.ts';
+import type { ReceivingQueue } from '../../ports/message-queue.ts';
+import type { SpaceRegistry } from '../../ports/space-registry.ts';
+import type { DetectReport, DetectRequest } from '../detect/detect-ports.ts';
+import type { BatchHandler, LocalContext } from './invoke-batch.ts';
+import type { RunTally, RunTotals } from './run-tally.ts';
+
+/** A receiving queue in this process, which knows when what is hidden comes back. */
+export interface LocalQueue extends ReceivingQueue {
+  nextVisibleAtMs(): number | undefined;
+  remainingBodies(): string[];
+}
+
+export interface LocalRunParts {
+  readonly handlers: {
+    readonly detect: (event: DetectRequest, context: LocalContext) => Promise<DetectReport>;
+    readonly embed: BatchHandler;
+    readonly write: BatchHandler;
+  };
+  readonly queues: {
+    /** Both lanes of every model. */
+    readonly dispatch: readonly {
+      readonly modelAlias: string;
+      readonly lane: Lane;
+      readonly queue: LocalQueue;
+    }[];
+    readonly results: LocalQueue;
+    readonly deadLetters: readonly ReceivingQueue[];
+  };
+  /** The observer that `embed` and `write` were given. */
+  readonly tally: RunTally;
+  readonly spaces: SpaceRegistry;
+  readonly detection: Pick<DetectionStore, 'abandonLeases'>;
+  readonly control: ControlStore;
+  readonly clock: Clock;
+  readonly limits: LocalRunLimits;
+  /** Names of sources; undefined: all. */
+  readonly sources?: readonly string[] | undefined;
+  /** Aborted: no new message is taken, the batches in hand have five seconds. */
+  readonly signal?: AbortSignal | undefined;
+  /** After everything that changed the totals; the caller decides how often to show them. */
+  readonly onProgress?: ((totals: RunTotals) => void) | undefined;
+}
+
+export interface LocalRunLimits {
+  readonly batchSize: number;
+  /** Embed invocations at the same time. */
+  readonly concurrency: number;
+  /** Of one invocation. */
+  readonly invocationTimeoutMs: number;
+  /** Between two batches of one worker. */
+  readonly pauseMs: number;
+  /** Longest time without progress while work remains. */
+  readonly maxWaitMs: number;
+  /** Rows taken up at most; undefined: all. */
+  readonly maxItems?: number | undefined;
+}
+
+export interface RunResult extends RunTotals {
+  readonly interrupted: boolean;
+  /** Messages that nobody could work on. */
+  readonly deadLetters: number;
+  /** Spaces that were left out because their source or a statement on it failed. */
+  readonly faults: readonly { readonly source: string; readonly code: string; readonly message: string }[];
+}

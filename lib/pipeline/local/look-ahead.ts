@@ -1,0 +1,126 @@
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { describeFailure } from '../describe-failure.ts';
+import type { DetectReport, DetectRequest, SpaceReport } from '../detect/detect-ports.ts';
+import { countDown, createLocalContext } from './invoke-batch.ts';
+import type { LocalRunParts, RunResult } from './local-run-parts.ts';
+
+const RETRY_BASE_MS = 1_000;
+const RETRY_CAP_MS = 30_000;
+
+export interface LookAhead {
+  /** One incremental pass and one stretch of reconcile, together at most `maxRows` rows. Rejects with the reason to end the run. */
+  round(maxRows: number, idle: boolean): Promise<void>;
+  /** Something may have changed since the last round: only whole passes from now on count. */
+  startOver(): void;
+  /** Every space has had a whole pass without a stale row since the last `startOver`. */
+  isComplete(): boolean;
+  /** Nothing was left to lease when it last looked; it pays to look again when the work in hand is done. */
+  isExhausted(): boolean;
+  /** Not before this: the database asked for patience. */
+  nextAtMs(): number;
+  leasedRows(): number;
+  faults(): RunResult['faults'];
+}
+
+/** Calls `detect` for a local run and knows when a whole reconcile pass found nothing to do. */
+export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookAhead {
+  const { clock, tally } = parts;
+  const faults = new Map<number, RunResult['faults'][number]>();
+  const known = new Map<number, SpaceReport>();
+  let begun = new Set<number>();
+  let complete = new Set<number>();
+  let exhausted = false;
+  let looked = false;
+  let failedRounds = 0;
+  let nextAtMs = 0;
+  let leasedRows = 0;
+
+  const startOver = () => {
+    begun = new Set();
+    complete = new Set();
+    looked = false;
+  };
+
+  const detect = (pass: DetectRequest['pass'], maxRows: number): Promise<DetectReport> => {
+    const remainingMs = countDown(clock, parts.limits.invocationTimeoutMs);
+    const request = { pass, maxRows, sources: parts.sources };
+    return parts.handlers.detect(request, createLocalContext('detect', remainingMs));
+  };
+
+  const postponeRounds = (error: unknown) => {
+    const reason = describeFailure(error);
+    if (reason.failureClass !== 'transient') throw error;
+    tally.recordFailed(reason);
+    nextAtMs = clock.now() + Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** failedRounds);
+    failedRounds += 1;
+  };
+
+  const noteSpace = (report: SpaceReport) => {
+    known.set(report.spaceId, report);
+    refusePause(report);
+    const { fault, source, spaceId } = report;
+    if (!fault) {
+      faults.delete(spaceId);
+      return;
+    }
+    if (fault.failureClass === 'transient') {
+      throw new FreshetError(fault.message, { failureClass: 'transient', code: fault.code });
+    }
+    faults.set(spaceId, { source, code: fault.code, message: fault.message });
+  };
+
+  const notePass = (report: SpaceReport, idle: boolean) => {
+    if (!idle || report.fault) return;
+    if (report.passBegan) begun.add(report.spaceId);
+    if (report.passEnded && begun.has(report.spaceId)) complete.add(report.spaceId);
+  };
+
+  return {
+    startOver,
+    isComplete: () => looked && [...known.keys()].every(id => complete.has(id) || faults.has(id)),
+    isExhausted: () => exhausted,
+    nextAtMs: () => nextAtMs,
+    leasedRows: () => leasedRows,
+    faults: () => [...faults.values()],
+    async round(maxRows, idle) {
+      try {
+        const changed = await detect('incremental', maxRows);
+        const changedRows = sumLeased(changed);
+        leasedRows += changedRows;
+        changed.spaces.forEach(noteSpace);
+        if (changedRows >= maxRows) return startOver();
+        const walked = await detect('reconcile', maxRows - changedRows);
+        const walkedRows = sumLeased(walked);
+        leasedRows += walkedRows;
+        walked.spaces.forEach(noteSpace);
+        for (const report of walked.spaces) notePass(report, idle);
+        failedRounds = 0;
+        const ended = walked.spaces.every(({ passEnded, fault }) => passEnded || fault);
+        exhausted = ended && changedRows + walkedRows < maxRows;
+        looked = true;
+        if (changedRows + walkedRows > 0) return startOver();
+        if (ended) return;
+        // Out of time in the middle of the key, or no lease was free: either way nothing is gained by asking at once.
+        nextAtMs = clock.now() + RETRY_BASE_MS;
+        if (walked.spaces.some(({ slices }) => slices > 0)) onWalk();
+      } catch (error) {
+        postponeRounds(error);
+      }
+    },
+  };
+}
+
+const sumLeased = ({ spaces }: DetectReport) => spaces.reduce((sum, { leased }) => sum + leased, 0);
+
+/** Somebody, or an earlier failure, said stop: waiting would only look like work. */
+function refusePause({ pausedBy }: SpaceReport): void {
+  const [pause] = pausedBy ?? [];
+  if (!pause) return;
+  throw new FreshetError(
+    `${pause.scope} is paused (${pause.reason}): ${pause.detail || 'no detail given'}.`,
+    {
+      failureClass: 'stop',
+      code: pause.reason,
+    },
+  );
+}

@@ -1,0 +1,203 @@
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+import type { ObservedReason } from '../../ports/run-observer.ts';
+import { abandonQueued } from './abandon-queued.ts';
+import { clearStalePauses } from './clear-stale-pauses.ts';
+import type { LocalRunParts, RunResult } from './local-run-parts.ts';
+import { createLookAhead, type LookAhead } from './look-ahead.ts';
+import { createRunWorkers, type RunWorkers } from './run-workers.ts';
+import { createWakeSignal, type WakeSignal } from './wake-signal.ts';
+
+/** The batches in hand have this long once a run is told to stop. */
+const GRACE_MS = 5_000;
+/** Batches sent ahead of the workers: twice what they hold keeps them busy, and fewer would have detect look too often. */
+const MIN_BATCHES_AHEAD = 8;
+
+interface Run {
+  readonly parts: LocalRunParts;
+  readonly lookAhead: LookAhead;
+  readonly workers: RunWorkers;
+  readonly wake: WakeSignal;
+  detecting: boolean;
+  /** What ended the look-ahead. */
+  failure: unknown;
+  progressAtMs: number;
+  itemsDone: number;
+}
+
+/**
+ * Runs the three handlers on in-process queues until nothing is stale: the queues are empty and a whole reconcile pass, begun after the last
+ * write, leased nothing. Rejects with the reason (`FreshetError`) at once where waiting does not help, and after `maxWaitMs` without progress where it
+ * does not help either. Aborted, it resolves with `interrupted`.
+ */
+export async function runUntilFresh(parts: LocalRunParts): Promise<RunResult> {
+  await clearStalePauses(parts.control, await parts.spaces.list());
+  const run = createRun(parts);
+  const interrupt = () => run.wake.notify();
+  parts.signal?.addEventListener('abort', interrupt);
+  try {
+    await turnUntilDone(run);
+  } finally {
+    parts.signal?.removeEventListener('abort', interrupt);
+    await endRun(run);
+  }
+  return {
+    ...parts.tally.totals(),
+    interrupted: parts.signal?.aborted ?? false,
+    deadLetters: await countDeadLetters(parts),
+    faults: run.lookAhead.faults(),
+  };
+}
+
+function createRun(parts: LocalRunParts): Run {
+  const wake = createWakeSignal(parts.clock);
+  const run: Run = {
+    parts,
+    wake,
+    lookAhead: createLookAhead(parts, () => {
+      run.progressAtMs = parts.clock.now();
+    }),
+    workers: createRunWorkers(parts, error => {
+      run.failure ??= error;
+      run.lookAhead.startOver();
+      parts.onProgress?.(parts.tally.totals());
+      wake.notify();
+    }),
+    detecting: false,
+    failure: undefined,
+    progressAtMs: parts.clock.now(),
+    itemsDone: 0,
+  };
+  return run;
+}
+
+async function turnUntilDone(run: Run): Promise<void> {
+  const { clock, signal, tally } = run.parts;
+  while (!signal?.aborted) {
+    noteProgress(run);
+    refuseStop(run);
+    await run.workers.startWrite();
+    await run.workers.startEmbeds();
+    const queued = await countQueued(run.parts);
+    const idle = isIdle(run, queued);
+    const recheckAtMs = tally.recheckAtMs() ?? 0;
+    if (idle && recheckAtMs > 0 && recheckAtMs <= clock.now()) {
+      tally.forgetRecheck();
+      run.lookAhead.startOver();
+    }
+    if (idle && recheckAtMs <= clock.now() && hasNothingLeft(run)) return;
+    startDetect(run, queued, idle);
+    await run.wake.wait(findWaitMs(run));
+  }
+}
+
+function hasNothingLeft({ parts, lookAhead }: Run): boolean {
+  return (
+    lookAhead.isComplete() || lookAhead.leasedRows() >= (parts.limits.maxItems ?? Number.POSITIVE_INFINITY)
+  );
+}
+
+function isIdle(run: Run, queued: { readonly total: number }): boolean {
+  return !run.detecting && !run.workers.isWriting() && run.workers.embedding() === 0 && queued.total === 0;
+}
+
+/** Looks ahead by a few batches only: what a run holds, no other can work on. */
+function startDetect(run: Run, queued: { readonly waiting: number }, idle: boolean): void {
+  const { parts, lookAhead } = run;
+  const { batchSize, concurrency, maxItems } = parts.limits;
+  const batchesAhead = Math.max(2 * concurrency, MIN_BATCHES_AHEAD);
+  const pointless = idle ? lookAhead.isComplete() : lookAhead.isExhausted();
+  if (run.detecting || pointless || lookAhead.nextAtMs() > parts.clock.now()) return;
+  if (queued.waiting > batchesAhead / 2) return;
+  const allowed = (maxItems ?? Number.POSITIVE_INFINITY) - lookAhead.leasedRows();
+  const maxRows = Math.min((batchesAhead - queued.waiting) * batchSize, allowed);
+  if (maxRows <= 0) return;
+  run.detecting = true;
+  void lookAhead
+    .round(maxRows, idle)
+    .catch(error => {
+      run.failure = error;
+    })
+    .finally(() => {
+      run.detecting = false;
+      run.wake.notify();
+    });
+}
+
+async function countQueued({ queues }: LocalRunParts): Promise<{ waiting: number; total: number }> {
+  let waiting = 0;
+  const results = await queues.results.depth();
+  let total = results.visible + results.inFlight + results.delayed;
+  for (const { queue } of queues.dispatch) {
+    const { visible, inFlight, delayed } = await queue.depth();
+    waiting += visible + delayed;
+    total += visible + delayed + inFlight;
+  }
+  return { waiting, total };
+}
+
+function noteProgress(run: Run): void {
+  const { itemsDone } = run.parts.tally.totals();
+  if (itemsDone === run.itemsDone) return;
+  run.itemsDone = itemsDone;
+  run.progressAtMs = run.parts.clock.now();
+}
+
+function refuseStop(run: Run): void {
+  const { clock, limits, tally } = run.parts;
+  if (run.failure !== undefined) throw run.failure;
+  const stop = tally.stopReason();
+  if (stop) throw toError(stop);
+  if (clock.now() - run.progressAtMs < limits.maxWaitMs) return;
+  throw toError(
+    tally.lastReason() ?? {
+      failureClass: 'transient',
+      code: 'no_progress',
+      message: 'Nothing was finished for too long.',
+    },
+  );
+}
+
+function toError({ message, ...details }: ObservedReason): FreshetError {
+  return new FreshetError(message, details);
+}
+
+/** Until something happens by itself: a hidden message returns, given-back rows are due, or patience ends. */
+function findWaitMs({ parts, lookAhead, progressAtMs }: Run): number {
+  const { clock, limits, queues, tally } = parts;
+  const now = clock.now();
+  const moments = [
+    ...queues.dispatch.map(({ queue }) => queue.nextVisibleAtMs()),
+    queues.results.nextVisibleAtMs(),
+    tally.recheckAtMs(),
+    lookAhead.nextAtMs(),
+    progressAtMs + limits.maxWaitMs,
+  ].filter(moment => moment !== undefined && moment > now) as number[];
+  return Math.min(now + limits.maxWaitMs, ...moments) - now;
+}
+
+/** What was bought is still written while the grace lasts; then everything left is free for another run. */
+async function endRun(run: Run): Promise<void> {
+  const { parts, workers, wake } = run;
+  const endsAtMs = parts.clock.now() + GRACE_MS;
+  workers.shorten(GRACE_MS);
+  const isBusy = async () =>
+    run.detecting ||
+    workers.isWriting() ||
+    workers.embedding() > 0 ||
+    (await parts.queues.results.depth()).visible > 0;
+  while (parts.clock.now() < endsAtMs && (await isBusy())) {
+    await workers.startWrite();
+    await wake.wait(endsAtMs - parts.clock.now());
+  }
+  try {
+    await abandonQueued(parts);
+  } catch {
+    // The database is gone or refuses: the run's lock goes with the process, and with it every lease it holds.
+  }
+}
+
+async function countDeadLetters({ queues }: LocalRunParts): Promise<number> {
+  let count = 0;
+  for (const queue of queues.deadLetters) count += (await queue.depth()).visible;
+  return count;
+}

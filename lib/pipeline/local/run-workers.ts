@@ -1,0 +1,79 @@
+import { countDown, createLocalContext, invokeBatch } from './invoke-batch.ts';
+import type { LocalQueue, LocalRunParts } from './local-run-parts.ts';
+
+/** SQS gives a Lambda up to ten messages at once. */
+const WRITE_BATCH = 10;
+
+export interface RunWorkers {
+  /** Starts embed invocations, one message each, up to the concurrency; fresh lanes first, models in turn. */
+  startEmbeds(): Promise<void>;
+  /** Starts a write invocation when none runs and a result is there. */
+  startWrite(): Promise<void>;
+  readonly embedding: () => number;
+  readonly isWriting: () => boolean;
+  /** From now on embed invocations have at most this long. */
+  shorten(ms: number): void;
+}
+
+export function createRunWorkers(parts: LocalRunParts, onEnd: (error?: unknown) => void): RunWorkers {
+  const { clock, handlers, limits, queues, signal } = parts;
+  const lanes = (['fresh', 'bulk'] as const).map(lane =>
+    queues.dispatch.filter(queue => queue.lane === lane).map(({ queue }) => queue),
+  );
+  let turn = 0;
+  let embedding = 0;
+  let writing = false;
+  let endsAtMs = Number.POSITIVE_INFINITY;
+
+  const receiveNext = async () => {
+    for (const lane of lanes) {
+      for (let offset = 0; offset < lane.length; offset += 1) {
+        const queue = lane[(turn + offset) % lane.length];
+        const [message] = queue ? await queue.receive(1) : [];
+        if (!queue || !message) continue;
+        turn += offset + 1;
+        return { queue, message };
+      }
+    }
+    return undefined;
+  };
+
+  const embed = async (queue: LocalQueue, message: Awaited<ReturnType<LocalQueue['receive']>>[number]) => {
+    const countedDown = countDown(clock, limits.invocationTimeoutMs);
+    const remainingMs = () => Math.max(0, Math.min(countedDown(), endsAtMs - clock.now()));
+    await invokeBatch(handlers.embed, queue, [message], createLocalContext('embed', remainingMs));
+    if (limits.pauseMs > 0) await clock.sleep(limits.pauseMs, signal);
+  };
+
+  return {
+    embedding: () => embedding,
+    isWriting: () => writing,
+    shorten(ms) {
+      endsAtMs = clock.now() + ms;
+    },
+    async startEmbeds() {
+      while (embedding < limits.concurrency) {
+        const next = await receiveNext();
+        if (!next) return;
+        embedding += 1;
+        const end = (error?: unknown) => {
+          embedding -= 1;
+          onEnd(error);
+        };
+        embed(next.queue, next.message).then(() => end(), end);
+      }
+    },
+    async startWrite() {
+      if (writing) return;
+      const messages = await queues.results.receive(WRITE_BATCH);
+      if (messages.length === 0) return;
+      writing = true;
+      const context = createLocalContext('write', countDown(clock, limits.invocationTimeoutMs));
+      const end = (error?: unknown) => {
+        writing = false;
+        onEnd(error);
+      };
+      invokeBatch(handlers.write, queues.results, messages, context).then(() => end(), end);
+    },
+  };
+}

@@ -1,0 +1,27 @@
+import type { Clock } from '../../ports/clock.ts';
+
+export interface WakeSignal {
+  notify(): void;
+  /** Resolves after `ms`, or with the next `notify`, also one that came since the last wait. */
+  wait(ms: number): Promise<void>;
+}
+
+/** Sleeps on the port's clock, so that a virtual one decides when nothing happens. */
+export function createWakeSignal(clock: Clock): WakeSignal {
+  let sleeping: AbortController | undefined;
+  let notified = false;
+  return {
+    notify() {
+      notified = true;
+      sleeping?.abort();
+    },
+    async wait(ms) {
+      if (!notified) {
+        sleeping = new AbortController();
+        await clock.sleep(Math.max(0, ms), sleeping.signal);
+        sleeping = undefined;
+      }
+      notified = false;
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import type { Logger } from '../ports/logger.ts';
+import type { Metrics } from '../ports/metrics.ts';
+import type { RunObserver } from '../ports/run-observer.ts';
+import { describeFailure } from './describe-failure.ts';
+import type { QueueRecord, RecordResult } from './queue-record.ts';
+
+export interface RecordPorts {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly observer?: RunObserver | undefined;
+}
+
+/** Once the time left is below this, records that were not begun are given back untouched. */
+const MIN_RECORD_MS = 8_000;
+
+/**
+ * Runs a step on each record, one after the other, and tells which are done the moment they are: whoever answers for the batch, even a
+ * timeout, can give back exactly the others. A record that throws fails alone.
+ */
+export async function takeRecords(
+  ports: RecordPorts,
+  records: readonly QueueRecord[],
+  step: (record: QueueRecord) => Promise<RecordResult>,
+  batch: {
+    readonly remainingMs: () => number;
+    readonly done: (record: QueueRecord) => void;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<void> {
+  ports.metrics.count('Records', records.length);
+  for (const record of records) {
+    if (batch.signal?.aborted || batch.remainingMs() < MIN_RECORD_MS) return;
+    try {
+      if ((await step(record)) === 'done') batch.done(record);
+    } catch (error) {
+      const reason = describeFailure(error);
+      ports.metrics.count('FailedRecords', 1);
+      ports.logger.error('record-failed', {
+        messageId: record.messageId,
+        receiveCount: record.receiveCount,
+        failureClass: reason.failureClass,
+        code: reason.code,
+      });
+      ports.observer?.recordFailed(reason);
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  classifyProviderFailure,
+  type ProviderSignal,
+} from '../../../lib/core/errors/classify-provider-failure.ts';
+import type { FailureClass } from '../../../lib/core/model/vocabulary.ts';
+
+describe('classifyProviderFailure', () => {
+  it.each<[ProviderSignal, FailureClass, string]>([
+    // Faults 75–78: rate, ramp, money.
+    [{ status: 429 }, 'throttled', 'rate_limit'],
+    [{ status: 429, code: 'rate_limit_exceeded', type: 'tokens' }, 'throttled', 'rate_limit'],
+    [{ status: 429, code: 'slow_down' }, 'throttled', 'slow_down'],
+    [{ status: 503, code: 'slow_down' }, 'throttled', 'slow_down'],
+    [{ status: 503, code: 'server_is_overloaded' }, 'throttled', 'overloaded'],
+    [{ status: 429, type: 'Overloaded' }, 'throttled', 'overloaded'],
+    [{ status: 429, code: 'insufficient_quota' }, 'stop', 'insufficient_quota'],
+    [{ status: 429, type: 'insufficient_quota' }, 'stop', 'insufficient_quota'],
+    [{ status: 429, code: 'credit_balance_exhausted' }, 'stop', 'credit_balance_exhausted'],
+    [{ status: 429, code: 'organization_spend_limit_exceeded' }, 'stop', 'organization_spend_limit_exceeded'],
+    [{ status: 429, code: 'project_spend_limit_exceeded' }, 'stop', 'project_spend_limit_exceeded'],
+    [{ status: 429, code: 'organization_usage_limit_exceeded' }, 'stop', 'organization_usage_limit_exceeded'],
+    [{ status: 402 }, 'stop', 'payment_required'],
+    // Faults 79–81: key, permission, model, configuration.
+    [{ status: 401, code: 'invalid_api_key' }, 'stop', 'unauthorized'],
+    [{ status: 401 }, 'stop', 'unauthorized'],
+    [{ status: 403 }, 'stop', 'forbidden'],
+    [{ status: 404, code: 'model_not_found' }, 'stop', 'model_not_found'],
+    [{ status: 404 }, 'stop', 'not_found'],
+    [{ status: 400, param: 'dimensions' }, 'stop', 'parameter_dimensions'],
+    [{ status: 422, param: 'model' }, 'stop', 'parameter_model'],
+    [{ status: 400, param: 'service_tier' }, 'stop', 'parameter_service_tier'],
+    // Faults 65–69: the batch, or one text of it.
+    [{ status: 400, code: 'max_tokens_per_request', param: 'input' }, 'too-large', 'max_tokens_per_request'],
+    [{ status: 413 }, 'too-large', 'http_413'],
+    [{ status: 400, param: 'input' }, 'item', 'http_400'],
+    [{ status: 400, code: 'context_length_exceeded' }, 'item', 'context_length_exceeded'],
+    [{ status: 422 }, 'item', 'http_422'],
+    // Faults 82–86: come again.
+    [{ status: 408 }, 'transient', 'http_408'],
+    [{ status: 409 }, 'transient', 'http_409'],
+    [{ status: 500 }, 'transient', 'http_500'],
+    [{ status: 502 }, 'transient', 'http_502'],
+    [{ status: 504 }, 'transient', 'http_504'],
+    [{ timedOut: true }, 'transient', 'timeout'],
+    [{ networkCode: 'ECONNRESET' }, 'transient', 'network_econnreset'],
+    [{ networkCode: 'ENOTFOUND' }, 'transient', 'network_enotfound'],
+    [{ networkCode: 'UND_ERR_SOCKET' }, 'transient', 'network_und_err_socket'],
+    [{ networkCode: 'CERT_HAS_EXPIRED' }, 'stop', 'network_cert_has_expired'],
+    [{ networkCode: 'DEPTH_ZERO_SELF_SIGNED_CERT' }, 'stop', 'network_depth_zero_self_signed_cert'],
+    [{ networkCode: 'ERR_TLS_CERT_ALTNAME_INVALID' }, 'stop', 'network_err_tls_cert_altname_invalid'],
+    [{ networkCode: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' }, 'stop', 'network_unable_to_verify_leaf_signature'],
+    [{ networkCode: 'EPROTO' }, 'stop', 'network_eproto'],
+    // Fault 96.
+    [{ status: 307 }, 'stop', 'redirect'],
+    [{ status: 301 }, 'stop', 'redirect'],
+    // The rest.
+    [{ status: 418 }, 'unknown', 'http_418'],
+    [{ status: 418, shouldRetry: true }, 'transient', 'http_418'],
+    [{}, 'unknown', 'unclassified'],
+    [{ shouldRetry: true }, 'transient', 'unclassified'],
+  ])('takes %o as %s (%s)', (signal, failureClass, code) => {
+    expect(classifyProviderFailure(signal)).toMatchObject({ failureClass, code });
+  });
+
+  it('lets no retry hint overrule what is known', () => {
+    expect(
+      classifyProviderFailure({ status: 429, code: 'insufficient_quota', shouldRetry: true }).failureClass,
+    ).toBe('stop');
+    expect(classifyProviderFailure({ status: 500, shouldRetry: false }).failureClass).toBe('transient');
+    expect(classifyProviderFailure({ status: 400, shouldRetry: true }).failureClass).toBe('item');
+  });
+
+  it('passes on how long to wait and the request id', () => {
+    expect(classifyProviderFailure({ status: 429, retryAfterMs: 120_000, requestId: 'req_1' })).toMatchObject(
+      {
+        retryAfterMs: 120_000,
+        requestId: 'req_1',
+      },
+    );
+  });
+
+  it('repeats no word of the provider that it does not know', () => {
+    const word = fc.oneof(
+      fc.string().map(text => `canary ${text}`),
+      fc.constantFrom('toString', '__proto__', 'canary'),
+    );
+
+    fc.assert(
+      fc.property(word, fc.option(fc.integer({ min: 100, max: 599 }), { nil: undefined }), (text, status) => {
+        const error = classifyProviderFailure({
+          status,
+          code: text,
+          type: text,
+          param: text,
+          networkCode: text,
+        });
+
+        expect(error.code).toMatch(
+          /^(http_\d{3}|unclassified|redirect|unauthorized|payment_required|forbidden|not_found|rate_limit)$/,
+        );
+        expect(error.message).not.toContain('canary');
+      }),
+    );
+  });
+});
