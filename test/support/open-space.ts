@@ -51,7 +51,10 @@ export async function openSpace(
 
 export type OpenedSpace = Awaited<ReturnType<typeof openSpace>>;
 
-export function request(changes: Partial<LeaseRequest> = {}, lane: LeaseRequest['lane'] = 'bulk'): LeaseRequest {
+export function request(
+  changes: Partial<LeaseRequest> = {},
+  lane: LeaseRequest['lane'] = 'bulk',
+): LeaseRequest {
   return { dispatchId: randomUUID(), lane, limit: 100, leaseSeconds: 120, runId: null, ...changes };
 }
 
