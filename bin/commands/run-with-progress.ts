@@ -25,7 +25,8 @@ export async function runWithProgress(
         const toDo = before.reduce((sum, coverage) => sum + coverage.stale + coverage.inFlight, 0);
         meter = createProgressMeter(Math.min(toDo, flags['max-items'] ?? toDo), Date.now);
       },
-      onProgress: progress => terminal.progress(meter(progress)),
+      onProgress: ({ itemsDone, tokens, costUsd }) =>
+        terminal.progress(meter({ items: itemsDone, tokens, costUsd })),
     }),
   );
   terminal.endProgress();

@@ -10,8 +10,7 @@ export function reportRun({ result, stoppedBy }: RunEnd, terminal: Terminal): nu
   for (const line of formatRun(result)) terminal.line(line);
   if (stoppedBy !== undefined) {
     terminal.note(`freshet: ${stoppedBy.message}`);
-    if (stoppedBy.remedy !== undefined) terminal.note(`  ${stoppedBy.remedy}`);
-    return 1;
+    return stoppedBy.code === 'wrong_dimensions' ? 2 : 1;
   }
   const failed = result.spaces.reduce((sum, space) => sum + space.failed, 0);
   if (failed === 0) return 0;

@@ -13,6 +13,8 @@ export interface Workspace {
   readonly file: string;
   readonly demo: boolean;
   readonly place: DatabasePlace;
+  /** Where relative paths start; `.freshet` lies in it. */
+  readonly directory: string;
   readonly environment: Environment;
   readonly database: SqlDatabase;
 }
@@ -47,7 +49,7 @@ export async function withWorkspace<Result>(
   if (!request.create) await expectEmbedded(place);
   const database = await openDatabase(place, config.limits.concurrency + 2);
   try {
-    return await use({ ...loaded, config, place, environment, database });
+    return await use({ ...loaded, config, place, environment, database, directory: request.directory });
   } finally {
     await database.close();
   }

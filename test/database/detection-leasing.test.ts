@@ -194,7 +194,9 @@ describe('leaseStaleSlice', () => {
   ] as const)('walks keys of type %s in their own order until the end', async (keyType, ids) => {
     const items = await openSpace(db, { keyType });
     for (const id of ids) await items.run(`INSERT INTO public.ai_items (id, title) VALUES ('${id}', 't')`);
-    const ordered = await items.select<{ id: string }>('SELECT id::text FROM public.ai_items AS s ORDER BY s.id');
+    const ordered = await items.select<{ id: string }>(
+      'SELECT id::text FROM public.ai_items AS s ORDER BY s.id',
+    );
 
     const seen: string[] = [];
     let after: string | null = null;

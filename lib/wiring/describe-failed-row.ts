@@ -1,0 +1,18 @@
+import { MAX_ATTEMPTS } from '../core/dispatch/batch-tier.ts';
+import type { Outcome } from '../core/model/vocabulary.ts';
+
+/** A line of the failure log: ids and codes, no text. Class and code are those that `failures` prints. */
+export function describeFailedRow(
+  row: { readonly source: string; readonly id: string; readonly outcome: Outcome },
+  nowMs: number,
+): string {
+  const undelivered = row.outcome === 'undelivered';
+  return JSON.stringify({
+    time: new Date(nowMs).toISOString(),
+    source: row.source,
+    id: row.id,
+    class: undelivered ? 'undelivered' : 'item',
+    code: row.outcome.replace(/^refused:/, ''),
+    attempts: undelivered ? MAX_ATTEMPTS : 1,
+  });
+}

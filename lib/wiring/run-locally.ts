@@ -1,0 +1,117 @@
+import { createControlStore } from '../adapters/sql/control/sql-control-store.ts';
+import type { RunLock } from '../adapters/sql/sql-database.ts';
+import { createSystemClock } from '../adapters/system/system-clock.ts';
+import { FreshetError } from '../core/errors/freshet-error.ts';
+import { createRunTally, type RunTotals } from '../pipeline/local/run-tally.ts';
+import { runUntilFresh } from '../pipeline/local/run-until-fresh.ts';
+import type { PauseReason } from '../ports/control-store.ts';
+import type { Coverage } from '../ports/report-store.ts';
+import { describeFailedRow } from './describe-failed-row.ts';
+import { openLocalParts } from './local-parts.ts';
+import type { LineFile } from './open-line-file.ts';
+import { openSpaceList } from './open-space-list.ts';
+import type { Workspace } from './open-workspace.ts';
+import { prepareDatabase } from './prepare-database.ts';
+import { readCoverages, readLedgers } from './read-status.ts';
+
+export interface RunOptions {
+  readonly signal: AbortSignal;
+  readonly maxWaitMs: number;
+  /** Undefined: all. */
+  readonly maxItems: number | undefined;
+  /** Gets a JSON line per row that fails. */
+  readonly failureLog: LineFile | undefined;
+  readonly onPrepared: (state: {
+    readonly before: readonly Coverage[];
+    /** Reasons that this run lifts. */
+    readonly resumed: readonly PauseReason[];
+  }) => void;
+  readonly onProgress: (totals: RunTotals) => void;
+}
+
+/** What `run --json` prints. Counts after `spaces` are those of this run. */
+export interface RunResult extends Omit<RunTotals, 'itemsDone'> {
+  readonly spaces: readonly Coverage[];
+  readonly lastUpdate: string | null;
+}
+
+export interface RunEnd {
+  readonly result: RunResult;
+  /** Why the run ended before its end. */
+  readonly stoppedBy?: StopReason;
+}
+
+export interface StopReason {
+  readonly message: string;
+  readonly code: string;
+}
+
+/** Prepares the database and runs the real handlers until nothing is stale, or until something stops them: then the result says so. */
+export async function runLocally(workspace: Workspace, options: RunOptions): Promise<RunEnd> {
+  await prepareDatabase(workspace);
+  const spaces = await openSpaceList(workspace);
+  const reasons = await createControlStore(workspace.database).reasons();
+  options.onPrepared({
+    before: await readCoverages(workspace, spaces),
+    resumed: reasons.filter(({ reason }) => reason === 'database' || reason.startsWith('provider:')),
+  });
+  const clock = createSystemClock();
+  const tally = createRunTally(clock, row => options.failureLog?.write(describeFailedRow(row, clock.now())));
+  const lock = await workspace.database.beginRun();
+  const stoppedBy = await runUnderLock(workspace, { ...options, tally, runId: lock.runId }, lock);
+  const totals = tally.totals();
+  const after = await readCoverages(workspace, spaces);
+  const { lastUpdate } = await readLedgers(workspace, spaces);
+  const result: RunResult = {
+    spaces: after,
+    embedded: totals.embedded,
+    copied: totals.copied,
+    touched: totals.touched,
+    excluded: totals.excluded,
+    failed: totals.failed,
+    tokens: totals.tokens,
+    costUsd: totals.costUsd,
+    providerCalls: totals.providerCalls,
+    lastUpdate,
+    averageMsPerItem: totals.averageMsPerItem,
+    errorRate: totals.errorRate,
+    durationMs: totals.durationMs,
+  };
+  return stoppedBy === undefined ? { result } : { result, stoppedBy };
+}
+
+async function runUnderLock(
+  workspace: Workspace,
+  request: Parameters<typeof openLocalParts>[1],
+  lock: RunLock,
+): Promise<StopReason | undefined> {
+  const lost = new AbortController();
+  void lock.lost.then(() => lost.abort());
+  const signal = AbortSignal.any([request.signal, lost.signal]);
+  const { parts, close } = await openLocalParts(workspace, { ...request, signal });
+  try {
+    const end = await runUntilFresh(parts);
+    if (lost.signal.aborted)
+      return { message: 'The connection that held the run was lost.', code: 'run_lock_lost' };
+    const [fault] = end.faults;
+    if (fault !== undefined) return { message: `Source ${fault.source}: ${fault.message}`, code: fault.code };
+    if (end.deadLetters > 0)
+      return {
+        message: `${end.deadLetters} messages could not be worked on; .freshet/log.jsonl says why.`,
+        code: 'dead_letters',
+      };
+    return undefined;
+  } catch (error) {
+    if (error instanceof FreshetError) return { message: describeStop(error, workspace), code: error.code };
+    throw error;
+  } finally {
+    close();
+    await lock.end().catch(() => undefined);
+  }
+}
+
+function describeStop({ code, message }: FreshetError, { file }: Workspace): string {
+  return code === 'wrong_dimensions'
+    ? `${message} The line is models.<alias>.dimensions in ${file}.`
+    : message;
+}

@@ -1,0 +1,73 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { makeFolder, readObject, runCli } from './run-cli.ts';
+
+const { directory, remove } = makeFolder();
+afterAll(remove);
+
+describe('the command line', () => {
+  it('lists its commands', async () => {
+    const result = await runCli(directory, ['help']);
+
+    expect(result.code).toBe(0);
+    for (const name of ['start', 'run', 'status', 'search', 'failures', 'retry', 'migrate', 'doctor', 'sql'])
+      expect(result.output).toMatch(new RegExp(`^  ${name} `, 'm'));
+  });
+
+  it.each([
+    [['strat'], '"strat" is not a command. Did you mean start?'],
+    [['run', '--bach-size', '10'], '--bach-size is not a flag of this command. Did you mean --batch-size?'],
+    [['run', '--batch-size', 'many'], '--batch-size "many": expected a whole number from 1 to 2048.'],
+    [['run', 'now'], 'run takes no argument, got "now".'],
+    [['status', '--limit', '3'], '--limit is not a flag of this command.'],
+    [['status'], 'There is no embedded database in'],
+    [['search'], 'search needs a text.'],
+    [['run', '--config', 'none.ts'], 'The configuration none.ts does not exist.'],
+    [['run', '--database-url', 'mysql://user:secret@host/db'], '--database-url is not a PostgreSQL URL.'],
+    [['retry', '--class', 'item', '--item', '1'], 'retry takes --class or --item, not both.'],
+  ])('ends %j with code 2 and says why', async (words, message) => {
+    const result = await runCli(directory, words);
+
+    expect(result.errors).toContain(message);
+    expect(result.errors).not.toContain('secret');
+    expect(result).toMatchObject({ code: 2, output: '' });
+  });
+
+  it('gives an error as one object under --json', async () => {
+    const result = await runCli(directory, ['run', '--concurrency', '0', '--json']);
+
+    expect(result.code).toBe(2);
+    expect(readObject(result)).toEqual({
+      error: { message: '--concurrency "0": expected a whole number from 1 to 256.' },
+    });
+  });
+
+  it('names a misspelt key of the configuration by its path and creates nothing', async () => {
+    writeFileSync(
+      join(directory, 'freshet.config.ts'),
+      `export default { sources: [{ name: 'a', table: 'a', text: { colums: ['t'] }, model: 'hash' }] };`,
+    );
+
+    const result = await runCli(directory, ['start']);
+
+    expect(result.code).toBe(2);
+    expect(result.errors).toContain(
+      'sources[0].text.colums: is not a known key; did you mean "columns"? (known: columns, template)',
+    );
+    expect(existsSync(join(directory, '.freshet'))).toBe(false);
+  });
+
+  it('asks for the missing key of a provider before it creates anything', async () => {
+    writeFileSync(
+      join(directory, 'keyless.ts'),
+      `export default { sources: [{ name: 'a', table: 'a', text: { columns: ['t'] }, model: 'openai' }] };`,
+    );
+
+    const result = await runCli(directory, ['run', '--config', 'keyless.ts']);
+
+    expect(result.code).toBe(2);
+    expect(result.errors).toContain('OPENAI_API_KEY is not set');
+    expect(existsSync(join(directory, '.freshet'))).toBe(false);
+  });
+});
