@@ -38,7 +38,7 @@ function readVector(embedding: unknown): Buffer {
 function decodeBase64(encoded: string): Buffer {
   const padding = encoded.endsWith('==') ? 2 : encoded.endsWith('=') ? 1 : 0;
   const bytes = Buffer.from(encoded, 'base64');
-  const complete = encoded.length % 4 === 0 && bytes.length === (encoded.length / 4) * 3 - padding;
+  const complete = bytes.length === (encoded.length / 4) * 3 - padding;
   return complete && !encoded.includes('-') && !encoded.includes('_') ? bytes : Buffer.alloc(0);
 }
 

@@ -33,11 +33,8 @@ function readResult(body: Buffer): ResultObject {
   const vectorStart = PREFIX_BYTES + body.readUInt32BE(MAGIC.length);
   if (vectorStart > body.length) throw new RangeError('The header is cut off.');
   const header: Record<string, unknown> = JSON.parse(body.toString('utf8', PREFIX_BYTES, vectorStart));
-  const [scalars] = fromColumns<Scalars>(header.scalars, SCALAR_FIELDS);
-  if (scalars === undefined || body.length - vectorStart !== scalars.vectorBytes) {
-    throw new RangeError('The vectors are cut off.');
-  }
-  const { vectorBytes: _, ...identity } = scalars;
+  const [identity] = fromColumns<Identity>(header.scalars, SCALAR_FIELDS);
+  if (identity === undefined) throw new RangeError('It belongs to no space.');
   const result: ResultObject = {
     ...identity,
     calls: fromColumns(header.calls, CALL_FIELDS),
@@ -47,6 +44,7 @@ function readResult(body: Buffer): ResultObject {
     verdicts: fromColumns(header.verdicts, VERDICT_FIELDS),
     vectors: body.subarray(vectorStart),
   };
+  // Also proves that nothing is cut off or added: the entries say how long the vectors are.
   checkVectorArray(
     result.vectors,
     result.outcomes.map(entry => entry.outcome === 'embedded'),
@@ -55,6 +53,4 @@ function readResult(body: Buffer): ResultObject {
   return result;
 }
 
-type Scalars = Pick<ResultObject, 'spaceId' | 'dispatchId' | 'lane' | 'runId' | 'dimensions'> & {
-  readonly vectorBytes: number;
-};
+type Identity = Pick<ResultObject, 'spaceId' | 'dispatchId' | 'lane' | 'runId' | 'dimensions'>;

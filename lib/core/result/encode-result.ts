@@ -13,7 +13,7 @@ import {
 
 /** Throws a `RangeError` for what `decodeResult` would refuse in the header: a fault of the caller, found before anything is stored. */
 export function encodeResult(result: ResultObject): Buffer {
-  const scalars = toColumns([{ ...result, vectorBytes: result.vectors.length }], SCALAR_FIELDS);
+  const scalars = toColumns([result], SCALAR_FIELDS);
   const header = Buffer.from(
     JSON.stringify({
       scalars,

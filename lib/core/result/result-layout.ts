@@ -55,5 +55,4 @@ export const SCALAR_FIELDS = {
   lane: 'lane',
   runId: 'countOrNull',
   dimensions: 'count',
-  vectorBytes: 'count',
 } as const satisfies Readonly<Record<string, FieldKind>>;

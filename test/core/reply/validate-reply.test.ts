@@ -64,7 +64,6 @@ describe('validateReply', () => {
     ['infinite', floats(Number.POSITIVE_INFINITY, 0, 0, 0)],
     ['zero', floats(0, 0, 0, 0)],
     ['negative zero', floats(-0, -0, -0, -0)],
-    ['too short to have an angle in single precision', floats(1e-25, 0, 0, 0)],
     ['of length 1.02', floats(1.02, 0, 0, 0)],
     ['without bytes', Buffer.alloc(0)],
     ['with a byte too many', Buffer.concat([good, Buffer.of(0)])],
@@ -77,12 +76,22 @@ describe('validateReply', () => {
   });
 
   it('takes any length but zero where the model promises none', () => {
-    const checked = validateReply(replyOf(floats(3, 4, 0, 0), floats(0, 0, 0, 0), floats(0.1, 0, 0, 0)), {
-      ...expected,
-      normalized: false,
-    });
+    const unbounded = { ...expected, normalized: false };
+
+    const checked = validateReply(
+      replyOf(floats(3, 4, 0, 0), floats(0, 0, 0, 0), floats(0.1, 0, 0, 0)),
+      unbounded,
+    );
 
     expect(checked.invalid).toEqual([1]);
+  });
+
+  it('refuses lengths whose square single precision cannot hold, whatever the model promises', () => {
+    const unbounded = { ...expected, normalized: false };
+
+    const checked = validateReply(replyOf(floats(1e-25, 0, 0, 0), good, floats(1e25, 0, 0, 0)), unbounded);
+
+    expect(checked.invalid).toEqual([0, 2]);
   });
 
   it('reads vectors at any offset in memory', () => {
