@@ -27,12 +27,15 @@ afterEach(async () => {
 });
 
 /** A clock whose sleeps end when the test says so. */
-function makeClock(): Clock & { ring(): void } {
+function makeClock(): Clock & { ring(): void; readonly sleepsMs: number[] } {
   const waiting: (() => void)[] = [];
+  const sleepsMs: number[] = [];
   return {
+    sleepsMs,
     now: () => 1_000_000,
-    sleep: (_ms, signal) =>
+    sleep: (ms, signal) =>
       new Promise(resolve => {
+        sleepsMs.push(ms);
         waiting.push(resolve);
         signal?.addEventListener('abort', () => resolve(), { once: true });
       }),
@@ -245,6 +248,7 @@ describe('a deadline', () => {
       const provider = createOpenAiProvider(makeModel(), { apiKey: KEY, baseUrl: server.baseUrl }, clock);
       const call = provider.embed({ texts: ['a'], deadlineMs: 1000 });
       await called;
+      expect(clock.sleepsMs).toEqual([1000]);
       clock.ring();
 
       await expect(call).rejects.toMatchObject({ failureClass: 'transient', code: 'timeout' });
