@@ -102,6 +102,14 @@ describe('resolveSource', () => {
     );
   });
 
+  it('names the table of that name in another schema', async () => {
+    await createSourceTable(db, { schema: 'warehouse' });
+    await createSourceTable(db, { name: 'other' });
+
+    expect((await refusal({ table: 'ai_items' })).message).toContain('"warehouse.ai_items"');
+    expect((await refusal({ table: 'store.AI_Items' })).message).toContain('"warehouse.ai_items"');
+  });
+
   it('names the nearest column when there is none of that name', async () => {
     await createSourceTable(db);
 

@@ -7,13 +7,22 @@ import { connectClient } from './connect-client.ts';
 /** The lock is a session's: it needs a connection that lives as long as the run and is shared with nobody. */
 export async function beginPostgresRun(settings: pg.ClientConfig): Promise<RunLock> {
   const client = await connectClient(settings);
-  const lost = new Promise<void>(resolve => client.once('end', () => resolve()));
+  let ended = false;
+  const lost = new Promise<void>(resolve =>
+    client.once('end', () => {
+      if (!ended) resolve();
+    }),
+  );
+  const end = async () => {
+    ended = true;
+    await client.end();
+  };
   try {
     // A time limit of the role must not end a session that is idle on purpose.
     await client.query("SELECT pg_catalog.set_config('idle_session_timeout', '0', false)");
-    return { runId: await lockFreshRunId(client), lost, end: () => client.end() };
+    return { runId: await lockFreshRunId(client), lost, end };
   } catch (error) {
-    await client.end().catch(() => {});
+    await end().catch(() => {});
     throw toDatabaseFailure(error);
   }
 }

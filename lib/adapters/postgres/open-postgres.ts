@@ -31,6 +31,11 @@ export async function openPostgres(options: {
       await client.query(SESSION_STATEMENT);
     },
   });
+  pool.on('connect', client => {
+    client.on('error', () => {
+      // A connection that breaks while a transaction waits between two statements has nobody else to tell: its next statement rejects.
+    });
+  });
   pool.on('error', () => {
     // An idle connection that the server closed is already out of the pool; the next statement opens another.
   });

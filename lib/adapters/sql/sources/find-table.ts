@@ -75,8 +75,11 @@ async function describeMissing(
      WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'freshet')
        AND n.nspname NOT LIKE 'pg\\_%'
      ORDER BY 1, 2`.execute(db.kysely);
-  const qualified = tables.rows.map(table => `${table.schema}.${table.name}`);
+  const namesakes = tables.rows.filter(table => table.name.toLowerCase() === name.toLowerCase());
+  const candidates = (namesakes.length > 0 ? namesakes : tables.rows).map(
+    table => `${table.schema}.${table.name}`,
+  );
   const wanted = schema === undefined ? name : `${schema}.${name}`;
-  const suggestion = suggestNames(schema === undefined ? `public.${name}` : wanted, qualified);
+  const suggestion = suggestNames(schema === undefined ? `public.${name}` : wanted, candidates);
   return new UsageError(`Source "${source}": table "${wanted}" does not exist${suggestion}.`);
 }
