@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createDetectionStore } from '../../lib/adapters/sql/detection/sql-detection-store.ts';
+import { toVersionTime } from '../../lib/adapters/sql/detection/to-version-time.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import { buildResult, embedded } from '../factories/result-object.ts';
 import { type OpenedSpace, openSpace } from '../support/open-space.ts';
@@ -93,6 +94,21 @@ describe('readHorizon', () => {
 
     expect(age).toBeGreaterThanOrEqual(300);
     expect(age).toBeLessThan(315);
+  });
+
+  it.each([
+    ['2026-10-24 23:00:00.000001+00', '2026-10-25 00:00:00.000001'],
+    ['2026-10-25 00:55:00+00', '2026-10-25 01:55:00'],
+    ['2026-10-25 01:00:00+00', '2026-10-25 02:00:00'],
+    ['2026-03-29 00:30:00+00', '2026-03-29 01:30:00'],
+    ['2026-07-01 12:00:00+00', '2026-07-01 14:00:00'],
+  ])('at %s is below every local time still to come in Berlin', async (moment, local) => {
+    const zoned = { versionType: 'timestamp without time zone', versionTimeZone: 'Europe/Berlin' } as const;
+
+    const { rows } = await sql<{ local: string }>`
+      SELECT ${toVersionTime(sql`${moment}::timestamptz`, zoned)} AS local`.execute(db.kysely);
+
+    expect(rows[0]?.local).toBe(local);
   });
 
   it('refuses a margin of 0', () => {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Space } from '../../../core/model/space.ts';
 import type { SqlDatabase } from '../sql-database.ts';
+import { toVersionTime } from './to-version-time.ts';
 
 /** Covers a backend that has begun and not yet shown it, and clocks of writers that run a little behind. */
 export const HORIZON_MARGIN_SECONDS = 300;
@@ -11,23 +12,15 @@ export const HIDDEN_BACKEND_MARGIN_SECONDS = 900;
  * `now()` in a row is the start of its transaction, so the oldest open one bounds what can still appear. A prepared transaction has no
  * backend: it stops the horizon. Other users' backends show nothing without `pg_read_all_stats` ("<insufficient privilege>"), and a
  * backend with `track_activities` off has state "disabled". Rows without a user are PostgreSQL's own workers, which write no rows.
- *
- * Without time zone, local time goes back when summer ends. The watermark must then be below every local time still to come, so a
- * set-back within the next two hours is taken off at once.
  */
 export async function readHorizon(
   db: SqlDatabase,
   space: Space,
   marginSeconds: number,
 ): Promise<string | null> {
-  const { versionType, versionTimeZone } = space.source;
-  const text =
-    versionType === 'timestamp with time zone'
-      ? sql`h.at::text`
-      : sql`(local.at - greatest(interval '0', interval '2 hours' - (local.later - local.at)))::text`;
   const { rows } = await sql<{ horizon: string | null }>`
     SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts WHERE database = current_database())
-                THEN NULL ELSE ${text} END AS horizon
+                THEN NULL ELSE ${toVersionTime(sql`h.at`, space.source)} END AS horizon
       FROM (SELECT least(now(), min(a.xact_start))
                    - interval '1 second' * CASE
                        WHEN bool_or(a.query = '<insufficient privilege>' OR a.state = 'disabled')
@@ -35,10 +28,6 @@ export async function readHorizon(
                        ELSE ${marginSeconds}::float8 END AS at
               FROM pg_catalog.pg_stat_activity AS a
              WHERE a.datname = current_database() AND a.usesysid IS NOT NULL
-               AND a.pid <> pg_backend_pid()) AS h,
-           LATERAL (SELECT h.at AT TIME ZONE ${versionTimeZone}::text AS at,
-                           (h.at + interval '2 hours') AT TIME ZONE ${versionTimeZone}::text AS later) AS local`.execute(
-    db.kysely,
-  );
+               AND a.pid <> pg_backend_pid()) AS h`.execute(db.kysely);
   return rows[0]?.horizon ?? null;
 }
