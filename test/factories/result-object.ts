@@ -37,7 +37,11 @@ export function buildCall(changes: Partial<LedgerEntry> = {}): LedgerEntry {
   };
 }
 
-export function embedded(reading: RowReading, vector: readonly number[], hash = buildHash(1)): OutcomeWithVector {
+export function embedded(
+  reading: RowReading,
+  vector: readonly number[],
+  hash = buildHash(1),
+): OutcomeWithVector {
   return {
     ...pickReading(reading),
     outcome: 'embedded',
@@ -49,7 +53,11 @@ export function embedded(reading: RowReading, vector: readonly number[], hash = 
   };
 }
 
-export function notEmbedded(reading: RowReading, outcome: Outcome, hash: string | null = null): OutcomeWithVector {
+export function notEmbedded(
+  reading: RowReading,
+  outcome: Outcome,
+  hash: string | null = null,
+): OutcomeWithVector {
   return { ...embedded(reading, []), outcome, contentHash: hash, vector: null };
 }
 
@@ -81,9 +89,7 @@ export function buildResult(
     ...parts,
     outcomes: outcomes.map(({ vector: _, ...entry }) => entry),
     vectors: encodeVectorArray(
-      outcomes.map(({ vector }) =>
-        vector === null ? null : Buffer.from(Float32Array.from(vector).buffer),
-      ),
+      outcomes.map(({ vector }) => (vector === null ? null : Buffer.from(Float32Array.from(vector).buffer))),
       dimensions,
     ),
   };
