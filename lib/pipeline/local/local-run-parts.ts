@@ -1,8 +1,9 @@
 import type { Lane } from '../../core/model/vocabulary.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ControlStore } from '../../ports/control-store.ts';
-import type { DetectionStore } from '../../ports/detection-store.ts';
+import type { EmbeddingStore } from '../../ports/embedding-store.ts';
 import type { ReceivingQueue } from '../../ports/message-queue.ts';
+import type { OutcomeStore } from '../../ports/outcome-store.ts';
 import type { SpaceRegistry } from '../../ports/space-registry.ts';
 import type { DetectReport, DetectRequest } from '../detect/detect-ports.ts';
 import type { BatchHandler, LocalContext } from './invoke-batch.ts';
@@ -33,7 +34,8 @@ export interface LocalRunParts {
   /** The observer that `embed` and `write` were given. */
   readonly tally: RunTally;
   readonly spaces: SpaceRegistry;
-  readonly detection: Pick<DetectionStore, 'abandonLeases'>;
+  readonly embedding: Pick<EmbeddingStore, 'postponeLeases'>;
+  readonly outcomes: Pick<OutcomeStore, 'expireLeases'>;
   readonly control: ControlStore;
   readonly clock: Clock;
   readonly limits: LocalRunLimits;

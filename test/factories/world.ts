@@ -1,0 +1,117 @@
+import { createInProcessObjectStore } from '../../lib/adapters/memory/in-process-object-store.ts';
+import { createInProcessQueue } from '../../lib/adapters/memory/in-process-queue.ts';
+import type { Space } from '../../lib/core/model/space.ts';
+import type { Lane } from '../../lib/core/model/vocabulary.ts';
+import type { DetectPorts } from '../../lib/pipeline/detect/detect-ports.ts';
+import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
+import { createRunTally } from '../../lib/pipeline/local/run-tally.ts';
+import type { WritePorts } from '../../lib/pipeline/write/write-ports.ts';
+import type { Tokenizer } from '../../lib/ports/tokenizer.ts';
+import { createMemoryControlStore, createMemorySpaceRegistry } from '../doubles/memory-control-store.ts';
+import { createMemoryDatabase } from '../doubles/memory-database.ts';
+import { createMemoryDetectionStore } from '../doubles/memory-detection-store.ts';
+import { createMemoryEmbeddingStore } from '../doubles/memory-embedding-store.ts';
+import { createMemoryOutcomeStore } from '../doubles/memory-outcome-store.ts';
+import { createRecordingLogger } from '../doubles/recording-logger.ts';
+import { createRecordingMetrics } from '../doubles/recording-metrics.ts';
+import { createScriptedProvider } from '../doubles/scripted-provider.ts';
+import { createSeededRandomness } from '../doubles/seeded-randomness.ts';
+import { createVirtualClock } from '../doubles/virtual-clock.ts';
+import { makeSpace } from './space.ts';
+
+/** One token per character, and a count of how often it was asked. */
+export function createCountingTokenizer(): Tokenizer & { asked: number } {
+  const tokenizer = {
+    asked: 0,
+    async count(text: string) {
+      tokenizer.asked += 1;
+      return text.length;
+    },
+    async truncate(text: string, maxTokens: number) {
+      tokenizer.asked += 1;
+      return { text: text.slice(0, maxTokens), tokens: Math.min(text.length, maxTokens) };
+    },
+  };
+  return tokenizer;
+}
+
+export const MAX_RECEIVE_COUNT = 5;
+
+/** The three steps on doubles: everything that the pipeline touches, none of it outside the process. */
+export function makeWorld(spaces: readonly Space[] = [makeSpace()], batchSize = 100) {
+  const clock = createVirtualClock();
+  const randomness = createSeededRandomness();
+  const database = createMemoryDatabase(clock, spaces);
+  const deadLetters = createInProcessQueue({
+    ...{ name: 'dead', visibilitySeconds: 60, maxReceiveCount: 1_000, clock, randomness },
+  });
+  const makeQueue = (name: string) =>
+    createInProcessQueue({
+      ...{ name, visibilitySeconds: 900, maxReceiveCount: MAX_RECEIVE_COUNT },
+      ...{ deadLetter: deadLetters, clock, randomness },
+    });
+  const results = makeQueue('results');
+  const aliases = [...new Set(spaces.map(({ model }) => model.alias))];
+  const lanes: Lane[] = ['fresh', 'bulk'];
+  const dispatch = aliases.flatMap(modelAlias =>
+    lanes.map(lane => ({ modelAlias, lane, queue: makeQueue(`${modelAlias}-${lane}`) })),
+  );
+  const queueOf = (modelAlias: string, lane: Lane) => {
+    const found = dispatch.find(queue => queue.modelAlias === modelAlias && queue.lane === lane);
+    if (!found) throw new Error(`no queue ${modelAlias} ${lane}`);
+    return found.queue;
+  };
+  const store = createInProcessObjectStore();
+  const objects = {
+    ...store,
+    put: (key: string, body: Buffer) => {
+      database.record('put');
+      return store.put(key, body);
+    },
+  };
+  const announcing = {
+    ...results,
+    send: (messages: Parameters<typeof results.send>[0]) => {
+      database.record('announce');
+      return results.send(messages);
+    },
+  };
+  const provider = createScriptedProvider();
+  const tally = createRunTally(clock);
+  const shared = {
+    spaces: createMemorySpaceRegistry(database),
+    control: createMemoryControlStore(database),
+    queues: queueOf,
+    objects,
+    clock,
+    randomness,
+    metrics: createRecordingMetrics(),
+    logger: createRecordingLogger(),
+    runId: null,
+    observer: tally,
+  };
+  const detectPorts: DetectPorts = {
+    ...shared,
+    detection: createMemoryDetectionStore(database),
+    limits: { batchSize, maxInFlight: 10_000, sliceRows: 1_000, queuedLeaseSeconds: 3_600 },
+  };
+  const tokenizer = createCountingTokenizer();
+  const embedPorts: EmbedPorts = {
+    ...shared,
+    embedding: createMemoryEmbeddingStore(database),
+    providers: () => provider,
+    tokenizer,
+    results: announcing,
+    limits: {
+      ...{ batchSize, callTimeoutMs: 30_000, maxReceiveCount: MAX_RECEIVE_COUNT },
+      ...{ announcedLeaseSeconds: 3_600, maxBytesPerColumn: 10_000 },
+    },
+  };
+  const writePorts: WritePorts = { ...shared, outcomes: createMemoryOutcomeStore(database) };
+  return {
+    ...{ ...shared, database, provider, tokenizer, tally, results, dispatch, deadLetters },
+    ...{ detectPorts, embedPorts, writePorts, spaces: shared.spaces },
+  };
+}
+
+export type World = ReturnType<typeof makeWorld>;

@@ -1,0 +1,284 @@
+import { describe, expect, test } from 'vitest';
+import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import { parseDispatchMessage } from '../../lib/core/messages/parse-dispatch-message.ts';
+import { detectStaleRows } from '../../lib/pipeline/detect/detect-stale-rows.ts';
+import { parseDetectRequest } from '../../lib/pipeline/detect/parse-detect-request.ts';
+import { putRow } from '../doubles/memory-database.ts';
+import { makeSpace } from '../factories/space.ts';
+import { makeWorld, type World } from '../factories/world.ts';
+
+const plenty = () => 600_000;
+const incremental = { pass: 'incremental' } as const;
+const reconcile = { pass: 'reconcile' } as const;
+
+function fill(world: World, count: number, version = 'v100', space = world.database.spaces[0]) {
+  for (let index = 0; space && index < count; index += 1) {
+    putRow(world.database, space, `${version}-${String(index).padStart(4, '0')}`, `text ${index}`, version);
+  }
+}
+const messagesOf = (world: World, lane: string, alias = 'small') =>
+  (
+    world.dispatch
+      .find(queue => queue.lane === lane && queue.modelAlias === alias)
+      ?.queue.remainingBodies() ?? []
+  ).map(parseDispatchMessage);
+const tableOf = (world: World, index = 0) => world.database.of(world.database.spaces[index] ?? makeSpace());
+
+describe('the incremental pass', () => {
+  test('sends changed rows in batches to the fresh lane and confirms their leases', async () => {
+    const world = makeWorld();
+    fill(world, 250);
+
+    const report = await detectStaleRows(world.detectPorts, incremental, plenty);
+
+    expect(report.spaces).toMatchObject([{ leased: 250, sent: 250, passEnded: false }]);
+    expect(messagesOf(world, 'fresh').map(({ ids }) => ids.length)).toEqual([100, 100, 50]);
+    expect([...tableOf(world).leases.values()].every(({ stage }) => stage === 'queued')).toBe(true);
+  });
+
+  test('reads the horizon before the scan', async () => {
+    const world = makeWorld();
+
+    await detectStaleRows(world.detectPorts, incremental, plenty);
+
+    const { events } = world.database;
+    expect(events.indexOf('readHorizon')).toBeLessThan(events.indexOf('leaseChangedRows'));
+  });
+
+  test('starts a space without a watermark at the horizon and leaves older rows to reconcile', async () => {
+    const world = makeWorld();
+    tableOf(world).horizon = 'v050';
+    fill(world, 1, 'v040');
+    fill(world, 1, 'v060');
+
+    const report = await detectStaleRows(world.detectPorts, incremental, plenty);
+
+    expect(report.spaces[0]?.sent).toBe(1);
+    expect(tableOf(world).watermark).toBe('v050');
+  });
+
+  test('never moves the watermark past the first stale row that the capacity left out', async () => {
+    const world = makeWorld();
+    Object.assign(tableOf(world), { watermark: 'v010', horizon: 'v900' });
+    fill(world, 3, 'v100');
+    fill(world, 3, 'v200');
+
+    await detectStaleRows(world.detectPorts, { ...incremental, maxRows: 3 }, plenty);
+
+    expect(tableOf(world).watermark).toBe('v200');
+  });
+
+  test('moves the watermark back when the horizon is behind it', async () => {
+    const world = makeWorld();
+    Object.assign(tableOf(world), { watermark: 'v500', horizon: 'v300' });
+
+    await detectStaleRows(world.detectPorts, incremental, plenty);
+
+    expect(tableOf(world).watermark).toBe('v300');
+  });
+
+  test('leaves the watermark where it is while the horizon is unknown', async () => {
+    const world = makeWorld();
+    Object.assign(tableOf(world), { watermark: 'v100', horizon: null });
+    fill(world, 2, 'v200');
+
+    const report = await detectStaleRows(world.detectPorts, incremental, plenty);
+
+    expect(report.spaces[0]?.sent).toBe(2);
+    expect(tableOf(world).watermark).toBe('v100');
+  });
+
+  test('frees the rows that the queue refuses and stops the watermark at them', async () => {
+    const world = makeWorld();
+    Object.assign(tableOf(world), { watermark: 'v010', horizon: 'v900' });
+    fill(world, 100, 'v100');
+    fill(world, 50, 'v200');
+    const send = async (bodies: readonly unknown[]) => ({
+      failed: bodies.length > 1 ? [{ index: 1, code: 'InternalError' }] : [],
+    });
+    const ports = { ...world.detectPorts, queues: () => ({ send, changeVisibility: async () => undefined }) };
+
+    const report = await detectStaleRows(ports, incremental, plenty);
+
+    expect(report.spaces[0]).toMatchObject({ leased: 150, sent: 100 });
+    expect(tableOf(world).watermark).toBe('v200');
+    const free = [...tableOf(world).leases.values()].filter(
+      ({ expiresAtMs }) => expiresAtMs <= world.clock.now(),
+    );
+    expect(free).toHaveLength(50);
+    expect(free.every(({ attempts }) => attempts === 0)).toBe(true);
+  });
+
+  test('frees every row when nothing is known of a send', async () => {
+    const world = makeWorld();
+    fill(world, 5);
+    const send = async () =>
+      Promise.reject(new FreshetError('gone', { failureClass: 'transient', code: 'reset' }));
+    const ports = { ...world.detectPorts, queues: () => ({ send, changeVisibility: async () => undefined }) };
+
+    const report = await detectStaleRows(ports, incremental, plenty);
+
+    expect(report.spaces[0]?.fault).toMatchObject({ code: 'reset', failureClass: 'transient' });
+    expect(tableOf(world).watermark).toBeNull();
+    expect(await world.detectPorts.detection.countInFlight(makeSpace())).toBe(0);
+  });
+
+  test('sends rows that began before in smaller batches, by how often', async () => {
+    const world = makeWorld();
+    fill(world, 60);
+    for (const [index, id] of [...tableOf(world).rows.keys()].entries()) {
+      const attempts = [0, 1, 2, 5][Math.floor(index / 15)] ?? 0;
+      tableOf(world).leases.set(id, {
+        ...{ dispatchId: 'old', lane: 'fresh', stage: 'queued', attempts, expiresAtMs: 0 },
+      });
+    }
+
+    await detectStaleRows(world.detectPorts, incremental, plenty);
+
+    const sizes = messagesOf(world, 'fresh').map(({ attempts, ids }) => [attempts, ids.length]);
+    expect(sizes).toEqual([[0, 15], [1, 10], [1, 5], ...Array.from({ length: 15 }, () => [2, 1]), [5, 15]]);
+  });
+
+  test('leases no more than the space may have in flight', async () => {
+    const world = makeWorld();
+    fill(world, 30);
+    const ports = { ...world.detectPorts, limits: { ...world.detectPorts.limits, maxInFlight: 20 } };
+
+    const first = await detectStaleRows(ports, incremental, plenty);
+    const second = await detectStaleRows(ports, incremental, plenty);
+
+    expect([first.spaces[0]?.leased, second.spaces[0]?.leased]).toEqual([20, 0]);
+  });
+
+  test('reports how stale the space is, also while it is paused', async () => {
+    const world = makeWorld();
+    fill(world, 7);
+    await world.control.pause('pipeline', 'operator', '');
+
+    await detectStaleRows(world.detectPorts, incremental, plenty);
+
+    expect(world.metrics.sums.get('StaleRows')).toBe(7);
+    expect(world.metrics.sums.get('OldestStaleRowAgeSeconds')).toBe(7);
+  });
+});
+
+describe('spaces that cannot be worked on', () => {
+  const two = () =>
+    makeWorld([makeSpace(), makeSpace({ spaceId: 2, source: { name: 'other' }, model: { alias: 'large' } })]);
+
+  test('pause with the reason when their source is at fault, and the next one goes on', async () => {
+    const world = two();
+    tableOf(world).fault = { code: 'column-missing', message: 'column title is gone' };
+    fill(world, 2, 'v100', world.database.spaces[1]);
+
+    const report = await detectStaleRows(world.detectPorts, incremental, plenty);
+
+    expect(report.spaces.map(({ sent }) => sent)).toEqual([0, 2]);
+    expect(report.spaces[0]?.fault).toEqual({ code: 'column-missing', message: 'column title is gone' });
+    expect(world.database.pauses).toMatchObject([
+      { scope: 'source:items', reason: 'source-fault:column-missing' },
+    ]);
+  });
+
+  test('go on once the source is mended, and keep the reasons that others set', async () => {
+    const world = makeWorld();
+    fill(world, 2);
+    tableOf(world).fault = { code: 'permission', message: '' };
+    await detectStaleRows(world.detectPorts, incremental, plenty);
+    await world.control.pause('source:items', 'operator', '');
+    tableOf(world).fault = undefined;
+
+    const paused = await detectStaleRows(world.detectPorts, incremental, plenty);
+    await world.control.resume('source:items', 'operator');
+    const resumed = await detectStaleRows(world.detectPorts, incremental, plenty);
+
+    expect(paused.spaces[0]?.pausedBy?.map(({ reason }) => reason)).toEqual(['operator']);
+    expect(resumed.spaces[0]?.sent).toBe(2);
+  });
+
+  test.each(['pipeline', 'model:small', 'source:items'])('send nothing while %s is paused', async scope => {
+    const world = makeWorld();
+    fill(world, 2);
+    await world.control.pause(scope, 'operator', '');
+
+    const report = await detectStaleRows(world.detectPorts, reconcile, plenty);
+
+    expect(report.spaces[0]).toMatchObject({ leased: 0, sent: 0 });
+    expect(messagesOf(world, 'bulk')).toEqual([]);
+  });
+
+  test('do not stop the others when a statement on them fails', async () => {
+    const world = two();
+    fill(world, 2, 'v100', world.database.spaces[1]);
+    world.database.before = event => {
+      if (event !== 'findSourceFault 1') return;
+      throw new FreshetError('refused', { failureClass: 'stop', code: 'sqlstate_42501' });
+    };
+
+    const report = await detectStaleRows(world.detectPorts, incremental, plenty);
+
+    expect(report.spaces[0]?.fault).toMatchObject({ code: 'sqlstate_42501', failureClass: 'stop' });
+    expect(report.spaces[1]?.sent).toBe(2);
+  });
+
+  test('have the leases of dead runs expired once, whatever the number of spaces', async () => {
+    const world = two();
+
+    await detectStaleRows(world.detectPorts, incremental, plenty);
+
+    expect(world.database.events.filter(event => event === 'expireLeasesOfDeadRuns')).toHaveLength(1);
+  });
+});
+
+describe('the reconcile pass', () => {
+  const sliced = (sliceRows: number) => {
+    const world = makeWorld();
+    return { world, ports: { ...world.detectPorts, limits: { ...world.detectPorts.limits, sliceRows } } };
+  };
+
+  test('walks the whole key slice by slice into the bulk lane and ends the pass', async () => {
+    const { world, ports } = sliced(10);
+    fill(world, 25);
+
+    const report = await detectStaleRows(ports, reconcile, plenty);
+
+    expect(report.spaces[0]).toMatchObject({ sent: 25, slices: 3, passBegan: true, passEnded: true });
+    expect(messagesOf(world, 'bulk').flatMap(({ ids }) => ids)).toHaveLength(25);
+    expect(world.database.events.filter(event => event.startsWith('removeOrphans'))).toHaveLength(3);
+    expect(tableOf(world).cursor).toBeNull();
+  });
+
+  test('keeps the cursor on a slice that the capacity did not empty', async () => {
+    const { world, ports } = sliced(10);
+    fill(world, 25);
+
+    const report = await detectStaleRows(ports, { ...reconcile, maxRows: 12 }, plenty);
+
+    expect(report.spaces[0]).toMatchObject({ sent: 12, slices: 1, passEnded: false });
+    expect(tableOf(world).cursor).toBe('v100-0009');
+  });
+
+  test('stops when the time runs short and goes on from there', async () => {
+    const { world, ports } = sliced(10);
+    fill(world, 25);
+    const times = [60_000, 5_000];
+
+    const first = await detectStaleRows(ports, reconcile, () => times.shift() ?? 0);
+    const second = await detectStaleRows(ports, reconcile, plenty);
+
+    expect(first.spaces[0]).toMatchObject({ slices: 1, passBegan: true, passEnded: false });
+    expect(second.spaces[0]).toMatchObject({ slices: 2, passBegan: false, passEnded: true });
+  });
+});
+
+describe('a request for detect', () => {
+  test.each([
+    undefined,
+    {},
+    { pass: 'full' },
+    { pass: 'reconcile', sources: 'items' },
+    { pass: 'reconcile', maxRows: -1 },
+  ])('is refused when it is %j', event => {
+    expect(() => parseDetectRequest(event)).toThrow(/correct the schedule/);
+  });
+});
