@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { CopyEntry } from '../../../core/model/result-object.ts';
 import type { Space } from '../../../core/model/space.ts';
 import { arrayLiteral } from '../array-literal.ts';
+import { oneHolder } from '../embedding/one-holder.ts';
 import type { FreshetTables } from '../freshet-tables.ts';
 import { quoteSpace } from '../quoted-space.ts';
 
@@ -32,9 +33,8 @@ export async function copyOutcomes(
                     ${arrayLiteral(entries.map(entry => entry.keptLength))}::int[])
           AS u (id, content_hash, version, xid, read_at, text_length, kept_length)
         JOIN ${source} AS s ON ${key} = u.id
-       CROSS JOIN LATERAL (SELECT v.content_hash, v.tokens, v.embedding FROM ${vectors} AS v
-                            WHERE v.content_hash = decode(u.content_hash, 'hex') AND v.outcome = 'embedded'
-                            LIMIT 1) AS d
+       CROSS JOIN LATERAL (SELECT v.content_hash, v.tokens, v.embedding
+                            ${oneHolder(space, sql`decode(u.content_hash, 'hex')`)}) AS d
        ORDER BY ${key}, u.read_at DESC
       ON CONFLICT (item_id, chunk) DO UPDATE SET
         outcome = excluded.outcome, content_hash = excluded.content_hash,
