@@ -1,0 +1,584 @@
+import { describe, expect, test } from 'vitest';
+import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import { parseAnnounceMessage } from '../../lib/core/messages/parse-announce-message.ts';
+import type { ResultObject } from '../../lib/core/model/result-object.ts';
+import type { Space } from '../../lib/core/model/space.ts';
+import { decodeResult } from '../../lib/core/result/decode-result.ts';
+import { fingerprintText } from '../../lib/core/text/fingerprint-text.ts';
+import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
+import type { EmbedRequest } from '../../lib/ports/embedding-provider.ts';
+import { putRow } from '../doubles/memory-database.ts';
+import { createScriptedProvider, embedAll, failWith } from '../doubles/scripted-provider.ts';
+import { makeSpace } from '../factories/space.ts';
+import { makeWorld, type World } from '../factories/world.ts';
+
+const DISPATCH = '00000000-0000-4000-8000-000000000001';
+
+/** Rows with live leases and the message that detect would have sent for them. */
+function dispatch(
+  texts: readonly (string | null)[],
+  changes: { space?: Partial<Parameters<typeof makeSpace>[0]> } = {},
+) {
+  const space = makeSpace(changes.space);
+  const world = makeWorld([space]);
+  const ids = texts.map((_, index) => `row-${String(index).padStart(3, '0')}`);
+  for (const [index, id] of ids.entries()) {
+    putRow(world.database, space, id, texts[index] ?? null);
+    lease(world, space, id);
+  }
+  return { world, space, ids, table: world.database.of(space) };
+}
+
+function lease(world: World, space: Space, id: string) {
+  world.database.of(space).leases.set(id, {
+    ...{ dispatchId: DISPATCH, lane: 'fresh', stage: 'queued', attempts: 0 },
+    expiresAtMs: world.clock.now() + 3_600_000,
+  });
+}
+
+async function embed(
+  { world, ids, space }: ReturnType<typeof dispatch>,
+  changes: { attempts?: number; receiveCount?: number; remainingMs?: number } = {},
+) {
+  const { attempts = 0, receiveCount = 1, remainingMs = 600_000 } = changes;
+  const body = JSON.stringify({
+    ...{ v: 1, kind: 'dispatch', spaceId: space.spaceId, lane: 'fresh', dispatchId: DISPATCH, attempts, ids },
+  });
+  const endsAtMs = world.clock.now() + remainingMs;
+  const record = { messageId: 'message', receiptHandle: 'message#1', body, receiveCount };
+  return embedRecord(world.embedPorts, record, () => endsAtMs - world.clock.now());
+}
+
+async function readResults(world: World): Promise<ResultObject[]> {
+  const messages = world.results.remainingBodies().map(parseAnnounceMessage);
+  const bodies = await Promise.all(messages.map(({ key }) => world.objects.get(key)));
+  return bodies.map(body => decodeResult(body ?? Buffer.alloc(0)));
+}
+
+async function readResult(world: World): Promise<ResultObject> {
+  const [result, ...others] = await readResults(world);
+  if (!result || others.length > 0) throw new Error(`${others.length + 1} results`);
+  return result;
+}
+
+const outcomesOf = (result: ResultObject) => result.outcomes.map(({ outcome }) => outcome);
+const numbered = (count: number) => Array.from({ length: count }, (_, index) => `text ${index}`);
+const codesIn = (request: EmbedRequest, word: string) => request.texts.some(text => text.includes(word));
+
+describe('a message of stale rows', () => {
+  test('is granted, bought, stored, announced and marked, in that order', async () => {
+    const batch = dispatch(numbered(3));
+
+    const answer = await embed(batch);
+
+    expect(answer).toBe('done');
+    expect(batch.world.database.events).toEqual([
+      'beginEmbedding',
+      'readRows 10000',
+      'lookUpHashes',
+      'grantCall',
+      'put',
+      'announce',
+      'markAnnounced',
+    ]);
+    expect(outcomesOf(await readResult(batch.world))).toEqual(['embedded', 'embedded', 'embedded']);
+  });
+
+  test('leaves no text in the object, its key, the announcement or the log', async () => {
+    const batch = dispatch(['CANARY one', 'CANARY two', '']);
+    batch.world.provider.script = request =>
+      codesIn(request, 'one') && request.texts.length > 1 ? failWith('item', 'http_400') : embedAll(request);
+
+    await embed(batch);
+
+    const [body = ''] = batch.world.results.remainingBodies();
+    const object = await batch.world.objects.get(parseAnnounceMessage(body).key);
+    const traces = body + object?.toString('latin1') + JSON.stringify(batch.world.logger.lines);
+    expect(traces).not.toContain('CANARY');
+  });
+
+  test('skips rows that another dispatch took over', async () => {
+    const batch = dispatch(numbered(3));
+    const taken = batch.table.leases.get('row-001');
+    if (taken) taken.dispatchId = 'another';
+
+    await embed(batch);
+
+    expect((await readResult(batch.world)).outcomes.map(({ id }) => id)).toEqual(['row-000', 'row-002']);
+  });
+
+  test('is acknowledged without a call when nothing of it is left', async () => {
+    const batch = dispatch(numbered(2));
+    batch.table.leases.clear();
+
+    expect(await embed(batch)).toBe('done');
+    expect(batch.world.provider.requests).toEqual([]);
+  });
+
+  test('drops the leases of rows that are gone or fresh already', async () => {
+    const batch = dispatch(numbered(3));
+    const fresh = batch.table.rows.get('row-001');
+    batch.table.rows.delete('row-000');
+    batch.table.outcomes.set('row-001', {
+      ...{ id: 'row-001', version: fresh?.version ?? null, xid: fresh?.xid ?? '', readAt: '' },
+      ...{ outcome: 'embedded', contentHash: 'x' },
+    });
+
+    await embed(batch);
+
+    expect([...batch.table.leases.keys()]).toEqual(['row-002']);
+    expect((await readResult(batch.world)).outcomes).toHaveLength(1);
+  });
+
+  test('is dropped with a reason when its space is retired', async () => {
+    const batch = dispatch(numbered(1), { space: { status: 'retired' } });
+
+    expect(await embed(batch)).toBe('done');
+    expect(batch.world.logger.lines).toMatchObject([
+      { event: 'message-dropped', fields: { cause: 'space-unknown-or-retired' } },
+    ]);
+  });
+
+  test('gets the outcome undelivered without text or call after too many attempts', async () => {
+    const batch = dispatch(numbered(2));
+
+    await embed(batch, { attempts: 5 });
+
+    expect(batch.world.database.events).toContain('readRows 0');
+    expect(batch.world.provider.requests).toEqual([]);
+    expect((await readResult(batch.world)).outcomes).toMatchObject([
+      { outcome: 'undelivered', contentHash: null },
+      { outcome: 'undelivered', contentHash: null },
+    ]);
+  });
+});
+
+describe('texts', () => {
+  test('that are empty or blank are excluded without a call', async () => {
+    const batch = dispatch(['', '  \n', null]);
+
+    await embed(batch);
+
+    expect(outcomesOf(await readResult(batch.world))).toEqual(Array(3).fill('excluded:empty'));
+    expect(batch.world.provider.requests).toEqual([]);
+  });
+
+  test('carry the prefix to the provider and not into their fingerprint', async () => {
+    const batch = dispatch(['apple'], { space: { model: { documentPrefix: 'passage: ' } } });
+
+    await embed(batch);
+
+    expect(batch.world.provider.requests[0]?.texts).toEqual(['passage: apple']);
+    expect((await readResult(batch.world)).outcomes[0]?.contentHash).toBe(fingerprintText('apple'));
+  });
+
+  test('that are equal within a message are bought once and stored for every row', async () => {
+    const batch = dispatch(['same', 'other', 'same']);
+
+    await embed(batch);
+
+    expect(batch.world.provider.requests[0]?.texts).toEqual(['same', 'other']);
+    const result = await readResult(batch.world);
+    expect(outcomesOf(result)).toEqual(Array(3).fill('embedded'));
+    expect(result.calls).toMatchObject([{ items: 3, uniqueTexts: 2, tokens: 20, outcome: 'ok' }]);
+  });
+
+  test('that did not change since they were embedded are touched', async () => {
+    const batch = dispatch(['same']);
+    batch.table.outcomes.set('row-000', {
+      ...{ id: 'row-000', version: 'v001', xid: '0', readAt: '' },
+      ...{ outcome: 'embedded', contentHash: fingerprintText('same') },
+    });
+
+    await embed(batch);
+
+    const result = await readResult(batch.world);
+    expect(result).toMatchObject({
+      outcomes: [],
+      touches: [{ id: 'row-000', contentHash: fingerprintText('same') }],
+    });
+    expect(batch.world.provider.requests).toEqual([]);
+  });
+
+  test('that another row paid for are copied by their hash', async () => {
+    const batch = dispatch(['same']);
+    batch.table.outcomes.set('elsewhere', {
+      ...{ id: 'elsewhere', version: 'v1', xid: '0', readAt: '' },
+      ...{ outcome: 'embedded', contentHash: fingerprintText('same') },
+    });
+
+    await embed(batch);
+
+    expect((await readResult(batch.world)).copies).toMatchObject([{ contentHash: fingerprintText('same') }]);
+    expect(batch.world.provider.requests).toEqual([]);
+  });
+
+  test('that were refused before are refused from memory, on however many rows', async () => {
+    const batch = dispatch(['bad', 'bad', 'good']);
+    batch.table.verdicts.set(fingerprintText('bad'), 'http_400');
+
+    await embed(batch);
+
+    expect(batch.world.provider.requests.map(({ texts }) => texts)).toEqual([['good']]);
+    expect(outcomesOf(await readResult(batch.world)).sort()).toEqual([
+      'embedded',
+      'refused:http_400',
+      'refused:http_400',
+    ]);
+  });
+
+  test('whose refusal stands are touched, and bought again once the verdict was removed', async () => {
+    const batch = dispatch(['bad']);
+    const contentHash = fingerprintText('bad');
+    batch.table.outcomes.set('row-000', {
+      ...{ id: 'row-000', version: 'v1', xid: '0', readAt: '', outcome: 'refused:http_400', contentHash },
+    });
+    batch.table.verdicts.set(contentHash, 'http_400');
+    await embed(batch);
+    batch.table.verdicts.clear();
+    lease(batch.world, batch.space, 'row-000');
+    await embed(batch);
+
+    const results = await readResults(batch.world);
+
+    expect(results[0]?.touches).toHaveLength(1);
+    expect(outcomesOf(results[1] as ResultObject)).toEqual(['embedded']);
+  });
+
+  test('within the limit in bytes never ask the tokenizer', async () => {
+    const batch = dispatch(['12345678'], { space: { model: { maxTokensPerText: 8 } } });
+
+    await embed(batch);
+
+    expect(batch.world.tokenizer.asked).toBe(0);
+  });
+
+  test('over the limit are cut by tokens, with both lengths kept', async () => {
+    const batch = dispatch(['123456789'], { space: { model: { maxTokensPerText: 8 } } });
+
+    await embed(batch);
+
+    expect(batch.world.provider.requests[0]?.texts).toEqual(['12345678']);
+    expect((await readResult(batch.world)).outcomes).toMatchObject([
+      { textLength: 9, keptLength: 8, contentHash: fingerprintText('12345678') },
+    ]);
+  });
+
+  test('over the limit are skipped where the source says so', async () => {
+    const batch = dispatch(['123456789', 'short'], {
+      space: { model: { maxTokensPerText: 8 }, source: { overLimit: 'skip' } },
+    });
+
+    await embed(batch);
+
+    expect(outcomesOf(await readResult(batch.world)).sort()).toEqual(['embedded', 'too-long']);
+  });
+
+  test('over the limit are left to a server that tokenizes itself', async () => {
+    const batch = dispatch(['123456789'], { space: { model: { maxTokensPerText: 8 } } });
+    const provider = createScriptedProvider(embedAll, { tokenization: 'server' });
+
+    await embed({
+      ...batch,
+      world: { ...batch.world, embedPorts: { ...batch.world.embedPorts, providers: () => provider } },
+    });
+
+    expect(provider.requests[0]?.texts).toEqual(['123456789']);
+    expect(batch.world.tokenizer.asked).toBe(0);
+  });
+
+  test('are cut by characters on a code point', async () => {
+    const batch = dispatch(['abc😀def'], { space: { source: { maxCharacters: 4 } } });
+
+    await embed(batch);
+
+    expect(batch.world.provider.requests[0]?.texts).toEqual(['abc']);
+  });
+});
+
+describe('a poison text', () => {
+  test.each([0, 1, 37, 50, 99])(
+    'at %i of 100 costs at most 15 extra calls; the other 99 are embedded in the same run',
+    async at => {
+      const texts = numbered(100);
+      texts[at] = 'POISON';
+      const batch = dispatch(texts);
+      batch.world.provider.script = request =>
+        codesIn(request, 'POISON') ? failWith('item', 'http_400') : embedAll(request);
+
+      const answer = await embed(batch);
+
+      const result = await readResult(batch.world);
+      expect(answer).toBe('done');
+      expect(batch.world.provider.requests.length - 1).toBeLessThanOrEqual(15);
+      expect(outcomesOf(result).filter(outcome => outcome === 'embedded')).toHaveLength(99);
+      expect(result.verdicts).toEqual([
+        { contentHash: fingerprintText('POISON'), failureClass: 'item', code: 'http_400' },
+      ]);
+      expect(result.outcomes.find(({ id }) => id === batch.ids[at])?.outcome).toBe('refused:http_400');
+    },
+  );
+
+  test('alone in its message is told from a wrong configuration by one probe', async () => {
+    const batch = dispatch(['POISON']);
+    batch.world.provider.script = request =>
+      codesIn(request, 'POISON') ? failWith('item', 'http_400') : embedAll(request);
+
+    await embed(batch);
+
+    expect(outcomesOf(await readResult(batch.world))).toEqual(['refused:http_400']);
+    expect(batch.world.database.pauses).toEqual([]);
+  });
+
+  test('is no verdict when every text is refused alike: the model is paused and nothing lost', async () => {
+    const batch = dispatch(numbered(100));
+    batch.world.provider.script = () => failWith('item', 'http_400');
+
+    const answer = await embed(batch);
+
+    expect(answer).toBe('returned');
+    expect(batch.world.database.pauses).toMatchObject([
+      { scope: 'model:small', reason: 'provider:http_400' },
+    ]);
+    expect(batch.world.provider.requests.length).toBeLessThanOrEqual(10);
+    expect(batch.world.results.remainingBodies()).toEqual([]);
+    expect([...batch.table.leases.values()].every(({ stage }) => stage === 'queued')).toBe(true);
+  });
+
+  test('times many uses up the call budget; what was bought is kept and the rest comes back', async () => {
+    const texts = numbered(100).map((text, index) => (index % 9 === 4 ? `POISON ${index}` : text));
+    const batch = dispatch(texts);
+    batch.world.provider.script = request =>
+      codesIn(request, 'POISON') ? failWith('item', 'http_400') : embedAll(request);
+
+    let answer = await embed(batch);
+    const calls = batch.world.provider.requests.length;
+    for (let receive = 0; receive < 30 && answer === 'returned'; receive += 1) answer = await embed(batch);
+
+    expect(calls).toBeLessThanOrEqual(16);
+    expect(answer).toBe('done');
+    const outcomes = (await readResults(batch.world)).flatMap(outcomesOf);
+    expect(outcomes).toHaveLength(100);
+    expect(outcomes.filter(outcome => outcome === 'refused:http_400')).toHaveLength(11);
+  });
+});
+
+describe('a reply', () => {
+  test('with an unusable vector has that text tried once more, then refused', async () => {
+    const batch = dispatch(['good', 'NAN', 'fine']);
+    batch.world.provider.script = request => {
+      const reply = embedAll(request);
+      const items = reply.items.map(item =>
+        request.texts[item.index] === 'NAN' ? { ...item, bytes: Buffer.alloc(16) } : item,
+      );
+      return { ...reply, items };
+    };
+
+    await embed(batch);
+
+    expect(batch.world.provider.requests.map(({ texts }) => texts)).toEqual([
+      ['good', 'NAN', 'fine'],
+      ['NAN'],
+    ]);
+    const result = await readResult(batch.world);
+    expect(result.outcomes.find(({ id }) => id === 'row-001')?.outcome).toBe('refused:invalid_vector');
+    expect(result.verdicts).toMatchObject([{ code: 'invalid_vector' }]);
+  });
+
+  test('with too few vectors is repeated, then taken apart; nothing wrong is stored', async () => {
+    const batch = dispatch(['one', 'DROPPED', 'three']);
+    batch.world.provider.script = request => {
+      const reply = embedAll(request);
+      return { ...reply, items: reply.items.filter(({ index }) => request.texts[index] !== 'DROPPED') };
+    };
+
+    await embed(batch);
+
+    const result = await readResult(batch.world);
+    expect(result.outcomes.find(({ id }) => id === 'row-001')?.outcome).toBe('refused:invalid_reply_count');
+    expect(outcomesOf(result).filter(outcome => outcome === 'embedded')).toHaveLength(2);
+    expect(result.calls.some(({ outcome, tokens }) => outcome.includes('invalid_reply') && tokens > 0)).toBe(
+      true,
+    );
+  });
+
+  test('with its vectors out of order gives every row its own', async () => {
+    const batch = dispatch(['one', 'two', 'three']);
+    batch.world.provider.script = request => {
+      const reply = embedAll(request);
+      return { ...reply, items: [...reply.items].reverse() };
+    };
+    const straight = dispatch(['one', 'two', 'three']);
+
+    await embed(batch);
+    await embed(straight);
+
+    const reversed = await readResult(batch.world);
+    expect(reversed.vectors.equals((await readResult(straight.world)).vectors)).toBe(true);
+  });
+
+  test('that a call is too large has it split in halves', async () => {
+    const batch = dispatch(numbered(8));
+    batch.world.provider.script = request =>
+      request.texts.length > 2 ? failWith('too-large', 'max_tokens_per_request') : embedAll(request);
+
+    await embed(batch);
+
+    expect(outcomesOf(await readResult(batch.world))).toEqual(Array(8).fill('embedded'));
+    expect(batch.world.provider.requests.map(({ texts }) => texts.length)).toEqual([8, 4, 2, 2, 4, 2, 2]);
+  });
+});
+
+describe('a failing provider', () => {
+  test('is tried three times on a transient failure, then the message waits and no attempt counts', async () => {
+    const batch = dispatch(numbered(2));
+    batch.world.provider.script = () => failWith('transient', 'http_503');
+
+    const answer = await embed(batch);
+
+    expect(answer).toBe('returned');
+    expect(batch.world.provider.requests).toHaveLength(3);
+    expect([...batch.table.leases.values()].map(({ stage }) => stage)).toEqual(['queued', 'queued']);
+    expect(batch.world.database.grants.size).toBe(0);
+    expect(batch.world.results.remainingBodies()).toEqual([]);
+  });
+
+  test('that recovers within the tries costs nothing but time', async () => {
+    const batch = dispatch(numbered(2));
+    batch.world.provider.script = (request, call) =>
+      call < 3 ? failWith('transient', 'http_503') : embedAll(request);
+
+    expect(await embed(batch)).toBe('done');
+    expect((await readResult(batch.world)).calls.map(({ outcome, costUsd }) => [outcome, costUsd])).toEqual([
+      ['transient:http_503', 0],
+      ['transient:http_503', 0],
+      ['ok', 0.02],
+    ]);
+  });
+
+  test('whose call timed out leaves its estimate in the ledger, for it may have been billed', async () => {
+    const batch = dispatch(numbered(2));
+    batch.world.provider.script = () => failWith('transient', 'timeout');
+
+    await embed(batch);
+
+    const result = await readResult(batch.world);
+    expect(result.outcomes).toEqual([]);
+    expect(result.calls.map(({ outcome, tokens }) => [outcome, tokens > 0])).toEqual(
+      Array(3).fill(['transient:timeout', true]),
+    );
+  });
+
+  test('that throttles for a short time is waited for', async () => {
+    const batch = dispatch(numbered(2));
+    const startedMs = batch.world.clock.now();
+    batch.world.provider.script = (request, call) =>
+      call === 1 ? failWith('throttled', 'rate_limit', 7_000) : embedAll(request);
+
+    expect(await embed(batch)).toBe('done');
+    expect(batch.world.clock.now() - startedMs).toBe(7_000);
+  });
+
+  test('that throttles for longer has the message hidden for as long as it asked', async () => {
+    const batch = dispatch(numbered(2));
+    const queue = batch.world.dispatch[0]?.queue;
+    const hidden: number[] = [];
+    if (queue) queue.changeVisibility = async (_receipt, seconds) => void hidden.push(seconds);
+    batch.world.provider.script = () => failWith('throttled', 'rate_limit', 90_000);
+
+    expect(await embed(batch)).toBe('returned');
+    expect(hidden).toEqual([90]);
+    expect(batch.world.database.events).toContain('postponeLeases 150');
+    expect(batch.world.provider.requests).toHaveLength(1);
+  });
+
+  test('that throttles on the next-to-last receive has the message acknowledged and its leases expire at the hint', async () => {
+    const batch = dispatch(numbered(2));
+    batch.world.provider.script = () => failWith('throttled', 'rate_limit', 90_000);
+
+    expect(await embed(batch, { receiveCount: 4 })).toBe('done');
+    expect(batch.world.database.events).toContain('postponeLeases 90');
+  });
+
+  test('that says stop pauses the model with the reason and loses nothing', async () => {
+    const batch = dispatch(numbered(2));
+    batch.world.provider.script = () => failWith('stop', 'unauthorized');
+
+    expect(await embed(batch)).toBe('returned');
+    expect(batch.world.database.pauses).toMatchObject([
+      { scope: 'model:small', reason: 'provider:unauthorized' },
+    ]);
+    expect(batch.world.tally.stopReason()?.code).toBe('unauthorized');
+    expect(batch.table.leases.size).toBe(2);
+  });
+
+  test('is not called while a pause reason exists', async () => {
+    const batch = dispatch(numbered(2));
+    await batch.world.control.pause('model:small', 'budget', '');
+
+    expect(await embed(batch)).toBe('returned');
+    expect(batch.world.provider.requests).toEqual([]);
+    expect(batch.world.database.events).not.toContain('beginEmbedding');
+  });
+
+  test('that fails for no known reason has the message neither acknowledged nor postponed, and alarmed', async () => {
+    const batch = dispatch(numbered(2));
+    batch.world.provider.script = () => failWith('unknown', 'unclassified');
+
+    expect(await embed(batch, { receiveCount: 4 })).toBe('returned');
+    expect(batch.world.logger.lines.some(({ level }) => level === 'error')).toBe(true);
+    expect([...batch.table.leases.values()].map(({ stage }) => stage)).toEqual(['embedding', 'embedding']);
+  });
+
+  test('keeps what it sold before it failed', async () => {
+    const batch = dispatch(numbered(4));
+    const provider = createScriptedProvider(
+      (request, call) => (call === 1 ? embedAll(request) : failWith('stop', 'insufficient_quota')),
+      { maxTextsPerCall: 2 },
+    );
+    const embedPorts = { ...batch.world.embedPorts, providers: () => provider };
+
+    const answer = await embed({ ...batch, world: { ...batch.world, embedPorts } });
+
+    expect(answer).toBe('returned');
+    expect((await readResult(batch.world)).outcomes.map(({ id }) => id)).toEqual(['row-000', 'row-001']);
+    expect([...batch.table.leases.values()].map(({ stage }) => stage)).toEqual([
+      'announced',
+      'announced',
+      'queued',
+      'queued',
+    ]);
+  });
+
+  test('is not called when there is no time left to keep what it would sell', async () => {
+    const batch = dispatch(numbered(2));
+
+    expect(await embed(batch, { remainingMs: 5_500 })).toBe('returned');
+    expect(batch.world.provider.requests).toEqual([]);
+    expect(batch.world.database.events).toContain('postponeLeases 60');
+  });
+
+  test('has a deadline within the time that is left', async () => {
+    const batch = dispatch(numbered(2));
+
+    await embed(batch, { remainingMs: 20_000 });
+
+    expect(batch.world.provider.requests[0]?.deadlineMs).toBe(15_000);
+  });
+});
+
+describe('a failing announcement', () => {
+  test('is repeated, and then fails the message before anything is marked', async () => {
+    const batch = dispatch(numbered(2));
+    let tries = 0;
+    batch.world.database.before = event => {
+      if (event !== 'announce') return;
+      tries += 1;
+      throw new FreshetError('gone', { failureClass: 'transient', code: 'queue_down' });
+    };
+
+    await expect(embed(batch)).rejects.toMatchObject({ code: 'queue_down' });
+    expect(tries).toBe(3);
+    expect(batch.world.database.events).not.toContain('markAnnounced');
+  });
+});

@@ -1,0 +1,332 @@
+import { describe, expect, test } from 'vitest';
+import { createHandler as createDetect } from '../../functions/detect/handler.ts';
+import { createHandler as createEmbed } from '../../functions/embed/handler.ts';
+import { createHandler as createWrite } from '../../functions/write/handler.ts';
+import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import type { LocalRunLimits, LocalRunParts } from '../../lib/pipeline/local/local-run-parts.ts';
+import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
+import { countOutcomes, isStale, putRow } from '../doubles/memory-database.ts';
+import { embedAll, failWith } from '../doubles/scripted-provider.ts';
+import { makeSpace } from '../factories/space.ts';
+import { makeWorld, type World } from '../factories/world.ts';
+
+function partsOf(
+  world: World,
+  limits: Partial<LocalRunLimits> = {},
+  more: Partial<LocalRunParts> = {},
+): LocalRunParts {
+  return {
+    handlers: {
+      detect: createDetect(world.detectPorts),
+      embed: createEmbed(world.embedPorts),
+      write: createWrite(world.writePorts),
+    },
+    queues: { dispatch: world.dispatch, results: world.results, deadLetters: [world.deadLetters] },
+    tally: world.tally,
+    spaces: world.spaces,
+    embedding: world.embedPorts.embedding,
+    outcomes: world.writePorts.outcomes,
+    control: world.control,
+    clock: world.clock,
+    limits: {
+      ...{ batchSize: 100, concurrency: 2, invocationTimeoutMs: 600_000, pauseMs: 0, maxWaitMs: 300_000 },
+      ...limits,
+    },
+    ...more,
+  };
+}
+
+function fill(world: World, count: number, textOf = (index: number) => `text ${index}`) {
+  for (let index = 0; index < count; index += 1) {
+    putRow(world.database, makeSpace(), String(index).padStart(5, '0'), textOf(index), 'v100');
+  }
+}
+
+const tableOf = (world: World) => world.database.of(makeSpace());
+const staleRowsOf = (world: World) =>
+  [...tableOf(world).rows.values()].filter(row => isStale(tableOf(world), row)).length;
+
+describe('a local run', () => {
+  test('ends when nothing is stale, with the totals of what it did', async () => {
+    const world = makeWorld();
+    fill(world, 2_345, index => (index % 100 === 0 ? '' : `text ${index}`));
+
+    const result = await runUntilFresh(partsOf(world));
+
+    expect(staleRowsOf(world)).toBe(0);
+    expect(result).toMatchObject({
+      embedded: 2_321,
+      excluded: 24,
+      failed: 0,
+      itemsDone: 2_345,
+      errorRate: 0,
+    });
+    expect(result.providerCalls).toBe(24);
+    expect(result).toMatchObject({ interrupted: false, deadLetters: 0, faults: [] });
+    expect(tableOf(world).leases.size).toBe(0);
+    expect(world.database.grants.size).toBe(0);
+  });
+
+  test('calls nobody and writes nothing when nothing changed', async () => {
+    const world = makeWorld();
+    fill(world, 300);
+    await runUntilFresh(partsOf(world));
+    world.database.events.length = 0;
+    const calls = world.provider.requests.length;
+
+    const result = await runUntilFresh(partsOf(world));
+
+    expect(world.provider.requests.length).toBe(calls);
+    expect(world.database.events.filter(event => event === 'passEnded')).toHaveLength(1);
+    expect(world.database.events).not.toContain('writeResult');
+    expect(result.faults).toEqual([]);
+  });
+
+  test('embeds a row that was edited while its batch was in flight with its last text', async () => {
+    const world = makeWorld();
+    fill(world, 3);
+    world.provider.script = (request, call) => {
+      if (call === 1) putRow(world.database, makeSpace(), '00001', 'edited', 'v100');
+      return embedAll(request);
+    };
+
+    await runUntilFresh(partsOf(world));
+
+    expect(staleRowsOf(world)).toBe(0);
+    expect(world.provider.requests.at(-1)?.texts).toEqual(['edited']);
+  });
+
+  test('counts every pass from the lowest key, also when an earlier run stopped in the middle of one', async () => {
+    const world = makeWorld();
+    fill(world, 50);
+    tableOf(world).cursor = '00040';
+
+    await runUntilFresh(partsOf(world));
+
+    expect(staleRowsOf(world)).toBe(0);
+  });
+
+  test('keeps its workers busy with a bounded look-ahead', async () => {
+    const world = makeWorld();
+    fill(world, 5_000);
+    let most = 0;
+    let active = 0;
+    let mostActive = 0;
+    world.provider.script = async request => {
+      active += 1;
+      mostActive = Math.max(mostActive, active);
+      most = Math.max(most, [...tableOf(world).leases.values()].length);
+      await world.clock.sleep(100);
+      active -= 1;
+      return embedAll(request);
+    };
+
+    await runUntilFresh(partsOf(world, { concurrency: 4 }));
+
+    expect(mostActive).toBe(4);
+    expect(most).toBeLessThanOrEqual((2 * 4 + 4 + 4) * 100);
+  });
+
+  test('pauses between the batches of a worker', async () => {
+    const world = makeWorld();
+    fill(world, 300);
+
+    const result = await runUntilFresh(partsOf(world, { concurrency: 1, pauseMs: 1_000 }));
+
+    expect(result.durationMs).toBeGreaterThanOrEqual(3_000);
+    expect(result.averageMsPerItem).toBe(result.durationMs / 300);
+  });
+
+  test('takes up no more rows than it may', async () => {
+    const world = makeWorld();
+    fill(world, 1_000);
+
+    const result = await runUntilFresh(partsOf(world, { maxItems: 250 }));
+
+    expect(result.itemsDone).toBe(250);
+    expect(staleRowsOf(world)).toBe(750);
+  });
+
+  test('survives duplicated messages without buying much twice or storing anything wrong', async () => {
+    const world = makeWorld();
+    fill(world, 500);
+    const [fresh] = world.dispatch;
+    const bulk = world.dispatch[1];
+    if (fresh && bulk) {
+      const { send } = bulk.queue;
+      bulk.queue.send = messages => send([...messages, ...messages]);
+    }
+
+    const result = await runUntilFresh(partsOf(world));
+
+    expect(staleRowsOf(world)).toBe(0);
+    expect(result.embedded).toBeGreaterThanOrEqual(500);
+    expect(countOutcomes(tableOf(world), 'embedded')).toBe(500);
+  });
+
+  test('leaves out a source at fault and says so', async () => {
+    const world = makeWorld([makeSpace(), makeSpace({ spaceId: 2, source: { name: 'other' } })]);
+    fill(world, 10);
+    world.database.of(makeSpace({ spaceId: 2 })).fault = { code: 'source-missing', message: 'gone' };
+
+    const result = await runUntilFresh(partsOf(world));
+
+    expect(result.embedded).toBe(10);
+    expect(result.faults).toEqual([{ source: 'other', code: 'source-missing', message: 'gone' }]);
+  });
+});
+
+describe('a local run in trouble', () => {
+  test('survives 30 minutes of 429s without a dead letter, a lost row or a counted attempt', async () => {
+    const world = makeWorld();
+    fill(world, 1_000);
+    const endsAtMs = world.clock.now() + 30 * 60_000;
+    world.provider.script = request =>
+      world.clock.now() < endsAtMs ? failWith('throttled', 'rate_limit', 45_000) : embedAll(request);
+
+    const result = await runUntilFresh(partsOf(world, { maxWaitMs: 60 * 60_000 }));
+
+    expect(result).toMatchObject({ embedded: 1_000, failed: 0, deadLetters: 0 });
+    expect(result.durationMs).toBeGreaterThanOrEqual(30 * 60_000);
+    expect(staleRowsOf(world)).toBe(0);
+  });
+
+  test('sleeps until the next hidden message instead of asking again and again', async () => {
+    const world = makeWorld();
+    fill(world, 100);
+    let receives = 0;
+    for (const { queue } of world.dispatch) {
+      const { receive } = queue;
+      queue.receive = limit => {
+        receives += 1;
+        return receive(limit);
+      };
+    }
+    world.provider.script = (request, call) =>
+      call === 1 ? failWith('throttled', 'rate_limit', 240_000) : embedAll(request);
+
+    await runUntilFresh(partsOf(world));
+
+    expect(receives).toBeLessThan(60);
+  });
+
+  test('rejects with the last reason when nothing gets done for too long, and leaves every row to the next run', async () => {
+    const world = makeWorld();
+    fill(world, 300);
+    world.provider.script = () => failWith('throttled', 'rate_limit');
+    const startedMs = world.clock.now();
+
+    const run = runUntilFresh(partsOf(world, { maxWaitMs: 300_000 }));
+
+    await expect(run).rejects.toMatchObject({ failureClass: 'throttled', code: 'rate_limit' });
+    expect(world.clock.now() - startedMs).toBeLessThanOrEqual(320_000);
+    world.provider.script = embedAll;
+    expect((await runUntilFresh(partsOf(world))).deadLetters).toBe(0);
+    expect(staleRowsOf(world)).toBe(0);
+    expect(tableOf(world).verdicts.size).toBe(0);
+  });
+
+  test('rejects at once when the provider says stop; the next run tries again', async () => {
+    const world = makeWorld();
+    fill(world, 300);
+    world.provider.script = () => failWith('stop', 'unauthorized');
+    const startedMs = world.clock.now();
+
+    await expect(runUntilFresh(partsOf(world))).rejects.toMatchObject({
+      failureClass: 'stop',
+      code: 'unauthorized',
+    });
+    expect(world.clock.now() - startedMs).toBeLessThan(10_000);
+    expect(world.database.pauses).toHaveLength(1);
+    const next = makeWorldAgain(world);
+    await runUntilFresh(partsOf(next));
+
+    expect(staleRowsOf(next)).toBe(0);
+    expect(next.database.pauses).toEqual([]);
+  });
+
+  test('rejects at once with the reason that an operator set', async () => {
+    const world = makeWorld();
+    fill(world, 10);
+    await world.control.pause('model:small', 'operator', 'night');
+
+    await expect(runUntilFresh(partsOf(world))).rejects.toMatchObject({
+      failureClass: 'stop',
+      code: 'operator',
+    });
+    expect(world.database.pauses).toHaveLength(1);
+  });
+
+  test('waits for a database that is away for a moment', async () => {
+    const world = makeWorld();
+    fill(world, 10);
+    let failures = 4;
+    world.database.before = event => {
+      if (event !== 'expireLeasesOfDeadRuns' || failures === 0) return;
+      failures -= 1;
+      throw new FreshetError('away', { failureClass: 'transient', code: 'network_econnrefused' });
+    };
+
+    expect((await runUntilFresh(partsOf(world))).embedded).toBe(10);
+  });
+
+  test('rejects when the database stays away', async () => {
+    const world = makeWorld();
+    world.database.before = () => {
+      throw new FreshetError('away', { failureClass: 'transient', code: 'network_econnrefused' });
+    };
+
+    await expect(runUntilFresh(partsOf(world))).rejects.toMatchObject({ code: 'network_econnrefused' });
+  });
+});
+
+describe('a local run that is told to stop', () => {
+  test('takes no new message, writes what it bought and frees the rest', async () => {
+    const world = makeWorld();
+    fill(world, 2_000);
+    const stop = new AbortController();
+    world.provider.script = async (request, call) => {
+      if (call === 3) stop.abort();
+      await world.clock.sleep(1_000);
+      return embedAll(request);
+    };
+
+    const result = await runUntilFresh(partsOf(world, { concurrency: 2 }, { signal: stop.signal }));
+
+    expect(result.interrupted).toBe(true);
+    expect(world.provider.requests).toHaveLength(3);
+    expect(result.embedded).toBe(300);
+    const live = [...tableOf(world).leases.values()].filter(
+      ({ expiresAtMs }) => expiresAtMs > world.clock.now(),
+    );
+    expect(live).toEqual([]);
+  });
+
+  test('abandons a batch that does not end within five seconds, without counting an attempt', async () => {
+    const world = makeWorld();
+    fill(world, 100);
+    const stop = new AbortController();
+    world.provider.script = () => {
+      stop.abort();
+      return new Promise(() => {});
+    };
+    const startedMs = world.clock.now();
+
+    const result = await runUntilFresh(partsOf(world, {}, { signal: stop.signal }));
+
+    expect(result).toMatchObject({ interrupted: true, itemsDone: 0 });
+    expect(world.clock.now() - startedMs).toBeLessThanOrEqual(5_000);
+    const leases = [...tableOf(world).leases.values()];
+    expect(
+      leases.every(({ stage, expiresAtMs }) => stage === 'queued' && expiresAtMs <= world.clock.now()),
+    ).toBe(true);
+  });
+});
+
+/** The same database, opened by a new process. */
+function makeWorldAgain(world: World): World {
+  const next = makeWorld();
+  Object.assign(tableOf(next), tableOf(world));
+  next.database.pauses.push(...world.database.pauses);
+  return next;
+}

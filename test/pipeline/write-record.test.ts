@@ -1,0 +1,160 @@
+import { describe, expect, test } from 'vitest';
+import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import type { FailureClass } from '../../lib/core/model/vocabulary.ts';
+import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
+import { createWriteStep } from '../../lib/pipeline/write/create-write-step.ts';
+import { putRow } from '../doubles/memory-database.ts';
+import { makeSpace } from '../factories/space.ts';
+import { makeWorld } from '../factories/world.ts';
+
+const DISPATCH = '00000000-0000-4000-8000-000000000001';
+const plenty = () => 600_000;
+
+/** A result of two rows, announced. */
+async function announced() {
+  const space = makeSpace();
+  const world = makeWorld([space]);
+  const table = world.database.of(space);
+  for (const id of ['a', 'b']) {
+    putRow(world.database, space, id, `text of ${id}`);
+    table.leases.set(id, {
+      ...{ dispatchId: DISPATCH, lane: 'fresh', stage: 'queued', attempts: 0 },
+      expiresAtMs: world.clock.now() + 3_600_000,
+    });
+  }
+  const body = JSON.stringify({
+    ...{
+      v: 1,
+      kind: 'dispatch',
+      spaceId: 1,
+      lane: 'fresh',
+      dispatchId: DISPATCH,
+      attempts: 0,
+      ids: ['a', 'b'],
+    },
+  });
+  await embedRecord(world.embedPorts, { messageId: 'm', receiptHandle: 'r', body, receiveCount: 1 }, plenty);
+  const [announcement = ''] = world.results.remainingBodies();
+  world.database.events.length = 0;
+  const step = createWriteStep(world.writePorts);
+  const write = (changes: { body?: string; receiveCount?: number } = {}) =>
+    step({ messageId: 'w', receiptHandle: 'w', body: announcement, receiveCount: 1, ...changes }, plenty);
+  const failWrites = (failureClass: FailureClass, code: string, times = Number.POSITIVE_INFINITY) => {
+    let left = times;
+    world.database.before = event => {
+      if (event !== 'writeResult' || left <= 0) return;
+      left -= 1;
+      throw new FreshetError('refused', { failureClass, code });
+    };
+  };
+  return { world, table, write, failWrites, key: JSON.parse(announcement).key as string, announcement };
+}
+
+describe('an announced result', () => {
+  test('is written, settles its grants and releases its leases', async () => {
+    const { world, table, write } = await announced();
+
+    expect(await write()).toBe('done');
+    expect([...table.outcomes.values()].map(({ outcome }) => outcome)).toEqual(['embedded', 'embedded']);
+    expect([table.leases.size, world.database.grants.size, world.database.ledger.size]).toEqual([0, 0, 1]);
+    expect(world.tally.totals()).toMatchObject({ embedded: 2, itemsDone: 2, providerCalls: 1, tokens: 20 });
+  });
+
+  test('changes nothing when it is delivered again', async () => {
+    const { world, write } = await announced();
+    await write();
+
+    await write({ receiveCount: 2 });
+
+    expect(world.tally.totals().embedded).toBe(2);
+    expect(world.metrics.sums.get('RepeatedResults')).toBe(1);
+  });
+
+  test('whose object is missing is dropped with a reason and its rows are free', async () => {
+    const { world, table, write, key } = await announced();
+    world.objects.remove(key);
+
+    expect(await write()).toBe('done');
+    expect(world.logger.lines).toMatchObject([
+      { event: 'result-dropped', fields: { cause: 'object-missing' } },
+    ]);
+    expect([...table.leases.values()].every(({ expiresAtMs }) => expiresAtMs <= world.clock.now())).toBe(
+      true,
+    );
+    expect(table.outcomes.size).toBe(0);
+  });
+
+  test.each([
+    ['another object lies under its key', (body: Buffer) => Buffer.concat([body, Buffer.from([0])])],
+    ['its object is cut off', (body: Buffer) => body.subarray(0, 40)],
+    ['one byte of it is wrong', (body: Buffer) => Buffer.from(body.with(body.length - 1, 1))],
+  ])('is dropped with a reason when %s', async (_title, spoil) => {
+    const { world, table, write, key } = await announced();
+    await world.objects.put(key, spoil((await world.objects.get(key)) ?? Buffer.alloc(0)));
+    world.database.events.length = 0;
+
+    expect(await write()).toBe('done');
+    expect(world.logger.lines).toMatchObject([{ fields: { cause: 'object-corrupt' } }]);
+    expect(world.database.events).toEqual(['expireLeases']);
+    expect(table.outcomes.size).toBe(0);
+  });
+
+  test('of a retired space is dropped with a reason', async () => {
+    const { world, write, announcement } = await announced();
+
+    expect(await write({ body: announcement.replace('"spaceId":1', '"spaceId":9') })).toBe('done');
+    expect(world.logger.lines).toMatchObject([{ fields: { cause: 'space-unknown-or-retired' } }]);
+  });
+});
+
+describe('a failing database', () => {
+  test('is tried three times on a transient failure', async () => {
+    const { table, write, failWrites } = await announced();
+    failWrites('transient', 'sqlstate_40001', 2);
+
+    expect(await write()).toBe('done');
+    expect(table.outcomes.size).toBe(2);
+  });
+
+  test('fails the message when it stays transient', async () => {
+    const { world, write, failWrites } = await announced();
+    failWrites('transient', 'sqlstate_40P01');
+
+    await expect(write()).rejects.toMatchObject({ code: 'sqlstate_40P01' });
+    expect(world.database.events.filter(event => event === 'writeResult')).toHaveLength(3);
+    expect(world.database.pauses).toEqual([]);
+  });
+
+  test.each(['sqlstate_42501', 'sqlstate_53100', 'sqlstate_25006'])(
+    'that says stop (%s) pauses the pipeline, so that embed buys no more',
+    async code => {
+      const { world, write, failWrites } = await announced();
+      failWrites('stop', code);
+
+      await expect(write()).rejects.toMatchObject({ code });
+      expect(world.database.pauses).toMatchObject([{ scope: 'pipeline', reason: 'database', detail: code }]);
+      expect(world.tally.stopReason()?.code).toBe(code);
+    },
+  );
+
+  test('that is well again clears its own pause, and no other, with the first write', async () => {
+    const { world, write, failWrites } = await announced();
+    failWrites('stop', 'sqlstate_53100', 1);
+    await write().catch(() => undefined);
+    await world.control.pause('pipeline', 'operator', '');
+
+    const elsewhere = createWriteStep(world.writePorts);
+    const [body = ''] = world.results.remainingBodies();
+    await elsewhere({ messageId: 'w', receiptHandle: 'w', body, receiveCount: 2 }, plenty);
+
+    expect(world.database.pauses.map(({ reason }) => reason)).toEqual(['operator']);
+  });
+
+  test('that refuses a value fails the message and pauses nothing', async () => {
+    const { world, write, failWrites } = await announced();
+    failWrites('item', 'sqlstate_23514');
+
+    await expect(write()).rejects.toMatchObject({ code: 'sqlstate_23514' });
+    expect(world.database.pauses).toEqual([]);
+  });
+});
