@@ -5,14 +5,12 @@ import { createTerminal } from './terminal/terminal.ts';
 /** After a signal, the batch in hand ends or is abandoned within this time. */
 const GRACE_MS = 5000;
 const INTERRUPTED = 130;
-const DEFAULT_REPORT_EVERY_MS = 10_000;
 
 const words = process.argv.slice(2);
 const terminal = createTerminal({
   json: words.includes('--json'),
   output: process.stdout,
   errors: process.stderr,
-  reportEveryMs: DEFAULT_REPORT_EVERY_MS,
   now: () => Date.now(),
 });
 

@@ -4,7 +4,7 @@ import { type RunEnd, runLocally } from '../../lib/wiring/run-locally.ts';
 import { formatCoverage } from '../terminal/format-coverage.ts';
 import { createProgressMeter } from '../terminal/progress-meter.ts';
 import type { CommandContext, runFlags } from './command.ts';
-import { maxWaitOf } from './run-options.ts';
+import { maxWaitOf, reportEveryOf } from './run-options.ts';
 
 /** Runs until nothing is stale: the coverage before, a live line while it works. */
 export async function runWithProgress(
@@ -26,7 +26,7 @@ export async function runWithProgress(
         meter = createProgressMeter(Math.min(toDo, flags['max-items'] ?? toDo), Date.now);
       },
       onProgress: ({ itemsDone, tokens, costUsd }) =>
-        terminal.progress(meter({ items: itemsDone, tokens, costUsd })),
+        terminal.progress(meter({ items: itemsDone, tokens, costUsd }), reportEveryOf(flags)),
     }),
   );
   terminal.endProgress();

@@ -20,7 +20,7 @@ export const command = defineCommand({
         'sql needs a statement.',
         'npm run freshet -- sql "SELECT * FROM ai_items LIMIT 5"',
       );
-    const result = await withWorkspace(workspaceRequest(context), workspace =>
+    const result = await withWorkspace(workspaceRequest(context, { create: true }), workspace =>
       runStatement(workspace, statement),
     );
     const rows = result.rows.map(row =>

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { createSample } from '../../lib/wiring/create-sample.ts';
 import { type Workspace, withWorkspace } from '../../lib/wiring/open-workspace.ts';
 import { requireProviderAccess } from '../../lib/wiring/require-provider-access.ts';
@@ -40,9 +40,9 @@ export const command = defineCommand({
   },
 });
 
-function describePlace({ place }: Workspace): string {
+function describePlace({ place, directory }: Workspace): string {
   return place.kind === 'embedded'
-    ? `embedded PostgreSQL in ${place.directory}`
+    ? `embedded PostgreSQL in ${relative(directory, place.directory)}`
     : `PostgreSQL of ${place.givenBy}`;
 }
 

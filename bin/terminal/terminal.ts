@@ -7,8 +7,8 @@ export interface Terminal {
   line(text?: string): void;
   /** A line beside the result: advice, notices. Always on standard error. */
   note(text: string): void;
-  /** Replaces the live line on a terminal; elsewhere writes a line at most once per report interval. */
-  progress(text: string): void;
+  /** Replaces the live line on a terminal; elsewhere writes a line, at most one in `everyMs`. */
+  progress(text: string, everyMs: number): void;
   /** Leaves the live line standing, so that the next line starts below it. */
   endProgress(): void;
   /** The one object on standard output; nothing without `--json`. */
@@ -21,20 +21,24 @@ interface Stream {
   readonly columns?: number;
 }
 
+const REDRAW_MS = 100;
+
 export function createTerminal(options: {
   readonly json: boolean;
   readonly output: Stream;
   readonly errors: Stream;
-  /** Between two progress lines where the live line cannot be rewritten. */
-  readonly reportEveryMs: number;
   readonly now: () => number;
 }): Terminal {
   const { json, output, errors } = options;
   const live = errors.isTTY === true;
   let liveLine = false;
+  let unseen: string | undefined;
   let lastProgressAt = Number.NEGATIVE_INFINITY;
+  const rewrite = (text: string) => errors.write(`\r\u001b[2K${text.slice(0, (errors.columns || 80) - 1)}`);
   const endProgress = () => {
+    if (unseen !== undefined) rewrite(unseen);
     if (liveLine) errors.write('\n');
+    unseen = undefined;
     liveLine = false;
   };
   return {
@@ -47,12 +51,14 @@ export function createTerminal(options: {
       endProgress();
       errors.write(`${text}\n`);
     },
-    progress: text => {
-      if (!live && options.now() - lastProgressAt < options.reportEveryMs) return;
+    progress: (text, everyMs) => {
+      const tooSoon = options.now() - lastProgressAt < (live ? REDRAW_MS : everyMs);
+      unseen = live && tooSoon ? text : undefined;
+      if (tooSoon) return;
       lastProgressAt = options.now();
-      if (live) errors.write(`\r\u001b[2K${text.slice(0, (errors.columns ?? 80) - 1)}`);
-      else errors.write(`${text}\n`);
       liveLine = live;
+      if (live) rewrite(text);
+      else errors.write(`${text}\n`);
     },
     endProgress,
     result: object => {

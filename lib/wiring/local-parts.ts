@@ -71,7 +71,8 @@ export async function openLocalParts(
       dimensions: { stage: 'local', component, provider },
     }),
   });
-  const detection = createDetectionStore(database);
+  const embedding = createEmbeddingStore(database);
+  const outcomes = createOutcomeStore(database);
   const shared = {
     spaces: await openSpaces(database, config),
     control: createControlStore(database),
@@ -84,7 +85,7 @@ export async function openLocalParts(
   const detect = createDetectHandler({
     ...shared,
     ...portsOf('detect'),
-    detection,
+    detection: createDetectionStore(database),
     queues: findQueue,
     limits: {
       batchSize: limits.batchSize,
@@ -96,7 +97,7 @@ export async function openLocalParts(
   const embed = createEmbedHandler({
     ...shared,
     ...portsOf('embed'),
-    embedding: createEmbeddingStore(database),
+    embedding,
     providers: alias => providers.get(alias)!,
     tokenizer: createTokenizer(),
     results: queues.results,
@@ -120,7 +121,8 @@ export async function openLocalParts(
     handlers: { detect, embed, write },
     queues,
     tally: request.tally,
-    detection,
+    embedding,
+    outcomes,
     limits: { ...limits, invocationTimeoutMs, maxWaitMs: request.maxWaitMs, maxItems: request.maxItems },
     signal: request.signal,
     onProgress: request.onProgress,

@@ -14,7 +14,6 @@ function recordTerminal(options: { json?: boolean; isTTY?: boolean } = {}) {
     json: options.json ?? false,
     output: recordTo('output'),
     errors: { ...recordTo('errors'), isTTY: options.isTTY ?? false, columns: 40 },
-    reportEveryMs: 10_000,
     now: () => clock.now,
   });
   return { terminal, written, clock };
@@ -26,7 +25,7 @@ describe('terminal', () => {
 
     terminal.line('for people');
     terminal.note('beside');
-    terminal.progress('1 of 2');
+    terminal.progress('1 of 2', 10_000);
     terminal.result({ ok: true });
 
     expect(written.output).toBe('{"ok":true}\n');
@@ -36,19 +35,22 @@ describe('terminal', () => {
   it('writes a progress line once per interval where the line cannot be rewritten', () => {
     const { terminal, written, clock } = recordTerminal();
 
-    for (clock.now = 0; clock.now <= 20_000; clock.now += 1000) terminal.progress(`at ${clock.now}`);
+    for (clock.now = 0; clock.now <= 20_000; clock.now += 1000) terminal.progress(`at ${clock.now}`, 10_000);
 
     expect(written.errors).toBe('at 0\nat 10000\nat 20000\n');
   });
 
-  it('rewrites one line of the terminal and starts the next text below it', () => {
-    const { terminal, written } = recordTerminal({ isTTY: true });
+  it('rewrites one line of the terminal, ten times a second at most, and starts the next text below its last state', () => {
+    const { terminal, written, clock } = recordTerminal({ isTTY: true });
 
-    terminal.progress('1 of 2');
-    terminal.progress('x'.repeat(100));
+    terminal.progress('1 of 3', 10_000);
+    clock.now = 50;
+    terminal.progress('2 of 3', 10_000);
+    clock.now = 60;
+    terminal.progress('x'.repeat(100), 10_000);
     terminal.line('report');
 
-    expect(written.errors).toBe(`\r\u001b[2K1 of 2\r\u001b[2K${'x'.repeat(39)}\n`);
+    expect(written.errors).toBe(`\r\u001b[2K1 of 3\r\u001b[2K${'x'.repeat(39)}\n`);
     expect(written.output).toBe('report\n');
   });
 });
