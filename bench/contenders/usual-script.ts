@@ -1,5 +1,6 @@
 import OpenAI from 'openai';
 import pg from 'pg';
+import { startMeasuring } from '../support/start-measuring.ts';
 
 /**
  * The script that most teams write: stale rows, batches of 100 through the `openai` package as it comes, one UPDATE per row with the
@@ -13,8 +14,7 @@ const client = new pg.Client({ connectionString: databaseUrl });
 await client.connect();
 const openai = new OpenAI({ apiKey: 'bench', baseURL });
 
-const cpuAtStart = process.cpuUsage();
-const wallAtStart = performance.now();
+const finish = startMeasuring();
 let items = 0;
 for (;;) {
   const { rows } = await client.query(
@@ -32,8 +32,5 @@ for (;;) {
   }
   items += rows.length;
 }
-const cpu = process.cpuUsage(cpuAtStart);
-process.stdout.write(
-  `${JSON.stringify({ items, wallMs: performance.now() - wallAtStart, clientCpuMs: (cpu.user + cpu.system) / 1000 })}\n`,
-);
+process.stdout.write(`${JSON.stringify(finish(items))}\n`);
 await client.end();

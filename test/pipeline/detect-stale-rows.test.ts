@@ -248,6 +248,26 @@ describe('the reconcile pass', () => {
     expect(tableOf(world).cursor).toBeNull();
   });
 
+  test('begins with a slice in proportion to the capacity and doubles it while slices come out whole', async () => {
+    const { world, ports } = sliced(200_000);
+    fill(world, 7500);
+    await detectStaleRows(ports, reconcile, plenty);
+    const sizes: number[] = [];
+    const { findSliceEnd } = ports.detection;
+    const detection = {
+      ...ports.detection,
+      findSliceEnd: (space: Parameters<typeof findSliceEnd>[0], cursor: string | null, rows: number) => {
+        sizes.push(rows);
+        return findSliceEnd(space, cursor, rows);
+      },
+    };
+
+    const report = await detectStaleRows({ ...ports, detection }, { ...reconcile, maxRows: 600 }, plenty);
+
+    expect(sizes).toEqual([1200, 2400, 4800]);
+    expect(report.spaces[0]).toMatchObject({ leased: 0, passEnded: true });
+  });
+
   test('keeps the cursor on a slice that the capacity did not empty', async () => {
     const { world, ports } = sliced(10);
     fill(world, 25);

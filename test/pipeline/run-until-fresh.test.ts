@@ -124,7 +124,7 @@ describe('a local run', () => {
     await runUntilFresh(partsOf(world, { concurrency: 4 }));
 
     expect(mostActive).toBe(4);
-    expect(most).toBeLessThanOrEqual((2 * 4 + 4 + 4) * 100);
+    expect(most).toBeLessThanOrEqual((20 + 4 + 4) * 100);
   });
 
   test('pauses between the batches of a worker', async () => {

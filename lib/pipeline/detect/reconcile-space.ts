@@ -5,12 +5,16 @@ import { sendLeasedRows } from './send-leased-rows.ts';
 
 /** A slice of 50,000 keys takes well under a second; this leaves room for a slow one and its sends. */
 const SLICE_RESERVE_MS = 10_000;
+/** A slice is read again for every part of it that is leased, so it must not be much larger than what can be leased at once. */
+const FIRST_SLICE_PER_CAPACITY = 2;
+const SMALLEST_SLICE_ROWS = 1000;
 
 type Range = { readonly after: string | null; readonly through: string | null };
 
 /**
  * Walks the key in slices from the stored cursor until the pass ends, the capacity is used or the time runs short. A slice of which
- * something stale is left, or was not sent, is walked again.
+ * something stale is left, or was not sent, is walked again. Slices begin small and double while they come out whole: a backfill reads each
+ * key about twice, a pass that finds nothing soon walks the largest slices.
  */
 export async function reconcileSpace(
   ports: DetectPorts,
@@ -26,6 +30,11 @@ export async function reconcileSpace(
   let sent = 0;
   let slices = 0;
   let orphans: OrphanReport | undefined;
+  const largestSliceRows = ports.limits.sliceRows;
+  let sliceRows = Math.min(
+    largestSliceRows,
+    Math.max(SMALLEST_SLICE_ROWS, capacity * FIRST_SLICE_PER_CAPACITY),
+  );
   const report = (passEnded: boolean): PassResult => ({
     leased,
     sent,
@@ -36,7 +45,7 @@ export async function reconcileSpace(
   });
 
   while (leased < capacity && remainingMs() > SLICE_RESERVE_MS) {
-    const through = await detection.findSliceEnd(space, after, ports.limits.sliceRows);
+    const through = await detection.findSliceEnd(space, after, sliceRows);
     const slice = await dispatchSlice(ports, space, { after, through }, capacity - leased);
     leased += slice.rows.length;
     sent += slice.sent;
@@ -46,6 +55,7 @@ export async function reconcileSpace(
     slices += 1;
     if (through === null) return report(true);
     after = through;
+    sliceRows = Math.min(largestSliceRows, sliceRows * 2);
   }
   return report(false);
 }

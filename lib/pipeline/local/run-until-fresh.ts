@@ -9,8 +9,8 @@ import { createWakeSignal, type WakeSignal } from './wake-signal.ts';
 
 /** The batches in hand have this long once a run is told to stop. */
 const GRACE_MS = 5_000;
-/** Batches sent ahead of the workers: twice what they hold keeps them busy, and fewer would have detect look too often. */
-const MIN_BATCHES_AHEAD = 8;
+/** Batches sent ahead of the workers: enough that detect looks seldom, few enough that several runs find work side by side. */
+const MIN_BATCHES_AHEAD = 20;
 
 interface Run {
   readonly parts: LocalRunParts;

@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import { openPostgres } from '../lib/adapters/postgres/open-postgres.ts';
+import { createDetectionStore } from '../lib/adapters/sql/detection/sql-detection-store.ts';
+import { migrate } from '../lib/adapters/sql/migrations/migrate.ts';
+import { ensureSpaces } from '../lib/adapters/sql/spaces/ensure-spaces.ts';
+import { openSpaces } from '../lib/adapters/sql/spaces/open-spaces.ts';
+import type { SqlDatabase } from '../lib/adapters/sql/sql-database.ts';
+import { parseConfig } from '../lib/core/config/parse-config.ts';
+import type { Space } from '../lib/core/model/space.ts';
+import type { DetectionStore } from '../lib/ports/detection-store.ts';
+import { median } from './support/median.ts';
+import { readPageCount } from './support/page-reads.ts';
+import { prepareDatabase } from './support/prepare-database.ts';
+
+const STALE_ROWS = 100;
+const SLICE_ROWS = 200_000;
+const REPETITIONS = 5;
+
+export interface DetectBenchOptions {
+  readonly rowCounts: readonly number[];
+  readonly print: (line: string) => void;
+}
+
+/**
+ * 100 rows edited in a table of N, spread over the key: the incremental scan with its horizon, one reconcile slice, and a whole reconcile pass.
+ * Vectors have 3 dimensions: a vector of 1536 is a pointer of about the same size on the pages that detection reads.
+ */
+export async function benchDetect(serverUrl: string, options: DetectBenchOptions): Promise<void> {
+  options.print(`${STALE_ROWS} stale rows, median of ${REPETITIONS}; pages of 8 KB\n`);
+  options.print(
+    '| rows | incremental | pages | slice of 200,000 keys | pages | whole pass | per million rows |',
+  );
+  options.print('|---|---|---|---|---|---|---|');
+  for (const rowCount of options.rowCounts) {
+    const url = await prepareDatabase(serverUrl, 'freshet_bench', []);
+    const database = await openPostgres({ connectionString: url, maxConnections: 1 });
+    try {
+      const space = await fill(database, rowCount);
+      options.print(await measure(database, space, rowCount));
+    } finally {
+      await database.close();
+    }
+  }
+}
+
+async function fill(database: SqlDatabase, rowCount: number): Promise<Space> {
+  const { kysely } = database;
+  await sql`INSERT INTO public.ai_items (id, title, updated_at)
+            SELECT n, 'title ' || n, now() - interval '1 day' FROM generate_series(1, ${rowCount}::int) AS n`.execute(
+    kysely,
+  );
+  const config = parseConfig({
+    models: { tiny: { provider: 'hash', modelId: 'tiny', revision: '1', dimensions: 3 } },
+    sources: [
+      {
+        name: 'ai_items',
+        table: 'public.ai_items',
+        updatedAt: 'updated_at',
+        text: { columns: ['title'] },
+        model: 'tiny',
+      },
+    ],
+  });
+  await migrate(database);
+  await ensureSpaces(database, config);
+  const [space] = await (await openSpaces(database, config)).list();
+  if (!space) throw new Error('the bench has no space');
+  await sql`INSERT INTO ${sql.id('freshet', space.vectorTable)}
+              (item_id, outcome, content_hash, source_version, source_xid, read_at, embedding, embedded_at)
+            SELECT id, 'embedded', decode(lpad(to_hex(id), 64, '0'), 'hex'), updated_at, xmin, now(), '[1,0,0]', now()
+              FROM public.ai_items`.execute(kysely);
+  await sql`UPDATE public.ai_items SET updated_at = now() WHERE id % ${Math.floor(rowCount / STALE_ROWS)}::int = 0`.execute(
+    kysely,
+  );
+  await sql`VACUUM ANALYZE`.execute(kysely);
+  return space;
+}
+
+async function measure(database: SqlDatabase, space: Space, rowCount: number): Promise<string> {
+  const store = createDetectionStore(database);
+  const forget = () => sql`DELETE FROM freshet.leases`.execute(database.kysely);
+  const incremental = await repeat(database, forget, async () => {
+    const watermark = await store.readHorizon(space);
+    const { rows } = await store.leaseChangedRows(space, { ...newLease('fresh'), watermark });
+    return rows.length;
+  });
+  const sliceEnd = await store.findSliceEnd(space, null, SLICE_ROWS);
+  const slice = await repeat(database, forget, async () => {
+    const { rows } = await store.leaseStaleSlice(space, {
+      ...newLease('bulk'),
+      after: null,
+      through: sliceEnd,
+    });
+    return rows.length;
+  });
+  const pass = await repeat(database, forget, () => walk(store, space));
+  if (incremental.found !== STALE_ROWS || pass.found !== STALE_ROWS) {
+    throw new Error(`found ${incremental.found} and ${pass.found} of ${STALE_ROWS} stale rows`);
+  }
+  return `| ${rowCount} | ${incremental.ms.toFixed(1)} ms | ${incremental.pages} | ${slice.ms.toFixed(0)} ms | ${slice.pages} | ${(pass.ms / 1000).toFixed(2)} s | ${((pass.ms / rowCount) * 1000).toFixed(2)} s |`;
+}
+
+async function walk(store: DetectionStore, space: Space): Promise<number> {
+  let found = 0;
+  let after: string | null = null;
+  do {
+    const through: string | null = await store.findSliceEnd(space, after, SLICE_ROWS);
+    const { rows } = await store.leaseStaleSlice(space, { ...newLease('bulk'), after, through });
+    found += rows.length;
+    after = through;
+  } while (after !== null);
+  return found;
+}
+
+const newLease = (lane: 'fresh' | 'bulk') => ({
+  dispatchId: randomUUID(),
+  lane,
+  limit: 5000,
+  leaseSeconds: 120,
+  runId: null,
+});
+
+/** Medians of time and pages; the first round, with cold caches, is left out. */
+async function repeat(
+  database: SqlDatabase,
+  reset: () => Promise<unknown>,
+  work: () => Promise<number>,
+): Promise<{ ms: number; pages: number; found: number }> {
+  const times: number[] = [];
+  const pages: number[] = [];
+  let found = 0;
+  for (let repetition = 0; repetition <= REPETITIONS; repetition += 1) {
+    await reset();
+    const pagesBefore = await readPageCount(database.kysely);
+    const startedAt = performance.now();
+    found = await work();
+    const ms = performance.now() - startedAt;
+    const touched = (await readPageCount(database.kysely)) - pagesBefore;
+    if (repetition === 0) continue;
+    times.push(ms);
+    pages.push(touched);
+  }
+  return { ms: median(times), pages: median(pages), found };
+}

@@ -1,0 +1,33 @@
+import { parseArgs } from 'node:util';
+import { benchDetect } from './bench-detect.ts';
+import { benchEmbed } from './bench-embed.ts';
+
+const USAGE = `Usage: DATABASE_URL=postgres://… npm run bench [-- embed | detect] [--rows N] [--repetitions N]
+
+  embed    Freshet against the usual script at 0 and 50 ms provider latency, and by batch size (20,000 rows, 3 repetitions)
+  detect   100 stale rows: the incremental pass and a reconcile slice, at 100,000, 1M and 10M rows
+
+The server must be PostgreSQL on this machine (its CPU is read from /proc) and let the user create databases.`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rows: { type: 'string' }, repetitions: { type: 'string' } },
+});
+const print = (line: string) => void process.stdout.write(`${line}\n`);
+const serverUrl = process.env.DATABASE_URL;
+const [subject = 'embed'] = positionals;
+if (serverUrl === undefined || (subject !== 'embed' && subject !== 'detect')) {
+  process.stderr.write(`${USAGE}\n`);
+  process.exitCode = 2;
+} else if (subject === 'embed') {
+  await benchEmbed(serverUrl, {
+    rows: Number(values.rows ?? 20_000),
+    repetitions: Number(values.repetitions ?? 3),
+    print,
+  });
+} else {
+  await benchDetect(serverUrl, {
+    rowCounts: values.rows ? [Number(values.rows)] : [100_000, 1_000_000, 10_000_000],
+    print,
+  });
+}
