@@ -9,7 +9,8 @@ import type { SqlDatabase } from '../sql-database.ts';
 /**
  * One autocommit SELECT, so that text, version, `xmin` and stamp are of one snapshot. `now()` of its own transaction is not later than
  * that snapshot; `clock_timestamp()` could stamp an old text newer than a new one. The stamp is above the stored one even after a clock
- * stepped back. `octet_length` does not unpack a long value, so an over-long text never leaves the server whole.
+ * stepped back. OFFSET 0 makes the join a look-up per row: while a table fills, its statistics are old and a plain join reads it whole
+ * (25 ms of CPU per 1,000 rows instead of 8). `octet_length` does not unpack a long value, so an over-long text never leaves the server whole.
  */
 export async function readRows(
   db: SqlDatabase,
@@ -34,7 +35,7 @@ export async function readRows(
            v.outcome, encode(v.content_hash, 'hex') AS "storedHash", v.source_version::text AS "storedVersion",
            v.source_xid::text AS "storedXid", v.kept_length AS "storedKeptLength", v.tokens AS "storedTokens"
       FROM ${source} AS s
-      LEFT JOIN ${vectors} AS v ON v.item_id = ${key} AND v.chunk = 0
+      LEFT JOIN LATERAL (SELECT * FROM ${vectors} AS v WHERE v.item_id = ${key} AND v.chunk = 0 OFFSET 0) AS v ON true
      WHERE ${key} = ANY (${arrayLiteral(ids)}::${keyType}[])`.execute(db.kysely);
   return rows.map(row => toReading(row, texts.length));
 }

@@ -7,7 +7,7 @@ import { quoteSpace } from '../quoted-space.ts';
 /**
  * Ends the leases of a dispatch: deleted where the source row is gone or its outcome was made from just this version and `xmin`; else the
  * row was overtaken, and its lease, expired and without attempts, is what the next incremental pass finds it by. It compares what is
- * stored with what is there, whoever wrote it.
+ * stored with what is there, whoever wrote it. OFFSET 0 makes the joins look-ups per lease, however old the statistics are.
  */
 export async function releaseLeases(
   db: Kysely<FreshetTables>,
@@ -18,11 +18,13 @@ export async function releaseLeases(
   if (ids.length === 0) return;
   const { source, vectors, key, version, keyType } = quoteSpace(space);
   await sql`WITH mine AS MATERIALIZED (
-      SELECT l.item_id, ${key} IS NULL OR coalesce(v.source_xid = s.xmin
-               AND v.source_version IS NOT DISTINCT FROM ${version}, false) AS settled
+      SELECT l.item_id, s.key IS NULL OR coalesce(v.source_xid = s.xid
+               AND v.source_version IS NOT DISTINCT FROM s.version, false) AS settled
         FROM freshet.leases AS l
-        LEFT JOIN ${source} AS s ON ${key} = l.item_id::${keyType}
-        LEFT JOIN ${vectors} AS v ON v.item_id = ${key} AND v.chunk = 0
+        LEFT JOIN LATERAL (SELECT ${key} AS key, ${version} AS version, s.xmin AS xid
+                             FROM ${source} AS s WHERE ${key} = l.item_id::${keyType} OFFSET 0) AS s ON true
+        LEFT JOIN LATERAL (SELECT v.source_version, v.source_xid
+                             FROM ${vectors} AS v WHERE v.item_id = s.key AND v.chunk = 0 OFFSET 0) AS v ON true
        WHERE l.space_id = ${space.spaceId}::int AND l.dispatch_id = ${dispatchId}::uuid
          AND l.item_id = ANY (${arrayLiteral(ids)}::text[])
        ORDER BY l.item_id
