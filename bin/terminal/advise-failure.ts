@@ -20,7 +20,7 @@ const adviceByCode: readonly (readonly [RegExp, string])[] = [
   ],
   [/rate_limit|429|overloaded/, 'slower: --concurrency 1 or --pause-ms N'],
   [
-    /content|policy|moderation|invalid_input|invalid_vector|http_400|refused/,
+    /content|policy|moderation|invalid_input|invalid_vector|http_4\d\d|refused/,
     'the provider refuses this text: edit the row, or retry with another model',
   ],
 ];

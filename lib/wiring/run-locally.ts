@@ -2,10 +2,11 @@ import { createControlStore } from '../adapters/sql/control/sql-control-store.ts
 import type { RunLock } from '../adapters/sql/sql-database.ts';
 import { createSystemClock } from '../adapters/system/system-clock.ts';
 import { FreshetError } from '../core/errors/freshet-error.ts';
-import { createRunTally, type RunTotals } from '../pipeline/local/run-tally.ts';
+import { createRunTally, type RunTally, type RunTotals } from '../pipeline/local/run-tally.ts';
 import { runUntilFresh } from '../pipeline/local/run-until-fresh.ts';
 import type { PauseReason } from '../ports/control-store.ts';
 import type { Coverage } from '../ports/report-store.ts';
+import type { ObservedReason } from '../ports/run-observer.ts';
 import { describeFailedRow } from './describe-failed-row.ts';
 import { openLocalParts } from './local-parts.ts';
 import type { LineFile } from './open-line-file.ts';
@@ -27,6 +28,8 @@ export interface RunOptions {
     readonly resumed: readonly PauseReason[];
   }) => void;
   readonly onProgress: (totals: RunTotals) => void;
+  /** Rows must wait, or a message comes again; told once for each reason. */
+  readonly onWaiting: (reason: ObservedReason) => void;
 }
 
 /** What `run --json` prints. Counts after `spaces` are those of this run. */
@@ -56,7 +59,10 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
     resumed: reasons.filter(({ reason }) => reason === 'database' || reason.startsWith('provider:')),
   });
   const clock = createSystemClock();
-  const tally = createRunTally(clock, row => options.failureLog?.write(describeFailedRow(row, clock.now())));
+  const tally = tellReasons(
+    createRunTally(clock, row => options.failureLog?.write(describeFailedRow(row, clock.now()))),
+    options.onWaiting,
+  );
   const lock = await workspace.database.beginRun();
   const stoppedBy = await runUnderLock(workspace, { ...options, tally, runId: lock.runId }, lock);
   const totals = tally.totals();
@@ -78,6 +84,26 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
     durationMs: totals.durationMs,
   };
   return stoppedBy === undefined ? { result } : { result, stoppedBy };
+}
+
+function tellReasons(tally: RunTally, onWaiting: RunOptions['onWaiting']): RunTally {
+  const told = new Set<string>();
+  const tell = (reason: ObservedReason) => {
+    if (told.has(reason.code)) return;
+    told.add(reason.code);
+    onWaiting(reason);
+  };
+  return {
+    ...tally,
+    postponed(rows, afterSeconds, reason) {
+      tally.postponed(rows, afterSeconds, reason);
+      tell(reason);
+    },
+    recordFailed(reason) {
+      tally.recordFailed(reason);
+      tell(reason);
+    },
+  };
 }
 
 async function runUnderLock(

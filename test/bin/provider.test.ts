@@ -121,6 +121,7 @@ describe('a run against a provider', () => {
     const next = await freshet('run', '--json');
 
     expect(throttled.code, throttled.errors).toBe(1);
+    expect(throttled.errors).toContain('Waiting: ');
     expect(readObject(throttled)).toMatchObject({
       failed: 0,
       spaces: [{ failed: 0, inFlight: 0, stale: ROWS }],
