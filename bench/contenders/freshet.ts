@@ -26,13 +26,14 @@ await withWorkspace(
   },
   async workspace => {
     await prepareDatabase(workspace);
-    const finish = startMeasuring();
+    const finish = await startMeasuring(databaseUrl);
     const { result, stoppedBy } = await runLocally(workspace, {
       signal: new AbortController().signal,
       maxWaitMs: 60_000,
       maxItems: undefined,
       failureLog: undefined,
       onPrepared: () => undefined,
+      onWaiting: () => undefined,
       onProgress: () => undefined,
     });
     if (stoppedBy) throw new Error(stoppedBy.message);

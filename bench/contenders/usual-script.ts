@@ -14,7 +14,7 @@ const client = new pg.Client({ connectionString: databaseUrl });
 await client.connect();
 const openai = new OpenAI({ apiKey: 'bench', baseURL });
 
-const finish = startMeasuring();
+const finish = await startMeasuring(databaseUrl);
 let items = 0;
 for (;;) {
   const { rows } = await client.query(

@@ -1,32 +1,42 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { onServer } from './on-server.ts';
 
 const CLOCK_TICKS_PER_SECOND = 100;
+const PARENT = 1;
+const OWN_TICKS = [11, 12] as const;
+const ENDED_CHILDREN_TICKS = [13, 14] as const;
 
 /**
- * User and system CPU of every PostgreSQL process on this machine so far, in milliseconds: living processes, and those that ended as
- * the postmaster accounts for them. Linux only; resolution 10 ms per process.
+ * Finds the server behind a URL and returns what reads the user and system CPU, in milliseconds, of all its processes so far: those that
+ * live, and those that ended as the postmaster accounts for them. Linux, and a server on this machine; resolution 10 ms per process.
  */
-export function readDatabaseCpuMs(): number {
-  let ticks = 0;
-  for (const entry of readdirSync('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    const fields = readStat(entry);
-    if (fields === undefined) continue;
-    ticks += Number(fields[11]) + Number(fields[12]);
-    const parent = readStat(fields[1] ?? '');
-    const isPostmaster = parent === undefined;
-    if (isPostmaster) ticks += Number(fields[13]) + Number(fields[14]);
-  }
-  return (ticks * 1000) / CLOCK_TICKS_PER_SECOND;
+export async function watchDatabaseCpu(databaseUrl: string): Promise<() => number> {
+  const backend = await onServer(databaseUrl, async client => {
+    const { rows } = await client.query('SELECT pg_backend_pid() AS pid');
+    return readStat(String(rows[0].pid));
+  });
+  const postmaster = backend?.[PARENT];
+  if (postmaster === undefined)
+    throw new Error('the PostgreSQL server is not on this machine: its CPU cannot be read');
+  return () => {
+    let ticks = sumFields(readStat(postmaster), [...OWN_TICKS, ...ENDED_CHILDREN_TICKS]);
+    for (const entry of readdirSync('/proc')) {
+      const stat = /^\d+$/.test(entry) ? readStat(entry) : undefined;
+      if (stat?.[PARENT] === postmaster) ticks += sumFields(stat, OWN_TICKS);
+    }
+    return (ticks * 1000) / CLOCK_TICKS_PER_SECOND;
+  };
 }
 
-/** The fields of `/proc/<pid>/stat` after the command name, from `state` on; undefined unless it is a PostgreSQL process. */
+function sumFields(stat: readonly string[] | undefined, fields: readonly number[]): number {
+  return fields.reduce((sum, field) => sum + Number(stat?.[field] ?? 0), 0);
+}
+
+/** The fields of `/proc/<pid>/stat` after the command name, from `state` on; undefined when the process is gone. */
 function readStat(pid: string): string[] | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const end = text.lastIndexOf(')');
-    if (!text.slice(text.indexOf('(') + 1, end).startsWith('postgres')) return undefined;
-    return text.slice(end + 2).split(' ');
+    return text.slice(text.lastIndexOf(')') + 2).split(' ');
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { onServer } from './on-server.ts';
 import type { WordnetRow } from './wordnet-rows.ts';
 
 /** A new database beside the one that `serverUrl` names, with `rows` in `public.<table>`. Resolves with its URL. */
@@ -34,17 +34,4 @@ export async function prepareDatabase(
     await client.query('CHECKPOINT');
   });
   return url.href;
-}
-
-export async function onServer<Result>(
-  url: string,
-  use: (client: pg.Client) => Promise<Result>,
-): Promise<Result> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await use(client);
-  } finally {
-    await client.end();
-  }
 }

@@ -1,4 +1,4 @@
-import { readDatabaseCpuMs } from './database-cpu.ts';
+import { watchDatabaseCpu } from './database-cpu.ts';
 
 export interface Measurement {
   readonly items: number;
@@ -8,7 +8,8 @@ export interface Measurement {
 }
 
 /** Starts after imports and connections, so that start-up is left out; the function it returns ends the measurement. */
-export function startMeasuring(): (items: number) => Measurement {
+export async function startMeasuring(databaseUrl: string): Promise<(items: number) => Measurement> {
+  const readDatabaseCpuMs = await watchDatabaseCpu(databaseUrl);
   const cpuAtStart = process.cpuUsage();
   const databaseAtStart = readDatabaseCpuMs();
   const wallAtStart = performance.now();
