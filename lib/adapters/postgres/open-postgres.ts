@@ -7,6 +7,7 @@ import { SESSION_STATEMENT } from '../sql/session-statement.ts';
 import type { SqlDatabase } from '../sql/sql-database.ts';
 import { beginPostgresRun } from './begin-postgres-run.ts';
 import { checkServer } from './check-server.ts';
+import { nameStatements } from './name-statements.ts';
 
 /**
  * Connects to a PostgreSQL ≥ 15 with pgvector ≥ 0.8.0; TLS as the connection string says (`sslmode=verify-full&sslrootcert=…`).
@@ -32,6 +33,7 @@ export async function openPostgres(options: {
     },
   });
   pool.on('connect', client => {
+    nameStatements(client);
     client.on('error', () => {
       // A connection that breaks while a transaction waits between two statements has nobody else to tell: its next statement rejects.
     });
@@ -39,7 +41,9 @@ export async function openPostgres(options: {
   pool.on('error', () => {
     // An idle connection that the server closed is already out of the pool; the next statement opens another.
   });
-  const kysely = new Kysely<FreshetTables>({ dialect: classifyingDialect(new PostgresDialect({ pool })) });
+  const kysely = new Kysely<FreshetTables>({
+    dialect: classifyingDialect(new PostgresDialect({ pool })),
+  });
   const oids = await readVectorTypeOids(kysely).catch(async error => {
     await kysely.destroy();
     throw error;

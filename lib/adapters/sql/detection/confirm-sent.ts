@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Space } from '../../../core/model/space.ts';
+import { prepared } from '../prepared.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import { lockLeases } from './lock-leases.ts';
 
@@ -14,7 +15,7 @@ export async function confirmSent(
   ids: readonly string[],
   leaseSeconds: number,
 ): Promise<void> {
-  await sql`WITH mine AS MATERIALIZED (${lockLeases(space, dispatchId, ids)})
+  await sql`${prepared}WITH mine AS MATERIALIZED (${lockLeases(space, dispatchId, ids)})
     UPDATE freshet.leases AS l SET
       stage = CASE l.stage WHEN 'sending' THEN 'queued' ELSE l.stage END,
       expires_at = greatest(l.expires_at, now() + ${leaseSeconds}::float8 * interval '1 second')

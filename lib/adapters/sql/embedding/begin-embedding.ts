@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Space } from '../../../core/model/space.ts';
 import { lockLeases } from '../detection/lock-leases.ts';
+import { prepared } from '../prepared.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
 /** The longest that a function may run: nobody else takes up the rows meanwhile, however late their message came. */
@@ -13,7 +14,7 @@ export async function beginEmbedding(
   dispatchId: string,
   ids: readonly string[],
 ): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
+  const { rows } = await sql<{ id: string }>`${prepared}
     WITH mine AS MATERIALIZED (${lockLeases(space, dispatchId, ids)})
     UPDATE freshet.leases AS l SET
       stage = 'embedding',

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Space } from '../../../core/model/space.ts';
 import { arrayLiteral } from '../array-literal.ts';
+import { prepared } from '../prepared.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import { oneHolder } from './one-holder.ts';
 
@@ -14,7 +15,7 @@ export async function lookUpHashes(
   hashes: readonly string[],
 ): Promise<{ readonly embedded: ReadonlySet<string>; readonly refused: ReadonlyMap<string, string> }> {
   if (hashes.length === 0) return { embedded: new Set(), refused: new Map() };
-  const { rows } = await sql<{ hash: string; embedded: boolean; code: string | null }>`
+  const { rows } = await sql<{ hash: string; embedded: boolean; code: string | null }>`${prepared}
     SELECT u.hash, v.held IS NOT NULL AS embedded, f.code
       FROM unnest(${arrayLiteral([...new Set(hashes)])}::text[]) AS u (hash)
       LEFT JOIN LATERAL (SELECT true AS held ${oneHolder(space, sql`decode(u.hash, 'hex')`)}) AS v ON true

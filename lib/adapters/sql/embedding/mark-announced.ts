@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Space } from '../../../core/model/space.ts';
 import { lockLeases } from '../detection/lock-leases.ts';
+import { prepared } from '../prepared.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
 /** The writer can be faster: a lease that it deleted or gave back (`queued`) is left alone. */
@@ -11,7 +12,7 @@ export async function markAnnounced(
   ids: readonly string[],
   leaseSeconds: number,
 ): Promise<void> {
-  await sql`WITH mine AS MATERIALIZED (${lockLeases(space, dispatchId, ids)})
+  await sql`${prepared}WITH mine AS MATERIALIZED (${lockLeases(space, dispatchId, ids)})
     UPDATE freshet.leases AS l SET
       stage = 'announced', expires_at = now() + ${leaseSeconds}::float8 * interval '1 second'
     FROM mine

@@ -3,6 +3,7 @@ import type { Space, TextColumn } from '../../../core/model/space.ts';
 import type { Outcome } from '../../../core/model/vocabulary.ts';
 import type { SourceReading } from '../../../ports/embedding-store.ts';
 import { arrayLiteral } from '../array-literal.ts';
+import { prepared } from '../prepared.ts';
 import { quoteSpace } from '../quoted-space.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
@@ -20,7 +21,7 @@ export async function readRows(
 ): Promise<SourceReading[]> {
   const { source, vectors, key, version, keyType } = quoteSpace(space);
   const texts = space.source.textColumns.map(asText);
-  const { rows } = await sql<ReadingLine>`
+  const { rows } = await sql<ReadingLine>`${prepared}
     SELECT ${key}::text AS id, ${version}::text AS version, s.xmin::text AS xid,
            greatest(now(), v.read_at + interval '1 microsecond')::text AS "readAt",
            ${sql.join(texts.map((text, place) => cutText(text, place, maxBytesPerColumn)))},

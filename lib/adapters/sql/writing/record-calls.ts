@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { ResultObject } from '../../../core/model/result-object.ts';
 import { arrayLiteral } from '../array-literal.ts';
 import type { FreshetTables } from '../freshet-tables.ts';
+import { prepared } from '../prepared.ts';
 
 /**
  * The object's calls enter the ledger and their grants are settled. Gives back how many were new: a second writer of the same object
@@ -11,7 +12,7 @@ export async function recordCalls(db: Kysely<FreshetTables>, result: ResultObjec
   const { calls } = result;
   if (calls.length === 0) return 0;
   const callIds = arrayLiteral(calls.map(call => call.callId));
-  const { rows } = await sql<{ recorded: number }>`
+  const { rows } = await sql<{ recorded: number }>`${prepared}
     WITH settled AS (
       DELETE FROM freshet.grants WHERE call_id = ANY (${callIds}::uuid[])
     ), recorded AS (

@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Space } from '../../../core/model/space.ts';
 import { arrayLiteral } from '../array-literal.ts';
 import type { FreshetTables } from '../freshet-tables.ts';
+import { prepared } from '../prepared.ts';
 import { quoteSpace } from '../quoted-space.ts';
 
 /**
@@ -17,7 +18,7 @@ export async function releaseLeases(
 ): Promise<void> {
   if (ids.length === 0) return;
   const { source, vectors, key, version, keyType } = quoteSpace(space);
-  await sql`WITH mine AS MATERIALIZED (
+  await sql`${prepared}WITH mine AS MATERIALIZED (
       SELECT l.item_id, s.key IS NULL OR coalesce(v.source_xid = s.xid
                AND v.source_version IS NOT DISTINCT FROM s.version, false) AS settled
         FROM freshet.leases AS l

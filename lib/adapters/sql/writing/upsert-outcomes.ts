@@ -3,6 +3,7 @@ import type { OutcomeEntry } from '../../../core/model/result-object.ts';
 import type { Space } from '../../../core/model/space.ts';
 import { arrayLiteral } from '../array-literal.ts';
 import type { FreshetTables } from '../freshet-tables.ts';
+import { prepared } from '../prepared.ts';
 import { quoteSpace } from '../quoted-space.ts';
 
 /** Rows that were written, by what they are now. */
@@ -27,7 +28,7 @@ export async function upsertOutcomes(
 ): Promise<WrittenOutcomes> {
   if (entries.length === 0) return { embedded: 0, excluded: 0, failed: 0 };
   const { source, vectors: table, key, keyType, versionType } = quoteSpace(space);
-  const { rows } = await sql<WrittenOutcomes>`
+  const { rows } = await sql<WrittenOutcomes>`${prepared}
     WITH written AS (
       INSERT INTO ${table} AS t (item_id, chunk, outcome, content_hash, source_version, source_xid, read_at,
                                  text_length, kept_length, tokens, embedding, embedded_at, missing_since)
