@@ -2,7 +2,10 @@ import type { Clock } from '../../ports/clock.ts';
 
 export interface WakeSignal {
   notify(): void;
-  /** Resolves after `ms`, or with the next `notify`, also one that came since the last wait. */
+  /**
+   * Resolves after `ms`, or with the next `notify`, also one that came since the last wait; never without a turn of the event loop. An embedded
+   * database and a local model settle everything by promises: without that turn no signal of the operating system is ever heard.
+   */
   wait(ms: number): Promise<void>;
 }
 
@@ -22,6 +25,7 @@ export function createWakeSignal(clock: Clock): WakeSignal {
         sleeping = undefined;
       }
       notified = false;
+      await clock.sleep(0);
     },
   };
 }
