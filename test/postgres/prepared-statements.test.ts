@@ -4,10 +4,7 @@ import { prepared } from '../../lib/adapters/sql/prepared.ts';
 import { openTestDatabase } from '../support/open-test-database.ts';
 
 test('keeps the plan of a statement that is marked as prepared, and of no other', async () => {
-  const database = await openPostgres({
-    connectionString: process.env.DATABASE_URL ?? '',
-    maxConnections: 1,
-  });
+  const database = await openTestDatabase();
   try {
     for (let round = 0; round < 2; round += 1) {
       await sql`${prepared}SELECT ${round}::int AS kept`.execute(database.kysely);
