@@ -1,5 +1,6 @@
 import { createControlStore } from '../adapters/sql/control/sql-control-store.ts';
 import type { RunLock } from '../adapters/sql/sql-database.ts';
+import { countBuffersAsHeap } from '../adapters/system/count-buffers-as-heap.ts';
 import { createSystemClock } from '../adapters/system/system-clock.ts';
 import { FreshetError } from '../core/errors/freshet-error.ts';
 import { createRunTally, type RunTally, type RunTotals } from '../pipeline/local/run-tally.ts';
@@ -51,6 +52,7 @@ export interface StopReason {
 
 /** Prepares the database and runs the real handlers until nothing is stale, or until something stops them: then the result says so. */
 export async function runLocally(workspace: Workspace, options: RunOptions): Promise<RunEnd> {
+  countBuffersAsHeap();
   await prepareDatabase(workspace);
   const spaces = await openSpaceList(workspace);
   const reasons = await createControlStore(workspace.database).reasons();
