@@ -28,11 +28,11 @@ interface Run {
 
 /**
  * Runs the three handlers on in-process queues until nothing is stale: the queues are empty and a whole reconcile pass, begun after the last
- * write, leased nothing. Rejects with the reason (`FreshetError`) at once where waiting does not help, and after `maxWaitMs` without progress where it
+ * write, leased nothing (`passes` may leave that one out). Rejects with the reason (`FreshetError`) at once where waiting does not help, and after `maxWaitMs` without progress where it
  * does not help either. Aborted, it resolves with `interrupted`.
  */
 export async function runUntilFresh(parts: LocalRunParts): Promise<RunResult> {
-  await clearStalePauses(parts.control, await parts.spaces.list());
+  if (parts.passes !== 'incremental') await clearStalePauses(parts.control, await parts.spaces.list());
   const run = createRun(parts);
   const interrupt = () => run.wake.notify();
   parts.signal?.addEventListener('abort', interrupt);
