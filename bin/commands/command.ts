@@ -53,3 +53,10 @@ export const runFlags = {
   'failure-log': textFlag('FILE', 'write the failed rows there as JSON lines: ids and codes, no text'),
   'max-wait': durationFlag('TIME', 'give up when nothing moves for this long (5m)'),
 } as const satisfies Readonly<Record<string, Flag<unknown>>>;
+
+/** `run` alone can go on. */
+export const watchFlags = {
+  ...runFlags,
+  watch: switchFlag('go on when nothing is stale, until interrupted'),
+  'watch-interval': durationFlag('TIME', 'between two looks (10s)'),
+} as const satisfies Flags;

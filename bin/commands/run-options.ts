@@ -1,9 +1,11 @@
 import type { PipelineLimits } from '../../lib/core/config/pipeline-config.ts';
+import { UsageError } from '../../lib/core/errors/usage-error.ts';
 import type { FlagValues } from '../terminal/read-flags.ts';
-import type { runFlags } from './command.ts';
+import type { runFlags, watchFlags } from './command.ts';
 
 const DEFAULT_MAX_WAIT_MS = 5 * 60_000;
 const DEFAULT_REPORT_EVERY_MS = 10_000;
+const DEFAULT_WATCH_INTERVAL_MS = 10_000;
 
 /** The limits that flags set over the configuration's. */
 export function limitsOf(flags: FlagValues<typeof runFlags>): Partial<PipelineLimits> {
@@ -23,4 +25,15 @@ export function maxWaitOf(flags: FlagValues<typeof runFlags>): number {
 
 export function reportEveryOf(flags: FlagValues<typeof runFlags>): number {
   return flags['report-every'] ?? DEFAULT_REPORT_EVERY_MS;
+}
+
+/** Undefined: the run ends when nothing is stale. */
+export function watchIntervalOf(flags: FlagValues<typeof watchFlags>): number | undefined {
+  if (flags.watch === undefined) {
+    if (flags['watch-interval'] !== undefined) throw new UsageError('--watch-interval needs --watch.');
+    return undefined;
+  }
+  if (flags['max-items'] !== undefined)
+    throw new UsageError('--watch goes on and --max-items stops: give one of them.');
+  return flags['watch-interval'] ?? DEFAULT_WATCH_INTERVAL_MS;
 }

@@ -6,10 +6,11 @@ import { createProgressMeter } from '../terminal/progress-meter.ts';
 import type { CommandContext, runFlags } from './command.ts';
 import { maxWaitOf, reportEveryOf } from './run-options.ts';
 
-/** Runs until nothing is stale: the coverage before, a live line while it works. */
+/** Runs until nothing is stale (or goes on watching, where an interval is given): the coverage before, a live line while it works. */
 export async function runWithProgress(
   workspace: Workspace,
   { flags, terminal, signal }: CommandContext<typeof runFlags>,
+  watchIntervalMs?: number,
 ): Promise<RunEnd> {
   let meter = createProgressMeter(0, Date.now);
   const end = await withFailureLog(flags['failure-log'], failureLog =>
@@ -17,6 +18,7 @@ export async function runWithProgress(
       signal,
       maxWaitMs: maxWaitOf(flags),
       maxItems: flags['max-items'],
+      watchIntervalMs,
       failureLog,
       onPrepared: ({ before, resumed }) => {
         for (const pause of resumed)

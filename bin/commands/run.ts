@@ -1,21 +1,24 @@
 import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
 import { requireProviderAccess } from '../../lib/wiring/require-provider-access.ts';
 import { reportRun } from '../terminal/report-run.ts';
-import { defineCommand, runFlags } from './command.ts';
-import { limitsOf } from './run-options.ts';
+import { defineCommand, watchFlags } from './command.ts';
+import { limitsOf, watchIntervalOf } from './run-options.ts';
 import { runWithProgress } from './run-with-progress.ts';
 import { workspaceRequest } from './workspace-request.ts';
 
 export const command = defineCommand({
   summary: 'embeds until nothing is stale',
-  flags: runFlags,
+  flags: watchFlags,
   async run(context) {
+    const watchIntervalMs = watchIntervalOf(context.flags);
     const request = {
       ...workspaceRequest(context, { create: true }),
       limits: limitsOf(context.flags),
       before: requireProviderAccess,
     };
-    const end = await withWorkspace(request, workspace => runWithProgress(workspace, context));
+    const end = await withWorkspace(request, workspace =>
+      runWithProgress(workspace, context, watchIntervalMs),
+    );
     return reportRun(end, context.terminal);
   },
 });

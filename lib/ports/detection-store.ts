@@ -27,7 +27,7 @@ export interface DetectionStore {
    */
   readHorizon(space: Space): Promise<string | null>;
 
-  /** Leases stale rows with `version >= watermark`, oldest first, and rows whose lease expired while they are still stale. */
+  /** Leases stale rows with `version >= watermark`, oldest first, and rows whose lease expired while they are still stale; those with attempts last. */
   leaseChangedRows(
     space: Space,
     request: LeaseRequest & { readonly watermark: string | null },
@@ -36,7 +36,7 @@ export interface DetectionStore {
   /** The key that ends a slice of `rows` keys after `cursor`; null: the slice is the last one and open upwards. */
   findSliceEnd(space: Space, cursor: string | null, rows: number): Promise<string | null>;
 
-  /** Leases stale rows with key in (`after`, `through`], missing outcomes first, then newest first. Compares `xmin` too. */
+  /** Leases stale rows with key in (`after`, `through`]: fewest attempts first, missing outcomes, then newest. Compares `xmin` too. */
   leaseStaleSlice(
     space: Space,
     request: LeaseRequest & { readonly after: string | null; readonly through: string | null },

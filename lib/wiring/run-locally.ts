@@ -3,8 +3,10 @@ import type { RunLock } from '../adapters/sql/sql-database.ts';
 import { countBuffersAsHeap } from '../adapters/system/count-buffers-as-heap.ts';
 import { createSystemClock } from '../adapters/system/system-clock.ts';
 import { FreshetError } from '../core/errors/freshet-error.ts';
+import type { LocalRunParts, RunResult as LocalRunResult } from '../pipeline/local/local-run-parts.ts';
 import { createRunTally, type RunTally, type RunTotals } from '../pipeline/local/run-tally.ts';
 import { runUntilFresh } from '../pipeline/local/run-until-fresh.ts';
+import { watchSources } from '../pipeline/local/watch-sources.ts';
 import type { PauseReason } from '../ports/control-store.ts';
 import type { Coverage } from '../ports/report-store.ts';
 import type { ObservedReason } from '../ports/run-observer.ts';
@@ -21,6 +23,8 @@ export interface RunOptions {
   readonly maxWaitMs: number;
   /** Undefined: all. */
   readonly maxItems: number | undefined;
+  /** Between two looks once nothing is stale; undefined: the run ends then. */
+  readonly watchIntervalMs?: number | undefined;
   /** Gets a JSON line per row that fails. */
   readonly failureLog: LineFile | undefined;
   readonly onPrepared: (state: {
@@ -110,7 +114,7 @@ function tellReasons(tally: RunTally, onWaiting: RunOptions['onWaiting']): RunTa
 
 async function runUnderLock(
   workspace: Workspace,
-  request: Parameters<typeof openLocalParts>[1],
+  request: Parameters<typeof openLocalParts>[1] & Pick<RunOptions, 'watchIntervalMs' | 'onWaiting'>,
   lock: RunLock,
 ): Promise<StopReason | undefined> {
   const lost = new AbortController();
@@ -118,7 +122,7 @@ async function runUnderLock(
   const signal = AbortSignal.any([request.signal, lost.signal]);
   const { parts, close } = await openLocalParts(workspace, { ...request, signal });
   try {
-    const end = await runUntilFresh(parts);
+    const end = await runOrWatch(parts, request);
     if (lost.signal.aborted)
       return { message: 'The connection that held the run was lost.', code: 'run_lock_lost' };
     const [fault] = end.faults;
@@ -136,6 +140,22 @@ async function runUnderLock(
     close();
     await lock.end().catch(() => undefined);
   }
+}
+
+function runOrWatch(
+  parts: LocalRunParts,
+  { watchIntervalMs, onWaiting }: Pick<RunOptions, 'watchIntervalMs' | 'onWaiting'>,
+): Promise<LocalRunResult> {
+  if (watchIntervalMs === undefined) return runUntilFresh(parts);
+  const told = new Set<string>();
+  const onPassEnded = (faults: LocalRunResult['faults']) => {
+    for (const { source, code, message } of faults) {
+      if (told.has(`${source} ${code}`)) continue;
+      told.add(`${source} ${code}`);
+      onWaiting({ failureClass: 'stop', code, message: `Source ${source}: ${message}` });
+    }
+  };
+  return watchSources(parts, { intervalMs: watchIntervalMs, onPassEnded });
 }
 
 function describeStop({ code, message }: FreshetError, { file }: Workspace): string {

@@ -84,7 +84,7 @@ describe('leaseChangedRows', () => {
     });
   });
 
-  it('leases expired rows again whatever the watermark, and counts only what had begun', async () => {
+  it('leases expired rows again whatever the watermark, counts only what had begun, and puts that last', async () => {
     const items = await openRows(5);
     const dispatchId = randomUUID();
     await items.leaseSlice({ dispatchId });
@@ -97,12 +97,26 @@ describe('leaseChangedRows', () => {
 
     expect(rows.map(row => [row.id, row.attempts])).toEqual([
       ['1', 0],
+      ['4', 0],
       ['2', 1],
       ['3', 1],
-      ['4', 0],
     ]);
     await items.run(`UPDATE freshet.leases SET stage = 'embedding', expires_at = now() WHERE item_id = '2'`);
     expect((await items.leaseChanged(null)).rows).toMatchObject([{ id: '2', attempts: 2 }]);
+  });
+
+  it('puts rows that were there when their process died behind all others in the reconcile pass too', async () => {
+    const items = await openRows(3);
+    const dispatchId = randomUUID();
+    await items.leaseSlice({ dispatchId });
+    await items.embedding.beginEmbedding(items.space, dispatchId, ['3']);
+    await items.run('UPDATE freshet.leases SET expires_at = now()');
+
+    const first = await items.leaseSlice({ limit: 2 });
+    const second = await items.leaseSlice();
+
+    expect(first.rows.map(row => row.id).toSorted()).toEqual(['1', '2']);
+    expect(second.rows).toMatchObject([{ id: '3', attempts: 1 }]);
   });
 
   it('leases an expired row that is stale by its row version alone', async () => {

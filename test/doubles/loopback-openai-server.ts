@@ -44,6 +44,8 @@ export interface LoopbackOptions {
   readonly dimensions?: number;
   /** Before every reply. */
   readonly latencyMs?: number;
+  /** Awaited before a reply, for tests that decide when a call ends. */
+  readonly hold?: (call: LoopbackCall, callsBefore: number) => Promise<void> | undefined;
   /** Asked once per call, with the number of calls before it. */
   readonly behave?: (call: LoopbackCall, callsBefore: number) => Behaviour;
   /** Answers floats even where base64 was asked, as some servers do. */
@@ -70,10 +72,12 @@ export async function startLoopbackOpenAiServer(options: LoopbackOptions = {}): 
   const counts = { calls: 0, texts: 0 };
   const server = createServer(async (request, response) => {
     const call = await readCall(request);
-    const behaviour = behave(call, counts.calls);
+    const callsBefore = counts.calls;
+    const behaviour = behave(call, callsBefore);
     counts.calls += 1;
     counts.texts += call.texts.length;
     if (options.recordCalls !== false) calls.push(call);
+    await options.hold?.(call, callsBefore);
     if (options.latencyMs) await new Promise(resolve => setTimeout(resolve, options.latencyMs));
     answer(response, behaviour, call, options);
   });

@@ -7,6 +7,10 @@ import { SESSION_STATEMENT } from '../sql/session-statement.ts';
 import type { SqlDatabase } from '../sql/sql-database.ts';
 import { beginPostgresRun } from './begin-postgres-run.ts';
 import { checkServer } from './check-server.ts';
+
+/** Statements that nobody waits for any more have this long when the database is closed. */
+const CLOSE_MS = 250;
+
 import { nameStatements } from './name-statements.ts';
 
 /**
@@ -32,7 +36,10 @@ export async function openPostgres(options: {
       await client.query(SESSION_STATEMENT);
     },
   });
+  const connected = new Set<pg.PoolClient>();
+  pool.on('remove', client => connected.delete(client));
   pool.on('connect', client => {
+    connected.add(client);
     nameStatements(client);
     client.on('error', () => {
       // A connection that breaks while a transaction waits between two statements has nobody else to tell: its next statement rejects.
@@ -53,6 +60,15 @@ export async function openPostgres(options: {
     kysely,
     vectorTypeOid: async () => oids.element,
     beginRun: () => beginPostgresRun(settings),
-    close: () => kysely.destroy(),
+    close: async () => {
+      // The pool waits for the statements that are left; one that waits for a lock would keep the process for ever.
+      const timer = setTimeout(() => connected.forEach(breakOff), CLOSE_MS);
+      await kysely.destroy().finally(() => clearTimeout(timer));
+    },
   };
+}
+
+/** What the client was doing is rolled back. */
+function breakOff(client: pg.PoolClient): void {
+  (client as unknown as pg.Client).end().catch(() => {});
 }

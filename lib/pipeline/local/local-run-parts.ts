@@ -39,6 +39,8 @@ export interface LocalRunParts {
   readonly control: ControlStore;
   readonly clock: Clock;
   readonly limits: LocalRunLimits;
+  /** `incremental`: done when that pass finds nothing, and no pause reason is lifted. Default: a whole reconcile pass too. */
+  readonly passes?: 'incremental' | 'both' | undefined;
   /** Names of sources; undefined: all. */
   readonly sources?: readonly string[] | undefined;
   /** Aborted: no new message is taken, the batches in hand have five seconds. */

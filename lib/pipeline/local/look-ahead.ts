@@ -75,6 +75,14 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
     if (report.passEnded && begun.has(report.spaceId)) complete.add(report.spaceId);
   };
 
+  const noteChanged = (changed: DetectReport, idle: boolean) => {
+    failedRounds = 0;
+    exhausted = true;
+    looked = true;
+    if (sumLeased(changed) > 0) return startOver();
+    if (idle) for (const { spaceId, fault } of changed.spaces) if (!fault) complete.add(spaceId);
+  };
+
   return {
     startOver,
     isComplete: () => looked && [...known.keys()].every(id => complete.has(id) || faults.has(id)),
@@ -89,6 +97,7 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
         leasedRows += changedRows;
         changed.spaces.forEach(noteSpace);
         if (changedRows >= maxRows) return startOver();
+        if (parts.passes === 'incremental') return noteChanged(changed, idle);
         const walked = await detect('reconcile', maxRows - changedRows);
         const walkedRows = sumLeased(walked);
         leasedRows += walkedRows;

@@ -7,8 +7,10 @@ import { createLookAhead, type LookAhead } from './look-ahead.ts';
 import { createRunWorkers, type RunWorkers } from './run-workers.ts';
 import { createWakeSignal, type WakeSignal } from './wake-signal.ts';
 
-/** The batches in hand have this long once a run is told to stop. */
-const GRACE_MS = 5_000;
+/** The batches in hand have this long once a run is told to stop: with what comes after it, five seconds in all. */
+const GRACE_MS = 4_000;
+/** Giving back waits for a lock no longer than this. */
+const GIVE_BACK_MS = 500;
 /** Batches sent ahead of the workers: enough that detect looks seldom, few enough that several runs find work side by side. */
 const MIN_BATCHES_AHEAD = 20;
 
@@ -26,11 +28,11 @@ interface Run {
 
 /**
  * Runs the three handlers on in-process queues until nothing is stale: the queues are empty and a whole reconcile pass, begun after the last
- * write, leased nothing. Rejects with the reason (`FreshetError`) at once where waiting does not help, and after `maxWaitMs` without progress where it
+ * write, leased nothing (`passes` may leave that one out). Rejects with the reason (`FreshetError`) at once where waiting does not help, and after `maxWaitMs` without progress where it
  * does not help either. Aborted, it resolves with `interrupted`.
  */
 export async function runUntilFresh(parts: LocalRunParts): Promise<RunResult> {
-  await clearStalePauses(parts.control, await parts.spaces.list());
+  if (parts.passes !== 'incremental') await clearStalePauses(parts.control, await parts.spaces.list());
   const run = createRun(parts);
   const interrupt = () => run.wake.notify();
   parts.signal?.addEventListener('abort', interrupt);
@@ -190,7 +192,7 @@ async function endRun(run: Run): Promise<void> {
     await wake.wait(endsAtMs - parts.clock.now());
   }
   try {
-    await abandonQueued(parts);
+    await Promise.race([abandonQueued(parts), parts.clock.sleep(GIVE_BACK_MS)]);
   } catch {
     // The database is gone or refuses: the run's lock goes with the process, and with it every lease it holds.
   }

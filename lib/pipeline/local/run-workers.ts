@@ -5,7 +5,10 @@ import type { LocalQueue, LocalRunParts } from './local-run-parts.ts';
 const WRITE_BATCH = 10;
 
 export interface RunWorkers {
-  /** Starts embed invocations, one message each, up to the concurrency; fresh lanes first, models in turn. */
+  /**
+   * Starts embed invocations, one message each, up to the concurrency; fresh lanes first, models in turn. None while more results wait to be
+   * written than can be embedded at once: what is bought and not written is lost with the process, and held in memory.
+   */
   startEmbeds(): Promise<void>;
   /** Starts a write invocation when none runs and a result is there. */
   startWrite(): Promise<void>;
@@ -53,6 +56,8 @@ export function createRunWorkers(parts: LocalRunParts, onEnd: (error?: unknown) 
     },
     async startEmbeds() {
       while (embedding < limits.concurrency) {
+        const unwritten = await queues.results.depth();
+        if (unwritten.visible + unwritten.inFlight + unwritten.delayed > limits.concurrency) return;
         const next = await receiveNext();
         if (!next) return;
         embedding += 1;

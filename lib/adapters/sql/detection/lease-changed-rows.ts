@@ -3,7 +3,7 @@ import type { Space } from '../../../core/model/space.ts';
 import type { ChangedRows, LeaseRequest } from '../../../ports/detection-store.ts';
 import { quoteSpace } from '../quoted-space.ts';
 import type { SqlDatabase } from '../sql-database.ts';
-import { isFree, leaseChosenRows } from './lease-chosen-rows.ts';
+import { attemptsWhenLeased, isFree, leaseChosenRows } from './lease-chosen-rows.ts';
 import { type LeasedLine, leasedRows } from './leased-rows.ts';
 
 /**
@@ -12,7 +12,8 @@ import { type LeasedLine, leasedRows } from './leased-rows.ts';
  * - `changed` walks the index on (version, key) from the watermark; the join to outcomes and leases is a look-up per row (0.4 ms for
  *   100 stale rows of 10 million). One row more than the limit says where the next watermark must stop. A watermark of null finds none.
  * - `expired` is what was leased and never finished. It compares `xmin` too, because the reconcile pass leases by it. Those that turned
- *   out fresh or gone lose their lease here. Rows that came from a backfill stand behind the edits.
+ *   out fresh or gone lose their lease here. Rows that came from a backfill stand behind the edits,
+ *   rows with attempts behind all others.
  */
 export async function leaseChangedRows(
   db: SqlDatabase,
@@ -22,7 +23,8 @@ export async function leaseChangedRows(
   const { source, vectors, key, version, leaseId, keyType, versionType } = quoteSpace(space);
   const statement = sql<LeasedLine & { firstUnsentVersion: string | null }>`
     WITH changed AS MATERIALIZED (
-      SELECT ${key} AS key, ${leaseId} AS id, ${version} AS version, false AS afterwards
+      SELECT ${key} AS key, ${leaseId} AS id, ${version} AS version, false AS afterwards,
+             ${attemptsWhenLeased('l')} AS attempts
         FROM ${source} AS s
         LEFT JOIN ${vectors} AS v ON v.item_id = ${key} AND v.chunk = 0
         LEFT JOIN freshet.leases AS l ON l.space_id = ${space.spaceId}::int AND l.item_id = ${leaseId}
@@ -33,6 +35,7 @@ export async function leaseChangedRows(
        LIMIT ${request.limit + 1}::int
     ), expired AS MATERIALIZED (
       SELECT ${key} AS key, l.item_id AS id, ${version} AS version, l.lane = 'bulk' AS afterwards,
+             ${attemptsWhenLeased('l')} AS attempts,
              ${key} IS NOT NULL AND (v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version}
                OR v.source_xid IS DISTINCT FROM s.xmin) AS stale
         FROM freshet.leases AS l
@@ -43,10 +46,10 @@ export async function leaseChangedRows(
       DELETE FROM freshet.leases AS l USING expired AS e
        WHERE NOT e.stale AND l.space_id = ${space.spaceId}::int AND l.item_id = e.id AND l.expires_at <= now()
     ), candidates AS MATERIALIZED (
-      SELECT c.*, row_number() OVER (ORDER BY c.afterwards, c.version, c.key) AS place
-        FROM (SELECT key, id, version, afterwards FROM changed
+      SELECT c.*, row_number() OVER (ORDER BY c.attempts, c.afterwards, c.version, c.key) AS place
+        FROM (SELECT key, id, version, attempts, afterwards FROM changed
               UNION ALL
-              SELECT key, id, version, afterwards FROM expired AS e
+              SELECT key, id, version, attempts, afterwards FROM expired AS e
                WHERE stale AND NOT EXISTS (SELECT FROM changed AS c WHERE c.id = e.id)) AS c
     ), chosen AS (
       SELECT id, version, place FROM candidates WHERE place <= ${request.limit}::int

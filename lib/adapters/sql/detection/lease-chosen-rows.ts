@@ -28,6 +28,15 @@ export function leaseChosenRows(spaceId: number, request: LeaseRequest): RawBuil
     RETURNING item_id, attempts`;
 }
 
+/**
+ * Attempts that the row of a lease (of a LEFT JOIN) has when it is leased now. Rows go by it, lowest first: one that may have killed its process, or was
+ * merely there when it died, comes after all others, so that processes that die early do not die with the same rows again and again.
+ */
+export function attemptsWhenLeased(alias: string): RawBuilder<number> {
+  return sql`coalesce(${sql.id(alias, 'attempts')}
+    + CASE WHEN ${sql.id(alias, 'stage')} IN ('embedding', 'announced') THEN 1 ELSE 0 END, 0)`;
+}
+
 /** Whether a lease leaves its row to the caller: it expired, or it waits in the bulk queue and the caller is an edit. */
 export function isFree(alias: string, request: LeaseRequest): RawBuilder<boolean> {
   const lease = (column: string) => sql.id(alias, column);

@@ -4,7 +4,7 @@ import type { LeaseRequest, StaleSlice } from '../../../ports/detection-store.ts
 import { quoteSpace } from '../quoted-space.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import { type KeyRange, withinRange } from './key-range.ts';
-import { isFree, leaseChosenRows } from './lease-chosen-rows.ts';
+import { attemptsWhenLeased, isFree, leaseChosenRows } from './lease-chosen-rows.ts';
 import { type LeasedLine, leasedRows } from './leased-rows.ts';
 
 /**
@@ -30,11 +30,11 @@ export async function leaseStaleSlice(
               OR v.source_xid IS DISTINCT FROM s.xmin)${withinRange(key, keyType, request)}
     ), candidates AS MATERIALIZED (
       SELECT c.id, c.version,
-             row_number() OVER (ORDER BY c.missing DESC, c.version DESC NULLS LAST, c.key) AS place
+             row_number() OVER (ORDER BY ${attemptsWhenLeased('l')}, c.missing DESC, c.version DESC NULLS LAST, c.key) AS place
         FROM stale AS c
         LEFT JOIN freshet.leases AS l ON l.space_id = ${space.spaceId}::int AND l.item_id = c.id
        WHERE l.item_id IS NULL OR ${isFree('l', request)}
-       ORDER BY c.missing DESC, c.version DESC NULLS LAST, c.key
+       ORDER BY ${attemptsWhenLeased('l')}, c.missing DESC, c.version DESC NULLS LAST, c.key
        LIMIT ${request.limit + 1}::int
     ), chosen AS (
       SELECT id, version, place FROM candidates WHERE place <= ${request.limit}::int

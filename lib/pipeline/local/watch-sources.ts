@@ -1,0 +1,26 @@
+import type { LocalRunParts, RunResult } from './local-run-parts.ts';
+import { runUntilFresh } from './run-until-fresh.ts';
+
+/** What `updated_at` does not show is found this late. */
+const RECONCILE_EVERY_MS = 600_000;
+
+/**
+ * Runs until nothing is stale, and then again and again: an incremental pass every `intervalMs`, a reconcile pass every ten minutes. Resolves
+ * when the signal aborts; rejects as a run does. A source that breaks is told and left out, the others go on.
+ */
+export async function watchSources(
+  parts: LocalRunParts,
+  options: {
+    readonly intervalMs: number;
+    readonly onPassEnded: (faults: RunResult['faults']) => void;
+  },
+): Promise<RunResult> {
+  const { clock, signal } = parts;
+  for (let reconcileAtMs = clock.now(); ; await clock.sleep(options.intervalMs, signal)) {
+    const isDue = clock.now() >= reconcileAtMs;
+    if (isDue) reconcileAtMs = clock.now() + RECONCILE_EVERY_MS;
+    const result = await runUntilFresh({ ...parts, passes: isDue ? 'both' : 'incremental' });
+    options.onPassEnded(result.faults);
+    if (signal?.aborted) return result;
+  }
+}
