@@ -8,7 +8,9 @@ export const command = defineCommand({
   flags: workspaceFlags,
   async run(context) {
     const { terminal } = context;
-    const migrated = await withWorkspace(workspaceRequest(context, { create: true }), prepareDatabase);
+    const migrated = await withWorkspace(workspaceRequest(context, { create: true }), workspace =>
+      prepareDatabase(workspace, { adopt: true }),
+    );
     terminal.result(migrated);
     terminal.line(
       migrated.applied.length === 0

@@ -3,14 +3,18 @@ import { formatCount } from './format-numbers.ts';
 import { formatRun } from './format-run.ts';
 import type { Terminal } from './terminal.ts';
 
+/** The model's line of the configuration, or a table that the application changed. */
+const MENDED_BY_PEOPLE = /^(wrong_dimensions|source-(missing|swapped)|column-(missing|changed)|permission)$/;
+
 /** Prints what a run did; resolves to its exit code. */
-export function reportRun({ result, stoppedBy }: RunEnd, terminal: Terminal): number {
+export function reportRun({ result, notices, stoppedBy }: RunEnd, terminal: Terminal): number {
   terminal.result(stoppedBy === undefined ? result : { ...result, error: stoppedBy });
   terminal.line();
   for (const line of formatRun(result)) terminal.line(line);
+  for (const notice of notices) terminal.note(notice);
   if (stoppedBy !== undefined) {
     terminal.note(`freshet: ${stoppedBy.message}`);
-    return stoppedBy.code === 'wrong_dimensions' ? 2 : 1;
+    return MENDED_BY_PEOPLE.test(stoppedBy.code) ? 2 : 1;
   }
   const failed = result.spaces.reduce((sum, space) => sum + space.failed, 0);
   if (failed === 0) return 0;

@@ -1,3 +1,4 @@
+import { ORPHANS_CONFIRMED } from '../core/model/confirmation.ts';
 import type { Space } from '../core/model/space.ts';
 import type { ControlStore, PauseReason } from '../ports/control-store.ts';
 
@@ -5,5 +6,5 @@ import type { ControlStore, PauseReason } from '../ports/control-store.ts';
 export async function findPauseReasons(control: ControlStore, space: Space): Promise<readonly PauseReason[]> {
   const scopes = ['pipeline', `model:${space.model.alias}`, `source:${space.source.name}`];
   const reasons = await control.reasons();
-  return reasons.filter(reason => scopes.includes(reason.scope));
+  return reasons.filter(({ scope, reason }) => scopes.includes(scope) && reason !== ORPHANS_CONFIRMED);
 }

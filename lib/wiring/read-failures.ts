@@ -2,6 +2,7 @@ import { createReportStore } from '../adapters/sql/report/sql-report-store.ts';
 import type { FailureGroup } from '../ports/report-store.ts';
 import { openSpaceList } from './open-space-list.ts';
 import type { Workspace } from './open-workspace.ts';
+import { unlessSourceBroken } from './unless-source-broken.ts';
 
 export interface SourceFailures extends FailureGroup {
   readonly source: string;
@@ -13,7 +14,8 @@ export async function readFailures(workspace: Workspace, exampleLimit: number): 
   const reports = createReportStore(workspace.database);
   const failures: SourceFailures[] = [];
   for (const space of await openSpaceList(workspace)) {
-    for (const group of await reports.readFailures(space, exampleLimit))
+    const groups = await unlessSourceBroken(() => reports.readFailures(space, exampleLimit));
+    for (const group of groups ?? [])
       failures.push({ source: space.source.name, model: space.model.alias, ...group });
   }
   return failures;

@@ -1,10 +1,12 @@
 import { createControlStore } from '../adapters/sql/control/sql-control-store.ts';
 import { createReportStore } from '../adapters/sql/report/sql-report-store.ts';
+import { ORPHANS_CONFIRMED } from '../core/model/confirmation.ts';
 import type { Space } from '../core/model/space.ts';
 import type { PauseReason } from '../ports/control-store.ts';
 import type { Coverage, LedgerTotals } from '../ports/report-store.ts';
 import { openSpaceList } from './open-space-list.ts';
 import type { Workspace } from './open-workspace.ts';
+import { unlessSourceBroken } from './unless-source-broken.ts';
 
 export interface Status {
   readonly spaces: readonly Coverage[];
@@ -17,15 +19,21 @@ export async function readStatus(workspace: Workspace): Promise<Status> {
   const spaces = await openSpaceList(workspace);
   return {
     spaces: await readCoverages(workspace, spaces),
-    paused: await createControlStore(workspace.database).reasons(),
+    paused: (await createControlStore(workspace.database).reasons()).filter(
+      ({ reason }) => reason !== ORPHANS_CONFIRMED,
+    ),
     ledger: await readLedgers(workspace, spaces),
   };
 }
 
+/** Spaces whose source cannot be read are left out: `paused` says why. */
 export async function readCoverages(workspace: Workspace, spaces: readonly Space[]): Promise<Coverage[]> {
   const reports = createReportStore(workspace.database);
   const coverages: Coverage[] = [];
-  for (const space of spaces) coverages.push(await reports.readCoverage(space));
+  for (const space of spaces) {
+    const coverage = await unlessSourceBroken(() => reports.readCoverage(space));
+    if (coverage !== undefined) coverages.push(coverage);
+  }
   return coverages;
 }
 

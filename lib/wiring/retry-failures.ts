@@ -1,3 +1,4 @@
+import { requireSchemaRights } from '../adapters/sql/migrations/require-schema-rights.ts';
 import { createReportStore } from '../adapters/sql/report/sql-report-store.ts';
 import { openSpaceList } from './open-space-list.ts';
 import type { Workspace } from './open-workspace.ts';
@@ -13,6 +14,7 @@ export async function retryFailures(
   filter: { readonly cause?: string | undefined; readonly itemId?: string | undefined },
 ): Promise<number> {
   const { cause, itemId } = filter;
+  await requireSchemaRights(workspace.database, 'write');
   const reports = createReportStore(workspace.database);
   let rows = 0;
   for (const space of await openSpaceList(workspace))

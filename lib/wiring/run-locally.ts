@@ -11,6 +11,7 @@ import type { PauseReason } from '../ports/control-store.ts';
 import type { Coverage } from '../ports/report-store.ts';
 import type { ObservedReason } from '../ports/run-observer.ts';
 import { describeFailedRow } from './describe-failed-row.ts';
+import { describeFaults, describeKeptOrphans, describeStop } from './describe-run-end.ts';
 import { openLocalParts } from './local-parts.ts';
 import type { LineFile } from './open-line-file.ts';
 import { openSpaceList } from './open-space-list.ts';
@@ -47,6 +48,8 @@ export interface RunEnd {
   readonly result: RunResult;
   /** Why the run ended before its end. */
   readonly stoppedBy?: StopReason;
+  /** What somebody should look at although the run went through. */
+  readonly notices: readonly string[];
 }
 
 export interface StopReason {
@@ -70,7 +73,9 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
     options.onWaiting,
   );
   const lock = await workspace.database.beginRun();
-  const stoppedBy = await runUnderLock(workspace, { ...options, tally, runId: lock.runId }, lock);
+  const notices: string[] = [];
+  const request = { ...options, tally, runId: lock.runId };
+  const stoppedBy = await runUnderLock(workspace, request, lock, notices);
   const totals = tally.totals();
   const after = await readCoverages(workspace, spaces);
   const { lastUpdate } = await readLedgers(workspace, spaces);
@@ -89,7 +94,7 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
     errorRate: totals.errorRate,
     durationMs: totals.durationMs,
   };
-  return stoppedBy === undefined ? { result } : { result, stoppedBy };
+  return stoppedBy === undefined ? { result, notices } : { result, notices, stoppedBy };
 }
 
 function tellReasons(tally: RunTally, onWaiting: RunOptions['onWaiting']): RunTally {
@@ -116,6 +121,7 @@ async function runUnderLock(
   workspace: Workspace,
   request: Parameters<typeof openLocalParts>[1] & Pick<RunOptions, 'watchIntervalMs' | 'onWaiting'>,
   lock: RunLock,
+  notices: string[],
 ): Promise<StopReason | undefined> {
   const lost = new AbortController();
   void lock.lost.then(() => lost.abort());
@@ -123,10 +129,11 @@ async function runUnderLock(
   const { parts, close } = await openLocalParts(workspace, { ...request, signal });
   try {
     const end = await runOrWatch(parts, request);
+    notices.push(...describeKeptOrphans(end));
     if (lost.signal.aborted)
       return { message: 'The connection that held the run was lost.', code: 'run_lock_lost' };
     const [fault] = end.faults;
-    if (fault !== undefined) return { message: `Source ${fault.source}: ${fault.message}`, code: fault.code };
+    if (fault !== undefined) return { message: describeFaults(end.faults), code: fault.code };
     if (end.deadLetters > 0)
       return {
         message: `${end.deadLetters} messages could not be worked on; .freshet/log.jsonl says why.`,
@@ -149,17 +156,12 @@ function runOrWatch(
   if (watchIntervalMs === undefined) return runUntilFresh(parts);
   const told = new Set<string>();
   const onPassEnded = (faults: LocalRunResult['faults']) => {
-    for (const { source, code, message } of faults) {
+    for (const fault of faults) {
+      const { source, code } = fault;
       if (told.has(`${source} ${code}`)) continue;
       told.add(`${source} ${code}`);
-      onWaiting({ failureClass: 'stop', code, message: `Source ${source}: ${message}` });
+      onWaiting({ failureClass: 'stop', code, message: describeFaults([fault]) });
     }
   };
   return watchSources(parts, { intervalMs: watchIntervalMs, onPassEnded });
-}
-
-function describeStop({ code, message }: FreshetError, { file }: Workspace): string {
-  return code === 'wrong_dimensions'
-    ? `${message} The line is models.<alias>.dimensions in ${file}.`
-    : message;
 }

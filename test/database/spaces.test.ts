@@ -75,7 +75,10 @@ describe('ensureSpaces', () => {
     await sql`INSERT INTO ${sql.id('freshet', former?.vectorTable ?? '')} (item_id, outcome, read_at, embedding, embedded_at)
       VALUES (1, 'embedded', now(), '[1,0,0]', now())`.execute(db.kysely);
 
-    await ensureSpaces(db, buildConfig([buildSourceConfig()], [buildModel({ dimensions: 4 })]));
+    await ensureSpaces(
+      db,
+      buildConfig([buildSourceConfig()], [buildModel({ dimensions: 4, revision: '2' })]),
+    );
 
     expect(await statuses()).toEqual(['small retired', 'small active']);
     expect((await sql`SELECT * FROM embeddings.ai_items`.execute(db.kysely)).rows).toEqual([]);
@@ -86,7 +89,10 @@ describe('ensureSpaces', () => {
   it('goes on with a retired space when the configuration returns to it', async () => {
     await createSourceTable(db);
     const [first] = await ensureSpaces(db, buildConfig());
-    await ensureSpaces(db, buildConfig([buildSourceConfig()], [buildModel({ dimensions: 4 })]));
+    await ensureSpaces(
+      db,
+      buildConfig([buildSourceConfig()], [buildModel({ dimensions: 4, revision: '2' })]),
+    );
 
     const [again] = await ensureSpaces(db, buildConfig());
 
@@ -125,12 +131,56 @@ describe('ensureSpaces', () => {
     expect(column.rows).toEqual([{ type: 'character varying(20)', collation: 'C' }]);
   });
 
+  it('leaves a table that was swapped or whose types changed to detect, until somebody adopts it', async () => {
+    await createSourceTable(db, { keyType: 'integer' });
+    const [before] = await ensureSpaces(db, buildConfig());
+    await sql`DROP TABLE public.ai_items`.execute(db.kysely);
+    await createSourceTable(db, { keyType: 'integer' });
+
+    const [left] = await ensureSpaces(db, buildConfig());
+    const [adopted] = await ensureSpaces(db, buildConfig(), { adopt: true });
+
+    expect(left?.source.tableOid).toBe(before?.source.tableOid);
+    expect(adopted?.spaceId).toBe(before?.spaceId);
+    expect(adopted?.source.tableOid).not.toBe(before?.source.tableOid);
+  });
+
+  it('leaves a view that is right to its owner', async () => {
+    await createSourceTable(db);
+    await ensureSpaces(db, buildConfig());
+    const version = async () =>
+      (
+        await sql<{ x: string }>`SELECT xmin::text AS x FROM pg_rewrite
+         WHERE ev_class = 'embeddings.ai_items'::regclass`.execute(db.kysely)
+      ).rows;
+    const made = await version();
+
+    await ensureSpaces(db, buildConfig());
+    expect(await version()).toEqual(made);
+    await ensureSpaces(db, buildConfig([buildSourceConfig()], [buildModel({ revision: '2' })]));
+    expect(await version()).not.toEqual(made);
+  });
+
+  it('refuses other dimensions of the same model revision where vectors are stored', async () => {
+    await createSourceTable(db);
+    const [space] = await ensureSpaces(db, buildConfig());
+    const wider = buildConfig([buildSourceConfig()], [buildModel({ dimensions: 4 })]);
+    await sql`INSERT INTO ${sql.id('freshet', space?.vectorTable ?? '')} (item_id, outcome, read_at, embedding, embedded_at)
+      VALUES (1, 'embedded', now(), '[1,0,0]', now())`.execute(db.kysely);
+
+    await expect(ensureSpaces(db, wider)).rejects.toMatchObject({
+      message: expect.stringContaining('have 3 dimensions, the configuration says 4'),
+      remedy: expect.stringContaining('models.small.dimensions'),
+    });
+    expect(await statuses()).toEqual(['small active']);
+  });
+
   it('refuses a key whose type changed and says how to go on', async () => {
     await createSourceTable(db, { keyType: 'integer' });
     await ensureSpaces(db, buildConfig());
     await sql`ALTER TABLE public.ai_items ALTER COLUMN id TYPE bigint`.execute(db.kysely);
 
-    const refusal = await ensureSpaces(db, buildConfig()).catch(error => error);
+    const refusal = await ensureSpaces(db, buildConfig(), { adopt: true }).catch(error => error);
 
     expect(refusal.message).toMatch(/keys of type integer .* the table now has bigint/);
     for (const statement of refusal.remedy.split(/(?<=;) /)) await sql.raw(statement).execute(db.kysely);
@@ -152,7 +202,7 @@ describe('openSpaces', () => {
   it('finds the spaces of the configuration by id, and not the retired ones', async () => {
     await createSourceTable(db);
     const [former] = await ensureSpaces(db, buildConfig());
-    const config = buildConfig([buildSourceConfig()], [buildModel({ dimensions: 4 })]);
+    const config = buildConfig([buildSourceConfig()], [buildModel({ dimensions: 4, revision: '2' })]);
     const [current] = await ensureSpaces(db, config);
 
     const registry = await openSpaces(db, config);

@@ -24,6 +24,8 @@ export type Behaviour =
   /** The right reply with other vectors: NaN, zero, too short. */
   | { readonly kind: 'vectors'; readonly vector: (text: string, position: number, right: Buffer) => Buffer };
 
+export type Behave = (call: LoopbackCall, callsBefore: number) => Behaviour | Promise<Behaviour>;
+
 type Headers = Readonly<Record<string, string>>;
 
 export interface ReplyItem {
@@ -46,8 +48,8 @@ export interface LoopbackOptions {
   readonly latencyMs?: number;
   /** Awaited before a reply, for tests that decide when a call ends. */
   readonly hold?: (call: LoopbackCall, callsBefore: number) => Promise<void> | undefined;
-  /** Asked once per call, with the number of calls before it. */
-  readonly behave?: (call: LoopbackCall, callsBefore: number) => Behaviour;
+  /** Asked once per call, with the number of calls before it. The call stays open until a promise is resolved. */
+  readonly behave?: Behave;
   /** Answers floats even where base64 was asked, as some servers do. */
   readonly alwaysFloats?: boolean;
   /** Off for benches: a million texts need not be kept. */
@@ -60,23 +62,23 @@ export interface LoopbackServer {
   readonly calls: readonly LoopbackCall[];
   readonly callCount: number;
   readonly textCount: number;
-  setBehaviour(behave: (call: LoopbackCall, callsBefore: number) => Behaviour): void;
+  setBehaviour(behave: Behave): void;
   /** Ends open connections too. */
   close(): Promise<void>;
 }
 
 /** An OpenAI-compatible embeddings endpoint on 127.0.0.1 that does what it is told, for tests and benches. */
 export async function startLoopbackOpenAiServer(options: LoopbackOptions = {}): Promise<LoopbackServer> {
-  let behave = options.behave ?? (() => ({ kind: 'embed' }) as const);
+  let behave: Behave = options.behave ?? (() => ({ kind: 'embed' }) as const);
   const calls: LoopbackCall[] = [];
   const counts = { calls: 0, texts: 0 };
   const server = createServer(async (request, response) => {
     const call = await readCall(request);
     const callsBefore = counts.calls;
-    const behaviour = behave(call, callsBefore);
     counts.calls += 1;
     counts.texts += call.texts.length;
     if (options.recordCalls !== false) calls.push(call);
+    const behaviour = await behave(call, callsBefore);
     await options.hold?.(call, callsBefore);
     if (options.latencyMs) await new Promise(resolve => setTimeout(resolve, options.latencyMs));
     answer(response, behaviour, call, options);

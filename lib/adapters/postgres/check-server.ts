@@ -15,7 +15,7 @@ export async function checkServer(settings: pg.ClientConfig): Promise<void> {
       `SELECT current_setting('server_version_num')::int AS server, current_database() AS database,
               (SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'vector') AS vector`,
     );
-    for (const row of answer.rows) checkVersions(row);
+    for (const row of answer.rows) checkVersions(`PostgreSQL at ${client.host}:${client.port}`, row);
   } catch (error) {
     throw toDatabaseFailure(error);
   } finally {
@@ -23,21 +23,24 @@ export async function checkServer(settings: pg.ClientConfig): Promise<void> {
   }
 }
 
-function checkVersions(found: { server: number; vector: string | null; database: string }): void {
+function checkVersions(
+  place: string,
+  found: { server: number; vector: string | null; database: string },
+): void {
   if (found.server < 150_000) {
     throw new UsageError(
-      `The server runs PostgreSQL ${Math.floor(found.server / 10_000)}; Freshet needs PostgreSQL 15 or newer.`,
+      `${place} is version ${Math.floor(found.server / 10_000)}; Freshet needs PostgreSQL 15 or newer. Upgrade the server, or name another one in the database URL.`,
     );
   }
   if (found.vector === null) {
     throw new UsageError(
-      `pgvector is not installed in database "${found.database}". Install the server's pgvector package (0.8.0 or newer), then run the statement below in that database as its owner.`,
+      `${place}: pgvector is not installed in database "${found.database}". Install the server's pgvector package (0.8.0 or newer), then run the statement below in that database as its owner.`,
       'CREATE EXTENSION vector;',
     );
   }
   if (isOlderVersion(found.vector, OLDEST_PGVECTOR)) {
     throw new UsageError(
-      `pgvector ${found.vector} in database "${found.database}" is too old; Freshet needs ${OLDEST_PGVECTOR} or newer. Upgrade the server's pgvector package, then run the statement below.`,
+      `${place}: pgvector ${found.vector} in database "${found.database}" is too old; Freshet needs ${OLDEST_PGVECTOR} or newer. Upgrade the server's pgvector package, then run the statement below.`,
       'ALTER EXTENSION vector UPDATE;',
     );
   }

@@ -9,6 +9,8 @@ export interface QuotedSpace {
   readonly version: RawBuilder<unknown>;
   /** `s.<key>` as text under collation "C": what `freshet.leases.item_id` holds. */
   readonly leaseId: RawBuilder<unknown>;
+  /** `item_id` of a lease `l` as a key. */
+  readonly leasedKey: RawBuilder<unknown>;
   readonly keyType: RawBuilder<unknown>;
   readonly versionType: RawBuilder<unknown>;
 }
@@ -17,17 +19,22 @@ export interface QuotedSpace {
  * Key parameters of a `character varying(n)` column are cast to `text`: a cast to the column's own type cuts a longer value silently and
  * would then name another row. A cast parameter has no collation of its own, so every comparison uses the column's.
  *
- * The lease's id needs the explicit "C": two columns with different collations cannot be compared otherwise (42P22).
+ * The lease's id needs the explicit "C": two columns with different collations cannot be compared otherwise (42P22). The way back
+ * goes through bytes, which have no collation: what comes out compares by the key column's own, and so by its index.
  */
 export function quoteSpace(space: Space): QuotedSpace {
   const { source } = space;
   const key = sql.id('s', source.keyColumn);
+  const isText = /^(text|character varying)/.test(source.keyType);
   return {
     source: sql.id(source.schema, source.table),
     vectors: sql.id('freshet', space.vectorTable),
     key,
     version: sql.id('s', source.versionColumn),
     leaseId: sql`(${key}::text COLLATE "C")`,
+    leasedKey: isText
+      ? sql`convert_from(convert_to(l.item_id, 'UTF8'), 'UTF8')`
+      : sql`l.item_id::${sql.raw(source.keyType)}`,
     keyType: sql.raw(source.keyType.startsWith('character varying') ? 'text' : source.keyType),
     versionType: sql.raw(source.versionType),
   };

@@ -1,10 +1,9 @@
+import { SOURCE_FAULT_PREFIX } from '../../core/errors/source-fault.ts';
 import type { Space } from '../../core/model/space.ts';
 import type { PauseReason } from '../../ports/control-store.ts';
 import type { SourceFault } from '../../ports/detection-store.ts';
 import { findPauseReasons } from '../find-pause-reasons.ts';
 import type { DetectPorts } from './detect-ports.ts';
-
-const FAULT_PREFIX = 'source-fault:';
 
 export interface SourceCheck {
   readonly fault: SourceFault | undefined;
@@ -18,8 +17,8 @@ export async function checkSource(ports: DetectPorts, space: Space): Promise<Sou
   const scope = `source:${space.source.name}`;
   const fault = await ports.detection.findSourceFault(space);
   const reasons = await findPauseReasons(control, space);
-  const faultReason = fault && `${FAULT_PREFIX}${fault.code}`;
-  const isFaultReason = ({ reason }: PauseReason) => reason.startsWith(FAULT_PREFIX);
+  const faultReason = fault && `${SOURCE_FAULT_PREFIX}${fault.code}`;
+  const isFaultReason = ({ reason }: PauseReason) => reason.startsWith(SOURCE_FAULT_PREFIX);
   for (const { reason } of reasons.filter(isFaultReason)) {
     if (reason !== faultReason) await control.resume(scope, reason);
   }

@@ -92,6 +92,11 @@ async function buyGroup(buying: Buying, group: Group): Promise<void> {
   });
   if (vectors) return keepVectors(buying, group, vectors);
   if (!failure) return;
+  if (failure.code === 'wrong_dimensions' && group.again && buying.proven) {
+    // The model is the right one, as its other vectors showed: only these texts come back wrong.
+    if (group.positions.length > 1) return takeApart(buying, group);
+    return refuse(buying, group.positions, invalidVector());
+  }
   if (failure.failureClass === 'too-large') {
     if (group.positions.length > 1) return takeApart(buying, group);
     buying.results.set(group.positions[0] ?? 0, { kind: 'too-long' });

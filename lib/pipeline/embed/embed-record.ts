@@ -1,9 +1,11 @@
 import { MAX_ATTEMPTS } from '../../core/dispatch/batch-tier.ts';
+import { isSourceFault, SOURCE_FAULT_PREFIX } from '../../core/errors/source-fault.ts';
 import { parseDispatchMessage } from '../../core/messages/parse-dispatch-message.ts';
 import type { DispatchMessage } from '../../core/model/dispatch-message.ts';
 import type { Space } from '../../core/model/space.ts';
 import type { SourceReading } from '../../ports/embedding-store.ts';
 import { findPauseReasons } from '../find-pause-reasons.ts';
+import { pauseSource } from '../pause-source.ts';
 import type { QueueRecord, RecordResult } from '../queue-record.ts';
 import { buyVectors, type Purchase } from './buy-vectors.ts';
 import { decideRow, type RowDecision, withoutVector } from './decide-row.ts';
@@ -28,9 +30,29 @@ export async function embedRecord(
     ports.logger.warn('message-dropped', { spaceId: message.spaceId, cause: 'space-unknown-or-retired' });
     return 'done';
   }
-  const waits = await waitWhilePaused(ports, record, space, message);
-  if (waits) return waits;
+  try {
+    const waits = await waitWhilePaused(ports, record, space, message);
+    return waits ?? (await embedRows(ports, record, space, message, remainingMs));
+  } catch (error) {
+    if (!isSourceFault(error)) throw error;
+    await pauseSource(ports, space, error);
+    return leaveToDetect(ports, space, message);
+  }
+}
 
+/** Detect does not send rows of a broken source, and sends these again, as no attempt, once it is mended. */
+async function leaveToDetect(ports: EmbedPorts, space: Space, message: DispatchMessage): Promise<'done'> {
+  await ports.embedding.postponeLeases(space, message.dispatchId, message.ids, 0);
+  return 'done';
+}
+
+async function embedRows(
+  ports: EmbedPorts,
+  record: QueueRecord,
+  space: Space,
+  message: DispatchMessage,
+  remainingMs: () => number,
+): Promise<RecordResult> {
   const { dispatchId } = message;
   const ids = await ports.embedding.beginEmbedding(space, dispatchId, message.ids);
   if (ids.length === 0) return 'done';
@@ -62,6 +84,7 @@ async function waitWhilePaused(
 ): Promise<RecordResult | undefined> {
   const [pause] = await findPauseReasons(ports.control, space);
   if (!pause) return undefined;
+  if (pause.reason.startsWith(SOURCE_FAULT_PREFIX)) return leaveToDetect(ports, space, message);
   const reason = {
     failureClass: 'stop',
     code: pause.reason,

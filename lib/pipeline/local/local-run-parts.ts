@@ -68,5 +68,7 @@ export interface RunResult extends RunTotals {
   /** Messages that nobody could work on. */
   readonly deadLetters: number;
   /** Spaces that were left out because their source or a statement on it failed. */
+  /** Sources of which vectors without a row were kept, and why. */
+  readonly orphansKept: readonly { readonly source: string; readonly cause: 'row-security' | 'too-many' }[];
   readonly faults: readonly { readonly source: string; readonly code: string; readonly message: string }[];
 }

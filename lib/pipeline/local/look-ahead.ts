@@ -20,12 +20,14 @@ export interface LookAhead {
   nextAtMs(): number;
   leasedRows(): number;
   faults(): RunResult['faults'];
+  orphansKept(): RunResult['orphansKept'];
 }
 
 /** Calls `detect` for a local run and knows when a whole reconcile pass found nothing to do. */
 export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookAhead {
   const { clock, tally } = parts;
   const faults = new Map<number, RunResult['faults'][number]>();
+  const orphansKept = new Map<number, RunResult['orphansKept'][number]>();
   const known = new Map<number, SpaceReport>();
   let begun = new Set<number>();
   let complete = new Set<number>();
@@ -58,7 +60,8 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
   const noteSpace = (report: SpaceReport) => {
     known.set(report.spaceId, report);
     refusePause(report);
-    const { fault, source, spaceId } = report;
+    const { fault, orphans, source, spaceId } = report;
+    if (orphans?.stopped) orphansKept.set(spaceId, { source, cause: orphans.stopped });
     if (!fault) {
       faults.delete(spaceId);
       return;
@@ -90,6 +93,7 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
     nextAtMs: () => nextAtMs,
     leasedRows: () => leasedRows,
     faults: () => [...faults.values()],
+    orphansKept: () => [...orphansKept.values()],
     async round(maxRows, idle) {
       try {
         const changed = await detect('incremental', maxRows);

@@ -46,6 +46,7 @@ export async function runUntilFresh(parts: LocalRunParts): Promise<RunResult> {
     ...parts.tally.totals(),
     interrupted: parts.signal?.aborted ?? false,
     deadLetters: await countDeadLetters(parts),
+    orphansKept: run.lookAhead.orphansKept(),
     faults: run.lookAhead.faults(),
   };
 }

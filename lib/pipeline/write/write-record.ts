@@ -1,9 +1,13 @@
+import { isSourceFault } from '../../core/errors/source-fault.ts';
 import { parseAnnounceMessage } from '../../core/messages/parse-announce-message.ts';
 import type { AnnounceMessage } from '../../core/model/dispatch-message.ts';
 import type { ResultObject } from '../../core/model/result-object.ts';
+import type { Space } from '../../core/model/space.ts';
 import { decodeResult } from '../../core/result/decode-result.ts';
 import { sha256Hex } from '../../core/result/sha256-hex.ts';
+import { encodeVectorArray } from '../../core/vectors/encode-vector-array.ts';
 import type { WriteReport } from '../../ports/outcome-store.ts';
+import { pauseSource } from '../pause-source.ts';
 import type { QueueRecord, RecordResult } from '../queue-record.ts';
 import { retryTransient } from '../retry-transient.ts';
 import type { WritePorts } from './write-ports.ts';
@@ -24,11 +28,32 @@ export async function writeRecord(
     return drop(ports, message, body ? 'object-corrupt' : 'object-missing');
   }
   const startedMs = ports.clock.now();
-  const report = await retryTransient(ports, remainingMs, () => ports.outcomes.writeResult(space, result));
+  const report = await retryTransient(ports, remainingMs, () =>
+    ports.outcomes.writeResult(space, result),
+  ).catch(error => keepLedger(ports, space, message, result, error));
+  if (report === undefined) return drop(ports, message, 'source-fault');
   ports.metrics.duration('WriteLatency', Math.max(0, ports.clock.now() - startedMs));
   measureWrite(ports, report);
   ports.observer?.written(report);
   return 'done';
+}
+
+/**
+ * The table that the result belongs to is not what it was: what was paid enters the ledger, the rows are left to detect, and only their source
+ * pauses. Any other failure is thrown on.
+ */
+async function keepLedger(
+  ports: WritePorts,
+  space: Space,
+  message: AnnounceMessage,
+  result: ResultObject,
+  error: unknown,
+): Promise<undefined> {
+  if (!isSourceFault(error)) throw error;
+  await pauseSource(ports, space, error);
+  const vectors = encodeVectorArray([], result.dimensions);
+  await ports.outcomes.writeResult(space, { ...result, outcomes: [], copies: [], touches: [], vectors });
+  await ports.outcomes.expireLeases(space, message.dispatchId, message.ids);
 }
 
 /** Undefined where the object is not the one that was announced, whole. */

@@ -19,7 +19,7 @@ export interface SourceFacts {
   }[];
 }
 
-const RESUME = 'then run `freshet migrate`';
+const MIGRATE = 'npm run freshet -- migrate';
 
 /** The first thing that is wrong, the gravest first. */
 export function describeSourceFault(source: ResolvedSource, facts: SourceFacts): SourceFault | undefined {
@@ -29,13 +29,13 @@ export function describeSourceFault(source: ResolvedSource, facts: SourceFacts):
     const now = facts.oldName === null ? 'It was dropped' : `It is now called ${facts.oldName}`;
     return {
       code: 'source-missing',
-      message: `${place}: there is no table ${table}. ${now}: name the new table in the configuration or take the source out, ${RESUME}.`,
+      message: `${place}: there is no table ${table}. ${now}: Bring it back and the source goes on by itself, or name the new table in the configuration and run: ${MIGRATE}`,
     };
   }
   if (facts.oid !== source.tableOid) {
     return {
       code: 'source-swapped',
-      message: `${place}: ${table} is another table than the one that the vectors were made from (OID ${facts.oid}, was ${source.tableOid}). If its keys mean the same rows, ${RESUME.replace('then ', '')}; nothing is embedded or removed until then.`,
+      message: `${place}: ${table} is another table than the one that the vectors were made from (OID ${facts.oid}, was ${source.tableOid}). Nothing is embedded or removed until somebody says that its keys mean the same rows, by: ${MIGRATE}`,
     };
   }
   return findColumnFault(source, facts, place, table) ?? findPermissionFault(source, facts, place, table);
@@ -52,7 +52,7 @@ function findColumnFault(
   if (missing !== undefined) {
     return {
       code: 'column-missing',
-      message: `${place}: ${table} has no column "${missing}" any more. Restore it or change the configuration, ${RESUME}.`,
+      message: `${place}: ${table} has no column "${missing}" any more. Restore it and the source goes on by itself, or change the configuration.`,
     };
   }
   for (const column of facts.columns) {
@@ -68,7 +68,7 @@ function findColumnFault(
     if (change !== undefined) {
       return {
         code: 'column-changed',
-        message: `${place}: column "${column.name}" of ${table} ${change}. Undo the change or let the source start anew under another name, ${RESUME}.`,
+        message: `${place}: column "${column.name}" of ${table} ${change}. Undo the change and the source goes on by itself, or take it over with: ${MIGRATE}`,
       };
     }
   }

@@ -5,8 +5,11 @@ import type { SqlDatabase } from '../sql-database.ts';
 import { describeSourceFault, type SourceFacts } from './describe-source-fault.ts';
 
 /** Reads `pg_catalog` alone: it takes no lock on the source, so an application's migration neither waits for it nor stops it. */
-export async function findSourceFault(db: SqlDatabase, space: Space): Promise<SourceFault | undefined> {
-  const { schema, table, tableOid } = space.source;
+export async function findSourceFault(
+  db: SqlDatabase,
+  { source }: Pick<Space, 'source'>,
+): Promise<SourceFault | undefined> {
+  const { schema, table, tableOid } = source;
   const { rows } = await sql<{ facts: string }>`
     SELECT json_build_object(
       'role', current_user,
@@ -29,7 +32,5 @@ export async function findSourceFault(db: SqlDatabase, space: Space): Promise<So
     db.kysely,
   );
   const facts = rows[0]?.facts;
-  return facts === undefined
-    ? undefined
-    : describeSourceFault(space.source, JSON.parse(facts) as SourceFacts);
+  return facts === undefined ? undefined : describeSourceFault(source, JSON.parse(facts) as SourceFacts);
 }

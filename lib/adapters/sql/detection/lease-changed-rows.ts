@@ -20,7 +20,7 @@ export async function leaseChangedRows(
   space: Space,
   request: LeaseRequest & { readonly watermark: string | null },
 ): Promise<ChangedRows> {
-  const { source, vectors, key, version, leaseId, keyType, versionType } = quoteSpace(space);
+  const { source, vectors, key, version, leaseId, leasedKey, versionType } = quoteSpace(space);
   const statement = sql<LeasedLine & { firstUnsentVersion: string | null }>`
     WITH changed AS MATERIALIZED (
       SELECT ${key} AS key, ${leaseId} AS id, ${version} AS version, false AS afterwards,
@@ -39,7 +39,7 @@ export async function leaseChangedRows(
              ${key} IS NOT NULL AND (v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version}
                OR v.source_xid IS DISTINCT FROM s.xmin) AS stale
         FROM freshet.leases AS l
-        LEFT JOIN ${source} AS s ON ${key} = l.item_id::${keyType}
+        LEFT JOIN ${source} AS s ON ${key} = ${leasedKey}
         LEFT JOIN ${vectors} AS v ON v.item_id = ${key} AND v.chunk = 0
        WHERE l.space_id = ${space.spaceId}::int AND l.expires_at <= now()
     ), settled AS (

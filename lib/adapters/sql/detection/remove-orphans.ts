@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { ORPHANS_CONFIRMED } from '../../../core/model/confirmation.ts';
 import type { Space } from '../../../core/model/space.ts';
 import type { OrphanReport } from '../../../ports/detection-store.ts';
 import { quoteSpace } from '../quoted-space.ts';
@@ -8,14 +9,12 @@ import { type KeyRange, withinRange } from './key-range.ts';
 /** Of a slice's outcome rows; above it somebody must say that the rows are meant to be gone. */
 const MISSING_SHARE = 0.1;
 /** Below as many missing rows the share says nothing: a table of a dozen rows may lose three. */
-const MISSING_ROWS = 20;
-/** `reason` in `freshet.control`, scope `source:<name>`, by which an operator says so. */
-export const ORPHANS_CONFIRMED = 'orphans:confirmed';
+export const MISSING_ROWS = 20;
 
 /**
  * One statement, so that what is counted is what is marked and deleted. All missing rows of the slice count against its outcome rows,
  * those marked by earlier passes too: a table that is emptied step by step must not slip through. When the rule stops it, nothing is
- * marked either; rows that came back lose their mark in any case.
+ * marked either; rows that came back lose their mark in any case. A table without a row was emptied, however small it was.
  *
  * The range bounds both sides of the join (a merge join of two index ranges). The last conditions of the UPDATE and the DELETE are
  * checked again on a row that the writer changed meanwhile: a row that it just wrote has no mark and stays.
@@ -35,12 +34,15 @@ export async function removeOrphans(db: SqlDatabase, space: Space, slice: KeyRan
          AND (${key} IS NULL OR v.missing_since IS NOT NULL)
     ), verdict AS MATERIALIZED (
       SELECT CASE
+          WHEN c.missing = 0 THEN NULL
           WHEN (SELECT rows FROM hidden) THEN 'row-security'
+          WHEN EXISTS (SELECT FROM freshet.control AS k
+                        WHERE k.scope = 'source:' || ${name}::text AND k.reason = ${ORPHANS_CONFIRMED}::text
+                          AND k.since > now() - interval '1 day') THEN NULL
+          WHEN NOT EXISTS (SELECT FROM ${source} AS s) THEN 'too-many'
           WHEN c.missing >= ${MISSING_ROWS}::int
            AND c.missing > ${MISSING_SHARE}::float8 * (
                  SELECT count(*) FROM ${vectors} AS v WHERE v.chunk = 0${withinRange(id, keyType, slice)})
-           AND NOT EXISTS (SELECT FROM freshet.control AS k
-                            WHERE k.scope = 'source:' || ${name}::text AND k.reason = ${ORPHANS_CONFIRMED}::text)
           THEN 'too-many' END AS stopped
         FROM (SELECT count(*) AS missing FROM seen WHERE missing) AS c
     ), due AS MATERIALIZED (

@@ -3,6 +3,7 @@ import { UsageError } from '../../../core/errors/usage-error.ts';
 import type { ResolvedSource } from '../../../core/model/space.ts';
 import { MIGRATIONS } from '../migrations/migration-list.ts';
 import { readSchemaVersion } from '../migrations/read-schema-version.ts';
+import { findMissingSchemaRights } from '../migrations/require-schema-rights.ts';
 import { resolveSource } from '../sources/resolve-source.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import type { DoctorFinding } from './doctor-finding.ts';
@@ -18,8 +19,10 @@ export async function inspectDatabase(
   db: SqlDatabase,
   config: PipelineConfig,
 ): Promise<readonly DoctorFinding[]> {
-  const version = await readSchemaVersion(db.kysely);
-  const findings = [...(await inspectServer(db)), inspectSchema(version), ...(await inspectTransactions(db))];
+  const missing = await findMissingSchemaRights(db, 'write');
+  const version = missing === undefined ? await readSchemaVersion(db.kysely) : 0;
+  const schema = missing === undefined ? inspectSchema(version) : explainRights(missing);
+  const findings = [...(await inspectServer(db)), schema, ...(await inspectTransactions(db))];
   for (const sourceConfig of config.sources) {
     const source = await resolveOrExplain(db, sourceConfig);
     if ('check' in source) {
@@ -45,6 +48,10 @@ function inspectSchema(version: number): DoctorFinding {
         : `Schema freshet has version ${version}${ok ? '' : `; this Freshet needs ${needed}`}.`,
     ...(version < needed ? { statement: 'npm run freshet -- migrate' } : {}),
   };
+}
+
+function explainRights({ message, remedy }: UsageError): DoctorFinding {
+  return { check: 'schema', ok: false, severity: 'error', message, statement: remedy };
 }
 
 async function resolveOrExplain(

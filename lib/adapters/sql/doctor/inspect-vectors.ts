@@ -3,13 +3,14 @@ import type { ResolvedSource } from '../../../core/model/space.ts';
 import { quoteName } from '../sources/quote-name.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import type { DoctorFinding } from './doctor-finding.ts';
+import { inspectOrphans } from './inspect-orphans.ts';
 
 /** Below this many vectors a plain scan answers as fast; above it a search reads them all. */
 const WORTH_AN_INDEX = 10_000;
 /** What HNSW takes of type `vector`; wider ones are indexed as `halfvec` (to 4,000). */
 const MAX_INDEXED_DIMENSIONS = 2000;
 
-/** The search index of the source's active space. */
+/** The search index of the source's active space, and its vectors without a row. */
 export async function inspectVectors(
   db: SqlDatabase,
   source: ResolvedSource,
@@ -45,7 +46,8 @@ export async function inspectVectors(
     db.kysely,
   );
   const row = counted.rows[0];
-  return row === undefined ? [] : [describeIndex(source, { ...space, name }, row)];
+  if (row === undefined) return [];
+  return [describeIndex(source, { ...space, name }, row), await inspectOrphans(db, source, name)];
 }
 
 function describeIndex(

@@ -6,6 +6,7 @@ import type { SqlDatabase } from '../sql-database.ts';
 import { lockSchemaChanges } from './lock-schema-changes.ts';
 import { MIGRATIONS, type Migration } from './migration-list.ts';
 import { readSchemaVersion } from './read-schema-version.ts';
+import { requireSchemaRights } from './require-schema-rights.ts';
 
 /**
  * Brings schema `freshet` to the version that the code needs, each migration in a transaction of its own. Several at once wait for each
@@ -16,6 +17,7 @@ export async function migrate(
   migrations: readonly Migration[] = MIGRATIONS,
 ): Promise<{ from: number; to: number; applied: string[] }> {
   const needed = migrations.at(-1)?.version ?? 0;
+  await requireSchemaRights(db, 'write');
   const from = await readSchemaVersion(db.kysely);
   refuseNewer(from, needed);
   const applied: string[] = [];

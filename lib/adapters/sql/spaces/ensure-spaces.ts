@@ -6,8 +6,11 @@ import type { FreshetTables } from '../freshet-tables.ts';
 import { lockSchemaChanges } from '../migrations/lock-schema-changes.ts';
 import { resolveSource } from '../sources/resolve-source.ts';
 import type { SqlDatabase } from '../sql-database.ts';
+import { explainCreationRefusal } from './explain-creation-refusal.ts';
 import { replaceSourceView } from './replace-source-view.ts';
+import { requireSameDimensions } from './require-same-dimensions.ts';
 import { requireSameShape } from './require-same-shape.ts';
+import { resolveKnownSource } from './resolve-known-source.ts';
 import { type SpaceBinding, toSpaceBindings } from './space-binding.ts';
 import { type SpaceRow, toSpace } from './to-space.ts';
 
@@ -15,16 +18,25 @@ import { type SpaceRow, toSpace } from './to-space.ts';
  * Finds or creates the space of each source and model with its vector table and position, and points the view at the space of the source's
  * first model. A changed recipe or model is another fingerprint and so another space, empty at first; it becomes the active one at once and
  * the former one is retired, as are the spaces that the configuration no longer has. A retired space that comes back goes on where it was.
- * Rejects with `UsageError`; each source is one transaction.
+ * Rejects with `UsageError`; each source is one transaction. Only `adopt` takes over a table that was swapped or whose types changed:
+ * without it such a source stays as it was and `detect` pauses it.
  */
-export async function ensureSpaces(db: SqlDatabase, config: PipelineConfig): Promise<readonly Space[]> {
+export async function ensureSpaces(
+  db: SqlDatabase,
+  config: PipelineConfig,
+  options: { readonly adopt?: boolean } = {},
+): Promise<readonly Space[]> {
+  const adopt = options.adopt ?? false;
   const spaces: Space[] = [];
   for (const sourceConfig of config.sources) {
-    const source = await resolveSource(db, sourceConfig, config.limits.maxCharacters);
+    const source = adopt
+      ? await resolveSource(db, sourceConfig, config.limits.maxCharacters)
+      : await resolveKnownSource(db, config, sourceConfig);
     spaces.push(
       ...(await db.kysely
         .transaction()
-        .execute(transaction => ensureSource(transaction, config, sourceConfig, source))),
+        .execute(transaction => ensureSource(transaction, config, sourceConfig, source, adopt))
+        .catch(error => explainCreationRefusal(error, db, source.name, config.database.viewSchema))),
     );
   }
   return spaces;
@@ -35,11 +47,12 @@ async function ensureSource(
   config: PipelineConfig,
   sourceConfig: SourceConfig,
   source: ResolvedSource,
+  adopt: boolean,
 ): Promise<readonly Space[]> {
   await lockSchemaChanges(transaction);
   const bindings = toSpaceBindings(config, sourceConfig, source);
   const rows: SpaceRow[] = [];
-  for (const binding of bindings) rows.push(await ensureSpace(transaction, binding, config));
+  for (const binding of bindings) rows.push(await ensureSpace(transaction, binding, config, adopt));
   const [active] = rows;
   if (active === undefined) return [];
   await assignStatuses(transaction, source.name, active.space_id, rows);
@@ -54,6 +67,7 @@ async function ensureSpace(
   transaction: Transaction<FreshetTables>,
   binding: SpaceBinding,
   config: PipelineConfig,
+  adopt: boolean,
 ): Promise<SpaceRow> {
   const { source } = binding;
   const found = await transaction
@@ -61,8 +75,10 @@ async function ensureSpace(
     .selectAll()
     .where('fingerprint', '=', binding.fingerprint)
     .executeTakeFirst();
+  if (found === undefined || found.status === 'retired') await requireSameDimensions(transaction, binding);
   if (found === undefined) return createSpace(transaction, binding);
   requireSameShape(found, source, config.database.viewSchema);
+  if (Number(found.table_oid) !== source.tableOid && !adopt) return found;
   const table = {
     table_oid: source.tableOid,
     table_schema: source.schema,

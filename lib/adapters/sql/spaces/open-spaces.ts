@@ -4,9 +4,10 @@ import type { Space } from '../../../core/model/space.ts';
 import type { SpaceRegistry } from '../../../ports/space-registry.ts';
 import { MIGRATIONS } from '../migrations/migration-list.ts';
 import { readSchemaVersion } from '../migrations/read-schema-version.ts';
-import { resolveSource } from '../sources/resolve-source.ts';
+import { requireSchemaRights } from '../migrations/require-schema-rights.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import { requireSameShape } from './require-same-shape.ts';
+import { resolveKnownSource } from './resolve-known-source.ts';
 import { type SpaceBinding, toSpaceBindings } from './space-binding.ts';
 import { toSpace } from './to-space.ts';
 
@@ -15,6 +16,7 @@ const MIGRATE = 'npm run freshet -- migrate';
 /** The spaces of the configuration, without writing anything. Rejects with `UsageError` where `migrate` has yet to make one. */
 export async function openSpaces(db: SqlDatabase, config: PipelineConfig): Promise<SpaceRegistry> {
   const needed = MIGRATIONS.at(-1)?.version ?? 0;
+  await requireSchemaRights(db, 'read');
   const version = await readSchemaVersion(db.kysely);
   if (version !== needed) {
     throw new UsageError(
@@ -26,7 +28,7 @@ export async function openSpaces(db: SqlDatabase, config: PipelineConfig): Promi
   }
   const spaces: Space[] = [];
   for (const sourceConfig of config.sources) {
-    const source = await resolveSource(db, sourceConfig, config.limits.maxCharacters);
+    const source = await resolveKnownSource(db, config, sourceConfig);
     for (const binding of toSpaceBindings(config, sourceConfig, source)) {
       spaces.push(await openSpace(db, binding, config));
     }

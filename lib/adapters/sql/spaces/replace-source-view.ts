@@ -9,7 +9,8 @@ const COMMENT = 'Vectors that Freshet keeps; replaced when another space becomes
 /**
  * The view that applications join: the key under its own column's name (so that `USING` works), the vector cast to `vector` without
  * modifier (so that a space with other dimensions can replace it), the model and the time. It does not mention the source table and so never
- * stands in the way of the application's own migrations.
+ * stands in the way of the application's own migrations. A view that is right already is left alone: to replace it needs its owner and a
+ * lock that waits for every search.
  */
 export async function replaceSourceView(
   transaction: Transaction<FreshetTables>,
@@ -18,17 +19,18 @@ export async function replaceSourceView(
 ): Promise<void> {
   const name = space.source.name;
   const view = sql.id(schema, name);
-  const existing = await findRelation(transaction, schema, name);
+  const existing = await findRelation(transaction, schema, space);
   if (existing !== undefined && !existing.ours) {
     throw new UsageError(
       `Source "${name}": ${quoteName(schema, name)} exists and was not made by Freshet. Rename it, or set another view schema in the configuration.`,
     );
   }
+  const columns = [space.source.keyColumn, 'embedding', 'embedding_model', 'embedding_updated_at'];
+  const shape = `${columns.join(',')}:${space.source.keyType}`;
+  if (existing?.current === true && existing.shape === shape) return;
   if (!(await schemaExists(transaction, schema))) {
     await sql`CREATE SCHEMA ${sql.id(schema)}`.execute(transaction);
   }
-  const columns = [space.source.keyColumn, 'embedding', 'embedding_model', 'embedding_updated_at'];
-  const shape = `${columns.join(',')}:${space.source.keyType}`;
   if (existing !== undefined && existing.shape !== shape) {
     await sql`DROP VIEW ${view}`.execute(transaction);
   }
@@ -40,16 +42,28 @@ export async function replaceSourceView(
   await sql`COMMENT ON VIEW ${view} IS ${sql.lit(COMMENT)}`.execute(transaction);
 }
 
+interface FoundRelation {
+  readonly ours: boolean;
+  readonly shape: string;
+  /** Whether it shows this space. */
+  readonly current: boolean;
+}
+
 async function findRelation(
   transaction: Transaction<FreshetTables>,
   schema: string,
-  name: string,
-): Promise<{ ours: boolean; shape: string } | undefined> {
-  const found = await sql<{ ours: boolean; shape: string }>`
+  space: Space,
+): Promise<FoundRelation | undefined> {
+  const name = space.source.name;
+  const found = await sql<FoundRelation>`
     SELECT c.relkind = 'v' AND coalesce(obj_description(c.oid, 'pg_class') = ${COMMENT}, false) AS ours,
            (SELECT string_agg(a.attname, ',' ORDER BY a.attnum) || ':' ||
                    min(format_type(a.atttypid, a.atttypmod)) FILTER (WHERE a.attnum = 1)
-              FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0) AS shape
+              FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0) AS shape,
+           CASE WHEN c.relkind = 'v' THEN
+             strpos(pg_get_viewdef(c.oid), ${`FROM freshet.${space.vectorTable}`}::text || chr(10)) > 0
+             AND strpos(pg_get_viewdef(c.oid), quote_literal(${space.model.alias}::text) || '::text AS embedding_model') > 0
+           ELSE false END AS current
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = ${schema} AND c.relname = ${name}`.execute(transaction);
   return found.rows[0];

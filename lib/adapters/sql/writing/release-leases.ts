@@ -17,13 +17,13 @@ export async function releaseLeases(
   ids: readonly string[],
 ): Promise<void> {
   if (ids.length === 0) return;
-  const { source, vectors, key, version, keyType } = quoteSpace(space);
+  const { source, vectors, key, version, leasedKey } = quoteSpace(space);
   await sql`${prepared}WITH mine AS MATERIALIZED (
       SELECT l.item_id, s.key IS NULL OR coalesce(v.source_xid = s.xid
                AND v.source_version IS NOT DISTINCT FROM s.version, false) AS settled
         FROM freshet.leases AS l
         LEFT JOIN LATERAL (SELECT ${key} AS key, ${version} AS version, s.xmin AS xid
-                             FROM ${source} AS s WHERE ${key} = l.item_id::${keyType} OFFSET 0) AS s ON true
+                             FROM ${source} AS s WHERE ${key} = ${leasedKey} OFFSET 0) AS s ON true
         LEFT JOIN LATERAL (SELECT v.source_version, v.source_xid
                              FROM ${vectors} AS v WHERE v.item_id = s.key AND v.chunk = 0 OFFSET 0) AS v ON true
        WHERE l.space_id = ${space.spaceId}::int AND l.dispatch_id = ${dispatchId}::uuid

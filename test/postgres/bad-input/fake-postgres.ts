@@ -1,0 +1,80 @@
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+
+/** Answers as much of PostgreSQL's protocol as a start needs: refuses every password, or says that it is version 14. */
+export async function startFakePostgres(
+  kind: 'wrong-password' | 'old-server',
+): Promise<{ port: number; close: () => void }> {
+  const sockets = new Set<Socket>();
+  const server = createServer(socket => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('data', bytes => answer(socket, bytes, kind));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    close: () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+const READY = message('Z', Buffer.from('I'));
+
+function answer(socket: Socket, bytes: Buffer, kind: 'wrong-password' | 'old-server'): void {
+  const type = String.fromCharCode(bytes[0] ?? 0);
+  if (type === 'p') socket.end(refusal());
+  else if (type === 'Q') socket.write(versionRow());
+  else if (bytes[0] === 0 && kind === 'wrong-password') socket.write(message('R', int32(3)));
+  else if (bytes[0] === 0) socket.write(Buffer.concat([message('R', int32(0)), READY]));
+}
+
+function refusal(): Buffer {
+  return message(
+    'E',
+    Buffer.from('SFATAL\0C28P01\0Mpassword authentication failed for user "u" hunter2\0\0'),
+  );
+}
+
+function versionRow(): Buffer {
+  const values = ['140012', 'd', '0.8.0'];
+  const names = ['server', 'database', 'vector'];
+  const fields = names.map((name, place) =>
+    Buffer.concat([
+      Buffer.from(`${name}\0`),
+      int32(0),
+      int16(0),
+      int32(place === 0 ? 23 : 25),
+      int16(-1),
+      int32(-1),
+      int16(0),
+    ]),
+  );
+  const cells = values.map(value => Buffer.concat([int32(value.length), Buffer.from(value)]));
+  return Buffer.concat([
+    message('T', Buffer.concat([int16(3), ...fields])),
+    message('D', Buffer.concat([int16(3), ...cells])),
+    message('C', Buffer.from('SELECT 1\0')),
+    READY,
+  ]);
+}
+
+function message(type: string, body: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(type), int32(body.length + 4), body]);
+}
+
+function int32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+}
+
+function int16(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeInt16BE(value);
+  return bytes;
+}
