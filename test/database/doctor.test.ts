@@ -42,6 +42,7 @@ describe('inspectDatabase', () => {
       'updated-at-index',
       'row-security',
       'search-index',
+      'orphans',
     ]);
   });
 

@@ -205,14 +205,14 @@ async function waitUntilUnlocked(): Promise<void> {
 
 describe('removing orphans', () => {
   it('keeps a row that a writer brings back at the same moment', async () => {
-    await items.run(`INSERT INTO public.ai_items (id, title) VALUES (1, 't')`);
+    await items.run(`INSERT INTO public.ai_items (id, title) VALUES (1, 't'), (2, 'stays')`);
     const write = async (vector: number[]) =>
       items.outcomes.writeResult(
         items.space,
         buildResult(items.space, randomUUID(), { outcomes: [embedded(await items.readOne('1'), vector)] }),
       );
     await write([1, 0, 0]);
-    await items.run('DELETE FROM public.ai_items');
+    await items.run('DELETE FROM public.ai_items WHERE id = 1');
     await items.run(
       `UPDATE freshet.${items.space.vectorTable} SET missing_since = now() - interval '2 hours'`,
     );

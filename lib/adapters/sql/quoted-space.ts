@@ -20,7 +20,7 @@ export interface QuotedSpace {
  * would then name another row. A cast parameter has no collation of its own, so every comparison uses the column's.
  *
  * The lease's id needs the explicit "C": two columns with different collations cannot be compared otherwise (42P22). The way back
- * goes through bytes, which have no collation: what comes out compares by the key column's own, and so by its index.
+ * goes through json, which has no collation: what comes out compares by the key column's own, and so by its index.
  */
 export function quoteSpace(space: Space): QuotedSpace {
   const { source } = space;
@@ -32,9 +32,7 @@ export function quoteSpace(space: Space): QuotedSpace {
     key,
     version: sql.id('s', source.versionColumn),
     leaseId: sql`(${key}::text COLLATE "C")`,
-    leasedKey: isText
-      ? sql`convert_from(convert_to(l.item_id, 'UTF8'), 'UTF8')`
-      : sql`l.item_id::${sql.raw(source.keyType)}`,
+    leasedKey: isText ? sql`(to_json(l.item_id) #>> '{}')` : sql`l.item_id::${sql.raw(source.keyType)}`,
     keyType: sql.raw(source.keyType.startsWith('character varying') ? 'text' : source.keyType),
     versionType: sql.raw(source.versionType),
   };
