@@ -16,7 +16,7 @@ export async function identifyProcess(pid: number): Promise<ProcessIdentity> {
 /** `elsewhere`: on another host, where nobody here can look. */
 export async function findLife(holder: ProcessIdentity): Promise<'alive' | 'dead' | 'elsewhere'> {
   if (holder.host !== hostname()) return 'elsewhere';
-  if (!isRunning(holder.pid)) return 'dead';
+  if (!isRunning(holder.pid) || (await isZombie(holder.pid))) return 'dead';
   const started = await readStart(holder.pid);
   return holder.started === null || started === null || started === holder.started ? 'alive' : 'dead';
 }
@@ -30,16 +30,23 @@ function isRunning(pid: number): boolean {
   }
 }
 
+/** Killed, and its parent has not asked how it ended: it answers signals and holds nothing. In a container it can stay so for ever. */
+async function isZombie(pid: number): Promise<boolean> {
+  const state = (await readStat(pid))?.[0];
+  return state === 'Z' || state === 'X';
+}
+
 async function readStart(pid: number): Promise<string | null> {
-  try {
-    const [boot, stat] = await Promise.all([
-      readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
-      readFile(`/proc/${pid}/stat`, 'utf8'),
-    ]);
-    // Field 22; the second field is the command in parentheses and may hold anything.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return `${boot.trim()}/${fields[19] ?? ''}`;
-  } catch {
-    return null;
-  }
+  const [boot, stat] = await Promise.all([
+    readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => undefined),
+    readStat(pid),
+  ]);
+  // Field 22 of the file.
+  return boot === undefined || stat === undefined ? null : `${boot.trim()}/${stat[19] ?? ''}`;
+}
+
+/** Fields of `/proc/<pid>/stat` from the third, the state: the second is the command in parentheses and may hold anything. */
+async function readStat(pid: number): Promise<string[] | undefined> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  return text?.slice(text.lastIndexOf(')') + 2).split(' ');
 }
