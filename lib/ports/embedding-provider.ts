@@ -30,3 +30,6 @@ export interface EmbedReply {
   readonly tokens: number | undefined;
   readonly requestId: string | undefined;
 }
+
+/** A provider's key, read when a call needs it. `fresh` goes past every cache: asked once after the provider refused the key. */
+export type KeySource = (options?: { readonly fresh: boolean }) => Promise<string>;

@@ -3,7 +3,7 @@ import type { SpaceStatus } from './vocabulary.ts';
 /** A model as the registry resolves an alias. */
 export interface ModelDefinition {
   readonly alias: string;
-  readonly provider: 'hash' | 'openai';
+  readonly provider: ProviderName;
   /** The provider's own name of the model. */
   readonly modelId: string;
   /** Pinned revision of the weights, or `latest` where the provider has none. Part of the space's fingerprint. */
@@ -20,7 +20,24 @@ export interface ModelDefinition {
   readonly baseUrl?: string | undefined;
   /** Whether the endpoint accepts `dimensions` (OpenAI's third generation does). */
   readonly sendDimensions: boolean;
+  /** Name of the SageMaker endpoint, and of its inference component where it has one. */
+  readonly endpointName?: string | undefined;
+  readonly inferenceComponentName?: string | undefined;
+  /** Narrower than the adapter's own limits, never wider. */
+  readonly limits?:
+    | {
+        readonly maxTextsPerCall?: number | undefined;
+        readonly maxTokensPerCall?: number | undefined;
+        readonly maxBytesPerCall?: number | undefined;
+      }
+    | undefined;
+  /** Of one call; undefined: the pipeline's. */
+  readonly timeoutSeconds?: number | undefined;
+  /** Tries after the first within one invocation; undefined: 2. */
+  readonly maxRetries?: number | undefined;
 }
+
+export type ProviderName = 'hash' | 'openai' | 'http' | 'ollama' | 'sagemaker';
 
 /** A source as configured, checked against `pg_catalog`. Identifiers are raw: every statement quotes them. */
 export interface ResolvedSource {
