@@ -25,9 +25,10 @@ import {
 import { MigrationTrigger } from './migration-trigger.ts';
 import { PipelineFunctions } from './pipeline-functions.ts';
 import { PipelineNetwork } from './pipeline-network.ts';
-import { PipelineQueues } from './pipeline-queues.ts';
+import { type PipelineLane, PipelineQueues } from './pipeline-queues.ts';
 import { PipelineSchedules, type ScheduleName } from './pipeline-schedules.ts';
 import { QueueConsumer } from './queue-consumer.ts';
+import type { QueuePair } from './queue-pair.ts';
 
 export interface EmbeddingPipelineProps {
   /** What `freshet.config.ts` exports. Its section `aws` is not read here: these props say where and how. */
@@ -60,11 +61,9 @@ export interface EmbeddingPipelineProps {
  * `bulk` queue per model, the functions between them, and nothing that holds state which cannot be found again.
  */
 export class EmbeddingPipeline extends Construct {
-  /** Model alias → its two queues. */
-  readonly embedQueues: ReadonlyMap<string, Readonly<Record<Lane, Queue>>>;
-  readonly resultsQueue: Queue;
-  /** Every dead-letter queue of a queue above: what lies there can be redriven. */
-  readonly deadLetterQueues: readonly Queue[];
+  /** Of each model alias the two queues of `embed`. What lies in a dead-letter queue can be redriven. */
+  readonly lanes: readonly PipelineLane[];
+  readonly resultsQueue: QueuePair;
   /** Ticks of `detect` and `guard` that failed; they are not redriven, the next tick does their work. */
   readonly scheduleDeadLetters: Queue;
   readonly claimsBucket: Bucket;
@@ -96,6 +95,7 @@ export class EmbeddingPipeline extends Construct {
     const aliases = usedAliases(config);
     const models = aliases.map(alias => config.models[alias]!);
     const enabled = props.paused !== true;
+    const logRetention = props.logRetention ?? RetentionDays.ONE_MONTH;
 
     const queues = new PipelineQueues(this, 'Queues', aliases);
     const claims = new ClaimsBucket(this, 'Claims');
@@ -116,7 +116,7 @@ export class EmbeddingPipeline extends Construct {
       queues,
       claims: claims.bucket,
       scheduleDeadLetters: scheduleDeadLetters.queue,
-      logRetention: props.logRetention ?? RetentionDays.ONE_MONTH,
+      logRetention,
     });
     this.functions = functions.functions;
     this.logGroups = functions.logGroups;
@@ -143,21 +143,14 @@ export class EmbeddingPipeline extends Construct {
     });
     new MigrationTrigger(this, 'Migration', {
       migrate: this.functions.migrate,
+      logRetention,
       after: [this.network],
       before: [schedules],
     });
 
     this.schedules = schedules.schedules;
-    this.embedQueues = new Map(
-      [...queues.embed].map(([alias, pairs]) => [
-        alias,
-        { fresh: pairs.fresh.queue, bulk: pairs.bulk.queue },
-      ]),
-    );
-    this.resultsQueue = queues.results.queue;
-    this.deadLetterQueues = [...queues.lanes.map(({ pair }) => pair), queues.results].map(
-      pair => pair.deadLetterQueue,
-    );
+    this.lanes = queues.lanes;
+    this.resultsQueue = queues.results;
     this.scheduleDeadLetters = scheduleDeadLetters.queue;
     this.claimsBucket = claims.bucket;
   }

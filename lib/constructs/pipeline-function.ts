@@ -115,11 +115,6 @@ export class PipelineFunction extends Construct {
       'AwsSolutions-IAM5[Resource::*]',
       'Network interfaces of a function in a VPC and X-Ray segments have no resource to name; the code itself is denied the former.',
     );
-    acknowledge(
-      role,
-      `AwsSolutions-IAM5[Resource::<${Stack.of(this).getLogicalId(this.logGroup.node.defaultChild as never)}.Arn>]`,
-      'The streams of its own log group.',
-    );
     return role;
   }
 

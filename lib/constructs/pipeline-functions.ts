@@ -78,7 +78,7 @@ export class PipelineFunctions extends Construct {
   #statementsOf(props: PipelineFunctionsProps): Record<FunctionName, PolicyStatement[]> {
     const { database, queues, claims } = props;
     const login = databaseStatements(this, database);
-    const embedQueues = queues.lanes.map(({ pair }) => pair.queue);
+    const embedQueues = queues.lanes.map(({ queue }) => queue);
     const aliases = new Set(props.models.map(model => model.alias));
     const keyArns = Object.entries(props.keySecrets).flatMap(([alias, arn]) =>
       aliases.has(alias) ? [arn] : [],

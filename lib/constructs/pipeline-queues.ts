@@ -1,8 +1,16 @@
 import { Duration } from 'aws-cdk-lib';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Lane } from '../core/model/vocabulary.ts';
 import { LANES, visibilitySeconds } from './function-settings.ts';
 import { QueuePair } from './queue-pair.ts';
+
+export interface PipelineLane {
+  readonly alias: string;
+  readonly lane: Lane;
+  readonly queue: Queue;
+  readonly deadLetterQueue: Queue;
+}
 
 /** Every queue that messages of rows pass through: a `fresh` and a `bulk` one per model alias, and `results`. */
 export class PipelineQueues extends Construct {
@@ -18,9 +26,12 @@ export class PipelineQueues extends Construct {
   }
 
   /** Every lane of every alias, with the two names that tell it apart. */
-  get lanes(): readonly { readonly alias: string; readonly lane: Lane; readonly pair: QueuePair }[] {
+  get lanes(): readonly PipelineLane[] {
     return [...this.embed].flatMap(([alias, pairs]) =>
-      LANES.map(lane => ({ alias, lane, pair: pairs[lane] })),
+      LANES.map(lane => {
+        const { queue, deadLetterQueue } = pairs[lane];
+        return { alias, lane, queue, deadLetterQueue };
+      }),
     );
   }
 

@@ -1,5 +1,6 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
-import { type IVpc, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { GatewayVpcEndpointAwsService, type IVpc, SecurityGroup, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { AwsStage } from '../core/config/aws-schema.ts';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
@@ -32,10 +33,16 @@ export class PipelineStack extends Stack {
       ...stackProps,
     });
     const { securityGroupId, iam, secretArn, secretKeyArn, ...database } = stage.database;
+    const vpc = this.#importVpc(stage.vpc);
+    if (stage.vpc.s3Endpoint)
+      vpc.addGatewayEndpoint('S3', {
+        service: GatewayVpcEndpointAwsService.S3,
+        subnets: [{ subnetType: SubnetType.PRIVATE_WITH_EGRESS }],
+      });
     this.pipeline = new EmbeddingPipeline(this, 'Pipeline', {
       config,
       stage: stageName,
-      vpc: this.#importVpc(stage.vpc),
+      vpc,
       ipv6: stage.vpc.ipv6,
       database: {
         ...database,
@@ -53,7 +60,7 @@ export class PipelineStack extends Stack {
       paused: paused ?? false,
       ...(assets !== undefined && { assets }),
     });
-    this.#tellPeople();
+    this.#tellPeople(stageName);
   }
 
   #importVpc({ vpcId, availabilityZones, privateSubnetIds, privateRouteTableIds }: AwsStage['vpc']): IVpc {
@@ -67,13 +74,23 @@ export class PipelineStack extends Stack {
     });
   }
 
-  #tellPeople(): void {
-    const { embedQueues, resultsQueue, claimsBucket } = this.pipeline;
-    for (const [alias, { fresh, bulk }] of embedQueues) {
-      new CfnOutput(this, `FreshQueueUrl-${alias}`, { value: fresh.queueUrl });
-      new CfnOutput(this, `BulkQueueUrl-${alias}`, { value: bulk.queueUrl });
+  /** What `cdk deploy` prints at its end. */
+  #tellPeople(stageName: string): void {
+    const { lanes, resultsQueue, claimsBucket } = this.pipeline;
+    const tell = (name: string, value: string) => new CfnOutput(this, name, { value });
+    for (const { alias, lane, queue, deadLetterQueue } of lanes) {
+      tell(`QueueUrl-${alias}-${lane}`, queue.queueUrl);
+      tell(`RedriveCommand-${alias}-${lane}`, redriveCommand(deadLetterQueue));
     }
-    new CfnOutput(this, 'ResultsQueueUrl', { value: resultsQueue.queueUrl });
-    new CfnOutput(this, 'ClaimsBucketName', { value: claimsBucket.bucketName });
+    tell('QueueUrl-results', resultsQueue.queue.queueUrl);
+    tell('RedriveCommand-results', redriveCommand(resultsQueue.deadLetterQueue));
+    tell('ClaimsBucketName', claimsBucket.bucketName);
+    tell('PauseCommand', `npx cdk deploy -c stage=${stageName} -c paused=true`);
+    tell('ResumeCommand', `npx cdk deploy -c stage=${stageName}`);
   }
+}
+
+/** Dead letters go back to the queue that they came from. */
+function redriveCommand(deadLetterQueue: Queue): string {
+  return `aws sqs start-message-move-task --source-arn ${deadLetterQueue.queueArn}`;
 }
