@@ -7,6 +7,8 @@ import { SESSION_STATEMENT } from '../sql/session-statement.ts';
 import type { SqlDatabase } from '../sql/sql-database.ts';
 import { beginPostgresRun } from './begin-postgres-run.ts';
 import { checkServer } from './check-server.ts';
+import { connectClient } from './connect-client.ts';
+import { createPostgresTickLock } from './postgres-tick-lock.ts';
 
 /** Statements that nobody waits for any more have this long when the database is closed. */
 const CLOSE_MS = 250;
@@ -60,6 +62,7 @@ export async function openPostgres(options: {
     kysely,
     vectorTypeOid: async () => oids.element,
     beginRun: () => beginPostgresRun(settings),
+    tickLock: createPostgresTickLock(() => connectClient(settings)),
     close: async () => {
       // The pool waits for the statements that are left; one that waits for a lock would keep the process for ever.
       const timer = setTimeout(() => connected.forEach(breakOff), CLOSE_MS);
