@@ -3,6 +3,7 @@ import { createLambdaEventSources } from '../adapters/lambda/lambda-event-source
 import { requireWritable } from '../adapters/sql/control/require-writable.ts';
 import { createControlStore } from '../adapters/sql/control/sql-control-store.ts';
 import { createProbeClaims } from '../adapters/sql/control/sql-probe-claims.ts';
+import { answers } from '../adapters/sql/database-answers.ts';
 import { createEmbeddingStore } from '../adapters/sql/embedding/sql-embedding-store.ts';
 import { requireSchemaRights } from '../adapters/sql/migrations/require-schema-rights.ts';
 import { openSpaces } from '../adapters/sql/spaces/open-spaces.ts';
@@ -10,7 +11,6 @@ import type { SqlDatabase } from '../adapters/sql/sql-database.ts';
 import { createOutcomeStore } from '../adapters/sql/writing/sql-outcome-store.ts';
 import { FreshetError } from '../core/errors/freshet-error.ts';
 import type { GuardedMappings, GuardPorts, GuardState } from '../pipeline/guard/guard-ports.ts';
-import { answers } from './database-answers.ts';
 import { type LambdaParts, readLambdaParts } from './lambda-parts.ts';
 import { createLambdaProviders } from './lambda-providers.ts';
 import type { LambdaSurroundings } from './lambda-surroundings.ts';

@@ -1,10 +1,10 @@
 import { createControlStore } from '../adapters/sql/control/sql-control-store.ts';
+import { answers } from '../adapters/sql/database-answers.ts';
 import { openSpaces } from '../adapters/sql/spaces/open-spaces.ts';
 import type { SqlDatabase } from '../adapters/sql/sql-database.ts';
 import type { LambdaName } from '../core/config/lambda-connections.ts';
 import type { ControlStore } from '../ports/control-store.ts';
 import type { SpaceRegistry } from '../ports/space-registry.ts';
-import { answers } from './database-answers.ts';
 import { type LambdaParts, readLambdaParts } from './lambda-parts.ts';
 import type { LambdaSurroundings } from './lambda-surroundings.ts';
 import { createReopenedSpaces } from './reopened-spaces.ts';

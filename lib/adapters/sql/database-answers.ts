@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import type { SqlDatabase } from '../adapters/sql/sql-database.ts';
-import type { Clock } from '../ports/clock.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { SqlDatabase } from './sql-database.ts';
 
 /** A statement of no cost takes milliseconds; a connection that died while the function was frozen takes minutes to say so. */
 const ANSWER_MS = 3_000;
