@@ -76,13 +76,16 @@ export function createSqsQueue(options: {
 }
 
 function toReceived(message: Message): ReceivedMessage {
-  return {
-    messageId: message.MessageId ?? '',
-    receiptHandle: message.ReceiptHandle ?? '',
-    body: message.Body ?? '',
-    receiveCount: Number(message.Attributes?.ApproximateReceiveCount ?? 1),
-    sentAtMs: Number(message.Attributes?.SentTimestamp ?? 0),
-  };
+  const { MessageId, ReceiptHandle, Body, Attributes } = message;
+  const receiveCount = Number(Attributes?.ApproximateReceiveCount);
+  const sentAtMs = Number(Attributes?.SentTimestamp);
+  const whole = MessageId && ReceiptHandle && Body !== undefined && receiveCount >= 1 && sentAtMs > 0;
+  if (whole)
+    return { messageId: MessageId, receiptHandle: ReceiptHandle, body: Body, receiveCount, sentAtMs };
+  throw new FreshetError('SQS gave a message without its identity, body, receive count or time.', {
+    failureClass: 'unknown',
+    code: 'incomplete_message',
+  });
 }
 
 async function unlessGone(call: Promise<unknown>): Promise<void> {
