@@ -193,7 +193,7 @@ describe('the schedules', () => {
         ['rate(1 minute)', '{"pass":"incremental"}'],
         ['cron(30 2 * * ? *)', '{"pass":"reconcile"}'],
         ['rate(5 minutes)', '{"pass":"reconcile","resume":true}'],
-        ['rate(1 minute)', '{}'],
+        ['rate(1 minute)', '{"action":"check"}'],
       ]),
     );
     expect(
