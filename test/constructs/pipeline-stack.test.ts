@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
 import { CONSUMERS, FUNCTION_NAMES, FUNCTION_SETTINGS } from '../../lib/constructs/function-settings.ts';
@@ -167,6 +168,16 @@ describe('the functions', () => {
       expect(settings, id).toContain('claimsBucket');
       expect(settings.includes('eventSources'), id).toBe(id.startsWith('PipelineFunctionsguard'));
     }
+  });
+
+  test('start with options that Node takes from its environment', () => {
+    const [NODE_OPTIONS] = ours.map(({ properties }) =>
+      String(properties.Environment?.Variables.NODE_OPTIONS),
+    );
+
+    expect(execFileSync(process.execPath, ['-p', '1 + 1'], { env: { NODE_OPTIONS }, encoding: 'utf8' })).toBe(
+      '2\n',
+    );
   });
 
   test('end before the next tick of their schedule', () => {

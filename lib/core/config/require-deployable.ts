@@ -38,7 +38,7 @@ export function requireDeployable(config: PipelineConfig, deployment: Deployment
       ...findWideVectors(model),
       ...findUnreachable(model),
       ...findMissingSecret(model, deployment),
-      ...findMissingImage(model, deployment),
+      ...findMissingEndpoint(model, deployment),
     ]),
     ...findTooManyConnections(models.length, deployment),
   ];
@@ -75,7 +75,7 @@ function findMissingSecret({ alias, provider, baseUrl }: ModelDefinition, deploy
   ];
 }
 
-function findMissingImage(
+function findMissingEndpoint(
   { alias, provider, endpointName }: ModelDefinition,
   { stage, region }: Deployment,
 ): string[] {
@@ -85,7 +85,10 @@ function findMissingImage(
     return [
       `The model ${alias} needs a GPU endpoint, whose image depends on the region: name it at ${formatPath(['aws', 'stages', stage, 'region'])} (known: ${known}).`,
     ];
-  if (Object.hasOwn(TEI_IMAGE_ACCOUNTS, region)) return [];
+  if (Object.hasOwn(TEI_IMAGE_ACCOUNTS, region))
+    return [
+      `The model ${alias} names no endpoint: give the one that serves it at ${formatPath(['models', alias, 'endpointName'])}.`,
+    ];
   return [
     `The model ${alias} needs a GPU endpoint, and the embedding image is not known in ${region}: choose one of ${known}, or name an endpoint of your own at ${formatPath(['models', alias, 'endpointName'])}.`,
   ];
