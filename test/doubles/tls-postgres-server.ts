@@ -24,6 +24,8 @@ export interface TlsPostgresServer {
   /** Bytes that arrived outside of TLS after the client asked for it. */
   readonly plainBytes: () => number;
   breakConnections(): void;
+  /** Answers nothing more on the connections there are, and keeps them open. */
+  fallSilent(): void;
   close(): Promise<void>;
 }
 
@@ -37,8 +39,9 @@ export async function startTlsPostgres(options: {
 }): Promise<TlsPostgresServer> {
   const logins: Login[] = [];
   const sockets = new Set<Socket>();
+  const silent = new Set<Socket>();
   let plainBytes = 0;
-  const speak = (socket: Socket) => {
+  const speak = (socket: Socket, raw: Socket) => {
     let user = '';
     readMessages(socket, (type, body) => {
       if (type === 'startup') {
@@ -50,7 +53,7 @@ export async function startTlsPostgres(options: {
         const refusal = options.judge(login);
         if (refusal === undefined) socket.write(Buffer.concat([message('R', int32(0)), READY]));
         else socket.end(errorResponse(refusal, login));
-      } else if (type === 'Q') socket.write(answer(body.toString()));
+      } else if (type === 'Q' && !silent.has(raw)) socket.write(answer(body.toString()));
     });
   };
   const server = createServer(socket => {
@@ -66,7 +69,7 @@ export async function startTlsPostgres(options: {
       }
       const secure = new TLSSocket(socket, { isServer: true, secureContext: context });
       secure.on('error', () => {});
-      speak(secure);
+      speak(secure, socket);
     });
   });
   server.listen(0);
@@ -77,6 +80,9 @@ export async function startTlsPostgres(options: {
     plainBytes: () => plainBytes,
     breakConnections() {
       for (const socket of sockets) socket.destroy();
+    },
+    fallSilent() {
+      for (const socket of sockets) silent.add(socket);
     },
     async close() {
       server.close();

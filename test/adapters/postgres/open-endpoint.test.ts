@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { sql } from 'kysely';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createSecretLogin } from '../../../lib/adapters/postgres/create-secret-login.ts';
 import type { ReadLogin } from '../../../lib/adapters/postgres/database-login.ts';
 import { openPostgres } from '../../../lib/adapters/postgres/open-postgres.ts';
@@ -127,6 +127,35 @@ describe('a database by its endpoint, over TLS', () => {
 
     expect(failure).toMatchObject({ failureClass: 'stop', code: 'sqlstate_3D000' });
     expect(failure.message).toContain('"shop"');
+  });
+});
+
+describe('a pool of a function that was frozen', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test('makes a new connection where the kept one does not answer any more', async () => {
+    await start({ judge: () => undefined });
+    const db = await open();
+    server?.fallSilent();
+    vi.useFakeTimers({ toFake: ['Date'] });
+    vi.setSystemTime(Date.now() + 60_000);
+
+    await sql`SELECT 1`.execute(db.kysely);
+
+    expect(server?.logins).toHaveLength(2);
+  });
+
+  test('goes on with the kept one where it answers', async () => {
+    await start({ judge: () => undefined });
+    const db = await open();
+    vi.useFakeTimers({ toFake: ['Date'] });
+    vi.setSystemTime(Date.now() + 60_000);
+
+    await sql`SELECT 1`.execute(db.kysely);
+
+    expect(server?.logins).toHaveLength(1);
   });
 });
 
