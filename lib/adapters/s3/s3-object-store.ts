@@ -6,13 +6,11 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { isResultKey } from '../../core/result/is-result-key.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
 import { attemptsOf, errorName, httpStatus, toAwsFailure } from '../aws/to-aws-failure.ts';
 import { readBody } from './read-body.ts';
 import { createUnsettledPuts } from './unsettled-puts.ts';
-
-/** The functions may touch no other keys; a key that comes with a message is believed only as far as this. */
-const KEY = /^claims\/[A-Za-z0-9._/-]{1,1000}$/;
 
 /** Far above the largest result (a batch of vectors), and within a function's memory twice over. */
 const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
@@ -91,7 +89,7 @@ async function getAnswer(
 }
 
 function requireKey(key: string): void {
-  if (KEY.test(key) && !key.split('/').includes('..')) return;
+  if (isResultKey(key)) return;
   throw new FreshetError(
     'An object key does not begin with "claims/", or holds characters that ours never do.',
     {
