@@ -76,14 +76,16 @@ describe('a put into S3', () => {
     });
   });
 
-  test('fails where another object stands under its key', async () => {
+  test('fails where another object stands under its key, however often it is asked', async () => {
     const store = await openStore(exists);
 
-    expect(await failureOf(store.put(KEY, BODY))).toMatchObject({
-      failureClass: 'unknown',
-      code: 'aws_http_412',
-    });
-    expect(server?.requests).toHaveLength(1);
+    for (let call = 1; call <= 2; call += 1) {
+      expect(await failureOf(store.put(KEY, BODY))).toMatchObject({
+        failureClass: 'unknown',
+        code: 'aws_http_412',
+      });
+      expect(server?.requests).toHaveLength(call);
+    }
   });
 
   test.each([
@@ -151,6 +153,18 @@ describe('a put into S3', () => {
     const store = await openStore(replyWithXmlError(status as number, code as string));
 
     expect(await failureOf(store.put(KEY, BODY))).toMatchObject({ failureClass, code: `aws_${code}` });
+  });
+});
+
+describe('a call of S3 that takes too long altogether', () => {
+  test('is given up in the middle of its repeats', async () => {
+    server = await startScriptedAwsServer([neverAnswer]);
+    client = createS3Client(server.access);
+    const store = createS3ObjectStore({ client, bucket: 'bucket', timeoutMs: 100 });
+
+    for (const call of [() => store.get(KEY), () => store.put(KEY, BODY)])
+      expect(await failureOf(call())).toMatchObject({ failureClass: 'transient', code: 'aws_timeout' });
+    expect(server.requests).toHaveLength(2);
   });
 });
 

@@ -196,6 +196,18 @@ describe('a send to SQS', () => {
     expect(server?.requests).toHaveLength(3);
   });
 
+  test('that takes too long altogether is given up in the middle of its repeats', async () => {
+    server = await startScriptedAwsServer([neverAnswer]);
+    client = createSqsClient(server.access);
+    const queue = createSqsQueue({ client, queueUrl: 'https://queue.invalid/1/queue', sendTimeoutMs: 100 });
+
+    expect(await failureOf(queue.send(bodies(1)))).toMatchObject({
+      failureClass: 'transient',
+      code: 'aws_timeout',
+    });
+    expect(server.requests).toHaveLength(1);
+  });
+
   test('throttled three times is throttled', { timeout: 15_000 }, async () => {
     const queue = await openQueue(replyWithJsonError(400, 'RequestThrottled'));
 
