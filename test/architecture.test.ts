@@ -19,15 +19,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'functions',
     'node:',
   ],
-  'lib/constructs': [
-    'lib/core',
-    'lib/core/config',
-    'lib/constructs',
-    'aws-cdk-lib',
-    'constructs',
-    'esbuild',
-    'node:',
-  ],
+  'lib/constructs': ['lib/core', 'lib/core/config', 'lib/constructs', 'aws-cdk-lib', 'constructs', 'node:'],
   functions: [
     'lib/core',
     'lib/ports',
@@ -142,7 +134,7 @@ describe('the files', () => {
 
   test('have names in the words of the design', () => {
     // The service is called so by those who made it.
-    const named = all.filter(file => FORBIDDEN_WORD.test(file.replaceAll('secrets-manager', '')));
+    const named = all.filter(file => FORBIDDEN_WORD.test(file.replaceAll('secrets-manager', 'secrets')));
 
     expect(named).toEqual([]);
   });
