@@ -76,7 +76,9 @@ function readReply({ json, requestId }: JsonReply, modelId: string): EmbedReply 
   if (!Array.isArray(vectors) || typeof dim !== 'number') throw invalidReply(requestId);
   const items = readVectors(vectors);
   // Where it contradicts itself in every vector, no part of it can be believed.
-  if (items.length > 0 && items.every(({ bytes }) => bytes.length !== dim * 4)) throw invalidReply(requestId);
+  const vectorBytes = items.map(({ bytes }) => bytes.length).filter(length => length > 0);
+  if (vectorBytes.length > 0 && vectorBytes.every(length => length !== dim * 4))
+    throw invalidReply(requestId);
   const reply = {
     items,
     tokens: readTokens(tokens),

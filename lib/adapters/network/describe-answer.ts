@@ -25,9 +25,16 @@ export function readErrorWords(body: unknown): Pick<ProviderSignal, 'code' | 'ty
   const inner = asRecord(outer.error);
   return {
     code: asText(inner.code) ?? asText(outer.code),
-    type: asText(inner.type) ?? asText(outer.error_type) ?? asText(outer.type),
+    type: asText(inner.type) ?? asText(outer.error_type) ?? asText(outer.type) ?? findSentence(outer.error),
     param: asText(inner.param),
   };
+}
+
+/** Ollama has sentences where others have words. This one says that a text's vector is NaN, which comes as a fault of the server. */
+function findSentence(error: unknown): string | undefined {
+  return typeof error === 'string' && error.includes('unsupported value: NaN')
+    ? 'unsupported_value'
+    : undefined;
 }
 
 /** `req_…`, a UUID or hexadecimal: what providers make. Anything else could be a text that the server echoes, and this one is logged. */

@@ -23,12 +23,12 @@ export interface JsonReply {
   readonly requestId: string | undefined;
 }
 
-/** An object that a 200 carried. Everything else rejects with `FreshetError`: also a 200 whose body says that it is an error. */
+/** An object that a 2xx carried. Everything else rejects with `FreshetError`: also a 200 whose body says that it is an error. */
 export async function postJson(network: Network, request: JsonRequest): Promise<JsonReply> {
   const answer = await post(network, request);
   const json = parse(answer.body);
   const requestId = readRequestId(answer.headers);
-  if (answer.status !== 200) {
+  if (answer.status < 200 || answer.status > 299) {
     throw classifyProviderFailure(
       describeAnswer({ ...answer, body: json }, request.dialect, request.nowMs()),
     );

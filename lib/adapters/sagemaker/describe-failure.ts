@@ -17,15 +17,24 @@ export function describeFailure(error: unknown): ProviderSignal {
     const status = typeof OriginalStatusCode === 'number' ? OriginalStatusCode : undefined;
     return { ...shared, dialect: 'tei', status, type: readErrorType(OriginalMessage) };
   }
-  const status = typeof httpStatusCode === 'number' ? httpStatusCode : undefined;
+  const refused = typeof httpStatusCode === 'number' && httpStatusCode >= 300;
+  if (!refused) return { ...shared, ...describeBreak(name, error) };
   return {
     ...shared,
     exception: typeof name === 'string' ? name : undefined,
     about: findSubject(message),
-    // A status says that the network did its part; without one, its fault is all there is.
-    status,
-    networkCode: status === undefined ? findNetworkCode(error) : undefined,
+    status: httpStatusCode,
   };
+}
+
+/** No answer, or half of one. The SDK calls a reset connection a timeout as well. */
+function describeBreak(name: unknown, error: unknown): ProviderSignal {
+  const networkCode = findNetworkCode(error);
+  if (networkCode !== undefined && networkCode !== 'ETIMEDOUT') return { networkCode };
+  if (name === 'TimeoutError') return { timedOut: true };
+  return typeof name === 'string' && name.startsWith('Credentials')
+    ? { exception: name }
+    : { networkCode: networkCode ?? 'UNKNOWN' };
 }
 
 /** Of an AWS request: a UUID. It is logged, so nothing else passes. */

@@ -30,6 +30,7 @@ const DIALECT_WORDS: Readonly<Partial<Record<Dialect, Codes>>> = {
     backend: 'tei_backend',
     unhealthy: 'tei_unhealthy',
   },
+  ollama: { unsupported_value: 'invalid_vector' },
   'embed-v1': {
     batch_too_large: 'batch_too_large',
     invalid_text: 'invalid_text',
@@ -81,7 +82,6 @@ const EXCEPTIONS: Codes = {
   MissingAuthenticationToken: 'aws_credentials',
   MissingAuthenticationTokenException: 'aws_credentials',
   CredentialsProviderError: 'aws_credentials',
-  TimeoutError: 'timeout',
 };
 
 export function codeOfWord(word: string | undefined, dialect: Dialect): string | undefined {

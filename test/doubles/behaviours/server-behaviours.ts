@@ -46,7 +46,16 @@ export const HTTP_BEHAVIOURS: readonly Behaviour[] = [
 export const OLLAMA_BEHAVIOURS: readonly Behaviour[] = [
   refusal('the model was never pulled (404)', ['ollama'], 404, { error: 'model "canary" not found' }),
   refusal('the queue is full (503)', ['ollama'], 503, { error: 'server busy, please try again' }),
-  refusal('NaN that cannot be encoded (500)', ['ollama'], 500, { error: 'json: unsupported value: NaN' }),
+  {
+    name: 'a vector with NaN, which cannot be encoded (500)',
+    protocols: ['ollama'],
+    answer: answering =>
+      answering.texts.includes(POISON)
+        ? sendJson(answering.response, 500, {
+            error: 'failed to encode response: json: unsupported value: NaN',
+          })
+        : embed(answering),
+  },
   {
     name: 'status 200 with embeddings: []',
     protocols: ['ollama'],

@@ -76,6 +76,12 @@ export const STATUS_BEHAVIOURS: readonly Behaviour[] = [
     answer: answering =>
       answering.texts.length > 1 ? sendJson(answering.response, 413, ERROR) : embed(answering),
   },
+  {
+    name: 'status 413 for one certain text',
+    protocols: PLAIN,
+    answer: answering =>
+      answering.texts.includes(POISON) ? sendJson(answering.response, 413, ERROR) : embed(answering),
+  },
   ...[400, 422].map(
     (status): Behaviour => ({
       name: `status ${status} for a batch with one certain text`,
