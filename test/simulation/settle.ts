@@ -1,4 +1,5 @@
 import { ORPHANS_CONFIRMED } from '../../lib/core/model/confirmation.ts';
+import type { TwinSpace } from '../twin/twin-database.ts';
 import { retryFailures } from '../twin/twin-report.ts';
 import { commitNow } from './application.ts';
 import { checkConvergence, checkEnd, isQuiet, liveSpaces } from './check-end.ts';
@@ -16,7 +17,9 @@ const MOST_TICKS = 60;
 /** A text that kills takes five rounds of a quarter of an hour, and only so many rows may be on their way at once. */
 const MOST_TICKS_WITH_KILLERS = 400;
 /** The first may begin in the middle, the second marks what is gone, the fourth is the first to begin after a whole one that found it marked. */
-const PASSES = 4;
+const MOST_PASSES = 4;
+/** Without anything that is gone: one that is whole. */
+const LEAST_PASSES = 2;
 
 type Stop = (stage: string) => void;
 
@@ -33,17 +36,18 @@ export function settle(world: World, finished: () => void): void {
     );
     finished();
   };
+  const reconcile = () => {
+    checkConvergence(world);
+    confirmOrphans(world);
+    reconcileTimes(world, 0, stop, () => {
+      checkEnd(world);
+      runIdly(world, stop, finished);
+    });
+  };
   tickUntilQuiet(world, stop, 'incremental', () => {
     checkPoison(world);
-    healTexts(world);
-    tickUntilQuiet(world, stop, 'after retry', () => {
-      checkConvergence(world);
-      confirmOrphans(world);
-      reconcileTimes(world, PASSES, stop, () => {
-        checkEnd(world);
-        runIdly(world, stop, finished);
-      });
-    });
+    if (healTexts(world) === 0) reconcile();
+    else tickUntilQuiet(world, stop, 'after retry', reconcile);
   });
 }
 
@@ -83,7 +87,7 @@ function tickUntilQuiet(world: World, stop: Stop, stage: string, quiet: () => vo
     return;
   }
   const next = () => {
-    if (ticks >= 1 && isQuiet(world)) return quiet();
+    if ((ticks >= 1 || stage !== 'incremental') && isQuiet(world)) return quiet();
     world.scheduler.after(findWaitMs(world), () => tickUntilQuiet(world, stop, stage, quiet, ticks + 1));
   };
   invokeDetect(world, { pass: 'incremental' }, next);
@@ -119,17 +123,22 @@ function checkPoison(world: World): void {
   }
 }
 
-/** Somebody mends the texts that kill, then has what failed tried again. */
-function healTexts(world: World): void {
+/** Somebody mends the texts that kill, then has what failed tried again. How many rows that concerns. */
+function healTexts(world: World): number {
+  let rows = 0;
   for (const [name, source] of world.twin.sources) {
     const changes = [...source.rows.values()]
       .filter(({ text }) => text !== null && isKiller(text))
       .map(({ id, text }) => ({ id, kind: 'put' as const, text: text?.replace('killer', 'healed') ?? null }));
     if (changes.length > 0) commitNow(world, name, changes);
+    rows += changes.length;
   }
   for (const { space } of liveSpaces(world)) {
-    if (retryFailures(world.twin, space) > 0) forgetVerdicts(world, space.spaceId);
+    const retried = retryFailures(world.twin, space);
+    if (retried > 0) forgetVerdicts(world, space.spaceId);
+    rows += retried;
   }
+  return rows;
 }
 
 function confirmOrphans(world: World): void {
@@ -139,16 +148,22 @@ function confirmOrphans(world: World): void {
 }
 
 /** Whole passes, more than an hour apart, so that what is gone is marked by one and removed by a later one. */
-function reconcileTimes(world: World, times: number, stop: Stop, done: () => void): void {
-  if (times === 0) {
+function reconcileTimes(world: World, passes: number, stop: Stop, done: () => void): void {
+  const isOver = passes >= LEAST_PASSES && !liveSpaces(world).some(space => hasGhosts(world, space));
+  if (isOver || passes >= MOST_PASSES) {
     done();
     return;
   }
   runPass(world, stop, () =>
-    tickUntilQuiet(world, stop, `reconcile ${times}`, () =>
-      world.scheduler.after(2 * 3_600_000, () => reconcileTimes(world, times - 1, stop, done)),
+    tickUntilQuiet(world, stop, `reconcile ${passes}`, () =>
+      world.scheduler.after(2 * 3_600_000, () => reconcileTimes(world, passes + 1, stop, done)),
     ),
   );
+}
+
+function hasGhosts(world: World, { outcomes, space }: TwinSpace): boolean {
+  const rows = world.twin.sources.get(space.source.name)?.rows;
+  return [...outcomes.keys()].some(id => !rows?.has(id));
 }
 
 /** One pass over every space, in as many ticks as it takes. */

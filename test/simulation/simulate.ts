@@ -109,6 +109,8 @@ async function printSummary(summary: Summary, failures: readonly SimulationRepor
   );
 }
 
+// Failures are simulated by the thousand, and nobody reads where they were made.
+Error.stackTraceLimit = 0;
 const values = readArguments();
 const isWell =
   values.seed === undefined
