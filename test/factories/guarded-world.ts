@@ -24,7 +24,10 @@ export function makeGuardedWorld() {
   const state: GuardState = {
     control: world.control,
     spaces: world.spaces,
-    embedding: world.embedPorts.embedding,
+    embedding: {
+      grantCall: async (_, grant) => void world.database.grants.set(grant.callId, grant),
+      revokeGrant: world.embedPorts.embedding.revokeGrant,
+    },
     outcomes: world.writePorts.outcomes,
     probes: {
       async claim(scope, reason, intervalSeconds) {

@@ -581,6 +581,22 @@ describe('a failing provider', () => {
     expect(batch.world.database.events).not.toContain('beginEmbedding');
   });
 
+  test('is not called any more once a pause is set between two calls, and keeps what was bought', async () => {
+    const batch = dispatch(['one', 'two']);
+    batch.world.provider = createScriptedProvider(undefined, { maxTextsPerCall: 1 });
+    batch.world.embedPorts = { ...batch.world.embedPorts, providers: () => batch.world.provider };
+    batch.world.provider.script = request => {
+      batch.world.database.pauses.push({ scope: 'pipeline', reason: 'operator', detail: '', since: '' });
+      return embedAll(request);
+    };
+
+    expect(await embed(batch)).toBe('returned');
+    expect(batch.world.provider.requests).toHaveLength(1);
+    expect((await readResult(batch.world)).outcomes).toHaveLength(1);
+    expect(batch.world.database.grants.size).toBe(1);
+    expect(batch.world.database.events).toContain('postponeLeases 120');
+  });
+
   test('that fails for no known reason has the message neither acknowledged nor postponed, and alarmed', async () => {
     const batch = dispatch(numbered(2));
     batch.world.provider.script = () => failWith('unknown', 'unclassified');

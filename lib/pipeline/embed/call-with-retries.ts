@@ -30,7 +30,7 @@ export async function callWithRetries(
     const deadlineMs = Math.min(timeoutMs, remainingMs() - SETTLE_RESERVE_MS);
     if (deadlineMs < MIN_CALL_MS) return { records, result: { failure: failure ?? outOfTime() } };
     const result = await callProvider(ports, { ...request, deadlineMs });
-    records.push(result.record);
+    if (result.record) records.push(result.record);
     failure = result.failure;
     if (failure === undefined) return { records, result };
     const waitMs =
