@@ -8,9 +8,10 @@ const REASON = /^[a-z][a-z0-9_:-]{0,63}$/;
  * `bad_request`: a pause that was mistyped must not look like one that holds.
  */
 export function parseGuardRequest(event: unknown, aliases: readonly string[]): GuardRequest {
-  const given = (event ?? {}) as Record<string, unknown>;
+  const given = event ?? {};
+  if (typeof given !== 'object') throw badRequest('is no object');
   if (Object.keys(given).length === 0) return { action: 'check' };
-  const { action, scope, reason, source, ...others } = given;
+  const { action, scope, reason, source, ...others } = given as Record<string, unknown>;
   if (source === 'aws.cloudwatch' && action === undefined) return { action: 'check' };
   if (source !== undefined || Object.keys(others).length > 0) throw badRequest('has a key that is not known');
   if (action === 'check') {
