@@ -2,6 +2,7 @@ import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
 import { readStatus } from '../../lib/wiring/read-status.ts';
 import { formatCoverage } from '../terminal/format-coverage.ts';
 import { formatCount, formatUsd } from '../terminal/format-numbers.ts';
+import { reportPauses } from '../terminal/report-pauses.ts';
 import { defineCommand, workspaceFlags } from './command.ts';
 import { workspaceRequest } from './workspace-request.ts';
 
@@ -21,10 +22,7 @@ export const command = defineCommand({
       terminal.line(
         `paid and lost: ${formatCount(ledger.paidAndLostCalls)} calls, about ${formatUsd(ledger.paidAndLostCostUsd)}`,
       );
-    for (const pause of status.paused)
-      terminal.line(
-        `paused: ${pause.scope} since ${pause.since}: ${pause.reason}${pause.detail === '' ? '' : ` – ${pause.detail}`}`,
-      );
+    reportPauses(status.paused, terminal);
     return 0;
   },
 });

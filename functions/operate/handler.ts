@@ -1,0 +1,15 @@
+import middy from '@middy/core';
+import { answerOperator } from '../../lib/pipeline/operate/answer-operator.ts';
+import type { OperatePorts } from '../../lib/pipeline/operate/operate-ports.ts';
+import { parseOperateRequest } from '../../lib/pipeline/operate/parse-operate-request.ts';
+import { refuseReadably } from '../../lib/pipeline/operate/refuse-readably.ts';
+import type { OperateReply } from '../../lib/ports/operator.ts';
+
+/** Invoked by nobody but `freshet aws`. What fails is part of the reply, in words and codes that may be shown. */
+export function createHandler(ports: OperatePorts) {
+  return middy<unknown, OperateReply>().handler(async (event, context) =>
+    refuseReadably(ports.logger, () =>
+      answerOperator(ports, parseOperateRequest(event), () => context.getRemainingTimeInMillis()),
+    ),
+  );
+}
