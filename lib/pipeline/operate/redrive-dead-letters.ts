@@ -10,6 +10,8 @@ import { NOTHING_SENT, type SpaceRedrive, sendAgain } from './send-again.ts';
 const LEFT_SECONDS = 120;
 /** Time to lease, send and delete what the last receive brought. */
 const RESERVE_MS = 8_000;
+/** A receive asks some of the servers that hold a queue: one that brings nothing proves nothing. */
+const EMPTY_RECEIVES = 3;
 /** SQS's limit for one receive. */
 const RECEIVE_LIMIT = 10;
 
@@ -27,9 +29,11 @@ export async function redriveDeadLetters(
 ): Promise<RedriveAnswer> {
   const queue = await ports.redrive.deadLetters(request.queue);
   let answer: RedriveAnswer = { received: 0, dispatched: 0, superseded: 0, left: 0, unreadable: 0 };
-  while (answer.received < request.limit && remainingMs() > RESERVE_MS) {
+  let empty = 0;
+  while (answer.received < request.limit && empty < EMPTY_RECEIVES && remainingMs() > RESERVE_MS) {
     const received = await queue.receive(Math.min(RECEIVE_LIMIT, request.limit - answer.received));
-    if (received.length === 0) break;
+    empty = received.length === 0 ? empty + 1 : 0;
+    if (received.length === 0) continue;
     const { letters, unreadable } = readLetters(request.queue, received);
     const sent = await redriveLetters(ports, request, letters);
     for (const { receiptHandle } of letters.filter(letter => !sent.left.has(letter)))
