@@ -10,7 +10,7 @@ import type {
   EmbedReply,
   EmbedRequest,
 } from '../../ports/embedding-provider.ts';
-import { checkBaseUrl } from './check-base-url.ts';
+import { checkBaseUrl } from '../network/check-base-url.ts';
 import { describeFailure, readRequestId } from './describe-failure.ts';
 import { invalidReply, readEmbeddings } from './read-embeddings.ts';
 

@@ -10,6 +10,7 @@ import { checkServer } from './check-server.ts';
 import { connectClient } from './connect-client.ts';
 import { nameStatements } from './name-statements.ts';
 import type { PostgresEndpoint } from './postgres-endpoint.ts';
+import { createPostgresTickLock } from './postgres-tick-lock.ts';
 import { accessByEndpoint, accessByUrl, type ServerAccess } from './server-access.ts';
 
 /** Statements that nobody waits for any more have this long when the database is closed. */
@@ -69,6 +70,7 @@ export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
     kysely,
     vectorTypeOid: async () => oids.element,
     beginRun: () => beginPostgresRun(access),
+    tickLock: createPostgresTickLock(() => connectClient(access)),
     close: async () => {
       // The pool waits for the statements that are left; one that waits for a lock would keep the process for ever.
       const timer = setTimeout(() => connected.forEach(breakOff), CLOSE_MS);

@@ -76,5 +76,11 @@ export interface FreshetTables {
     estimated_cost_usd: number;
     granted_at: Generated<string>;
   };
-  'freshet.control': { scope: string; reason: string; detail: string; since: Generated<string> };
+  'freshet.control': {
+    scope: string;
+    reason: string;
+    detail: string;
+    since: Generated<string>;
+    probed_at: Generated<string | null>;
+  };
 }

@@ -6,6 +6,7 @@ import type { Logger } from '../../ports/logger.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import type { Randomness } from '../../ports/randomness.ts';
 import type { SpaceRegistry } from '../../ports/space-registry.ts';
+import type { TickLock } from '../../ports/tick-lock.ts';
 
 export interface DetectPorts {
   readonly spaces: SpaceRegistry;
@@ -18,6 +19,8 @@ export interface DetectPorts {
   readonly limits: DetectLimits;
   /** The local run that holds the leases; null for the deployed pipeline. */
   readonly runId: number | null;
+  /** Undefined: local runs, which share the work by their leases. */
+  readonly lock?: TickLock | undefined;
 }
 
 export interface DetectLimits {
@@ -40,6 +43,8 @@ export interface DetectRequest {
 
 export interface DetectReport {
   readonly spaces: readonly SpaceReport[];
+  /** Another tick of this pass was at work, so that this one looked at nothing. */
+  readonly overlapped?: true;
 }
 
 export interface SpaceReport {

@@ -2,6 +2,7 @@ import { FreshetError } from '../../core/errors/freshet-error.ts';
 import type { Space } from '../../core/model/space.ts';
 import type { Lane } from '../../core/model/vocabulary.ts';
 import { packTexts } from '../../core/packing/pack-texts.ts';
+import { PROBE_TEXT } from '../probe-text.ts';
 import { type CallRecord, estimateSentTokens } from './call-provider.ts';
 import { callWithRetries, isInvalidReply } from './call-with-retries.ts';
 import type { EmbedPorts } from './embed-ports.ts';
@@ -22,9 +23,6 @@ export interface Purchase {
 
 /** A hundred texts with one culprit take 14 calls to halve down to it, and one to tell it from a wrong configuration. */
 const EXTRA_CALLS_PER_HUNDRED = 15;
-/** Text of no row, sent alone: a provider that refuses it as well refuses everything. */
-const PROBE_TEXT = 'Freshet';
-
 interface Buying {
   readonly ports: EmbedPorts;
   readonly space: Space;

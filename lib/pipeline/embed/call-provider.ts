@@ -4,8 +4,14 @@ import type { Space } from '../../core/model/space.ts';
 import type { Lane } from '../../core/model/vocabulary.ts';
 import { estimateTokens } from '../../core/packing/estimate-tokens.ts';
 import { validateReply } from '../../core/reply/validate-reply.ts';
+import type { EmbeddingStore } from '../../ports/embedding-store.ts';
 import { describeFailure } from '../describe-failure.ts';
 import type { EmbedPorts } from './embed-ports.ts';
+
+export interface CallPorts
+  extends Pick<EmbedPorts, 'providers' | 'clock' | 'randomness' | 'metrics' | 'observer'> {
+  readonly embedding: Pick<EmbeddingStore, 'grantCall'>;
+}
 
 export interface CallRequest {
   readonly space: Space;
@@ -40,7 +46,7 @@ export function estimateSentTokens(space: Space, text: string): number {
  * One call: granted first, validated after, entered in the ledger whatever came of it. A call of which nobody can say whether it was billed
  * (a timeout, a broken reply) counts with its estimate. Provider failures are returned, the database's are thrown.
  */
-export async function callProvider(ports: EmbedPorts, request: CallRequest): Promise<CallResult> {
+export async function callProvider(ports: CallPorts, request: CallRequest): Promise<CallResult> {
   const { space, texts } = request;
   const { model } = space;
   const callId = ports.randomness.identifier();
@@ -105,7 +111,7 @@ function toFreshetError(error: unknown): FreshetError {
   return new FreshetError(message, details);
 }
 
-function measureCall({ metrics, observer }: EmbedPorts, entry: LedgerEntry): void {
+function measureCall({ metrics, observer }: CallPorts, entry: LedgerEntry): void {
   metrics.count('ProviderCalls', 1);
   metrics.count('TextsSent', entry.uniqueTexts);
   metrics.count('Tokens', entry.tokens);
