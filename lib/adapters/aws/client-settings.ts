@@ -8,6 +8,8 @@ export interface AwsAccess {
   readonly endpoint?: string | undefined;
   /** Undefined: the SDK's own chain, which in Lambda is the function's role. */
   readonly credentials?: Credentials | undefined;
+  /** How long one request may take. Undefined: what fits the service. */
+  readonly requestTimeoutMs?: number | undefined;
 }
 
 /** A call and its repeats: three attempts, as the SDK's standard mode has them. */
@@ -17,7 +19,8 @@ export const MAX_ATTEMPTS = 3;
  * What every client is made with. The SDK only warns of a request that takes too long unless it is told to throw, and its default for
  * how often it tries has changed between versions: so both are said.
  */
-export function clientSettings(access: AwsAccess, timeouts: { readonly requestTimeoutMs: number }) {
+export function clientSettings(access: AwsAccess, defaults: { readonly requestTimeoutMs: number }) {
+  const requestTimeoutMs = access.requestTimeoutMs ?? defaults.requestTimeoutMs;
   return {
     region: access.region,
     ...(access.endpoint === undefined ? {} : { endpoint: access.endpoint }),
@@ -26,9 +29,9 @@ export function clientSettings(access: AwsAccess, timeouts: { readonly requestTi
     retryMode: 'standard',
     requestHandler: {
       connectionTimeout: 2_000,
-      requestTimeout: timeouts.requestTimeoutMs,
+      requestTimeout: requestTimeoutMs,
       // Between two pieces of a body: the time of the request ends with its headers.
-      socketTimeout: timeouts.requestTimeoutMs,
+      socketTimeout: requestTimeoutMs,
       throwOnRequestTimeout: true,
     },
   };

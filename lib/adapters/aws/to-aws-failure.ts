@@ -5,14 +5,16 @@ import { FreshetError } from '../../core/errors/freshet-error.ts';
 export function toAwsFailure(service: string, error: unknown): FreshetError {
   if (error instanceof FreshetError) return error;
   const name = errorName(error);
-  const metadata = read(error, '$metadata');
-  const requestId = read(metadata, 'requestId');
+  const networkCode = findNetworkCode(error);
+  // The SDK calls every connection that broke a timeout; the code below tells which were.
+  const slow = name === 'TimeoutError' && (networkCode === undefined || networkCode === 'ETIMEDOUT');
+  const requestId = read(read(error, '$metadata'), 'requestId');
   return classifyAwsFailure({
     service,
-    name,
+    name: name === 'TimeoutError' ? undefined : name,
     status: httpStatus(error),
-    networkCode: findNetworkCode(error),
-    timedOut: name === 'TimeoutError' || name === 'AbortError',
+    networkCode,
+    timedOut: slow || name === 'AbortError',
     requestId:
       typeof requestId === 'string' && /^[A-Za-z0-9-]{8,64}$/.test(requestId) ? requestId : undefined,
   });

@@ -8,6 +8,7 @@ import type { SqlDatabase } from '../sql/sql-database.ts';
 import { beginPostgresRun } from './begin-postgres-run.ts';
 import { checkServer } from './check-server.ts';
 import { connectClient } from './connect-client.ts';
+import { discardDeadConnections } from './discard-dead-connections.ts';
 import { nameStatements } from './name-statements.ts';
 import type { PostgresEndpoint } from './postgres-endpoint.ts';
 import { createPostgresTickLock } from './postgres-tick-lock.ts';
@@ -49,8 +50,9 @@ export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
   pool.on('error', () => {
     // An idle connection that the server closed is already out of the pool; the next statement opens another.
   });
+  const connect = () => access.connecting(() => pool.connect());
   const connecting = {
-    connect: () => access.connecting(() => pool.connect()),
+    connect: 'endpoint' in options ? discardDeadConnections(pool, connect) : connect,
     end: () => pool.end(),
     options: pool.options,
   };

@@ -1,7 +1,7 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { type AwsAccess, clientSettings } from '../aws/client-settings.ts';
 
-/** Objects are a few megabytes; with three attempts and their waits a call ends within 35 seconds. */
+/** Objects are a few megabytes, which take well below a second. */
 export function createS3Client(access: AwsAccess): S3Client {
   return new S3Client({
     ...clientSettings(access, { requestTimeoutMs: 8_000 }),

@@ -6,16 +6,17 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { isResultKey } from '../../core/result/is-result-key.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
 import { attemptsOf, errorName, httpStatus, toAwsFailure } from '../aws/to-aws-failure.ts';
 import { readBody } from './read-body.ts';
 import { createUnsettledPuts } from './unsettled-puts.ts';
 
-/** The functions may touch no other keys; a key that comes with a message is believed only as far as this. */
-const KEY = /^claims\/[A-Za-z0-9._/-]{1,1000}$/;
-
 /** Far above the largest result (a batch of vectors), and within a function's memory twice over. */
 const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
+
+/** Below the shortest time limit of a function. */
+const TIMEOUT_MS = 30_000;
 
 /** Tries of our own: for a put that S3 answers with 409, and for a body that broke off, which the SDK does not repeat. */
 const MAX_TRIES = 3;
@@ -25,23 +26,32 @@ export function createS3ObjectStore(options: {
   readonly client: S3Client;
   readonly bucket: string;
   readonly maxObjectBytes?: number | undefined;
+  /** How long a put or get may take altogether, repeats included. Default 30 s. */
+  readonly timeoutMs?: number | undefined;
 }): ObjectStore {
-  const { client, bucket: Bucket, maxObjectBytes = MAX_OBJECT_BYTES } = options;
+  const { client, bucket: Bucket, maxObjectBytes = MAX_OBJECT_BYTES, timeoutMs = TIMEOUT_MS } = options;
   const unsettled = createUnsettledPuts();
 
-  const putOnce = async (Key: string, body: Buffer, digest: string): Promise<'done' | 'conflict'> => {
+  const putOnce = async (
+    Key: string,
+    body: Buffer,
+    digest: string,
+    deadline: AbortSignal,
+  ): Promise<'done' | 'conflict'> => {
     try {
-      const IfNoneMatch = '*';
-      await client.send(
-        new PutObjectCommand({ Bucket, Key, Body: body, ChecksumSHA256: digest, IfNoneMatch }),
-      );
+      const input = { Bucket, Key, Body: body, ChecksumSHA256: digest, IfNoneMatch: '*' };
+      await client.send(new PutObjectCommand(input), { abortSignal: deadline });
       return 'done';
     } catch (error) {
-      // The key is this attempt's alone: what stands there is what an earlier request of ours left, whose answer was lost.
-      if (httpStatus(error) === 412 && (attemptsOf(error) > 1 || unsettled.has(Key, digest))) return 'done';
-      unsettled.add(Key, digest);
+      if (httpStatus(error) === 412) {
+        // The key is this attempt's alone: an earlier request of ours, whose answer was lost, left what stands there.
+        if (attemptsOf(error) > 1 || unsettled.has(Key, digest)) return 'done';
+        throw foreignObject();
+      }
+      const failure = toAwsFailure('S3', error);
+      if (failure.failureClass !== 'stop') unsettled.add(Key, digest);
       if (httpStatus(error) === 409) return 'conflict';
-      throw httpStatus(error) === 412 ? foreignObject() : toAwsFailure('S3', error);
+      throw failure;
     }
   };
 
@@ -49,9 +59,10 @@ export function createS3ObjectStore(options: {
     async put(key, body) {
       requireKey(key);
       requireSize(body.length, maxObjectBytes);
+      const deadline = AbortSignal.timeout(timeoutMs);
       const digest = createHash('sha256').update(body).digest('base64');
       for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
-        if ((await putOnce(key, body, digest)) === 'conflict') continue;
+        if ((await putOnce(key, body, digest, deadline)) === 'conflict') continue;
         unsettled.delete(key);
         return;
       }
@@ -62,14 +73,16 @@ export function createS3ObjectStore(options: {
     },
     async get(key) {
       requireKey(key);
+      const deadline = AbortSignal.timeout(timeoutMs);
       for (let attempt = 1; ; attempt += 1) {
-        const answer = await getAnswer(client, Bucket, key);
+        const answer = await getAnswer(client, { Bucket, Key: key }, deadline);
         if (answer === undefined) return undefined;
         try {
           return await readBody(answer, maxObjectBytes);
         } catch (error) {
           const failure = toAwsFailure('S3', error);
-          if (failure.failureClass !== 'transient' || attempt === MAX_TRIES) throw failure;
+          const last = attempt === MAX_TRIES || deadline.aborted;
+          if (failure.failureClass !== 'transient' || last) throw failure;
         }
       }
     },
@@ -79,11 +92,13 @@ export function createS3ObjectStore(options: {
 /** Undefined where S3 says that there is no such object, which it does to those alone who may list the bucket. */
 async function getAnswer(
   client: S3Client,
-  Bucket: string,
-  Key: string,
+  place: { readonly Bucket: string; readonly Key: string },
+  deadline: AbortSignal,
 ): Promise<GetObjectCommandOutput | undefined> {
   try {
-    return await client.send(new GetObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' }));
+    return await client.send(new GetObjectCommand({ ...place, ChecksumMode: 'ENABLED' }), {
+      abortSignal: deadline,
+    });
   } catch (error) {
     if (errorName(error) === 'NoSuchKey') return undefined;
     throw toAwsFailure('S3', error);
@@ -91,7 +106,7 @@ async function getAnswer(
 }
 
 function requireKey(key: string): void {
-  if (KEY.test(key) && !key.split('/').includes('..')) return;
+  if (isResultKey(key)) return;
   throw new FreshetError(
     'An object key does not begin with "claims/", or holds characters that ours never do.',
     {

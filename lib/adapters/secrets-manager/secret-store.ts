@@ -42,13 +42,19 @@ export function createSecretStore(options: {
   };
 }
 
-async function readSecret(client: SecretsManagerClient, secretArn: string): Promise<string> {
-  const answer = await client.send(new GetSecretValueCommand({ SecretId: secretArn })).catch(error => {
-    throw toAwsFailure('Secrets Manager', error);
-  });
-  if (answer.SecretString !== undefined && answer.SecretString !== '') return answer.SecretString;
+async function readSecret(client: SecretsManagerClient, SecretId: string): Promise<string> {
+  const text = await askForText(client, SecretId);
+  if (text !== undefined && text !== '') return text;
   throw new FreshetError(
     'The secret holds no text: store a string (for a database, JSON with username and password).',
     { failureClass: 'stop', code: 'secret_without_text' },
   );
+}
+
+async function askForText(client: SecretsManagerClient, SecretId: string): Promise<string | undefined> {
+  try {
+    return (await client.send(new GetSecretValueCommand({ SecretId }))).SecretString;
+  } catch (error) {
+    throw toAwsFailure('Secrets Manager', error);
+  }
 }

@@ -24,15 +24,23 @@ const CONCURRENT_BATCHES = 8;
 /** Rounds of entries that the queue failed while it took others. Whole requests are repeated by the SDK. */
 const MAX_ROUNDS = 3;
 
+/** SQS as `sendMessages` needs it. */
+export interface SendTarget {
+  readonly client: SQSClient;
+  readonly queueUrl: string;
+  /** How long a send may take altogether, repeats included. */
+  readonly timeoutMs: number;
+}
+
 /**
  * As `MessageQueue.send`: rejects only where no request got through, so that what one batch met never hides that another was accepted.
  * A message of a request that failed counts as not accepted and can still arrive.
  */
 export async function sendMessages(
-  client: SQSClient,
-  queueUrl: string,
+  target: SendTarget,
   messages: readonly OutgoingMessage[],
 ): Promise<SendReport> {
+  const deadline = AbortSignal.timeout(target.timeoutMs);
   const indexed = messages.map((message, index) => ({ index, message }));
   const failed = new Map<number, string>();
   for (const { index, message } of indexed) {
@@ -41,7 +49,7 @@ export async function sendMessages(
   }
   let waiting: IndexedMessage[] = indexed.filter(({ index }) => !failed.has(index));
   for (let round = 1; round <= MAX_ROUNDS && waiting.length > 0; round += 1) {
-    const results = await sendBatches(client, queueUrl, packEntries(waiting));
+    const results = await sendBatches(target, packEntries(waiting), deadline);
     const [firstError] = results.flatMap(({ error }) => error ?? []);
     if (round === 1 && firstError !== undefined && results.every(({ error }) => error)) throw firstError;
     const failures = new Map(
@@ -55,23 +63,23 @@ export async function sendMessages(
 }
 
 async function sendBatches(
-  client: SQSClient,
-  queueUrl: string,
+  target: SendTarget,
   batches: readonly IndexedMessage[][],
+  deadline: AbortSignal,
 ): Promise<BatchResult[]> {
   const results: BatchResult[] = [];
   const remaining = batches.values();
   const work = async () => {
-    for (const batch of remaining) results.push(await sendBatch(client, queueUrl, batch));
+    for (const batch of remaining) results.push(await sendBatch(target, batch, deadline));
   };
   await Promise.all(Array.from({ length: Math.min(CONCURRENT_BATCHES, batches.length) }, work));
   return results;
 }
 
 async function sendBatch(
-  client: SQSClient,
-  queueUrl: string,
+  { client, queueUrl: QueueUrl }: SendTarget,
   batch: readonly IndexedMessage[],
+  deadline: AbortSignal,
 ): Promise<BatchResult> {
   const Entries = batch.map(({ message }, position) => ({
     Id: String(position),
@@ -79,7 +87,9 @@ async function sendBatch(
     ...(message.delaySeconds === undefined ? {} : { DelaySeconds: message.delaySeconds }),
   }));
   try {
-    const answer = await client.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
+    const answer = await client.send(new SendMessageBatchCommand({ QueueUrl, Entries }), {
+      abortSignal: deadline,
+    });
     const taken = new Set((answer.Successful ?? []).map(({ Id }) => Id));
     const refusals = new Map((answer.Failed ?? []).map(entry => [entry.Id, entry]));
     const failed = batch.flatMap(({ index }, position) => {

@@ -15,6 +15,9 @@ import { sendMessages } from './send-messages.ts';
 const MAX_RECEIVE = 10;
 const MAX_VISIBILITY_SECONDS = 43_200;
 
+/** Below the shortest time limit of a function; a healthy send of 1,000 batches takes a few seconds. */
+const SEND_TIMEOUT_MS = 30_000;
+
 /** What SQS answers to a receipt whose message was deleted, expired, or is visible again. */
 const GONE = /(MessageNotInflight|ReceiptHandleIsInvalid|InvalidParameterValue)$/;
 
@@ -22,10 +25,12 @@ const GONE = /(MessageNotInflight|ReceiptHandleIsInvalid|InvalidParameterValue)$
 export function createSqsQueue(options: {
   readonly client: SQSClient;
   readonly queueUrl: string;
+  /** How long a send may take altogether, repeats included. Default 30 s. */
+  readonly sendTimeoutMs?: number | undefined;
 }): ReceivingQueue {
-  const { client, queueUrl: QueueUrl } = options;
+  const { client, queueUrl: QueueUrl, sendTimeoutMs: timeoutMs = SEND_TIMEOUT_MS } = options;
   return {
-    send: messages => sendMessages(client, QueueUrl, messages),
+    send: messages => sendMessages({ client, queueUrl: QueueUrl, timeoutMs }, messages),
     async changeVisibility(ReceiptHandle, seconds) {
       if (!Number.isInteger(seconds) || seconds < 0 || seconds > MAX_VISIBILITY_SECONDS) {
         throw new FreshetError(

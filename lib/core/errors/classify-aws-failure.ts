@@ -21,7 +21,7 @@ const NAMES: readonly (readonly [RegExp, FailureClass])[] = [
     /(SlowDown|InternalError|InternalFailure|InternalServiceError|ServiceUnavailable(Exception)?)$/,
     'transient',
   ],
-  [/(RequestTimeout(Exception)?|TimeoutError|ConditionalRequestConflict|OperationAborted)$/, 'transient'],
+  [/(RequestTimeout(Exception)?|ConditionalRequestConflict|OperationAborted)$/, 'transient'],
   // Credentials that ended while the process was frozen: the next call has new ones.
   [/(ExpiredToken(Exception)?|RequestExpired|RequestTimeTooSkewed)$/, 'transient'],
   [/(AccessDenied(Exception)?|UnrecognizedClient(Exception)?|InvalidClientTokenId)$/, 'stop'],
@@ -46,11 +46,14 @@ const ACTION: Readonly<Record<FailureClass, string>> = {
 /** Name first, then what broke below HTTP, then the status. The service's own words are not kept: they hold ARNs, and can hold what was sent. */
 export function classifyAwsFailure(signal: AwsSignal): FreshetError {
   const { failureClass, code } = findVerdict(signal);
-  return new FreshetError(`${signal.service} did not do it (${code}): ${ACTION[failureClass]}.`, {
-    failureClass,
-    code,
-    requestId: signal.requestId,
-  });
+  return new FreshetError(
+    `${signal.service} did not do what it was asked (${code}): ${ACTION[failureClass]}.`,
+    {
+      failureClass,
+      code,
+      requestId: signal.requestId,
+    },
+  );
 }
 
 function findVerdict(signal: AwsSignal): { failureClass: FailureClass; code: string } {
