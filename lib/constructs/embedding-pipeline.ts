@@ -16,12 +16,7 @@ import type { PipelineDatabase } from './database-access.ts';
 import { DeadLetterQueue } from './dead-letter-queue.ts';
 import { describeDeployment, setDeployment } from './deployment-environment.ts';
 import type { FunctionAssets } from './function-assets.ts';
-import {
-  CONNECTIONS_PER_ENVIRONMENT,
-  type FunctionName,
-  LANES,
-  SCHEDULED_CONNECTIONS,
-} from './function-settings.ts';
+import { type FunctionName, LANES } from './function-settings.ts';
 import { MigrationTrigger } from './migration-trigger.ts';
 import { PipelineFunctions } from './pipeline-functions.ts';
 import { PipelineNetwork } from './pipeline-network.ts';
@@ -89,8 +84,6 @@ export class EmbeddingPipeline extends Construct {
       providerSecrets,
       maxConcurrency: concurrency,
       maxConnections: props.database.maxConnections ?? 60,
-      otherConnections: SCHEDULED_CONNECTIONS,
-      connectionsPerEnvironment: CONNECTIONS_PER_ENVIRONMENT,
     });
     const aliases = usedAliases(config);
     const models = aliases.map(alias => config.models[alias]!);

@@ -1,6 +1,8 @@
+import type { LambdaName } from '../core/config/lambda-connections.ts';
 import type { Lane } from '../core/model/vocabulary.ts';
 
-export type FunctionName = 'detect' | 'embed' | 'write' | 'guard' | 'migrate';
+/** The stack has no `operate` yet; its wiring and its rights are known (docs/commands.md says what asks it). */
+export type FunctionName = Exclude<LambdaName, 'operate'>;
 
 export const FUNCTION_NAMES: readonly FunctionName[] = ['detect', 'embed', 'write', 'guard', 'migrate'];
 
@@ -78,12 +80,6 @@ export const DEAD_LETTER_RETENTION_DAYS = 14;
 
 /** A result object outlives whatever can still name it; what a later redrive finds gone is embedded again. */
 export const CLAIM_RETENTION_DAYS = Math.max(QUEUE_RETENTION_DAYS, DEAD_LETTER_RETENTION_DAYS) + 1;
-
-/** A function environment opens one connection and keeps it. */
-export const CONNECTIONS_PER_ENVIRONMENT = 1;
-
-/** `detect` by three schedules, `guard`, and `migrate` of a deployment that runs beside them. */
-export const SCHEDULED_CONNECTIONS = 5;
 
 /** What Lambda accepts as the environment of a function, names included. */
 export const ENVIRONMENT_BYTES = 4096;

@@ -1,9 +1,8 @@
-import { type CfnElement, type CfnResource, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { type CfnResource, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Trigger } from 'aws-cdk-lib/triggers';
 import { Construct, type IConstruct } from 'constructs';
-import { acknowledge } from './acknowledge.ts';
 import { FUNCTION_SETTINGS } from './function-settings.ts';
 
 export interface MigrationTriggerProps {
@@ -30,16 +29,6 @@ export class MigrationTrigger extends Construct {
     });
     const provider = Stack.of(this).node.findChild(PROVIDER);
     trigger.executeAfter(logGroupOf(provider, props.logRetention));
-    acknowledge(
-      provider,
-      'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]',
-      "The CDK's own function that starts triggers comes with this policy; it writes logs and nothing else.",
-    );
-    acknowledge(
-      provider,
-      `AwsSolutions-IAM5[Resource::<${Stack.of(this).getLogicalId(props.migrate.node.defaultChild as CfnElement)}.Arn>:*]`,
-      'A trigger starts the version of migrate that this deployment publishes, whose number is not known before.',
-    );
   }
 }
 

@@ -35,11 +35,8 @@ export interface PipelineFunctionProps {
   readonly deadLetterQueue?: IQueue;
 }
 
-/**
- * `--enable-source-maps`: stacks name our files. The other counts buffers as heap, because V8 would else begin a full
- * collection whenever the vectors of a batch have come and gone (docs/decisions/0004).
- */
-const NODE_OPTIONS = '--enable-source-maps --external-memory-accounted-in-global-limit';
+/** Stacks name our files and lines. Node takes few of V8's own flags here; functions that need one set it themselves. */
+const NODE_OPTIONS = '--enable-source-maps';
 
 const NETWORK_ACTIONS = [
   'ec2:CreateNetworkInterface',

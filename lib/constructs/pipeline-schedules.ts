@@ -58,7 +58,7 @@ export class PipelineSchedules extends Construct {
         { pass: 'reconcile', resume: true },
         'all rows: goes on',
       ),
-      guard: create('guard', guard, 'rate(1 minute)', {}, 'pauses, resumes, probes'),
+      guard: create('guard', guard, 'rate(1 minute)', { action: 'check' }, 'pauses, resumes, probes'),
     };
   }
 }

@@ -4,7 +4,8 @@ import { requireWritable } from '../adapters/sql/control/require-writable.ts';
 import { createControlStore } from '../adapters/sql/control/sql-control-store.ts';
 import { createProbeClaims } from '../adapters/sql/control/sql-probe-claims.ts';
 import { answers } from '../adapters/sql/database-answers.ts';
-import { createEmbeddingStore } from '../adapters/sql/embedding/sql-embedding-store.ts';
+import { grantProbe } from '../adapters/sql/embedding/grant-probe.ts';
+import { revokeGrant } from '../adapters/sql/embedding/revoke-grant.ts';
 import { requireSchemaRights } from '../adapters/sql/migrations/require-schema-rights.ts';
 import { openSpaces } from '../adapters/sql/spaces/open-spaces.ts';
 import type { SqlDatabase } from '../adapters/sql/sql-database.ts';
@@ -72,7 +73,10 @@ async function openState({ config, clock }: LambdaParts, database: SqlDatabase):
     control: createControlStore(database),
     probes: createProbeClaims(database),
     spaces: createReopenedSpaces(() => openSpaces(database, config), clock),
-    embedding: createEmbeddingStore(database),
+    embedding: {
+      grantCall: (_, grant) => grantProbe(database, grant),
+      revokeGrant: callId => revokeGrant(database, callId),
+    },
     outcomes: createOutcomeStore(database),
     requireRights: () => requireSchemaRights(database, 'write'),
   };

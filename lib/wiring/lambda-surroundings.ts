@@ -14,7 +14,7 @@ export interface LambdaSurroundings {
 export function readSurroundings(): LambdaSurroundings {
   return {
     variables: process.env,
-    directory: process.env.LAMBDA_TASK_ROOT ?? import.meta.dirname,
+    directory: process.env.LAMBDA_TASK_ROOT ?? process.cwd(),
     writeLine: line => void process.stdout.write(`${line}\n`),
   };
 }

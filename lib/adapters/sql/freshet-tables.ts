@@ -29,6 +29,7 @@ export interface FreshetTables {
     space_id: number;
     watermark: string | null;
     reconcile_cursor: string | null;
+    pass_open: Generated<boolean>;
     pass_started_at: string | null;
     last_pass_ended_at: string | null;
     last_pass_started_at: string | null;

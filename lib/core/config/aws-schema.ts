@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { flag, wholeNumber, word, wordLike } from './schema-leaves.ts';
 
 const account = wordLike(/^\d{12}$/, 'expected the 12 digits of an AWS account, in quotes');

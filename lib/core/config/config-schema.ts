@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { awsSection } from './aws-schema.ts';
 import { flag, wholeNumber, word } from './schema-leaves.ts';
 

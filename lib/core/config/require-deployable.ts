@@ -1,6 +1,7 @@
 import { UsageError } from '../errors/usage-error.ts';
 import type { ModelDefinition } from '../model/space.ts';
 import { formatPath } from './describe-issues.ts';
+import { LAMBDA_CONNECTIONS } from './lambda-connections.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import { TEI_IMAGE_ACCOUNTS } from './tei-images.ts';
 
@@ -15,10 +16,11 @@ export interface Deployment {
   /** Of each alias's two lanes, and of `write`. */
   readonly maxConcurrency: { readonly fresh: number; readonly bulk: number; readonly write: number };
   readonly maxConnections: number;
-  /** Connections that are open whatever the queues do: of `detect`, `guard`, `migrate`. */
-  readonly otherConnections: number;
-  readonly connectionsPerEnvironment: number;
 }
+
+/** `detect` by each of its three schedules, `guard`, and the `migrate` of a deployment beside them. */
+const SCHEDULED_CONNECTIONS =
+  3 * LAMBDA_CONNECTIONS.detect + LAMBDA_CONNECTIONS.guard + LAMBDA_CONNECTIONS.migrate;
 
 /** Aliases that a source names, each once, in alphabetical order. */
 export function usedAliases(config: PipelineConfig): string[] {
@@ -36,7 +38,7 @@ export function requireDeployable(config: PipelineConfig, deployment: Deployment
       ...findWideVectors(model),
       ...findUnreachable(model),
       ...findMissingSecret(model, deployment),
-      ...findMissingImage(model, deployment),
+      ...findMissingEndpoint(model, deployment),
     ]),
     ...findTooManyConnections(models.length, deployment),
   ];
@@ -73,7 +75,7 @@ function findMissingSecret({ alias, provider, baseUrl }: ModelDefinition, deploy
   ];
 }
 
-function findMissingImage(
+function findMissingEndpoint(
   { alias, provider, endpointName }: ModelDefinition,
   { stage, region }: Deployment,
 ): string[] {
@@ -83,18 +85,21 @@ function findMissingImage(
     return [
       `The model ${alias} needs a GPU endpoint, whose image depends on the region: name it at ${formatPath(['aws', 'stages', stage, 'region'])} (known: ${known}).`,
     ];
-  if (Object.hasOwn(TEI_IMAGE_ACCOUNTS, region)) return [];
+  if (Object.hasOwn(TEI_IMAGE_ACCOUNTS, region))
+    return [
+      `The model ${alias} names no endpoint: give the one that serves it at ${formatPath(['models', alias, 'endpointName'])}.`,
+    ];
   return [
     `The model ${alias} needs a GPU endpoint, and the embedding image is not known in ${region}: choose one of ${known}, or name an endpoint of your own at ${formatPath(['models', alias, 'endpointName'])}.`,
   ];
 }
 
-function findTooManyConnections(models: number, deployment: Deployment): string[] {
-  const { fresh, bulk, write } = deployment.maxConcurrency;
-  const environments = models * (fresh + bulk) + write;
-  const connections = environments * deployment.connectionsPerEnvironment + deployment.otherConnections;
-  if (connections < deployment.maxConnections) return [];
+function findTooManyConnections(models: number, { maxConcurrency, maxConnections }: Deployment): string[] {
+  const { fresh, bulk, write } = maxConcurrency;
+  const { embed, write: perWrite } = LAMBDA_CONNECTIONS;
+  const connections = models * (fresh + bulk) * embed + write * perWrite + SCHEDULED_CONNECTIONS;
+  if (connections < maxConnections) return [];
   return [
-    `The functions can hold ${connections} database connections at once (${models} model(s) × (fresh ${fresh} + bulk ${bulk}) + write ${write}, and ${deployment.otherConnections} of the scheduled ones), and database.maxConnections is ${deployment.maxConnections}: lower maxConcurrency, or raise maxConnections if the server allows more.`,
+    `The functions can hold ${connections} database connections at once (${models} model${models === 1 ? '' : 's'} × (fresh ${fresh} + bulk ${bulk}) + write ${write} + ${SCHEDULED_CONNECTIONS} of the schedules), and database.maxConnections is ${maxConnections}: lower maxConcurrency, or raise maxConnections above that if the server allows it.`,
   ];
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Every leaf says in its error what was expected there; `describeIssues` puts the path before it and what was found behind. */
 export const word = (expected: string) => z.string({ error: expected }).trim().min(1, { error: expected });

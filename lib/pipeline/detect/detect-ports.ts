@@ -35,6 +35,8 @@ export interface DetectLimits {
 
 export interface DetectRequest {
   readonly pass: 'incremental' | 'reconcile';
+  /** Of reconcile: only takes further a pass that is under way, and begins the first one of a space. */
+  readonly resume?: boolean | undefined;
   /** Names of sources; undefined: all. */
   readonly sources?: readonly string[] | undefined;
   /** Rows leased at most, over all spaces; undefined: `maxInFlight` alone decides. */

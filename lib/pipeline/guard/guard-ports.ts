@@ -27,6 +27,7 @@ export interface GuardState {
   readonly control: ControlStore;
   readonly probes: ProbeClaims;
   readonly spaces: SpaceRegistry;
+  /** Its grants are for probes: no pause refuses them. */
   readonly embedding: Pick<EmbeddingStore, 'grantCall' | 'revokeGrant'>;
   readonly outcomes: Pick<OutcomeStore, 'writeResult'>;
   /** Rejects when the role may not write what the pipeline writes. */

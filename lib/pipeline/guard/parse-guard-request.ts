@@ -4,11 +4,14 @@ import type { GuardRequest } from './guard-ports.ts';
 const REASON = /^[a-z][a-z0-9_:-]{0,63}$/;
 
 /**
- * What a schedule, an alarm or an operator sends. An alarm of CloudWatch says nothing but that it is time to look. Throws `FreshetError`
+ * What a schedule, an alarm or an operator sends. An empty request is the schedule's. An alarm of CloudWatch says nothing but that it is time to look. Throws `FreshetError`
  * `bad_request`: a pause that was mistyped must not look like one that holds.
  */
 export function parseGuardRequest(event: unknown, aliases: readonly string[]): GuardRequest {
-  const { action, scope, reason, source, ...others } = (event ?? {}) as Record<string, unknown>;
+  const given = event ?? {};
+  if (typeof given !== 'object') throw badRequest('is no object');
+  if (Object.keys(given).length === 0) return { action: 'check' };
+  const { action, scope, reason, source, ...others } = given as Record<string, unknown>;
   if (source === 'aws.cloudwatch' && action === undefined) return { action: 'check' };
   if (source !== undefined || Object.keys(others).length > 0) throw badRequest('has a key that is not known');
   if (action === 'check') {

@@ -61,7 +61,7 @@ async function probeModel(
     { ...ports, embedding: state.embedding },
     { space, lane: 'fresh', texts: [PROBE_TEXT], items: 0, deadlineMs },
   );
-  await settleProbe(ports, state, space, result.record);
+  if (result.record !== undefined) await settleProbe(ports, state, space, result.record);
   await heedAnswer(ports, state, reasons, alias, result);
 }
 
