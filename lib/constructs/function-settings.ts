@@ -1,7 +1,8 @@
 import type { LambdaName } from '../core/config/lambda-connections.ts';
 import type { Lane } from '../core/model/vocabulary.ts';
 
-export type FunctionName = LambdaName;
+/** The stack has no `operate` yet; its wiring and its rights are known (docs/commands.md says what asks it). */
+export type FunctionName = Exclude<LambdaName, 'operate'>;
 
 export const FUNCTION_NAMES: readonly FunctionName[] = ['detect', 'embed', 'write', 'guard', 'migrate'];
 

@@ -4,7 +4,12 @@ import type { DispatchMessage } from '../../core/model/dispatch-message.ts';
 import type { Space } from '../../core/model/space.ts';
 import type { Lane } from '../../core/model/vocabulary.ts';
 import type { LeasedRow } from '../../ports/detection-store.ts';
-import type { DetectPorts } from './detect-ports.ts';
+import type { DetectLimits, DetectPorts } from './detect-ports.ts';
+
+export interface SendPorts extends Pick<DetectPorts, 'queues' | 'logger'> {
+  readonly detection: Pick<DetectPorts['detection'], 'confirmSent' | 'abandonLeases'>;
+  readonly limits: Pick<DetectLimits, 'batchSize' | 'queuedLeaseSeconds'>;
+}
 
 export interface SendResult {
   readonly sent: number;
@@ -13,7 +18,7 @@ export interface SendResult {
 
 /** Sends leased rows to the lane's queue of the space's model; leases of what the queue did not take are abandoned at once. */
 export async function sendLeasedRows(
-  ports: DetectPorts,
+  ports: SendPorts,
   space: Space,
   dispatch: { readonly dispatchId: string; readonly lane: Lane },
   rows: readonly LeasedRow[],
