@@ -40,6 +40,7 @@ export async function callWithRetries(
     if (waitMs === undefined || waitMs + SETTLE_RESERVE_MS + MIN_CALL_MS > remainingMs()) {
       return { records, result };
     }
+    ports.metrics.duration('RetryWait', waitMs);
     await ports.clock.sleep(waitMs);
   }
 }

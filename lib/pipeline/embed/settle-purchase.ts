@@ -75,7 +75,5 @@ function withoutThose(ids: readonly string[], settled: readonly string[]): strin
 }
 
 function measureResult({ metrics }: EmbedPorts, result: ResultObject): void {
-  metrics.count('CopiedRows', result.copies.length);
-  metrics.count('TouchedRows', result.touches.length);
   metrics.count('RefusedTexts', result.verdicts.length);
 }

@@ -3,6 +3,7 @@ import { parseAnnounceMessage } from '../../core/messages/parse-announce-message
 import type { AnnounceMessage } from '../../core/model/dispatch-message.ts';
 import type { ResultObject } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
+import type { Outcome } from '../../core/model/vocabulary.ts';
 import { decodeResult } from '../../core/result/decode-result.ts';
 import { sha256Hex } from '../../core/result/sha256-hex.ts';
 import { encodeVectorArray } from '../../core/vectors/encode-vector-array.ts';
@@ -33,7 +34,7 @@ export async function writeRecord(
   ).catch(error => keepLedger(ports, space, message, result, error));
   if (report === undefined) return drop(ports, message, 'source-fault');
   ports.metrics.duration('WriteLatency', Math.max(0, ports.clock.now() - startedMs));
-  measureWrite(ports, report);
+  measureWrite(ports, report, result);
   ports.observer?.written(report);
   return 'done';
 }
@@ -74,12 +75,29 @@ function drop(ports: WritePorts, message: AnnounceMessage, cause: string): Recor
   return 'done';
 }
 
-function measureWrite({ metrics }: WritePorts, report: WriteReport): void {
+function measureWrite({ metrics }: WritePorts, report: WriteReport, { outcomes }: ResultObject): void {
   metrics.count('EmbeddedRows', report.embedded);
-  metrics.count('WrittenCopies', report.copied);
-  metrics.count('WrittenTouches', report.touched);
+  metrics.count('CopiedRows', report.copied);
+  metrics.count('TouchedRows', report.touched);
   metrics.count('ExcludedRows', report.excluded);
   metrics.count('FailedRows', report.failed);
   metrics.count('OvertakenRows', report.overtaken);
-  if (report.repeated) metrics.count('RepeatedResults', 1);
+  if (report.repeated) {
+    metrics.count('RepeatedResults', 1);
+    return;
+  }
+  const countOf = (named: (outcome: Outcome) => boolean) =>
+    outcomes.filter(({ outcome }) => named(outcome)).length;
+  metrics.count(
+    'RefusedRows',
+    countOf(outcome => outcome.startsWith('refused:')),
+  );
+  metrics.count(
+    'UndeliveredRows',
+    countOf(outcome => outcome === 'undelivered'),
+  );
+  metrics.count(
+    'TooLongRows',
+    countOf(outcome => outcome === 'too-long'),
+  );
 }
