@@ -6,7 +6,7 @@ import type { FreshetConfig } from '../core/config/config-schema.ts';
 import { bundleHandler } from './bundle-handler.ts';
 import { findHandlerFolder } from './find-handler-folder.ts';
 import type { FunctionAssets } from './function-assets.ts';
-import type { FunctionName } from './function-settings.ts';
+import type { BundleName } from './function-settings.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
@@ -32,7 +32,7 @@ export function bundleFunctions(config: FreshetConfig): FunctionAssets {
   };
 }
 
-function fillFolder(name: FunctionName, folder: string): void {
+function fillFolder(name: BundleName, folder: string): void {
   const built = findHandlerFolder(name);
   if (built !== undefined) {
     cpSync(built, folder, { recursive: true });

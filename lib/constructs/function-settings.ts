@@ -6,6 +6,11 @@ export type FunctionName = Exclude<LambdaName, 'operate'>;
 
 export const FUNCTION_NAMES: readonly FunctionName[] = ['detect', 'embed', 'write', 'guard', 'migrate'];
 
+/** What is bundled: `notify` is there only where alarms go to a webhook, and is no part of the pipeline. */
+export type BundleName = FunctionName | 'notify';
+
+export const BUNDLE_NAMES: readonly BundleName[] = [...FUNCTION_NAMES, 'notify'];
+
 export const LANES: readonly Lane[] = ['fresh', 'bulk'];
 
 interface FunctionSettings {
