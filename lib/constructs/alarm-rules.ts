@@ -1,8 +1,9 @@
 import { Duration } from 'aws-cdk-lib';
 import { MathExpression, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { FUNCTION_SETTINGS, type FunctionName } from './function-settings.ts';
 import { OBSERVED_FUNCTIONS, type ObservedPipeline, observedQueues } from './observed-pipeline.ts';
-import type { AlarmRuleOf } from './pipeline-alarms.ts';
+import type { AlarmRuleOf, PipelineAlarmsProps } from './pipeline-alarms.ts';
 
 const MINUTE = Duration.minutes(1);
 const FIVE_MINUTES = Duration.minutes(5);
@@ -19,7 +20,7 @@ const TIMED: readonly FunctionName[] = OBSERVED_FUNCTIONS.filter(name => name !=
 /** All alarms of a deployment but the composite one. */
 export function listAlarms(
   observed: ObservedPipeline,
-  budgetUsd: number | undefined,
+  { budgetUsd, webhook }: Pick<PipelineAlarmsProps, 'budgetUsd' | 'webhook'>,
 ): readonly AlarmRuleOf[] {
   return [
     freshness(observed),
@@ -28,6 +29,7 @@ export function listAlarms(
     ...ofProvider(observed),
     ...ofGuard(observed),
     orphans(observed),
+    ...(webhook === undefined ? [] : [webhookErrors(webhook)]),
     ...(budgetUsd === undefined ? [] : [budget(observed, budgetUsd)]),
   ];
 }
@@ -171,6 +173,15 @@ function orphans({ metrics }: ObservedPipeline): AlarmRuleOf {
     metric: metrics.one('OrphanRemovalStopped', { statistic: 'Maximum', period: DAY }),
     threshold: 0,
     missing: TreatMissingData.IGNORE,
+  };
+}
+
+/** Seen by the other receivers. */
+function webhookErrors(webhook: LambdaFunction): AlarmRuleOf {
+  return {
+    kind: 'webhook-errors',
+    metric: webhook.metricErrors({ period: FIVE_MINUTES, statistic: 'Sum' }),
+    threshold: 0,
   };
 }
 

@@ -9,6 +9,7 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { ALARM_KINDS, type AlarmKindName, describeAlarm } from '../core/metrics/alarm-kinds.ts';
@@ -19,6 +20,8 @@ export interface PipelineAlarmsProps {
   readonly stage: string;
   readonly observed: ObservedPipeline;
   readonly topic: Topic;
+  /** Undefined: there is no webhook. */
+  readonly webhook?: LambdaFunction | undefined;
   /** US dollars per day; undefined: no alarm. */
   readonly budgetUsd?: number | undefined;
   /** False: a stack that is deployed paused alarms nobody. */
@@ -57,7 +60,7 @@ export class PipelineAlarms extends Construct {
     super(scope, id);
     this.#enabled = props.enabled;
     const action = new SnsAction(props.topic);
-    this.alarms = listAlarms(props.observed, props.budgetUsd).map(rule => ({
+    this.alarms = listAlarms(props.observed, props).map(rule => ({
       kind: rule.kind,
       alarm: this.#createAlarm(
         rule.of === undefined ? rule.kind : `${rule.kind}-${rule.of}`,

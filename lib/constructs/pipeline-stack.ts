@@ -6,6 +6,7 @@ import type { AwsStage } from '../core/config/aws-schema.ts';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
 import { EmbeddingPipeline } from './embedding-pipeline.ts';
 import type { FunctionAssets } from './function-assets.ts';
+import { STACK_COMMANDS } from './stack-commands.ts';
 
 export interface PipelineStackProps extends StackProps {
   readonly config: FreshetConfig;
@@ -57,6 +58,8 @@ export class PipelineStack extends Stack {
       schedules: stage.schedules,
       maxConcurrency: stage.maxConcurrency,
       logRetention: stage.logRetentionDays,
+      sloMinutes: stage.sloMinutes,
+      alarms: stage.alarms,
       paused: paused ?? false,
       ...(assets !== undefined && { assets }),
     });
@@ -82,7 +85,7 @@ export class PipelineStack extends Stack {
 
   /** What `cdk deploy` prints at its end. */
   #tellPeople(stageName: string): void {
-    const { lanes, resultsQueue, claimsBucket } = this.pipeline;
+    const { lanes, resultsQueue, claimsBucket, dashboard, alarmTopic } = this.pipeline;
     const tell = (name: string, value: string) => new CfnOutput(this, name, { value });
     for (const { alias, lane, queue, deadLetterQueue } of lanes) {
       tell(`QueueUrl-${alias}-${lane}`, queue.queueUrl);
@@ -91,6 +94,9 @@ export class PipelineStack extends Stack {
     tell('QueueUrl-results', resultsQueue.queue.queueUrl);
     tell('RedriveCommand-results', redriveCommand(resultsQueue.deadLetterQueue));
     tell('ClaimsBucketName', claimsBucket.bucketName);
+    tell('DashboardUrl', dashboard.url);
+    tell('AlarmTopicArn', alarmTopic.topic.topicArn);
+    for (const { output, command } of STACK_COMMANDS) tell(output, `${command} --stage ${stageName}`);
     tell('PauseCommand', `npx cdk deploy -c stage=${stageName} -c paused=true`);
     tell('ResumeCommand', `npx cdk deploy -c stage=${stageName}`);
   }
