@@ -17,7 +17,7 @@ describe('chooseAccess', () => {
   it("lets a model's own base URL win", () => {
     const environment = readEnvironment({ OPENAI_BASE_URL: 'https://proxy.example/v1' });
 
-    expect(chooseAccess(ollama, environment).baseUrl).toBe('http://127.0.0.1:11434/v1');
+    expect(chooseAccess(ollama, environment).baseUrl).toBe('http://127.0.0.1:11434');
   });
 
   it.each(['http://127.0.0.1:9/v1', 'http://localhost:9/v1', 'http://[::1]:9/v1'])(
