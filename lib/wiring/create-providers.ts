@@ -1,4 +1,4 @@
-import type { PipelineConfig } from '../core/config/pipeline-config.ts';
+import { aliasesOf, type PipelineConfig } from '../core/config/pipeline-config.ts';
 import { UsageError } from '../core/errors/usage-error.ts';
 import type { ModelDefinition } from '../core/model/space.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -17,7 +17,7 @@ export async function createProviders(
   clock: Clock,
 ): Promise<ReadonlyMap<string, EmbeddingProvider>> {
   const providers = new Map<string, EmbeddingProvider>();
-  for (const alias of new Set(config.sources.flatMap(source => source.models)))
+  for (const alias of new Set(config.sources.flatMap(aliasesOf)))
     providers.set(alias, await createProvider(config.models[alias]!, environment, clock));
   return providers;
 }
