@@ -10,6 +10,7 @@ import type { UniqueText } from './plan-batch.ts';
 export type TextResult =
   | { readonly kind: 'vector'; readonly vector: Buffer }
   | { readonly kind: 'refused'; readonly code: string }
+  | { readonly kind: 'undelivered'; readonly code: string }
   | { readonly kind: 'too-long' };
 
 export interface Purchase {

@@ -2,6 +2,7 @@ import { FreshetError } from '../../core/errors/freshet-error.ts';
 import { fullJitterMs } from '../../core/retry/full-jitter.ts';
 import { type CallRecord, type CallRequest, type CallResult, callProvider } from './call-provider.ts';
 import { type EmbedPorts, SETTLE_RESERVE_MS } from './embed-ports.ts';
+import { gateOf } from './throttle-gate.ts';
 
 const MAX_TRIES = 3;
 /** A reply of the wrong shape twice over will not come right by waiting: the batch is taken apart instead. */
@@ -16,11 +17,37 @@ export interface RetriedCall {
   readonly result: Pick<CallResult, 'vectors' | 'failure'>;
 }
 
-/** Repeats a call that failed as `transient` or `throttled` while tries and time last; any other failure is the answer. */
+/**
+ * Repeats a call that failed as `transient` or `throttled` while tries and time last; any other failure is the answer. While the provider
+ * asks for patience one caller at a time tries once, and the others are told how long to wait.
+ */
 export async function callWithRetries(
   ports: EmbedPorts,
   request: Omit<CallRequest, 'deadlineMs'>,
   remainingMs: () => number,
+): Promise<RetriedCall> {
+  const gate = gateOf(ports.providers(request.space.model.alias));
+  const entry = gate.enter(ports.clock.now());
+  if (typeof entry === 'number') return { records: [], result: { failure: gateClosed(entry) } };
+  let failure: FreshetError | undefined;
+  let ended = false;
+  try {
+    const call = await callWhilePatient(ports, request, remainingMs, entry === 'probe' ? 1 : MAX_TRIES);
+    ({ failure } = call.result);
+    ended = call.records.length > 0;
+    return call;
+  } finally {
+    const throttled = failure?.failureClass === 'throttled';
+    if (throttled) gate.refuse(ports.clock.now(), failure?.retryAfterMs);
+    if (entry === 'probe') gate.leave(ended && !throttled);
+  }
+}
+
+async function callWhilePatient(
+  ports: EmbedPorts,
+  request: Omit<CallRequest, 'deadlineMs'>,
+  remainingMs: () => number,
+  maxTries: number,
 ): Promise<RetriedCall> {
   const records: CallRecord[] = [];
   let failure: FreshetError | undefined;
@@ -30,7 +57,7 @@ export async function callWithRetries(
     const result = await callProvider(ports, { ...request, deadlineMs });
     records.push(result.record);
     failure = result.failure;
-    if (failure === undefined) return { records, result };
+    if (failure === undefined || attempt + 1 >= maxTries) return { records, result };
     const waitMs = findWaitMs(failure, attempt, ports.randomness.fraction());
     if (waitMs === undefined || waitMs + SETTLE_RESERVE_MS + MIN_CALL_MS > remainingMs()) {
       return { records, result };
@@ -51,6 +78,15 @@ function findWaitMs(failure: FreshetError, attempt: number, fraction: number): n
 
 export function isInvalidReply(code: string): boolean {
   return code === 'invalid_reply_count' || code === 'invalid_reply_index';
+}
+
+/** The code says that nobody was asked. */
+function gateClosed(retryAfterMs: number): FreshetError {
+  return new FreshetError('The provider asked for patience; its next call is not due yet.', {
+    failureClass: 'throttled',
+    code: 'awaiting_provider',
+    retryAfterMs,
+  });
 }
 
 function outOfTime(): FreshetError {

@@ -8,6 +8,7 @@ import type { Purchase } from './buy-vectors.ts';
 import { composeResult, type Settlement } from './compose-result.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 import { giveBack } from './give-back.ts';
+import { recordOutage } from './record-outage.ts';
 
 const DEFAULT_THROTTLE_SECONDS = 30;
 const PAUSE_SECONDS = 60;
@@ -23,9 +24,10 @@ export async function settlePurchase(
   record: QueueRecord,
   message: DispatchMessage,
   ids: readonly string[],
-  settlement: Settlement,
+  bought: Settlement,
   remainingMs: () => number,
 ): Promise<RecordResult> {
+  const settlement = recordOutage(ports, record, bought);
   const { space, purchase } = settlement;
   const result = composeResult(settlement);
   let settled: string[] = [];
