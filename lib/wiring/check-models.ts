@@ -5,6 +5,7 @@ import { createTokenizer } from '../adapters/tokenizer/gpt-tokenizer.ts';
 import { formatPath } from '../core/config/describe-issues.ts';
 import type { ModelDefinition } from '../core/model/space.ts';
 import { type CheckProblem, checkModel, type ModelCheck } from '../pipeline/check/check-model.ts';
+import { createLocalAccess } from './create-local-access.ts';
 import { createProviders } from './create-providers.ts';
 import type { Workspace } from './open-workspace.ts';
 
@@ -23,7 +24,7 @@ export async function checkModels(
   const clock = createSystemClock();
   const ports = { clock, tokenizer: createTokenizer(), golden: createGoldenStore(database) };
   const checks: CheckedModel[] = [];
-  for (const [alias, provider] of await createProviders(config, environment, clock)) {
+  for (const [alias, provider] of await createProviders(config, createLocalAccess(environment), clock)) {
     const model = config.models[alias];
     if (model === undefined || aliases?.has(alias) === false) continue;
     const deadlineMs = (model.timeoutSeconds ?? config.limits.timeoutSeconds) * 1000;

@@ -101,7 +101,7 @@ async function buyGroup(buying: Buying, group: Group): Promise<void> {
   }
   if (failure.failureClass === 'too-large') {
     if (group.positions.length > 1) return takeApart(buying, group);
-    buying.results.set(group.positions[0] ?? 0, { kind: 'too-long' });
+    await refuse(buying, group.positions, failure, { kind: 'too-long' });
   } else if (failure.failureClass === 'item' || isInvalidReply(failure.code)) {
     if (group.positions.length > 1) return takeApart(buying, group);
     await refuse(buying, group.positions, failure);
@@ -127,7 +127,12 @@ async function keepVectors(buying: Buying, group: Group, vectors: readonly (Buff
 }
 
 /** A refusal is a verdict only where something else was accepted: else one probe decides between the text and the configuration. */
-async function refuse(buying: Buying, positions: readonly number[], failure: FreshetError): Promise<void> {
+async function refuse(
+  buying: Buying,
+  positions: readonly number[],
+  failure: FreshetError,
+  verdict: TextResult = { kind: 'refused', code: failure.code },
+): Promise<void> {
   if (!buying.proven) {
     if (!spendExtraCall(buying)) return;
     const probe = await call(buying, { texts: [PROBE_TEXT], items: 0 });
@@ -139,7 +144,7 @@ async function refuse(buying: Buying, positions: readonly number[], failure: Fre
     }
     buying.proven = true;
   }
-  for (const position of positions) buying.results.set(position, { kind: 'refused', code: failure.code });
+  for (const position of positions) buying.results.set(position, verdict);
 }
 
 function takeApart(buying: Buying, { positions, again }: Group): void {

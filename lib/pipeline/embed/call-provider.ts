@@ -3,6 +3,7 @@ import type { LedgerEntry } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
 import type { Lane } from '../../core/model/vocabulary.ts';
 import { estimateTokens } from '../../core/packing/estimate-tokens.ts';
+import { compareModelNames } from '../../core/reply/compare-model-names.ts';
 import { validateReply } from '../../core/reply/validate-reply.ts';
 import { describeFailure } from '../describe-failure.ts';
 import type { EmbedPorts } from './embed-ports.ts';
@@ -81,6 +82,8 @@ export async function callProvider(ports: EmbedPorts, request: CallRequest): Pro
     });
     requestId = reply.requestId;
     billedTokens = reply.tokens ?? estimatedTokens;
+    if (reply.model !== undefined && compareModelNames(model.modelId, reply.model) === 'unfamiliar')
+      ports.metrics.count('UnfamiliarModelNames', 1);
     const expected = { count: texts.length, dimensions: model.dimensions, normalized: model.normalized };
     const { vectors } = validateReply(reply, expected);
     return { record: recordCall('ok', billedTokens, true), vectors };
