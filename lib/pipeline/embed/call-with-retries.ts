@@ -28,7 +28,7 @@ export async function callWithRetries(
 ): Promise<RetriedCall> {
   const gate = gateOf(ports.providers(request.space.model.alias));
   const entry = gate.enter(ports.clock.now());
-  if (typeof entry === 'number') return { records: [], result: { failure: gateClosed(entry) } };
+  if (typeof entry === 'number') return { records: [], result: { failure: gateClosed(gate.code(), entry) } };
   let failure: FreshetError | undefined;
   let ended = false;
   const maxRetries = entry === 'probe' ? 0 : (request.space.model.maxRetries ?? MAX_RETRIES);
@@ -39,7 +39,7 @@ export async function callWithRetries(
     return call;
   } finally {
     const throttled = failure?.failureClass === 'throttled';
-    if (throttled) gate.refuse(ports.clock.now(), failure?.retryAfterMs);
+    if (failure && throttled) gate.refuse(ports.clock.now(), failure.code, failure.retryAfterMs);
     if (entry === 'probe') gate.leave(ended && !throttled);
   }
 }
@@ -89,11 +89,11 @@ export function isInvalidReply(code: string): boolean {
   return code === 'invalid_reply_count' || code === 'invalid_reply_index' || code === 'tei_backend';
 }
 
-/** The code says that nobody was asked. */
-function gateClosed(retryAfterMs: number): FreshetError {
-  return new FreshetError('The provider asked for patience; its next call is not due yet.', {
+/** Nobody was asked: the code is that of the last refusal. */
+function gateClosed(code: string, retryAfterMs: number): FreshetError {
+  return new FreshetError(`The provider asked for patience (${code}); its next call is not due yet.`, {
     failureClass: 'throttled',
-    code: 'awaiting_provider',
+    code,
     retryAfterMs,
   });
 }

@@ -12,8 +12,10 @@ const PROBE_INTERVAL_MS = 60_000;
 export interface ThrottleGate {
   /** `probe`: the caller alone may call, once, and must `leave`. A number: milliseconds until it pays to come again. */
   enter(nowMs: number): 'open' | 'probe' | number;
-  /** A call ended `throttled` for good. */
-  refuse(nowMs: number, hintMs: number | undefined): void;
+  /** A call ended `throttled` for good, with this code. */
+  refuse(nowMs: number, code: string, hintMs: number | undefined): void;
+  /** The code of the last refusal. */
+  code(): string;
   /** The probe ended. `answered`: not by asking for patience. */
   leave(answered: boolean): void;
 }
@@ -30,7 +32,9 @@ export function gateOf(provider: EmbeddingProvider): ThrottleGate {
 function createThrottleGate(): ThrottleGate {
   let closedUntilMs: number | undefined;
   let probing = false;
+  let lastCode = 'throttled';
   return {
+    code: () => lastCode,
     enter(nowMs) {
       if (closedUntilMs === undefined) return 'open';
       if (nowMs < closedUntilMs) return closedUntilMs - nowMs;
@@ -38,7 +42,8 @@ function createThrottleGate(): ThrottleGate {
       probing = true;
       return 'probe';
     },
-    refuse(nowMs, hintMs) {
+    refuse(nowMs, code, hintMs) {
+      lastCode = code;
       const waitMs = probing ? Math.max(hintMs ?? 0, PROBE_INTERVAL_MS) : (hintMs ?? FIRST_CLOSURE_MS);
       closedUntilMs = Math.max(closedUntilMs ?? 0, nowMs + waitMs);
     },
