@@ -1,6 +1,6 @@
 import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import type { PipelineConfig } from '../core/config/pipeline-config.ts';
+import { aliasesOf, type PipelineConfig } from '../core/config/pipeline-config.ts';
 import type { Lane } from '../core/model/vocabulary.ts';
 import { ClaimsBucket } from './claims-bucket.ts';
 import { QueuePair } from './queue-pair.ts';
@@ -23,7 +23,7 @@ export class MessagingStack extends Stack {
 
   constructor(scope: Construct, id: string, props: MessagingStackProps) {
     super(scope, id, props);
-    const aliases = [...new Set(props.config.sources.flatMap(source => source.models))].sort();
+    const aliases = [...new Set(props.config.sources.flatMap(aliasesOf))].sort();
     this.embedQueues = new Map(aliases.map(alias => [alias, this.#queuesOf(alias)]));
     this.results = new QueuePair(this, 'Results', {
       receiveTimeout: Duration.seconds(WRITE_RECEIVE_SECONDS),
