@@ -22,7 +22,7 @@ export interface Deployment {
 const SCHEDULED_CONNECTIONS =
   3 * LAMBDA_CONNECTIONS.detect + LAMBDA_CONNECTIONS.guard + LAMBDA_CONNECTIONS.migrate;
 
-/** Aliases that a source names, each once, in alphabetical order. */
+/** Aliases that a source names, its fallback too, each once, in alphabetical order. */
 export function usedAliases(config: PipelineConfig): string[] {
   return [...new Set(config.sources.flatMap(aliasesOf))].sort();
 }
