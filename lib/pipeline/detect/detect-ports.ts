@@ -69,6 +69,8 @@ export interface SpaceReport {
   /** Pause reasons that kept the space from being looked at, other than its own fault. */
   readonly pausedBy?: readonly { readonly scope: string; readonly reason: string; readonly detail: string }[];
   readonly orphans?: OrphanReport;
+  /** The space takes the place of others while they are paused. */
+  readonly fallback?: boolean;
 }
 
 /** What a pass over one space gives to its report. */
