@@ -1,8 +1,8 @@
-import type { OutcomeStore } from '../../lib/ports/outcome-store.ts';
+import type { OutcomeStore, WriteReport } from '../../lib/ports/outcome-store.ts';
 import type { MemoryDatabase } from './memory-database.ts';
 
 export function createMemoryOutcomeStore(database: MemoryDatabase): OutcomeStore {
-  return {
+  const store: OutcomeStore = {
     async writeResult(space, result) {
       database.record('writeResult');
       const table = database.of(space);
@@ -46,6 +46,22 @@ export function createMemoryOutcomeStore(database: MemoryDatabase): OutcomeStore
       }
       return report;
     },
+    async writeResults(space, results) {
+      database.record('writeResults');
+      const reports: WriteReport[] = [];
+      for (const result of results) reports.push(await store.writeResult(space, result));
+      const sum = (count: (report: WriteReport) => number) =>
+        reports.reduce((total, report) => total + count(report), 0);
+      return {
+        repeated: reports.every(({ repeated }) => repeated),
+        embedded: sum(({ embedded }) => embedded),
+        copied: sum(({ copied }) => copied),
+        touched: sum(({ touched }) => touched),
+        excluded: sum(({ excluded }) => excluded),
+        failed: sum(({ failed }) => failed),
+        overtaken: sum(({ overtaken }) => overtaken),
+      };
+    },
     async expireLeases(space, dispatchId, ids) {
       database.record('expireLeases');
       for (const id of ids) {
@@ -54,4 +70,5 @@ export function createMemoryOutcomeStore(database: MemoryDatabase): OutcomeStore
       }
     },
   };
+  return store;
 }
