@@ -3,5 +3,6 @@ import type { WritePorts } from '../../lib/pipeline/write/write-ports.ts';
 import { createRecordHandler } from '../middleware/record-handler.ts';
 
 export function createHandler(ports: WritePorts) {
-  return createRecordHandler(ports, createWriteStep(ports));
+  const { one, together } = createWriteStep(ports);
+  return createRecordHandler(ports, one, together);
 }

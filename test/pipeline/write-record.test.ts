@@ -36,7 +36,7 @@ async function announced() {
   await embedRecord(world.embedPorts, { messageId: 'm', receiptHandle: 'r', body, receiveCount: 1 }, plenty);
   const [announcement = ''] = world.results.remainingBodies();
   world.database.events.length = 0;
-  const step = createWriteStep(world.writePorts);
+  const { one: step } = createWriteStep(world.writePorts);
   const write = (changes: { body?: string; receiveCount?: number } = {}) =>
     step({ messageId: 'w', receiptHandle: 'w', body: announcement, receiveCount: 1, ...changes }, plenty);
   const failWrites = (failureClass: FailureClass, code: string, times = Number.POSITIVE_INFINITY) => {
@@ -143,7 +143,7 @@ describe('a failing database', () => {
     await write().catch(() => undefined);
     await world.control.pause('pipeline', 'operator', '');
 
-    const elsewhere = createWriteStep(world.writePorts);
+    const { one: elsewhere } = createWriteStep(world.writePorts);
     const [body = ''] = world.results.remainingBodies();
     await elsewhere({ messageId: 'w', receiptHandle: 'w', body, receiveCount: 2 }, plenty);
 
