@@ -15,6 +15,7 @@ import { createSystemRandomness } from '../adapters/system/system-randomness.ts'
 import { createTokenizer } from '../adapters/tokenizer/gpt-tokenizer.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN } from '../pipeline/embed/embed-ports.ts';
 import type { LocalRunParts } from '../pipeline/local/local-run-parts.ts';
+import { createRoomWait } from '../pipeline/local/results-room.ts';
 import type { RunTally, RunTotals } from '../pipeline/local/run-tally.ts';
 import type { DispatchQueues } from '../ports/dispatch-queues.ts';
 import { createLocalQueues, LOCAL_MAX_RECEIVES, RESULTS_VISIBILITY_SECONDS } from './create-local-queues.ts';
@@ -27,6 +28,8 @@ const MAX_TRACE_BYTES = 32 * 1024 * 1024;
 /** An embed invocation may make a call, split it and make it again, and settle what it bought. */
 const CALLS_PER_INVOCATION = 3;
 const SETTLE_MS = 30_000;
+/** Five batches of the default size: more rows at once cost the database no less per row. */
+const CALLS_PER_MESSAGE = 5;
 
 export interface LocalRunRequest {
   readonly tally: RunTally;
@@ -89,6 +92,8 @@ export async function openLocalParts(
     queues: findQueue,
     limits: {
       batchSize: limits.batchSize,
+      // Who asks for a pause between batches gets one batch per message.
+      callsPerMessage: limits.pauseMs > 0 ? 1 : CALLS_PER_MESSAGE,
       maxInFlight: limits.maxInFlight,
       sliceRows: limits.sliceRows,
       queuedLeaseSeconds: dispatchVisibilitySeconds * LOCAL_MAX_RECEIVES,
@@ -101,6 +106,7 @@ export async function openLocalParts(
     providers: alias => providers.get(alias)!,
     tokenizer: createTokenizer(),
     results: queues.results,
+    waitForRoom: createRoomWait(queues.results, limits.concurrency, clock),
     queues: findQueue,
     limits: {
       batchSize: limits.batchSize,

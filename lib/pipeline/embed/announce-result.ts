@@ -7,10 +7,7 @@ import { sha256Hex } from '../../core/result/sha256-hex.ts';
 import { retryTransient } from '../retry-transient.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 
-/**
- * Stores, announces, then marks: no message names an object that is not there, and a row is only marked once its result is on its way. The key
- * is used by this attempt alone. Returns the ids that are settled.
- */
+/** Stores, then announces: no message names an object that is not there. The key is used by this attempt alone. Returns the ids that are settled. */
 export async function announceResult(
   ports: EmbedPorts,
   space: Space,
@@ -30,10 +27,6 @@ export async function announceResult(
   };
   await retryTransient(ports, remainingMs, () => ports.objects.put(message.key, body));
   await retryTransient(ports, remainingMs, () => announce(ports, message));
-  if (ids.length > 0) {
-    const seconds = ports.limits.announcedLeaseSeconds;
-    await ports.embedding.markAnnounced(space, result.dispatchId, ids, seconds);
-  }
   for (const { id, outcome } of result.outcomes) {
     const failed = outcome !== 'embedded' && outcome !== 'excluded:empty';
     if (failed) ports.observer?.rowFailed({ source: space.source.name, id, outcome });

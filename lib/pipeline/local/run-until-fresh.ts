@@ -11,8 +11,9 @@ import { createWakeSignal, type WakeSignal } from './wake-signal.ts';
 const GRACE_MS = 4_000;
 /** Giving back waits for a lock no longer than this. */
 const GIVE_BACK_MS = 500;
-/** Batches sent ahead of the workers: enough that detect looks seldom, few enough that several runs find work side by side. */
-const MIN_BATCHES_AHEAD = 20;
+/** Leased ahead of the workers: enough that detect looks seldom, few enough that several runs find work side by side. */
+const BATCHES_AHEAD = 40;
+const ROWS_AHEAD = 4_000;
 
 interface Run {
   readonly parts: LocalRunParts;
@@ -35,6 +36,7 @@ export async function runUntilFresh(parts: LocalRunParts): Promise<RunResult> {
   if (parts.passes !== 'incremental') await clearStalePauses(parts.control, await parts.spaces.list());
   const run = createRun(parts);
   const interrupt = () => run.wake.notify();
+  parts.queues.results.onSent(() => run.wake.notify());
   parts.signal?.addEventListener('abort', interrupt);
   try {
     await turnUntilDone(run);
@@ -103,16 +105,16 @@ function isIdle(run: Run, queued: { readonly total: number }): boolean {
   return !run.detecting && !run.workers.isWriting() && run.workers.embedding() === 0 && queued.total === 0;
 }
 
-/** Looks ahead by a few batches only: what a run holds, no other can work on. */
+/** Looks ahead by a few messages only, and again once the workers are about to take the last: what a run holds, no other can work on. */
 function startDetect(run: Run, queued: { readonly waiting: number }, idle: boolean): void {
   const { parts, lookAhead } = run;
   const { batchSize, concurrency, maxItems } = parts.limits;
-  const batchesAhead = Math.max(2 * concurrency, MIN_BATCHES_AHEAD);
+  const rowsAhead = Math.max(2 * concurrency * batchSize, Math.min(BATCHES_AHEAD * batchSize, ROWS_AHEAD));
   const pointless = idle ? lookAhead.isComplete() : lookAhead.isExhausted();
   if (run.detecting || pointless || lookAhead.nextAtMs() > parts.clock.now()) return;
-  if (queued.waiting > batchesAhead / 2) return;
+  if (queued.waiting > concurrency) return;
   const allowed = (maxItems ?? Number.POSITIVE_INFINITY) - lookAhead.leasedRows();
-  const maxRows = Math.min((batchesAhead - queued.waiting) * batchSize, allowed);
+  const maxRows = Math.min(rowsAhead - queued.waiting * batchSize, allowed);
   if (maxRows <= 0) return;
   run.detecting = true;
   void lookAhead
