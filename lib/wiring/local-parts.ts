@@ -52,7 +52,7 @@ export async function openLocalParts(
   const clock = createSystemClock();
   const randomness = createSystemRandomness();
   const providers = await createProviders(config, workspace.environment, clock);
-  const objects = createInProcessObjectStore();
+  const objects = createInProcessObjectStore({ sealed: true });
   const invocationTimeoutMs = CALLS_PER_INVOCATION * limits.timeoutSeconds * 1000 + SETTLE_MS;
   const dispatchVisibilitySeconds = Math.ceil(invocationTimeoutMs / 1000) + 1;
   const queues = createLocalQueues({

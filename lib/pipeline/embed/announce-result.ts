@@ -3,7 +3,7 @@ import type { AnnounceMessage } from '../../core/model/dispatch-message.ts';
 import type { ResultObject } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
 import { encodeResult } from '../../core/result/encode-result.ts';
-import { sha256Hex } from '../../core/result/sha256-hex.ts';
+import { proveObject } from '../prove-object.ts';
 import { retryTransient } from '../retry-transient.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 
@@ -22,7 +22,7 @@ export async function announceResult(
     spaceId: space.spaceId,
     dispatchId: result.dispatchId,
     key: `claims/${space.spaceId}/${result.dispatchId}/${ports.randomness.identifier()}`,
-    sha256: sha256Hex(body),
+    sha256: proveObject(ports.objects, body),
     ids,
   };
   await retryTransient(ports, remainingMs, () => ports.objects.put(message.key, body));

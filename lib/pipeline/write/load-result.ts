@@ -3,7 +3,7 @@ import type { AnnounceMessage } from '../../core/model/dispatch-message.ts';
 import type { ResultObject } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
 import { decodeResult } from '../../core/result/decode-result.ts';
-import { sha256Hex } from '../../core/result/sha256-hex.ts';
+import { proveObject } from '../prove-object.ts';
 import type { QueueRecord } from '../queue-record.ts';
 import { retryTransient } from '../retry-transient.ts';
 import type { WritePorts } from './write-ports.ts';
@@ -28,12 +28,16 @@ export async function loadResult(
   if (!space) return { message, space, result: undefined, object: 'missing' };
   const body = await retryTransient(ports, remainingMs, () => ports.objects.get(message.key));
   if (!body) return { message, space, result: undefined, object: 'missing' };
-  const result = readResult(message, body);
+  const result = readResult(ports, message, body);
   return { message, space, result, object: result ? 'whole' : 'corrupt' };
 }
 
-function readResult(message: AnnounceMessage, body: Buffer): ResultObject | undefined {
-  if (sha256Hex(body) !== message.sha256) return undefined;
+function readResult(
+  { objects }: WritePorts,
+  message: AnnounceMessage,
+  body: Buffer,
+): ResultObject | undefined {
+  if (proveObject(objects, body) !== message.sha256) return undefined;
   try {
     const result = decodeResult(body);
     const same = result.spaceId === message.spaceId && result.dispatchId === message.dispatchId;
