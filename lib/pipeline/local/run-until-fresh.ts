@@ -11,9 +11,8 @@ import { createWakeSignal, type WakeSignal } from './wake-signal.ts';
 const GRACE_MS = 4_000;
 /** Giving back waits for a lock no longer than this. */
 const GIVE_BACK_MS = 500;
-/** Leased ahead of the workers: enough that detect looks seldom, few enough that several runs find work side by side. */
-const BATCHES_AHEAD = 40;
-const ROWS_AHEAD = 4_000;
+/** Batches leased ahead of the workers: enough that detect looks seldom, few enough that several runs find work side by side. */
+const MIN_BATCHES_AHEAD = 24;
 
 interface Run {
   readonly parts: LocalRunParts;
@@ -109,12 +108,12 @@ function isIdle(run: Run, queued: { readonly total: number }): boolean {
 function startDetect(run: Run, queued: { readonly waiting: number }, idle: boolean): void {
   const { parts, lookAhead } = run;
   const { batchSize, concurrency, maxItems } = parts.limits;
-  const rowsAhead = Math.max(2 * concurrency * batchSize, Math.min(BATCHES_AHEAD * batchSize, ROWS_AHEAD));
+  const batchesAhead = Math.max(3 * concurrency, MIN_BATCHES_AHEAD);
   const pointless = idle ? lookAhead.isComplete() : lookAhead.isExhausted();
   if (run.detecting || pointless || lookAhead.nextAtMs() > parts.clock.now()) return;
   if (queued.waiting > concurrency) return;
   const allowed = (maxItems ?? Number.POSITIVE_INFINITY) - lookAhead.leasedRows();
-  const maxRows = Math.min(rowsAhead - queued.waiting * batchSize, allowed);
+  const maxRows = Math.min((batchesAhead - queued.waiting) * batchSize, allowed);
   if (maxRows <= 0) return;
   run.detecting = true;
   void lookAhead
