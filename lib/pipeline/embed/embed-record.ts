@@ -10,9 +10,10 @@ import type { QueueRecord, RecordResult } from '../queue-record.ts';
 import { buyVectors, type Purchase } from './buy-vectors.ts';
 import { decideRow, type RowDecision, withoutVector } from './decide-row.ts';
 import type { EmbedPorts } from './embed-ports.ts';
-import { giveBack } from './give-back.ts';
+import { giveBack, leaveToDetect } from './give-back.ts';
 import { giveBackRest } from './give-back-rest.ts';
 import { type BatchPlan, planBatch, splitPlan } from './plan-batch.ts';
+import { recordOutage } from './record-outage.ts';
 import { settlePurchase } from './settle-purchase.ts';
 
 const PAUSED_SECONDS = 60;
@@ -37,14 +38,8 @@ export async function embedRecord(
   } catch (error) {
     if (!isSourceFault(error)) throw error;
     await pauseSource(ports, space, error);
-    return leaveToDetect(ports, space, message);
+    return leaveToDetect(ports, space, message, message.ids);
   }
-}
-
-/** Detect does not send rows of a broken source, and sends these again, as no attempt, once it is mended. */
-async function leaveToDetect(ports: EmbedPorts, space: Space, message: DispatchMessage): Promise<'done'> {
-  await ports.embedding.postponeLeases(space, message.dispatchId, message.ids, 0);
-  return 'done';
 }
 
 async function embedRows(
@@ -69,7 +64,7 @@ async function embedRows(
 
   const decisions = undeliverable ? stale.map(giveUp) : await decideRows(ports, space, stale);
   const plan = await planBatch(ports.embedding, space, decisions);
-  const { settled, ended } = await settlePlan(ports, space, message, plan, remainingMs);
+  const { settled, ended } = await settlePlan(ports, record, { space, message, plan }, remainingMs);
   if (!ended) return 'done';
   const rest = { space, message, ids: staleIds.filter(id => !settled.has(id)) };
   return giveBackRest(ports, record, rest, ended);
@@ -81,11 +76,11 @@ async function embedRows(
  */
 async function settlePlan(
   ports: EmbedPorts,
-  space: Space,
-  message: DispatchMessage,
-  plan: BatchPlan,
+  record: QueueRecord,
+  planned: { readonly space: Space; readonly message: DispatchMessage; readonly plan: BatchPlan },
   remainingMs: () => number,
 ): Promise<{ readonly settled: ReadonlySet<string>; readonly ended: Purchase['ended'] }> {
+  const { space, message, plan } = planned;
   const { dispatchId, lane } = message;
   const settled = new Set<string>();
   let ended: Purchase['ended'];
@@ -96,9 +91,10 @@ async function settlePlan(
         part.toBuy.length === 0
           ? NOTHING_BOUGHT
           : await buyVectors(ports, space, lane, part.toBuy, remainingMs);
-      const settlement = { space, dispatchId, lane, runId: ports.runId, plan: part, purchase };
+      const bought = { space, dispatchId, lane, runId: ports.runId, plan: part, purchase };
+      const settlement = recordOutage(ports, record, bought);
       for (const id of await settlePurchase(ports, settlement, remainingMs)) settled.add(id);
-      ended = purchase.ended;
+      ended = settlement.purchase.ended;
       if (ended) break;
     }
   } finally {
@@ -116,7 +112,9 @@ async function waitWhilePaused(
 ): Promise<RecordResult | undefined> {
   const [pause] = await findPauseReasons(ports.control, space);
   if (!pause) return undefined;
-  if (pause.reason.startsWith(SOURCE_FAULT_PREFIX)) return leaveToDetect(ports, space, message);
+  const endsOrFallsBack = ports.runId !== null && pause.reason.startsWith('provider:');
+  if (pause.reason.startsWith(SOURCE_FAULT_PREFIX) || endsOrFallsBack)
+    return leaveToDetect(ports, space, message, message.ids);
   const reason = {
     failureClass: 'stop',
     code: pause.reason,

@@ -4,7 +4,7 @@ import type { Space } from '../../core/model/space.ts';
 import { describeFailure } from '../describe-failure.ts';
 import type { QueueRecord, RecordResult } from '../queue-record.ts';
 import type { EmbedPorts } from './embed-ports.ts';
-import { giveBack } from './give-back.ts';
+import { giveBack, leaveToDetect } from './give-back.ts';
 
 const DEFAULT_THROTTLE_SECONDS = 30;
 const PAUSE_SECONDS = 60;
@@ -25,6 +25,7 @@ export async function giveBackRest(
     ports.logger.error('model-paused', { scope, code: ended.code });
     ports.observer?.paused(scope, reason);
     await ports.control.pause(scope, `provider:${ended.code}`, ended.message);
+    if (ports.runId !== null) return leaveToDetect(ports, rest.space, rest.message, rest.ids);
   } else if (ended.failureClass !== 'throttled' && ended.failureClass !== 'transient') {
     ports.metrics.count('UnknownFailures', 1);
     ports.logger.error('provider-failure-unknown', { code: ended.code, requestId: ended.requestId });
