@@ -8,7 +8,7 @@ import type { DetectLimits, DetectPorts } from './detect-ports.ts';
 
 export interface SendPorts extends Pick<DetectPorts, 'queues' | 'logger'> {
   readonly detection: Pick<DetectPorts['detection'], 'confirmSent' | 'abandonLeases'>;
-  readonly limits: Pick<DetectLimits, 'batchSize' | 'queuedLeaseSeconds'>;
+  readonly limits: Pick<DetectLimits, 'batchSize' | 'callsPerMessage' | 'queuedLeaseSeconds'>;
 }
 
 /** A lease of many rows is sent as about so many messages, so that the workers finish together. */
@@ -53,7 +53,7 @@ export async function sendLeasedRows(
 const idsOf = (rows: readonly LeasedRow[]) => rows.map(row => row.id);
 
 /** Rows of one message have the same attempts, so that `embed` sees one number; all beyond the last count as the last. */
-function batchByAttempts(rows: readonly LeasedRow[], limits: DetectPorts['limits']): LeasedRow[][] {
+function batchByAttempts(rows: readonly LeasedRow[], limits: SendPorts['limits']): LeasedRow[][] {
   const { batchSize } = limits;
   const tiers = Map.groupBy(rows, row => Math.min(row.attempts, MAX_ATTEMPTS));
   return [...tiers].flatMap(([attempts, tier]) => {
