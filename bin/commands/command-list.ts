@@ -12,6 +12,7 @@ export const commandList: Readonly<Record<string, () => Promise<{ command: Comma
   resume: () => import('./resume.ts'),
   stop: () => import('./stop.ts'),
   reset: () => import('./reset.ts'),
+  models: () => import('./models.ts'),
   migrate: () => import('./migrate.ts'),
   doctor: () => import('./doctor.ts'),
   sql: () => import('./sql.ts'),

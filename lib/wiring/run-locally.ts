@@ -20,6 +20,7 @@ import type { LineFile } from './open-line-file.ts';
 import { openSpaceList } from './open-space-list.ts';
 import type { Workspace } from './open-workspace.ts';
 import { prepareDatabase } from './prepare-database.ts';
+import { refuseChangedModels } from './refuse-changed-models.ts';
 
 export interface RunOptions {
   readonly signal: AbortSignal;
@@ -68,8 +69,10 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
   const spaces = await openSpaceList(workspace);
   const reports = createReportStore(workspace.database);
   const reasons = await createControlStore(workspace.database).reasons();
+  const before = await readCoverages(reports, spaces);
+  await refuseChangedModels(workspace, before);
   options.onPrepared({
-    before: await readCoverages(reports, spaces),
+    before,
     resumed: reasons.filter(({ reason }) => reason === 'database' || reason.startsWith('provider:')),
   });
   const clock = createSystemClock();

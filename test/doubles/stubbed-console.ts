@@ -34,7 +34,6 @@ export const DEPLOYMENT = {
   eventSources: { embed: { small: ['map-fresh', 'map-bulk'] }, write: ['map-results'] },
   scheduleNames: ['freshet-prod-incremental', 'freshet-prod-full'],
   functions: { detect: 'freshet-prod-detect', embed: 'freshet-prod-embed' },
-  logGroups: { detect: '/freshet/detect', embed: '/freshet/embed' },
 } as const;
 
 export const NOTHING_DONE = {
@@ -80,6 +79,7 @@ export function createStubbedConsole() {
   }));
   stubs.lambda.on(GetFunctionConfigurationCommand).resolves({
     Environment: { Variables: { FRESHET_DEPLOYMENT: JSON.stringify(DEPLOYMENT) } },
+    LoggingConfig: { LogGroup: '/freshet/group' },
   });
   stubs.lambda.on(InvokeCommand).callsFake(({ FunctionName, Payload, InvocationType }) => {
     if (InvocationType === 'Event') return { StatusCode: 202 };

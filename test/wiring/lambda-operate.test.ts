@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLambda } from '../../functions/operate/handler.ts';
-import { openPglite } from '../../lib/adapters/pglite/open-pglite.ts';
-import { migrate } from '../../lib/adapters/sql/migrations/migrate.ts';
 import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
 import { DEPLOYMENT } from '../doubles/stubbed-console.ts';
 import { makeContext } from '../factories/lambda-event.ts';
 import { createSourceTable } from '../support/create-source-table.ts';
+import { openTestDatabase } from '../support/open-test-database.ts';
 
 const CONFIG = {
   sources: [
@@ -24,25 +24,22 @@ const CONFIG = {
 };
 
 let directory: string;
-beforeEach(() => {
+let database: SqlDatabase;
+beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'freshet-operate-'));
   writeFileSync(join(directory, 'freshet.config.json'), JSON.stringify(CONFIG));
-});
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
-
-async function openDatabase() {
-  const database = await openPglite({ memory: true });
-  await migrate(database);
+  // Before the wiring, which gives up after 25 seconds.
+  database = await openTestDatabase();
   await createSourceTable(database);
   await ensureSpaces(database, parseConfig(CONFIG));
-  return database;
-}
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 const surroundings = (queues: object) => ({
   variables: { FRESHET_DEPLOYMENT: JSON.stringify({ ...DEPLOYMENT, queues }) },
   directory,
   writeLine: () => undefined,
-  openDatabase,
+  openDatabase: async () => database,
 });
 
 test('the wired function answers, and refuses a queue that the deployment does not have', async () => {

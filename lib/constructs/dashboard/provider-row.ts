@@ -46,7 +46,7 @@ export function providerRow({ metrics }: ObservedPipeline): DashboardRow {
       graph({
         title: 'Pauses',
         tells:
-          'Models and sources that stand still, whether an operator paused everything, event sources that are closed by guard or by hand, calls that a pause kept back, texts refused for good, and guard’s probes.',
+          'Models and sources that stand still, whether an operator paused everything, event sources that are closed by guard or by hand, calls that a pause kept back, texts refused for good or left without a vector by an outage, and guard’s probes.',
         width: 6,
         unit: 'count',
         metrics: [
@@ -59,7 +59,9 @@ export function providerRow({ metrics }: ObservedPipeline): DashboardRow {
               'MappingsDisabledByHand',
             ] as const
           ).map(name => metrics.one(name, { statistic: 'Maximum', label: name })),
-          ...(['ModelPauses', 'RefusedGrants', 'RefusedTexts', 'Probes'] as const).map(sum),
+          ...(['ModelPauses', 'RefusedGrants', 'RefusedTexts', 'UndeliveredTexts', 'Probes'] as const).map(
+            sum,
+          ),
         ],
       }),
     ],

@@ -33,9 +33,8 @@ const deploymentSettings = z.strictObject({
   eventSources: z.strictObject({ embed: z.record(text, z.array(text)), write: z.array(text) }).optional(),
   /** Only `operate` has these; `freshet aws` reads them there. Schedules of `detect`: `name`, or `group/name` outside the default group. */
   scheduleNames: z.array(text).optional(),
-  /** Name in this repository (`detect`, `embed`, …) → name of the function, and of its log group. */
+  /** Name in this repository (`detect`, `embed`, …) → name of the function. */
   functions: z.record(text, text).optional(),
-  logGroups: z.record(text, text).optional(),
 });
 
 /** What the stack tells a function through the variable `FRESHET_DEPLOYMENT` (one JSON object). The configuration itself travels in the asset. */

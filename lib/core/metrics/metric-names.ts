@@ -116,6 +116,11 @@ export const METRICS = {
     meaning: 'rows that wait in the queue for a provider or the end of a pause',
   },
   RefusedTexts: { unit: 'Count', from: ['embed'], meaning: 'texts that the provider refused for good' },
+  UndeliveredTexts: {
+    unit: 'Count',
+    from: ['embed'],
+    meaning: 'texts that an outage left without a vector, where `onOutage` is `dead-letter`',
+  },
   ModelPauses: { unit: 'Count', from: ['embed'], meaning: 'a provider said stop: key, quota, model' },
   UnknownFailures: {
     unit: 'Count',
@@ -125,7 +130,7 @@ export const METRICS = {
   WriteLatency: {
     unit: 'Milliseconds',
     from: ['write'],
-    meaning: 'one result into the database, with its retries',
+    meaning: 'one transaction, of one result or of several, with its retries',
   },
   EmbeddedRows: { unit: 'Count', from: ['write'], meaning: 'rows written with a bought vector' },
   CopiedRows: { unit: 'Count', from: ['write'], meaning: 'rows that got the vector of an equal text' },

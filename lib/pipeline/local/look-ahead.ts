@@ -58,15 +58,14 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
     failedRounds += 1;
   };
 
-  const noteSpaces = (reports: readonly SpaceReport[]) => {
-    reports.forEach(noteSpace);
-    if (reports.every(report => findOperatorPause(report) !== undefined)) reports.forEach(refusePause);
-  };
+  /** Its provider failed, and another model works in its place. */
+  const isReplaced = ({ source, pausedBy = [] }: SpaceReport) =>
+    pausedBy.every(({ reason }) => reason.startsWith('provider:')) &&
+    [...known.values()].some(other => other.fallback === true && other.source === source);
 
   const noteSpace = (report: SpaceReport) => {
-    known.set(report.spaceId, report);
     const operatorPause = findOperatorPause(report);
-    if (operatorPause === undefined) refusePause(report);
+    if (operatorPause === undefined && !isReplaced(report)) refusePause(report);
     const { orphans, source, spaceId } = report;
     const fault = operatorPause ?? report.fault;
     if (orphans?.stopped) orphansKept.set(spaceId, { source, cause: orphans.stopped });
@@ -80,8 +79,15 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
     faults.set(spaceId, { source, code: fault.code, message: fault.message });
   };
 
+  const noteSpaces = ({ spaces }: DetectReport) => {
+    for (const report of spaces) known.set(report.spaceId, report);
+    spaces.forEach(noteSpace);
+    if (spaces.every(report => findOperatorPause(report) !== undefined)) spaces.forEach(refusePause);
+  };
+
   const notePass = (report: SpaceReport, idle: boolean) => {
     if (!idle || faults.has(report.spaceId)) return;
+    if (report.pausedBy) complete.add(report.spaceId);
     if (report.passBegan) begun.add(report.spaceId);
     if (report.passEnded && begun.has(report.spaceId)) complete.add(report.spaceId);
   };
@@ -107,16 +113,18 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
         const changed = await detect('incremental', maxRows);
         const changedRows = sumLeased(changed);
         leasedRows += changedRows;
-        noteSpaces(changed.spaces);
+        noteSpaces(changed);
         if (changedRows >= maxRows) return startOver();
         if (parts.passes === 'incremental') return noteChanged(changed, idle);
         const walked = await detect('reconcile', maxRows - changedRows);
         const walkedRows = sumLeased(walked);
         leasedRows += walkedRows;
-        noteSpaces(walked.spaces);
+        noteSpaces(walked);
         for (const report of walked.spaces) notePass(report, idle);
         failedRounds = 0;
-        const ended = walked.spaces.every(({ passEnded, spaceId }) => passEnded || faults.has(spaceId));
+        const ended = walked.spaces.every(
+          ({ passEnded, pausedBy, spaceId }) => passEnded || pausedBy || faults.has(spaceId),
+        );
         exhausted = ended && changedRows + walkedRows < maxRows;
         looked = true;
         if (changedRows + walkedRows > 0) return startOver();

@@ -1,4 +1,5 @@
 import { readLogEvents } from '../../adapters/cloudwatch-logs/read-log-events.ts';
+import { readLogGroup } from '../../adapters/lambda-invoke/read-log-group.ts';
 import { nearestWord } from '../../core/config/nearest-word.ts';
 import { UsageError } from '../../core/errors/usage-error.ts';
 import type { Deployment } from './open-deployment.ts';
@@ -27,7 +28,7 @@ export interface FollowRequest {
 /** Lines of the functions' logs, by time within a look; with `follow` until the signal aborts. */
 export async function followLogs(deployment: Deployment, request: FollowRequest): Promise<void> {
   const { clients, clock } = deployment;
-  const groups = chooseGroups(deployment, request.component);
+  const groups = await chooseGroups(deployment, request.component);
   const seen = new Map<string, number>();
   let latestMs = request.sinceMs;
   for (;;) {
@@ -50,16 +51,16 @@ export async function followLogs(deployment: Deployment, request: FollowRequest)
   }
 }
 
-function chooseGroups({ settings, stage }: Deployment, component: string | undefined): [string, string][] {
-  const groups = Object.entries(settings.logGroups ?? {});
-  if (groups.length === 0)
-    throw new UsageError(
-      'The deployment does not say where its logs are: it was made by an older version.',
-      `npx cdk deploy -c stage=${stage}`,
+async function chooseGroups(
+  { functions, clients }: Deployment,
+  component: string | undefined,
+): Promise<[component: string, logGroup: string][]> {
+  const chosen = Object.entries(functions).filter(([name]) => component === undefined || name === component);
+  if (chosen.length > 0)
+    return Promise.all(
+      chosen.map(async ([name, functionName]) => [name, await readLogGroup(clients.lambda, functionName)]),
     );
-  const chosen = groups.filter(([name]) => component === undefined || name === component);
-  if (chosen.length > 0) return chosen;
-  const names = groups.map(([name]) => name);
+  const names = Object.keys(functions);
   const nearest = nearestWord(component ?? '', names);
   throw new UsageError(
     `--function ${JSON.stringify(component)}: there is no such function.${nearest === undefined ? '' : ` Did you mean ${nearest}?`}`,

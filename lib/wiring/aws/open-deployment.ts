@@ -16,6 +16,8 @@ export interface Deployment {
   readonly region: string;
   readonly stage: string;
   readonly settings: DeploymentSettings;
+  /** Name in this repository → name of the function; as many as the deployment tells, and `operate`. */
+  readonly functions: Readonly<Record<string, string>>;
   readonly clients: ConsoleClients;
   readonly clock: Clock;
   /** Through the function `operate`, which has the database. */
@@ -63,7 +65,8 @@ export async function openDeployment(
   const settings = parseDeploymentSettings(await readVariable(clients.lambda, operate, 'FRESHET_DEPLOYMENT'));
   const ask = async (name: string, details: object) =>
     readReply(await invokeFunction(clients.lambda, operate, { request: name, ...details }));
-  return { ...identity, stage: request.stage, settings, clients, clock, ask: ask as AskOperator };
+  const functions = { ...settings.functions, operate };
+  return { ...identity, stage: request.stage, settings, functions, clients, clock, ask: ask as AskOperator };
 }
 
 /** The SDK's clients take a while to load: only these commands wait for them. */

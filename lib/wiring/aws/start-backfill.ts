@@ -5,10 +5,10 @@ import type { Deployment } from './open-deployment.ts';
 
 /** Sets the walk over the keys back to the lowest one and begins it now; the schedules take it further. */
 export async function startBackfill(
-  { ask, settings, clients, stage }: Deployment,
+  { ask, functions, clients, stage }: Deployment,
   selection: OperateExchanges['backfill']['request'],
 ): Promise<OperateExchanges['backfill']['answer']> {
-  const detect = settings.functions?.detect;
+  const detect = functions.detect;
   if (detect === undefined)
     throw new UsageError(
       'The deployment does not say which function detects: it was made by an older version.',

@@ -387,7 +387,7 @@ describe('aws logs', () => {
       `${at(2_000)} detect  warn  second rows=3`,
     ]);
     expect(console.stubs.logs.commandCalls(FilterLogEventsCommand)[0]?.args[0].input).toMatchObject({
-      logGroupName: '/freshet/detect',
+      logGroupName: '/freshet/group',
       filterPattern: expect.stringContaining('error'),
     });
   });
