@@ -4,7 +4,7 @@ import { METRIC_NAMES, METRICS } from '../../lib/core/metrics/metric-names.ts';
 import { resourcesOf } from './resources-of.ts';
 import type { AlarmProperties } from './shown-metrics.ts';
 
-/** us-east-1, per month: https://aws.amazon.com/cloudwatch/pricing/ (first 10,000 metrics), https://aws.amazon.com/kms/pricing/. */
+/** List prices of CloudWatch and KMS in us-east-1, per month; a metric of the first 10,000. */
 const USD = { metric: 0.3, alarmMetric: 0.1, compositeAlarm: 0.5, dashboard: 3, key: 1 } as const;
 
 const INTRODUCTION = `# The dashboard
