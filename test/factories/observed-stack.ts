@@ -1,15 +1,13 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import type { PipelineStack } from '../../lib/constructs/pipeline-stack.ts';
+import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
 import { configInput, createStack, openAiSecret } from './pipeline-stack.ts';
 
 export const webhookSecret = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:freshet/webhook-AbCdEf';
 
-/** One model and everything that can be told of an alarm. */
-export function createObservedStack(
-  options: { readonly paused?: boolean; readonly models?: readonly string[] } = {},
-): { readonly stack: PipelineStack; readonly template: Template } {
-  const { models = ['openai'], paused = false } = options;
-  const config = configInput({
+/** Everything that can be told of an alarm. */
+export function observedConfig(models: readonly string[] = ['openai']): FreshetConfig {
+  return configInput({
     models,
     stage: {
       providerSecrets: { openai: openAiSecret },
@@ -21,6 +19,12 @@ export function createObservedStack(
       },
     },
   });
-  const stack = createStack(config, { paused });
+}
+
+export function createObservedStack(
+  options: { readonly paused?: boolean; readonly models?: readonly string[] } = {},
+): { readonly stack: PipelineStack; readonly template: Template } {
+  const { models, paused = false } = options;
+  const stack = createStack(observedConfig(models), { paused });
   return { stack, template: Template.fromStack(stack) };
 }
