@@ -67,7 +67,7 @@ function batchByAttempts(rows: readonly LeasedRow[], limits: SendPorts['limits']
 }
 
 /** Batches per message: only as many as leave enough messages for every worker. */
-function countCalls(rows: number, { batchSize, callsPerMessage = 1 }: DetectPorts['limits']): number {
+function countCalls(rows: number, { batchSize, callsPerMessage = 1 }: SendPorts['limits']): number {
   const batches = Math.ceil(rows / batchSize);
   return Math.max(1, Math.min(callsPerMessage, Math.ceil(batches / MESSAGES_PER_LEASE)));
 }
