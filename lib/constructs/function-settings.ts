@@ -1,10 +1,16 @@
 import type { LambdaName } from '../core/config/lambda-connections.ts';
 import type { Lane } from '../core/model/vocabulary.ts';
 
-/** The stack has no `operate` yet; its wiring and its rights are known (docs/commands.md says what asks it). */
-export type FunctionName = Exclude<LambdaName, 'operate'>;
+export type FunctionName = LambdaName;
 
-export const FUNCTION_NAMES: readonly FunctionName[] = ['detect', 'embed', 'write', 'guard', 'migrate'];
+export const FUNCTION_NAMES: readonly FunctionName[] = [
+  'detect',
+  'embed',
+  'write',
+  'guard',
+  'migrate',
+  'operate',
+];
 
 /** What is bundled: `notify` is there only where alarms go to a webhook, and is no part of the pipeline. */
 export type BundleName = FunctionName | 'notify';
@@ -27,6 +33,7 @@ interface FunctionSettings {
  * - `write`: ten objects of at most 5 s each, and the early end. A core's half, because it checks and copies every vector.
  * - `guard`: shorter than the minute between two ticks.
  * - `migrate`: creates tables only, but waits for locks on them.
+ * - `operate`: answers a command of `freshet aws` in bounded pieces; the command waits 320 s for a piece.
  */
 export const FUNCTION_SETTINGS: Readonly<Record<FunctionName, FunctionSettings>> = {
   detect: {
@@ -49,6 +56,11 @@ export const FUNCTION_SETTINGS: Readonly<Record<FunctionName, FunctionSettings>>
     memoryMb: 512,
     timeoutSeconds: 300,
     description: 'brings schema freshet to the deployed version',
+  },
+  operate: {
+    memoryMb: 512,
+    timeoutSeconds: 300,
+    description: 'does what an operator asks with freshet aws',
   },
 };
 

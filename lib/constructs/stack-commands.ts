@@ -1,10 +1,9 @@
-/** What `cdk deploy` prints for whoever runs the deployment; only those with `--apply` change anything. */
+/** What `cdk deploy` prints for whoever runs the deployment; none of them changes anything without `--apply`. */
 export const STACK_COMMANDS = [
-  { output: 'StatusCommand', command: 'npx freshet aws status' },
-  { output: 'FailuresCommand', command: 'npx freshet aws failures' },
-  { output: 'LogsCommand', command: 'npx freshet aws logs --trouble' },
-  { output: 'RedriveDeadLettersCommand', command: 'npx freshet aws redrive' },
-  { output: 'BackfillCommand', command: 'npx freshet aws backfill' },
-  { output: 'PauseFlowCommand', command: 'npx freshet aws pause --apply' },
-  { output: 'ResumeFlowCommand', command: 'npx freshet aws resume --apply' },
+  { output: 'StatusCommand', words: 'status' },
+  { output: 'FailuresCommand', words: 'failures' },
+  { output: 'LogsCommand', words: 'logs --trouble' },
+  { output: 'PauseCommand', words: 'pause' },
+  { output: 'ResumeCommand', words: 'resume' },
+  { output: 'BackfillCommand', words: 'backfill' },
 ] as const;

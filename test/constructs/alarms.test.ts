@@ -231,6 +231,6 @@ test('the stack tells people where the dashboard is and what to type', () => {
 
   expect(JSON.stringify(outputs.DashboardUrl?.Value)).toContain('#dashboards/dashboard/');
   expect(outputs.AlarmTopicArn).toBeDefined();
-  expect(outputs.StatusCommand?.Value).toBe('npx freshet aws status --stage test');
-  expect(outputs.RedriveDeadLettersCommand?.Value).toBe('npx freshet aws redrive --stage test');
+  expect(outputs.StatusCommand?.Value).toBe('npm run freshet -- aws status --stage test');
+  expect(outputs.LogsCommand?.Value).toBe('npm run freshet -- aws logs --trouble --stage test');
 });

@@ -30,12 +30,12 @@ describe('docs/operations.md', () => {
     expect(section.startsWith(`*${ALARM_KINDS[kind].severity}.* `)).toBe(true);
     expect(section).toMatch(/^\* Confirm: /m);
     expect(section).toMatch(/^\* Do: /m);
-    expect(section).toMatch(/npx (freshet aws|cdk deploy) |aws [a-z-]+ [a-z-]+ /);
+    expect(section).toMatch(/npm run freshet -- aws |npx cdk deploy |aws [a-z-]+ [a-z-]+ /);
     expect(describeAlarm(kind)).toContain(`docs/operations.md#${kind}`);
   });
 
   test('names only commands that exist, with flags that they take', async () => {
-    const typed = [...page.matchAll(/npx freshet aws (\w+)([^\n`#]*)/g)];
+    const typed = [...page.matchAll(/npm run freshet -- aws (\w+)([^\n`#]*)/g)];
 
     expect(typed.length).toBeGreaterThan(20);
     for (const [text, name, rest] of typed) {
@@ -67,8 +67,8 @@ describe('docs/operations.md', () => {
   });
 
   test('and the outputs of the stack name commands that exist', async () => {
-    for (const { command } of STACK_COMMANDS) {
-      const [, name, rest] = /^npx freshet aws (\w+)(.*)$/.exec(command)!;
+    for (const { words } of STACK_COMMANDS) {
+      const [, name, rest] = /^(\w+)(.*)$/.exec(words)!;
       const flags = Object.keys((await awsCommandList[name!]!()).command.flags);
       for (const [, flag] of rest!.matchAll(/--([a-z-]+)/g)) expect(flags).toContain(flag);
       expect(flags).toContain('stage');
