@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { LAMBDA_CONNECTIONS } from '../../lib/core/config/lambda-connections.ts';
 import {
   METRIC_NAMES,
   METRICS,
@@ -17,7 +18,7 @@ const ONLY_IN_THE_LOG: Partial<Record<MetricName, string>> = {
     'a hint for whoever reads the log; an answer of another model is refused before it is stored',
 };
 
-const COMPONENTS: readonly MetricComponent[] = ['detect', 'embed', 'write', 'guard'];
+const COMPONENTS = Object.keys(LAMBDA_CONNECTIONS) as MetricComponent[];
 const CALL = /\bmetrics\s*\.(?:count|duration)\(\s*'(\w+)'/g;
 
 /** Every metric that the code which a function loads counts anywhere. */

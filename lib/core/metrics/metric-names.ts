@@ -1,7 +1,9 @@
+import type { LambdaName } from '../config/lambda-connections.ts';
+
 export type MetricUnit = 'Count' | 'Milliseconds' | 'Seconds' | 'Percent' | 'US dollars';
 
-/** The value of the dimension `component`. `migrate` counts nothing. */
-export type MetricComponent = 'detect' | 'embed' | 'write' | 'guard';
+/** The value of the dimension `component`. */
+export type MetricComponent = LambdaName;
 
 export interface MetricDefinition {
   readonly unit: MetricUnit;
@@ -202,7 +204,7 @@ export const METRICS = {
   EarlyTimeouts: { unit: 'Count', from: EVERYBODY, meaning: 'invocations ended a second before their time' },
   WiringFailures: {
     unit: 'Count',
-    from: EVERYBODY,
+    from: [...EVERYBODY, 'migrate', 'operate'],
     meaning: 'starts at which the settings, the configuration or the database would not do',
   },
 } as const satisfies Record<string, MetricDefinition>;
