@@ -87,13 +87,13 @@ export class AlarmTopic extends Construct {
         conditions,
       }),
     );
+    // Who may publish is said above. Conditions here would be judged on the call that SNS makes, and alarms that cannot publish fail in silence.
     key.addToResourcePolicy(
       new PolicyStatement({
         sid: 'AllowAlarms',
         principals,
         actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
         resources: ['*'],
-        conditions,
       }),
     );
   }

@@ -199,6 +199,7 @@ describe('coverage', () => {
     await detectStaleRows(ports, reconcile, plenty);
     await detectStaleRows(ports, reconcile, () => 12_000);
 
+    expect(world.metrics.sums.get('OrphanRemovalStopped'), 'an alarm sees that all is well').toBe(0);
     expect(asked).toEqual([60_000]);
     expect(world.metrics.sums.get('CoveragePercent')).toBe(99.98);
   });
