@@ -1,9 +1,7 @@
-import type { LambdaName } from '../config/lambda-connections.ts';
-
 export type MetricUnit = 'Count' | 'Milliseconds' | 'Seconds' | 'Percent' | 'US dollars';
 
 /** The value of the dimension `component`. */
-export type MetricComponent = LambdaName;
+export type MetricComponent = 'detect' | 'embed' | 'write' | 'guard' | 'migrate' | 'operate';
 
 export interface MetricDefinition {
   readonly unit: MetricUnit;
