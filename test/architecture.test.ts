@@ -19,7 +19,15 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'functions',
     'node:',
   ],
-  'lib/constructs': ['lib/core', 'lib/core/config', 'lib/constructs', 'aws-cdk-lib', 'constructs', 'node:'],
+  'lib/constructs': [
+    'lib/core',
+    'lib/core/config',
+    'lib/constructs',
+    'aws-cdk-lib',
+    'constructs',
+    'esbuild',
+    'node:',
+  ],
   functions: [
     'lib/core',
     'lib/ports',

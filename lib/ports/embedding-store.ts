@@ -22,8 +22,11 @@ export interface EmbeddingStore {
     hashes: readonly string[],
   ): Promise<{ readonly embedded: ReadonlySet<string>; readonly refused: ReadonlyMap<string, string> }>;
 
-  /** Reserves a call before it is made. What is granted and never settled by the ledger is reported as paid and lost. */
-  grantCall(grant: CallGrant): Promise<void>;
+  /**
+   * Reserves a call before it is made, in one statement with a look at the pause reasons: where one forbids it, nothing is reserved and
+   * the reason is the answer. What is granted and never settled by the ledger is reported as paid and lost.
+   */
+  grantCall(space: Space, grant: CallGrant): Promise<GrantRefusal | undefined>;
   /** A call that failed before anything was bought. */
   revokeGrant(callId: string): Promise<void>;
 
@@ -60,6 +63,12 @@ export interface SourceReading extends RowReading {
     readonly keptLength: number;
     readonly tokens: number;
   } | null;
+}
+
+/** The pause, of the whole pipeline, the model or the source, that keeps a call from being made. */
+export interface GrantRefusal {
+  readonly scope: string;
+  readonly reason: string;
 }
 
 export interface CallGrant {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createControlStore } from '../../lib/adapters/sql/control/sql-control-store.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import { buildHash, buildResult, embedded } from '../factories/result-object.ts';
 import { openSpace } from '../support/open-space.ts';
@@ -187,13 +188,42 @@ describe('leases in the hands of embed', () => {
       estimatedTokens: 10,
       estimatedCostUsd: 0.001,
     };
-    await items.embedding.grantCall(grant);
-    await items.embedding.grantCall(grant);
+    await items.embedding.grantCall(items.space, grant);
+    await items.embedding.grantCall(items.space, grant);
     const granted = await items.select('SELECT estimated_tokens::int AS tokens FROM freshet.grants');
 
     await items.embedding.revokeGrant(callId);
 
     expect(granted).toEqual([{ tokens: 10 }]);
     expect(await items.select('SELECT FROM freshet.grants')).toEqual([]);
+  });
+
+  it('refuses a grant while the pipeline, the model or the source is paused, and says by what', async () => {
+    const { items } = await leased();
+    const control = createControlStore(items.db);
+    const { model, source } = items.space;
+    const grant = (callId: string) =>
+      items.embedding.grantCall(items.space, {
+        ...{ callId, spaceId: items.space.spaceId, modelAlias: model.alias },
+        ...{ estimatedTokens: 10, estimatedCostUsd: 0.001 },
+      });
+    await control.pause('model:another', 'operator', '');
+    await control.pause(`source:${source.name}`, 'orphans:confirmed', '');
+    const free = await grant(randomUUID());
+    const refusals = [];
+    for (const scope of ['pipeline', `model:${model.alias}`, `source:${source.name}`]) {
+      await control.pause(scope, 'operator', '');
+      refusals.push(await grant(randomUUID()));
+      await control.resume(scope, 'operator');
+    }
+
+    expect(free).toBeUndefined();
+    expect(refusals.map(refusal => refusal?.scope)).toEqual([
+      'pipeline',
+      `model:${model.alias}`,
+      `source:${source.name}`,
+    ]);
+    expect(refusals.map(refusal => refusal?.reason)).toEqual(['operator', 'operator', 'operator']);
+    expect(await items.select('SELECT FROM freshet.grants')).toHaveLength(1);
   });
 });

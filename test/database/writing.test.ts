@@ -49,7 +49,7 @@ describe('writeResult', () => {
     const dispatchId = await dispatch('1', '2', '3');
     const [one, two, three] = [await items.readOne('1'), await items.readOne('2'), await items.readOne('3')];
     const call = buildCall({ requestId: 'req "1"', tokens: 42 });
-    await items.embedding.grantCall({
+    await items.embedding.grantCall(items.space, {
       callId: call.callId,
       spaceId: items.space.spaceId,
       modelAlias: 'small',

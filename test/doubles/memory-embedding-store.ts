@@ -56,9 +56,13 @@ export function createMemoryEmbeddingStore(database: MemoryDatabase): EmbeddingS
         ),
       };
     },
-    async grantCall(grant) {
+    async grantCall(space, grant) {
       database.record('grantCall');
+      const scopes = ['pipeline', `model:${space.model.alias}`, `source:${space.source.name}`];
+      const pause = database.pauses.find(({ scope }) => scopes.includes(scope));
+      if (pause) return pause;
       database.grants.set(grant.callId, grant);
+      return undefined;
     },
     async revokeGrant(callId) {
       database.record('revokeGrant');

@@ -11,6 +11,7 @@ import { connectClient } from './connect-client.ts';
 import { discardDeadConnections } from './discard-dead-connections.ts';
 import { nameStatements } from './name-statements.ts';
 import type { PostgresEndpoint } from './postgres-endpoint.ts';
+import { createPostgresTickLock } from './postgres-tick-lock.ts';
 import { accessByEndpoint, accessByUrl, type ServerAccess } from './server-access.ts';
 
 /** Statements that nobody waits for any more have this long when the database is closed. */
@@ -71,6 +72,7 @@ export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
     kysely,
     vectorTypeOid: async () => oids.element,
     beginRun: () => beginPostgresRun(access),
+    tickLock: createPostgresTickLock(() => connectClient(access)),
     close: async () => {
       // The pool waits for the statements that are left; one that waits for a lock would keep the process for ever.
       const timer = setTimeout(() => connected.forEach(breakOff), CLOSE_MS);

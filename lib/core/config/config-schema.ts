@@ -1,19 +1,12 @@
-import { z } from 'zod';
-
-/** Every leaf says in its error what was expected there; `describeIssues` puts the path before it and what was found behind. */
-const word = (expected: string) => z.string({ error: expected }).trim().min(1, { error: expected });
+import * as z from 'zod';
+import { awsSection } from './aws-schema.ts';
+import { flag, wholeNumber, word } from './schema-leaves.ts';
 
 const identifier = word('expected a name of 1 to 63 bytes, as in the database').refine(
   name => Buffer.byteLength(name) <= 63 && !name.includes('\0'),
   { error: 'expected a name of 1 to 63 bytes, as in the database' },
 );
 
-const wholeNumber = (least: number, most: number) => {
-  const error = `expected a whole number from ${least} to ${most}`;
-  return z.int({ error }).min(least, { error }).max(most, { error });
-};
-
-const flag = z.boolean({ error: 'expected true or false' });
 const prefix = z.string({ error: 'expected a text to put before each input' });
 
 const endpoint = word('expected a URL such as https://api.openai.com/v1').refine(
@@ -127,6 +120,7 @@ export const configSchema = z.strictObject(
       .array(source, { error: 'expected an array of sources' })
       .min(1, { error: 'expected at least one source' }),
     limits: limits.prefault({}),
+    aws: awsSection.optional(),
   },
   { error: 'expected an object made by defineConfig({ sources: [ … ] })' },
 );

@@ -3,6 +3,7 @@ import type { ModelDefinition } from '../model/space.ts';
 import { builtInModels } from './built-in-models.ts';
 import { configSchema, type ParsedModel } from './config-schema.ts';
 import { type ConfigProblem, describeIssues, formatPath } from './describe-issues.ts';
+import { findAwsProblems } from './find-aws-problems.ts';
 import { nearestWord } from './nearest-word.ts';
 import type { PipelineConfig, SourceConfig } from './pipeline-config.ts';
 
@@ -21,8 +22,10 @@ export function parseConfig(input: unknown): PipelineConfig {
     ({ model, ...source }): SourceConfig => ({ ...source, models: model }),
   );
   checkSources(sources, models, problems);
+  problems.push(...findAwsProblems(parsed.data.aws, Object.keys(models)));
   if (problems.length > 0) throw problemsError(problems);
-  return { database: parsed.data.database, models, sources, limits: parsed.data.limits };
+  const { database, limits, aws } = parsed.data;
+  return { database, models, sources, limits, ...(aws && { aws }) };
 }
 
 function problemsError(problems: readonly ConfigProblem[]): UsageError {

@@ -1,4 +1,5 @@
 import type { ModelDefinition } from '../model/space.ts';
+import type { AwsSection } from './aws-schema.ts';
 
 /** The configuration after validation, defaults filled in. Nothing below `lib/wiring` sees any other. */
 export interface PipelineConfig {
@@ -12,6 +13,8 @@ export interface PipelineConfig {
   readonly models: Readonly<Record<string, ModelDefinition>>;
   readonly sources: readonly SourceConfig[];
   readonly limits: PipelineLimits;
+  /** What `cdk deploy` brings up, per stage. Undefined: nothing was configured for AWS. */
+  readonly aws?: AwsSection | undefined;
 }
 
 export interface SourceConfig {

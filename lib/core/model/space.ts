@@ -23,7 +23,9 @@ export interface ModelDefinition {
   /** Name of the SageMaker endpoint, and of its inference component where it has one. */
   readonly endpointName?: string | undefined;
   readonly inferenceComponentName?: string | undefined;
-  /** Narrower than the adapter's own limits, never wider. */
+  /** `http`: whether each text's SHA-256 travels with it, for a server that caches by it. */
+  readonly sendTextHashes?: boolean | undefined;
+  /** Instead of what is usual for the provider; never wider than what its adapter can take. */
   readonly limits?:
     | {
         readonly maxTextsPerCall?: number | undefined;

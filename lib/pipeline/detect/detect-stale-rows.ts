@@ -29,7 +29,7 @@ export async function detectStaleRows(
   const reports: SpaceReport[] = [];
   let allowance = request.maxRows ?? Number.POSITIVE_INFINITY;
   for (const space of spaces) {
-    const report = await detectSpace(ports, space, request.pass, allowance, remainingMs);
+    const report = await detectSpace(ports, space, request, allowance, remainingMs);
     allowance -= report.leased;
     reports.push(report);
   }
@@ -39,7 +39,7 @@ export async function detectStaleRows(
 async function detectSpace(
   ports: DetectPorts,
   space: Space,
-  pass: DetectRequest['pass'],
+  { pass, resume = false }: DetectRequest,
   allowance: number,
   remainingMs: () => number,
 ): Promise<SpaceReport> {
@@ -62,7 +62,7 @@ async function detectSpace(
     const result =
       pass === 'incremental'
         ? await detectChangedRows(ports, space, capacity)
-        : await reconcileSpace(ports, space, capacity, remainingMs);
+        : await reconcileSpace(ports, space, { capacity, resume }, remainingMs);
     reportPass(ports, space, result);
     if (pass === 'incremental') await reportStaleness(ports, space);
     return { ...named, ...result };

@@ -2,6 +2,7 @@ import { FreshetError } from '../../core/errors/freshet-error.ts';
 import type { Space } from '../../core/model/space.ts';
 import type { Lane } from '../../core/model/vocabulary.ts';
 import { packTexts } from '../../core/packing/pack-texts.ts';
+import { PROBE_TEXT } from '../probe-text.ts';
 import { type CallRecord, estimateSentTokens } from './call-provider.ts';
 import { callWithRetries, isInvalidReply } from './call-with-retries.ts';
 import type { EmbedPorts } from './embed-ports.ts';
@@ -22,9 +23,6 @@ export interface Purchase {
 
 /** A hundred texts with one culprit take 14 calls to halve down to it, and one to tell it from a wrong configuration. */
 const EXTRA_CALLS_PER_HUNDRED = 15;
-/** Text of no row, sent alone: a provider that refuses it as well refuses everything. */
-const PROBE_TEXT = 'Freshet';
-
 interface Buying {
   readonly ports: EmbedPorts;
   readonly space: Space;
@@ -99,7 +97,7 @@ async function buyGroup(buying: Buying, group: Group): Promise<void> {
   }
   if (failure.failureClass === 'too-large') {
     if (group.positions.length > 1) return takeApart(buying, group);
-    buying.results.set(group.positions[0] ?? 0, { kind: 'too-long' });
+    await refuse(buying, group.positions, failure, { kind: 'too-long' });
   } else if (failure.failureClass === 'item' || isInvalidReply(failure.code)) {
     if (group.positions.length > 1) return takeApart(buying, group);
     await refuse(buying, group.positions, failure);
@@ -125,7 +123,12 @@ async function keepVectors(buying: Buying, group: Group, vectors: readonly (Buff
 }
 
 /** A refusal is a verdict only where something else was accepted: else one probe decides between the text and the configuration. */
-async function refuse(buying: Buying, positions: readonly number[], failure: FreshetError): Promise<void> {
+async function refuse(
+  buying: Buying,
+  positions: readonly number[],
+  failure: FreshetError,
+  verdict: TextResult = { kind: 'refused', code: failure.code },
+): Promise<void> {
   if (!buying.proven) {
     if (!spendExtraCall(buying)) return;
     const probe = await call(buying, { texts: [PROBE_TEXT], items: 0 });
@@ -137,7 +140,7 @@ async function refuse(buying: Buying, positions: readonly number[], failure: Fre
     }
     buying.proven = true;
   }
-  for (const position of positions) buying.results.set(position, { kind: 'refused', code: failure.code });
+  for (const position of positions) buying.results.set(position, verdict);
 }
 
 function takeApart(buying: Buying, { positions, again }: Group): void {

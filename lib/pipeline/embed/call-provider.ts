@@ -3,9 +3,16 @@ import type { LedgerEntry } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
 import type { Lane } from '../../core/model/vocabulary.ts';
 import { estimateTokens } from '../../core/packing/estimate-tokens.ts';
+import { compareModelNames } from '../../core/reply/compare-model-names.ts';
 import { validateReply } from '../../core/reply/validate-reply.ts';
+import type { EmbeddingStore, GrantRefusal } from '../../ports/embedding-store.ts';
 import { describeFailure } from '../describe-failure.ts';
 import type { EmbedPorts } from './embed-ports.ts';
+
+export interface CallPorts
+  extends Pick<EmbedPorts, 'providers' | 'clock' | 'randomness' | 'metrics' | 'observer'> {
+  readonly embedding: Pick<EmbeddingStore, 'grantCall'>;
+}
 
 export interface CallRequest {
   readonly space: Space;
@@ -24,7 +31,8 @@ export interface CallRecord {
 }
 
 export interface CallResult {
-  readonly record: CallRecord;
+  /** Undefined: no call was made. */
+  readonly record?: CallRecord;
   /** By position of the text; null where the vector was unusable. Undefined: the call failed. */
   readonly vectors?: readonly (Buffer | null)[];
   readonly failure?: FreshetError;
@@ -36,23 +44,27 @@ export function estimateSentTokens(space: Space, text: string): number {
   return Math.min(estimateTokens(documentPrefix + text), maxTokensPerText ?? Number.POSITIVE_INFINITY);
 }
 
+/** A pause that is younger than the message's own look at it; the time until the next look. */
+const PAUSED_RETRY_MS = 60_000;
+
 /**
- * One call: granted first, validated after, entered in the ledger whatever came of it. A call of which nobody can say whether it was billed
+ * One call: granted first (a pause refuses the grant, so that no call begins after it, however many the message still needs), validated after, entered in the ledger whatever came of it. A call of which nobody can say whether it was billed
  * (a timeout, a broken reply) counts with its estimate. Provider failures are returned, the database's are thrown.
  */
-export async function callProvider(ports: EmbedPorts, request: CallRequest): Promise<CallResult> {
+export async function callProvider(ports: CallPorts, request: CallRequest): Promise<CallResult> {
   const { space, texts } = request;
   const { model } = space;
   const callId = ports.randomness.identifier();
   const estimatedTokens = texts.reduce((sum, text) => sum + estimateSentTokens(space, text), 0);
   const costOf = (tokens: number) => (tokens * model.usdPerMillionTokens) / 1e6;
-  await ports.embedding.grantCall({
+  const refusal = await ports.embedding.grantCall(space, {
     callId,
     spaceId: space.spaceId,
     modelAlias: model.alias,
     estimatedTokens,
     estimatedCostUsd: costOf(estimatedTokens),
   });
+  if (refusal) return { failure: pausedMeanwhile(refusal) };
 
   const startedMs = ports.clock.now();
   let billedTokens: number | undefined;
@@ -81,6 +93,8 @@ export async function callProvider(ports: EmbedPorts, request: CallRequest): Pro
     });
     requestId = reply.requestId;
     billedTokens = reply.tokens ?? estimatedTokens;
+    if (reply.model !== undefined && compareModelNames(model.modelId, reply.model) === 'unfamiliar')
+      ports.metrics.count('UnfamiliarModelNames', 1);
     const expected = { count: texts.length, dimensions: model.dimensions, normalized: model.normalized };
     const { vectors } = validateReply(reply, expected);
     return { record: recordCall('ok', billedTokens, true), vectors };
@@ -91,6 +105,15 @@ export async function callProvider(ports: EmbedPorts, request: CallRequest): Pro
     const tokens = maybeBilled ? (billedTokens ?? estimatedTokens) : 0;
     return { record: recordCall(`${failure.failureClass}:${failure.code}`, tokens, maybeBilled), failure };
   }
+}
+
+/** Waiting, like a throttled call: no attempt, and no dead letter. */
+function pausedMeanwhile({ scope, reason }: GrantRefusal): FreshetError {
+  return new FreshetError(`${scope} was paused (${reason}) while a batch was being embedded.`, {
+    failureClass: 'throttled',
+    code: 'paused',
+    retryAfterMs: PAUSED_RETRY_MS,
+  });
 }
 
 /** An answer that says no, or a connection that never came about. */
@@ -105,7 +128,7 @@ function toFreshetError(error: unknown): FreshetError {
   return new FreshetError(message, details);
 }
 
-function measureCall({ metrics, observer }: EmbedPorts, entry: LedgerEntry): void {
+function measureCall({ metrics, observer }: CallPorts, entry: LedgerEntry): void {
   metrics.count('ProviderCalls', 1);
   metrics.count('TextsSent', entry.uniqueTexts);
   metrics.count('Tokens', entry.tokens);

@@ -16,7 +16,7 @@ export function createEmbeddingStore(db: SqlDatabase): EmbeddingStore {
     readRows: (space, ids, maxBytesPerColumn) =>
       nameSourceFault(db, space, () => readRows(db, space, ids, maxBytesPerColumn)),
     lookUpHashes: (space, hashes) => lookUpHashes(db, space, hashes),
-    grantCall: grant => grantCall(db, grant),
+    grantCall: (space, grant) => grantCall(db, space, grant),
     revokeGrant: callId => revokeGrant(db, callId),
     markAnnounced: (space, dispatchId, ids, leaseSeconds) =>
       markAnnounced(db, space, dispatchId, ids, leaseSeconds),

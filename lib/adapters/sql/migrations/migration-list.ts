@@ -1,4 +1,5 @@
 import { migration0001Schema } from './migration-0001-schema.ts';
+import { migration0002Schedules } from './migration-0002-schedules.ts';
 
 export interface Migration {
   readonly version: number;
@@ -7,4 +8,4 @@ export interface Migration {
 }
 
 /** Every migration in order of its version, without gaps. A migration that was released is never changed. */
-export const MIGRATIONS: readonly Migration[] = [migration0001Schema];
+export const MIGRATIONS: readonly Migration[] = [migration0001Schema, migration0002Schedules];

@@ -1,0 +1,42 @@
+/** What no history may break. The numbers in brackets are those of the invariants that the design's research page lists. */
+export const INVARIANTS = {
+  complete: 'At the end every live row has exactly one outcome, of its version, xmin and text. [1]',
+  'no-ghosts': 'At the end no outcome belongs to a row that is gone. [2]',
+  'right-vector':
+    'A stored vector is, at every moment, the one of the text whose hash stands beside it. [3, 4]',
+  'honest-outcome': 'An outcome never claims a version of the row whose text it was not made from. [3]',
+  quiescent: 'After the faults the queues empty, the leases end and no row keeps anybody busy. [6]',
+  accounted:
+    'What a provider may have billed stands in the ledger or among the grants that were not settled. [7]',
+  'honest-dead-letters': 'Throttling, outages and pauses alone lead to no dead letter. [8]',
+  'newest-wins': 'No older reading of a row replaces a newer one (while the clock does not step back). [9]',
+  'bought-once':
+    'Nothing is bought that the space held, or was refused, since before the message was taken up. [10]',
+  'cost-bound':
+    'A text is paid for at most once per time that a row took it on, and once per fault that can lose a purchase. [10]',
+  'object-before-message':
+    'An announcement names an object that is stored, whole; an object never changes. [11]',
+  'nothing-after-return': 'An invocation that returned asks nothing of any port. [12]',
+  'nothing-after-pause': 'No provider call is granted for a space that is paused at that moment. [12]',
+  'granted-first': 'A provider call is granted before it is made. [13]',
+  'watermark-safe':
+    'Below the watermark no open transaction began, and every stale row of an honest clock is leased. [14]',
+  'converged-before-reconcile':
+    'With empty queues every row with an honest clock is fresh before a reconcile pass looks. [15]',
+  'bounded-staleness': 'Without faults a committed change is written within a bounded number of ticks. [16]',
+  'poison-delays-nobody':
+    'A text that kills its process harms a neighbour at most twice, and every other row is written. [17]',
+  'coverage-identity':
+    'At every step eligible = fresh + excluded + failed + in flight + stale, and 100 % means that no row is missing. [19]',
+  'no-text-outside': 'No message, object, log line or pause reason holds text of a row. [20]',
+  'idle-second-run': 'A run over what is fresh makes no provider call and changes no outcome. [23]',
+  'no-surprise': 'Nothing rejects with anything but a classified failure.',
+} as const;
+
+export type InvariantName = keyof typeof INVARIANTS;
+
+export interface Violation {
+  readonly invariant: InvariantName;
+  readonly atMs: number;
+  readonly detail: string;
+}

@@ -1,0 +1,45 @@
+import type { World } from './world.ts';
+
+export type Component = 'detect' | 'embed' | 'write';
+
+/** One run of a handler. Dead: nothing of it goes on. Frozen: it was answered for, and may go on much later, as a thawed process does. */
+export interface Invocation {
+  readonly number: number;
+  readonly component: Component;
+  readonly deadlineMs: number;
+  state: 'running' | 'returned' | 'frozen' | 'dead';
+  /** When a frozen one goes on; undefined: never. */
+  thawMs: number | undefined;
+  /** `world.sequence` when the record at hand was taken up. */
+  recordSequence: number;
+  /** It read a text that kills its process. */
+  poisoned: boolean;
+  /** Of the call that is about to be made. */
+  grantedCallId: string | undefined;
+  /** Whoever waits for an answer hears that none will come. */
+  died: () => void;
+}
+
+export function createInvocation(world: World, component: Component, timeoutMs: number): Invocation {
+  world.invocations += 1;
+  return {
+    number: world.invocations,
+    component,
+    deadlineMs: world.scheduler.nowMs() + timeoutMs,
+    state: 'running',
+    thawMs: undefined,
+    recordSequence: world.sequence,
+    poisoned: false,
+    grantedCallId: undefined,
+    died: () => undefined,
+  };
+}
+
+/** The process is gone: what it waits for never comes. */
+export function kill(world: World, invocation: Invocation, cause: string): void {
+  if (invocation.state === 'dead') return;
+  invocation.state = 'dead';
+  world.hardFaults += 1;
+  world.trace.event(`${invocation.component} dies`, invocation.number, () => cause);
+  invocation.died();
+}

@@ -1,0 +1,113 @@
+import { commitSomeTransaction, startApplication } from './application.ts';
+import { checkCoverage } from './check-end.ts';
+import { createWriteChecks } from './check-writes.ts';
+import { scheduleIncidents } from './incidents.ts';
+import type { Violation } from './invariants.ts';
+import { settle } from './settle.ts';
+import { createWorld, type SimulationOptions, type World } from './world.ts';
+
+export interface SimulationReport {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  readonly traceHash: string;
+  readonly trace: readonly string[];
+  readonly steps: number;
+  readonly portCalls: number;
+  /** Of these, the ones before the calm: where the exhaustive suite strikes. */
+  readonly portCallsBeforeCalm: number;
+  readonly providerCalls: number;
+  readonly virtualSeconds: number;
+  readonly faults: number;
+}
+
+/** A run in the making: many can take turns, so that the event loop is asked once per round and not once per event. */
+export interface Simulation {
+  /** Runs one event. The report, once it is over. */
+  advance(): SimulationReport | undefined;
+}
+
+/** Beyond this a run is stuck in a circle. */
+const MOST_STEPS = 60_000;
+const STEPS_PER_COVERAGE = 16;
+
+export function startSimulation(seed: number, options: SimulationOptions = {}): Simulation {
+  const world = createWorld(seed, options, createWriteChecks, commitSomeTransaction);
+  let isOver = false;
+  let portCallsBeforeCalm = 0;
+  world.trace.event('shape', 0, () => JSON.stringify({ ...world.shape, spaces: world.spaces.length }));
+  world.trace.event('plan', 0, () =>
+    JSON.stringify(Object.fromEntries(Object.entries(world.plan).filter(([, rate]) => rate > 0))),
+  );
+  startApplication(world);
+  scheduleIncidents(world);
+  world.scheduler.after(world.shape.faultPhaseMs, () => {
+    portCallsBeforeCalm = world.portCalls;
+    settle(world, () => {
+      isOver = true;
+    });
+  });
+  return {
+    advance() {
+      const goesOn = !isOver && world.scheduler.step();
+      if (goesOn && world.scheduler.steps() < MOST_STEPS) {
+        if (world.scheduler.steps() % STEPS_PER_COVERAGE === 0) checkCoverage(world);
+        return undefined;
+      }
+      if (!isOver) world.violate('quiescent', 'the run came to no end');
+      return report(world, portCallsBeforeCalm);
+    },
+  };
+}
+
+function report(world: World, portCallsBeforeCalm: number): SimulationReport {
+  for (const space of world.twin.spaces.values()) {
+    for (const { id, readAt, xid } of space.outcomes.values())
+      world.trace.event(`end ${id} ${readAt} ${xid}`);
+  }
+  return {
+    seed: world.seed,
+    violations: world.violations,
+    traceHash: world.trace.hash(),
+    trace: world.trace.lines,
+    steps: world.scheduler.steps(),
+    portCalls: world.portCalls,
+    portCallsBeforeCalm,
+    providerCalls: world.services.providerCalls,
+    virtualSeconds: Math.round(world.scheduler.nowMs() / 1000),
+    faults: world.hardFaults,
+  };
+}
+
+/** How many runs take turns: one round of the event loop moves each by an event, and more than a few crowd each other out of the caches. */
+const ABREAST = 2;
+
+/** Runs every job, many abreast; reports come in the order in which they end. */
+export async function runSimulations(
+  jobs: Iterable<{ readonly seed: number; readonly options?: SimulationOptions }>,
+  ended: (report: SimulationReport, job: number) => void,
+): Promise<void> {
+  const waiting = jobs[Symbol.iterator]();
+  let started = 0;
+  let active: { readonly simulation: Simulation; readonly job: number }[] = [];
+  for (;;) {
+    while (active.length < ABREAST) {
+      const next = waiting.next();
+      if (next.done) break;
+      active.push({ simulation: startSimulation(next.value.seed, next.value.options), job: started });
+      started += 1;
+    }
+    if (active.length === 0) return;
+    active = active.filter(({ simulation, job }) => {
+      const over = simulation.advance();
+      if (over) ended(over, job);
+      return !over;
+    });
+    await new Promise(resolve => setImmediate(resolve));
+  }
+}
+
+export async function simulateSeed(seed: number, options: SimulationOptions = {}): Promise<SimulationReport> {
+  const reports: SimulationReport[] = [];
+  await runSimulations([{ seed, options }], report => reports.push(report));
+  return reports[0] as SimulationReport;
+}

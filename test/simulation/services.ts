@@ -1,0 +1,39 @@
+import type { Space } from '../../lib/core/model/space.ts';
+import type { Lane } from '../../lib/core/model/vocabulary.ts';
+import { createSimulatedQueue, type SimulatedQueue } from './simulated-queue.ts';
+
+/** What of AWS and of the provider outlives any process. */
+export interface Services {
+  readonly dispatch: readonly {
+    readonly alias: string;
+    readonly lane: Lane;
+    readonly queue: SimulatedQueue;
+  }[];
+  readonly results: SimulatedQueue;
+  readonly objects: Map<string, Buffer>;
+  /** Call ids that the provider billed, or may have. */
+  readonly billed: Set<string>;
+  /** Purchases by `spaceId/contentHash`. */
+  readonly purchases: Map<string, number>;
+  providerCalls: number;
+}
+
+const LANES: readonly Lane[] = ['fresh', 'bulk'];
+
+export function createServices(spaces: readonly Space[]): Services {
+  const aliases = [...new Set(spaces.map(({ model }) => model.alias))];
+  return {
+    dispatch: aliases.flatMap(alias =>
+      LANES.map(lane => ({ alias, lane, queue: createSimulatedQueue(`${alias}-${lane}`, 'embed') })),
+    ),
+    results: createSimulatedQueue('results', 'write'),
+    objects: new Map(),
+    billed: new Set(),
+    purchases: new Map(),
+    providerCalls: 0,
+  };
+}
+
+export function queuesOf({ dispatch, results }: Services): SimulatedQueue[] {
+  return [...dispatch.map(({ queue }) => queue), results];
+}

@@ -1,0 +1,41 @@
+import { fingerprintText } from '../../lib/core/text/fingerprint-text.ts';
+import { prepareText } from '../../lib/core/text/prepare-text.ts';
+import { makeSource } from '../factories/space.ts';
+import type { World } from './world.ts';
+
+/** Stands in every text of a row, and must stand nowhere else. */
+export const CANARY = 'canary:';
+const SOURCE = makeSource();
+
+export const isRefused = (text: string): boolean => text.includes('refused');
+export const isKiller = (text: string): boolean => text.includes('killer');
+
+/** Few texts, so that rows share them, return to them and lose them. */
+export function drawText(world: World): string | null {
+  const { random, faults } = world;
+  if (random.chance(0.06)) return random.pick([null, '', '  ']);
+  const kind = random.chance(faults.refusedTexts)
+    ? 'refused'
+    : random.chance(faults.killerTexts)
+      ? 'killer'
+      : 'plain';
+  return `${CANARY}${kind} ${random.below(kind === 'plain' ? 12 : 2)}`;
+}
+
+const hashes = new Map<string, string>();
+
+/** The content hash that the pipeline must come to; undefined: the row has no text to embed. */
+export function hashOf(text: string | null): string {
+  const prepared = prepareText([text], SOURCE);
+  let hash = hashes.get(prepared);
+  if (hash === undefined) {
+    hash = fingerprintText(prepared);
+    hashes.set(prepared, hash);
+    preparedByHash.set(hash, prepared);
+  }
+  return hash;
+}
+
+const preparedByHash = new Map<string, string>();
+
+export const preparedOf = (hash: string): string | undefined => preparedByHash.get(hash);

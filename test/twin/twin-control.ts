@@ -1,0 +1,54 @@
+import { ORPHANS_CONFIRMED } from '../../lib/core/model/confirmation.ts';
+import type { Space } from '../../lib/core/model/space.ts';
+import type { ControlStore } from '../../lib/ports/control-store.ts';
+import type { SpaceRegistry } from '../../lib/ports/space-registry.ts';
+import type { Synchronous } from './synchronous.ts';
+import { printTimestamp } from './timestamps.ts';
+import type { TwinDatabase, TwinPause } from './twin-database.ts';
+
+/** `ControlStore` on the twin: `sql-control-store.ts`. */
+export function createTwinControl(twin: TwinDatabase): Synchronous<ControlStore> {
+  const { pauses } = twin;
+  const find = (scope: string, reason: string) =>
+    pauses.findIndex(pause => pause.scope === scope && pause.reason === reason);
+  return {
+    pause: (scope, reason, detail) => {
+      const pause = pauses[find(scope, reason)];
+      if (pause) pause.detail = detail;
+      else pauses.push({ scope, reason, detail, since: twin.now() });
+    },
+    resume: (scope, reason) => {
+      const place = find(scope, reason);
+      if (place >= 0) pauses.splice(place, 1);
+    },
+    reasons: scope =>
+      pauses
+        .filter(pause => scope === undefined || pause.scope === scope)
+        .sort(byAge)
+        .map(({ since, ...pause }) => ({ ...pause, since: printTimestamp(since) })),
+  };
+}
+
+/** The eldest reason why no call may be made for the space: `grant-call.ts`. */
+export function findPause(twin: TwinDatabase, { model, source }: Space): TwinPause | undefined {
+  const scopes = ['pipeline', `model:${model.alias}`, `source:${source.name}`];
+  return twin.pauses
+    .filter(({ scope, reason }) => scopes.includes(scope) && reason !== ORPHANS_CONFIRMED)
+    .sort(byAge)[0];
+}
+
+const byAge = (a: TwinPause, b: TwinPause) =>
+  a.since - b.since || compare(a.scope, b.scope) || compare(a.reason, b.reason);
+
+/** `SpaceRegistry` on the twin: retired spaces are not there. */
+export function createTwinRegistry(twin: TwinDatabase): Synchronous<SpaceRegistry> {
+  return {
+    list: () => [...twin.spaces.values()].filter(({ retired }) => !retired).map(({ space }) => space),
+    find: spaceId => {
+      const found = twin.spaces.get(spaceId);
+      return found && !found.retired ? found.space : undefined;
+    },
+  };
+}
+
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);

@@ -1,0 +1,35 @@
+import type { Space } from '../../lib/core/model/space.ts';
+import type { Micros } from './timestamps.ts';
+import { sourceOf, spaceOf, type TwinDatabase, type TwinLease, visibleRow } from './twin-database.ts';
+
+/** `lock-leases.ts` */
+export function ownLeases(
+  twin: TwinDatabase,
+  space: Space,
+  dispatchId: string,
+  ids: readonly string[],
+): TwinLease[] {
+  const { leases } = spaceOf(twin, space);
+  return [...new Set(ids)]
+    .map(id => leases.get(id))
+    .filter(lease => lease !== undefined)
+    .filter(lease => lease.dispatchId === dispatchId);
+}
+
+/** `release-leases.ts` */
+export function releaseLeases(
+  twin: TwinDatabase,
+  space: Space,
+  dispatchId: string,
+  ids: readonly string[],
+  now: Micros,
+): void {
+  const table = spaceOf(twin, space);
+  for (const lease of ownLeases(twin, space, dispatchId, ids)) {
+    const row = visibleRow(sourceOf(twin, space), lease.id);
+    const outcome = table.outcomes.get(lease.id);
+    const isSettled = !row || (outcome?.xid === row.xid && outcome.version === row.version);
+    if (isSettled) table.leases.delete(lease.id);
+    else Object.assign(lease, { stage: 'queued', attempts: 0, expiresAt: now });
+  }
+}

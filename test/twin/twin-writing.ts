@@ -1,0 +1,167 @@
+import type { OutcomeEntry, ResultObject, RowReading } from '../../lib/core/model/result-object.ts';
+import type { Space } from '../../lib/core/model/space.ts';
+import type { OutcomeStore, WriteReport } from '../../lib/ports/outcome-store.ts';
+import { decodeVectors } from './decode-vectors.ts';
+import type { Synchronous } from './synchronous.ts';
+import { type Micros, readNullable, readTimestamp } from './timestamps.ts';
+import { sourceOf, spaceOf, type TwinDatabase, type TwinOutcome, visibleRow } from './twin-database.ts';
+import { ownLeases, releaseLeases } from './twin-leases.ts';
+
+type Counts = { -readonly [Key in keyof WriteReport]: WriteReport[Key] };
+
+/** `OutcomeStore` on the twin: the statements of `lib/adapters/sql/writing`, with room for others to commit between them. */
+export function createTwinOutcomes(twin: TwinDatabase): Synchronous<OutcomeStore> {
+  return {
+    writeResult: (space, result) => writeResult(twin, space, result),
+    expireLeases: (space, dispatchId, ids) => {
+      const now = twin.now();
+      for (const lease of ownLeases(twin, space, dispatchId, ids)) {
+        if (lease.expiresAt > now) lease.expiresAt = now;
+      }
+    },
+  };
+}
+
+function writeResult(twin: TwinDatabase, space: Space, result: ResultObject): WriteReport {
+  const now = twin.now();
+  const { calls, outcomes, copies, touches } = result;
+  const report: Counts = {
+    ...{ repeated: false, embedded: 0, copied: 0, touched: 0, excluded: 0, failed: 0, overtaken: 0 },
+  };
+  if (calls.length > 0 && recordCalls(twin, result) === 0) return { ...report, repeated: true };
+  const ids = [...new Set([...outcomes, ...copies, ...touches].map(({ id }) => id))];
+  const vectors = decodeVectors(result.vectors, outcomes.length);
+  upsertOutcomes(twin, space, outcomes, vectors, now, report);
+  twin.betweenStatements();
+  copyOutcomes(twin, space, result, now, report);
+  twin.betweenStatements();
+  touchOutcomes(twin, space, result, report);
+  rememberVerdicts(twin, space, result);
+  twin.betweenStatements();
+  if (ids.length > 0) releaseLeases(twin, space, result.dispatchId, ids, now);
+  const applied = report.embedded + report.excluded + report.failed + report.copied + report.touched;
+  report.overtaken = Math.max(0, ids.length - applied);
+  return report;
+}
+
+/** `record-calls.ts`: how many were new. */
+function recordCalls(twin: TwinDatabase, { calls, spaceId }: ResultObject): number {
+  let recorded = 0;
+  for (const call of calls) {
+    twin.grants.delete(call.callId);
+    if (twin.ledger.has(call.callId)) continue;
+    twin.ledger.set(call.callId, { ...call, spaceId });
+    recorded += 1;
+  }
+  return recorded;
+}
+
+/** Of several entries for one row the one with the latest stamp (the first of equals), like `DISTINCT ON … ORDER BY key, read_at DESC`. */
+function latestOf<Entry extends RowReading>(entries: readonly Entry[]): Map<string, Entry> {
+  const latest = new Map<string, Entry>();
+  for (const entry of entries) {
+    const other = latest.get(entry.id);
+    if (!other || readTimestamp(entry.readAt) > readTimestamp(other.readAt)) latest.set(entry.id, entry);
+  }
+  return latest;
+}
+
+function store(twin: TwinDatabase, space: Space, after: TwinOutcome): boolean {
+  const table = spaceOf(twin, space);
+  const before = table.outcomes.get(after.id);
+  if (before && before.readAt > after.readAt) return false;
+  table.outcomes.set(after.id, after);
+  twin.observer?.outcomeWritten(table, before, after);
+  return true;
+}
+
+function upsertOutcomes(
+  twin: TwinDatabase,
+  space: Space,
+  entries: readonly OutcomeEntry[],
+  vectors: readonly (Buffer | null)[],
+  now: Micros,
+  report: Counts,
+): void {
+  const source = sourceOf(twin, space);
+  for (const [id, entry] of latestOf(entries)) {
+    if (!visibleRow(source, id)) continue;
+    const isEmbedded = entry.outcome === 'embedded';
+    const written = store(twin, space, {
+      ...readingOf(entry),
+      outcome: entry.outcome,
+      contentHash: entry.contentHash,
+      textLength: entry.textLength,
+      keptLength: entry.keptLength,
+      tokens: entry.tokens,
+      vector: vectors[entries.indexOf(entry)] ?? null,
+      embeddedAt: isEmbedded ? now : null,
+      missingSince: null,
+    });
+    if (!written) continue;
+    if (isEmbedded) report.embedded += 1;
+    else if (entry.outcome === 'excluded:empty') report.excluded += 1;
+    else report.failed += 1;
+  }
+}
+
+function copyOutcomes(
+  twin: TwinDatabase,
+  space: Space,
+  { copies }: ResultObject,
+  now: Micros,
+  report: Counts,
+): void {
+  if (copies.length === 0) return;
+  const source = sourceOf(twin, space);
+  const holders = new Map<string | null, TwinOutcome>();
+  for (const holder of spaceOf(twin, space).outcomes.values()) {
+    if (holder.outcome === 'embedded') holders.set(holder.contentHash, { ...holder });
+  }
+  for (const [id, entry] of latestOf(copies.filter(({ contentHash }) => holders.has(contentHash)))) {
+    const holder = holders.get(entry.contentHash);
+    if (!holder || !visibleRow(source, id)) continue;
+    const written = store(twin, space, {
+      ...readingOf(entry),
+      outcome: 'embedded',
+      contentHash: entry.contentHash,
+      textLength: entry.textLength,
+      keptLength: entry.keptLength,
+      tokens: holder.tokens,
+      vector: holder.vector,
+      embeddedAt: now,
+      missingSince: null,
+    });
+    if (written) report.copied += 1;
+  }
+}
+
+function touchOutcomes(twin: TwinDatabase, space: Space, { touches }: ResultObject, report: Counts): void {
+  const source = sourceOf(twin, space);
+  const { outcomes } = spaceOf(twin, space);
+  for (const [id, entry] of latestOf(touches)) {
+    const stored = outcomes.get(id);
+    if (!stored || !visibleRow(source, id) || stored.contentHash !== entry.contentHash) continue;
+    if (store(twin, space, { ...stored, ...readingOf(entry), missingSince: null })) report.touched += 1;
+  }
+}
+
+function rememberVerdicts(twin: TwinDatabase, space: Space, { verdicts }: ResultObject): void {
+  const table = spaceOf(twin, space);
+  const { failures } = table;
+  const first = new Map(verdicts.toReversed().map(verdict => [verdict.contentHash, verdict]));
+  for (const { contentHash, failureClass, code } of first.values()) {
+    const attempts = (failures.get(contentHash)?.attempts ?? 0) + 1;
+    failures.set(contentHash, { failureClass, code, attempts });
+    twin.observer?.verdictRemembered(table, contentHash);
+  }
+}
+
+function readingOf(entry: RowReading): Pick<TwinOutcome, 'id' | 'version' | 'xid' | 'readAt'> {
+  return {
+    id: entry.id,
+    version: readNullable(entry.version),
+    xid: Number(entry.xid),
+    readAt: readTimestamp(entry.readAt),
+  };
+}
