@@ -25,6 +25,16 @@ import { PipelineSchedules, type ScheduleName } from './pipeline-schedules.ts';
 import { QueueConsumer } from './queue-consumer.ts';
 import type { QueuePair } from './queue-pair.ts';
 
+export type {
+  FreshetConfig,
+  FunctionAssets,
+  FunctionName,
+  PipelineDatabase,
+  PipelineLane,
+  QueuePair,
+  ScheduleName,
+};
+
 export interface EmbeddingPipelineProps {
   /** What `freshet.config.ts` exports. Its section `aws` is not read here: these props say where and how. */
   readonly config: FreshetConfig;
