@@ -15,9 +15,9 @@ import { ClaimsBucket } from './claims-bucket.ts';
 import type { PipelineDatabase } from './database-access.ts';
 import { DeadLetterQueue } from './dead-letter-queue.ts';
 import { describeDeployment, setDeployment } from './deployment-environment.ts';
+import { DeploymentTrigger } from './deployment-trigger.ts';
 import type { FunctionAssets } from './function-assets.ts';
-import { type FunctionName, LANES } from './function-settings.ts';
-import { MigrationTrigger } from './migration-trigger.ts';
+import { FUNCTION_SETTINGS, type FunctionName, LANES } from './function-settings.ts';
 import { PipelineFunctions } from './pipeline-functions.ts';
 import { PipelineNetwork } from './pipeline-network.ts';
 import { type PipelineLane, PipelineQueues } from './pipeline-queues.ts';
@@ -144,8 +144,9 @@ export class EmbeddingPipeline extends Construct {
       timeZone: props.schedules?.timeZone ?? 'UTC',
       enabled,
     });
-    new MigrationTrigger(this, 'Migration', {
-      migrate: this.functions.migrate,
+    new DeploymentTrigger(this, 'Migration', {
+      run: this.functions.migrate,
+      timeoutSeconds: FUNCTION_SETTINGS.migrate.timeoutSeconds,
       logRetention,
       after: [this.network],
       before: [schedules],
