@@ -6,7 +6,7 @@ import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts
 import { lazilyWired } from '../middleware/lazily-wired.ts';
 
 export function createHandler(ports: SamplePorts) {
-  return (event: unknown, _context: Context): Promise<SampleReply> =>
+  return async (event: unknown, _context: Context): Promise<SampleReply> =>
     answerSampleRequest(ports, parseSampleRequest(event));
 }
 

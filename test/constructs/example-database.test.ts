@@ -150,6 +150,33 @@ describe('the example database', () => {
 });
 
 describe('a stage on the example database', () => {
+  test('has the outputs that the smoke test goes by', () => {
+    const app = createApp();
+    const surroundings = createExample({}, app);
+    const stage = DEFAULT_STAGE_SETTINGS;
+    const pipeline = new PipelineStack(app, 'pipeline', {
+      config,
+      stageName: 'try',
+      stage,
+      surroundings,
+      assets: noAssets,
+    });
+    const outputs = [Template.fromStack(surroundings), Template.fromStack(pipeline)].flatMap(deployed =>
+      Object.keys(deployed.findOutputs('*')),
+    );
+
+    expect(outputs).toEqual(
+      expect.arrayContaining([
+        'SampleFunctionName',
+        'DetectFunctionName',
+        'ClaimsBucketName',
+        'QueueUrlhashfresh',
+        'DeadLetterQueueUrlhashfresh',
+        'EventSourceIdhashfresh',
+      ]),
+    );
+  });
+
   test('takes everything but place and database from the stage of its name', () => {
     const named = configInput({
       stage: { schedules: { incremental: 'rate(1 minute)' }, logRetentionDays: 7 },
