@@ -1,5 +1,5 @@
-import { checkBaseUrl } from '../../lib/adapters/network/check-base-url.ts';
 import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { checkServiceUrl } from '../../lib/wiring/check-service-url.ts';
 import { readEnvironment } from '../../lib/wiring/read-environment.ts';
 import { durationFlag, switchFlag, textFlag } from '../terminal/flag.ts';
 import { formatTable } from '../terminal/format-table.ts';
@@ -31,7 +31,7 @@ async function main(words: readonly string[], terminal: Terminal): Promise<numbe
   const [given, ...others] = positionals;
   if (given === undefined || others.length > 0 || values.model === undefined)
     throw new UsageError('conformance needs the URL of one service and the name of a model.', HELP);
-  const url = checkBaseUrl(given);
+  const url = checkServiceUrl(given);
   const service = openService({
     url,
     model: values.model,

@@ -133,7 +133,6 @@ export class EmbeddingPipeline extends Construct {
       claims: claims.bucket,
       keySecrets: providerSecrets,
     });
-    setDeployment(this.functions, deployment, this.eventSources);
 
     const schedules = new PipelineSchedules(this, 'Schedules', {
       detect: this.functions.detect,
@@ -144,6 +143,8 @@ export class EmbeddingPipeline extends Construct {
       timeZone: props.schedules?.timeZone ?? 'UTC',
       enabled,
     });
+    const { guard: _, ...detectSchedules } = schedules.schedules;
+    setDeployment(this.functions, deployment, this.eventSources, Object.values(detectSchedules));
     new DeploymentTrigger(this, 'Migration', {
       run: this.functions.migrate,
       timeoutSeconds: FUNCTION_SETTINGS.migrate.timeoutSeconds,

@@ -3,6 +3,7 @@ import { createLambdaEventSources } from '../adapters/lambda/lambda-event-source
 import { requireWritable } from '../adapters/sql/control/require-writable.ts';
 import { createControlStore } from '../adapters/sql/control/sql-control-store.ts';
 import { createProbeClaims } from '../adapters/sql/control/sql-probe-claims.ts';
+import { tryWriting } from '../adapters/sql/control/try-writing.ts';
 import { answers } from '../adapters/sql/database-answers.ts';
 import { grantProbe } from '../adapters/sql/embedding/grant-probe.ts';
 import { revokeGrant } from '../adapters/sql/embedding/revoke-grant.ts';
@@ -78,6 +79,9 @@ async function openState({ config, clock }: LambdaParts, database: SqlDatabase):
       revokeGrant: callId => revokeGrant(database, callId),
     },
     outcomes: createOutcomeStore(database),
-    requireRights: () => requireSchemaRights(database, 'write'),
+    requireWrites: async () => {
+      await requireSchemaRights(database, 'write');
+      await tryWriting(database);
+    },
   };
 }

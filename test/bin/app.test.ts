@@ -30,7 +30,7 @@ test('a bare synth describes the demo, needs no credentials, and leaves nothing 
   const files = readdirSync(path.join(folder, 'cdk.out'));
   expect(files).toContain('freshet-dev.template.json');
   expect(readFileSync(path.join(folder, 'cdk.out', '.gitignore'), 'utf8').trim()).toBe('*');
-});
+}, 240_000);
 
 test.each([
   [{ stage: 'de' }, '"de" is no stage of the configuration (known: dev). Did you mean -c stage=dev?'],

@@ -38,7 +38,7 @@ export function makeGuardedWorld() {
         return true;
       },
     },
-    requireRights: async () => {
+    requireWrites: async () => {
       if (troubles.rightsMissing) refuse('sqlstate_42501', 'stop');
     },
   };

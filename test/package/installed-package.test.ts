@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FUNCTION_NAMES } from '../../lib/constructs/function-settings.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const project = mkdtempSync(path.join(tmpdir(), 'freshet-project-'));
@@ -115,8 +116,7 @@ describe('the package', () => {
 
     expect(files.filter(file => file.endsWith('.ts') && !file.endsWith('.d.ts'))).toEqual([]);
     expect(files).toContain('dist/lib/constructs/embedding-pipeline.js');
-    for (const name of ['detect', 'embed', 'write', 'guard', 'migrate'])
-      expect(files).toContain(`dist/handlers/${name}/index.mjs`);
+    for (const name of FUNCTION_NAMES) expect(files).toContain(`dist/handlers/${name}/index.mjs`);
     expect(existsSync(path.join(modules, 'esbuild'))).toBe(false);
   });
 
@@ -137,13 +137,9 @@ describe('the package', () => {
       ({ Type, Properties }) =>
         Type === 'AWS::Lambda::Function' && String(Properties.Description).startsWith('Freshet '),
     );
-    expect(ours.map(({ Properties }) => String(Properties.Description).split(/[ :]/)[1]).sort()).toEqual([
-      'detect',
-      'embed',
-      'guard',
-      'migrate',
-      'write',
-    ]);
+    expect(ours.map(({ Properties }) => String(Properties.Description).split(/[ :]/)[1]).sort()).toEqual(
+      [...FUNCTION_NAMES].sort(),
+    );
     for (const { Properties } of ours) {
       const folder = path.join(assembly, `asset.${path.basename(Properties.Code.S3Key, '.zip')}`);
       expect(existsSync(path.join(folder, 'index.mjs'))).toBe(true);

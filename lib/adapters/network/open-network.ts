@@ -79,8 +79,9 @@ export function openNetwork(resolve?: ResolveName): Network {
 }
 
 async function openAgent(resolve: ResolveName | undefined): Promise<Agent> {
-  const { Agent: Connections } = await import('undici');
-  return new Connections({
+  // A bundle gives of a CommonJS module that is loaded lazily its default alone.
+  const { default: undici } = await import('undici');
+  return new undici.Agent({
     allowH2: false,
     keepAliveTimeout: IDLE_MS,
     headersTimeout: LAST_RESORT_MS,

@@ -30,6 +30,9 @@ export interface SourceConfig {
   /** Aliases; the first one's space is what the view shows. */
   readonly models: readonly string[];
   readonly overLimit: 'truncate' | 'skip';
+  /** Alias of the model that fills a space of its own while one of `models` is paused. */
+  readonly fallback?: string | undefined;
+  readonly onOutage?: 'stop' | 'dead-letter' | undefined;
 }
 
 export interface PipelineLimits {
@@ -44,4 +47,11 @@ export interface PipelineLimits {
   readonly pauseMs: number;
   /** Keys per slice of the reconcile pass. */
   readonly sliceRows: number;
+  /** For sources that say nothing themselves; undefined: `stop`. */
+  readonly onOutage?: 'stop' | 'dead-letter' | undefined;
+}
+
+/** The aliases whose models a source calls, each once, its fallback last. */
+export function aliasesOf({ models, fallback }: SourceConfig): readonly string[] {
+  return fallback === undefined ? models : [...models, fallback];
 }

@@ -2,7 +2,7 @@ import { UsageError } from '../errors/usage-error.ts';
 import type { ModelDefinition } from '../model/space.ts';
 import { formatPath } from './describe-issues.ts';
 import { LAMBDA_CONNECTIONS } from './lambda-connections.ts';
-import type { PipelineConfig } from './pipeline-config.ts';
+import { aliasesOf, type PipelineConfig } from './pipeline-config.ts';
 import { TEI_IMAGE_ACCOUNTS } from './tei-images.ts';
 
 /** What pgvector's HNSW index takes of type `vector`, which the view shows. */
@@ -22,9 +22,9 @@ export interface Deployment {
 const SCHEDULED_CONNECTIONS =
   3 * LAMBDA_CONNECTIONS.detect + LAMBDA_CONNECTIONS.guard + LAMBDA_CONNECTIONS.migrate;
 
-/** Aliases that a source names, each once, in alphabetical order. */
+/** Aliases that a source names, its fallback too, each once, in alphabetical order. */
 export function usedAliases(config: PipelineConfig): string[] {
-  return [...new Set(config.sources.flatMap(source => source.models))].sort();
+  return [...new Set(config.sources.flatMap(aliasesOf))].sort();
 }
 
 /**

@@ -25,6 +25,8 @@ export interface DetectPorts {
 
 export interface DetectLimits {
   readonly batchSize: number;
+  /** Batches that a message of a large lease may hold; the worker then asks the database once for all of them. Default 1. */
+  readonly callsPerMessage?: number | undefined;
   /** Leased rows per space at any time. */
   readonly maxInFlight: number;
   /** Keys per slice of the reconcile pass. */
@@ -69,6 +71,8 @@ export interface SpaceReport {
   /** Pause reasons that kept the space from being looked at, other than its own fault. */
   readonly pausedBy?: readonly { readonly scope: string; readonly reason: string; readonly detail: string }[];
   readonly orphans?: OrphanReport;
+  /** The space takes the place of others while they are paused. */
+  readonly fallback?: boolean;
 }
 
 /** What a pass over one space gives to its report. */

@@ -10,6 +10,7 @@ import {
   type PassResult,
   type SpaceReport,
 } from './detect-ports.ts';
+import { isNeeded } from './is-needed.ts';
 import { reconcileSpace } from './reconcile-space.ts';
 
 /**
@@ -43,8 +44,13 @@ async function detectSpace(
   allowance: number,
   remainingMs: () => number,
 ): Promise<SpaceReport> {
-  const named = { spaceId: space.spaceId, source: space.source.name, model: space.model.alias };
+  const named = {
+    ...{ spaceId: space.spaceId, source: space.source.name, model: space.model.alias },
+    ...(space.fallbackFor && { fallback: true }),
+  };
   try {
+    if (!(await isNeeded(ports.control, space)))
+      return { ...named, ...NOTHING_DETECTED, passBegan: true, passEnded: true };
     const { fault, pausedBy } = await checkSource(ports, space);
     if (fault) {
       ports.metrics.count('SourceFaults', 1);

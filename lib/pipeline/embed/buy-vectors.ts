@@ -3,14 +3,16 @@ import type { Space } from '../../core/model/space.ts';
 import type { Lane } from '../../core/model/vocabulary.ts';
 import { packTexts } from '../../core/packing/pack-texts.ts';
 import { PROBE_TEXT } from '../probe-text.ts';
-import { type CallRecord, estimateSentTokens } from './call-provider.ts';
+import type { CallRecord } from './call-provider.ts';
 import { callWithRetries, isInvalidReply } from './call-with-retries.ts';
 import type { EmbedPorts } from './embed-ports.ts';
+import { measureTexts } from './measure-texts.ts';
 import type { UniqueText } from './plan-batch.ts';
 
 export type TextResult =
   | { readonly kind: 'vector'; readonly vector: Buffer }
   | { readonly kind: 'refused'; readonly code: string }
+  | { readonly kind: 'undelivered'; readonly code: string }
   | { readonly kind: 'too-long' };
 
 export interface Purchase {
@@ -54,14 +56,14 @@ export async function buyVectors(
   texts: readonly UniqueText[],
   remainingMs: () => number,
 ): Promise<Purchase> {
-  const sizes = texts.map(({ text }) => ({
-    bytes: Buffer.byteLength(space.model.documentPrefix) + Buffer.byteLength(text),
-    tokens: estimateSentTokens(space, text),
-  }));
   const packs =
     texts.length === 0
       ? []
-      : packTexts(sizes, ports.providers(space.model.alias).limits, ports.limits.batchSize);
+      : packTexts(
+          await measureTexts(ports, space, texts),
+          ports.providers(space.model.alias).limits,
+          ports.limits.batchSize,
+        );
   const buying: Buying = {
     ports,
     space,

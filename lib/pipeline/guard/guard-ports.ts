@@ -30,8 +30,8 @@ export interface GuardState {
   /** Its grants are for probes: no pause refuses them. */
   readonly embedding: Pick<EmbeddingStore, 'grantCall' | 'revokeGrant'>;
   readonly outcomes: Pick<OutcomeStore, 'writeResult'>;
-  /** Rejects when the role may not write what the pipeline writes. */
-  readonly requireRights: () => Promise<void>;
+  /** Rejects when the role may not write what the pipeline writes, or the server takes no new rows. */
+  readonly requireWrites: () => Promise<void>;
 }
 
 /** Ids of the event source mappings: those of `embed` per model alias, and those of `write`. */

@@ -11,14 +11,16 @@ import { createWakeSignal, type WakeSignal } from './wake-signal.ts';
 const GRACE_MS = 4_000;
 /** Giving back waits for a lock no longer than this. */
 const GIVE_BACK_MS = 500;
-/** Batches sent ahead of the workers: enough that detect looks seldom, few enough that several runs find work side by side. */
-const MIN_BATCHES_AHEAD = 20;
+/** Batches leased ahead of the workers: enough that detect looks seldom, few enough that several runs find work side by side. */
+const MIN_BATCHES_AHEAD = 24;
 
 interface Run {
   readonly parts: LocalRunParts;
   readonly lookAhead: LookAhead;
   readonly workers: RunWorkers;
   readonly wake: WakeSignal;
+  /** A model that stops has another one in its place: the run goes on with that one, and then ends with the reason. */
+  readonly hasFallback: boolean;
   detecting: boolean;
   /** What ended the look-ahead. */
   failure: unknown;
@@ -32,9 +34,14 @@ interface Run {
  * does not help either. Aborted, it resolves with `interrupted`.
  */
 export async function runUntilFresh(parts: LocalRunParts): Promise<RunResult> {
-  if (parts.passes !== 'incremental') await clearStalePauses(parts.control, await parts.spaces.list());
-  const run = createRun(parts);
+  const spaces = await parts.spaces.list();
+  if (parts.passes !== 'incremental') await clearStalePauses(parts.control, spaces);
+  const run = createRun(
+    parts,
+    spaces.some(({ fallbackFor }) => fallbackFor !== undefined),
+  );
   const interrupt = () => run.wake.notify();
+  parts.queues.results.onSent(() => run.wake.notify());
   parts.signal?.addEventListener('abort', interrupt);
   try {
     await turnUntilDone(run);
@@ -51,11 +58,12 @@ export async function runUntilFresh(parts: LocalRunParts): Promise<RunResult> {
   };
 }
 
-function createRun(parts: LocalRunParts): Run {
+function createRun(parts: LocalRunParts, hasFallback: boolean): Run {
   const wake = createWakeSignal(parts.clock);
   const run: Run = {
     parts,
     wake,
+    hasFallback,
     lookAhead: createLookAhead(parts, () => {
       run.progressAtMs = parts.clock.now();
     }),
@@ -87,10 +95,15 @@ async function turnUntilDone(run: Run): Promise<void> {
       tally.forgetRecheck();
       run.lookAhead.startOver();
     }
-    if (idle && recheckAtMs <= clock.now() && hasNothingLeft(run)) return;
+    if (idle && recheckAtMs <= clock.now() && hasNothingLeft(run)) return endWithStop(run);
     startDetect(run, queued, idle);
     await run.wake.wait(findWaitMs(run));
   }
+}
+
+function endWithStop({ parts }: Run): void {
+  const stop = parts.tally.stopReason();
+  if (stop) throw toError(stop);
 }
 
 function hasNothingLeft({ parts, lookAhead }: Run): boolean {
@@ -103,14 +116,14 @@ function isIdle(run: Run, queued: { readonly total: number }): boolean {
   return !run.detecting && !run.workers.isWriting() && run.workers.embedding() === 0 && queued.total === 0;
 }
 
-/** Looks ahead by a few batches only: what a run holds, no other can work on. */
+/** Looks ahead by a few messages only, and again once the workers are about to take the last: what a run holds, no other can work on. */
 function startDetect(run: Run, queued: { readonly waiting: number }, idle: boolean): void {
   const { parts, lookAhead } = run;
   const { batchSize, concurrency, maxItems } = parts.limits;
-  const batchesAhead = Math.max(2 * concurrency, MIN_BATCHES_AHEAD);
+  const batchesAhead = Math.max(3 * concurrency, MIN_BATCHES_AHEAD);
   const pointless = idle ? lookAhead.isComplete() : lookAhead.isExhausted();
   if (run.detecting || pointless || lookAhead.nextAtMs() > parts.clock.now()) return;
-  if (queued.waiting > batchesAhead / 2) return;
+  if (queued.waiting > concurrency) return;
   const allowed = (maxItems ?? Number.POSITIVE_INFINITY) - lookAhead.leasedRows();
   const maxRows = Math.min((batchesAhead - queued.waiting) * batchSize, allowed);
   if (maxRows <= 0) return;
@@ -149,7 +162,7 @@ function refuseStop(run: Run): void {
   const { clock, limits, tally } = run.parts;
   if (run.failure !== undefined) throw run.failure;
   const stop = tally.stopReason();
-  if (stop) throw toError(stop);
+  if (stop && !run.hasFallback) throw toError(stop);
   if (clock.now() - run.progressAtMs < limits.maxWaitMs) return;
   throw toError(
     tally.lastReason() ?? {

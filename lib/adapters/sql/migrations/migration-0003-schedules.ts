@@ -2,8 +2,8 @@
  * What schedules must know of each other: whether a reconcile pass is under way, and when what a pause reason stops was last tried (NULL: not
  * since the pause began).
  */
-export const migration0002Schedules = {
-  version: 2,
+export const migration0003Schedules = {
+  version: 3,
   name: 'schedules',
   statements: [
     'ALTER TABLE freshet.positions ADD COLUMN pass_open boolean NOT NULL DEFAULT true',
