@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { Stack, Validations } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
@@ -13,6 +14,7 @@ import { PipelineStack } from '../../lib/constructs/pipeline-stack.ts';
 import { DEFAULT_STAGE_SETTINGS } from '../../lib/core/config/aws-schema.ts';
 import { chooseExampleStage } from '../../lib/core/config/choose-example-stage.ts';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
+import { makeContext } from '../factories/lambda-event.ts';
 import { configInput, createApp, noAssets, stageInput } from '../factories/pipeline-stack.ts';
 import { resourcesOf } from '../support/resources-of.ts';
 
@@ -146,6 +148,32 @@ describe('the example database', () => {
       'AwsSolutions-RDS10 example/Cluster/Resource',
       'AwsSolutions-SMG4 example/PipelineLogin/Resource',
     ]);
+  });
+});
+
+describe('the bundle of sample', () => {
+  test('lies in the asset with the rows and the configuration, and runs', async () => {
+    const app = createApp();
+    const stack = new ExampleDatabaseStack(app, 'example', { config, stageName: 'try' });
+    const assembly = app.synth();
+    const [sample] = resourcesOf<{ Description?: string; Code: { S3Key: string } }>(
+      Template.fromStack(stack),
+      'AWS::Lambda::Function',
+    ).filter(({ properties }) => properties.Description?.startsWith('Freshet sample') === true);
+    const folder = path.join(
+      assembly.directory,
+      `asset.${path.basename(sample!.properties.Code.S3Key, '.zip')}`,
+    );
+    const entry: typeof import('../../functions/sample/handler.ts') = createRequire(import.meta.url)(
+      path.join(folder, 'index.mjs'),
+    );
+    const lambda = entry.createLambda({ variables: {}, directory: folder, writeLine: () => {} });
+
+    expect(JSON.parse(readFileSync(path.join(folder, 'ai-items.data.json'), 'utf8'))).toHaveLength(2000);
+    expect(readFileSync(path.join(folder, 'freshet.config.json'), 'utf8')).toContain('ai_items');
+    await expect(lambda({}, makeContext())).rejects.toThrow(
+      'FRESHET_SAMPLE is not what this version expects',
+    );
   });
 });
 
