@@ -14,6 +14,7 @@ import type { Topic } from 'aws-cdk-lib/aws-sns';
 import { LambdaSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
 import { secretStatements } from './database-access.ts';
+import { FUNCTION_SETTINGS } from './function-settings.ts';
 
 export interface AlarmWebhookProps {
   readonly topic: Topic;
@@ -23,9 +24,6 @@ export interface AlarmWebhookProps {
   readonly code: Code;
   readonly logRetention: RetentionDays;
 }
-
-/** Two requests to AWS and one to the webhook, with their waits. */
-const TIMEOUT_SECONDS = 30;
 
 /** Posts what the topic says. Outside the VPC: a network that is broken is one of the things that it tells. */
 export class AlarmWebhook extends Construct {
@@ -47,13 +45,13 @@ export class AlarmWebhook extends Construct {
     for (const statement of secretStatements(this, [props.secretArn], props.secretKeyArn))
       role.addToPolicy(statement);
     this.function = new LambdaFunction(this, 'Function', {
-      description: 'Freshet notify: posts alarms to a Slack or Discord webhook',
+      description: `Freshet notify: ${FUNCTION_SETTINGS.notify.description}`,
       code: props.code,
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      memorySize: 256,
-      timeout: Duration.seconds(TIMEOUT_SECONDS),
+      memorySize: FUNCTION_SETTINGS.notify.memoryMb,
+      timeout: Duration.seconds(FUNCTION_SETTINGS.notify.timeoutSeconds),
       role,
       logGroup,
       loggingFormat: LoggingFormat.JSON,

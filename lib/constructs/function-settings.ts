@@ -12,10 +12,8 @@ export const FUNCTION_NAMES: readonly FunctionName[] = [
   'operate',
 ];
 
-/** What is bundled: `notify` is there only where alarms go to a webhook, and is no part of the pipeline. */
-export type BundleName = FunctionName | 'notify';
-
-export const BUNDLE_NAMES: readonly BundleName[] = [...FUNCTION_NAMES, 'notify'];
+/** `sample` belongs to the example database alone; `notify` is there only where alarms go to a webhook. */
+export type HandlerName = FunctionName | 'sample' | 'notify';
 
 export const LANES: readonly Lane[] = ['fresh', 'bulk'];
 
@@ -34,8 +32,10 @@ interface FunctionSettings {
  * - `guard`: shorter than the minute between two ticks.
  * - `migrate`: creates tables only, but waits for locks on them.
  * - `operate`: answers a command of `freshet aws` in bounded pieces; the command waits 320 s for a piece.
+ * - `sample`: fills one small table.
+ * - `notify`: reads a secret and posts, each at most twice, within their own limits.
  */
-export const FUNCTION_SETTINGS: Readonly<Record<FunctionName, FunctionSettings>> = {
+export const FUNCTION_SETTINGS: Readonly<Record<HandlerName, FunctionSettings>> = {
   detect: {
     memoryMb: 512,
     timeoutSeconds: 240,
@@ -62,6 +62,12 @@ export const FUNCTION_SETTINGS: Readonly<Record<FunctionName, FunctionSettings>>
     timeoutSeconds: 300,
     description: 'does what an operator asks with freshet aws',
   },
+  sample: {
+    memoryMb: 512,
+    timeoutSeconds: 120,
+    description: 'fills the example database and edits it on request',
+  },
+  notify: { memoryMb: 256, timeoutSeconds: 30, description: 'posts alarms to a Slack or Discord webhook' },
 };
 
 interface ConsumerSettings {
