@@ -2,6 +2,7 @@ import { copyFileSync } from 'node:fs';
 import path from 'node:path';
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { GpuEndpointStack } from '../lib/constructs/gpu-endpoint-stack.ts';
 import { PipelineStack } from '../lib/constructs/pipeline-stack.ts';
 import { chooseStage } from '../lib/core/config/choose-stage.ts';
 import { UsageError } from '../lib/core/errors/usage-error.ts';
@@ -22,12 +23,19 @@ async function describeApp(app: App): Promise<void> {
   if (paused !== 'true' && paused !== 'false')
     throw new UsageError(`-c paused=${paused} is neither true nor false.`);
   const { config, input } = await loadConfig(context('config'), process.cwd());
-  new PipelineStack(app, `freshet-${stageName}`, {
+  const stage = chooseStage(config, stageName);
+  const pipeline = new PipelineStack(app, `freshet-${stageName}`, {
     config: input,
     stageName,
-    stage: chooseStage(config, stageName),
+    stage,
     paused: paused === 'true',
   });
+  const { gpu } = stage;
+  if (gpu !== undefined)
+    pipeline.addStackDependency(
+      new GpuEndpointStack(app, `freshet-${stageName}-gpu`, { config, stageName, stage, gpu }),
+      'its models are tried when the pipeline is deployed',
+    );
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 }
 
