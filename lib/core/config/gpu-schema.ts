@@ -16,7 +16,7 @@ export const gpuSection = z.strictObject(
       .default('1.9.4'),
     /** Where `freshet models publish` put the weights. Undefined: only the bucket for them is made. */
     modelPrefix: wordLike(
-      /^([\w.-]+\/)*[0-9a-f]{64}\/$/,
+      /^(\w[\w.-]*\/)*[0-9a-f]{64}\/$/,
       'expected a prefix as `freshet models publish` prints it: models/<64 hexadecimal digits>/',
     ).optional(),
     /** A bucket that exists, in the stage's region. Undefined: the stack makes one. */
