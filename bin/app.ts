@@ -9,7 +9,7 @@ import { UsageError } from '../lib/core/errors/usage-error.ts';
 import { loadConfig } from '../lib/wiring/load-config.ts';
 
 /**
- * `cdk synth` starts here. Context: `config` (a freshet.config.ts; default: the one in the current folder, else the demo's), `stage`
+ * `cdk synth` starts here: the pipeline of a stage, and its GPU endpoint where it has one. Context: `config` (a freshet.config.ts; default: the one in the current folder, else the demo's), `stage`
  * (default `dev`) and `paused` (schedules and event sources switched off). Without credentials: nothing here asks AWS, unless a stage
  * names its VPC by id alone.
  */
@@ -24,18 +24,16 @@ async function describeApp(app: App): Promise<void> {
     throw new UsageError(`-c paused=${paused} is neither true nor false.`);
   const { config, input } = await loadConfig(context('config'), process.cwd());
   const stage = chooseStage(config, stageName);
+  const { gpu } = stage;
+  const endpoint =
+    gpu && new GpuEndpointStack(app, `freshet-${stageName}-gpu`, { config, stageName, stage, gpu });
   const pipeline = new PipelineStack(app, `freshet-${stageName}`, {
     config: input,
     stageName,
     stage,
     paused: paused === 'true',
   });
-  const { gpu } = stage;
-  if (gpu !== undefined)
-    pipeline.addStackDependency(
-      new GpuEndpointStack(app, `freshet-${stageName}-gpu`, { config, stageName, stage, gpu }),
-      'its models are tried when the pipeline is deployed',
-    );
+  if (endpoint) pipeline.addStackDependency(endpoint, 'its models are tried when the pipeline is deployed');
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 }
 
