@@ -2,15 +2,18 @@ import { copyFileSync } from 'node:fs';
 import path from 'node:path';
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { ExampleDatabaseStack } from '../lib/constructs/example-database-stack.ts';
 import { GpuEndpointStack } from '../lib/constructs/gpu-endpoint-stack.ts';
 import { PipelineStack } from '../lib/constructs/pipeline-stack.ts';
+import { chooseExampleStage } from '../lib/core/config/choose-example-stage.ts';
 import { chooseStage } from '../lib/core/config/choose-stage.ts';
 import { UsageError } from '../lib/core/errors/usage-error.ts';
 import { loadConfig } from '../lib/wiring/load-config.ts';
 
 /**
- * `cdk synth` starts here: the pipeline of a stage, and its GPU endpoint where it has one. Context: `config` (a freshet.config.ts; default: the one in the current folder, else the demo's), `stage`
- * (default `dev`) and `paused` (schedules and event sources switched off). Without credentials: nothing here asks AWS, unless a stage
+ * `cdk synth` starts here: the pipeline of a stage, with its GPU endpoint where it has one. Context: `config` (a freshet.config.ts; default: the
+ * one in the current folder, else the demo's), `stage` (default `dev`), `paused` (schedules and event sources switched off) and `example`
+ * (with a database and a network to try it on). Without credentials: nothing here asks AWS, unless a stage
  * names its VPC by id alone.
  */
 async function describeApp(app: App): Promise<void> {
@@ -19,19 +22,27 @@ async function describeApp(app: App): Promise<void> {
     return value === undefined ? undefined : String(value);
   };
   const stageName = context('stage') ?? 'dev';
-  const paused = context('paused') ?? 'false';
-  if (paused !== 'true' && paused !== 'false')
-    throw new UsageError(`-c paused=${paused} is neither true nor false.`);
+  const flag = (key: string): boolean => {
+    const value = context(key) ?? 'false';
+    if (value !== 'true' && value !== 'false')
+      throw new UsageError(`-c ${key}=${value} is neither true nor false.`);
+    return value === 'true';
+  };
+  const paused = flag('paused');
   const { config, input } = await loadConfig(context('config'), process.cwd());
-  const stage = chooseStage(config, stageName);
+  const id = `freshet-${stageName}`;
+  const example = flag('example');
+  const stage = example ? chooseExampleStage(config, stageName) : chooseStage(config, stageName);
   const { gpu } = stage;
-  const endpoint =
-    gpu && new GpuEndpointStack(app, `freshet-${stageName}-gpu`, { config, stageName, stage, gpu });
-  const pipeline = new PipelineStack(app, `freshet-${stageName}`, {
+  const endpoint = gpu && new GpuEndpointStack(app, `${id}-gpu`, { config, stageName, stage, gpu });
+  const surroundings =
+    example && new ExampleDatabaseStack(app, `${id}-database`, { config: input, stageName });
+  const pipeline = new PipelineStack(app, id, {
     config: input,
     stageName,
     stage,
-    paused: paused === 'true',
+    paused,
+    ...(surroundings && { surroundings }),
   });
   if (endpoint) pipeline.addStackDependency(endpoint, 'its models are tried when the pipeline is deployed');
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

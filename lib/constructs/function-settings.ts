@@ -3,7 +3,17 @@ import type { Lane } from '../core/model/vocabulary.ts';
 
 export type FunctionName = LambdaName;
 
-export const FUNCTION_NAMES: readonly FunctionName[] = ['detect', 'embed', 'write', 'guard', 'migrate'];
+export const FUNCTION_NAMES: readonly FunctionName[] = [
+  'detect',
+  'embed',
+  'write',
+  'guard',
+  'migrate',
+  'operate',
+];
+
+/** `sample` belongs to the example database alone. */
+export type HandlerName = FunctionName | 'sample';
 
 export const LANES: readonly Lane[] = ['fresh', 'bulk'];
 
@@ -21,8 +31,10 @@ interface FunctionSettings {
  * - `write`: ten objects of at most 5 s each, and the early end. A core's half, because it checks and copies every vector.
  * - `guard`: shorter than the minute between two ticks.
  * - `migrate`: creates tables only, but waits for locks on them.
+ * - `operate`: answers a command of `freshet aws` in bounded pieces; the command waits 320 s for a piece.
+ * - `sample`: fills one small table.
  */
-export const FUNCTION_SETTINGS: Readonly<Record<FunctionName, FunctionSettings>> = {
+export const FUNCTION_SETTINGS: Readonly<Record<HandlerName, FunctionSettings>> = {
   detect: {
     memoryMb: 512,
     timeoutSeconds: 240,
@@ -43,6 +55,16 @@ export const FUNCTION_SETTINGS: Readonly<Record<FunctionName, FunctionSettings>>
     memoryMb: 512,
     timeoutSeconds: 300,
     description: 'brings schema freshet to the deployed version',
+  },
+  operate: {
+    memoryMb: 512,
+    timeoutSeconds: 300,
+    description: 'does what an operator asks with freshet aws',
+  },
+  sample: {
+    memoryMb: 512,
+    timeoutSeconds: 120,
+    description: 'fills the example database and edits it on request',
   },
 };
 

@@ -17,7 +17,7 @@ import { ModelBucket, type ModelStore } from './model-bucket.ts';
 export interface GpuEndpointStackProps extends StackProps {
   readonly config: PipelineConfig;
   readonly stageName: string;
-  readonly stage: AwsStage;
+  readonly stage: Pick<AwsStage, 'account' | 'region' | 'tags'>;
   readonly gpu: GpuSection;
   /** Where the alarms go. @default nowhere: their state is seen in CloudWatch */
   readonly alarmTopic?: ITopic;

@@ -13,12 +13,23 @@ type Counts = { -readonly [Key in keyof WriteReport]: WriteReport[Key] };
 export function createTwinOutcomes(twin: TwinDatabase): Synchronous<OutcomeStore> {
   return {
     writeResult: (space, result) => writeResult(twin, space, result),
+    writeResults: (space, results) => sumReports(results.map(result => writeResult(twin, space, result))),
     expireLeases: (space, dispatchId, ids) => {
       const now = twin.now();
       for (const lease of ownLeases(twin, space, dispatchId, ids)) {
         if (lease.expiresAt > now) lease.expiresAt = now;
       }
     },
+  };
+}
+
+function sumReports(reports: readonly WriteReport[]): WriteReport {
+  const sum = (name: Exclude<keyof WriteReport, 'repeated'>) =>
+    reports.reduce((total, report) => total + report[name], 0);
+  return {
+    repeated: reports.every(({ repeated }) => repeated),
+    ...{ embedded: sum('embedded'), copied: sum('copied'), touched: sum('touched') },
+    ...{ excluded: sum('excluded'), failed: sum('failed'), overtaken: sum('overtaken') },
   };
 }
 
