@@ -84,7 +84,7 @@ function describeRefusal(bucket: string, error: unknown): UsageError | FreshetEr
   if (status === 404)
     return new UsageError(
       `There is no bucket ${bucket}.`,
-      'The stack of the GPU endpoint makes one and prints its name: npx cdk deploy --all -c stage=<stage>',
+      'The stack of the GPU endpoint makes one and prints its name: npm run deploy -- --stage <stage>',
     );
   if (status === 403)
     return new UsageError(
