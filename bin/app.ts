@@ -3,6 +3,7 @@ import path from 'node:path';
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { ExampleDatabaseStack } from '../lib/constructs/example-database-stack.ts';
+import { GpuEndpointStack } from '../lib/constructs/gpu-endpoint-stack.ts';
 import { PipelineStack } from '../lib/constructs/pipeline-stack.ts';
 import { chooseExampleStage } from '../lib/core/config/choose-example-stage.ts';
 import { chooseStage } from '../lib/core/config/choose-stage.ts';
@@ -10,8 +11,9 @@ import { UsageError } from '../lib/core/errors/usage-error.ts';
 import { loadConfig } from '../lib/wiring/load-config.ts';
 
 /**
- * `cdk synth` starts here. Context: `config` (a freshet.config.ts; default: the one in the current folder, else the demo's), `stage`
- * (default `dev`), `paused` (schedules and event sources switched off) and `example` (with a database and a network to try it on). Without credentials: nothing here asks AWS, unless a stage
+ * `cdk synth` starts here: the pipeline of a stage, with its GPU endpoint where it has one. Context: `config` (a freshet.config.ts; default: the
+ * one in the current folder, else the demo's), `stage` (default `dev`), `paused` (schedules and event sources switched off) and `example`
+ * (with a database and a network to try it on). Without credentials: nothing here asks AWS, unless a stage
  * names its VPC by id alone.
  */
 async function describeApp(app: App): Promise<void> {
@@ -29,13 +31,20 @@ async function describeApp(app: App): Promise<void> {
   const paused = flag('paused');
   const { config, input } = await loadConfig(context('config'), process.cwd());
   const id = `freshet-${stageName}`;
-  if (flag('example')) {
-    const stage = chooseExampleStage(config, stageName);
-    const surroundings = new ExampleDatabaseStack(app, `${id}-database`, { config: input, stageName });
-    new PipelineStack(app, id, { config: input, stageName, stage, surroundings, paused });
-  } else {
-    new PipelineStack(app, id, { config: input, stageName, stage: chooseStage(config, stageName), paused });
-  }
+  const example = flag('example');
+  const stage = example ? chooseExampleStage(config, stageName) : chooseStage(config, stageName);
+  const { gpu } = stage;
+  const endpoint = gpu && new GpuEndpointStack(app, `${id}-gpu`, { config, stageName, stage, gpu });
+  const surroundings =
+    example && new ExampleDatabaseStack(app, `${id}-database`, { config: input, stageName });
+  const pipeline = new PipelineStack(app, id, {
+    config: input,
+    stageName,
+    stage,
+    paused,
+    ...(surroundings && { surroundings }),
+  });
+  if (endpoint) pipeline.addStackDependency(endpoint, 'its models are tried when the pipeline is deployed');
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 }
 

@@ -1,5 +1,5 @@
 import type { AwsWorld } from './aws-world.ts';
-import { contextOf, type StageOptions, stacksOf } from './stage-options.ts';
+import { contextOf, gpuStackOf, type StageOptions, stacksOf } from './stage-options.ts';
 
 export interface DeployOptions extends StageOptions {
   readonly paused?: boolean;
@@ -22,8 +22,9 @@ export async function deployStage(world: AwsWorld, options: DeployOptions): Prom
     ],
     identity,
   );
-  for (const stack of stacks) {
+  for (const stack of [gpuStackOf(options), ...stacks]) {
     const outputs = await world.readOutputs(stack);
+    if (outputs === undefined && !stacks.includes(stack)) continue;
     world.say(`${stack}:`);
     for (const [name, value] of [...(outputs ?? [])].sort(([left], [right]) => (left < right ? -1 : 1)))
       if (!name.startsWith('PublishOutput')) world.say(`  ${name} = ${value}`);

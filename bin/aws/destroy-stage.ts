@@ -1,6 +1,6 @@
 import { UsageError } from '../../lib/core/errors/usage-error.ts';
 import type { AwsWorld, Identity } from './aws-world.ts';
-import { contextOf, type StageOptions, stacksOf } from './stage-options.ts';
+import { contextOf, gpuStackOf, type StageOptions, stacksOf } from './stage-options.ts';
 
 export interface DestroyOptions extends StageOptions {
   readonly yes?: boolean;
@@ -14,7 +14,7 @@ export async function destroyStage(world: AwsWorld, options: DestroyOptions): Pr
   const identity = await world.identify();
   const { account, region } = identity;
   const found: string[] = [];
-  for (const stack of stacksOf(options))
+  for (const stack of [gpuStackOf(options), ...stacksOf(options)])
     if ((await world.readOutputs(stack)) !== undefined) found.push(stack);
   if (found.length === 0)
     throw new UsageError(
@@ -29,16 +29,22 @@ export async function destroyStage(world: AwsWorld, options: DestroyOptions): Pr
     );
   world.say(`Deleting ${found.join(' and ')} in account ${account}, ${region}.`);
   await emptyClaims(world, options);
-  await destroy(world, options, identity).catch(async () => {
+  const stacks = [...new Set([...found, ...stacksOf(options)])];
+  await destroy(world, stacks, options, identity).catch(async () => {
     world.say('The deletion failed; once more, with the bucket emptied again.');
     await emptyClaims(world, options);
-    await destroy(world, options, identity);
+    await destroy(world, stacks, options, identity);
   });
   world.say('Deleted. No database of yours was touched; schema freshet stays where it is.');
 }
 
-async function destroy(world: AwsWorld, options: DestroyOptions, identity: Identity): Promise<void> {
-  await world.cdk(['destroy', ...stacksOf(options), ...contextOf(options), '--force'], identity);
+async function destroy(
+  world: AwsWorld,
+  stacks: readonly string[],
+  options: DestroyOptions,
+  identity: Identity,
+): Promise<void> {
+  await world.cdk(['destroy', ...stacks, ...contextOf(options), '--force'], identity);
 }
 
 async function emptyClaims(world: AwsWorld, { stage }: StageOptions): Promise<void> {

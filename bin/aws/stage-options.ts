@@ -21,6 +21,11 @@ export function stacksOf({ stage, example }: StageOptions): string[] {
   return [...(example ? [`freshet-${stage}-database`] : []), `freshet-${stage}`];
 }
 
+/** Of the GPU endpoint, which a stage of the configuration may have: `cdk deploy` brings it up before the pipeline's stack, which depends on it. */
+export function gpuStackOf({ stage }: Pick<StageOptions, 'stage'>): string {
+  return `freshet-${stage}-gpu`;
+}
+
 export function contextOf({ stage, config, example }: StageOptions): string[] {
   return [
     ...['-c', `stage=${stage}`],

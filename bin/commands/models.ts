@@ -6,20 +6,27 @@ import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
 import { requireProviderAccess } from '../../lib/wiring/require-provider-access.ts';
 import { formatChecks, formatModels } from '../terminal/format-models.ts';
 import { type CommandContext, defineCommand, workspaceFlags } from './command.ts';
+import { publish, publishFlags } from './models-publish.ts';
 import { workspaceRequest } from './workspace-request.ts';
 
-type Context = CommandContext<typeof workspaceFlags>;
+const flags = { ...workspaceFlags, ...publishFlags };
+
+type Context = CommandContext<typeof flags>;
 
 export const command = defineCommand({
-  summary: 'lists the models; check calls those of the sources and compares their vectors',
-  argument: '[check]',
-  flags: workspaceFlags,
+  summary:
+    'lists the models; check calls those of the sources and compares their vectors; publish uploads weights for the GPU endpoint',
+  argument: '[check | publish]',
+  flags,
   run(context) {
     const [word, ...others] = context.positionals;
+    if (word === 'publish' && others.length === 0) return publish(context);
+    for (const flag of Object.keys(publishFlags))
+      if (flag in context.flags) throw new UsageError(`--${flag} is for models publish alone.`);
     if (word === undefined) return list(context);
     if (word === 'check' && others.length === 0) return check(context);
     throw new UsageError(
-      `models takes no argument or check, got ${JSON.stringify(context.positionals.join(' '))}.`,
+      `models takes no argument, check or publish, got ${JSON.stringify(context.positionals.join(' '))}.`,
       'npm run freshet -- models check',
     );
   },

@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { MODEL_PREFIX, servedModel } from '../factories/gpu-endpoint-stack.ts';
+import { configInput } from '../factories/pipeline-stack.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(path.join(tmpdir(), 'freshet-app-'));
@@ -42,4 +44,21 @@ test.each([
   expect(status).toBe(2);
   expect(stderr).toContain(sentence);
   expect(stderr).not.toMatch(/\n\s+at /);
+});
+
+test('a GPU endpoint that would not start is refused before anything is bundled', () => {
+  const config = path.join(folder, 'gpu.config.ts');
+  const described = configInput({
+    models: ['e5'],
+    modelSettings: { e5: servedModel },
+    stage: { region: 'eu-west-3', gpu: { model: 'e5', modelPrefix: MODEL_PREFIX } },
+  });
+  writeFileSync(config, `export default ${JSON.stringify(described)};`);
+
+  const { status, stderr } = synthesise({ config, stage: 'test' });
+
+  expect(status).toBe(2);
+  expect(stderr).toContain(
+    'SageMaker in eu-west-3 does not scale to zero: set aws.stages.test.gpu.minCopies to 1',
+  );
 });

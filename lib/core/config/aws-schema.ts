@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { gpuSection } from './gpu-schema.ts';
 import { flag, wholeNumber, word, wordLike } from './schema-leaves.ts';
 
 const account = wordLike(/^\d{12}$/, 'expected the 12 digits of an AWS account, in quotes');
@@ -151,6 +152,7 @@ const stage = z.strictObject(
     logRetentionDays: z.literal([...RETENTION_DAYS], { error: retentionExpectation }).default(30),
     tags: z.record(word(tagExpectation), word(tagExpectation), { error: tagExpectation }).default({}),
     alarms: alarms.prefault({}),
+    gpu: gpuSection.optional(),
   },
   { error: 'expected an object such as { vpc, database }' },
 );

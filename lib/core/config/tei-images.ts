@@ -19,3 +19,30 @@ export const TEI_IMAGE_ACCOUNTS: Readonly<Record<string, string>> = {
   'ap-south-1': '720646828776',
   'sa-east-1': '737474898029',
 };
+
+/** Tags of the GPU image in the repository `tei`, by version of Text Embeddings Inference: the same list. */
+const TEI_IMAGE_TAGS = {
+  '1.8.2': '2.0.1-tei1.8.2-gpu-py310-cu122-ubuntu22.04',
+  '1.9.3': '2.0.1-tei1.9.3-gpu-py310-cu129-ubuntu24.04',
+  '1.9.4': '2.0.1-tei1.9.4-gpu-py310-cu129-ubuntu24.04',
+} as const;
+
+export type TeiVersion = keyof typeof TEI_IMAGE_TAGS;
+
+export const TEI_VERSIONS = Object.keys(TEI_IMAGE_TAGS) as TeiVersion[];
+
+export interface TeiImage {
+  /** Account of the registry that holds the image. */
+  readonly account: string;
+  readonly repository: string;
+  readonly uri: string;
+}
+
+/** Undefined: the image is not known in that region. */
+export function findTeiImage(region: string, version: TeiVersion): TeiImage | undefined {
+  const account = Object.hasOwn(TEI_IMAGE_ACCOUNTS, region) ? TEI_IMAGE_ACCOUNTS[region] : undefined;
+  if (account === undefined) return undefined;
+  const repository = 'tei';
+  const uri = `${account}.dkr.ecr.${region}.amazonaws.com/${repository}:${TEI_IMAGE_TAGS[version]}`;
+  return { account, repository, uri };
+}

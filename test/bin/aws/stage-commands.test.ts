@@ -70,6 +70,32 @@ describe('destroy', () => {
   });
 });
 
+describe('a GPU endpoint of the stage', () => {
+  test('goes with the stage: an instance that nobody asks for would be paid by the hour', async () => {
+    const { world, cdkWords, stacks } = createScriptedAws();
+    stacks.add('freshet-prod').add('freshet-prod-gpu');
+
+    await expect(destroyStage(world, { stage: 'prod', example: false })).rejects.toThrow(
+      'This deletes freshet-prod-gpu and freshet-prod in account',
+    );
+    await destroyStage(world, { stage: 'prod', example: false, yes: true });
+
+    expect(cdkWords).toEqual([
+      ['destroy', 'freshet-prod-gpu', 'freshet-prod', '-c', 'stage=prod', '--force'],
+    ]);
+  });
+
+  test('comes up before the pipeline, which depends on it, and its outputs are told', async () => {
+    const { world, cdkWords, said, stacks } = createScriptedAws();
+    stacks.add('freshet-prod-gpu');
+
+    await deployStage(world, { stage: 'prod', example: false });
+
+    expect(cdkWords).toEqual([['deploy', 'freshet-prod', '-c', 'stage=prod']]);
+    expect(said).toContain('freshet-prod-gpu:');
+  });
+});
+
 describe('smoke', () => {
   test('deploys, embeds, edits, redrives and destroys, each step with its time', async () => {
     const { world, said, stacks, cdkWords } = createScriptedAws();

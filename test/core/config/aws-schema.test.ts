@@ -173,3 +173,38 @@ describe('the keys of a stage', () => {
     );
   });
 });
+
+describe('the GPU endpoint of a stage', () => {
+  const digest = '0a'.repeat(32);
+
+  test('needs a model, scales to zero, and runs on one small GPU unless told otherwise', () => {
+    expect(parseStage({ vpc, database, gpu: { model: 'e5' } })?.gpu).toEqual({
+      model: 'e5',
+      instanceType: 'ml.g5.xlarge',
+      teiVersion: '1.9.4',
+      minCopies: 0,
+      maxCopies: 1,
+      callsPerCopy: 5,
+    });
+  });
+
+  test.each([
+    [
+      { model: 'e5', modelPrefx: 'models/' },
+      'gpu.modelPrefx: is not a known key; did you mean "modelPrefix"?',
+    ],
+    [
+      { model: 'e5', modelPrefix: `models/${digest}` },
+      'gpu.modelPrefix: expected a prefix as `freshet models publish` prints it: models/<64 hexadecimal digits>/',
+    ],
+    [{ model: 'e5', modelPrefix: 'models/latest/' }, 'gpu.modelPrefix: expected a prefix as'],
+    [
+      { model: 'e5', instanceType: 'ml.p5.48xlarge' },
+      'gpu.instanceType: expected an instance with one GPU: ml.g4dn',
+    ],
+    [{ model: 'e5', teiVersion: '1.9' }, 'gpu.teiVersion: expected one of 1.8.2, 1.9.3, 1.9.4, got "1.9"'],
+    [{ model: 'e5', maxCopies: 0 }, 'gpu.maxCopies: expected a whole number from 1 to 100, got 0'],
+  ])('says what is wrong with %j', (gpu, problem) => {
+    expect(problemsOf({ vpc, database, gpu }).join('\n')).toContain(`aws.stages.prod.${problem}`);
+  });
+});

@@ -1,0 +1,10 @@
+import { CLAIM_RETENTION_DAYS } from '../../lib/constructs/function-settings.ts';
+import type { PlumbingAssumptions } from '../../lib/core/cost/price-plumbing.ts';
+
+/** What cannot be counted without an account: each is named where it is used. */
+export const ASSUMPTIONS: PlumbingAssumptions = {
+  providerMs: 500,
+  tracedShare: 0.05,
+  claimRetentionDays: CLAIM_RETENTION_DAYS,
+  platformLogBytes: 700,
+};

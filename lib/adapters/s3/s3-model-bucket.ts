@@ -1,0 +1,109 @@
+import { Readable } from 'node:stream';
+import { HeadBucketCommand, HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import type { FreshetError } from '../../core/errors/freshet-error.ts';
+import { UsageError } from '../../core/errors/usage-error.ts';
+import { PART_BYTES } from '../../core/publish/composite-checksum.ts';
+import type { ModelBucket } from '../../ports/model-bucket.ts';
+import { errorName, httpStatus, toAwsFailure } from '../aws/to-aws-failure.ts';
+
+export interface ModelBucketAccess {
+  readonly bucket: string;
+  /** Undefined: what the SDK finds in the environment and the profile. */
+  readonly region?: string | undefined;
+  /** A server in the place of S3, as one on this machine. */
+  readonly endpoint?: string | undefined;
+}
+
+/** Of one request: a part of 8 MB takes over a minute at 1 Mbit/s. */
+const REQUEST_TIMEOUT_MS = 150_000;
+const PARTS_AT_ONCE = 4;
+
+/** @throws UsageError when the bucket is not there, is not ours to use, or stands in another region. */
+export async function openModelBucket({
+  bucket,
+  region,
+  endpoint,
+}: ModelBucketAccess): Promise<ModelBucket & { close(): void }> {
+  const client = new S3Client({
+    ...(region !== undefined && { region }),
+    ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
+    maxAttempts: 5,
+    requestHandler: {
+      connectionTimeout: 5_000,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      throwOnRequestTimeout: true,
+    },
+  });
+  try {
+    await client.send(new HeadBucketCommand({ Bucket: bucket }));
+  } catch (error) {
+    client.destroy();
+    throw describeRefusal(bucket, error);
+  }
+  return {
+    name: bucket,
+    head: key => head(client, bucket, key),
+    put: async (key, bytes, open, { signal, onSent }) => {
+      const body = Readable.from(open(), { objectMode: false });
+      const upload = new Upload({
+        client,
+        params: { Bucket: bucket, Key: key, Body: body, ContentLength: bytes, ChecksumAlgorithm: 'SHA256' },
+        partSize: PART_BYTES,
+        queueSize: PARTS_AT_ONCE,
+      });
+      const abort = () => void upload.abort();
+      signal.addEventListener('abort', abort, { once: true });
+      if (signal.aborted) abort();
+      upload.on('httpUploadProgress', ({ loaded }) => onSent(loaded ?? 0));
+      try {
+        await upload.done();
+      } catch (error) {
+        throw toAwsFailure('S3', error);
+      } finally {
+        signal.removeEventListener('abort', abort);
+        body.destroy();
+      }
+    },
+    close: () => client.destroy(),
+  };
+}
+
+async function head(client: S3Client, Bucket: string, Key: string) {
+  try {
+    const found = await client.send(new HeadObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' }));
+    return { bytes: found.ContentLength ?? 0, checksum: found.ChecksumSHA256 };
+  } catch (error) {
+    if (httpStatus(error) === 404) return undefined;
+    throw toAwsFailure('S3', error);
+  }
+}
+
+function describeRefusal(bucket: string, error: unknown): UsageError | FreshetError {
+  const status = httpStatus(error);
+  if (status === 404)
+    return new UsageError(
+      `There is no bucket ${bucket}.`,
+      'The stack of the GPU endpoint makes one and prints its name: npm run deploy -- --stage <stage>',
+    );
+  if (status === 403)
+    return new UsageError(
+      `The bucket ${bucket} is not open to these credentials.`,
+      'They need s3:ListBucket on it, and s3:PutObject and s3:GetObject under the prefix.',
+    );
+  if (status === 301 || status === 400)
+    return new UsageError(
+      `The bucket ${bucket} stands in another region.`,
+      'Name it with --region or AWS_REGION.',
+    );
+  const name = errorName(error);
+  if (
+    name === 'CredentialsProviderError' ||
+    (error instanceof Error && /region is missing/i.test(error.message))
+  )
+    return new UsageError(
+      `There are no AWS credentials or no region to reach the bucket ${bucket} with.`,
+      'aws sso login, AWS_PROFILE or AWS_ACCESS_KEY_ID give the one, --region or AWS_REGION the other.',
+    );
+  return toAwsFailure('S3', error);
+}

@@ -1,0 +1,82 @@
+import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { Construct } from 'constructs';
+import type { AwsStage } from '../core/config/aws-schema.ts';
+import type { GpuSection } from '../core/config/gpu-schema.ts';
+import type { PipelineConfig } from '../core/config/pipeline-config.ts';
+import {
+  type GpuEndpoint as EndpointSettings,
+  requireGpuEndpoint,
+} from '../core/config/require-gpu-endpoint.ts';
+import { EndpointAlarms } from './endpoint-alarms.ts';
+import { EndpointScaling } from './endpoint-scaling.ts';
+import { GpuEndpoint } from './gpu-endpoint.ts';
+import { ModelBucket, type ModelStore } from './model-bucket.ts';
+
+export interface GpuEndpointStackProps extends StackProps {
+  readonly config: PipelineConfig;
+  readonly stageName: string;
+  readonly stage: Pick<AwsStage, 'account' | 'region' | 'tags'>;
+  readonly gpu: GpuSection;
+  /** Where the alarms go. @default nowhere: their state is seen in CloudWatch */
+  readonly alarmTopic?: ITopic;
+}
+
+/**
+ * The optional GPU endpoint of a stage, in a stack of its own: it is dear, slow to come up, and none of the pipeline's resources hangs on it. Until a
+ * model is published and named it is only the bucket to publish into.
+ */
+export class GpuEndpointStack extends Stack {
+  readonly bucket: ModelStore;
+  /** Undefined until `gpu.modelPrefix` names a model. */
+  readonly endpoint: GpuEndpoint | undefined;
+  readonly alarms: EndpointAlarms | undefined;
+
+  constructor(scope: Construct, id: string, props: GpuEndpointStackProps) {
+    const { config, stageName, stage, gpu, alarmTopic, ...stackProps } = props;
+    const settings = requireGpuEndpoint(config, stageName, stage, gpu);
+    super(scope, id, {
+      env: { region: settings.region, ...(stage.account !== undefined && { account: stage.account }) },
+      description: `Freshet ${stageName}: an embedding model on a GPU`,
+      tags: { app: 'freshet', stage: stageName, ...stage.tags },
+      ...stackProps,
+    });
+    this.bucket =
+      gpu.modelBucket === undefined
+        ? new ModelBucket(this, 'Models').bucket
+        : Bucket.fromBucketName(this, 'ImportedModels', gpu.modelBucket);
+    this.#tell('ModelBucketName', this.bucket.bucketName);
+    this.#tell(
+      'PublishCommand',
+      `npx freshet models publish --alias ${gpu.model} --from <folder> --bucket ${this.bucket.bucketName}`,
+    );
+    if (gpu.modelPrefix === undefined) return;
+    const { inferenceComponentName } = settings;
+    this.endpoint = new GpuEndpoint(this, 'Gpu', {
+      settings,
+      gpu,
+      modelPrefix: gpu.modelPrefix,
+      bucket: this.bucket,
+    });
+    new EndpointScaling(this, 'Scaling', {
+      component: this.endpoint.component,
+      inferenceComponentName,
+      minCopies: gpu.minCopies,
+      maxCopies: gpu.maxCopies,
+      callsPerCopy: gpu.callsPerCopy,
+    });
+    this.alarms = new EndpointAlarms(this, 'Alarms', { inferenceComponentName, topic: alarmTopic });
+    this.#tellNames(settings);
+  }
+
+  /** They are the configuration's own: what `models.<alias>` says is what was made. */
+  #tellNames({ endpointName, inferenceComponentName }: EndpointSettings): void {
+    this.#tell('EndpointName', endpointName);
+    this.#tell('InferenceComponentName', inferenceComponentName);
+  }
+
+  #tell(name: string, value: string): void {
+    new CfnOutput(this, name, { value });
+  }
+}

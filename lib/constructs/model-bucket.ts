@@ -1,0 +1,28 @@
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { acknowledge } from './acknowledge.ts';
+
+/** A bucket of this stack, or one that exists. */
+export type ModelStore = Pick<IBucket, 'arnForObjects' | 'bucketArn' | 'bucketName' | 's3UrlForObject'>;
+
+/** Published models, each under a prefix that is its content's digest. Kept when the stack goes: spaces of vectors outlive an endpoint. */
+export class ModelBucket extends Construct {
+  readonly bucket: Bucket;
+
+  constructor(scope: Construct, id: string) {
+    super(scope, id);
+    this.bucket = new Bucket(this, 'Bucket', {
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      encryption: BucketEncryption.S3_MANAGED,
+      enforceSSL: true,
+      lifecycleRules: [{ abortIncompleteMultipartUploadAfter: Duration.days(1) }],
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    acknowledge(
+      this.bucket,
+      'AwsSolutions-S1',
+      'It holds published weights, no data of the application; who must audit reads turns on data events in CloudTrail, which need no second bucket.',
+    );
+  }
+}

@@ -1,0 +1,11 @@
+/** Instances of SageMaker with one GPU that the embedding image was built for (compute capability 7.5, 8.6 and 8.9): NVIDIA T4, A10G, L4. */
+export const GPU_INSTANCE_TYPES = [
+  'ml.g4dn.xlarge',
+  'ml.g4dn.2xlarge',
+  'ml.g5.xlarge',
+  'ml.g5.2xlarge',
+  'ml.g5.4xlarge',
+  'ml.g6.xlarge',
+  'ml.g6.2xlarge',
+  'ml.g6.4xlarge',
+] as const;

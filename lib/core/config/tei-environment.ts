@@ -1,0 +1,19 @@
+/** As much as the adapter may ever put into one call unless a model says more. */
+const TEXTS_PER_CALL = 256;
+
+/**
+ * The container's settings. Its own defaults (32 texts, 2 MB, cutting without being asked since 1.9) do not fit the adapter, which says in
+ * each call whether to cut. `TASK` is never set: it would answer with similarities instead of vectors.
+ */
+export function composeTeiEnvironment(maxTextsPerCall: number | undefined): Readonly<Record<string, string>> {
+  return {
+    HF_MODEL_ID: '/opt/ml/model',
+    MAX_CLIENT_BATCH_SIZE: String(Math.max(TEXTS_PER_CALL, maxTextsPerCall ?? 0)),
+    MAX_BATCH_TOKENS: '65536',
+    /** Each text of a call takes one. */
+    MAX_CONCURRENT_REQUESTS: '4096',
+    /** Bytes of a body: the most that the adapter sends, and that InvokeEndpoint takes. */
+    PAYLOAD_LIMIT: '6000000',
+    AUTO_TRUNCATE: 'false',
+  };
+}

@@ -1,0 +1,53 @@
+import { type CostLine, GB } from './cost-line.ts';
+import type { CountedRun } from './counted-run.ts';
+import { HOURS_PER_MONTH, PRICES } from './prices.ts';
+
+/** What a stage has, whether rows change or not. */
+export interface DeployedStage {
+  readonly alarms: number;
+  readonly compositeAlarms: number;
+  readonly dashboards: number;
+  readonly secrets: number;
+  readonly eventSources: number;
+  /** Invocations a month. */
+  readonly ticks: Readonly<Record<'detect' | 'guard', number>>;
+  readonly memoryMb: Readonly<Record<'detect' | 'guard', number>>;
+}
+
+/** Lambda keeps that many long polls of 20 s open on a queue that is empty: from memory. */
+const POLLERS_PER_QUEUE = 5;
+const POLLS_PER_HOUR = 180;
+
+const MB_PER_GB = 1024;
+
+/** US dollars a month of a stage that nobody writes to, without free tiers. */
+export function priceMonth(stage: DeployedStage, run: CountedRun): CostLine[] {
+  const polls = stage.eventSources * POLLERS_PER_QUEUE * POLLS_PER_HOUR * HOURS_PER_MONTH;
+  const each = (service: string, count: number, usd: number, what: string): CostLine => ({
+    service,
+    how: `${count} ${what}`,
+    usd: count * usd,
+  });
+  return [
+    each('metrics', run.metricSeries, PRICES.metricMonth.usd, 'series that the run wrote'),
+    each('alarms', stage.alarms, PRICES.alarmMonth.usd, 'alarms'),
+    each('composite alarms', stage.compositeAlarms, PRICES.compositeAlarmMonth.usd, 'composite alarms'),
+    each('dashboards', stage.dashboards, PRICES.dashboardMonth.usd, 'dashboards'),
+    each('secrets', stage.secrets, PRICES.secretMonth.usd, 'secrets: the database’s, and a key'),
+    each('idle polling', polls, PRICES.sqsRequest.usd, `receives of ${stage.eventSources} empty queues`),
+    ...(['detect', 'guard'] as const).map(name => priceTicks(name, stage, run)),
+  ];
+}
+
+function priceTicks(name: 'detect' | 'guard', { ticks, memoryMb }: DeployedStage, run: CountedRun): CostLine {
+  const gbSeconds = ticks[name] * (run.idleMs[name] / 1000) * (memoryMb[name] / MB_PER_GB);
+  const logGb = (ticks[name] * run.idleLogBytes[name]) / GB;
+  return {
+    service: `ticks of ${name}`,
+    how: `${ticks[name]} × ${Math.round(run.idleMs[name])} ms, ${memoryMb[name]} MB, ${run.idleLogBytes[name]} bytes of log each`,
+    usd:
+      ticks[name] * (PRICES.scheduleInvocation.usd + PRICES.lambdaRequest.usd) +
+      gbSeconds * PRICES.lambdaGbSecond.usd +
+      logGb * PRICES.logGb.usd,
+  };
+}

@@ -1,0 +1,161 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { composeCostPage, PLUMBING_CEILING_USD } from '../../../lib/core/cost/compose-cost-page.ts';
+import { totalOf } from '../../../lib/core/cost/cost-line.ts';
+import { createMoney } from '../../../lib/core/cost/format-money.ts';
+import {
+  breakEvenTokensPerMonth,
+  breakEvenTokensPerWake,
+  mostTokensPerMonth,
+  priceOneWake,
+} from '../../../lib/core/cost/price-gpu.ts';
+import { priceMonth } from '../../../lib/core/cost/price-month.ts';
+import { priceNetwork } from '../../../lib/core/cost/price-network.ts';
+import { findProviderMs, pricePlumbing } from '../../../lib/core/cost/price-plumbing.ts';
+import { GPU_PLANS } from '../../../lib/core/cost/prices.ts';
+import { makeCountedRun } from '../../factories/counted-run.ts';
+
+const assumptions = { providerMs: 400, tracedShare: 0.05, claimRetentionDays: 15, platformLogBytes: 1000 };
+const stage = {
+  alarms: 14,
+  compositeAlarms: 1,
+  dashboards: 1,
+  secrets: 2,
+  eventSources: 3,
+  ticks: { detect: 10_000, guard: 43_800 },
+  memoryMb: { detect: 512, guard: 512 },
+};
+const run = makeCountedRun();
+const usdOf = (lines: readonly { service: string; usd: number }[], service: string) =>
+  lines.find(line => line.service === service)?.usd;
+
+describe('the plumbing of a million rows', () => {
+  const lines = pricePlumbing(run, assumptions);
+
+  test('pays embed for its work, for the wait of its calls, and for the start of each environment', () => {
+    const gbSeconds = 10_000 * 0.5 + 10 * 1;
+
+    expect(usdOf(lines, 'Lambda embed')).toBeCloseTo(gbSeconds * 0.0000133334 + 10_000 * 0.2e-6, 9);
+  });
+
+  test('pays detect for half a gigabyte, and no wait', () => {
+    expect(usdOf(lines, 'Lambda detect')).toBeCloseTo((100 + 0.5) * 0.5 * 0.0000133334 + 1000 * 0.2e-6, 9);
+  });
+
+  test('pays queues by pieces of 64 KB, not by requests', () => {
+    expect(usdOf(lines, 'SQS')).toBeCloseTo(30_000 * 0.4e-6, 9);
+  });
+
+  test('pays results for half a month', () => {
+    expect(usdOf(lines, 'S3 storage')).toBeCloseTo(6 * 0.5 * 0.023, 9);
+    expect(usdOf(lines, 'S3 requests')).toBeCloseTo(10_000 * (0.005 + 0.0004) * 1e-3, 9);
+  });
+
+  test('pays logs of the functions and of Lambda itself, and traces', () => {
+    expect(usdOf(lines, 'CloudWatch Logs')).toBeCloseTo((0.01 + 0.012) * 0.5, 9);
+    expect(usdOf(lines, 'X-Ray')).toBeCloseTo(12_000 * 0.05 * 5e-6, 9);
+  });
+
+  test('reaches a sum at a wait that can be told', () => {
+    const providerMs = findProviderMs(run, assumptions, 0.3) ?? 0;
+
+    expect(totalOf(pricePlumbing(run, { ...assumptions, providerMs }))).toBeCloseTo(0.3, 9);
+    expect(findProviderMs(run, assumptions, 0.01)).toBeUndefined();
+  });
+});
+
+test('the network is paid by the way that the bytes take', () => {
+  expect(priceNetwork(run).map(({ usd }) => Number(usd.toFixed(6)))).toEqual([
+    0.405, 0.09, 0.045, 0.54, 0.14,
+  ]);
+});
+
+test('a quiet month is metrics, alarms, polls and ticks', () => {
+  const lines = priceMonth(stage, run);
+
+  expect(usdOf(lines, 'metrics')).toBeCloseTo(6, 9);
+  expect(usdOf(lines, 'alarms')).toBeCloseTo(1.4, 9);
+  expect(usdOf(lines, 'idle polling')).toBeCloseTo(3 * 5 * 180 * 730 * 0.4e-6, 9);
+  expect(usdOf(lines, 'ticks of guard')).toBeCloseTo(
+    43_800 * (1.2e-6 + 0.01 * 0.5 * 0.0000133334 + (500 / 1e9) * 0.5),
+    9,
+  );
+});
+
+describe('a GPU', () => {
+  const [slowG5, g5, g6] = GPU_PLANS;
+
+  test('costs its work and a wake', () => {
+    expect(priceOneWake(g6!, 200e6)).toBeCloseTo(1.127 * (200e6 / 62_000 / 3600 + 0.4), 9);
+  });
+
+  test.each([
+    [slowG5!, 0.02, 68],
+    [g5!, 0.02, 41],
+    [g5!, 0.01, 153],
+    [g6!, 0.13, 3.6],
+  ])('breaks even with %j at $%d after a wake of %d million tokens', (plan, usd, million) => {
+    const tokens = breakEvenTokensPerWake(plan, usd)!;
+
+    expect(tokens / 1e6 / million).toBeCloseTo(1, 1);
+    expect(priceOneWake(plan, tokens)).toBeCloseTo((tokens / 1e6) * usd, 9);
+  });
+
+  test('that is dearer while it is busy never breaks even', () => {
+    expect(breakEvenTokensPerWake(slowG5!, 0.01)).toBeUndefined();
+  });
+
+  test('that always runs must sell 41 billion tokens a month against the small model', () => {
+    expect(breakEvenTokensPerMonth(g6!, 0.02) / 1e9).toBeCloseTo(41.1, 1);
+    expect(mostTokensPerMonth(g6!) / 1e9).toBeCloseTo(163, 0);
+  });
+});
+
+describe('the page', () => {
+  const page = (currency?: string, rate?: string) =>
+    composeCostPage({ run, stage, assumptions, money: createMoney(currency, rate), machine: 'a machine' });
+
+  test('has every part, and says what was not measured where it stands', () => {
+    const text = page();
+
+    expect(text.match(/^## .+$/gm)).toEqual([
+      '## What AWS takes for a million rows',
+      '## What the network takes for a million rows',
+      '## What the vectors of a million rows cost',
+      '## From where on a GPU is cheaper',
+      '## A month of a stage that nobody writes to',
+      '## Prices',
+    ]);
+    expect(text).toContain('Durations are of that machine (a machine), not of Lambda.');
+    expect(text).toContain('400 ms for the provider (assumed)');
+    expect(text).not.toMatch(/NaN|undefined|Infinity(?!’)/);
+  });
+
+  test('shows a second currency at the rate that was given', () => {
+    const text = page('EUR', '0.92');
+    const [, dollars, euros] =
+      /\*\*together\*\* \| {2}\| \*\*([\d.]+)\*\* \| \*\*([\d.]+)\*\*/.exec(text) ?? [];
+
+    expect(Number(euros) / Number(dollars)).toBeCloseTo(0.92, 2);
+    expect(text).toContain('EUR at 0.92 for a US dollar, as given.');
+  });
+
+  test.each([
+    ['EUR', undefined],
+    [undefined, '0.92'],
+    ['euro', '0.92'],
+    ['EUR', '0'],
+    ['EUR', 'cheap'],
+  ])('refuses %s at %s', (currency, rate) => {
+    expect(() => createMoney(currency, rate)).toThrow('A second currency needs its three letters');
+  });
+
+  test('that is committed keeps to the ceiling', () => {
+    const text = readFileSync(path.resolve(import.meta.dirname, '../../../docs/cost.md'), 'utf8');
+    const [, total] = /\*\*together\*\* \| {2}\| \*\*([\d.]+)\*\*/.exec(text) ?? [];
+
+    expect(Number(total)).toBeGreaterThan(0);
+    expect(Number(total)).toBeLessThanOrEqual(PLUMBING_CEILING_USD);
+  });
+});
