@@ -33,6 +33,7 @@ export function scheduleIncidents(world: World): void {
   during(plan.emptiedTables, () => reload(world));
   during(plan.lostLeases, () => loseLeases(world));
   during(plan.retirements, () => retire(world));
+  during(plan.databaseStops, () => stopWritesForAWhile(world));
   during(plan.faultySources, () => breakSourceForAWhile(world));
 }
 
@@ -120,5 +121,15 @@ function breakSourceForAWhile(world: World): void {
   world.scheduler.after(world.random.below(20 * 60_000), () => {
     source.fault = undefined;
     world.trace.event('source is mended');
+  });
+}
+
+/** A failover to a replica that stays read-only for a while. */
+function stopWritesForAWhile(world: World): void {
+  world.readOnly = true;
+  world.trace.event('database takes no writes');
+  world.scheduler.after(world.random.below(20 * 60_000), () => {
+    world.readOnly = false;
+    world.trace.event('database takes writes');
   });
 }

@@ -6,6 +6,7 @@ import type { QueueRecord, RecordResult } from '../../lib/pipeline/queue-record.
 import { takeRecords } from '../../lib/pipeline/take-records.ts';
 import { createWriteStep } from '../../lib/pipeline/write/create-write-step.ts';
 import { drawThawMs } from './call-port.ts';
+import { checkAcknowledged } from './check-acknowledged.ts';
 import { type Component, createInvocation, type Invocation, kill } from './invocation.ts';
 import { createPorts, type SimulatedPorts } from './simulated-ports.ts';
 import type { World } from './world.ts';
@@ -60,7 +61,10 @@ export function invokeConsumer(
         },
         {
           remainingMs: () => invocation.deadlineMs - world.scheduler.nowMs(),
-          done: record => acknowledged.add(record.messageId),
+          done: record => {
+            checkAcknowledged(world, component, record);
+            acknowledged.add(record.messageId);
+          },
         },
       ),
   );

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import type { DetectPorts } from '../../lib/pipeline/detect/detect-ports.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import type { WritePorts } from '../../lib/pipeline/write/write-ports.ts';
@@ -82,7 +83,7 @@ export function createPorts(world: World, current: () => Invocation): SimulatedP
         maxBytesPerColumn: 10_000,
       },
     },
-    write: { ...shared, outcomes: databasePort(stores.outcomes) },
+    write: { ...shared, outcomes: databasePort(watchOutcomes(world)) },
   };
 }
 
@@ -118,6 +119,19 @@ function watchEmbedding(world: World, current: () => Invocation): World['stores'
       checkGrant(world, current(), space.spaceId);
       current().grantedCallId = grant.callId;
       return undefined;
+    },
+  };
+}
+
+/** The outcome store of a database that takes no writes for a while. */
+function watchOutcomes(world: World): World['stores']['outcomes'] {
+  const { outcomes } = world.stores;
+  return {
+    ...outcomes,
+    writeResult: (space, result) => {
+      if (!world.readOnly) return outcomes.writeResult(space, result);
+      world.hardFaults += 1;
+      throw new FreshetError('simulated 25006', { failureClass: 'stop', code: 'sqlstate_25006' });
     },
   };
 }
@@ -203,11 +217,19 @@ function createObjects(world: World, current: () => Invocation): EmbedPorts['obj
         const { random, faults } = world;
         const body = objects.get(key);
         if (random.chance(faults.missingObject)) return lose(world, undefined);
-        if (body && random.chance(faults.corruptObject))
-          return lose(world, body.subarray(0, body.length - 1));
+        if (body && random.chance(faults.corruptObject)) return lose(world, corrupt(world, body));
         return body;
       }),
   };
+}
+
+/** Cut short, or another value somewhere among the vectors at its end. */
+function corrupt({ random }: World, body: Buffer): Buffer {
+  if (random.chance(0.5)) return body.subarray(0, body.length - 1);
+  const changed = Buffer.from(body);
+  const place = changed.length - 1 - random.below(4);
+  changed.writeUInt8(changed.readUInt8(place) ^ 1, place);
+  return changed;
 }
 
 function lose<Value>(world: World, value: Value): Value {

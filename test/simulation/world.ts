@@ -71,6 +71,8 @@ export interface World {
   readonly storedReadings: Map<string, number>;
   /** Idle processes that remember their last invocation. */
   readonly warm: Readonly<Record<Component, Process[]>>;
+  /** The database fell over to a replica, which takes no writes. */
+  readOnly: boolean;
   /** Database time less virtual time, in milliseconds; it falls when the clock steps back. */
   clockOffsetMs: number;
   violate(invariant: InvariantName, detail: string): void;
@@ -119,7 +121,15 @@ export function createWorld(
     forced: options.forced,
     violations: [],
     ...{ holdings: new Map(), storedReadings: new Map(), warm: { detect: [], embed: [], write: [] } },
-    ...{ sequence: 0, portCalls: 0, invocations: 0, running: 0, hardFaults: 0, clockOffsetMs: 0 },
+    ...{
+      sequence: 0,
+      portCalls: 0,
+      invocations: 0,
+      running: 0,
+      hardFaults: 0,
+      clockOffsetMs: 0,
+      readOnly: false,
+    },
     violate(invariant, detail) {
       world.violations.push({ invariant, detail, atMs: scheduler.nowMs() });
       world.trace.event(`VIOLATION ${invariant}`, 0, () => detail);
