@@ -7,6 +7,7 @@ import type { LogFields, Logger } from '../../lib/ports/logger.ts';
 import type { MessageQueue } from '../../lib/ports/message-queue.ts';
 import type { Metrics } from '../../lib/ports/metrics.ts';
 import type { Synchronous } from '../twin/synchronous.ts';
+import { commitSomeTransaction } from './application.ts';
 import { callPort, sleep } from './call-port.ts';
 import { checkGrant } from './check-purchases.ts';
 import { scheduleDelivery } from './deliver.ts';
@@ -87,6 +88,9 @@ export function createPorts(world: World, current: () => Invocation): SimulatedP
   };
 }
 
+/** How often a commit of the application falls between just this statement and the one before it. */
+const COMMITS_BEFORE_STATEMENT = 0.4;
+
 function wrapMethods<Port extends object>(
   world: World,
   current: () => Invocation,
@@ -96,7 +100,11 @@ function wrapMethods<Port extends object>(
   return Object.fromEntries(
     entries.map(([name, method]) => [
       name,
-      (...args: unknown[]) => callPort(world, current(), name, 'database', () => method(...args)),
+      (...args: unknown[]) =>
+        callPort(world, current(), name, 'database', () => {
+          if (world.random.chance(COMMITS_BEFORE_STATEMENT)) commitSomeTransaction(world);
+          return method(...args);
+        }),
     ]),
   ) as Port;
 }

@@ -193,7 +193,7 @@ function drawShape(random: Random): Shape {
     sliceRows: random.pick([2, 5, 50]),
     concurrency: random.between(1, 3),
     visibilitySeconds: random.pick([45, 120, 360]),
-    horizonMarginSeconds: random.pick([1, 60, 300]),
+    horizonMarginSeconds: random.pick([0.001, 1, 60, 300]),
     maxTextsPerCall: random.pick([1, 2, 2048]),
     tooManyTexts: random.pick([1, 2, 1000, 1000]),
     faultPhaseMs: random.between(5, 40) * 60_000,

@@ -69,11 +69,22 @@ export async function openVirtualServer(
   };
 }
 
+/** Every statement is kept prepared: histories repeat the same few, and planning them is most of the server's work. */
 function showVirtualActivity(client: pg.PoolClient): void {
   const query = client.query.bind(client) as (...args: unknown[]) => unknown;
-  const shown = (text: string) => text.replaceAll('pg_catalog.pg_stat_activity', 'twin.activity');
+  const names = new Map<string, { readonly name: string; readonly text: string }>();
+  const prepare = (text: string) => {
+    const known = names.get(text);
+    if (known) return known;
+    const shown = text.replaceAll('pg_catalog.pg_stat_activity', 'twin.activity');
+    const statement = { name: `twin_${names.size}`, text: shown };
+    names.set(text, statement);
+    return statement;
+  };
   client.query = ((first: unknown, ...rest: unknown[]) =>
-    query(typeof first === 'string' ? shown(first) : first, ...rest)) as typeof client.query;
+    typeof first === 'string' && Array.isArray(rest[0]) && !first.includes(';')
+      ? query({ ...prepare(first), values: rest[0] })
+      : query(first, ...rest)) as typeof client.query;
 }
 
 async function openSession(connectionString: string): Promise<ApplicationSession> {
