@@ -176,7 +176,10 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'matching vectors to texts by index',
     file: 'lib/core/reply/validate-reply.ts',
     changes: [
-      ['arranged[index] = bytes;', 'arranged[reply.items.findIndex(item => item.index === index)] = bytes;'],
+      [
+        'const received = arrangeByIndex(reply, expected.count);',
+        'arrangeByIndex(reply, expected.count);\n  const received = reply.items.map(item => item.bytes);',
+      ],
     ],
   },
   {

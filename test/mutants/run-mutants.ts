@@ -96,11 +96,9 @@ function replayHistories(copy: string): string | undefined {
     maxBuffer: 64 * 1024 * 1024,
   });
   if (run.status === 0) return undefined;
-  const operation = /"operation": "([^"]+)"/.exec(run.stdout)?.[1];
-  const seed = /"seed": (\d+)/.exec(run.stdout)?.[1];
-  if (operation === undefined)
-    throw new Error(`The differential suite failed otherwise: ${run.stdout}${run.stderr}`);
-  return `\`${operation}\`, history ${seed}`;
+  const difference = /History (\d+) differs at (\w+)/.exec(run.stdout + run.stderr);
+  if (!difference) throw new Error(`The differential suite failed otherwise: ${run.stdout}${run.stderr}`);
+  return `\`${difference[2]}\`, history ${difference[1]}`;
 }
 
 const values = readArguments();

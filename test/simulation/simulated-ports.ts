@@ -249,17 +249,16 @@ function digest(body: Buffer): string {
   return createHash('sha256').update(body).digest('hex');
 }
 
+const UNCLASSIFIED_EVENTS: readonly string[] = ['record-failed', 'space-failed', 'provider-failure-unknown'];
+
 function createWatchedLogger(world: World): Logger {
   const watch = (event: string, fields: LogFields = {}) => {
     for (const value of Object.values(fields)) {
       if (typeof value === 'string' && value.includes(CANARY))
         world.violate('no-text-outside', `log ${event}`);
     }
-    if (event === 'record-failed' && fields.code === 'unexpected') {
-      world.violate('no-surprise', 'a record failed with an unclassified error');
-    }
-    if (event === 'space-failed' && fields.code === 'unexpected') {
-      world.violate('no-surprise', 'detect failed with an unclassified error');
+    if (UNCLASSIFIED_EVENTS.includes(event) && fields.code === 'unexpected') {
+      world.violate('no-surprise', `${event}: an error that nobody classified`);
     }
     world.trace.event(`log ${event}`, 0, () => JSON.stringify(fields));
   };
