@@ -111,6 +111,14 @@ const mutants = [...PIPELINE_MUTANTS, ...STATEMENT_MUTANTS].filter(
 const copy = makeCopy(root);
 const verdicts: Verdict[] = [];
 try {
+  for (const [dies, check] of [
+    ['simulation', simulate],
+    ['postgres', replayHistories],
+  ] as const) {
+    const noticed = mutants.some(mutant => mutant.dies === dies) ? check(copy) : undefined;
+    if (noticed !== undefined)
+      throw new Error(`The source as it is fails already: ${noticed}. Mend that first.`);
+  }
   for (const mutant of mutants) {
     const verdict = tryMutant(copy, mutant);
     verdicts.push(verdict);

@@ -50,7 +50,12 @@ function someResult(pair: Pair): ResultObject {
   const copies: ResultObject['copies'][number][] = [];
   const touches: ResultObject['touches'][number][] = [];
   const vectors: (Buffer | null)[] = [];
+  // Which of two readings with one stamp wins within an object is not said; the product never puts them there.
+  const used = new Set<string>();
   for (const reading of random.shuffle(pair.readings).slice(0, random.between(1, 4))) {
+    const stamped = `${reading.id}@${reading.readAt}`;
+    if (used.has(stamped)) continue;
+    used.add(stamped);
     const contentHash =
       random.chance(0.4) && reading.stored?.contentHash ? reading.stored.contentHash : random.pick(HASHES);
     const row: RowReading = {
