@@ -1,25 +1,46 @@
 import { copyFileSync } from 'node:fs';
 import path from 'node:path';
-import { App } from 'aws-cdk-lib';
-import { MessagingStack } from '../lib/constructs/messaging-stack.ts';
+import { App, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { PipelineStack } from '../lib/constructs/pipeline-stack.ts';
+import { chooseStage } from '../lib/core/config/choose-stage.ts';
+import { UsageError } from '../lib/core/errors/usage-error.ts';
 import { loadConfig } from '../lib/wiring/load-config.ts';
 
 /**
- * `cdk synth` starts here. Context: `config` (a freshet.config.ts; default: the one in the current folder, else the demo's) and `stage`
- * (default `dev`), which names the stack. Without credentials: nothing here asks AWS.
+ * `cdk synth` starts here. Context: `config` (a freshet.config.ts; default: the one in the current folder, else the demo's), `stage`
+ * (default `dev`) and `paused` (schedules and event sources switched off). Without credentials: nothing here asks AWS, unless a stage
+ * names its VPC by id alone.
  */
-const app = new App();
-const configFile: unknown = app.node.tryGetContext('config');
-const stage: unknown = app.node.tryGetContext('stage') ?? 'dev';
-if (typeof stage !== 'string' || !/^[a-z][a-z0-9-]{0,19}$/.test(stage)) {
-  throw new Error(
-    `The stage ${JSON.stringify(stage)} is not a name: give lower-case letters, digits and dashes, as in -c stage=prod`,
-  );
+async function describeApp(app: App): Promise<void> {
+  const context = (key: string): string | undefined => {
+    const value: unknown = app.node.tryGetContext(key);
+    return value === undefined ? undefined : String(value);
+  };
+  const stageName = context('stage') ?? 'dev';
+  const paused = context('paused') ?? 'false';
+  if (paused !== 'true' && paused !== 'false')
+    throw new UsageError(`-c paused=${paused} is neither true nor false.`);
+  const { config, input } = await loadConfig(context('config'), process.cwd());
+  new PipelineStack(app, `freshet-${stageName}`, {
+    config: input,
+    stageName,
+    stage: chooseStage(config, stageName),
+    paused: paused === 'true',
+  });
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 }
-const { config } = await loadConfig(typeof configFile === 'string' ? configFile : undefined, process.cwd());
-new MessagingStack(app, `freshet-${stage}`, { config });
-const assembly = app.synth();
-copyFileSync(
-  path.join(import.meta.dirname, '..', 'cdk.out.gitignore'),
-  path.join(assembly.directory, '.gitignore'),
-);
+
+try {
+  const app = new App();
+  await describeApp(app);
+  const assembly = app.synth();
+  copyFileSync(
+    path.join(import.meta.dirname, '..', 'cdk.out.gitignore'),
+    path.join(assembly.directory, '.gitignore'),
+  );
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`${error.message}${error.remedy === undefined ? '' : `\n${error.remedy}`}\n`);
+  process.exitCode = 2;
+}

@@ -8,6 +8,7 @@ export const commandList: Readonly<Record<string, () => Promise<{ command: Comma
   search: () => import('./search.ts'),
   failures: () => import('./failures.ts'),
   retry: () => import('./retry.ts'),
+  models: () => import('./models.ts'),
   migrate: () => import('./migrate.ts'),
   doctor: () => import('./doctor.ts'),
   sql: () => import('./sql.ts'),

@@ -26,6 +26,8 @@ const adviceByCode: readonly (readonly [RegExp, string])[] = [
 ];
 
 export function adviseFailure(failure: { readonly failureClass: string; readonly code: string }): string {
+  if (failure.failureClass === 'undelivered' && failure.code !== 'undelivered')
+    return 'an outage was recorded, as the source asks: once it is over, retry --class undelivered, then run';
   for (const [pattern, advice] of adviceByCode) if (pattern.test(failure.code)) return advice;
   return 'edit the row, or: retry --class CODE, then run';
 }

@@ -12,4 +12,22 @@ export default defineConfig({
       model: 'hash',
     },
   ],
+  // What `npx cdk synth` describes. The ids are made up: put your own here before `npx cdk deploy`.
+  aws: {
+    stages: {
+      dev: {
+        vpc: {
+          vpcId: 'vpc-0123456789abcdef0',
+          availabilityZones: ['us-east-1a', 'us-east-1b'],
+          privateSubnetIds: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'],
+        },
+        database: {
+          host: 'demo.cluster-abcdefghijkl.us-east-1.rds.amazonaws.com',
+          name: 'demo',
+          secretArn: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:freshet/demo-AbCdEf',
+          securityGroupId: 'sg-0123456789abcdef0',
+        },
+      },
+    },
+  },
 });

@@ -1,13 +1,29 @@
 import middy from '@middy/core';
+import { detectAlone } from '../../lib/pipeline/detect/detect-alone.ts';
 import type { DetectPorts, DetectReport, DetectRequest } from '../../lib/pipeline/detect/detect-ports.ts';
-import { detectStaleRows } from '../../lib/pipeline/detect/detect-stale-rows.ts';
 import { parseDetectRequest } from '../../lib/pipeline/detect/parse-detect-request.ts';
-import { flushMetrics } from '../middleware/flush-metrics.ts';
+import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts';
+import { EARLY_TIMEOUT_MS, flushMetrics } from '../middleware/flush-metrics.ts';
+import { lazilyWired } from '../middleware/lazily-wired.ts';
 
-export function createHandler(ports: DetectPorts) {
-  return middy<DetectRequest, DetectReport>()
+/** `timeoutEarlyInMillis` before the time is over it throws, so that its metrics still go out; 0: never. */
+export function createHandler(ports: DetectPorts, timeoutEarlyInMillis = 0) {
+  return middy<DetectRequest, DetectReport>({ timeoutEarlyInMillis })
     .use(flushMetrics<DetectRequest, DetectReport>(ports.metrics))
     .handler(async (event, context) =>
-      detectStaleRows(ports, parseDetectRequest(event), () => context.getRemainingTimeInMillis()),
+      detectAlone(ports, parseDetectRequest(event), () => context.getRemainingTimeInMillis()),
     );
 }
+
+export function createLambda(surroundings?: LambdaSurroundings) {
+  return lazilyWired(
+    async () => {
+      const { wireDetect } = await import('../../lib/wiring/lambda-detect.ts');
+      return wireDetect(surroundings);
+    },
+    ports => createHandler(ports, EARLY_TIMEOUT_MS),
+  );
+}
+
+/** What Lambda invokes; what it throws counts as an error of the schedule's tick. */
+export const handler = createLambda();

@@ -1,7 +1,19 @@
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
+import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts';
+import { lazilyWired } from '../middleware/lazily-wired.ts';
 import { createRecordHandler } from '../middleware/record-handler.ts';
 
 export function createHandler(ports: EmbedPorts) {
   return createRecordHandler(ports, (record, remainingMs) => embedRecord(ports, record, remainingMs));
 }
+
+export function createLambda(surroundings?: LambdaSurroundings) {
+  return lazilyWired(async () => {
+    const { wireEmbed } = await import('../../lib/wiring/lambda-embed.ts');
+    return wireEmbed(surroundings);
+  }, createHandler);
+}
+
+/** What Lambda invokes. */
+export const handler = createLambda();

@@ -2,10 +2,7 @@ import middy, { type MiddyfiedHandler } from '@middy/core';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { QueueRecord, RecordResult } from '../../lib/pipeline/queue-record.ts';
 import { type RecordPorts, takeRecords } from '../../lib/pipeline/take-records.ts';
-import { flushMetrics } from './flush-metrics.ts';
-
-/** Time to write the answer and the metrics of an invocation that hangs. */
-const EARLY_TIMEOUT_MS = 1_000;
+import { EARLY_TIMEOUT_MS, flushMetrics } from './flush-metrics.ts';
 
 /**
  * Every record of the event is either done or in `batchItemFailures`: after the last one, after a throw, and when the time runs out

@@ -92,6 +92,8 @@ export interface DetectionPosition {
   readonly watermark: string | null;
   readonly reconcileCursor: string | null;
   readonly lastPassEndedAt: string | null;
+  /** A reconcile pass has begun and not ended, or none ever did. */
+  readonly passOpen: boolean;
 }
 
 export interface SourceFault {

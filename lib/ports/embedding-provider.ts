@@ -29,6 +29,8 @@ export interface EmbedReply {
   /** Undefined where the provider does not say; then our own estimate counts. */
   readonly tokens: number | undefined;
   readonly requestId: string | undefined;
+  /** The model that answered, as the provider names it. Its text: compared, never logged. */
+  readonly model?: string | undefined;
 }
 
 /** A provider's key, read when a call needs it. `fresh` goes past every cache: asked once after the provider refused the key. */

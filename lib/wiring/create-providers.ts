@@ -1,61 +1,61 @@
-import type { PipelineConfig } from '../core/config/pipeline-config.ts';
-import { UsageError } from '../core/errors/usage-error.ts';
+import type { Network } from '../adapters/network/open-network.ts';
+import { aliasesOf, type PipelineConfig } from '../core/config/pipeline-config.ts';
 import type { ModelDefinition } from '../core/model/space.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EmbeddingProvider } from '../ports/embedding-provider.ts';
-import type { Environment } from './read-environment.ts';
+import type { ProviderAccess } from './provider-access.ts';
 
-const OPENAI_URL = 'https://api.openai.com/v1';
+interface Parts {
+  readonly access: ProviderAccess;
+  readonly clock: Clock;
+  /** The connections that all of them share. */
+  readonly network: Network;
+}
 
 /**
- * The providers of the models that the sources name. A model's own `baseUrl` wins over `OPENAI_BASE_URL`.
- * @throws UsageError for an address or key that cannot be used, or when an endpoint that is not on this machine has no key.
+ * The providers of the models that the sources name. Each one's client is loaded at its first call.
+ * @throws UsageError for an address, key or endpoint that cannot be used.
  */
 export async function createProviders(
   config: PipelineConfig,
-  environment: Environment,
+  access: ProviderAccess,
   clock: Clock,
 ): Promise<ReadonlyMap<string, EmbeddingProvider>> {
+  const { openNetwork } = await import('../adapters/network/open-network.ts');
+  const parts = { access, clock, network: openNetwork() };
   const providers = new Map<string, EmbeddingProvider>();
-  for (const alias of new Set(config.sources.flatMap(source => source.models)))
-    providers.set(alias, await createProvider(config.models[alias]!, environment, clock));
+  for (const alias of new Set(config.sources.flatMap(aliasesOf)))
+    providers.set(alias, await createProvider(config.models[alias]!, parts));
   return providers;
 }
 
-async function createProvider(
-  model: ModelDefinition,
-  environment: Environment,
-  clock: Clock,
-): Promise<EmbeddingProvider> {
-  if (model.provider === 'hash') {
+const CREATORS: Readonly<
+  Record<ModelDefinition['provider'], (model: ModelDefinition, parts: Parts) => Promise<EmbeddingProvider>>
+> = {
+  hash: async model => {
     const { createHashProvider } = await import('../adapters/hash/hash-provider.ts');
     return createHashProvider(model);
-  }
-  const access = chooseAccess(model, environment);
-  const { createOpenAiProvider } = await import('../adapters/openai/openai-provider.ts');
-  return createOpenAiProvider(model, access, clock);
-}
+  },
+  openai: async (model, { access, network, clock }) => {
+    const { createOpenAiProvider } = await import('../adapters/openai/openai-provider.ts');
+    const baseUrl = model.baseUrl ?? access.openAiBaseUrl;
+    return createOpenAiProvider(model, { key: access.keyOf(model), baseUrl }, network, clock);
+  },
+  http: async (model, { access, network, clock }) => {
+    const { createHttpProvider } = await import('../adapters/http/http-provider.ts');
+    return createHttpProvider(model, { key: access.keyOf(model) }, network, clock);
+  },
+  ollama: async (model, { network, clock }) => {
+    const { createOllamaProvider } = await import('../adapters/ollama/ollama-provider.ts');
+    return createOllamaProvider(model, network, clock);
+  },
+  sagemaker: async (model, { access, clock }) => {
+    const { createSageMakerProvider } = await import('../adapters/sagemaker/sagemaker-provider.ts');
+    const { openInvoker } = await import('../adapters/sagemaker/open-invoker.ts');
+    return createSageMakerProvider(model, openInvoker({ region: access.region }), clock);
+  },
+};
 
-/** A server on this machine needs no key: none is sent then. */
-export function chooseAccess(
-  model: ModelDefinition,
-  environment: Environment,
-): { apiKey: string; baseUrl: string } {
-  const baseUrl = model.baseUrl ?? environment.openAiBaseUrl ?? OPENAI_URL;
-  const apiKey = environment.openAiApiKey ?? '';
-  const url = URL.parse(baseUrl);
-  if (apiKey !== '' || url === null || isLoopback(url.hostname)) return { apiKey, baseUrl };
-  throw new UsageError(
-    `The model ${model.alias} is served by ${url.host}, and OPENAI_API_KEY is not set.`,
-    "export OPENAI_API_KEY=… (any word where the server asks for none), or try the pipeline with model: 'hash'",
-  );
-}
-
-function isLoopback(host: string): boolean {
-  return (
-    host === 'localhost' ||
-    host.endsWith('.localhost') ||
-    host === '[::1]' ||
-    /^127\.\d+\.\d+\.\d+$/.test(host)
-  );
+function createProvider(model: ModelDefinition, parts: Parts): Promise<EmbeddingProvider> {
+  return CREATORS[model.provider](model, parts);
 }

@@ -6,13 +6,13 @@ export function describeFailedRow(
   row: { readonly source: string; readonly id: string; readonly outcome: Outcome },
   nowMs: number,
 ): string {
-  const undelivered = row.outcome === 'undelivered';
+  const undelivered = row.outcome.startsWith('undelivered');
   return JSON.stringify({
     time: new Date(nowMs).toISOString(),
     source: row.source,
     id: row.id,
     class: undelivered ? 'undelivered' : 'item',
-    code: row.outcome.replace(/^refused:/, ''),
-    attempts: undelivered ? MAX_ATTEMPTS : 1,
+    code: row.outcome.replace(/^(refused|undelivered):/, ''),
+    attempts: row.outcome === 'undelivered' ? MAX_ATTEMPTS : 1,
   });
 }

@@ -1,12 +1,15 @@
 import { access } from 'node:fs/promises';
 import { basename, isAbsolute, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { FreshetConfig } from '../core/config/config-schema.ts';
 import { parseConfig } from '../core/config/parse-config.ts';
 import type { PipelineConfig } from '../core/config/pipeline-config.ts';
 import { UsageError } from '../core/errors/usage-error.ts';
 
 export interface LoadedConfig {
   readonly config: PipelineConfig;
+  /** As the file exports it; what `config` was made from. */
+  readonly input: FreshetConfig;
   /** As people name it: relative to the current folder where it lies in it. */
   readonly file: string;
   /** The bundled demo, whose table may be created. */
@@ -29,7 +32,8 @@ export async function loadConfig(given: string | undefined, directory: string): 
       `export default defineConfig({ sources: [ … ] }); // see examples/openai/freshet.config.ts`,
     );
   try {
-    return { config: parseConfig(loaded.default), file: name, demo: file === demoFile };
+    const config = parseConfig(loaded.default);
+    return { config, input: loaded.default as FreshetConfig, file: name, demo: file === demoFile };
   } catch (error) {
     if (error instanceof UsageError) throw new UsageError(`${name}: ${error.message}`, error.remedy);
     throw error;

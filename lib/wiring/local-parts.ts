@@ -13,10 +13,12 @@ import { createJsonLogger } from '../adapters/system/json-logger.ts';
 import { createSystemClock } from '../adapters/system/system-clock.ts';
 import { createSystemRandomness } from '../adapters/system/system-randomness.ts';
 import { createTokenizer } from '../adapters/tokenizer/gpt-tokenizer.ts';
+import { aliasesOf } from '../core/config/pipeline-config.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN } from '../pipeline/embed/embed-ports.ts';
 import type { LocalRunParts } from '../pipeline/local/local-run-parts.ts';
 import type { RunTally, RunTotals } from '../pipeline/local/run-tally.ts';
 import type { DispatchQueues } from '../ports/dispatch-queues.ts';
+import { createLocalAccess } from './create-local-access.ts';
 import { createLocalQueues, LOCAL_MAX_RECEIVES, RESULTS_VISIBILITY_SECONDS } from './create-local-queues.ts';
 import { createProviders } from './create-providers.ts';
 import { openLineFile } from './open-line-file.ts';
@@ -48,7 +50,7 @@ export async function openLocalParts(
   const metricsFile = openLineFile(join(directory, '.freshet/metrics.jsonl'), MAX_TRACE_BYTES);
   const clock = createSystemClock();
   const randomness = createSystemRandomness();
-  const providers = await createProviders(config, workspace.environment, clock);
+  const providers = await createProviders(config, createLocalAccess(workspace.environment), clock);
   const objects = createInProcessObjectStore();
   const invocationTimeoutMs = CALLS_PER_INVOCATION * limits.timeoutSeconds * 1000 + SETTLE_MS;
   const dispatchVisibilitySeconds = Math.ceil(invocationTimeoutMs / 1000) + 1;
@@ -61,7 +63,7 @@ export async function openLocalParts(
   });
   const findQueue: DispatchQueues = (alias, lane) =>
     queues.dispatch.find(queue => queue.modelAlias === alias && queue.lane === lane)!.queue;
-  const provider = [...new Set(config.sources.flatMap(source => source.models))]
+  const provider = [...new Set(config.sources.flatMap(aliasesOf))]
     .map(alias => config.models[alias]?.provider)
     .join('+');
   const portsOf = (component: string) => ({

@@ -2,6 +2,8 @@ export interface Environment {
   readonly databaseUrl: string | undefined;
   readonly openAiApiKey: string | undefined;
   readonly openAiBaseUrl: string | undefined;
+  /** Bearer token of models of provider `http`. */
+  readonly httpToken: string | undefined;
 }
 
 /** The variables that Freshet reads, all of them. An empty one counts as not set. */
@@ -13,5 +15,6 @@ export function readEnvironment(
     databaseUrl: read('DATABASE_URL'),
     openAiApiKey: read('OPENAI_API_KEY'),
     openAiBaseUrl: read('OPENAI_BASE_URL'),
+    httpToken: read('FRESHET_HTTP_TOKEN'),
   };
 }

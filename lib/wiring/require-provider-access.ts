@@ -1,4 +1,5 @@
 import { createSystemClock } from '../adapters/system/system-clock.ts';
+import { createLocalAccess } from './create-local-access.ts';
 import { createProviders } from './create-providers.ts';
 import type { LoadedConfig } from './load-config.ts';
 import type { Environment } from './read-environment.ts';
@@ -8,5 +9,5 @@ export async function requireProviderAccess(
   { config }: LoadedConfig,
   environment: Environment,
 ): Promise<void> {
-  await createProviders(config, environment, createSystemClock());
+  await createProviders(config, createLocalAccess(environment), createSystemClock());
 }

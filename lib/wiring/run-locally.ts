@@ -18,6 +18,7 @@ import { openSpaceList } from './open-space-list.ts';
 import type { Workspace } from './open-workspace.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import { readCoverages, readLedgers } from './read-status.ts';
+import { refuseChangedModels } from './refuse-changed-models.ts';
 
 export interface RunOptions {
   readonly signal: AbortSignal;
@@ -63,8 +64,10 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
   await prepareDatabase(workspace);
   const spaces = await openSpaceList(workspace);
   const reasons = await createControlStore(workspace.database).reasons();
+  const before = await readCoverages(workspace, spaces);
+  await refuseChangedModels(workspace, before);
   options.onPrepared({
-    before: await readCoverages(workspace, spaces),
+    before,
     resumed: reasons.filter(({ reason }) => reason === 'database' || reason.startsWith('provider:')),
   });
   const clock = createSystemClock();

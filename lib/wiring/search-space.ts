@@ -6,6 +6,7 @@ import { UsageError } from '../core/errors/usage-error.ts';
 import type { Space } from '../core/model/space.ts';
 import { validateReply } from '../core/reply/validate-reply.ts';
 import type { SearchHit } from '../ports/report-store.ts';
+import { createLocalAccess } from './create-local-access.ts';
 import { createProviders } from './create-providers.ts';
 import { openSpaceList } from './open-space-list.ts';
 import type { Workspace } from './open-workspace.ts';
@@ -21,7 +22,8 @@ export async function searchSpace(
   query: { readonly text: string; readonly limit: number; readonly source: string | undefined },
 ): Promise<SearchResult> {
   const space = chooseSpace(await openSpaceList(workspace), query.source);
-  const providers = await createProviders(workspace.config, workspace.environment, createSystemClock());
+  const access = createLocalAccess(workspace.environment);
+  const providers = await createProviders(workspace.config, access, createSystemClock());
   const provider = providers.get(space.model.alias)!;
   const reply = await provider.embed({
     texts: [space.model.queryPrefix + query.text],

@@ -8,9 +8,15 @@ const SCRIPT = `
   registerHooks({ load(url, context, next) { loaded.push(url); return next(url, context); } });
   const { createOpenAiProvider } = await import('./lib/adapters/openai/openai-provider.ts');
   const { createHashProvider } = await import('./lib/adapters/hash/hash-provider.ts');
+  const { openNetwork } = await import('./lib/adapters/network/open-network.ts');
+  const { createOllamaProvider } = await import('./lib/adapters/ollama/ollama-provider.ts');
+  const { createSageMakerProvider } = await import('./lib/adapters/sagemaker/sagemaker-provider.ts');
+  const { openInvoker } = await import('./lib/adapters/sagemaker/open-invoker.ts');
   const { createTokenizer } = await import('./lib/adapters/tokenizer/gpt-tokenizer.ts');
   const clock = { now: () => 0, sleep: async () => {} };
-  createOpenAiProvider({ modelId: 'm', dimensions: 8 }, { apiKey: 'k' }, clock);
+  createOpenAiProvider({ modelId: 'm', dimensions: 8 }, { key: async () => 'k' }, openNetwork(), clock);
+  createOllamaProvider({ modelId: 'm', dimensions: 8 }, openNetwork(), clock);
+  createSageMakerProvider({ modelId: 'm', dimensions: 8, endpointName: 'e' }, openInvoker(), clock);
   const tokenizer = createTokenizer();
   await createHashProvider({ dimensions: 8 }).embed({ texts: ['a'], deadlineMs: 1 });
   const packages = () => [...new Set(loaded.flatMap(url => url.match(/node_modules\\/([^/]+)/)?.[1] ?? []))];
@@ -19,7 +25,7 @@ const SCRIPT = `
   console.log(JSON.stringify({ before, after: packages() }));
 `;
 
-it('loads the openai package and the tokenizer at their first use, not before', () => {
+it('loads the clients of providers and the tokenizer at their first use, not before', () => {
   const output = execFileSync(process.execPath, ['--input-type=module', '--eval', SCRIPT], {
     encoding: 'utf8',
   });

@@ -11,7 +11,18 @@ describe('the command line', () => {
     const result = await runCli(directory, ['help']);
 
     expect(result.code).toBe(0);
-    for (const name of ['start', 'run', 'status', 'search', 'failures', 'retry', 'migrate', 'doctor', 'sql'])
+    for (const name of [
+      'start',
+      'run',
+      'status',
+      'search',
+      'failures',
+      'retry',
+      'models',
+      'migrate',
+      'doctor',
+      'sql',
+    ])
       expect(result.output).toMatch(new RegExp(`^  ${name} `, 'm'));
   });
 
@@ -23,6 +34,7 @@ describe('the command line', () => {
     [['status', '--limit', '3'], '--limit is not a flag of this command.'],
     [['status'], 'There is no embedded database in'],
     [['search'], 'search needs a text.'],
+    [['models', 'chekc'], 'models takes no argument or check, got "chekc".'],
     [['run', '--config', 'none.ts'], 'The configuration none.ts does not exist.'],
     [['run', '--database-url', 'mysql://user:secret@host/db'], '--database-url is not a PostgreSQL URL.'],
     [['retry', '--class', 'item', '--item', '1'], 'retry takes --class or --item, not both.'],

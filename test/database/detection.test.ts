@@ -38,6 +38,7 @@ describe('positions', () => {
       watermark: null,
       reconcileCursor: null,
       lastPassEndedAt: null,
+      passOpen: true,
     });
   });
 

@@ -4,6 +4,7 @@ import { isStale, type MemoryDatabase, type MemoryRow } from './memory-database.
 
 export function createMemoryDetectionStore(database: MemoryDatabase): DetectionStore {
   const { clock } = database;
+  const ended = new Set<number>();
   const isFree = (space: Space, id: string) =>
     (database.of(space).leases.get(id)?.expiresAtMs ?? 0) <= clock.now();
   const lease = (space: Space, rows: readonly MemoryRow[], request: LeaseRequest): LeasedRow[] =>
@@ -41,7 +42,12 @@ export function createMemoryDetectionStore(database: MemoryDatabase): DetectionS
     },
     async readPosition(space) {
       const { watermark, cursor } = database.of(space);
-      return { watermark, reconcileCursor: cursor, lastPassEndedAt: null };
+      return {
+        watermark,
+        reconcileCursor: cursor,
+        lastPassEndedAt: null,
+        passOpen: !ended.has(space.spaceId),
+      };
     },
     async writeWatermark(space, candidates) {
       database.record('writeWatermark');
@@ -51,6 +57,7 @@ export function createMemoryDetectionStore(database: MemoryDatabase): DetectionS
     async writeReconcileCursor(space, cursor, passEnded) {
       database.record(passEnded ? 'passEnded' : `cursor ${cursor}`);
       database.of(space).cursor = passEnded ? null : cursor;
+      ended[passEnded ? 'add' : 'delete'](space.spaceId);
     },
     async readHorizon(space) {
       database.record('readHorizon');

@@ -56,6 +56,18 @@ describe('the three handlers', () => {
     await expect(call).rejects.toMatchObject({ code: 'bad_request' });
   });
 
+  test('throw before the time is over when a tick of detect hangs, with its metrics written', async () => {
+    const world = makeWorld();
+    const detection = { ...world.detectPorts.detection, countInFlight: () => new Promise<number>(() => {}) };
+    const detect = createDetect({ ...world.detectPorts, detection }, 1_000);
+    const context = makeContext(() => 1_050);
+
+    await expect(detect({ pass: 'incremental' }, context)).rejects.toMatchObject({ name: 'TimeoutError' });
+
+    expect(world.metrics.sums.get('EarlyTimeouts')).toBe(1);
+    expect(world.metrics.flushes).toBeGreaterThan(1);
+  });
+
   test('give back a record that hangs when the time runs out, and no other', async () => {
     const world = makeWorld([makeSpace()], 1);
     for (const id of ['a', 'b']) putRow(world.database, makeSpace(), id, `text ${id}`);

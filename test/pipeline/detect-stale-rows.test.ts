@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import { parseDispatchMessage } from '../../lib/core/messages/parse-dispatch-message.ts';
+import { detectAlone } from '../../lib/pipeline/detect/detect-alone.ts';
 import { detectStaleRows } from '../../lib/pipeline/detect/detect-stale-rows.ts';
 import { parseDetectRequest } from '../../lib/pipeline/detect/parse-detect-request.ts';
+import type { TickLock } from '../../lib/ports/tick-lock.ts';
 import { putRow } from '../doubles/memory-database.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
@@ -291,6 +293,63 @@ describe('the reconcile pass', () => {
   });
 });
 
+describe('a tick that resumes', () => {
+  const resume = { pass: 'reconcile', resume: true } as const;
+
+  test('begins the first pass of a space, and nothing after its end', async () => {
+    const world = makeWorld();
+    fill(world, 3);
+
+    const first = await detectStaleRows(world.detectPorts, resume, plenty);
+    fill(world, 3, 'v200');
+    const second = await detectStaleRows(world.detectPorts, resume, plenty);
+
+    expect(first.spaces).toMatchObject([{ sent: 3, passEnded: true }]);
+    expect(second.spaces).toMatchObject([{ sent: 0, passBegan: false, slices: 0 }]);
+  });
+
+  test('takes further a pass that could not end its first slice', async () => {
+    const world = makeWorld();
+    await detectStaleRows(world.detectPorts, reconcile, plenty);
+    fill(world, 12);
+    const ports = { ...world.detectPorts, limits: { ...world.detectPorts.limits, maxInFlight: 5 } };
+
+    const full = await detectStaleRows(ports, reconcile, plenty);
+    const resumed = await detectStaleRows({ ...ports, limits: world.detectPorts.limits }, resume, plenty);
+
+    expect(full.spaces).toMatchObject([{ sent: 5, passEnded: false }]);
+    expect(resumed.spaces).toMatchObject([{ sent: 7, passEnded: true }]);
+  });
+});
+
+describe('a tick beside another', () => {
+  const lockOf = (taken: readonly string[]): TickLock => ({
+    tryAlone: async (name, _, work) => (taken.includes(name) ? undefined : work()),
+  });
+
+  test('of its pass looks at nothing, ends well and counts it', async () => {
+    const world = makeWorld();
+    fill(world, 3);
+    const ports = { ...world.detectPorts, lock: lockOf(['detect:reconcile']) };
+
+    const report = await detectAlone(ports, reconcile, plenty);
+
+    expect(report).toEqual({ spaces: [], overlapped: true });
+    expect(world.metrics.sums.get('OverlappedTicks')).toBe(1);
+  });
+
+  test('of the other pass goes on', async () => {
+    const world = makeWorld();
+    fill(world, 3);
+    const ports = { ...world.detectPorts, lock: lockOf(['detect:reconcile']) };
+
+    const report = await detectAlone(ports, incremental, plenty);
+
+    expect(report.spaces).toMatchObject([{ sent: 3 }]);
+    expect(world.metrics.sums.get('OverlappedTicks')).toBe(0);
+  });
+});
+
 describe('a request for detect', () => {
   test.each([
     undefined,
@@ -298,6 +357,8 @@ describe('a request for detect', () => {
     { pass: 'full' },
     { pass: 'reconcile', sources: 'items' },
     { pass: 'reconcile', maxRows: -1 },
+    { pass: 'incremental', resume: true },
+    { pass: 'reconcile', resum: true },
   ])('is refused when it is %j', event => {
     expect(() => parseDetectRequest(event)).toThrow(/correct the schedule/);
   });

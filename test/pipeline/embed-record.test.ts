@@ -430,6 +430,66 @@ describe('a reply', () => {
 });
 
 describe('a failing provider', () => {
+  test.each([0, 1, 4])('is tried as often as its model says: %i more times', async maxRetries => {
+    const batch = dispatch(numbered(2), { space: { model: { maxRetries } } });
+    batch.world.provider.script = () => failWith('transient', 'http_503');
+
+    await embed(batch);
+
+    expect(batch.world.provider.requests).toHaveLength(maxRetries + 1);
+  });
+
+  test('has the time that its model says, and no more than the invocation has left', async () => {
+    const slow = dispatch(numbered(1), { space: { model: { timeoutSeconds: 120 } } });
+    const late = dispatch(numbered(1), { space: { model: { timeoutSeconds: 120 } } });
+
+    await embed(slow);
+    await embed(late, { remainingMs: 60_000 });
+
+    expect(slow.world.provider.requests[0]?.deadlineMs).toBe(120_000);
+    expect(late.world.provider.requests[0]?.deadlineMs).toBe(55_000);
+  });
+
+  test('whose backend breaks under a batch gets its texts in smaller ones', async () => {
+    const batch = dispatch(numbered(4));
+    batch.world.provider.script = request =>
+      request.texts.length > 2 ? failWith('transient', 'tei_backend') : embedAll(request);
+
+    expect(await embed(batch)).toBe('done');
+
+    expect(outcomesOf(await readResult(batch.world))).toEqual(Array(4).fill('embedded'));
+    expect(batch.world.provider.requests.map(({ texts }) => texts.length)).toEqual([4, 4, 2, 2]);
+  });
+
+  test('that finds everything too large is paused; no text is blamed', async () => {
+    const batch = dispatch(numbered(2));
+    batch.world.provider.script = () => failWith('too-large', 'http_413');
+
+    await embed(batch);
+
+    expect(batch.world.results.remainingBodies()).toEqual([]);
+    expect(batch.world.database.pauses).toHaveLength(1);
+  });
+
+  test('that finds one text too large leaves it out and embeds the others', async () => {
+    const batch = dispatch(['LONG', ...numbered(2)]);
+    batch.world.provider.script = request =>
+      codesIn(request, 'LONG') ? failWith('too-large', 'http_413') : embedAll(request);
+
+    await embed(batch);
+
+    expect(outcomesOf(await readResult(batch.world)).sort()).toEqual(['embedded', 'embedded', 'too-long']);
+  });
+
+  test('whose reply names a model that nobody knows is counted', async () => {
+    const batch = dispatch(numbered(2));
+    batch.world.provider.script = request => ({ ...embedAll(request), model: 'someones-deployment' });
+
+    expect(await embed(batch)).toBe('done');
+
+    expect(batch.world.metrics.sums.get('UnfamiliarModelNames')).toBe(1);
+  });
+
   test('is tried three times on a transient failure, then the message waits and no attempt counts', async () => {
     const batch = dispatch(numbered(2));
     batch.world.provider.script = () => failWith('transient', 'http_503');

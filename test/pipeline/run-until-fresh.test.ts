@@ -1,40 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { createHandler as createDetect } from '../../functions/detect/handler.ts';
-import { createHandler as createEmbed } from '../../functions/embed/handler.ts';
-import { createHandler as createWrite } from '../../functions/write/handler.ts';
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
-import type { LocalRunLimits, LocalRunParts } from '../../lib/pipeline/local/local-run-parts.ts';
 import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
 import { countOutcomes, isStale, putRow } from '../doubles/memory-database.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
-
-function partsOf(
-  world: World,
-  limits: Partial<LocalRunLimits> = {},
-  more: Partial<LocalRunParts> = {},
-): LocalRunParts {
-  return {
-    handlers: {
-      detect: createDetect(world.detectPorts),
-      embed: createEmbed(world.embedPorts),
-      write: createWrite(world.writePorts),
-    },
-    queues: { dispatch: world.dispatch, results: world.results, deadLetters: [world.deadLetters] },
-    tally: world.tally,
-    spaces: world.spaces,
-    embedding: world.embedPorts.embedding,
-    outcomes: world.writePorts.outcomes,
-    control: world.control,
-    clock: world.clock,
-    limits: {
-      ...{ batchSize: 100, concurrency: 2, invocationTimeoutMs: 600_000, pauseMs: 0, maxWaitMs: 300_000 },
-      ...limits,
-    },
-    ...more,
-  };
-}
+import { toLocalRunParts } from '../support/local-run-parts.ts';
 
 function fill(world: World, count: number, textOf = (index: number) => `text ${index}`) {
   for (let index = 0; index < count; index += 1) {
@@ -51,7 +22,7 @@ describe('a local run', () => {
     const world = makeWorld();
     fill(world, 2_345, index => (index % 100 === 0 ? '' : `text ${index}`));
 
-    const result = await runUntilFresh(partsOf(world));
+    const result = await runUntilFresh(toLocalRunParts(world));
 
     expect(staleRowsOf(world)).toBe(0);
     expect(result).toMatchObject({
@@ -70,11 +41,11 @@ describe('a local run', () => {
   test('calls nobody and writes nothing when nothing changed', async () => {
     const world = makeWorld();
     fill(world, 300);
-    await runUntilFresh(partsOf(world));
+    await runUntilFresh(toLocalRunParts(world));
     world.database.events.length = 0;
     const calls = world.provider.requests.length;
 
-    const result = await runUntilFresh(partsOf(world));
+    const result = await runUntilFresh(toLocalRunParts(world));
 
     expect(world.provider.requests.length).toBe(calls);
     expect(world.database.events.filter(event => event === 'passEnded')).toHaveLength(1);
@@ -90,7 +61,7 @@ describe('a local run', () => {
       return embedAll(request);
     };
 
-    await runUntilFresh(partsOf(world));
+    await runUntilFresh(toLocalRunParts(world));
 
     expect(staleRowsOf(world)).toBe(0);
     expect(world.provider.requests.at(-1)?.texts).toEqual(['edited']);
@@ -99,11 +70,11 @@ describe('a local run', () => {
   test('counts every pass from the lowest key, also when an earlier run stopped in the middle of one', async () => {
     const world = makeWorld();
     fill(world, 50);
-    await runUntilFresh(partsOf(world));
+    await runUntilFresh(toLocalRunParts(world));
     Object.assign(tableOf(world), { cursor: '00040', watermark: 'v900', horizon: 'v900' });
     putRow(world.database, makeSpace(), '00010', 'behind the cursor', 'v100');
 
-    await runUntilFresh(partsOf(world));
+    await runUntilFresh(toLocalRunParts(world));
 
     expect(staleRowsOf(world)).toBe(0);
   });
@@ -123,7 +94,7 @@ describe('a local run', () => {
       return embedAll(request);
     };
 
-    await runUntilFresh(partsOf(world, { concurrency: 4 }));
+    await runUntilFresh(toLocalRunParts(world, { concurrency: 4 }));
 
     expect(mostActive).toBe(4);
     expect(most).toBeLessThanOrEqual((20 + 4 + 4) * 100);
@@ -133,7 +104,7 @@ describe('a local run', () => {
     const world = makeWorld();
     fill(world, 300);
 
-    const result = await runUntilFresh(partsOf(world, { concurrency: 1, pauseMs: 1_000 }));
+    const result = await runUntilFresh(toLocalRunParts(world, { concurrency: 1, pauseMs: 1_000 }));
 
     expect(result.durationMs).toBeGreaterThanOrEqual(3_000);
     expect(result.averageMsPerItem).toBe(result.durationMs / 300);
@@ -143,7 +114,7 @@ describe('a local run', () => {
     const world = makeWorld();
     fill(world, 1_000);
 
-    const result = await runUntilFresh(partsOf(world, { maxItems: 250 }));
+    const result = await runUntilFresh(toLocalRunParts(world, { maxItems: 250 }));
 
     expect(result.itemsDone).toBe(250);
     expect(staleRowsOf(world)).toBe(750);
@@ -159,7 +130,7 @@ describe('a local run', () => {
       bulk.queue.send = messages => send([...messages, ...messages]);
     }
 
-    const result = await runUntilFresh(partsOf(world));
+    const result = await runUntilFresh(toLocalRunParts(world));
 
     expect(staleRowsOf(world)).toBe(0);
     expect(result.embedded).toBeGreaterThanOrEqual(500);
@@ -171,7 +142,7 @@ describe('a local run', () => {
     fill(world, 10);
     world.database.of(makeSpace({ spaceId: 2 })).fault = { code: 'source-missing', message: 'gone' };
 
-    const result = await runUntilFresh(partsOf(world));
+    const result = await runUntilFresh(toLocalRunParts(world));
 
     expect(result.embedded).toBe(10);
     expect(result.faults).toEqual([{ source: 'other', code: 'source-missing', message: 'gone' }]);
@@ -186,7 +157,7 @@ describe('a local run in trouble', () => {
     world.provider.script = request =>
       world.clock.now() < endsAtMs ? failWith('throttled', 'rate_limit', 45_000) : embedAll(request);
 
-    const result = await runUntilFresh(partsOf(world, { maxWaitMs: 60 * 60_000 }));
+    const result = await runUntilFresh(toLocalRunParts(world, { maxWaitMs: 60 * 60_000 }));
 
     expect(result).toMatchObject({ embedded: 1_000, failed: 0, deadLetters: 0 });
     expect(result.durationMs).toBeGreaterThanOrEqual(30 * 60_000);
@@ -207,7 +178,7 @@ describe('a local run in trouble', () => {
     world.provider.script = (request, call) =>
       call === 1 ? failWith('throttled', 'rate_limit', 240_000) : embedAll(request);
 
-    await runUntilFresh(partsOf(world));
+    await runUntilFresh(toLocalRunParts(world));
 
     expect(receives).toBeLessThan(60);
   });
@@ -218,12 +189,12 @@ describe('a local run in trouble', () => {
     world.provider.script = () => failWith('throttled', 'rate_limit');
     const startedMs = world.clock.now();
 
-    const run = runUntilFresh(partsOf(world, { maxWaitMs: 300_000 }));
+    const run = runUntilFresh(toLocalRunParts(world, { maxWaitMs: 300_000 }));
 
     await expect(run).rejects.toMatchObject({ failureClass: 'throttled', code: 'rate_limit' });
     expect(world.clock.now() - startedMs).toBeLessThanOrEqual(320_000);
     world.provider.script = embedAll;
-    expect((await runUntilFresh(partsOf(world))).deadLetters).toBe(0);
+    expect((await runUntilFresh(toLocalRunParts(world))).deadLetters).toBe(0);
     expect(staleRowsOf(world)).toBe(0);
     expect(tableOf(world).verdicts.size).toBe(0);
   });
@@ -234,14 +205,14 @@ describe('a local run in trouble', () => {
     world.provider.script = () => failWith('stop', 'unauthorized');
     const startedMs = world.clock.now();
 
-    await expect(runUntilFresh(partsOf(world))).rejects.toMatchObject({
+    await expect(runUntilFresh(toLocalRunParts(world))).rejects.toMatchObject({
       failureClass: 'stop',
       code: 'unauthorized',
     });
     expect(world.clock.now() - startedMs).toBeLessThan(10_000);
     expect(world.database.pauses).toHaveLength(1);
     const next = makeWorldAgain(world);
-    await runUntilFresh(partsOf(next));
+    await runUntilFresh(toLocalRunParts(next));
 
     expect(staleRowsOf(next)).toBe(0);
     expect(next.database.pauses).toEqual([]);
@@ -252,7 +223,7 @@ describe('a local run in trouble', () => {
     fill(world, 10);
     await world.control.pause('model:small', 'operator', 'night');
 
-    await expect(runUntilFresh(partsOf(world))).rejects.toMatchObject({
+    await expect(runUntilFresh(toLocalRunParts(world))).rejects.toMatchObject({
       failureClass: 'stop',
       code: 'operator',
     });
@@ -269,7 +240,7 @@ describe('a local run in trouble', () => {
       throw new FreshetError('away', { failureClass: 'transient', code: 'network_econnrefused' });
     };
 
-    expect((await runUntilFresh(partsOf(world))).embedded).toBe(10);
+    expect((await runUntilFresh(toLocalRunParts(world))).embedded).toBe(10);
   });
 
   test('rejects when the database stays away', async () => {
@@ -278,7 +249,9 @@ describe('a local run in trouble', () => {
       throw new FreshetError('away', { failureClass: 'transient', code: 'network_econnrefused' });
     };
 
-    await expect(runUntilFresh(partsOf(world))).rejects.toMatchObject({ code: 'network_econnrefused' });
+    await expect(runUntilFresh(toLocalRunParts(world))).rejects.toMatchObject({
+      code: 'network_econnrefused',
+    });
   });
 });
 
@@ -293,7 +266,7 @@ describe('a local run that is told to stop', () => {
       return embedAll(request);
     };
 
-    const result = await runUntilFresh(partsOf(world, { concurrency: 2 }, { signal: stop.signal }));
+    const result = await runUntilFresh(toLocalRunParts(world, { concurrency: 2 }, { signal: stop.signal }));
 
     expect(result.interrupted).toBe(true);
     // The third call was in hand, and at most the other worker's.
@@ -315,7 +288,7 @@ describe('a local run that is told to stop', () => {
       return embedAll(request);
     };
 
-    const result = await runUntilFresh(partsOf(world, { batchSize: 10 }, { signal: stop.signal }));
+    const result = await runUntilFresh(toLocalRunParts(world, { batchSize: 10 }, { signal: stop.signal }));
 
     expect(result.interrupted).toBe(true);
     expect(result.itemsDone).toBeLessThan(200);
@@ -331,7 +304,7 @@ describe('a local run that is told to stop', () => {
     };
     const startedMs = world.clock.now();
 
-    const result = await runUntilFresh(partsOf(world, {}, { signal: stop.signal }));
+    const result = await runUntilFresh(toLocalRunParts(world, {}, { signal: stop.signal }));
 
     expect(result).toMatchObject({ interrupted: true, itemsDone: 0 });
     expect(world.clock.now() - startedMs).toBeLessThanOrEqual(5_000);

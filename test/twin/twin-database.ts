@@ -56,6 +56,7 @@ export interface TwinPosition {
   passStartedAt: Micros | null;
   lastPassStartedAt: Micros | null;
   lastPassEndedAt: Micros | null;
+  passOpen: boolean;
 }
 
 export interface TwinFailure {

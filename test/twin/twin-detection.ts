@@ -81,6 +81,7 @@ function readPosition(twin: TwinDatabase, space: Space): DetectionPosition {
     watermark: printNullable(position?.watermark ?? null),
     reconcileCursor: position?.reconcileCursor ?? null,
     lastPassEndedAt: printNullable(position?.lastPassEndedAt ?? null),
+    passOpen: position?.passOpen ?? true,
   };
 }
 
@@ -91,6 +92,7 @@ function positionOf(table: TwinSpace): TwinPosition {
     passStartedAt: null,
     lastPassStartedAt: null,
     lastPassEndedAt: null,
+    passOpen: true,
   };
   return table.position;
 }
@@ -115,6 +117,7 @@ function writeReconcileCursor(
   const isFirst = table.position === undefined;
   const position = positionOf(table);
   position.reconcileCursor = cursor;
+  position.passOpen = !passEnded;
   if (!passEnded) return;
   if (!isFirst) position.lastPassStartedAt = position.passStartedAt;
   position.passStartedAt = now;

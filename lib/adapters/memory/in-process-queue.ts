@@ -1,4 +1,5 @@
 import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { findSendFault } from '../../core/messages/find-send-fault.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { OutgoingMessage, ReceivedMessage, ReceivingQueue } from '../../ports/message-queue.ts';
 import type { Randomness } from '../../ports/randomness.ts';
@@ -31,11 +32,9 @@ interface StoredMessage {
   receiptHandle: string | undefined;
 }
 
-/** SQS: `MaximumMessageSize`, its limit for a receive, and `VisibilityTimeout`. */
-const MAX_BODY_BYTES = 1_048_576;
+/** SQS: its limit for a receive, and for `VisibilityTimeout`. */
 const MAX_RECEIVE = 10;
 const MAX_VISIBILITY_SECONDS = 43_200;
-const MAX_DELAY_SECONDS = 900;
 
 /** A standard queue with SQS's rules in memory; `test/contracts` holds both to the same suite. */
 export function createInProcessQueue(options: InProcessQueueOptions): InProcessQueue {
@@ -130,11 +129,4 @@ export function createInProcessQueue(options: InProcessQueueOptions): InProcessQ
     },
     remainingBodies: () => [...messages.values()].map(message => message.body),
   };
-}
-
-function findSendFault(message: OutgoingMessage): string | undefined {
-  const delay = message.delaySeconds ?? 0;
-  if (!Number.isInteger(delay) || delay < 0 || delay > MAX_DELAY_SECONDS) return 'InvalidParameterValue';
-  if (message.body.length === 0) return 'EmptyValue';
-  return Buffer.byteLength(message.body) > MAX_BODY_BYTES ? 'MessageTooLong' : undefined;
 }

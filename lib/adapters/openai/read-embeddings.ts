@@ -1,10 +1,10 @@
-import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { invalidReply, readTokens } from '../network/read-vectors.ts';
 
 /** The parts of a reply that are used, as float32 little-endian bytes. Anything but a list of numbered embeddings is `invalid_reply`, transient. */
 export function readEmbeddings(
   body: unknown,
   requestId: string | undefined,
-): { items: { index: number; bytes: Buffer }[]; tokens: number | undefined } {
+): { items: { index: number; bytes: Buffer }[]; tokens: number | undefined; model: string | undefined } {
   const data: unknown = isObject(body) ? body.data : undefined;
   if (!Array.isArray(data)) throw invalidReply(requestId);
   const slab = createSlab(data);
@@ -12,16 +12,13 @@ export function readEmbeddings(
     if (!isObject(item) || typeof item.index !== 'number') throw invalidReply(requestId);
     return { index: item.index, bytes: readVector(item.embedding, slab) };
   });
-  return { items, tokens: isObject(body) ? readTokens(body.usage) : undefined };
-}
-
-/** Made by the adapter for whatever cannot be read; our own words only. */
-export function invalidReply(requestId: string | undefined): FreshetError {
-  return new FreshetError('The provider answered something that is no list of embeddings.', {
-    failureClass: 'transient',
-    code: 'invalid_reply',
-    requestId,
-  });
+  const { usage, model } = Object(body) as Record<string, unknown>;
+  const { prompt_tokens, total_tokens } = Object(usage) as Record<string, unknown>;
+  return {
+    items,
+    tokens: readTokens(prompt_tokens ?? total_tokens),
+    model: typeof model === 'string' ? model : undefined,
+  };
 }
 
 interface Slab {
@@ -58,12 +55,6 @@ function decodeBase64(encoded: string, slab: Slab): Buffer {
   const bytes = slab.bytes.subarray(start, slab.used);
   const complete = bytes.length === (encoded.length / 4) * 3 - padding;
   return complete && !encoded.includes('-') && !encoded.includes('_') ? bytes : Buffer.alloc(0);
-}
-
-/** Nothing rather than 0: a server that counts no tokens does not make them free. */
-function readTokens(usage: unknown): number | undefined {
-  const tokens = isObject(usage) ? (usage.prompt_tokens ?? usage.total_tokens) : undefined;
-  return typeof tokens === 'number' && Number.isSafeInteger(tokens) && tokens > 0 ? tokens : undefined;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

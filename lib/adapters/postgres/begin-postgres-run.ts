@@ -3,10 +3,11 @@ import { toDatabaseFailure } from '../sql/classifying-dialect.ts';
 import { drawRunId } from '../sql/draw-run-id.ts';
 import { RUN_LOCK_CLASS, type RunLock } from '../sql/sql-database.ts';
 import { connectClient } from './connect-client.ts';
+import type { ServerAccess } from './server-access.ts';
 
 /** The lock is a session's: it needs a connection that lives as long as the run and is shared with nobody. */
-export async function beginPostgresRun(settings: pg.ClientConfig): Promise<RunLock> {
-  const client = await connectClient(settings);
+export async function beginPostgresRun(access: ServerAccess): Promise<RunLock> {
+  const client = await connectClient(access);
   let ended = false;
   const lost = new Promise<void>(resolve =>
     client.once('end', () => {

@@ -2,14 +2,12 @@ import type pg from 'pg';
 import { UsageError } from '../../core/errors/usage-error.ts';
 import { toDatabaseFailure } from '../sql/classifying-dialect.ts';
 import { isOlderVersion } from '../sql/is-older-version.ts';
-import { connectClient } from './connect-client.ts';
 
 /** The oldest pgvector whose binary format, casts and index behaviour this code was run against. */
 const OLDEST_PGVECTOR = '0.8.0';
 
-/** One connection, before the pool: what is wrong with the server is said in words here. Rejects with `UsageError`. */
-export async function checkServer(settings: pg.ClientConfig): Promise<void> {
-  const client = await connectClient(settings);
+/** What is wrong with the server is said in words here. Rejects with `UsageError`. */
+export async function checkServer(client: pg.Client): Promise<void> {
   try {
     const answer = await client.query<{ server: number; vector: string | null; database: string }>(
       `SELECT current_setting('server_version_num')::int AS server, current_database() AS database,
@@ -18,8 +16,6 @@ export async function checkServer(settings: pg.ClientConfig): Promise<void> {
     for (const row of answer.rows) checkVersions(`PostgreSQL at ${client.host}:${client.port}`, row);
   } catch (error) {
     throw toDatabaseFailure(error);
-  } finally {
-    await client.end().catch(() => {});
   }
 }
 

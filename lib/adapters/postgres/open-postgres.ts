@@ -7,30 +7,32 @@ import { SESSION_STATEMENT } from '../sql/session-statement.ts';
 import type { SqlDatabase } from '../sql/sql-database.ts';
 import { beginPostgresRun } from './begin-postgres-run.ts';
 import { checkServer } from './check-server.ts';
+import { connectClient } from './connect-client.ts';
+import { discardDeadConnections } from './discard-dead-connections.ts';
+import { nameStatements } from './name-statements.ts';
+import type { PostgresEndpoint } from './postgres-endpoint.ts';
+import { createPostgresTickLock } from './postgres-tick-lock.ts';
+import { accessByEndpoint, accessByUrl, type ServerAccess } from './server-access.ts';
 
 /** Statements that nobody waits for any more have this long when the database is closed. */
 const CLOSE_MS = 250;
 
-import { nameStatements } from './name-statements.ts';
+type OpenOptions = { readonly maxConnections: number; readonly applicationName?: string | undefined } & (
+  | { readonly connectionString: string }
+  | { readonly endpoint: PostgresEndpoint }
+);
 
 /**
- * Connects to a PostgreSQL ≥ 15 with pgvector ≥ 0.8.0; TLS as the connection string says (`sslmode=verify-full&sslrootcert=…`).
- * Rejects with `UsageError` where the person can mend it: unreachable, wrong password, unknown database, too old.
+ * Connects to a PostgreSQL ≥ 15 with pgvector ≥ 0.8.0. By a connection string, TLS is as it says (`sslmode=verify-full&sslrootcert=…`), and
+ * what the person can mend rejects with `UsageError`. By an endpoint, TLS is verify-full, and a failure to connect is a `FreshetError`.
  */
-export async function openPostgres(options: {
-  readonly connectionString: string;
-  readonly maxConnections: number;
-  readonly applicationName?: string | undefined;
-}): Promise<SqlDatabase> {
-  const settings = {
-    connectionString: options.connectionString,
-    application_name: options.applicationName ?? 'freshet',
-    connectionTimeoutMillis: 15_000,
-    keepAlive: true,
-  };
-  await checkServer(settings);
+export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
+  const access = await createAccess(options);
+  if ('connectionString' in options) await checkByItself(access);
   const pool = new pg.Pool({
-    ...settings,
+    ...access.settings,
+    // The pool hands every client its own settings; the types say that it takes none.
+    Client: access.Client as unknown as new () => pg.ClientBase,
     max: options.maxConnections,
     onConnect: async client => {
       await client.query(SESSION_STATEMENT);
@@ -48,24 +50,59 @@ export async function openPostgres(options: {
   pool.on('error', () => {
     // An idle connection that the server closed is already out of the pool; the next statement opens another.
   });
+  const connect = () => access.connecting(() => pool.connect());
+  const connecting = {
+    connect: 'endpoint' in options ? discardDeadConnections(pool, connect) : connect,
+    end: () => pool.end(),
+    options: pool.options,
+  };
   const kysely = new Kysely<FreshetTables>({
-    dialect: classifyingDialect(new PostgresDialect({ pool })),
+    dialect: classifyingDialect(new PostgresDialect({ pool: connecting })),
   });
-  const oids = await readVectorTypeOids(kysely).catch(async error => {
-    await kysely.destroy();
+  const readOids = async () => {
+    if ('endpoint' in options) await checkInPool(connecting);
+    return readVectorTypeOids(kysely);
+  };
+  const oids = await readOids().catch(async error => {
+    await pool.end();
     throw error;
   });
   return {
     engine: 'postgres',
     kysely,
     vectorTypeOid: async () => oids.element,
-    beginRun: () => beginPostgresRun(settings),
+    beginRun: () => beginPostgresRun(access),
+    tickLock: createPostgresTickLock(() => connectClient(access)),
     close: async () => {
       // The pool waits for the statements that are left; one that waits for a lock would keep the process for ever.
       const timer = setTimeout(() => connected.forEach(breakOff), CLOSE_MS);
       await kysely.destroy().finally(() => clearTimeout(timer));
     },
   };
+}
+
+async function createAccess(options: OpenOptions): Promise<ServerAccess> {
+  const access =
+    'endpoint' in options ? await accessByEndpoint(options.endpoint) : accessByUrl(options.connectionString);
+  const settings = {
+    ...access.settings,
+    application_name: options.applicationName ?? 'freshet',
+    connectionTimeoutMillis: 15_000,
+    keepAlive: true,
+  };
+  return { ...access, settings };
+}
+
+/** One connection before the pool, whose failures are explained to a person. */
+async function checkByItself(access: ServerAccess): Promise<void> {
+  const client = await connectClient(access);
+  await checkServer(client).finally(() => client.end().catch(() => {}));
+}
+
+/** The first connection of the pool, which stays: a deployed function starts without one to spare. */
+async function checkInPool(pool: { connect(): Promise<pg.PoolClient> }): Promise<void> {
+  const client = await pool.connect();
+  await checkServer(client as unknown as pg.Client).finally(() => client.release());
 }
 
 /** What the client was doing is rolled back. */

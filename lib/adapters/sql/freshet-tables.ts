@@ -29,6 +29,7 @@ export interface FreshetTables {
     space_id: number;
     watermark: string | null;
     reconcile_cursor: string | null;
+    pass_open: Generated<boolean>;
     pass_started_at: string | null;
     last_pass_ended_at: string | null;
     last_pass_started_at: string | null;
@@ -76,5 +77,11 @@ export interface FreshetTables {
     estimated_cost_usd: number;
     granted_at: Generated<string>;
   };
-  'freshet.control': { scope: string; reason: string; detail: string; since: Generated<string> };
+  'freshet.control': {
+    scope: string;
+    reason: string;
+    detail: string;
+    since: Generated<string>;
+    probed_at: Generated<string | null>;
+  };
 }

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import type { TickLock } from '../../ports/tick-lock.ts';
 import type { FreshetTables } from './freshet-tables.ts';
 
 /**
@@ -18,6 +19,8 @@ export interface SqlDatabase {
    * the process goes, however it goes: leases of a run whose lock is free count as expired.
    */
   beginRun(): Promise<RunLock>;
+  /** On a server each tick takes a connection beside the pool. The embedded database has one process, and so no ticks to keep apart. */
+  readonly tickLock?: TickLock | undefined;
   /** Statements that a person typed; only the embedded database has it. Rejects with `UsageError` that says what the server said. */
   readonly typed?: (statements: string) => Promise<TypedResult>;
   close(): Promise<void>;

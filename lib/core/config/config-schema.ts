@@ -1,19 +1,12 @@
-import { z } from 'zod';
-
-/** Every leaf says in its error what was expected there; `describeIssues` puts the path before it and what was found behind. */
-const word = (expected: string) => z.string({ error: expected }).trim().min(1, { error: expected });
+import * as z from 'zod';
+import { awsSection } from './aws-schema.ts';
+import { flag, wholeNumber, word } from './schema-leaves.ts';
 
 const identifier = word('expected a name of 1 to 63 bytes, as in the database').refine(
   name => Buffer.byteLength(name) <= 63 && !name.includes('\0'),
   { error: 'expected a name of 1 to 63 bytes, as in the database' },
 );
 
-const wholeNumber = (least: number, most: number) => {
-  const error = `expected a whole number from ${least} to ${most}`;
-  return z.int({ error }).min(least, { error }).max(most, { error });
-};
-
-const flag = z.boolean({ error: 'expected true or false' });
 const prefix = z.string({ error: 'expected a text to put before each input' });
 
 const endpoint = word('expected a URL such as https://api.openai.com/v1').refine(
@@ -45,6 +38,8 @@ const aliases = z.union(
   { error: aliasExpectation },
 );
 
+const onOutage = z.enum(['stop', 'dead-letter'], { error: 'expected "stop" or "dead-letter"' });
+
 const source = z.strictObject(
   {
     name: identifier,
@@ -63,16 +58,40 @@ const source = z.strictObject(
       },
       { error: 'expected an object such as { columns: ["title", "summary"] }' },
     ),
-    model: aliases,
+    model: aliases.optional(),
+    profile: word('expected the name of a profile').optional(),
+    fallback: word('expected the alias of a model').optional(),
+    onOutage: onOutage.optional(),
     overLimit: z.enum(['truncate', 'skip'], { error: 'expected "truncate" or "skip"' }).default('truncate'),
   },
   { error: 'expected an object such as { name, table, text: { columns }, model }' },
 );
 
-/** An alias that is built in needs only what differs; a new one needs `provider`, `modelId` and `dimensions`. */
+const providerExpectation = 'expected "openai", "http", "ollama", "sagemaker" or "hash"';
+
+/** Where a model is served. */
+const placeShape = {
+  provider: z
+    .enum(['hash', 'openai', 'http', 'ollama', 'sagemaker'], { error: providerExpectation })
+    .optional(),
+  baseUrl: endpoint.optional(),
+  endpointName: word('expected the name of a SageMaker endpoint').optional(),
+  inferenceComponentName: word('expected the name of an inference component').optional(),
+};
+
+const callLimits = z.strictObject(
+  {
+    maxTextsPerCall: wholeNumber(1, 100_000).optional(),
+    maxTokensPerCall: wholeNumber(1, 10_000_000).optional(),
+    maxBytesPerCall: wholeNumber(1, 100_000_000).optional(),
+  },
+  { error: 'expected an object such as { maxTextsPerCall: 32 }' },
+);
+
+/** A model that is known needs only its place; another one needs `provider`, `modelId` and `dimensions`. */
 const model = z.strictObject(
   {
-    provider: z.enum(['hash', 'openai'], { error: 'expected "hash" or "openai"' }).optional(),
+    ...placeShape,
     modelId: word('expected the name that the provider gives the model').optional(),
     revision: word('expected the pinned revision of the weights').optional(),
     dimensions: wholeNumber(1, 16_000).optional(),
@@ -84,8 +103,12 @@ const model = z.strictObject(
       .number({ error: 'expected US dollars per million tokens, 0 or more' })
       .min(0, { error: 'expected US dollars per million tokens, 0 or more' })
       .optional(),
-    baseUrl: endpoint.optional(),
     sendDimensions: flag.optional(),
+    limits: callLimits.optional(),
+    timeoutSeconds: wholeNumber(1, 600).optional(),
+    maxRetries: wholeNumber(0, 10).optional(),
+    sendTextHashes: flag.optional(),
+    check: z.enum(['on', 'off'], { error: 'expected "on" or "off"' }).optional(),
   },
   { error: 'expected an object such as { provider: "openai", modelId, dimensions }' },
 );
@@ -99,6 +122,7 @@ const limits = z.strictObject(
     timeoutSeconds: wholeNumber(1, 600).default(60),
     pauseMs: wholeNumber(0, 3_600_000).default(0),
     sliceRows: wholeNumber(1, 1_000_000).default(50_000),
+    onOutage: onOutage.default('stop'),
   },
   { error: 'expected an object such as { batchSize: 100, concurrency: 4 }' },
 );
@@ -116,6 +140,9 @@ const database = z.strictObject(
   { error: 'expected an object such as { url }' },
 );
 
+const registryExpectation =
+  'expected entries alias:model_id:rev:dim:max_seq, in an array or parted by commas';
+
 /** The shape of `freshet.config.ts`. What one key must know of another is checked by `parseConfig`. */
 export const configSchema = z.strictObject(
   {
@@ -123,16 +150,30 @@ export const configSchema = z.strictObject(
     models: z
       .record(word('expected an alias'), model, { error: 'expected an object of aliases' })
       .default({}),
+    /** The place of every model that names no provider. */
+    place: z
+      .strictObject(placeShape, { error: "expected an object such as { provider: 'http', baseUrl }" })
+      .optional(),
+    /** Entries `alias:model_id:rev:dim:max_seq`. */
+    registry: z.union([z.string(), z.array(z.string())], { error: registryExpectation }).default([]),
+    profiles: z
+      .record(word('expected the name of a profile'), aliases, {
+        error: 'expected an object such as { rt: "fast", bulk: "thorough" }',
+      })
+      .default({}),
     sources: z
       .array(source, { error: 'expected an array of sources' })
       .min(1, { error: 'expected at least one source' }),
     limits: limits.prefault({}),
+    aws: awsSection.optional(),
   },
   { error: 'expected an object made by defineConfig({ sources: [ … ] })' },
 );
 
 export type FreshetConfig = z.input<typeof configSchema>;
+export type ParsedConfig = z.output<typeof configSchema>;
 export type ParsedModel = z.output<typeof model>;
+export type ParsedSource = z.output<typeof source>;
 
 function isTimeZone(name: string): boolean {
   try {

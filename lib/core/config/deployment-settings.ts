@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { FreshetError } from '../errors/freshet-error.ts';
 
 const text = z.string().min(1);

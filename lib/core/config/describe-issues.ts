@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { nearestWord } from './nearest-word.ts';
 
 /** A problem of a configuration: where it is, as one would write it in the file, and what to do about it. */

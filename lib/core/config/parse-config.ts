@@ -1,10 +1,11 @@
 import { UsageError } from '../errors/usage-error.ts';
-import type { ModelDefinition } from '../model/space.ts';
-import { builtInModels } from './built-in-models.ts';
-import { configSchema, type ParsedModel } from './config-schema.ts';
+import { configSchema } from './config-schema.ts';
 import { type ConfigProblem, describeIssues, formatPath } from './describe-issues.ts';
+import { findAwsProblems } from './find-aws-problems.ts';
 import { nearestWord } from './nearest-word.ts';
 import type { PipelineConfig, SourceConfig } from './pipeline-config.ts';
+import { resolveModels } from './resolve-models.ts';
+import { resolveSources } from './resolve-sources.ts';
 
 /**
  * Checks what `freshet.config.ts` exports and fills in the defaults.
@@ -14,15 +15,13 @@ export function parseConfig(input: unknown): PipelineConfig {
   const parsed = configSchema.safeParse(input);
   if (!parsed.success) throw problemsError(describeIssues(parsed.error.issues, configSchema, input));
   const problems: ConfigProblem[] = [];
-  const models: Record<string, ModelDefinition> = { ...builtInModels };
-  for (const [alias, settings] of Object.entries(parsed.data.models))
-    models[alias] = mergeModel(alias, settings, problems);
-  const sources = parsed.data.sources.map(
-    ({ model, ...source }): SourceConfig => ({ ...source, models: model }),
-  );
-  checkSources(sources, models, problems);
+  const models = resolveModels(parsed.data, problems);
+  const sources = resolveSources(parsed.data, models, problems);
+  checkSources(sources, problems);
+  problems.push(...findAwsProblems(parsed.data.aws, Object.keys(models)));
   if (problems.length > 0) throw problemsError(problems);
-  return { database: parsed.data.database, models, sources, limits: parsed.data.limits };
+  const { database, limits, aws } = parsed.data;
+  return { database, models, sources, limits, ...(aws && { aws }) };
 }
 
 function problemsError(problems: readonly ConfigProblem[]): UsageError {
@@ -31,35 +30,7 @@ function problemsError(problems: readonly ConfigProblem[]): UsageError {
   return new UsageError(`The configuration has ${count}:\n${lines.join('\n')}`);
 }
 
-function mergeModel(alias: string, settings: ParsedModel, problems: ConfigProblem[]): ModelDefinition {
-  const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
-  const base = Object.hasOwn(builtInModels, alias) ? builtInModels[alias]! : undefined;
-  for (const key of ['provider', 'modelId', 'dimensions'] as const) {
-    if (base === undefined && settings[key] === undefined)
-      problems.push({
-        path: formatPath(['models', alias, key]),
-        message: 'is missing; a model that is not built in needs provider, modelId and dimensions',
-      });
-  }
-  const defaults = {
-    provider: 'openai',
-    modelId: alias,
-    revision: 'latest',
-    dimensions: 1,
-    documentPrefix: '',
-    queryPrefix: '',
-    normalized: true,
-    usdPerMillionTokens: 0,
-    sendDimensions: false,
-  } as const;
-  return { ...defaults, ...base, ...given, alias };
-}
-
-function checkSources(
-  sources: readonly SourceConfig[],
-  models: Readonly<Record<string, ModelDefinition>>,
-  problems: ConfigProblem[],
-): void {
+function checkSources(sources: readonly SourceConfig[], problems: ConfigProblem[]): void {
   const seen = new Map<string, number>();
   for (const [index, source] of sources.entries()) {
     const first = seen.get(source.name);
@@ -69,26 +40,7 @@ function checkSources(
         path: formatPath(['sources', index, 'name']),
         message: `"${source.name}" is the name of sources[${first}] already; each source needs its own`,
       });
-    checkAliases(source, index, models, problems);
     checkTemplate(source, index, problems);
-  }
-}
-
-function checkAliases(
-  source: SourceConfig,
-  index: number,
-  models: Readonly<Record<string, ModelDefinition>>,
-  problems: ConfigProblem[],
-): void {
-  const path = formatPath(['sources', index, 'model']);
-  if (new Set(source.models).size < source.models.length)
-    problems.push({ path, message: 'names a model twice' });
-  for (const alias of source.models) {
-    if (Object.hasOwn(models, alias)) continue;
-    const known = Object.keys(models);
-    const nearest = nearestWord(alias, known);
-    const suggestion = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
-    problems.push({ path, message: `"${alias}" is no model${suggestion} (known: ${known.join(', ')})` });
   }
 }
 

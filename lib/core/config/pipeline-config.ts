@@ -1,4 +1,5 @@
 import type { ModelDefinition } from '../model/space.ts';
+import type { AwsSection } from './aws-schema.ts';
 
 /** The configuration after validation, defaults filled in. Nothing below `lib/wiring` sees any other. */
 export interface PipelineConfig {
@@ -12,6 +13,8 @@ export interface PipelineConfig {
   readonly models: Readonly<Record<string, ModelDefinition>>;
   readonly sources: readonly SourceConfig[];
   readonly limits: PipelineLimits;
+  /** What `cdk deploy` brings up, per stage. Undefined: nothing was configured for AWS. */
+  readonly aws?: AwsSection | undefined;
 }
 
 export interface SourceConfig {
@@ -27,6 +30,9 @@ export interface SourceConfig {
   /** Aliases; the first one's space is what the view shows. */
   readonly models: readonly string[];
   readonly overLimit: 'truncate' | 'skip';
+  /** Alias of the model that fills a space of its own while one of `models` is paused. */
+  readonly fallback?: string | undefined;
+  readonly onOutage?: 'stop' | 'dead-letter' | undefined;
 }
 
 export interface PipelineLimits {
@@ -41,4 +47,11 @@ export interface PipelineLimits {
   readonly pauseMs: number;
   /** Keys per slice of the reconcile pass. */
   readonly sliceRows: number;
+  /** For sources that say nothing themselves; undefined: `stop`. */
+  readonly onOutage?: 'stop' | 'dead-letter' | undefined;
+}
+
+/** The aliases whose models a source calls, each once, its fallback last. */
+export function aliasesOf({ models, fallback }: SourceConfig): readonly string[] {
+  return fallback === undefined ? models : [...models, fallback];
 }

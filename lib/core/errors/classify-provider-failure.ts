@@ -1,59 +1,20 @@
 import type { FailureClass } from '../model/vocabulary.ts';
 import { FreshetError } from './freshet-error.ts';
-import { isTlsFailure } from './is-tls-failure.ts';
-
-export interface ProviderSignal {
-  readonly status?: number | undefined;
-  /** `error.code` and `error.type` of the body: compared with known words, never passed on (a server can echo anything there). */
-  readonly code?: string | undefined;
-  readonly type?: string | undefined;
-  readonly param?: string | undefined;
-  readonly retryAfterMs?: number | undefined;
-  readonly requestId?: string | undefined;
-  /** Node's code of an error below HTTP, as `ECONNRESET`. */
-  readonly networkCode?: string | undefined;
-  readonly timedOut?: boolean | undefined;
-  /** Header `x-should-retry`. */
-  readonly shouldRetry?: boolean | undefined;
-}
-
-interface Verdict {
-  readonly failureClass: FailureClass;
-  readonly code: string;
-}
-
-/** Words that mean the same whatever status they come with. */
-const WORDS: Readonly<Record<string, Verdict>> = {
-  insufficient_quota: stop('insufficient_quota'),
-  credit_balance_exhausted: stop('credit_balance_exhausted'),
-  organization_spend_limit_exceeded: stop('organization_spend_limit_exceeded'),
-  project_spend_limit_exceeded: stop('project_spend_limit_exceeded'),
-  organization_usage_limit_exceeded: stop('organization_usage_limit_exceeded'),
-  billing_hard_limit_reached: stop('billing_hard_limit_reached'),
-  billing_not_active: stop('billing_not_active'),
-  invalid_api_key: stop('unauthorized'),
-  model_not_found: stop('model_not_found'),
-  max_tokens_per_request: { failureClass: 'too-large', code: 'max_tokens_per_request' },
-  context_length_exceeded: { failureClass: 'item', code: 'context_length_exceeded' },
-  slow_down: throttled('slow_down'),
-  rate_limit_exceeded: throttled('rate_limit'),
-  server_is_overloaded: throttled('overloaded'),
-  overloaded: throttled('overloaded'),
-};
-
-const STATUSES: Readonly<Record<number, Verdict>> = {
-  401: stop('unauthorized'),
-  402: stop('payment_required'),
-  403: stop('forbidden'),
-  404: stop('not_found'),
-  408: { failureClass: 'transient', code: 'http_408' },
-  409: { failureClass: 'transient', code: 'http_409' },
-  413: { failureClass: 'too-large', code: 'http_413' },
-  429: throttled('rate_limit'),
-};
+import { failureClassOf } from './provider-failures.ts';
+import type { ProviderSignal } from './provider-signal.ts';
+import { codeOfException, codeOfStatus, codeOfWord } from './provider-words.ts';
 
 /** Parameters that we set from configuration: what is wrong with them is wrong with every text. */
-const CONFIGURED_PARAMETERS = new Set(['dimensions', 'model', 'service_tier', 'encoding_format']);
+const CONFIGURED_PARAMETERS = new Set([
+  'dimensions',
+  'model',
+  'service_tier',
+  'encoding_format',
+  'normalize',
+]);
+
+/** An endpoint scaled to zero takes minutes to start: asking twice a minute costs nothing and finds it soon enough. */
+const COLD_RETRY_MS = 45_000;
 
 const ACTION: Readonly<Record<FailureClass, string>> = {
   throttled: 'it asked for patience',
@@ -64,62 +25,57 @@ const ACTION: Readonly<Record<FailureClass, string>> = {
   unknown: 'the cause is not known',
 };
 
-/** Body's code first, then its type, then what broke below HTTP, then the status. Anything else is `unknown`: never acknowledged, alarmed. */
+/**
+ * For every adapter. The body's code first, then its type, then the SDK's exception, then what broke below HTTP, then the status. Anything else is
+ * `unknown`: never acknowledged, alarmed.
+ */
 export function classifyProviderFailure(signal: ProviderSignal): FreshetError {
-  const verdict = heedRetryHint(findVerdict(signal), signal);
-  return new FreshetError(`The provider did not embed (${verdict.code}): ${ACTION[verdict.failureClass]}.`, {
-    failureClass: verdict.failureClass,
-    code: verdict.code,
-    retryAfterMs: signal.retryAfterMs,
+  const code = findCode(signal);
+  const failureClass = heedRetryHint(failureClassOf(code) ?? 'unknown', signal);
+  return new FreshetError(`The provider did not embed (${code}): ${ACTION[failureClass]}.`, {
+    failureClass,
+    code,
+    retryAfterMs: signal.retryAfterMs ?? (code === 'cold' ? COLD_RETRY_MS : undefined),
     requestId: signal.requestId,
   });
 }
 
-function findVerdict(signal: ProviderSignal): Verdict {
+function findCode(signal: ProviderSignal): string {
+  const dialect = signal.dialect ?? 'openai';
   return (
-    findWord(signal.code) ??
-    findWord(signal.type) ??
+    codeOfWord(signal.code, dialect) ??
+    codeOfWord(signal.type, dialect) ??
+    findException(signal) ??
     findTransportFault(signal) ??
-    findStatus(signal) ?? { failureClass: 'unknown', code: 'unclassified' }
+    findStatus(signal) ??
+    'unclassified'
   );
 }
 
-function findWord(word: string | undefined): Verdict | undefined {
-  const key = word?.toLowerCase();
-  return key !== undefined && Object.hasOwn(WORDS, key) ? WORDS[key] : undefined;
+/** SageMaker says both that it has no capacity yet and that the request is wrong with the same exception. */
+function findException({ exception, about }: ProviderSignal): string | undefined {
+  const code = codeOfException(exception);
+  if (code !== 'validation_error' || about === undefined) return code;
+  return about === 'no_capacity' ? 'cold' : about;
 }
 
-function findTransportFault(signal: ProviderSignal): Verdict | undefined {
-  if (signal.timedOut) return { failureClass: 'transient', code: 'timeout' };
-  const networkCode = signal.networkCode;
+function findTransportFault({ timedOut, networkCode }: ProviderSignal): string | undefined {
+  if (timedOut) return 'timeout';
+  if (networkCode === 'ERR_FORBIDDEN_ADDRESS') return 'forbidden_address';
   if (networkCode === undefined || !/^[A-Z][A-Z0-9_]{1,49}$/.test(networkCode)) return undefined;
-  return {
-    failureClass: isTlsFailure(networkCode) ? 'stop' : 'transient',
-    code: `network_${networkCode.toLowerCase()}`,
-  };
+  return `network_${networkCode.toLowerCase()}`;
 }
 
-function findStatus({ status, param }: ProviderSignal): Verdict | undefined {
+function findStatus({ status, param, dialect = 'openai' }: ProviderSignal): string | undefined {
   if (status === undefined) return undefined;
-  if (status >= 300 && status < 400) return stop('redirect');
-  if (status >= 500 && status < 600) return { failureClass: 'transient', code: `http_${status}` };
-  if (status === 400 || status === 422) {
-    const configured = param !== undefined && CONFIGURED_PARAMETERS.has(param);
-    return configured ? stop(`parameter_${param}`) : { failureClass: 'item', code: `http_${status}` };
-  }
-  return STATUSES[status] ?? { failureClass: 'unknown', code: `http_${status}` };
+  if (status >= 300 && status < 400) return 'redirect';
+  const concernsParameter = status === 400 || status === 422;
+  if (concernsParameter && param !== undefined && CONFIGURED_PARAMETERS.has(param))
+    return `parameter_${param}`;
+  return codeOfStatus(status, dialect);
 }
 
 /** The hint may turn what we do not know into another try; it never overrules what we know, least of all a spent quota. */
-function heedRetryHint(verdict: Verdict, signal: ProviderSignal): Verdict {
-  const retried = verdict.failureClass === 'unknown' && signal.shouldRetry === true;
-  return retried ? { failureClass: 'transient', code: verdict.code } : verdict;
-}
-
-function stop(code: string): Verdict {
-  return { failureClass: 'stop', code };
-}
-
-function throttled(code: string): Verdict {
-  return { failureClass: 'throttled', code };
+function heedRetryHint(failureClass: FailureClass, { shouldRetry }: ProviderSignal): FailureClass {
+  return failureClass === 'unknown' && shouldRetry === true ? 'transient' : failureClass;
 }

@@ -1,9 +1,8 @@
 import type { AnnounceMessage } from '../model/dispatch-message.ts';
+import { isResultKey } from '../result/is-result-key.ts';
 import { isPositiveInteger, isTexts, isUuid, parseExactly } from './message-checks.ts';
 
 const SHA256 = /^[0-9a-f]{64}$/;
-/** What every store can name, and no way out of a folder. */
-const KEY = /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/=-]{0,511}$/;
 
 /** Throws `FreshetError` `bad_message`, class `unknown`. `ids` may be empty: a call that gave no usable vectors is announced for the ledger alone. */
 export function parseAnnounceMessage(body: string): AnnounceMessage {
@@ -12,7 +11,7 @@ export function parseAnnounceMessage(body: string): AnnounceMessage {
     kind: value => value === 'announce',
     spaceId: isPositiveInteger,
     dispatchId: isUuid,
-    key: value => typeof value === 'string' && KEY.test(value),
+    key: value => typeof value === 'string' && isResultKey(value),
     sha256: value => typeof value === 'string' && SHA256.test(value),
     ids: isTexts,
   }) as unknown as AnnounceMessage;

@@ -23,7 +23,9 @@ export interface ModelDefinition {
   /** Name of the SageMaker endpoint, and of its inference component where it has one. */
   readonly endpointName?: string | undefined;
   readonly inferenceComponentName?: string | undefined;
-  /** Narrower than the adapter's own limits, never wider. */
+  /** `http`: whether each text's SHA-256 travels with it, for a server that caches by it. */
+  readonly sendTextHashes?: boolean | undefined;
+  /** Instead of what is usual for the provider; never wider than what its adapter can take. */
   readonly limits?:
     | {
         readonly maxTextsPerCall?: number | undefined;
@@ -35,6 +37,8 @@ export interface ModelDefinition {
   readonly timeoutSeconds?: number | undefined;
   /** Tries after the first within one invocation; undefined: 2. */
   readonly maxRetries?: number | undefined;
+  /** `off`: its vectors are not compared with the golden ones. */
+  readonly check?: 'on' | 'off' | undefined;
 }
 
 export type ProviderName = 'hash' | 'openai' | 'http' | 'ollama' | 'sagemaker';
@@ -59,6 +63,8 @@ export interface ResolvedSource {
   readonly overLimit: 'truncate' | 'skip';
   /** Longest prepared text in UTF-16 units after which it counts as over the limit; undefined: the model alone decides. */
   readonly maxCharacters?: number | undefined;
+  /** `dead-letter`: rows that an outage hits are recorded as undelivered, and the model is not paused. Undefined: `stop`. */
+  readonly onOutage?: 'stop' | 'dead-letter' | undefined;
 }
 
 export interface TextColumn {
@@ -74,4 +80,6 @@ export interface Space {
   readonly status: SpaceStatus;
   /** `vectors_<spaceId>`, in schema `freshet`. */
   readonly vectorTable: string;
+  /** Aliases of the models whose place this space takes: it is worked on only while one of them is paused. */
+  readonly fallbackFor?: readonly string[] | undefined;
 }

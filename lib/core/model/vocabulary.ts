@@ -21,8 +21,17 @@ export type LeaseStage = 'sending' | 'queued' | 'embedding' | 'announced';
 
 export type SpaceStatus = 'building' | 'active' | 'retired';
 
-/** `refused:<code>` carries the provider's mapped code, never its message. */
-export type Outcome = 'embedded' | 'excluded:empty' | 'too-long' | 'undelivered' | `refused:${string}`;
+/**
+ * `refused:<code>` carries the provider's mapped code, never its message. `undelivered` alone: embedding began too often; with a code:
+ * an outage, where the source is configured to record it.
+ */
+export type Outcome =
+  | 'embedded'
+  | 'excluded:empty'
+  | 'too-long'
+  | 'undelivered'
+  | `undelivered:${string}`
+  | `refused:${string}`;
 
 /** Why a call failed, and thereby what is done about it. `docs/architecture.md` has the table. */
 export type FailureClass = 'throttled' | 'transient' | 'too-large' | 'item' | 'stop' | 'unknown';

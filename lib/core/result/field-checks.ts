@@ -12,4 +12,5 @@ export const FIELD_CHECKS = {
 
 export type FieldKind = keyof typeof FIELD_CHECKS;
 
-const OUTCOME = /^(embedded|excluded:empty|too-long|undelivered|refused:[A-Za-z0-9_.-]{1,100})$/;
+const OUTCOME =
+  /^(embedded|excluded:empty|too-long|undelivered|(undelivered|refused):[A-Za-z0-9_.-]{1,100})$/;

@@ -1,8 +1,12 @@
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+/** Asking once an hour harms nobody, and no reply can put rows away for longer: SQS hides a message for 12 hours at most. */
+const LONGEST_MS = 3_600_000;
+
 /**
- * Milliseconds that a reply's headers ask us to wait: `retry-after-ms`, else `retry-after` (seconds or a date), else the later of
- * `x-ratelimit-reset-requests` and `-tokens` (`1s`, `6m0s`, `20ms`, or seconds). Zero, negative (Azure) and unreadable ones say nothing.
+ * Milliseconds that a reply's headers ask us to wait, an hour at most: `retry-after-ms`, else `retry-after` (seconds or a date), else
+ * `x-ratelimit-reset-requests` or `-tokens` (`1s`, `6m0s`, `20ms`, or seconds): of what is used up, or the later one where neither is said to
+ * be. Zero, negative (Azure) and unreadable ones say nothing.
  */
 export function parseWaitHint(
   headers: { get(name: string): string | null },
@@ -11,13 +15,18 @@ export function parseWaitHint(
   return (
     positive(Number(headers.get('retry-after-ms') ?? Number.NaN)) ??
     parseRetryAfter(headers.get('retry-after'), nowMs) ??
-    positive(
-      Math.max(
-        parseDuration(headers.get('x-ratelimit-reset-requests')),
-        parseDuration(headers.get('x-ratelimit-reset-tokens')),
-      ),
-    )
+    parseResets(headers)
   );
+}
+
+function parseResets(headers: { get(name: string): string | null }): number | undefined {
+  const budgets = ['requests', 'tokens'].map(name => ({
+    usedUp: headers.get(`x-ratelimit-remaining-${name}`)?.trim() === '0',
+    resetMs: parseDuration(headers.get(`x-ratelimit-reset-${name}`)),
+  }));
+  const usedUp = budgets.filter(budget => budget.usedUp && budget.resetMs > 0);
+  const binding = usedUp.length > 0 ? usedUp : budgets;
+  return positive(Math.max(...binding.map(({ resetMs }) => resetMs)));
 }
 
 function parseRetryAfter(value: string | null, nowMs: number): number | undefined {
@@ -38,5 +47,5 @@ function parseDuration(value: string | null): number {
 }
 
 function positive(ms: number): number | undefined {
-  return Number.isFinite(ms) && ms > 0 ? Math.ceil(ms) : undefined;
+  return Number.isFinite(ms) && ms > 0 ? Math.min(LONGEST_MS, Math.ceil(ms)) : undefined;
 }

@@ -6,6 +6,7 @@ import type { Logger } from '../../ports/logger.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import type { Randomness } from '../../ports/randomness.ts';
 import type { SpaceRegistry } from '../../ports/space-registry.ts';
+import type { TickLock } from '../../ports/tick-lock.ts';
 
 export interface DetectPorts {
   readonly spaces: SpaceRegistry;
@@ -18,6 +19,8 @@ export interface DetectPorts {
   readonly limits: DetectLimits;
   /** The local run that holds the leases; null for the deployed pipeline. */
   readonly runId: number | null;
+  /** Undefined: local runs, which share the work by their leases. */
+  readonly lock?: TickLock | undefined;
 }
 
 export interface DetectLimits {
@@ -32,6 +35,8 @@ export interface DetectLimits {
 
 export interface DetectRequest {
   readonly pass: 'incremental' | 'reconcile';
+  /** Of reconcile: only takes further a pass that is under way, and begins the first one of a space. */
+  readonly resume?: boolean | undefined;
   /** Names of sources; undefined: all. */
   readonly sources?: readonly string[] | undefined;
   /** Rows leased at most, over all spaces; undefined: `maxInFlight` alone decides. */
@@ -40,6 +45,8 @@ export interface DetectRequest {
 
 export interface DetectReport {
   readonly spaces: readonly SpaceReport[];
+  /** Another tick of this pass was at work, so that this one looked at nothing. */
+  readonly overlapped?: true;
 }
 
 export interface SpaceReport {
@@ -62,6 +69,8 @@ export interface SpaceReport {
   /** Pause reasons that kept the space from being looked at, other than its own fault. */
   readonly pausedBy?: readonly { readonly scope: string; readonly reason: string; readonly detail: string }[];
   readonly orphans?: OrphanReport;
+  /** The space takes the place of others while they are paused. */
+  readonly fallback?: boolean;
 }
 
 /** What a pass over one space gives to its report. */

@@ -10,6 +10,7 @@ import {
   type PassResult,
   type SpaceReport,
 } from './detect-ports.ts';
+import { isNeeded } from './is-needed.ts';
 import { reconcileSpace } from './reconcile-space.ts';
 
 /**
@@ -29,7 +30,7 @@ export async function detectStaleRows(
   const reports: SpaceReport[] = [];
   let allowance = request.maxRows ?? Number.POSITIVE_INFINITY;
   for (const space of spaces) {
-    const report = await detectSpace(ports, space, request.pass, allowance, remainingMs);
+    const report = await detectSpace(ports, space, request, allowance, remainingMs);
     allowance -= report.leased;
     reports.push(report);
   }
@@ -39,12 +40,17 @@ export async function detectStaleRows(
 async function detectSpace(
   ports: DetectPorts,
   space: Space,
-  pass: DetectRequest['pass'],
+  { pass, resume = false }: DetectRequest,
   allowance: number,
   remainingMs: () => number,
 ): Promise<SpaceReport> {
-  const named = { spaceId: space.spaceId, source: space.source.name, model: space.model.alias };
+  const named = {
+    ...{ spaceId: space.spaceId, source: space.source.name, model: space.model.alias },
+    ...(space.fallbackFor && { fallback: true }),
+  };
   try {
+    if (!(await isNeeded(ports.control, space)))
+      return { ...named, ...NOTHING_DETECTED, passBegan: true, passEnded: true };
     const { fault, pausedBy } = await checkSource(ports, space);
     if (fault) {
       ports.metrics.count('SourceFaults', 1);
@@ -62,7 +68,7 @@ async function detectSpace(
     const result =
       pass === 'incremental'
         ? await detectChangedRows(ports, space, capacity)
-        : await reconcileSpace(ports, space, capacity, remainingMs);
+        : await reconcileSpace(ports, space, { capacity, resume }, remainingMs);
     reportPass(ports, space, result);
     if (pass === 'incremental') await reportStaleness(ports, space);
     return { ...named, ...result };

@@ -3,15 +3,22 @@ import type { DetectRequest } from './detect-ports.ts';
 
 /** A schedule whose input was mistyped must not look like one that finds nothing. Throws `FreshetError` `bad_request`. */
 export function parseDetectRequest(event: unknown): DetectRequest {
-  const { pass, sources, maxRows } = (event ?? {}) as Record<string, unknown>;
+  const { pass, sources, maxRows, resume, ...others } = (event ?? {}) as Record<string, unknown>;
   const validSources =
     sources === undefined || (Array.isArray(sources) && sources.every(name => typeof name === 'string'));
   const validRows = maxRows === undefined || (Number.isSafeInteger(maxRows) && Number(maxRows) >= 0);
-  if ((pass === 'incremental' || pass === 'reconcile') && validSources && validRows) {
-    return { pass, sources: sources as string[] | undefined, maxRows: maxRows as number | undefined };
+  const validResume = resume === undefined || (typeof resume === 'boolean' && pass === 'reconcile');
+  const validPass = pass === 'incremental' || pass === 'reconcile';
+  if (validPass && validSources && validRows && validResume && Object.keys(others).length === 0) {
+    return {
+      pass,
+      sources: sources as string[] | undefined,
+      maxRows: maxRows as number | undefined,
+      resume: resume as boolean | undefined,
+    };
   }
   throw new FreshetError(
-    'detect takes { "pass": "incremental" | "reconcile", "sources"?: [names], "maxRows"?: number }; correct the schedule’s input.',
+    'detect takes { "pass": "incremental" | "reconcile", "resume"?: boolean (with reconcile), "sources"?: [names], "maxRows"?: number }; correct the schedule’s input.',
     { failureClass: 'unknown', code: 'bad_request' },
   );
 }

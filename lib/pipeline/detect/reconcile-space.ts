@@ -1,6 +1,11 @@
 import type { Space } from '../../core/model/space.ts';
 import type { OrphanReport, StaleSlice } from '../../ports/detection-store.ts';
-import { type DetectPorts, type PassResult, SENDING_LEASE_SECONDS } from './detect-ports.ts';
+import {
+  type DetectPorts,
+  NOTHING_DETECTED,
+  type PassResult,
+  SENDING_LEASE_SECONDS,
+} from './detect-ports.ts';
 import { sendLeasedRows } from './send-leased-rows.ts';
 
 /** A slice of 50,000 keys takes well under a second; this leaves room for a slow one and its sends. */
@@ -19,11 +24,16 @@ type Range = { readonly after: string | null; readonly through: string | null };
 export async function reconcileSpace(
   ports: DetectPorts,
   space: Space,
-  capacity: number,
+  { capacity, resume }: { readonly capacity: number; readonly resume: boolean },
   remainingMs: () => number,
 ): Promise<PassResult> {
   const { detection } = ports;
-  const { reconcileCursor } = await detection.readPosition(space);
+  const { reconcileCursor, passOpen } = await detection.readPosition(space);
+  if (!passOpen) {
+    if (resume) return NOTHING_DETECTED;
+    // Whatever comes of its first slice, the pass has begun and can be resumed.
+    await detection.writeReconcileCursor(space, null, false);
+  }
   const passBegan = reconcileCursor === null;
   let after = reconcileCursor;
   let leased = 0;

@@ -1,4 +1,5 @@
 import { batchSizeForAttempts, MAX_ATTEMPTS } from '../../core/dispatch/batch-tier.ts';
+import { writeMessage } from '../../core/messages/write-message.ts';
 import type { DispatchMessage } from '../../core/model/dispatch-message.ts';
 import type { Space } from '../../core/model/space.ts';
 import type { Lane } from '../../core/model/vocabulary.ts';
@@ -19,7 +20,7 @@ export async function sendLeasedRows(
 ): Promise<SendResult> {
   if (rows.length === 0) return { sent: 0, refused: [] };
   const batches = batchByAttempts(rows, ports.limits.batchSize);
-  const bodies = batches.map(batch => ({ body: writeMessage(space, dispatch, batch) }));
+  const bodies = batches.map(batch => ({ body: composeMessage(space, dispatch, batch) }));
   let failed: ReadonlySet<number>;
   try {
     const report = await ports.queues(space.model.alias, dispatch.lane).send(bodies);
@@ -55,7 +56,7 @@ function batchByAttempts(rows: readonly LeasedRow[], batchSize: number): LeasedR
   });
 }
 
-function writeMessage(
+function composeMessage(
   space: Space,
   dispatch: { readonly dispatchId: string; readonly lane: Lane },
   batch: readonly LeasedRow[],
@@ -69,5 +70,5 @@ function writeMessage(
     attempts: batch[0]?.attempts ?? 0,
     ids: idsOf(batch),
   };
-  return JSON.stringify(message);
+  return writeMessage(message);
 }

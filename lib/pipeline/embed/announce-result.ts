@@ -1,4 +1,5 @@
 import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { writeMessage } from '../../core/messages/write-message.ts';
 import type { AnnounceMessage } from '../../core/model/dispatch-message.ts';
 import type { ResultObject } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
@@ -42,7 +43,7 @@ export async function announceResult(
 }
 
 async function announce(ports: EmbedPorts, message: AnnounceMessage): Promise<void> {
-  const { failed } = await ports.results.send([{ body: JSON.stringify(message) }]);
+  const { failed } = await ports.results.send([{ body: writeMessage(message) }]);
   const [refusal] = failed;
   if (refusal === undefined) return;
   throw new FreshetError('The results queue did not take an announcement; its rows are embedded again.', {

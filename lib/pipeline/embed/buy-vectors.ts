@@ -2,14 +2,17 @@ import { FreshetError } from '../../core/errors/freshet-error.ts';
 import type { Space } from '../../core/model/space.ts';
 import type { Lane } from '../../core/model/vocabulary.ts';
 import { packTexts } from '../../core/packing/pack-texts.ts';
-import { type CallRecord, estimateSentTokens } from './call-provider.ts';
+import { PROBE_TEXT } from '../probe-text.ts';
+import type { CallRecord } from './call-provider.ts';
 import { callWithRetries, isInvalidReply } from './call-with-retries.ts';
 import type { EmbedPorts } from './embed-ports.ts';
+import { measureTexts } from './measure-texts.ts';
 import type { UniqueText } from './plan-batch.ts';
 
 export type TextResult =
   | { readonly kind: 'vector'; readonly vector: Buffer }
   | { readonly kind: 'refused'; readonly code: string }
+  | { readonly kind: 'undelivered'; readonly code: string }
   | { readonly kind: 'too-long' };
 
 export interface Purchase {
@@ -22,9 +25,6 @@ export interface Purchase {
 
 /** A hundred texts with one culprit take 14 calls to halve down to it, and one to tell it from a wrong configuration. */
 const EXTRA_CALLS_PER_HUNDRED = 15;
-/** Text of no row, sent alone: a provider that refuses it as well refuses everything. */
-const PROBE_TEXT = 'Freshet';
-
 interface Buying {
   readonly ports: EmbedPorts;
   readonly space: Space;
@@ -56,14 +56,14 @@ export async function buyVectors(
   texts: readonly UniqueText[],
   remainingMs: () => number,
 ): Promise<Purchase> {
-  const sizes = texts.map(({ text }) => ({
-    bytes: Buffer.byteLength(space.model.documentPrefix) + Buffer.byteLength(text),
-    tokens: estimateSentTokens(space, text),
-  }));
   const packs =
     texts.length === 0
       ? []
-      : packTexts(sizes, ports.providers(space.model.alias).limits, ports.limits.batchSize);
+      : packTexts(
+          await measureTexts(ports, space, texts),
+          ports.providers(space.model.alias).limits,
+          ports.limits.batchSize,
+        );
   const buying: Buying = {
     ports,
     space,
@@ -99,7 +99,7 @@ async function buyGroup(buying: Buying, group: Group): Promise<void> {
   }
   if (failure.failureClass === 'too-large') {
     if (group.positions.length > 1) return takeApart(buying, group);
-    buying.results.set(group.positions[0] ?? 0, { kind: 'too-long' });
+    await refuse(buying, group.positions, failure, { kind: 'too-long' });
   } else if (failure.failureClass === 'item' || isInvalidReply(failure.code)) {
     if (group.positions.length > 1) return takeApart(buying, group);
     await refuse(buying, group.positions, failure);
@@ -125,7 +125,12 @@ async function keepVectors(buying: Buying, group: Group, vectors: readonly (Buff
 }
 
 /** A refusal is a verdict only where something else was accepted: else one probe decides between the text and the configuration. */
-async function refuse(buying: Buying, positions: readonly number[], failure: FreshetError): Promise<void> {
+async function refuse(
+  buying: Buying,
+  positions: readonly number[],
+  failure: FreshetError,
+  verdict: TextResult = { kind: 'refused', code: failure.code },
+): Promise<void> {
   if (!buying.proven) {
     if (!spendExtraCall(buying)) return;
     const probe = await call(buying, { texts: [PROBE_TEXT], items: 0 });
@@ -137,7 +142,7 @@ async function refuse(buying: Buying, positions: readonly number[], failure: Fre
     }
     buying.proven = true;
   }
-  for (const position of positions) buying.results.set(position, { kind: 'refused', code: failure.code });
+  for (const position of positions) buying.results.set(position, verdict);
 }
 
 function takeApart(buying: Buying, { positions, again }: Group): void {

@@ -3,10 +3,16 @@ import type { LedgerEntry } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
 import type { Lane } from '../../core/model/vocabulary.ts';
 import { estimateTokens } from '../../core/packing/estimate-tokens.ts';
+import { compareModelNames } from '../../core/reply/compare-model-names.ts';
 import { validateReply } from '../../core/reply/validate-reply.ts';
-import type { GrantRefusal } from '../../ports/embedding-store.ts';
+import type { EmbeddingStore, GrantRefusal } from '../../ports/embedding-store.ts';
 import { describeFailure } from '../describe-failure.ts';
 import type { EmbedPorts } from './embed-ports.ts';
+
+export interface CallPorts
+  extends Pick<EmbedPorts, 'providers' | 'clock' | 'randomness' | 'metrics' | 'observer'> {
+  readonly embedding: Pick<EmbeddingStore, 'grantCall'>;
+}
 
 export interface CallRequest {
   readonly space: Space;
@@ -45,7 +51,7 @@ const PAUSED_RETRY_MS = 60_000;
  * One call: granted first (a pause refuses the grant, so that no call begins after it, however many the message still needs), validated after, entered in the ledger whatever came of it. A call of which nobody can say whether it was billed
  * (a timeout, a broken reply) counts with its estimate. Provider failures are returned, the database's are thrown.
  */
-export async function callProvider(ports: EmbedPorts, request: CallRequest): Promise<CallResult> {
+export async function callProvider(ports: CallPorts, request: CallRequest): Promise<CallResult> {
   const { space, texts } = request;
   const { model } = space;
   const callId = ports.randomness.identifier();
@@ -87,6 +93,8 @@ export async function callProvider(ports: EmbedPorts, request: CallRequest): Pro
     });
     requestId = reply.requestId;
     billedTokens = reply.tokens ?? estimatedTokens;
+    if (reply.model !== undefined && compareModelNames(model.modelId, reply.model) === 'unfamiliar')
+      ports.metrics.count('UnfamiliarModelNames', 1);
     const expected = { count: texts.length, dimensions: model.dimensions, normalized: model.normalized };
     const { vectors } = validateReply(reply, expected);
     return { record: recordCall('ok', billedTokens, true), vectors };
@@ -120,7 +128,7 @@ function toFreshetError(error: unknown): FreshetError {
   return new FreshetError(message, details);
 }
 
-function measureCall({ metrics, observer }: EmbedPorts, entry: LedgerEntry): void {
+function measureCall({ metrics, observer }: CallPorts, entry: LedgerEntry): void {
   metrics.count('ProviderCalls', 1);
   metrics.count('TextsSent', entry.uniqueTexts);
   metrics.count('Tokens', entry.tokens);

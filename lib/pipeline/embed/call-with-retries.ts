@@ -2,10 +2,11 @@ import { FreshetError } from '../../core/errors/freshet-error.ts';
 import { fullJitterMs } from '../../core/retry/full-jitter.ts';
 import { type CallRecord, type CallRequest, type CallResult, callProvider } from './call-provider.ts';
 import { type EmbedPorts, SETTLE_RESERVE_MS } from './embed-ports.ts';
+import { gateOf } from './throttle-gate.ts';
 
-const MAX_TRIES = 3;
+const MAX_RETRIES = 2;
 /** A reply of the wrong shape twice over will not come right by waiting: the batch is taken apart instead. */
-const MAX_TRIES_INVALID_REPLY = 2;
+const MAX_RETRIES_INVALID_REPLY = 1;
 /** Below this a call cannot be expected to end: better given back. */
 const MIN_CALL_MS = 1_000;
 /** Longest wait with a Lambda running; the queue waits for longer ones at no cost. */
@@ -16,22 +17,54 @@ export interface RetriedCall {
   readonly result: Pick<CallResult, 'vectors' | 'failure'>;
 }
 
-/** Repeats a call that failed as `transient` or `throttled` while tries and time last; any other failure is the answer. */
+/**
+ * Repeats a call that failed as `transient` or `throttled` while tries and time last; any other failure is the answer. While the provider
+ * asks for patience one caller at a time tries once, and the others are told how long to wait.
+ */
 export async function callWithRetries(
   ports: EmbedPorts,
   request: Omit<CallRequest, 'deadlineMs'>,
   remainingMs: () => number,
 ): Promise<RetriedCall> {
+  const gate = gateOf(ports.providers(request.space.model.alias));
+  const entry = gate.enter(ports.clock.now());
+  if (typeof entry === 'number') return { records: [], result: { failure: gateClosed(gate.code(), entry) } };
+  let failure: FreshetError | undefined;
+  let ended = false;
+  const maxRetries = entry === 'probe' ? 0 : (request.space.model.maxRetries ?? MAX_RETRIES);
+  try {
+    const call = await callWhilePatient(ports, request, remainingMs, maxRetries);
+    ({ failure } = call.result);
+    ended = call.records.length > 0;
+    return call;
+  } finally {
+    const throttled = failure?.failureClass === 'throttled';
+    if (failure && throttled) gate.refuse(ports.clock.now(), failure.code, failure.retryAfterMs);
+    if (entry === 'probe') gate.leave(ended && !throttled);
+  }
+}
+
+async function callWhilePatient(
+  ports: EmbedPorts,
+  request: Omit<CallRequest, 'deadlineMs'>,
+  remainingMs: () => number,
+  maxRetries: number,
+): Promise<RetriedCall> {
+  const { timeoutSeconds } = request.space.model;
+  const timeoutMs = timeoutSeconds === undefined ? ports.limits.callTimeoutMs : timeoutSeconds * 1000;
   const records: CallRecord[] = [];
   let failure: FreshetError | undefined;
   for (let attempt = 0; ; attempt += 1) {
-    const deadlineMs = Math.min(ports.limits.callTimeoutMs, remainingMs() - SETTLE_RESERVE_MS);
+    const deadlineMs = Math.min(timeoutMs, remainingMs() - SETTLE_RESERVE_MS);
     if (deadlineMs < MIN_CALL_MS) return { records, result: { failure: failure ?? outOfTime() } };
     const result = await callProvider(ports, { ...request, deadlineMs });
     if (result.record) records.push(result.record);
     failure = result.failure;
     if (failure === undefined) return { records, result };
-    const waitMs = findWaitMs(failure, attempt, ports.randomness.fraction());
+    const waitMs =
+      attempt < countRetries(failure, maxRetries)
+        ? findWaitMs(failure, attempt, ports.randomness.fraction())
+        : undefined;
     if (waitMs === undefined || waitMs + SETTLE_RESERVE_MS + MIN_CALL_MS > remainingMs()) {
       return { records, result };
     }
@@ -41,16 +74,28 @@ export async function callWithRetries(
 
 /** Undefined: do not try again here. */
 function findWaitMs(failure: FreshetError, attempt: number, fraction: number): number | undefined {
-  const { failureClass, code, retryAfterMs } = failure;
+  const { failureClass, retryAfterMs } = failure;
   if (failureClass !== 'transient' && failureClass !== 'throttled') return undefined;
-  const maxTries = isInvalidReply(code) ? MAX_TRIES_INVALID_REPLY : MAX_TRIES;
-  if (attempt + 1 >= maxTries) return undefined;
   const waitMs = retryAfterMs ?? fullJitterMs(attempt, fraction);
   return waitMs <= MAX_WAIT_MS ? waitMs : undefined;
 }
 
+function countRetries({ code }: FreshetError, maxRetries: number): number {
+  return isInvalidReply(code) ? Math.min(maxRetries, MAX_RETRIES_INVALID_REPLY) : maxRetries;
+}
+
+/** Also a backend that broke under a batch: out of memory on a GPU depends on the size. */
 export function isInvalidReply(code: string): boolean {
-  return code === 'invalid_reply_count' || code === 'invalid_reply_index';
+  return code === 'invalid_reply_count' || code === 'invalid_reply_index' || code === 'tei_backend';
+}
+
+/** Nobody was asked: the code is that of the last refusal. */
+function gateClosed(code: string, retryAfterMs: number): FreshetError {
+  return new FreshetError(`The provider asked for patience (${code}); its next call is not due yet.`, {
+    failureClass: 'throttled',
+    code,
+    retryAfterMs,
+  });
 }
 
 function outOfTime(): FreshetError {

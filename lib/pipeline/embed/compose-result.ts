@@ -1,8 +1,8 @@
 import type { OutcomeEntry, ResultObject, Verdict } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
-import type { Lane } from '../../core/model/vocabulary.ts';
+import type { Lane, Outcome } from '../../core/model/vocabulary.ts';
 import { encodeVectorArray } from '../../core/vectors/encode-vector-array.ts';
-import type { Purchase } from './buy-vectors.ts';
+import type { Purchase, TextResult } from './buy-vectors.ts';
 import { estimateSentTokens } from './call-provider.ts';
 import { pickReading, withoutVector } from './decide-row.ts';
 import type { BatchPlan } from './plan-batch.ts';
@@ -33,8 +33,7 @@ export function composeResult({ space, plan, purchase, ...dispatch }: Settlement
         outcomes.push({ ...pickReading(reading), outcome: 'embedded', ...reached });
         vectors.push(result.vector);
       } else {
-        const outcome = result.kind === 'refused' ? (`refused:${result.code}` as const) : 'too-long';
-        outcomes.push(withoutVector(reading, outcome, { contentHash, textLength }));
+        outcomes.push(withoutVector(reading, nameOutcome(result), { contentHash, textLength }));
         vectors.push(null);
       }
     }
@@ -51,4 +50,8 @@ export function composeResult({ space, plan, purchase, ...dispatch }: Settlement
     verdicts,
     vectors: encodeVectorArray(vectors, dimensions),
   };
+}
+
+function nameOutcome(result: Exclude<TextResult, { kind: 'vector' }>): Outcome {
+  return result.kind === 'too-long' ? 'too-long' : `${result.kind}:${result.code}`;
 }

@@ -10,7 +10,7 @@ import type { QueueRecord, RecordResult } from '../queue-record.ts';
 import { buyVectors, type Purchase } from './buy-vectors.ts';
 import { decideRow, type RowDecision, withoutVector } from './decide-row.ts';
 import type { EmbedPorts } from './embed-ports.ts';
-import { giveBack } from './give-back.ts';
+import { giveBack, leaveToDetect } from './give-back.ts';
 import { planBatch } from './plan-batch.ts';
 import { settlePurchase } from './settle-purchase.ts';
 
@@ -36,14 +36,8 @@ export async function embedRecord(
   } catch (error) {
     if (!isSourceFault(error)) throw error;
     await pauseSource(ports, space, error);
-    return leaveToDetect(ports, space, message);
+    return leaveToDetect(ports, space, message, message.ids);
   }
-}
-
-/** Detect does not send rows of a broken source, and sends these again, as no attempt, once it is mended. */
-async function leaveToDetect(ports: EmbedPorts, space: Space, message: DispatchMessage): Promise<'done'> {
-  await ports.embedding.postponeLeases(space, message.dispatchId, message.ids, 0);
-  return 'done';
 }
 
 async function embedRows(
@@ -84,7 +78,9 @@ async function waitWhilePaused(
 ): Promise<RecordResult | undefined> {
   const [pause] = await findPauseReasons(ports.control, space);
   if (!pause) return undefined;
-  if (pause.reason.startsWith(SOURCE_FAULT_PREFIX)) return leaveToDetect(ports, space, message);
+  const endsOrFallsBack = ports.runId !== null && pause.reason.startsWith('provider:');
+  if (pause.reason.startsWith(SOURCE_FAULT_PREFIX) || endsOrFallsBack)
+    return leaveToDetect(ports, space, message, message.ids);
   const reason = {
     failureClass: 'stop',
     code: pause.reason,

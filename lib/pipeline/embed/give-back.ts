@@ -49,3 +49,17 @@ export async function giveBack(
   }
   return 'returned';
 }
+
+/**
+ * Acknowledges the message and frees its rows, as no attempt. Detect does not send rows of a broken source or a paused model, and sends these
+ * once that is mended; a local run must not wait for a hidden message before it ends or goes on with a fallback.
+ */
+export async function leaveToDetect(
+  ports: Pick<EmbedPorts, 'embedding'>,
+  space: Space,
+  { dispatchId }: Pick<DispatchMessage, 'dispatchId'>,
+  ids: readonly string[],
+): Promise<'done'> {
+  await ports.embedding.postponeLeases(space, dispatchId, ids, 0);
+  return 'done';
+}

@@ -1,4 +1,4 @@
-import type { Space } from '../../core/model/space.ts';
+import type { ModelDefinition, Space } from '../../core/model/space.ts';
 import type { EmbeddingLimits } from '../../ports/embedding-provider.ts';
 import type { Tokenizer } from '../../ports/tokenizer.ts';
 
@@ -26,10 +26,25 @@ export async function keepText(
   const { maxTokensPerText, documentPrefix } = space.model;
   const bytes = Buffer.byteLength(documentPrefix) + Buffer.byteLength(kept);
   if (tokenization === 'server' || maxTokensPerText === undefined || bytes <= maxTokensPerText) return kept;
-  const prefixTokens = documentPrefix === '' ? 0 : await tokenizer.count(documentPrefix);
-  const available = maxTokensPerText - prefixTokens;
-  if (skips) return (await tokenizer.count(kept)) <= available ? kept : undefined;
-  return (await tokenizer.truncate(kept, available)).text;
+  if (!skips) return cutToTokens(space.model, kept, tokenizer);
+  const available = await countAvailable(space.model, tokenizer);
+  return (await tokenizer.count(kept)) <= available ? kept : undefined;
+}
+
+/** The longest prefix that fits the model's limit together with its prefix. */
+export async function cutToTokens(
+  model: ModelDefinition,
+  text: string,
+  tokenizer: Tokenizer,
+): Promise<string> {
+  return (await tokenizer.truncate(text, await countAvailable(model, tokenizer))).text;
+}
+
+async function countAvailable(
+  { documentPrefix, maxTokensPerText = Number.POSITIVE_INFINITY }: ModelDefinition,
+  tokenizer: Tokenizer,
+): Promise<number> {
+  return maxTokensPerText - (documentPrefix === '' ? 0 : await tokenizer.count(documentPrefix));
 }
 
 /** At most `maxCharacters` UTF-16 units; a surrogate pair at the edge is left out whole. */

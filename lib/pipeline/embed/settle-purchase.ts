@@ -7,7 +7,8 @@ import { announceResult } from './announce-result.ts';
 import type { Purchase } from './buy-vectors.ts';
 import { composeResult, type Settlement } from './compose-result.ts';
 import type { EmbedPorts } from './embed-ports.ts';
-import { giveBack } from './give-back.ts';
+import { giveBack, leaveToDetect } from './give-back.ts';
+import { recordOutage } from './record-outage.ts';
 
 const DEFAULT_THROTTLE_SECONDS = 30;
 const PAUSE_SECONDS = 60;
@@ -23,9 +24,10 @@ export async function settlePurchase(
   record: QueueRecord,
   message: DispatchMessage,
   ids: readonly string[],
-  settlement: Settlement,
+  bought: Settlement,
   remainingMs: () => number,
 ): Promise<RecordResult> {
+  const settlement = recordOutage(ports, record, bought);
   const { space, purchase } = settlement;
   const result = composeResult(settlement);
   let settled: string[] = [];
@@ -46,6 +48,7 @@ export async function settlePurchase(
     ports.logger.error('model-paused', { scope, code: ended.code });
     ports.observer?.paused(scope, reason);
     await ports.control.pause(scope, `provider:${ended.code}`, ended.message);
+    if (ports.runId !== null) return leaveToDetect(ports, space, message, rest);
   } else if (ended.failureClass !== 'throttled' && ended.failureClass !== 'transient') {
     ports.metrics.count('UnknownFailures', 1);
     ports.logger.error('provider-failure-unknown', { code: ended.code, requestId: ended.requestId });

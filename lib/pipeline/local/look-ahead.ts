@@ -57,9 +57,13 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
     failedRounds += 1;
   };
 
+  /** Its provider failed, and another model works in its place. */
+  const isReplaced = ({ source, pausedBy = [] }: SpaceReport) =>
+    pausedBy.every(({ reason }) => reason.startsWith('provider:')) &&
+    [...known.values()].some(other => other.fallback === true && other.source === source);
+
   const noteSpace = (report: SpaceReport) => {
-    known.set(report.spaceId, report);
-    refusePause(report);
+    if (!isReplaced(report)) refusePause(report);
     const { fault, orphans, source, spaceId } = report;
     if (orphans?.stopped) orphansKept.set(spaceId, { source, cause: orphans.stopped });
     if (!fault) {
@@ -72,8 +76,14 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
     faults.set(spaceId, { source, code: fault.code, message: fault.message });
   };
 
+  const noteSpaces = ({ spaces }: DetectReport) => {
+    for (const report of spaces) known.set(report.spaceId, report);
+    spaces.forEach(noteSpace);
+  };
+
   const notePass = (report: SpaceReport, idle: boolean) => {
     if (!idle || report.fault) return;
+    if (report.pausedBy) complete.add(report.spaceId);
     if (report.passBegan) begun.add(report.spaceId);
     if (report.passEnded && begun.has(report.spaceId)) complete.add(report.spaceId);
   };
@@ -99,16 +109,16 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
         const changed = await detect('incremental', maxRows);
         const changedRows = sumLeased(changed);
         leasedRows += changedRows;
-        changed.spaces.forEach(noteSpace);
+        noteSpaces(changed);
         if (changedRows >= maxRows) return startOver();
         if (parts.passes === 'incremental') return noteChanged(changed, idle);
         const walked = await detect('reconcile', maxRows - changedRows);
         const walkedRows = sumLeased(walked);
         leasedRows += walkedRows;
-        walked.spaces.forEach(noteSpace);
+        noteSpaces(walked);
         for (const report of walked.spaces) notePass(report, idle);
         failedRounds = 0;
-        const ended = walked.spaces.every(({ passEnded, fault }) => passEnded || fault);
+        const ended = walked.spaces.every(({ passEnded, fault, pausedBy }) => passEnded || fault || pausedBy);
         exhausted = ended && changedRows + walkedRows < maxRows;
         looked = true;
         if (changedRows + walkedRows > 0) return startOver();

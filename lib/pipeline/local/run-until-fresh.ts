@@ -19,6 +19,8 @@ interface Run {
   readonly lookAhead: LookAhead;
   readonly workers: RunWorkers;
   readonly wake: WakeSignal;
+  /** A model that stops has another one in its place: the run goes on with that one, and then ends with the reason. */
+  readonly hasFallback: boolean;
   detecting: boolean;
   /** What ended the look-ahead. */
   failure: unknown;
@@ -32,8 +34,12 @@ interface Run {
  * does not help either. Aborted, it resolves with `interrupted`.
  */
 export async function runUntilFresh(parts: LocalRunParts): Promise<RunResult> {
-  if (parts.passes !== 'incremental') await clearStalePauses(parts.control, await parts.spaces.list());
-  const run = createRun(parts);
+  const spaces = await parts.spaces.list();
+  if (parts.passes !== 'incremental') await clearStalePauses(parts.control, spaces);
+  const run = createRun(
+    parts,
+    spaces.some(({ fallbackFor }) => fallbackFor !== undefined),
+  );
   const interrupt = () => run.wake.notify();
   parts.signal?.addEventListener('abort', interrupt);
   try {
@@ -51,11 +57,12 @@ export async function runUntilFresh(parts: LocalRunParts): Promise<RunResult> {
   };
 }
 
-function createRun(parts: LocalRunParts): Run {
+function createRun(parts: LocalRunParts, hasFallback: boolean): Run {
   const wake = createWakeSignal(parts.clock);
   const run: Run = {
     parts,
     wake,
+    hasFallback,
     lookAhead: createLookAhead(parts, () => {
       run.progressAtMs = parts.clock.now();
     }),
@@ -87,10 +94,15 @@ async function turnUntilDone(run: Run): Promise<void> {
       tally.forgetRecheck();
       run.lookAhead.startOver();
     }
-    if (idle && recheckAtMs <= clock.now() && hasNothingLeft(run)) return;
+    if (idle && recheckAtMs <= clock.now() && hasNothingLeft(run)) return endWithStop(run);
     startDetect(run, queued, idle);
     await run.wake.wait(findWaitMs(run));
   }
+}
+
+function endWithStop({ parts }: Run): void {
+  const stop = parts.tally.stopReason();
+  if (stop) throw toError(stop);
 }
 
 function hasNothingLeft({ parts, lookAhead }: Run): boolean {
@@ -149,7 +161,7 @@ function refuseStop(run: Run): void {
   const { clock, limits, tally } = run.parts;
   if (run.failure !== undefined) throw run.failure;
   const stop = tally.stopReason();
-  if (stop) throw toError(stop);
+  if (stop && !run.hasFallback) throw toError(stop);
   if (clock.now() - run.progressAtMs < limits.maxWaitMs) return;
   throw toError(
     tally.lastReason() ?? {

@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  classifyProviderFailure,
-  type ProviderSignal,
-} from '../../../lib/core/errors/classify-provider-failure.ts';
+import { classifyProviderFailure } from '../../../lib/core/errors/classify-provider-failure.ts';
+import { failureClassOf } from '../../../lib/core/errors/provider-failures.ts';
+import type { ProviderSignal } from '../../../lib/core/errors/provider-signal.ts';
 import type { FailureClass } from '../../../lib/core/model/vocabulary.ts';
 
 describe('classifyProviderFailure', () => {
@@ -55,6 +54,45 @@ describe('classifyProviderFailure', () => {
     // Fault 96.
     [{ status: 307 }, 'stop', 'redirect'],
     [{ status: 301 }, 'stop', 'redirect'],
+    [{ networkCode: 'ERR_FORBIDDEN_ADDRESS' }, 'stop', 'forbidden_address'],
+    // Faults 101–109: SageMaker, and TEI 1.8 and 1.9 behind it.
+    [{ dialect: 'tei', status: 413, type: 'Validation' }, 'item', 'tei_validation'],
+    [{ dialect: 'tei', status: 422, type: 'Validation' }, 'item', 'tei_validation'],
+    [{ dialect: 'tei', status: 400, type: 'Empty' }, 'item', 'tei_empty'],
+    [{ dialect: 'tei', status: 422, type: 'Tokenizer' }, 'item', 'tei_tokenizer'],
+    [{ dialect: 'tei', status: 424, type: 'Backend' }, 'transient', 'tei_backend'],
+    [{ dialect: 'tei', status: 424 }, 'transient', 'tei_backend'],
+    [{ dialect: 'tei', status: 429, type: 'Overloaded' }, 'throttled', 'overloaded'],
+    [{ dialect: 'tei', status: 503, type: 'Unhealthy' }, 'transient', 'tei_unhealthy'],
+    [{ dialect: 'tei', status: 413 }, 'too-large', 'http_413'],
+    [{ dialect: 'tei', status: 0 }, 'transient', 'container_timeout'],
+    [{ dialect: 'tei', exception: 'ThrottlingException', status: 400 }, 'throttled', 'rate_limit'],
+    [{ dialect: 'tei', exception: 'ModelNotReadyException', status: 429 }, 'throttled', 'cold'],
+    [{ dialect: 'tei', exception: 'ValidationError', about: 'no_capacity' }, 'throttled', 'cold'],
+    [
+      { dialect: 'tei', exception: 'ValidationError', about: 'endpoint_not_found' },
+      'stop',
+      'endpoint_not_found',
+    ],
+    [
+      { dialect: 'tei', exception: 'ValidationError', about: 'payload_too_large' },
+      'too-large',
+      'payload_too_large',
+    ],
+    [{ dialect: 'tei', exception: 'ValidationError', status: 400 }, 'stop', 'validation_error'],
+    [{ dialect: 'tei', exception: 'InternalDependencyException', status: 530 }, 'transient', 'http_530'],
+    [{ dialect: 'tei', exception: 'AccessDeniedException', status: 403 }, 'stop', 'access_denied'],
+    [{ dialect: 'tei', exception: 'ExpiredTokenException', status: 403 }, 'transient', 'expired_token'],
+    [{ exception: 'SomethingNew', status: 503 }, 'transient', 'http_503'],
+    // Ollama, and the /v1/embed contract.
+    [{ dialect: 'ollama', status: 503 }, 'throttled', 'overloaded'],
+    [{ dialect: 'ollama', status: 404 }, 'stop', 'model_not_found'],
+    [{ dialect: 'embed-v1', status: 503 }, 'throttled', 'overloaded'],
+    [{ dialect: 'embed-v1', status: 503, code: 'not_ready' }, 'throttled', 'cold'],
+    [{ dialect: 'embed-v1', status: 413, code: 'batch_too_large' }, 'too-large', 'batch_too_large'],
+    [{ dialect: 'embed-v1', status: 422, code: 'invalid_text' }, 'item', 'invalid_text'],
+    // Words of one dialect mean nothing in another.
+    [{ status: 400, type: 'Validation' }, 'item', 'http_400'],
     // The rest.
     [{ status: 418 }, 'unknown', 'http_418'],
     [{ status: 418, shouldRetry: true }, 'transient', 'http_418'],
@@ -70,6 +108,13 @@ describe('classifyProviderFailure', () => {
     ).toBe('stop');
     expect(classifyProviderFailure({ status: 500, shouldRetry: false }).failureClass).toBe('transient');
     expect(classifyProviderFailure({ status: 400, shouldRetry: true }).failureClass).toBe('item');
+  });
+
+  it('asks a cold endpoint again within a minute, or when it says', () => {
+    expect(classifyProviderFailure({ exception: 'ModelNotReadyException' }).retryAfterMs).toBe(45_000);
+    expect(
+      classifyProviderFailure({ exception: 'ModelNotReadyException', retryAfterMs: 9 }).retryAfterMs,
+    ).toBe(9);
   });
 
   it('passes on how long to wait and the request id', () => {
@@ -95,12 +140,14 @@ describe('classifyProviderFailure', () => {
           type: text,
           param: text,
           networkCode: text,
+          exception: text,
         });
 
         expect(error.code).toMatch(
           /^(http_\d{3}|unclassified|redirect|unauthorized|payment_required|forbidden|not_found|rate_limit)$/,
         );
         expect(error.message).not.toContain('canary');
+        expect(error.failureClass).toBe(failureClassOf(error.code));
       }),
     );
   });

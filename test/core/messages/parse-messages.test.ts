@@ -64,6 +64,7 @@ describe('parseAnnounceMessage', () => {
     { kind: 'dispatch' },
     { key: '' },
     { key: '/etc/passwd' },
+    { key: 'other/3/0b7f2f5e.bin' },
     { key: 'claims/../../other' },
     { key: 'claims/a b' },
     { key: 1 },

@@ -6,7 +6,8 @@ import type { SqlDatabase } from '../sql-database.ts';
 /** A space that no pass has looked at yet has no row. */
 export async function readPosition(db: SqlDatabase, space: Space): Promise<DetectionPosition> {
   const { rows } = await sql<DetectionPosition>`
-    SELECT watermark, reconcile_cursor AS "reconcileCursor", last_pass_ended_at::text AS "lastPassEndedAt"
+    SELECT watermark, reconcile_cursor AS "reconcileCursor",
+           last_pass_ended_at::text AS "lastPassEndedAt", pass_open AS "passOpen"
       FROM freshet.positions WHERE space_id = ${space.spaceId}::int`.execute(db.kysely);
-  return rows[0] ?? { watermark: null, reconcileCursor: null, lastPassEndedAt: null };
+  return rows[0] ?? { watermark: null, reconcileCursor: null, lastPassEndedAt: null, passOpen: true };
 }

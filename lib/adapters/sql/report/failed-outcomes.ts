@@ -3,13 +3,13 @@ import type { Space } from '../../../core/model/space.ts';
 
 /**
  * Outcome rows that count as failed, with the class and code that people see: `refused:<code>` is class `item`; `undelivered` (embedding began
- * five times and never ended) is class and code of its own.
+ * five times and never ended) is class and code of its own; `undelivered:<code>` is that class with the code of an outage.
  */
 export function failedOutcomes(space: Space): RawBuilder<unknown> {
   return sql`
     SELECT v.item_id, v.chunk, v.content_hash, v.source_version, v.read_at,
-           CASE WHEN v.outcome = 'undelivered' THEN 'undelivered' ELSE 'item' END AS failure_class,
-           CASE WHEN v.outcome = 'undelivered' THEN 'undelivered' ELSE substr(v.outcome, 9) END AS code
+           CASE WHEN v.outcome LIKE 'refused:%' THEN 'item' ELSE 'undelivered' END AS failure_class,
+           regexp_replace(v.outcome, '^[a-z]+:', '') AS code
       FROM ${sql.id('freshet', space.vectorTable)} v
-     WHERE v.outcome = 'undelivered' OR v.outcome LIKE 'refused:%'`;
+     WHERE v.outcome LIKE 'undelivered%' OR v.outcome LIKE 'refused:%'`;
 }

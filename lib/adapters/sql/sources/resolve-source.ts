@@ -44,6 +44,7 @@ export async function resolveSource(
     template: config.text.template,
     overLimit: config.overLimit,
     maxCharacters,
+    ...(config.onOutage && { onOutage: config.onOutage }),
   };
 }
 

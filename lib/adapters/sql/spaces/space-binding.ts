@@ -1,4 +1,4 @@
-import type { PipelineConfig, SourceConfig } from '../../../core/config/pipeline-config.ts';
+import { aliasesOf, type PipelineConfig, type SourceConfig } from '../../../core/config/pipeline-config.ts';
 import { UsageError } from '../../../core/errors/usage-error.ts';
 import type { ModelDefinition, ResolvedSource } from '../../../core/model/space.ts';
 import { describeRecipe } from '../../../core/text/describe-recipe.ts';
@@ -10,16 +10,17 @@ export interface SpaceBinding {
   readonly model: ModelDefinition;
   readonly recipe: string;
   readonly fingerprint: string;
+  readonly fallbackFor?: readonly string[] | undefined;
 }
 
-/** One per model of the source, the first one's first. */
+/** One per model of the source, the first one's first, that of the fallback last. */
 export function toSpaceBindings(
   config: PipelineConfig,
   sourceConfig: SourceConfig,
   source: ResolvedSource,
 ): readonly SpaceBinding[] {
   const recipe = describeRecipe(source);
-  return sourceConfig.models.map(alias => {
+  return aliasesOf(sourceConfig).map(alias => {
     const model = config.models[alias];
     if (model === undefined) {
       throw new UsageError(
@@ -31,6 +32,7 @@ export function toSpaceBindings(
       model,
       recipe,
       fingerprint: fingerprintSpace({ sourceName: source.name, model, recipe }),
+      ...(alias === sourceConfig.fallback && { fallbackFor: sourceConfig.models }),
     };
   });
 }

@@ -6,12 +6,16 @@ import type { SpaceBinding } from './space-binding.ts';
 export type SpaceRow = Selectable<FreshetTables['freshet.spaces']>;
 
 /** The OID is the stored one: a table that was swapped since the space was bound to it shows by another OID in the database. */
-export function toSpace(row: SpaceRow, binding: Pick<SpaceBinding, 'source' | 'model'>): Space {
+export function toSpace(
+  row: SpaceRow,
+  binding: Pick<SpaceBinding, 'source' | 'model' | 'fallbackFor'>,
+): Space {
   return {
     spaceId: row.space_id,
     source: { ...binding.source, tableOid: Number(row.table_oid) },
     model: binding.model,
     status: row.status,
     vectorTable: `vectors_${row.space_id}`,
+    ...(binding.fallbackFor && { fallbackFor: binding.fallbackFor }),
   };
 }

@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
+import path from 'node:path';
+import { bundleHandler, type HandlerBundle } from '../lib/constructs/bundle-handler.ts';
+import { FUNCTION_NAMES, type FunctionName } from '../lib/constructs/function-settings.ts';
+import { measureBundle } from '../lib/constructs/measure-bundle.ts';
+
+/** Builds every handler, measures sizes and cold imports, prints the table, and with --write puts it into docs/bundles.md. */
+const ROUNDS = 15;
+
+const kilobytes = (bytes: number) => Math.round(bytes / 1000);
+
+function median(values: readonly number[]): number {
+  return [...values].sort((left, right) => left - right)[Math.floor(values.length / 2)]!;
+}
+
+interface ImportCost {
+  readonly wallMs: number;
+  readonly cpuMs: number;
+}
+
+/** What a fresh process takes to load the modules: Node's own start is apart, as it is in Lambda. */
+function importOnce(files: readonly string[]): ImportCost {
+  const script = `const began = performance.now(), used = process.cpuUsage();
+    for (const file of ${JSON.stringify(files)}) await import(file);
+    const wallMs = performance.now() - began, { user, system } = process.cpuUsage(used);
+    process.stdout.write(JSON.stringify({ wallMs, cpuMs: (user + system) / 1000 })); process.exit(0);`;
+  const flags = ['--enable-source-maps', '--input-type=module', '--eval', script];
+  return JSON.parse(execFileSync(process.execPath, flags, { encoding: 'utf8' })) as ImportCost;
+}
+
+/** Least and median milliseconds, and median CPU: on a busy machine only the first and the last say much. */
+function describeImport(files: readonly string[]): string {
+  importOnce(files);
+  const rounds = Array.from({ length: ROUNDS }, () => importOnce(files));
+  const wall = rounds.map(round => round.wallMs);
+  const cpu = median(rounds.map(round => round.cpuMs));
+  return `${Math.min(...wall).toFixed(0)}, ${median(wall).toFixed(0)}, ${cpu.toFixed(0)}`;
+}
+
+function writeBundle(folder: string, bundle: HandlerBundle): void {
+  for (const file of bundle.files) {
+    const target = path.join(folder, file.path);
+    mkdirSync(path.dirname(target), { recursive: true });
+    writeFileSync(target, file.contents);
+  }
+}
+
+function describeRow(name: FunctionName, parent: string): string {
+  const folder = path.join(parent, name);
+  const bundle = bundleHandler(name);
+  writeBundle(folder, bundle);
+  const measures = measureBundle(name, bundle);
+  const entry = [path.join(folder, 'index.mjs')];
+  const everything = [...entry, path.join(folder, measures.wiring)];
+  const lazy = measures.lazyParts.map(part => `${part.name} ${kilobytes(part.bytes)}`).join(', ');
+  return `| ${name} | ${kilobytes(measures.entryBytes)} | ${describeImport(entry)} | ${kilobytes(measures.firstEventBytes)} | ${describeImport(everything)} | ${lazy} |`;
+}
+
+const [load = 0] = loadavg();
+const parent = mkdtempSync(path.join(tmpdir(), 'freshet-bundles-'));
+const rows = FUNCTION_NAMES.map(name => describeRow(name, parent));
+rmSync(parent, { recursive: true });
+const table = [
+  '| function | entry, KB | its import: least, median, CPU ms | with the first event, KB | their import: least, median, CPU ms | loaded only where needed, KB each |',
+  '|---|---:|---:|---:|---:|---|',
+  ...rows,
+].join('\n');
+process.stdout.write(`${table}\n`);
+if (process.argv.includes('--write')) {
+  writeFileSync(
+    path.resolve(import.meta.dirname, '../docs/bundles.md'),
+    `# Bundles
+
+Written by \`node bench/bench-bundles.ts --write\`; \`test/constructs/bundles.test.ts\` holds a ceiling on each size. Minified ES modules, the AWS
+SDK inside, 1 KB = 1,000 bytes. Times are of ${ROUNDS} fresh processes of Node ${process.versions.node} each, source maps on, on ${availableParallelism()} shared cores (${process.arch}) under a load of ${load.toFixed(1)}, not on
+Lambda.
+
+${table}
+
+*Entry* is what Lambda loads before it calls the handler. The *first event* loads the wiring besides: database, queues, metrics. The rest is
+loaded where a configuration asks for it: a provider's client, a tokenizer, the certificate authorities of RDS, other ways to find credentials.
+`,
+  );
+}

@@ -1,0 +1,97 @@
+import { OpenAI } from 'openai';
+import { readEmbeddings } from '../lib/adapters/openai/read-embeddings.ts';
+import { validateReply } from '../lib/core/reply/validate-reply.ts';
+import { encodeVectorArray } from '../lib/core/vectors/encode-vector-array.ts';
+import { vectorForText } from '../test/doubles/vector-for-text.ts';
+import { median } from './support/median.ts';
+
+const DIMENSIONS = [384, 1536, 3072];
+const TEXTS_PER_REPLY = 10;
+const texts = Array.from({ length: TEXTS_PER_REPLY }, (_, index) => `text ${index}`);
+
+type Encoding = 'base64' | 'float';
+
+/** A reply as OpenAI writes it, the same bytes for every contender. No socket: only what happens to the body is measured. */
+function writeReply(dimensions: number, encoding: Encoding): string {
+  const data = texts.map((text, index) => {
+    const bytes = vectorForText(text, dimensions);
+    const embedding =
+      encoding === 'base64'
+        ? bytes.toString('base64')
+        : Array.from({ length: dimensions }, (_, place) => bytes.readFloatLE(place * 4));
+    return { object: 'embedding', index, embedding };
+  });
+  const usage = { prompt_tokens: 80, total_tokens: 80 };
+  return JSON.stringify({ object: 'list', data, model: 'text-embedding-3-small', usage });
+}
+
+function openClient(body: string): OpenAI {
+  const headers = { 'content-type': 'application/json' };
+  return new OpenAI({
+    apiKey: 'bench',
+    baseURL: 'http://127.0.0.1:9/v1',
+    fetch: async () => new Response(body, { headers }),
+  });
+}
+
+const model = 'text-embedding-3-small';
+
+/** To what the writer stores: every vector checked, all of them one binary `vector[]`. */
+function readOurs(client: OpenAI, dimensions: number): () => Promise<number> {
+  return async () => {
+    const reply = await client.embeddings.create({ model, input: texts, encoding_format: 'base64' });
+    const { vectors } = validateReply(readEmbeddings(reply, undefined), {
+      count: texts.length,
+      dimensions,
+      normalized: true,
+    });
+    return encodeVectorArray(vectors, dimensions).length;
+  };
+}
+
+/** To `number[]`, unchecked; what follows on the way to a database is not in it. */
+function readByDefault(client: OpenAI, encoding?: 'float'): () => Promise<number> {
+  return async () => {
+    const reply = await client.embeddings.create({
+      model,
+      input: texts,
+      ...(encoding && { encoding_format: encoding }),
+    });
+    return reply.data.reduce((sum, { embedding }) => sum + embedding.length, 0);
+  };
+}
+
+/** CPU of this process in milliseconds for 1,000 replies. */
+async function measure(read: () => Promise<number>, replies: number): Promise<number> {
+  const atStart = process.cpuUsage();
+  for (let count = 0; count < replies; count += 1) await read();
+  const { user, system } = process.cpuUsage(atStart);
+  return ((user + system) / 1000 / replies) * 1000;
+}
+
+/** The contenders take turns, after a turn each that does not count; medians. */
+export async function benchDecode(options: {
+  readonly replies: number;
+  readonly repetitions: number;
+  readonly print: (line: string) => void;
+}): Promise<void> {
+  const { replies, repetitions, print } = options;
+  print('| dimensions | freshet | `openai` default, base64 | times more | `openai`, floats | times more |');
+  print('|---|---|---|---|---|---|');
+  for (const dimensions of DIMENSIONS) {
+    const inBase64 = openClient(writeReply(dimensions, 'base64'));
+    const inFloats = openClient(writeReply(dimensions, 'float'));
+    const contenders = [
+      readOurs(inBase64, dimensions),
+      readByDefault(inBase64),
+      readByDefault(inFloats, 'float'),
+    ];
+    for (const read of contenders) await measure(read, Math.ceil(replies / 5));
+    const rounds: number[][] = contenders.map(() => []);
+    for (let round = 0; round < repetitions; round += 1)
+      for (const [place, read] of contenders.entries()) rounds[place]?.push(await measure(read, replies));
+    const [ours = 0, base64 = 0, floats = 0] = rounds.map(median);
+    const cells = [dimensions, ours.toFixed(0), base64.toFixed(0), (base64 / ours).toFixed(1)];
+    print(`| ${[...cells, floats.toFixed(0), (floats / ours).toFixed(1)].join(' | ')} |`);
+  }
+}

@@ -1,0 +1,20 @@
+import type { Context } from 'aws-lambda';
+import { migrateDeployment } from '../../lib/pipeline/migrate/migrate-deployment.ts';
+import type { MigratePorts, MigrateReport } from '../../lib/pipeline/migrate/migrate-ports.ts';
+import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts';
+import { lazilyWired } from '../middleware/lazily-wired.ts';
+
+export function createHandler(ports: MigratePorts) {
+  return (_event: unknown, context: Context): Promise<MigrateReport> =>
+    migrateDeployment(ports, () => context.getRemainingTimeInMillis());
+}
+
+export function createLambda(surroundings?: LambdaSurroundings) {
+  return lazilyWired(async () => {
+    const { wireMigrate } = await import('../../lib/wiring/lambda-migrate.ts');
+    return wireMigrate(surroundings);
+  }, createHandler);
+}
+
+/** What the deployment invokes before the first tick; the message of what it throws is the reason that the deployment shows. */
+export const handler = createLambda();

@@ -1,0 +1,63 @@
+import {
+  GetEventSourceMappingCommand,
+  type LambdaClient,
+  ListTagsCommand,
+  TagResourceCommand,
+  UntagResourceCommand,
+  UpdateEventSourceMappingCommand,
+} from '@aws-sdk/client-lambda';
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+import type { EventSource, EventSources } from '../../ports/event-sources.ts';
+import { toAwsFailure } from '../aws/to-aws-failure.ts';
+
+/** The mark of a mapping that we disabled. A deployment leaves it alone: it is no tag of the template. */
+const MARK_KEY = 'freshet:paused-by';
+const MARK_VALUE = 'guard';
+
+/**
+ * Event source mappings. The mark comes before the closing and goes after the opening: whatever breaks off in between leaves a mapping
+ * that is marked, which the next run settles.
+ */
+export function createLambdaEventSources(client: LambdaClient): EventSources {
+  const enable = (mappingId: string, enabled: boolean) =>
+    ask(() => client.send(new UpdateEventSourceMappingCommand({ UUID: mappingId, Enabled: enabled })));
+  return {
+    async read(mappingId) {
+      const mapping = await ask(() => client.send(new GetEventSourceMappingCommand({ UUID: mappingId })));
+      const arn = mapping.EventSourceMappingArn;
+      if (arn === undefined) throw noArn(mappingId);
+      const { Tags } = await ask(() => client.send(new ListTagsCommand({ Resource: arn })));
+      return { mappingId, arn, state: toState(mapping.State), closedByUs: Tags?.[MARK_KEY] === MARK_VALUE };
+    },
+    async close({ mappingId, arn }) {
+      const Tags = { [MARK_KEY]: MARK_VALUE };
+      await ask(() => client.send(new TagResourceCommand({ Resource: arn, Tags })));
+      await enable(mappingId, false);
+    },
+    async open({ mappingId, arn, state }) {
+      if (state !== 'open') await enable(mappingId, true);
+      await ask(() => client.send(new UntagResourceCommand({ Resource: arn, TagKeys: [MARK_KEY] })));
+    },
+  };
+}
+
+/** Lambda's other words are `Creating`, `Enabling`, `Disabling`, `Updating` and `Deleting`. */
+function toState(state: string | undefined): EventSource['state'] {
+  if (state === 'Enabled') return 'open';
+  return state === 'Disabled' ? 'closed' : 'changing';
+}
+
+async function ask<Answer>(request: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await request();
+  } catch (error) {
+    throw toAwsFailure('Lambda', error);
+  }
+}
+
+function noArn(mappingId: string): FreshetError {
+  return new FreshetError(`Lambda gave no ARN of the event source mapping ${mappingId}.`, {
+    failureClass: 'unknown',
+    code: 'aws_no_arn',
+  });
+}

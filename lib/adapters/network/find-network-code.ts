@@ -1,0 +1,10 @@
+/** The first code on the way down: `fetch failed` ← `ECONNREFUSED`; `terminated` ← `UND_ERR_SOCKET`. */
+export function findNetworkCode(error: unknown): string | undefined {
+  let cause: unknown = error;
+  for (let depth = 0; depth < 5 && typeof cause === 'object' && cause !== null; depth += 1) {
+    const { code, cause: next } = cause as { readonly code?: unknown; readonly cause?: unknown };
+    if (typeof code === 'string') return code;
+    cause = next;
+  }
+  return undefined;
+}

@@ -1,0 +1,46 @@
+import { type LookupAddress, type LookupOptions, lookup } from 'node:dns';
+import { isForbiddenAddress, isLoopbackAddress, isLoopbackName } from './addresses.ts';
+
+export type ResolveName = (
+  hostname: string,
+  options: LookupOptions & { all: true },
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
+type Answered = (
+  error: NodeJS.ErrnoException | null,
+  address: string | LookupAddress[],
+  family?: number,
+) => void;
+
+/** The code of a connection that was refused because of where its name leads. */
+export const FORBIDDEN_ADDRESS = 'ERR_FORBIDDEN_ADDRESS';
+
+/**
+ * For `connect.lookup`: the addresses that the socket is about to use, so no second answer of a resolver can differ from the one checked. One
+ * forbidden address refuses the name. A name of this machine must lead to this machine, as http is allowed there. Private networks are
+ * allowed: internal services live in them.
+ */
+export function createGuardedLookup(
+  resolve: ResolveName = lookup,
+): (hostname: string, options: LookupOptions, callback: Answered) => void {
+  return (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error) return callback(error, []);
+      const host = hostname.toLowerCase().replace(/\.$/, '');
+      const refused = addresses.some(
+        ({ address }) => isForbiddenAddress(address) || (isLoopbackName(host) && !isLoopbackAddress(address)),
+      );
+      const first = addresses[0];
+      if (refused || first === undefined) return callback(forbidden(), []);
+      if (options.all) return callback(null, addresses);
+      callback(null, first.address, first.family);
+    });
+  };
+}
+
+function forbidden(): NodeJS.ErrnoException {
+  return Object.assign(new Error('The name leads to an address that is no provider.'), {
+    code: FORBIDDEN_ADDRESS,
+  });
+}

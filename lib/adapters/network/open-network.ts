@@ -1,0 +1,138 @@
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate } from 'node:zlib';
+import type { Agent } from 'undici';
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { createGuardedLookup, type ResolveName } from './guarded-lookup.ts';
+
+/** The one way out for all providers that speak HTTP. */
+export interface Network {
+  /**
+   * Sends `body` and reads the whole answer, whatever its status. Redirects are answers like any other. Rejects with `FreshetError` for an answer
+   * over the bound and for one that cannot be unpacked; with the error of undici otherwise, which must not travel on.
+   */
+  post(request: PostRequest): Promise<PostAnswer>;
+  close(): Promise<void>;
+}
+
+export interface PostRequest {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly signal: AbortSignal;
+  /** Of the answer's body, unpacked. */
+  readonly maxAnswerBytes: number;
+}
+
+export interface PostAnswer {
+  readonly status: number;
+  readonly headers: AnswerHeaders;
+  readonly body: Buffer;
+}
+
+export interface AnswerHeaders {
+  get(name: string): string | null;
+}
+
+/** Longer than any deadline of ours: undici's own timers only catch what we forgot. */
+const LAST_RESORT_MS = 660_000;
+/** Idle connections are dropped before the usual 60 s of load balancers. */
+const IDLE_MS = 30_000;
+
+const UNPACK = {
+  gzip: promisify(gunzip),
+  'x-gzip': promisify(gunzip),
+  deflate: promisify(inflate),
+  br: promisify(brotliDecompress),
+} as const;
+
+/** Connections are kept and shared; undici is loaded when the first call is made. `resolve` replaces the system's resolver. */
+export function openNetwork(resolve?: ResolveName): Network {
+  let opening: Promise<Agent> | undefined;
+  const open = () => {
+    opening ??= openAgent(resolve);
+    return opening;
+  };
+  return {
+    async post(request) {
+      const agent = await open();
+      const { origin, pathname } = new URL(request.url);
+      const answer = await agent.request({
+        origin,
+        path: pathname,
+        method: 'POST',
+        headers: { ...request.headers, 'accept-encoding': 'identity' },
+        body: request.body,
+        signal: request.signal,
+      });
+      const headers = readHeaders(answer.headers);
+      const packed = await collect(answer.body, request.maxAnswerBytes);
+      return {
+        status: answer.statusCode,
+        headers,
+        body: await unpack(packed, headers.get('content-encoding'), request.maxAnswerBytes),
+      };
+    },
+    async close() {
+      await (await opening)?.close();
+    },
+  };
+}
+
+async function openAgent(resolve: ResolveName | undefined): Promise<Agent> {
+  // A bundle gives of a CommonJS module that is loaded lazily its default alone.
+  const { default: undici } = await import('undici');
+  return new undici.Agent({
+    allowH2: false,
+    keepAliveTimeout: IDLE_MS,
+    headersTimeout: LAST_RESORT_MS,
+    bodyTimeout: LAST_RESORT_MS,
+    connect: { lookup: createGuardedLookup(resolve) },
+  });
+}
+
+async function collect(body: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    // Leaving the loop destroys the stream and its socket.
+    if (length > maxBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length);
+}
+
+/** Nothing packed was asked for, but proxies pack all the same. */
+async function unpack(body: Buffer, encoding: string | null, maxOutputLength: number): Promise<Buffer> {
+  const name = encoding?.trim().toLowerCase() ?? 'identity';
+  if (name === 'identity' || name === '' || body.length === 0) return body;
+  if (!Object.hasOwn(UNPACK, name)) throw unreadable();
+  try {
+    return await UNPACK[name as keyof typeof UNPACK](body, { maxOutputLength });
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? tooLarge() : unreadable();
+  }
+}
+
+function readHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): AnswerHeaders {
+  return {
+    get: name => {
+      const value = headers[name.toLowerCase()];
+      return (Array.isArray(value) ? value[0] : value) ?? null;
+    },
+  };
+}
+
+function tooLarge(): FreshetError {
+  return new FreshetError('The provider answered more bytes than any right answer has.', {
+    failureClass: 'transient',
+    code: 'reply_too_large',
+  });
+}
+
+function unreadable(): FreshetError {
+  return new FreshetError('The provider answered in an encoding that cannot be unpacked.', {
+    failureClass: 'transient',
+    code: 'invalid_reply',
+  });
+}

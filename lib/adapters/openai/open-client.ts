@@ -1,0 +1,78 @@
+import type { OpenAI } from 'openai';
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+import type { Network, PostAnswer } from '../network/open-network.ts';
+
+/** What a call tells our own transport through the package's `fetchOptions`. */
+export interface PostOptions {
+  readonly key: string;
+  readonly maxAnswerBytes: number;
+}
+
+/** Statuses that `Response` allows no body for. */
+const BODILESS = new Set([204, 205, 304]);
+const HEADERS_PASSED = [
+  'x-request-id',
+  'x-should-retry',
+  'retry-after',
+  'retry-after-ms',
+  'x-ratelimit-remaining-requests',
+  'x-ratelimit-remaining-tokens',
+  'x-ratelimit-reset-requests',
+  'x-ratelimit-reset-tokens',
+];
+
+/**
+ * The package reads `OPENAI_*` variables for whatever it is not told, and adds `OPENAI_CUSTOM_HEADERS` to every request: so everything
+ * is told, and the headers are ours. It builds the request and reads the answer; the sending is ours, bounded and without redirects.
+ */
+export async function openClient(baseUrl: string, network: Network): Promise<OpenAI> {
+  const { OpenAI: Client } = await import('openai');
+  try {
+    return new Client({
+      apiKey: 'none',
+      adminAPIKey: null,
+      organization: null,
+      project: null,
+      webhookSecret: null,
+      baseURL: baseUrl,
+      maxRetries: 0,
+      logLevel: 'off',
+      fetch: async (url, init) => {
+        const { key, maxAnswerBytes, body, signal } = init as PostOptions & {
+          readonly body: string;
+          readonly signal: AbortSignal;
+        };
+        const answer = await network.post({
+          url: String(url),
+          headers: {
+            accept: 'application/json',
+            'content-type': 'application/json',
+            ...(key === '' ? {} : { authorization: `Bearer ${key}` }),
+          },
+          body,
+          signal,
+          maxAnswerBytes,
+        });
+        return toResponse(answer);
+      },
+    });
+  } catch {
+    throw new FreshetError(
+      'The openai client could not be made; OPENAI_CUSTOM_HEADERS may be malformed: unset it.',
+      { failureClass: 'stop', code: 'client_setup' },
+    );
+  }
+}
+
+/** Whatever type the server claims, the body is read as JSON: what is none is refused then. */
+function toResponse({ status, headers, body }: PostAnswer): Response {
+  const passed = new Headers({ 'content-type': 'application/json' });
+  for (const name of HEADERS_PASSED) {
+    const value = headers.get(name);
+    if (value !== null) passed.set(name, value);
+  }
+  return new Response(BODILESS.has(status) ? null : (body as Uint8Array<ArrayBuffer>), {
+    status,
+    headers: passed,
+  });
+}

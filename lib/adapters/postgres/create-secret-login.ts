@@ -1,0 +1,32 @@
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+import type { SecretStore } from '../../ports/secret-store.ts';
+import type { DatabaseLogin, ReadLogin } from './database-login.ts';
+
+/** User and password from a secret as RDS makes it: JSON with `username` and `password`. Both are read together: a rotation can change the user. */
+export function createSecretLogin(options: {
+  readonly secrets: SecretStore;
+  readonly secretArn: string;
+}): ReadLogin {
+  return async ({ fresh }) => readFields(await options.secrets.read(options.secretArn, { fresh }));
+}
+
+function readFields(secret: string): DatabaseLogin {
+  const fields = parse(secret);
+  if (typeof fields === 'object' && fields !== null && 'username' in fields && 'password' in fields) {
+    const { username: user, password } = fields;
+    if (typeof user === 'string' && user !== '' && typeof password === 'string' && password !== '')
+      return { user, password };
+  }
+  throw new FreshetError(
+    'The database secret is not JSON with the texts "username" and "password": store it as RDS does.',
+    { failureClass: 'stop', code: 'secret_without_fields' },
+  );
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

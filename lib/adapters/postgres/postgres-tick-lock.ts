@@ -1,0 +1,45 @@
+import type pg from 'pg';
+import type { TickLock } from '../../ports/tick-lock.ts';
+import { toDatabaseFailure } from '../sql/classifying-dialect.ts';
+
+/** First key of the advisory locks that ticks hold; the second is the hash of the tick's name. */
+const TICK_LOCK_CLASS = 1_179_800_139;
+
+/** The server's own clock decides when a lock is taken from a session that says nothing: not sooner than its holder's time is over. */
+const GRACE_MS = 5_000;
+
+/**
+ * Each tick opens a connection of its own and holds the lock in a transaction that does nothing else, so that the lock goes with the
+ * connection. A function that was frozen or lost its network leaves a connection that the server would believe in for hours:
+ * therefore the server ends it when the tick's time is over.
+ */
+export function createPostgresTickLock(connect: () => Promise<pg.Client>): TickLock {
+  return {
+    async tryAlone(name, atMostMs, work) {
+      const client = await connect();
+      try {
+        if (!(await takeLock(client, name, atMostMs))) return undefined;
+        return await work();
+      } finally {
+        // The end of the session rolls back, and frees the lock; a session that broke has freed it already.
+        await client.end().catch(() => {});
+      }
+    },
+  };
+}
+
+async function takeLock(client: pg.Client, name: string, atMostMs: number): Promise<boolean> {
+  try {
+    await client.query('BEGIN');
+    await client.query("SELECT pg_catalog.set_config('idle_in_transaction_session_timeout', $1, true)", [
+      `${Math.ceil(atMostMs) + GRACE_MS}`,
+    ]);
+    const answer = await client.query<{ locked: boolean }>(
+      'SELECT pg_catalog.pg_try_advisory_xact_lock($1::int, pg_catalog.hashtext($2)) AS locked',
+      [TICK_LOCK_CLASS, name],
+    );
+    return answer.rows[0]?.locked === true;
+  } catch (error) {
+    throw toDatabaseFailure(error);
+  }
+}

@@ -1,0 +1,41 @@
+import { Readable } from 'node:stream';
+import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+
+/** The whole body; the SDK compares its checksum as it is read. Stops at `maxObjectBytes`, whatever the header said. */
+export async function readBody(answer: GetObjectCommandOutput, maxObjectBytes: number): Promise<Buffer> {
+  const { Body, ContentLength } = answer;
+  if (!(Body instanceof Readable)) throw brokenBody();
+  if (ContentLength !== undefined && ContentLength > maxObjectBytes) {
+    Body.destroy();
+    throw tooLarge(maxObjectBytes);
+  }
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of Body) {
+      bytes += chunk.length;
+      if (bytes > maxObjectBytes) throw tooLarge(maxObjectBytes);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    // The connection broke, stood still too long, or the checksum is another one.
+    throw error instanceof FreshetError ? error : brokenBody();
+  }
+  if (ContentLength !== undefined && bytes !== ContentLength) throw brokenBody();
+  return Buffer.concat(chunks, bytes);
+}
+
+function tooLarge(maxObjectBytes: number): FreshetError {
+  return new FreshetError(`S3 holds an object of over ${maxObjectBytes} bytes, which is none of ours.`, {
+    failureClass: 'unknown',
+    code: 'object_too_large',
+  });
+}
+
+function brokenBody(): FreshetError {
+  return new FreshetError('S3 did not send the whole object (aws_body_broken): it is tried again.', {
+    failureClass: 'transient',
+    code: 'aws_body_broken',
+  });
+}

@@ -1,0 +1,29 @@
+import { MAX_BODY_BYTES } from '../../core/messages/find-send-fault.ts';
+import type { OutgoingMessage } from '../../ports/message-queue.ts';
+
+export interface IndexedMessage {
+  readonly index: number;
+  readonly message: OutgoingMessage;
+}
+
+/** SQS: entries of one `SendMessageBatch`. */
+const MAX_ENTRIES = 10;
+
+/** In order, each batch within SQS's limits for entries and for the bytes of all bodies together. */
+export function packEntries(messages: readonly IndexedMessage[]): IndexedMessage[][] {
+  const batches: IndexedMessage[][] = [];
+  let batch: IndexedMessage[] = [];
+  let bytes = 0;
+  for (const entry of messages) {
+    const size = Buffer.byteLength(entry.message.body);
+    if (batch.length === MAX_ENTRIES || (batch.length > 0 && bytes + size > MAX_BODY_BYTES)) {
+      batches.push(batch);
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(entry);
+    bytes += size;
+  }
+  if (batch.length > 0) batches.push(batch);
+  return batches;
+}

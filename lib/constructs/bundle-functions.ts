@@ -1,0 +1,52 @@
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { AssetHashType, DockerImage } from 'aws-cdk-lib';
+import { Code } from 'aws-cdk-lib/aws-lambda';
+import type { FreshetConfig } from '../core/config/config-schema.ts';
+import { bundleHandler } from './bundle-handler.ts';
+import { findHandlerFolder } from './find-handler-folder.ts';
+import type { FunctionAssets } from './function-assets.ts';
+import type { FunctionName } from './function-settings.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
+
+/** The handlers with their libraries, and the configuration beside each as `freshet.config.json`. The asset's hash is that of its contents. */
+export function bundleFunctions(config: FreshetConfig): FunctionAssets {
+  const json = `${JSON.stringify(withoutPlaces(config))}\n`;
+  return {
+    codeOf: name =>
+      Code.fromAsset(findHandlerFolder(name) ?? path.join(root, 'functions', name), {
+        assetHashType: AssetHashType.OUTPUT,
+        bundling: {
+          // Never pulled: the local bundling below does not decline.
+          image: DockerImage.fromRegistry('none'),
+          local: {
+            tryBundle: folder => {
+              fillFolder(name, folder);
+              writeFileSync(path.join(folder, 'freshet.config.json'), json);
+              return true;
+            },
+          },
+        },
+      }),
+  };
+}
+
+function fillFolder(name: FunctionName, folder: string): void {
+  const built = findHandlerFolder(name);
+  if (built !== undefined) {
+    cpSync(built, folder, { recursive: true });
+    return;
+  }
+  for (const file of bundleHandler(name).files) {
+    const target = path.join(folder, file.path);
+    mkdirSync(path.dirname(target), { recursive: true });
+    writeFileSync(target, file.contents);
+  }
+}
+
+/** Where the database is, the stack says; a URL could hold a password. Of the stages a function learns its own from the stack. */
+function withoutPlaces({ aws: _, database, ...config }: FreshetConfig): FreshetConfig {
+  const { url: __, ...rest } = database ?? {};
+  return { ...config, database: rest };
+}

@@ -1,0 +1,102 @@
+import { Stack, Token } from 'aws-cdk-lib';
+import type { EventSourceMapping, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { Bucket } from 'aws-cdk-lib/aws-s3';
+import type { Construct } from 'constructs';
+import type { DeploymentSettings } from '../core/config/deployment-settings.ts';
+import { UsageError } from '../core/errors/usage-error.ts';
+import type { PipelineDatabase } from './database-access.ts';
+import {
+  ENVIRONMENT_BYTES,
+  FUNCTION_NAMES,
+  type FunctionName,
+  MAX_RECEIVE_COUNT,
+  visibilitySeconds,
+} from './function-settings.ts';
+import type { PipelineQueues } from './pipeline-queues.ts';
+
+export interface DeploymentParts {
+  readonly stage: string;
+  readonly database: PipelineDatabase;
+  readonly queues: PipelineQueues;
+  readonly claims: Bucket;
+  readonly keySecrets: Readonly<Record<string, string>>;
+}
+
+interface EventSources {
+  readonly embed: ReadonlyMap<string, readonly EventSourceMapping[]>;
+  readonly write: readonly EventSourceMapping[];
+}
+
+/** A queue URL is the longest of what only the deployment knows: the domain, an account and a name of at most 80 characters. */
+const LONGEST_TOKEN_BYTES = 160;
+
+/** For `NODE_OPTIONS` and what Lambda or a layer adds. */
+const RESERVED_BYTES = 256;
+
+export function describeDeployment(scope: Construct, parts: DeploymentParts): DeploymentSettings {
+  const { host, port = 5432, name, secretArn, iam, certificateAuthority = 'rds' } = parts.database;
+  return {
+    stage: parts.stage,
+    region: Stack.of(scope).region,
+    database: {
+      host,
+      port,
+      name,
+      certificateAuthority,
+      ...(secretArn !== undefined && { secretArn }),
+      ...(secretArn === undefined && iam !== undefined && { user: iam.user }),
+    },
+    queues: Object.fromEntries(
+      [...parts.queues.embed].map(([alias, { fresh, bulk }]) => [
+        alias,
+        { fresh: fresh.queue.queueUrl, bulk: bulk.queue.queueUrl },
+      ]),
+    ),
+    resultsQueueUrl: parts.queues.results.queue.queueUrl,
+    claimsBucket: parts.claims.bucketName,
+    keySecrets: Object.fromEntries(
+      Object.entries(parts.keySecrets).filter(([alias]) => parts.queues.embed.has(alias)),
+    ),
+    embedVisibilitySeconds: visibilitySeconds('embed'),
+    resultsVisibilitySeconds: visibilitySeconds('write'),
+    maxReceiveCount: MAX_RECEIVE_COUNT,
+  };
+}
+
+/** Tells each function where everything is. Only `guard` learns the mappings: they depend on the functions that they feed. */
+export function setDeployment(
+  functions: Readonly<Record<FunctionName, LambdaFunction>>,
+  deployment: DeploymentSettings,
+  eventSources: EventSources,
+): void {
+  const ids = (mappings: readonly EventSourceMapping[]) =>
+    mappings.map(mapping => mapping.eventSourceMappingId);
+  const forGuard: DeploymentSettings = {
+    ...deployment,
+    eventSources: {
+      embed: Object.fromEntries([...eventSources.embed].map(([alias, mappings]) => [alias, ids(mappings)])),
+      write: ids(eventSources.write),
+    },
+  };
+  for (const name of FUNCTION_NAMES) {
+    const settings = name === 'guard' ? forGuard : deployment;
+    requireRoom(functions[name], settings);
+    functions[name].addEnvironment('FRESHET_DEPLOYMENT', Stack.of(functions[name]).toJsonString(settings));
+  }
+}
+
+function requireRoom(scope: Construct, settings: DeploymentSettings): void {
+  const bytes = countBytes(settings) + RESERVED_BYTES;
+  if (bytes <= ENVIRONMENT_BYTES) return;
+  throw new UsageError(
+    `${scope.node.path}: the settings of ${Object.keys(settings.queues).length} models can take ${bytes} bytes, and the environment of a function holds ${ENVIRONMENT_BYTES}: deploy the sources in two stages, with fewer models each.`,
+  );
+}
+
+/** The JSON's length once the deployment has put its values in. */
+function countBytes(settings: DeploymentSettings): number {
+  const known = JSON.stringify(settings, (_, value) =>
+    typeof value === 'string' && Token.isUnresolved(value) ? 'x'.repeat(LONGEST_TOKEN_BYTES) : value,
+  );
+  return Buffer.byteLength(known);
+}

@@ -1,0 +1,180 @@
+import { Stack, Token } from 'aws-cdk-lib';
+import { type IVpc, type SubnetSelection, SubnetType } from 'aws-cdk-lib/aws-ec2';
+import type { EventSourceMapping, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import { type LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { Bucket } from 'aws-cdk-lib/aws-s3';
+import type { Schedule } from 'aws-cdk-lib/aws-scheduler';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { FreshetConfig } from '../core/config/config-schema.ts';
+import { parseConfig } from '../core/config/parse-config.ts';
+import { requireDeployable, usedAliases } from '../core/config/require-deployable.ts';
+import type { Lane } from '../core/model/vocabulary.ts';
+import { bundleFunctions } from './bundle-functions.ts';
+import { ClaimsBucket } from './claims-bucket.ts';
+import type { PipelineDatabase } from './database-access.ts';
+import { DeadLetterQueue } from './dead-letter-queue.ts';
+import { describeDeployment, setDeployment } from './deployment-environment.ts';
+import type { FunctionAssets } from './function-assets.ts';
+import { type FunctionName, LANES } from './function-settings.ts';
+import { MigrationTrigger } from './migration-trigger.ts';
+import { PipelineFunctions } from './pipeline-functions.ts';
+import { PipelineNetwork } from './pipeline-network.ts';
+import { type PipelineLane, PipelineQueues } from './pipeline-queues.ts';
+import { PipelineSchedules, type ScheduleName } from './pipeline-schedules.ts';
+import { QueueConsumer } from './queue-consumer.ts';
+import type { QueuePair } from './queue-pair.ts';
+
+export interface EmbeddingPipelineProps {
+  /** What `freshet.config.ts` exports. Its section `aws` is not read here: these props say where and how. */
+  readonly config: FreshetConfig;
+  /** Its private subnets reach the database, AWS and the provider: by NAT, endpoints, or IPv6. */
+  readonly vpc: IVpc;
+  readonly database: PipelineDatabase;
+  /** Name of the deployment in metrics, logs and reports. @default dev */
+  readonly stage?: string;
+  /** @default the private subnets with egress */
+  readonly vpcSubnets?: SubnetSelection;
+  /** Lets the functions go out by IPv6. @default false */
+  readonly ipv6?: boolean;
+  /** Model alias → ARN of the secret whose string is the provider's key. @default none */
+  readonly providerSecrets?: Readonly<Record<string, string>>;
+  /** @default incremental rate(5 minutes), full cron(0 3 * * ? *), timeZone UTC */
+  readonly schedules?: { readonly incremental?: string; readonly full?: string; readonly timeZone?: string };
+  /** Environments at once: of each alias's two queues, and of `write`. @default fresh 4, bulk 8, write 6 */
+  readonly maxConcurrency?: { readonly fresh?: number; readonly bulk?: number; readonly write?: number };
+  /** @default 30 days */
+  readonly logRetention?: RetentionDays;
+  /** Schedules and event sources are deployed switched off; what is queued stays. @default false */
+  readonly paused?: boolean;
+  /** @default bundled from the sources, or the folders that an installed package brings along */
+  readonly assets?: FunctionAssets;
+}
+
+/**
+ * Keeps pgvector embeddings in step with the rows of a database that exists already: schedules that find stale rows, a `fresh` and a
+ * `bulk` queue per model, the functions between them, and nothing that holds state which cannot be found again.
+ */
+export class EmbeddingPipeline extends Construct {
+  /** Of each model alias the two queues of `embed`. What lies in a dead-letter queue can be redriven. */
+  readonly lanes: readonly PipelineLane[];
+  readonly resultsQueue: QueuePair;
+  /** Ticks of `detect` and `guard` that failed; they are not redriven, the next tick does their work. */
+  readonly scheduleDeadLetters: Queue;
+  readonly claimsBucket: Bucket;
+  readonly functions: Readonly<Record<FunctionName, LambdaFunction>>;
+  readonly logGroups: Readonly<Record<FunctionName, LogGroup>>;
+  readonly schedules: Readonly<Record<ScheduleName, Schedule>>;
+  readonly eventSources: {
+    readonly embed: ReadonlyMap<string, readonly EventSourceMapping[]>;
+    readonly write: readonly EventSourceMapping[];
+  };
+  readonly network: PipelineNetwork;
+
+  constructor(scope: Construct, id: string, props: EmbeddingPipelineProps) {
+    super(scope, id);
+    const config = parseConfig(props.config);
+    const stage = props.stage ?? 'dev';
+    const providerSecrets = props.providerSecrets ?? {};
+    const concurrency = { fresh: 4, bulk: 8, write: 6, ...props.maxConcurrency };
+    const region = Stack.of(this).region;
+    requireDeployable(config, {
+      stage,
+      ...(!Token.isUnresolved(region) && { region }),
+      providerSecrets,
+      maxConcurrency: concurrency,
+      maxConnections: props.database.maxConnections ?? 60,
+    });
+    const aliases = usedAliases(config);
+    const models = aliases.map(alias => config.models[alias]!);
+    const enabled = props.paused !== true;
+    const logRetention = props.logRetention ?? RetentionDays.ONE_MONTH;
+
+    const queues = new PipelineQueues(this, 'Queues', aliases);
+    const claims = new ClaimsBucket(this, 'Claims');
+    const scheduleDeadLetters = new DeadLetterQueue(this, 'ScheduleDeadLetters');
+    this.network = new PipelineNetwork(this, 'Network', {
+      vpc: props.vpc,
+      vpcSubnets: props.vpcSubnets ?? { subnetType: SubnetType.PRIVATE_WITH_EGRESS },
+      ipv6: props.ipv6 ?? false,
+      database: props.database,
+      models,
+    });
+    const functions = new PipelineFunctions(this, 'Functions', {
+      assets: props.assets ?? bundleFunctions(props.config),
+      network: this.network,
+      database: props.database,
+      models,
+      keySecrets: providerSecrets,
+      queues,
+      claims: claims.bucket,
+      scheduleDeadLetters: scheduleDeadLetters.queue,
+      logRetention,
+    });
+    this.functions = functions.functions;
+    this.logGroups = functions.logGroups;
+    this.eventSources = this.#connect(queues, concurrency, enabled);
+    functions.letGuardSwitch([...this.eventSources.embed.values(), this.eventSources.write].flat());
+
+    const deployment = describeDeployment(this, {
+      stage,
+      database: props.database,
+      queues,
+      claims: claims.bucket,
+      keySecrets: providerSecrets,
+    });
+    setDeployment(this.functions, deployment, this.eventSources);
+
+    const schedules = new PipelineSchedules(this, 'Schedules', {
+      detect: this.functions.detect,
+      guard: this.functions.guard,
+      deadLetterQueue: scheduleDeadLetters.queue,
+      incremental: props.schedules?.incremental ?? 'rate(5 minutes)',
+      full: props.schedules?.full ?? 'cron(0 3 * * ? *)',
+      timeZone: props.schedules?.timeZone ?? 'UTC',
+      enabled,
+    });
+    new MigrationTrigger(this, 'Migration', {
+      migrate: this.functions.migrate,
+      logRetention,
+      after: [this.network],
+      before: [schedules],
+    });
+
+    this.schedules = schedules.schedules;
+    this.lanes = queues.lanes;
+    this.resultsQueue = queues.results;
+    this.scheduleDeadLetters = scheduleDeadLetters.queue;
+    this.claimsBucket = claims.bucket;
+  }
+
+  #connect(
+    queues: PipelineQueues,
+    concurrency: Readonly<Record<Lane | 'write', number>>,
+    enabled: boolean,
+  ): EmbeddingPipeline['eventSources'] {
+    const consumers = new Construct(this, 'Consumers');
+    const { embed, write } = this.functions;
+    const byAlias = [...queues.embed].map(([alias, pairs]) => {
+      const mappings = LANES.map(
+        lane =>
+          new QueueConsumer(consumers, `${alias}-${lane}`, {
+            consumer: 'embed',
+            target: embed,
+            queue: pairs[lane].queue,
+            maxConcurrency: concurrency[lane],
+            enabled,
+          }).mapping,
+      );
+      return [alias, mappings] as const;
+    });
+    const results = new QueueConsumer(consumers, 'Results', {
+      consumer: 'write',
+      target: write,
+      queue: queues.results.queue,
+      maxConcurrency: concurrency.write,
+      enabled,
+    });
+    return { embed: new Map(byAlias), write: [results.mapping] };
+  }
+}

@@ -1,0 +1,84 @@
+import type { LambdaName } from '../core/config/lambda-connections.ts';
+import type { Lane } from '../core/model/vocabulary.ts';
+
+export type FunctionName = LambdaName;
+
+export const FUNCTION_NAMES: readonly FunctionName[] = ['detect', 'embed', 'write', 'guard', 'migrate'];
+
+export const LANES: readonly Lane[] = ['fresh', 'bulk'];
+
+interface FunctionSettings {
+  readonly memoryMb: number;
+  readonly timeoutSeconds: number;
+  readonly description: string;
+}
+
+/**
+ * Memory also buys CPU: a whole core at 1,769 MB. None of them holds more than a batch of vectors (100 × 1536 floats are 0.6 MB).
+ *
+ * - `detect`: shorter than five minutes between two ticks, so that a slow one has ended when the next begins.
+ * - `embed`: a call of 60 s (`limits.timeoutSeconds`), one retry of it, and the time to store and announce what was bought.
+ * - `write`: ten objects of at most 5 s each, and the early end. A core's half, because it checks and copies every vector.
+ * - `guard`: shorter than the minute between two ticks.
+ * - `migrate`: creates tables only, but waits for locks on them.
+ */
+export const FUNCTION_SETTINGS: Readonly<Record<FunctionName, FunctionSettings>> = {
+  detect: {
+    memoryMb: 512,
+    timeoutSeconds: 240,
+    description: 'finds stale rows, leases them and sends their ids',
+  },
+  embed: {
+    memoryMb: 1024,
+    timeoutSeconds: 120,
+    description: 'reads texts, buys vectors, stores and announces them',
+  },
+  write: { memoryMb: 1024, timeoutSeconds: 60, description: 'writes announced results to the vector tables' },
+  guard: {
+    memoryMb: 512,
+    timeoutSeconds: 50,
+    description: 'pauses and resumes the queues, probes what stopped',
+  },
+  migrate: {
+    memoryMb: 512,
+    timeoutSeconds: 300,
+    description: 'brings schema freshet to the deployed version',
+  },
+};
+
+interface ConsumerSettings {
+  readonly batchSize: number;
+  readonly windowSeconds: number;
+}
+
+/**
+ * `embed` takes one message at a time: it holds up to `limits.batchSize` rows already, and a second one that a slow call leaves no time
+ * for would come back with a receive counted, though nobody tried it. `write` is quick, and gathers for a second.
+ */
+export const CONSUMERS: Readonly<Record<'embed' | 'write', ConsumerSettings>> = {
+  embed: { batchSize: 1, windowSeconds: 0 },
+  write: { batchSize: 10, windowSeconds: 1 },
+};
+
+/** AWS asks for six times the function's timeout, and the window counts: what Lambda throttles comes back before it is delivered again. */
+export const VISIBILITY_PER_TIMEOUT = 6;
+
+export function visibilitySeconds(consumer: 'embed' | 'write'): number {
+  return (
+    VISIBILITY_PER_TIMEOUT * FUNCTION_SETTINGS[consumer].timeoutSeconds + CONSUMERS[consumer].windowSeconds
+  );
+}
+
+/** A receive counts even when no consumer saw the message. */
+export const MAX_RECEIVE_COUNT = 5;
+
+export const QUEUE_RETENTION_DAYS = 4;
+
+/** The most that SQS keeps. A dead letter's age counts from its first send. */
+export const DEAD_LETTER_RETENTION_DAYS = 14;
+
+/** A result object outlives whatever can still name it; what a later redrive finds gone is embedded again. */
+export const CLAIM_RETENTION_DAYS = Math.max(QUEUE_RETENTION_DAYS, DEAD_LETTER_RETENTION_DAYS) + 1;
+
+/** What Lambda accepts as the environment of a function, names included. */
+export const ENVIRONMENT_BYTES = 4096;

@@ -1,0 +1,65 @@
+import type { Metafile } from 'esbuild';
+import type { HandlerBundle } from './bundle-handler.ts';
+import type { FunctionName } from './function-settings.ts';
+
+export interface BundleMeasures {
+  /** What Lambda loads before it calls the handler. */
+  readonly entryBytes: number;
+  /** With what the first event loads besides: the wiring, the database, the queues. */
+  readonly firstEventBytes: number;
+  /** Loaded only where a configuration needs them, the largest first: what each adds to the above. */
+  readonly lazyParts: readonly { readonly name: string; readonly bytes: number }[];
+  /** Path inside the folder of the module that the first event loads. */
+  readonly wiring: string;
+}
+
+/** Parts that add less are not named one by one. */
+const WORTH_NAMING_BYTES = 20_000;
+
+/** Of minified code; source maps are in the folder too, and read only to print a stack. */
+export function measureBundle(name: FunctionName, { metafile }: HandlerBundle): BundleMeasures {
+  const outputs = metafile.outputs;
+  const files = Object.keys(outputs).filter(file => file.endsWith('.mjs'));
+  const entry = files.find(file => file.endsWith('/index.mjs'))!;
+  const wiring = files.find(file => outputs[file]!.entryPoint === `lib/wiring/lambda-${name}.ts`)!;
+  const loaded = reach(outputs, [entry, wiring]);
+  const lazyParts = files
+    .filter(file => outputs[file]!.entryPoint !== undefined && !loaded.has(file))
+    .map(file => ({
+      name: partName(outputs[file]!.entryPoint!),
+      bytes: sum(
+        outputs,
+        [...reach(outputs, [file])].filter(part => !loaded.has(part)),
+      ),
+    }))
+    .filter(({ bytes }) => bytes >= WORTH_NAMING_BYTES)
+    .sort((left, right) => right.bytes - left.bytes);
+  return {
+    entryBytes: sum(outputs, reach(outputs, [entry])),
+    firstEventBytes: sum(outputs, loaded),
+    lazyParts,
+    wiring: wiring.slice(entry.length - 'index.mjs'.length),
+  };
+}
+
+/** The files and all that they import when they are loaded. */
+function reach(outputs: Metafile['outputs'], from: readonly string[]): Set<string> {
+  const reached = new Set<string>();
+  const waiting = [...from];
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (reached.has(file)) continue;
+    reached.add(file);
+    for (const imported of outputs[file]!.imports)
+      if (imported.kind === 'import-statement' && imported.external !== true) waiting.push(imported.path);
+  }
+  return reached;
+}
+
+function sum(outputs: Metafile['outputs'], files: Iterable<string>): number {
+  return [...files].reduce((bytes, file) => bytes + outputs[file]!.bytes, 0);
+}
+
+/** The package, or our own file. */
+function partName(entryPoint: string): string {
+  return /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(entryPoint)?.[1] ?? entryPoint;
+}

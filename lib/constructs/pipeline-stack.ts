@@ -1,0 +1,102 @@
+import { CfnOutput, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import { GatewayVpcEndpointAwsService, type IVpc, SecurityGroup, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { Construct } from 'constructs';
+import type { AwsStage } from '../core/config/aws-schema.ts';
+import type { FreshetConfig } from '../core/config/config-schema.ts';
+import { EmbeddingPipeline } from './embedding-pipeline.ts';
+import type { FunctionAssets } from './function-assets.ts';
+
+export interface PipelineStackProps extends StackProps {
+  readonly config: FreshetConfig;
+  readonly stageName: string;
+  /** From the section `aws` of the parsed configuration. */
+  readonly stage: AwsStage;
+  readonly paused?: boolean;
+  readonly assets?: FunctionAssets;
+}
+
+/** A stage of `freshet.config.ts`: the pipeline beside a network and a database that exist. */
+export class PipelineStack extends Stack {
+  readonly pipeline: EmbeddingPipeline;
+
+  constructor(scope: Construct, id: string, props: PipelineStackProps) {
+    const { config, stageName, stage, paused, assets, ...stackProps } = props;
+    const env = {
+      ...(stage.account !== undefined && { account: stage.account }),
+      ...(stage.region !== undefined && { region: stage.region }),
+    };
+    super(scope, id, {
+      env,
+      description: `Freshet ${stageName}: keeps embeddings in step with rows`,
+      tags: { app: 'freshet', stage: stageName, ...stage.tags },
+      ...stackProps,
+    });
+    const { securityGroupId, iam, secretArn, secretKeyArn, ...database } = stage.database;
+    const vpc = this.#importVpc(stage.vpc);
+    if (stage.vpc.s3Endpoint)
+      vpc.addGatewayEndpoint('S3', {
+        service: GatewayVpcEndpointAwsService.S3,
+        subnets: [{ subnetType: SubnetType.PRIVATE_WITH_EGRESS }],
+      });
+    this.pipeline = new EmbeddingPipeline(this, 'Pipeline', {
+      config,
+      stage: stageName,
+      vpc,
+      ipv6: stage.vpc.ipv6,
+      database: {
+        ...database,
+        ...(secretArn !== undefined && { secretArn }),
+        ...(secretKeyArn !== undefined && { secretKeyArn }),
+        ...(iam !== undefined && { iam }),
+        securityGroup: SecurityGroup.fromSecurityGroupId(this, 'DatabaseSecurityGroup', securityGroupId, {
+          mutable: false,
+        }),
+      },
+      providerSecrets: stage.providerSecrets,
+      schedules: stage.schedules,
+      maxConcurrency: stage.maxConcurrency,
+      logRetention: stage.logRetentionDays,
+      paused: paused ?? false,
+      ...(assets !== undefined && { assets }),
+    });
+    this.#tellPeople(stageName);
+  }
+
+  #importVpc({ vpcId, availabilityZones, privateSubnetIds, privateRouteTableIds }: AwsStage['vpc']): IVpc {
+    if (availabilityZones === undefined || privateSubnetIds === undefined)
+      return Vpc.fromLookup(this, 'Vpc', { vpcId });
+    const vpc = Vpc.fromVpcAttributes(this, 'Vpc', {
+      vpcId,
+      availabilityZones,
+      privateSubnetIds,
+      ...(privateRouteTableIds !== undefined && { privateSubnetRouteTableIds: privateRouteTableIds }),
+    });
+    Validations.of(vpc).acknowledge({
+      id: 'Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId',
+      reason:
+        'Only the endpoint for S3 asks for route tables, and the configuration is refused without them.',
+    });
+    return vpc;
+  }
+
+  /** What `cdk deploy` prints at its end. */
+  #tellPeople(stageName: string): void {
+    const { lanes, resultsQueue, claimsBucket } = this.pipeline;
+    const tell = (name: string, value: string) => new CfnOutput(this, name, { value });
+    for (const { alias, lane, queue, deadLetterQueue } of lanes) {
+      tell(`QueueUrl-${alias}-${lane}`, queue.queueUrl);
+      tell(`RedriveCommand-${alias}-${lane}`, redriveCommand(deadLetterQueue));
+    }
+    tell('QueueUrl-results', resultsQueue.queue.queueUrl);
+    tell('RedriveCommand-results', redriveCommand(resultsQueue.deadLetterQueue));
+    tell('ClaimsBucketName', claimsBucket.bucketName);
+    tell('PauseCommand', `npx cdk deploy -c stage=${stageName} -c paused=true`);
+    tell('ResumeCommand', `npx cdk deploy -c stage=${stageName}`);
+  }
+}
+
+/** Dead letters go back to the queue that they came from. */
+function redriveCommand(deadLetterQueue: Queue): string {
+  return `aws sqs start-message-move-task --source-arn ${deadLetterQueue.queueArn}`;
+}

@@ -1,0 +1,105 @@
+import { UsageError } from '../errors/usage-error.ts';
+import type { ModelDefinition } from '../model/space.ts';
+import { formatPath } from './describe-issues.ts';
+import { LAMBDA_CONNECTIONS } from './lambda-connections.ts';
+import { aliasesOf, type PipelineConfig } from './pipeline-config.ts';
+import { TEI_IMAGE_ACCOUNTS } from './tei-images.ts';
+
+/** What pgvector's HNSW index takes of type `vector`, which the view shows. */
+const MAX_INDEXED_DIMENSIONS = 2000;
+
+export interface Deployment {
+  readonly stage: string;
+  /** Undefined: the stack is for whatever region it is deployed to. */
+  readonly region?: string | undefined;
+  readonly providerSecrets: Readonly<Record<string, string>>;
+  /** Of each alias's two lanes, and of `write`. */
+  readonly maxConcurrency: { readonly fresh: number; readonly bulk: number; readonly write: number };
+  readonly maxConnections: number;
+}
+
+/** `detect` by each of its three schedules, `guard`, and the `migrate` of a deployment beside them. */
+const SCHEDULED_CONNECTIONS =
+  3 * LAMBDA_CONNECTIONS.detect + LAMBDA_CONNECTIONS.guard + LAMBDA_CONNECTIONS.migrate;
+
+/** Aliases that a source names, its fallback too, each once, in alphabetical order. */
+export function usedAliases(config: PipelineConfig): string[] {
+  return [...new Set(config.sources.flatMap(aliasesOf))].sort();
+}
+
+/**
+ * Refuses what would deploy and then not work.
+ * @throws UsageError that lists every problem with its remedy
+ */
+export function requireDeployable(config: PipelineConfig, deployment: Deployment): void {
+  const models = usedAliases(config).map(alias => config.models[alias]!);
+  const problems = [
+    ...models.flatMap(model => [
+      ...findWideVectors(model),
+      ...findUnreachable(model),
+      ...findMissingSecret(model, deployment),
+      ...findMissingEndpoint(model, deployment),
+    ]),
+    ...findTooManyConnections(models.length, deployment),
+  ];
+  if (problems.length === 0) return;
+  throw new UsageError(
+    `Stage ${deployment.stage} cannot be deployed:\n${problems.map(problem => `  ${problem}`).join('\n')}`,
+  );
+}
+
+function findWideVectors({ alias, dimensions }: ModelDefinition): string[] {
+  if (dimensions <= MAX_INDEXED_DIMENSIONS) return [];
+  return [
+    `The model ${alias} has ${dimensions} dimensions, and a search index takes ${MAX_INDEXED_DIMENSIONS}: give ${formatPath(['models', alias])} a smaller size, such as { dimensions: 1536 }, if the model can be cut, or choose another.`,
+  ];
+}
+
+function findUnreachable({ alias, provider, baseUrl }: ModelDefinition): string[] {
+  const host = baseUrl === undefined ? undefined : URL.parse(baseUrl)?.hostname;
+  const local = provider === 'ollama' && baseUrl === undefined;
+  if (!local && (host === undefined || !/^(localhost|.+\.localhost|127\.[\d.]+|\[::1\])$/.test(host)))
+    return [];
+  return [
+    `The model ${alias} is served on the machine itself (${host ?? '127.0.0.1'}), where a Lambda function finds nothing: give ${formatPath(['models', alias, 'baseUrl'])} an address inside the VPC.`,
+  ];
+}
+
+function findMissingSecret({ alias, provider, baseUrl }: ModelDefinition, deployment: Deployment): string[] {
+  const host = baseUrl === undefined ? 'api.openai.com' : URL.parse(baseUrl)?.hostname;
+  if (provider !== 'openai' || host !== 'api.openai.com') return [];
+  if (Object.hasOwn(deployment.providerSecrets, alias)) return [];
+  const path = formatPath(['aws', 'stages', deployment.stage, 'providerSecrets', alias]);
+  return [
+    `The model ${alias} needs a key: put it into Secrets Manager (aws secretsmanager create-secret --name freshet/${alias} --secret-string …) and name its ARN at ${path}.`,
+  ];
+}
+
+function findMissingEndpoint(
+  { alias, provider, endpointName }: ModelDefinition,
+  { stage, region }: Deployment,
+): string[] {
+  if (provider !== 'sagemaker' || endpointName !== undefined) return [];
+  const known = Object.keys(TEI_IMAGE_ACCOUNTS).join(', ');
+  if (region === undefined)
+    return [
+      `The model ${alias} needs a GPU endpoint, whose image depends on the region: name it at ${formatPath(['aws', 'stages', stage, 'region'])} (known: ${known}).`,
+    ];
+  if (Object.hasOwn(TEI_IMAGE_ACCOUNTS, region))
+    return [
+      `The model ${alias} names no endpoint: give the one that serves it at ${formatPath(['models', alias, 'endpointName'])}.`,
+    ];
+  return [
+    `The model ${alias} needs a GPU endpoint, and the embedding image is not known in ${region}: choose one of ${known}, or name an endpoint of your own at ${formatPath(['models', alias, 'endpointName'])}.`,
+  ];
+}
+
+function findTooManyConnections(models: number, { maxConcurrency, maxConnections }: Deployment): string[] {
+  const { fresh, bulk, write } = maxConcurrency;
+  const { embed, write: perWrite } = LAMBDA_CONNECTIONS;
+  const connections = models * (fresh + bulk) * embed + write * perWrite + SCHEDULED_CONNECTIONS;
+  if (connections < maxConnections) return [];
+  return [
+    `The functions can hold ${connections} database connections at once (${models} model${models === 1 ? '' : 's'} × (fresh ${fresh} + bulk ${bulk}) + write ${write} + ${SCHEDULED_CONNECTIONS} of the schedules), and database.maxConnections is ${maxConnections}: lower maxConcurrency, or raise maxConnections above that if the server allows it.`,
+  ];
+}

@@ -1,0 +1,21 @@
+/**
+ * Accounts that hold AWS's image of Text Embeddings Inference, by region: of the SageMaker Python SDK's list, those read in May 2026. An
+ * endpoint in another region would be created and never start.
+ */
+export const TEI_IMAGE_ACCOUNTS: Readonly<Record<string, string>> = {
+  'us-east-1': '683313688378',
+  'us-east-2': '257758044811',
+  'us-west-1': '746614075791',
+  'us-west-2': '246618743249',
+  'ca-central-1': '341280168497',
+  'eu-west-1': '141502667606',
+  'eu-west-2': '764974769150',
+  'eu-west-3': '659782779980',
+  'eu-central-1': '492215442770',
+  'eu-north-1': '662702820516',
+  'ap-southeast-1': '121021644041',
+  'ap-southeast-2': '783357654285',
+  'ap-northeast-1': '354813040037',
+  'ap-south-1': '720646828776',
+  'sa-east-1': '737474898029',
+};

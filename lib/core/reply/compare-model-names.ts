@@ -1,0 +1,52 @@
+import { FreshetError } from '../errors/freshet-error.ts';
+
+/** Families of which no name is an alias of another's. Servers add organisations, tags and versions to them. */
+const FAMILIES = [
+  'text-embedding-3-small',
+  'text-embedding-3-large',
+  'text-embedding-ada-002',
+  'all-minilm-l6-v2',
+  'all-minilm-l12-v2',
+  'all-mpnet-base-v2',
+  'paraphrase-multilingual-minilm-l12-v2',
+  'bge-m3',
+  'multilingual-e5-small',
+  'multilingual-e5-base',
+  'multilingual-e5-large',
+  'nomic-embed-text',
+  'mxbai-embed-large',
+];
+
+/**
+ * `same`: one name is the other with an organisation, tag or version. `other`: both name known models, and not the same one; their dimensions may
+ * well agree. `unfamiliar`: nobody can say, as with the deployment names of Azure and the file names of local servers.
+ */
+export function compareModelNames(requested: string, answered: string): 'same' | 'unfamiliar' | 'other' {
+  const [asked, named] = [bareName(requested), bareName(answered)];
+  if (asked === named || asked.startsWith(`${named}-`) || named.startsWith(`${asked}-`)) return 'same';
+  const [askedFamily, namedFamily] = [findFamily(asked), findFamily(named)];
+  if (askedFamily === undefined || namedFamily === undefined) return 'unfamiliar';
+  return askedFamily === namedFamily ? 'same' : 'other';
+}
+
+/** @throws FreshetError `wrong_model`, of class `stop`. The name in the reply is the server's text and is not repeated. */
+export function rejectOtherModel(
+  reply: { readonly model?: string | undefined; readonly requestId: string | undefined },
+  requested: string,
+): void {
+  if (reply.model === undefined || compareModelNames(requested, reply.model) !== 'other') return;
+  throw new FreshetError(
+    `The provider was asked for the model ${requested} and says that another one answered: check the endpoint and modelId.`,
+    { failureClass: 'stop', code: 'wrong_model', requestId: reply.requestId },
+  );
+}
+
+function findFamily(name: string): string | undefined {
+  return FAMILIES.find(family => name === family || name.startsWith(`${family}-`));
+}
+
+/** Without organisation and tag. */
+function bareName(name: string): string {
+  const lower = name.toLowerCase();
+  return lower.slice(lower.lastIndexOf('/') + 1).replace(/:.*$/, '');
+}

@@ -1,0 +1,174 @@
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { GOLDEN_TEXT_VERSION, goldenTexts } from '../../core/model/golden-texts.ts';
+import type { ModelDefinition } from '../../core/model/space.ts';
+import { estimateTokens } from '../../core/packing/estimate-tokens.ts';
+import { packTexts } from '../../core/packing/pack-texts.ts';
+import { validateReply } from '../../core/reply/validate-reply.ts';
+import { fingerprintModel } from '../../core/text/fingerprint-model.ts';
+import { cosineOf, normOf } from '../../core/vectors/measure-vectors.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { EmbeddingProvider } from '../../ports/embedding-provider.ts';
+import type { GoldenStore } from '../../ports/golden-store.ts';
+import type { Tokenizer } from '../../ports/tokenizer.ts';
+import { describeFailure } from '../describe-failure.ts';
+import { cutToTokens } from '../embed/keep-text.ts';
+
+/** float16 on a GPU and float32 on a CPU stay above it; another pooling, prefix or revision does not. */
+export const LEAST_COSINE = 0.999;
+
+export interface ModelCheck {
+  readonly alias: string;
+  readonly provider: string;
+  readonly modelId: string;
+  readonly revision: string;
+  readonly dimensions: number;
+  /** Of the vector that is farthest from 1; null where there are none. */
+  readonly norm: number | null;
+  /** Of the golden vector that agrees least; null where there was nothing to compare. */
+  readonly cosine: number | null;
+  readonly golden: 'recorded' | 'compared' | 'off' | 'failed';
+  /** Of the first call, which may have woken the endpoint. */
+  readonly latencyMs: number;
+  readonly calls: number;
+  readonly tokens: number;
+  readonly problem?: CheckProblem;
+}
+
+export interface CheckProblem {
+  readonly code: string;
+  readonly message: string;
+  /** What to change of the model's configuration; undefined: the configuration is not what is wrong. */
+  readonly key?: ModelKey;
+}
+
+export type ModelKey = 'dimensions' | 'normalized' | 'modelId' | 'baseUrl' | 'endpointName' | 'revision';
+
+export interface CheckPorts {
+  readonly provider: EmbeddingProvider;
+  readonly tokenizer: Tokenizer;
+  readonly golden: GoldenStore;
+  readonly clock: Clock;
+}
+
+type Measured = Pick<ModelCheck, 'latencyMs' | 'calls' | 'tokens'> & { readonly vectors: readonly Buffer[] };
+
+/**
+ * Asks a model for the vectors of the golden texts. The first answer is recorded, later ones are compared with it. Nothing is retried:
+ * whoever checks wants to hear of it. Failures of the provider are in the answer; those of the database are thrown.
+ */
+export async function checkModel(
+  ports: CheckPorts,
+  model: ModelDefinition,
+  deadlineMs: number,
+): Promise<ModelCheck> {
+  const { alias, provider, modelId, revision, dimensions } = model;
+  const named = { alias, provider, modelId, revision, dimensions };
+  let measured: Measured;
+  try {
+    measured = await measureModel(ports, model, deadlineMs);
+  } catch (error) {
+    const problem = describeProblem(model, error);
+    return {
+      ...named,
+      norm: null,
+      cosine: null,
+      golden: 'failed',
+      latencyMs: 0,
+      calls: 0,
+      tokens: 0,
+      problem,
+    };
+  }
+  const { vectors, ...counted } = measured;
+  const norms = vectors.map(normOf).toSorted((left, right) => Math.abs(right - 1) - Math.abs(left - 1));
+  const found = { ...named, ...counted, norm: norms[0] ?? null };
+  if (model.check === 'off') return { ...found, cosine: null, golden: 'off' };
+  return { ...found, ...(await compareGolden(ports.golden, model, vectors)) };
+}
+
+async function measureModel(
+  { provider, tokenizer, clock }: CheckPorts,
+  model: ModelDefinition,
+  deadlineMs: number,
+): Promise<Measured> {
+  const { dimensions, normalized, maxTokensPerText, documentPrefix } = model;
+  const { limits } = provider;
+  const texts: string[] = [];
+  for (const text of goldenTexts(maxTokensPerText)) {
+    const cuts = limits.tokenization === 'local' && maxTokensPerText !== undefined;
+    texts.push(documentPrefix + (cuts ? await cutToTokens(model, text, tokenizer) : text));
+  }
+  const sizes = texts.map(text => ({
+    bytes: Buffer.byteLength(text),
+    tokens: Math.min(estimateTokens(text), maxTokensPerText ?? Number.POSITIVE_INFINITY),
+  }));
+  const vectors: Buffer[] = [];
+  let tokens = 0;
+  let latencyMs: number | undefined;
+  const packs = packTexts(sizes, limits, texts.length);
+  for (const pack of packs) {
+    const startedMs = clock.now();
+    const reply = await provider.embed({ texts: pack.map(position => texts[position] ?? ''), deadlineMs });
+    latencyMs ??= clock.now() - startedMs;
+    tokens += reply.tokens ?? pack.reduce((sum, position) => sum + (sizes[position]?.tokens ?? 0), 0);
+    const checked = validateReply(reply, { count: pack.length, dimensions, normalized });
+    for (const vector of checked.vectors) vectors.push(vector ?? refuseVector());
+  }
+  return { vectors, tokens, latencyMs: latencyMs ?? 0, calls: packs.length };
+}
+
+function refuseVector(): never {
+  throw new FreshetError(
+    'The provider answered a vector that cannot be stored: not finite, zero, or not of length 1.',
+    { failureClass: 'stop', code: 'invalid_vector' },
+  );
+}
+
+async function compareGolden(
+  golden: GoldenStore,
+  model: ModelDefinition,
+  vectors: readonly Buffer[],
+): Promise<Pick<ModelCheck, 'cosine' | 'golden' | 'problem'>> {
+  const key = { modelFingerprint: fingerprintModel(model), textVersion: GOLDEN_TEXT_VERSION };
+  const record = await golden.find(key);
+  if (record === undefined) {
+    await golden.record(key, model.alias, vectors);
+    return { cosine: null, golden: 'recorded' };
+  }
+  const cosines = vectors.map((vector, place) => cosineOf(vector, record.vectors[place] ?? Buffer.alloc(0)));
+  const cosine = Math.min(...cosines);
+  if (cosine >= LEAST_COSINE) {
+    await golden.confirm(key);
+    return { cosine, golden: 'compared' };
+  }
+  return { cosine, golden: 'compared', problem: describeMismatch(cosines, record.recordedAt) };
+}
+
+function describeMismatch(cosines: readonly number[], recordedAt: string): CheckProblem {
+  const differing = cosines.flatMap((cosine, place) => (cosine < LEAST_COSINE ? [place + 1] : []));
+  const onlyLongest = differing.length === 1 && differing[0] === cosines.length;
+  const cause = onlyLongest
+    ? 'Only the text over the limit differs: it is cut elsewhere now'
+    : `Texts ${differing.join(', ')} of ${cosines.length} differ: other weights, another pooling or another prefix`;
+  const lowest = Math.min(...cosines).toFixed(4);
+  return {
+    code: 'golden_mismatch',
+    message: `The model no longer gives the vectors that were recorded ${recordedAt.slice(0, 19)}: cosine ${lowest} where ${LEAST_COSINE} is the least. ${cause}. Serve the former weights again, or name the new ones: stored vectors are then made anew.`,
+    key: 'revision',
+  };
+}
+
+/** What the configuration can mend gets its key. */
+function describeProblem({ endpointName }: ModelDefinition, error: unknown): CheckProblem {
+  const { code, message } = describeFailure(error);
+  const key = KEYS.find(([pattern]) => pattern.test(code))?.[1];
+  if (key === undefined) return { code, message };
+  return { code, message, key: key === 'baseUrl' && endpointName !== undefined ? 'endpointName' : key };
+}
+
+const KEYS: readonly (readonly [RegExp, ModelKey])[] = [
+  [/^(wrong_dimensions|parameter_dimensions)$/, 'dimensions'],
+  [/^invalid_vector$/, 'normalized'],
+  [/^(model_not_found|parameter_model)$/, 'modelId'],
+  [/^(not_found|redirect|network_(econnrefused|enotfound))$/, 'baseUrl'],
+];

@@ -1,0 +1,34 @@
+import type { Space } from '../../core/model/space.ts';
+import { estimateSentTokens } from './call-provider.ts';
+import type { EmbedPorts } from './embed-ports.ts';
+import type { UniqueText } from './plan-batch.ts';
+
+/** Estimates are low by a little more than half at most (source code): what fits with this margin fits. */
+const MARGIN = 2.5;
+
+/**
+ * What each text takes of a call, prefix included. The tokenizer counts only where the limit in tokens may decide: not where all bytes, which
+ * bound tokens from above, or the estimate with its margin fit one call, and not for a server that has a tokenizer of its own.
+ */
+export async function measureTexts(
+  ports: Pick<EmbedPorts, 'providers' | 'tokenizer'>,
+  space: Space,
+  texts: readonly UniqueText[],
+): Promise<readonly { readonly bytes: number; readonly tokens: number }[]> {
+  const { documentPrefix, alias } = space.model;
+  const prefixBytes = Buffer.byteLength(documentPrefix);
+  const sizes = texts.map(({ text }) => ({
+    bytes: prefixBytes + Buffer.byteLength(text),
+    tokens: estimateSentTokens(space, text),
+  }));
+  const { tokenization, maxTokensPerCall } = ports.providers(alias).limits;
+  const bytes = sizes.reduce((sum, size) => sum + size.bytes, 0);
+  const tokens = sizes.reduce((sum, size) => sum + size.tokens, 0);
+  if (tokenization === 'server' || Math.min(bytes, tokens * MARGIN) <= maxTokensPerCall) return sizes;
+  return Promise.all(
+    sizes.map(async (size, position) => ({
+      bytes: size.bytes,
+      tokens: await ports.tokenizer.count(documentPrefix + (texts[position]?.text ?? '')),
+    })),
+  );
+}

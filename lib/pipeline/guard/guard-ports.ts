@@ -1,0 +1,55 @@
+import type { Clock } from '../../ports/clock.ts';
+import type { ControlStore, PauseReason } from '../../ports/control-store.ts';
+import type { EmbeddingProvider } from '../../ports/embedding-provider.ts';
+import type { EmbeddingStore } from '../../ports/embedding-store.ts';
+import type { EventSources } from '../../ports/event-sources.ts';
+import type { Logger } from '../../ports/logger.ts';
+import type { Metrics } from '../../ports/metrics.ts';
+import type { OutcomeStore } from '../../ports/outcome-store.ts';
+import type { ProbeClaims } from '../../ports/probe-claims.ts';
+import type { Randomness } from '../../ports/randomness.ts';
+import type { SpaceRegistry } from '../../ports/space-registry.ts';
+
+export interface GuardPorts {
+  /** Rejects while the database does not answer, or refuses to be written. Asked at every check. */
+  readonly openState: () => Promise<GuardState>;
+  readonly eventSources: EventSources;
+  readonly mappings: GuardedMappings;
+  readonly providers: (modelAlias: string) => EmbeddingProvider;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** What the guard asks of the database. */
+export interface GuardState {
+  readonly control: ControlStore;
+  readonly probes: ProbeClaims;
+  readonly spaces: SpaceRegistry;
+  /** Its grants are for probes: no pause refuses them. */
+  readonly embedding: Pick<EmbeddingStore, 'grantCall' | 'revokeGrant'>;
+  readonly outcomes: Pick<OutcomeStore, 'writeResult'>;
+  /** Rejects when the role may not write what the pipeline writes, or the server takes no new rows. */
+  readonly requireWrites: () => Promise<void>;
+}
+
+/** Ids of the event source mappings: those of `embed` per model alias, and those of `write`. */
+export interface GuardedMappings {
+  readonly embed: Readonly<Record<string, readonly string[]>>;
+  readonly write: readonly string[];
+}
+
+export type GuardRequest =
+  | { readonly action: 'check' }
+  | { readonly action: 'pause' | 'resume'; readonly scope: string; readonly reason: string };
+
+export interface GuardReport {
+  readonly databaseAnswers: boolean;
+  /** Aliases whose rows are not embedded now. */
+  readonly pausedModels: readonly string[];
+  readonly reasons: readonly PauseReason[];
+  readonly closed: readonly string[];
+  /** Disabled, and not by us: they stay so until somebody enables them. */
+  readonly closedByHand: readonly string[];
+}

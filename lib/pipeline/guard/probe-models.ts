@@ -1,0 +1,114 @@
+import type { FreshetError } from '../../core/errors/freshet-error.ts';
+import type { ResultObject } from '../../core/model/result-object.ts';
+import type { Space } from '../../core/model/space.ts';
+import { encodeVectorArray } from '../../core/vectors/encode-vector-array.ts';
+import type { PauseReason } from '../../ports/control-store.ts';
+import { describeFailure } from '../describe-failure.ts';
+import { type CallRecord, type CallResult, callProvider } from '../embed/call-provider.ts';
+import { PROBE_TEXT } from '../probe-text.ts';
+import type { GuardPorts, GuardState } from './guard-ports.ts';
+
+const INTERVAL_SECONDS = 60;
+/** What somebody has to pay or raise does not come back by the minute. */
+const BILLING_INTERVAL_SECONDS = 900;
+const BILLING = /quota|credit|billing|payment|_limit_(exceeded|reached)/;
+
+const PROVIDER = 'provider:';
+const MAX_PROBE_MS = 20_000;
+/** Kept for the event sources after the probes. */
+const RESERVE_MS = 15_000;
+
+/** Tries the models that their provider stopped, all at once, each at most once in its interval; a model that somebody else paused is left alone. */
+export async function probeModels(
+  ports: GuardPorts,
+  state: GuardState,
+  reasons: readonly PauseReason[],
+  remainingMs: () => number,
+): Promise<void> {
+  if (reasons.some(({ scope }) => scope === 'pipeline')) return;
+  const aliases = Object.keys(ports.mappings.embed);
+  await Promise.all(
+    aliases.map(async alias => {
+      const own = reasons.filter(({ scope }) => scope === `model:${alias}`);
+      if (own.length === 0 || own.some(({ reason }) => !reason.startsWith(PROVIDER))) return;
+      try {
+        await probeModel(ports, state, alias, own, remainingMs);
+      } catch (error) {
+        const { failureClass, code } = describeFailure(error);
+        ports.logger.warn('probe-not-made', { model: alias, failureClass, code });
+      }
+    }),
+  );
+}
+
+async function probeModel(
+  ports: GuardPorts,
+  state: GuardState,
+  alias: string,
+  reasons: readonly PauseReason[],
+  remainingMs: () => number,
+): Promise<void> {
+  const deadlineMs = Math.min(MAX_PROBE_MS, remainingMs() - RESERVE_MS);
+  const space = (await state.spaces.list()).find(({ model }) => model.alias === alias);
+  const latest = reasons.at(-1);
+  if (latest === undefined || space === undefined || deadlineMs <= 0) return;
+  const interval = reasons.some(({ reason }) => BILLING.test(reason))
+    ? BILLING_INTERVAL_SECONDS
+    : INTERVAL_SECONDS;
+  if (!(await state.probes.claim(latest.scope, latest.reason, interval))) return;
+  ports.metrics.count('Probes', 1);
+  const result = await callProvider(
+    { ...ports, embedding: state.embedding },
+    { space, lane: 'fresh', texts: [PROBE_TEXT], items: 0, deadlineMs },
+  );
+  if (result.record !== undefined) await settleProbe(ports, state, space, result.record);
+  await heedAnswer(ports, state, reasons, alias, result);
+}
+
+/** It answered with a vector: its reasons are gone. It refuses for another reason now: that one takes their place. */
+async function heedAnswer(
+  { logger }: GuardPorts,
+  { control }: GuardState,
+  reasons: readonly PauseReason[],
+  alias: string,
+  { vectors, failure }: CallResult,
+): Promise<void> {
+  const answers = vectors?.[0] != null;
+  const changed = failure !== undefined && isOtherStop(failure, reasons);
+  logger[answers ? 'info' : 'warn'](answers ? 'model-answers-again' : 'probe-failed', {
+    model: alias,
+    code: failure?.code ?? (answers ? undefined : 'invalid_vector'),
+  });
+  if (changed) await control.pause(`model:${alias}`, `${PROVIDER}${failure.code}`, failure.message);
+  if (!answers && !changed) return;
+  for (const { scope, reason } of reasons) await control.resume(scope, reason);
+}
+
+function isOtherStop({ failureClass, code }: FreshetError, reasons: readonly PauseReason[]): boolean {
+  return failureClass === 'stop' && reasons.every(({ reason }) => reason !== `${PROVIDER}${code}`);
+}
+
+/** The probe enters the ledger like every call that may be billed; one that bought nothing for certain loses its grant. */
+async function settleProbe(
+  ports: GuardPorts,
+  { embedding, outcomes }: GuardState,
+  space: Space,
+  { entry, maybeBilled }: CallRecord,
+): Promise<void> {
+  if (!maybeBilled) return embedding.revokeGrant(entry.callId);
+  const { dimensions } = space.model;
+  const result: ResultObject = {
+    spaceId: space.spaceId,
+    dispatchId: ports.randomness.identifier(),
+    lane: 'fresh',
+    runId: null,
+    dimensions,
+    calls: [entry],
+    outcomes: [],
+    copies: [],
+    touches: [],
+    verdicts: [],
+    vectors: encodeVectorArray([], dimensions),
+  };
+  await outcomes.writeResult(space, result);
+}

@@ -1,0 +1,64 @@
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+import type { EventSource } from '../../ports/event-sources.ts';
+import { describeFailure } from '../describe-failure.ts';
+import type { GuardPorts, GuardReport } from './guard-ports.ts';
+
+type Settled = 'open' | 'closed' | 'closed-by-hand';
+
+/**
+ * Closes those of `closings` and opens the others, as far as we closed them. One that is changing is left to the next run. Rejects, after all
+ * were tried, when one could not be brought to its state.
+ */
+export async function settleEventSources(
+  ports: GuardPorts,
+  closings: ReadonlySet<string>,
+): Promise<Pick<GuardReport, 'closed' | 'closedByHand'>> {
+  const { embed, write } = ports.mappings;
+  const mappingIds = [...Object.values(embed).flat(), ...write];
+  const closed: string[] = [];
+  const closedByHand: string[] = [];
+  let failures = 0;
+  for (const mappingId of mappingIds) {
+    try {
+      const settled = await settle(ports, mappingId, closings.has(mappingId));
+      if (settled === 'closed') closed.push(mappingId);
+      if (settled === 'closed-by-hand') closedByHand.push(mappingId);
+    } catch (error) {
+      failures += 1;
+      const { failureClass, code } = describeFailure(error);
+      ports.logger.error('event-source-not-settled', { mappingId, failureClass, code });
+    }
+  }
+  ports.metrics.count('MappingsClosed', closed.length);
+  ports.metrics.count('MappingsDisabledByHand', closedByHand.length);
+  if (failures === 0) return { closed, closedByHand };
+  throw new FreshetError(
+    `${failures} of ${mappingIds.length} event source mappings could not be opened or closed; the log says why.`,
+    { failureClass: 'transient', code: 'event_sources_not_settled' },
+  );
+}
+
+async function settle(
+  { eventSources, logger }: GuardPorts,
+  mappingId: string,
+  close: boolean,
+): Promise<Settled> {
+  const source = await eventSources.read(mappingId);
+  const { state, closedByUs } = source;
+  if (state === 'changing') return closedByUs ? 'closed' : 'open';
+  if (state === 'closed' && !closedByUs) {
+    logger.warn('event-source-closed-by-hand', { mappingId });
+    return 'closed-by-hand';
+  }
+  if (close) {
+    if (state === 'open') await change('close', source);
+    return 'closed';
+  }
+  if (state === 'closed' || closedByUs) await change('open', source);
+  return 'open';
+
+  async function change(action: 'open' | 'close', changed: EventSource): Promise<void> {
+    await eventSources[action](changed);
+    logger.warn(action === 'open' ? 'event-source-opened' : 'event-source-closed', { mappingId });
+  }
+}

@@ -1,0 +1,6 @@
+import { checkBaseUrl } from '../adapters/network/check-base-url.ts';
+
+/** What holds for a model's address holds for one given at the keyboard: a token goes there. Throws `UsageError`. */
+export function checkServiceUrl(url: string): string {
+  return checkBaseUrl(url);
+}

@@ -1,0 +1,24 @@
+import { createDetectionStore } from '../adapters/sql/detection/sql-detection-store.ts';
+import type { DetectPorts } from '../pipeline/detect/detect-ports.ts';
+import { createLambdaQueues } from './lambda-queues.ts';
+import type { LambdaSurroundings } from './lambda-surroundings.ts';
+import { openWithDatabase } from './lambda-with-database.ts';
+import { type Wired, wireLambda } from './wire-lambda.ts';
+
+export async function wireDetect(surroundings?: LambdaSurroundings): Promise<Wired<DetectPorts>> {
+  return wireLambda('detect', surroundings, given =>
+    openWithDatabase('detect', given, parts => {
+      const { settings, config, database } = parts;
+      const { batchSize, maxInFlight, sliceRows } = config.limits;
+      const queuedLeaseSeconds = settings.embedVisibilitySeconds * settings.maxReceiveCount;
+      return {
+        ...parts,
+        detection: createDetectionStore(database),
+        queues: createLambdaQueues(settings, config).dispatch,
+        limits: { batchSize, maxInFlight, sliceRows, queuedLeaseSeconds },
+        runId: null,
+        lock: database.tickLock,
+      };
+    }),
+  );
+}

@@ -1,0 +1,39 @@
+import { migrate } from '../adapters/sql/migrations/migrate.ts';
+import { requireSchemaRights } from '../adapters/sql/migrations/require-schema-rights.ts';
+import { ensureSpaces } from '../adapters/sql/spaces/ensure-spaces.ts';
+import { aliasesOf } from '../core/config/pipeline-config.ts';
+import type { MigratePorts, PreparableDatabase } from '../pipeline/migrate/migrate-ports.ts';
+import { type LambdaParts, readLambdaParts } from './lambda-parts.ts';
+import { createLambdaProviders, findKeySource } from './lambda-providers.ts';
+import type { LambdaSurroundings } from './lambda-surroundings.ts';
+import { type Wired, wireLambda } from './wire-lambda.ts';
+
+/** Opens nothing: what it opens, it opens for one deployment and closes. */
+export async function wireMigrate(surroundings?: LambdaSurroundings): Promise<Wired<MigratePorts>> {
+  return wireLambda('migrate', surroundings, async given => {
+    const parts = await readLambdaParts('migrate', given);
+    const { settings, config, secrets, clock, logger } = parts;
+    const aliases = [...new Set(config.sources.flatMap(aliasesOf))];
+    const ports: MigratePorts = {
+      models: aliases.map(alias => config.models[alias]!),
+      keyOf: alias => findKeySource(settings, secrets, alias),
+      openProviders: () => createLambdaProviders(settings, config, secrets, clock),
+      openDatabase: () => openPreparable(parts),
+      logger,
+    };
+    return { ports, isAlive: async () => true, close: async () => {} };
+  });
+}
+
+async function openPreparable({ config, openDatabase }: LambdaParts): Promise<PreparableDatabase> {
+  const database = await openDatabase();
+  return {
+    async prepare() {
+      const migrated = await migrate(database);
+      const spaces = await ensureSpaces(database, config);
+      await requireSchemaRights(database, 'write');
+      return { ...migrated, spaces: spaces.length };
+    },
+    close: () => database.close(),
+  };
+}

@@ -1,0 +1,27 @@
+import { createSqsClient } from '../adapters/sqs/create-sqs-client.ts';
+import { createSqsQueue } from '../adapters/sqs/sqs-queue.ts';
+import type { DeploymentSettings } from '../core/config/deployment-settings.ts';
+import { aliasesOf, type PipelineConfig } from '../core/config/pipeline-config.ts';
+import { FreshetError } from '../core/errors/freshet-error.ts';
+import type { DispatchQueues } from '../ports/dispatch-queues.ts';
+import type { MessageQueue } from '../ports/message-queue.ts';
+
+/** Throws `FreshetError` where the deployment has no queues for a model that the configuration uses. */
+export function createLambdaQueues(
+  settings: DeploymentSettings,
+  config: PipelineConfig,
+): { readonly dispatch: DispatchQueues; readonly results: MessageQueue } {
+  const client = createSqsClient({ region: settings.region });
+  const urlsOf = (alias: string) => {
+    if (Object.hasOwn(settings.queues, alias)) return settings.queues[alias]!;
+    throw new FreshetError(`FRESHET_DEPLOYMENT has no queues.${alias}: deploy the stack again.`, {
+      failureClass: 'stop',
+      code: 'bad_deployment_settings',
+    });
+  };
+  for (const alias of config.sources.flatMap(aliasesOf)) urlsOf(alias);
+  return {
+    dispatch: (alias, lane) => createSqsQueue({ client, queueUrl: urlsOf(alias)[lane] }),
+    results: createSqsQueue({ client, queueUrl: settings.resultsQueueUrl }),
+  };
+}

@@ -1,0 +1,26 @@
+import type { Clock } from '../ports/clock.ts';
+import type { SpaceRegistry } from '../ports/space-registry.ts';
+
+/** A space that `migrate` retired or activated is seen this late at most. */
+const MAX_AGE_MS = 300_000;
+/** An unknown space is looked for in a registry that is no older than this: a message can be of a space that was made a moment ago. */
+const MAX_AGE_OF_UNKNOWN_MS = 10_000;
+
+/** The spaces as they were when they were last opened, and opened anew as they grow old. */
+export function createReopenedSpaces(open: () => Promise<SpaceRegistry>, clock: Clock): SpaceRegistry {
+  let current: { readonly registry: SpaceRegistry; readonly openedAtMs: number } | undefined;
+  const openedWithin = async (maxAgeMs: number): Promise<SpaceRegistry> => {
+    const ageMs = current === undefined ? Number.POSITIVE_INFINITY : clock.now() - current.openedAtMs;
+    // A clock that was set back makes an age negative: it is opened anew too.
+    if (current === undefined || ageMs < 0 || ageMs > maxAgeMs)
+      current = { openedAtMs: clock.now(), registry: await open() };
+    return current.registry;
+  };
+  return {
+    list: async () => (await openedWithin(MAX_AGE_MS)).list(),
+    async find(spaceId) {
+      const known = await (await openedWithin(MAX_AGE_MS)).find(spaceId);
+      return known ?? (await openedWithin(MAX_AGE_OF_UNKNOWN_MS)).find(spaceId);
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { expect, it } from 'vitest';
+import { checkBaseUrl } from '../../../lib/adapters/network/check-base-url.ts';
+import { UsageError } from '../../../lib/core/errors/usage-error.ts';
+
+it.each([
+  ['https://api.openai.com/v1/', 'https://api.openai.com/v1'],
+  ['http://localhost:11434/v1', 'http://localhost:11434/v1'],
+  ['http://127.0.0.1:8080', 'http://127.0.0.1:8080'],
+  ['http://[::1]:8080/v1', 'http://[::1]:8080/v1'],
+])('accepts %s', (given, expected) => {
+  expect(checkBaseUrl(given)).toBe(expected);
+});
+
+it.each([
+  'not a url',
+  '',
+  'ftp://localhost/v1',
+  'file:///etc/passwd',
+  'http://api.openai.com/v1',
+  'http://10.0.0.5/v1',
+  'http://localhost.example.com/v1',
+  'https://169.254.169.254/latest',
+  'http://169.254.169.254/latest',
+  'https://0xA9FEA9FE/v1',
+  'https://2852039166/v1',
+  'https://169.254.169.254./v1',
+  'https://[fe80::1]/v1',
+  'https://[::ffff:169.254.169.254]/v1',
+  'https://[fd00:ec2::254]/v1',
+  'https://metadata.google.internal/v1',
+  'https://METADATA.google.internal./v1',
+  'https://user:canary-secret@api.openai.com/v1',
+  'https://api.openai.com/v1?key=canary-secret',
+  'http://0.0.0.0:80/v1',
+])('refuses %s and does not repeat it', given => {
+  let message = '';
+  try {
+    checkBaseUrl(given);
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError);
+    message = (error as Error).message;
+  }
+  expect(message).toContain('base URL');
+  expect(message).not.toContain('canary');
+});

@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type * as Detect from '../../functions/detect/handler.ts';
+import type * as Embed from '../../functions/embed/handler.ts';
+import type * as Migrate from '../../functions/migrate/handler.ts';
+import type * as Write from '../../functions/write/handler.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { FunctionName } from '../../lib/constructs/function-settings.ts';
+import { makeContext } from '../factories/lambda-event.ts';
+import { buildHandlers } from '../support/built-handlers.ts';
+import {
+  createRows,
+  embedEverything,
+  expectEverythingEmbedded,
+  type Functions,
+  misbehave,
+} from '../support/embed-everything.ts';
+import { type Deployment, describeConfig, openDeployment } from '../support/open-deployment.ts';
+import { openTestDatabase } from '../support/open-test-database.ts';
+
+const ROWS = 5_000;
+/** Takes 10 seconds on two idle processors and a minute where ten other suites want them too. */
+const TIMEOUT_MS = 120_000;
+const DIMENSIONS = 1536;
+
+let deployment: Deployment;
+let database: SqlDatabase;
+let built: ReturnType<typeof buildHandlers>;
+let functions: Functions;
+const lines: string[] = [];
+
+beforeAll(async () => {
+  deployment = await openDeployment({
+    dimensions: DIMENSIONS,
+    database: { host: 'embedded.invalid', port: 5432, name: 'freshet', certificateAuthority: 'rds' },
+    databaseSecret: { username: 'freshet', password: 'unused' },
+  });
+  database = await openTestDatabase({ migrated: false });
+  const config = describeConfig(deployment.provider, DIMENSIONS);
+  built = buildHandlers(['migrate', 'detect', 'embed', 'write'], config);
+  // The bundle is the one that is deployed; only the database is the embedded one.
+  const around = (name: FunctionName) => ({
+    variables: deployment.variables,
+    directory: built.folderOf(name),
+    writeLine: (line: string) => void lines.push(line),
+    openDatabase: async () => ({ ...database, close: async () => {} }),
+  });
+  functions = {
+    migrate: built.load<typeof Migrate>('migrate').createLambda(around('migrate')),
+    detect: built.load<typeof Detect>('detect').createLambda(around('detect')),
+    embed: built.load<typeof Embed>('embed').createLambda(around('embed')),
+    write: built.load<typeof Write>('write').createLambda(around('write')),
+  };
+}, TIMEOUT_MS);
+afterAll(async () => {
+  await deployment.close();
+  built.remove();
+});
+
+test('the built functions embed every row through queues and bucket, and only what nobody can read is dead', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  await createRows(database, ROWS);
+  await functions.migrate({}, makeContext());
+  misbehave(deployment);
+
+  const polls = await embedEverything(deployment, functions);
+
+  await expectEverythingEmbedded(database, deployment, DIMENSIONS);
+  expect(polls.some(({ partial }) => partial)).toBe(true);
+  expect(polls.some(({ threw }) => threw)).toBe(false);
+  const callsBefore = deployment.provider.callCount;
+  const again = await functions.detect({ pass: 'reconcile' }, makeContext());
+  expect(again.spaces).toMatchObject([{ leased: 0, passEnded: true }]);
+  expect(deployment.provider.callCount).toBe(callsBefore);
+});
+
+test('every line that they wrote is one JSON object, without a text of a row or the key', () => {
+  expect(lines.length).toBeGreaterThan(0);
+  for (const line of lines) expect(typeof JSON.parse(line)).toBe('object');
+  expect(lines.join('\n')).not.toMatch(/title \d|summary of|POISON|sk-of-the-deployment/);
+});

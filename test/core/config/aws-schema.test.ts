@@ -1,0 +1,175 @@
+import { describe, expect, test } from 'vitest';
+import { parseConfig } from '../../../lib/core/config/parse-config.ts';
+import { UsageError } from '../../../lib/core/errors/usage-error.ts';
+
+const vpc = {
+  vpcId: 'vpc-0123456789abcdef0',
+  availabilityZones: ['eu-west-1a', 'eu-west-1b'],
+  privateSubnetIds: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'],
+};
+const database = {
+  host: 'db.example.com',
+  name: 'app',
+  secretArn: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:freshet/database-AbCdEf',
+  securityGroupId: 'sg-0123456789abcdef0',
+};
+
+const parseStage = (stage: unknown, name = 'prod') =>
+  parseConfig({
+    sources: [{ name: 'items', table: 'items', text: { columns: ['title'] }, model: 'hash' }],
+    aws: { stages: { [name]: stage } },
+  }).aws?.stages[name];
+
+function problemsOf(stage: unknown, name = 'prod'): string[] {
+  try {
+    parseStage(stage, name);
+  } catch (error) {
+    if (error instanceof UsageError)
+      return error.message
+        .split('\n')
+        .slice(1)
+        .map(line => line.trim());
+    throw error;
+  }
+  return [];
+}
+
+describe('a stage', () => {
+  test('needs a network and a database, and has defaults for the rest', () => {
+    expect(parseStage({ vpc, database })).toEqual({
+      vpc: { ...vpc, s3Endpoint: false, ipv6: false },
+      database: { ...database, port: 5432, certificateAuthority: 'rds', maxConnections: 60 },
+      providerSecrets: {},
+      schedules: { incremental: 'rate(5 minutes)', full: 'cron(0 3 * * ? *)', timeZone: 'UTC' },
+      maxConcurrency: { fresh: 4, bulk: 8, write: 6 },
+      sloMinutes: 15,
+      logRetentionDays: 30,
+      tags: {},
+      alarms: { email: [] },
+    });
+  });
+
+  test('is left out by a configuration for one machine', () => {
+    const config = parseConfig({
+      sources: [{ name: 'items', table: 'items', text: { columns: ['title'] }, model: 'hash' }],
+    });
+
+    expect(config).not.toHaveProperty('aws');
+  });
+
+  test.each([
+    [
+      { vpc, database, acount: '111122223333' },
+      'aws.stages.prod.acount: is not a known key; did you mean "account"?',
+    ],
+    [
+      { database },
+      'aws.stages.prod.vpc: expected an object such as { vpcId, availabilityZones, privateSubnetIds }, but it is missing',
+    ],
+    [
+      { vpc, database, account: 111122223333 },
+      'aws.stages.prod.account: expected the 12 digits of an AWS account, in quotes, got 111122223333',
+    ],
+    [
+      { vpc, database, region: 'Ireland' },
+      'aws.stages.prod.region: expected a region such as eu-west-1, got "Ireland"',
+    ],
+    [
+      { vpc: { ...vpc, privateSubnetIds: ['subnet-1'] }, database },
+      'aws.stages.prod.vpc.privateSubnetIds[0]: expected an id such as subnet-0123456789abcdef0, got "subnet-1"',
+    ],
+    [
+      { vpc, database: { ...database, secretArn: 'freshet/database' } },
+      'aws.stages.prod.database.secretArn: expected the ARN of a secret: arn:aws:secretsmanager:<region>:<account>:secret:<name>, got "freshet/database"',
+    ],
+    [
+      { vpc, database, schedules: { incremental: 'every 5 minutes' } },
+      'aws.stages.prod.schedules.incremental: expected "rate(5 minutes)" or "cron(0 3 * * ? *)", got "every 5 minutes"',
+    ],
+    [
+      { vpc, database, schedules: { timeZone: 'Berlin' } },
+      'aws.stages.prod.schedules.timeZone: expected an IANA time zone such as Europe/Berlin, got "Berlin"',
+    ],
+    [
+      { vpc, database, maxConcurrency: { write: 1 } },
+      'aws.stages.prod.maxConcurrency.write: expected a whole number from 2 to 1000, got 1',
+    ],
+    [{ vpc, database, logRetentionDays: 31 }, 'aws.stages.prod.logRetentionDays: expected one of 1, 3, 5, 7'],
+    [
+      { vpc, database, alarms: { webhook: 'https://hooks.example.com/T0/B0/x' } },
+      'aws.stages.prod.alarms.webhook: expected an object such as { secretArn }',
+    ],
+  ])('is refused with the path, what was expected and what was found: %#', (stage, problem) => {
+    const problems = problemsOf(stage);
+
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(problem);
+  });
+
+  test('has a name that can be part of the name of a stack', () => {
+    expect(problemsOf({ vpc, database }, 'Prod_1')[0]).toContain('Prod_1');
+  });
+});
+
+describe('the network of a stage', () => {
+  test('is given by attributes, unless account and region let cdk look it up', () => {
+    const problems = problemsOf({ vpc: { vpcId: vpc.vpcId }, database });
+
+    expect(problems).toEqual([
+      expect.stringMatching(
+        /^aws\.stages\.prod\.vpc\.availabilityZones: is missing; give availabilityZones and/,
+      ),
+      expect.stringMatching(
+        /^aws\.stages\.prod\.vpc\.privateSubnetIds: is missing; give availabilityZones and/,
+      ),
+    ]);
+    expect(
+      problemsOf({ vpc: { vpcId: vpc.vpcId }, database, account: '111122223333', region: 'eu-west-1' }),
+    ).toEqual([]);
+  });
+
+  test('has one zone and one route table for each subnet', () => {
+    const odd = {
+      ...vpc,
+      availabilityZones: ['eu-west-1a'],
+      privateRouteTableIds: ['rtb-0123456789abcdef0'],
+    };
+
+    expect(problemsOf({ vpc: odd, database })).toEqual([
+      'aws.stages.prod.vpc.availabilityZones: has 1 entries for 2 private subnets; give one for each',
+      'aws.stages.prod.vpc.privateRouteTableIds: has 1 entries for 2 private subnets; give one for each',
+    ]);
+  });
+
+  test('gets no endpoint without its route tables', () => {
+    expect(problemsOf({ vpc: { ...vpc, s3Endpoint: true }, database })).toEqual([
+      'aws.stages.prod.vpc.privateRouteTableIds: is missing; s3Endpoint needs the route table of each private subnet',
+    ]);
+  });
+});
+
+describe('the database of a stage', () => {
+  test('is opened by a secret or by IAM, one of the two', () => {
+    const iam = { user: 'freshet', resourceId: 'cluster-ABCDEFGHIJKL' };
+    const { secretArn: _, ...neither } = database;
+
+    expect(problemsOf({ vpc, database: neither })).toEqual([
+      'aws.stages.prod.database.secretArn: is missing; give secretArn, or iam: { user, resourceId }',
+    ]);
+    expect(problemsOf({ vpc, database: { ...database, iam } })).toEqual([
+      'aws.stages.prod.database.secretArn: stands beside iam; give one of the two',
+    ]);
+    expect(problemsOf({ vpc, database: { ...neither, iam } })).toEqual([]);
+  });
+});
+
+describe('the keys of a stage', () => {
+  test('are for models that there are', () => {
+    const problems = problemsOf({ vpc, database, providerSecrets: { opnai: database.secretArn } });
+
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(
+      'aws.stages.prod.providerSecrets.opnai: is no model; did you mean "openai"?',
+    );
+  });
+});

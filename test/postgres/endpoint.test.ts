@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { DatabaseLogin } from '../../lib/adapters/postgres/database-login.ts';
+import { openPostgres } from '../../lib/adapters/postgres/open-postgres.ts';
+import { AUTHORITY_PEM, OTHER_AUTHORITY_PEM } from '../doubles/tls-postgres-server.ts';
+import { onServer } from '../support/on-server.ts';
+
+const url = process.env.DATABASE_URL ?? '';
+const database = `freshet_endpoint_${randomBytes(6).toString('hex')}`;
+const user = `${database}_user`;
+
+/** A server that .ci/real-postgres started: TLS with the certificate of the tests, and passwords for members of one role. */
+beforeAll(async () => {
+  await onServer(
+    url,
+    `DO $$ BEGIN CREATE ROLE freshet_by_password; EXCEPTION WHEN duplicate_object THEN NULL; END $$`,
+  );
+  await onServer(url, `CREATE DATABASE ${database}`);
+  await onServer(url, `CREATE ROLE ${user} LOGIN IN ROLE freshet_by_password`);
+  const target = new URL(url);
+  target.pathname = `/${database}`;
+  await onServer(target.href, 'CREATE EXTENSION vector');
+});
+afterAll(async () => {
+  await onServer(url, `DROP DATABASE ${database} WITH (FORCE)`);
+  await onServer(url, `DROP ROLE ${user}`);
+});
+
+let readings: boolean[];
+beforeEach(async () => {
+  readings = [];
+  await setPassword('first');
+});
+
+const setPassword = (password: string) => onServer(url, `ALTER ROLE ${user} PASSWORD '${password}'`);
+
+function open(read: (fresh: boolean) => string, pem = AUTHORITY_PEM, host = 'localhost') {
+  const readLogin = async ({ fresh }: { fresh: boolean }): Promise<DatabaseLogin> => {
+    readings.push(fresh);
+    return { user, password: read(fresh) };
+  };
+  const port = Number(new URL(url).port || 5432);
+  const endpoint = { host, port, database, readLogin, certificateAuthority: { pem } };
+  return openPostgres({ endpoint, maxConnections: 1 });
+}
+
+describe('PostgreSQL by its endpoint', () => {
+  test('is spoken to over TLS, with a password', async () => {
+    const db = await open(() => 'first');
+
+    const { rows } = await sql<{ user: string; encrypted: boolean }>`
+      SELECT current_user::text AS "user", ssl AS encrypted FROM pg_stat_ssl WHERE pid = pg_backend_pid()`.execute(
+      db.kysely,
+    );
+
+    expect(rows).toEqual([{ user, encrypted: true }]);
+    await db.close();
+  });
+
+  test('is opened by the password that a rotation brought', async () => {
+    await setPassword('second');
+
+    const db = await open(fresh => (fresh ? 'second' : 'first'));
+
+    expect(readings).toEqual([false, true]);
+    await db.close();
+  });
+
+  test('stops where the new password is wrong too', async () => {
+    await expect(open(() => 'wrong')).rejects.toMatchObject({
+      failureClass: 'stop',
+      code: 'sqlstate_28P01',
+    });
+    expect(readings).toEqual([false, true]);
+  });
+
+  test('is not believed with a certificate of another authority, or for another host', async () => {
+    await expect(open(() => 'first', OTHER_AUTHORITY_PEM)).rejects.toMatchObject({ failureClass: 'stop' });
+    await expect(open(() => 'first', AUTHORITY_PEM, '127.0.0.1')).rejects.toMatchObject({
+      code: 'network_err_tls_cert_altname_invalid',
+    });
+  });
+});

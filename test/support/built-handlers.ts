@@ -1,0 +1,28 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { bundleHandler } from '../../lib/constructs/bundle-handler.ts';
+import type { FunctionName } from '../../lib/constructs/function-settings.ts';
+import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
+
+const requireModule = createRequire(import.meta.url);
+
+/** The bundles that a stack deploys, each in a folder of its own with the configuration beside the entry. */
+export function buildHandlers(names: readonly FunctionName[], config: FreshetConfig) {
+  const folder = mkdtempSync(join(tmpdir(), 'freshet-bundles-'));
+  for (const name of names) {
+    for (const { path, contents } of bundleHandler(name).files) {
+      const target = join(folder, name, path);
+      mkdirSync(dirname(target), { recursive: true });
+      writeFileSync(target, contents);
+    }
+    writeFileSync(join(folder, name, 'freshet.config.json'), JSON.stringify(config));
+  }
+  return {
+    folderOf: (name: FunctionName) => join(folder, name),
+    /** By Node itself, as in Lambda: `import` here would go through the test runner. The type is that of the sources. */
+    load: <Module>(name: FunctionName): Module => requireModule(join(folder, name, 'index.mjs')),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}

@@ -1,0 +1,47 @@
+import { createHandler as createDetect } from '../../functions/detect/handler.ts';
+import { createHandler as createEmbed } from '../../functions/embed/handler.ts';
+import { createHandler as createWrite } from '../../functions/write/handler.ts';
+import { countDown, createLocalContext, invokeBatch } from '../../lib/pipeline/local/invoke-batch.ts';
+import type { World } from '../factories/world.ts';
+
+const DETECT_EVERY_MS = 60_000;
+const POLL_EVERY_MS = 2_000;
+const INVOCATION_MS = 150_000;
+
+/**
+ * The deployed pipeline on doubles for so many virtual minutes: detect by the minute, workers that poll the queues whatever is in them (SQS
+ * counts each delivery), one writer. Unlike a local run it never gives up.
+ */
+export async function driveFleet(world: World, minutes: number, embedWorkers = 10): Promise<void> {
+  const { clock } = world;
+  const endsAtMs = clock.now() + minutes * 60_000;
+  const detect = createDetect(world.detectPorts);
+  const embed = createEmbed(world.embedPorts);
+  const write = createWrite(world.writePorts);
+  const context = (name: string) => createLocalContext(name, countDown(clock, INVOCATION_MS));
+
+  const repeat = async (pauseMs: number, turn: () => Promise<boolean>) => {
+    while (clock.now() < endsAtMs) if (!(await turn())) await clock.sleep(pauseMs);
+  };
+  const detectTurn = async () => {
+    await detect({ pass: 'incremental' }, context('detect'));
+    await detect({ pass: 'reconcile' }, context('detect'));
+    return false;
+  };
+  const embedTurn = async () => {
+    for (const { queue } of world.dispatch) {
+      const messages = await queue.receive(1);
+      if (messages.length === 0) continue;
+      await invokeBatch(embed, queue, messages, context('embed'));
+      return true;
+    }
+    return false;
+  };
+  const writeTurn = async () => {
+    const messages = await world.results.receive(10);
+    if (messages.length > 0) await invokeBatch(write, world.results, messages, context('write'));
+    return messages.length > 0;
+  };
+  const workers = Array.from({ length: embedWorkers }, () => repeat(POLL_EVERY_MS, embedTurn));
+  await Promise.all([repeat(DETECT_EVERY_MS, detectTurn), repeat(POLL_EVERY_MS, writeTurn), ...workers]);
+}

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { builtInModels } from '../../lib/core/config/built-in-models.ts';
+import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { createLocalAccess } from '../../lib/wiring/create-local-access.ts';
+import { readEnvironment } from '../../lib/wiring/read-environment.ts';
+import { makeModel } from '../factories/model-definition.ts';
+
+const small = builtInModels['text-embedding-3-small']!;
+
+describe('createLocalAccess', () => {
+  it('takes key and base URL from the environment', async () => {
+    const access = createLocalAccess(
+      readEnvironment({ OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'https://proxy.example/v1' }),
+    );
+
+    expect(access.openAiBaseUrl).toBe('https://proxy.example/v1');
+    expect(await access.keyOf(small)?.()).toBe('k');
+  });
+
+  it('gives a key to nobody but the provider it is for', async () => {
+    const access = createLocalAccess(readEnvironment({ OPENAI_API_KEY: 'k', FRESHET_HTTP_TOKEN: 't' }));
+
+    expect(await access.keyOf(makeModel({ provider: 'http' }))?.()).toBe('t');
+    expect(access.keyOf(makeModel({ provider: 'ollama' }))).toBeUndefined();
+    expect(access.keyOf(makeModel({ provider: 'sagemaker' }))).toBeUndefined();
+  });
+
+  it.each(['http://127.0.0.1:9/v1', 'http://localhost:9/v1', 'http://[::1]:9/v1'])(
+    'needs no key for %s',
+    OPENAI_BASE_URL => {
+      expect(createLocalAccess(readEnvironment({ OPENAI_BASE_URL })).keyOf(small)).toBeUndefined();
+    },
+  );
+
+  it("lets a model's own base URL win", () => {
+    const access = createLocalAccess(readEnvironment({ OPENAI_BASE_URL: 'https://proxy.example/v1' }));
+
+    expect(access.keyOf({ ...small, baseUrl: 'http://127.0.0.1:9/v1' })).toBeUndefined();
+  });
+
+  it('asks for the key of a server elsewhere', () => {
+    const access = createLocalAccess(readEnvironment({ OPENAI_API_KEY: ' ' }));
+
+    expect(() => access.keyOf(small)).toThrow(UsageError);
+  });
+
+  it.each([
+    ['OPENAI_API_KEY', 'openai'],
+    ['FRESHET_HTTP_TOKEN', 'http'],
+  ] as const)('refuses a %s that no header can carry, without showing it', (variable, provider) => {
+    const access = createLocalAccess(readEnvironment({ [variable]: 'canary\nkey' }));
+
+    expect(() => access.keyOf(makeModel({ provider }))).toThrow(
+      new RegExp(`^(?!.*canary).*\\(${variable}\\)`),
+    );
+  });
+});

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import type { PipelineConfig } from '../../lib/core/config/pipeline-config.ts';
+import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import type { ModelDefinition } from '../../lib/core/model/space.ts';
+import { createProviders } from '../../lib/wiring/create-providers.ts';
+import { createNetworkClock } from '../doubles/network-clock.ts';
+import { makeModel } from '../factories/model-definition.ts';
+import { buildConfig, buildSourceConfig } from '../factories/pipeline-config.ts';
+
+function configure(...models: readonly ModelDefinition[]): PipelineConfig {
+  return buildConfig([buildSourceConfig({ models: models.map(({ alias }) => alias) })], models);
+}
+
+const create = (config: PipelineConfig) =>
+  createProviders(config, { keyOf: () => async () => 'key', region: 'eu-central-1' }, createNetworkClock());
+
+describe('createProviders', () => {
+  it('makes one of each kind by configuration alone', async () => {
+    const baseUrl = 'https://embed.example';
+    const providers = await create(
+      configure(
+        makeModel({ alias: 'a', provider: 'hash' }),
+        makeModel({ alias: 'b', provider: 'openai' }),
+        makeModel({ alias: 'c', provider: 'http', baseUrl }),
+        makeModel({ alias: 'd', provider: 'ollama' }),
+        makeModel({ alias: 'e', provider: 'sagemaker', endpointName: 'endpoint' }),
+      ),
+    );
+
+    const kinds = [...providers].map(([alias, { limits }]) => [alias, limits.tokenization]);
+    expect(kinds).toEqual([
+      ['a', 'server'],
+      ['b', 'local'],
+      ['c', 'server'],
+      ['d', 'server'],
+      ['e', 'server'],
+    ]);
+  });
+
+  it.each(['hash', 'openai', 'http', 'ollama', 'sagemaker'] as const)(
+    "keeps to the model's limits (%s)",
+    async provider => {
+      const limits = { maxTextsPerCall: 3, maxTokensPerCall: 500, maxBytesPerCall: 4000 };
+      const model = makeModel({ provider, baseUrl: 'https://embed.example', endpointName: 'e', limits });
+
+      const providers = await create(configure(model));
+
+      expect(providers.get(model.alias)?.limits).toMatchObject(limits);
+    },
+  );
+
+  it.each([
+    ['http', { baseUrl: undefined }],
+    ['http', { baseUrl: 'http://embed.example' }],
+    ['openai', { baseUrl: 'https://169.254.169.254/v1' }],
+    ['ollama', { baseUrl: 'http://10.0.0.1:11434' }],
+    ['sagemaker', { endpointName: undefined }],
+  ] as const)('refuses %s with %o before anything is called', async (provider, changes) => {
+    await expect(create(configure(makeModel({ provider, ...changes })))).rejects.toThrow(UsageError);
+  });
+});
