@@ -55,6 +55,9 @@ export function createPorts(world: World, current: () => Invocation): SimulatedP
     objects: createObjects(world, current),
     queues: (alias: string, lane: string) => queues.get(`${alias}-${lane}`) as MessageQueue,
   };
+  const providers = new Map(
+    world.spaces.map(({ model }) => [model.alias, createProvider(world, current, model.alias)] as const),
+  );
   const receivesSeconds = shape.visibilitySeconds * MAX_RECEIVE_COUNT;
   return {
     detect: {
@@ -70,7 +73,7 @@ export function createPorts(world: World, current: () => Invocation): SimulatedP
     embed: {
       ...shared,
       embedding: databasePort(watchEmbedding(world, current)),
-      providers: alias => createProvider(world, current, alias),
+      providers: alias => providers.get(alias) as ReturnType<EmbedPorts['providers']>,
       tokenizer: {
         count: async text => text.length,
         truncate: async text => ({ text, tokens: text.length }),
@@ -144,12 +147,12 @@ function watchOutcomes(world: World): World['stores']['outcomes'] {
   };
 }
 
+/** One per process and model, as the wiring makes them: what a process learns of a provider it keeps. */
 function createProvider(
   world: World,
   current: () => Invocation,
   alias: string,
 ): ReturnType<EmbedPorts['providers']> {
-  const invocation = current();
   return {
     limits: {
       maxTextsPerCall: world.shape.maxTextsPerCall,
@@ -157,11 +160,13 @@ function createProvider(
       maxBytesPerCall: 10_000_000,
       tokenization: 'local',
     },
-    embed: request =>
-      callPort(world, invocation, `embed ${alias}`, 'provider', () => {
+    embed: request => {
+      const invocation = current();
+      return callPort(world, invocation, `embed ${alias}`, 'provider', () => {
         const granted = world.twin.grants.get(invocation.grantedCallId ?? '');
         return answerCall(world, invocation, granted?.spaceId ?? 0, request);
-      }),
+      });
+    },
   };
 }
 
