@@ -91,6 +91,8 @@ export function createPorts(world: World, current: () => Invocation): SimulatedP
   };
 }
 
+/** Of `retry-transient.ts`. */
+const TRIES = 3;
 /** How often a commit of the application falls between just this statement and the one before it. */
 const COMMITS_BEFORE_STATEMENT = 0.4;
 
@@ -176,8 +178,10 @@ function createSender(world: World, current: () => Invocation, queue: SimulatedQ
       callPort(world, current(), `send ${queue.name}`, 'queue', () => {
         const failed: { index: number; code: string }[] = [];
         for (const [index, { body }] of messages.entries()) {
-          if (world.random.chance(world.faults.refusedSend)) failed.push({ index, code: 'InternalError' });
-          else acceptMessage(world, queue, body);
+          if (world.random.chance(world.faults.refusedSend)) {
+            failed.push({ index, code: 'InternalError' });
+            noteRefusal(world, body);
+          } else acceptMessage(world, queue, body);
         }
         return { failed };
       }),
@@ -189,6 +193,14 @@ function createSender(world: World, current: () => Invocation, queue: SimulatedQ
         scheduleDelivery(world, queue, seconds * 1000);
       }),
   };
+}
+
+/** One refusal is tried again and costs nothing; what was refused three times is given up, and what it announced is lost. */
+function noteRefusal(world: World, body: string): void {
+  const { refusals } = world.services;
+  const times = (refusals.get(body) ?? 0) + 1;
+  refusals.set(body, times);
+  if (times === TRIES) world.hardFaults += 1;
 }
 
 /** A message that the queue took: checked for what no message may do. */

@@ -3,6 +3,7 @@ import type { Outcome } from '../../../lib/core/model/vocabulary.ts';
 import { encodeVectorArray } from '../../../lib/core/vectors/encode-vector-array.ts';
 import { buildHash } from '../../factories/result-object.ts';
 import { printTimestamp, seconds } from '../../twin/timestamps.ts';
+import { spaceOf } from '../../twin/twin-database.ts';
 import { readCoverage, retryFailures } from '../../twin/twin-report.ts';
 import { nextIdentifier, type Pair } from './pair.ts';
 
@@ -18,10 +19,15 @@ const KEYS = ['1', '2', '3', '9', '10', '11'];
 const HASHES = [buildHash(1), buildHash(2), buildHash(3)];
 
 const someIds = ({ random }: Pair) => random.shuffle(KEYS).slice(0, random.between(1, 4));
-const someDispatch = (pair: Pair) =>
-  pair.dispatches.length > 0 && pair.random.chance(0.9)
-    ? pair.random.pick(pair.dispatches)
-    : nextIdentifier(pair);
+
+/** Mostly one that holds a lease now, else an old or an unknown one. */
+function someDispatch(pair: Pair): string {
+  const { random, dispatches } = pair;
+  const holding = [...spaceOf(pair.twin, pair.space).leases.values()];
+  if (holding.length > 0 && random.chance(0.7)) return random.pick(holding).dispatchId;
+  return dispatches.length > 0 && random.chance(0.9) ? random.pick(dispatches) : nextIdentifier(pair);
+}
+
 const someSeconds = ({ random }: Pair) => random.pick([0, 1, 60, 120.5, 900]);
 const someRange = ({ random }: Pair) => ({
   after: random.chance(0.6) ? null : random.pick(KEYS),
