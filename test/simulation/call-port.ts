@@ -97,7 +97,10 @@ function drawFate(world: World, call: number): Fate {
 
 function drawDelayMs(world: World, kind: PortKind): number {
   const { random, faults } = world;
-  if (random.chance(faults.slow)) return random.below(kind === 'provider' ? 60_000 : 20_000);
+  if (random.chance(faults.slow)) {
+    world.hardFaults += 1;
+    return random.below(kind === 'provider' ? 60_000 : 20_000);
+  }
   return kind === 'provider' ? random.between(50, 3_000) : random.between(1, 30);
 }
 

@@ -3,7 +3,7 @@ import type { Outcome } from '../../../lib/core/model/vocabulary.ts';
 import { encodeVectorArray } from '../../../lib/core/vectors/encode-vector-array.ts';
 import { buildHash } from '../../factories/result-object.ts';
 import { printTimestamp, seconds } from '../../twin/timestamps.ts';
-import { spaceOf } from '../../twin/twin-database.ts';
+import { sourceOf, spaceOf } from '../../twin/twin-database.ts';
 import { readCoverage, retryFailures } from '../../twin/twin-report.ts';
 import { nextIdentifier, type Pair } from './pair.ts';
 
@@ -47,8 +47,13 @@ function someRequest(pair: Pair, lane: 'fresh' | 'bulk') {
   };
 }
 
-const someTime = (pair: Pair) =>
-  pair.random.chance(0.15) ? null : printTimestamp(pair.nowMicros - seconds(pair.random.below(1200)));
+/** Also just the version of a row: what stands at the watermark is still to be found. */
+function someTime(pair: Pair): string | null {
+  const { random, twin, space, nowMicros } = pair;
+  const versions = [...sourceOf(twin, space).rows.values()].flatMap(({ version }) => version ?? []);
+  if (versions.length > 0 && random.chance(0.4)) return printTimestamp(random.pick(versions));
+  return random.chance(0.15) ? null : printTimestamp(nowMicros - seconds(random.below(1200)));
+}
 
 function someResult(pair: Pair): ResultObject {
   const { random, space } = pair;
@@ -293,7 +298,8 @@ export const WEIGHTED_NAMES: readonly string[] = Object.keys(OPERATIONS).flatMap
     leaseChangedRows: 5,
     leaseStaleSlice: 4,
     beginEmbedding: 4,
-    removeOrphans: 3,
+    removeOrphans: 8,
+    writeReconcileCursor: 5,
   }[name];
   return Array.from({ length: weight ?? (name === 'retryFailures' ? 1 : 2) }, () => name);
 });

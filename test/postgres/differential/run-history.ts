@@ -51,8 +51,8 @@ async function passTime(pair: Pair): Promise<void> {
   if (pair.trace.length > 0 && random.chance(0.3)) return;
   const stepSeconds = random.chance(0.04)
     ? -random.below(600)
-    : random.chance(0.1)
-      ? random.below(7200)
+    : random.chance(0.15)
+      ? 3000 + random.below(7200)
       : random.pick([0, 0.000001, 1, 30, 119, 400]);
   pair.nowMicros += seconds(stepSeconds) + random.below(3);
   await pair.server.setNow(pair.nowMicros);
@@ -83,8 +83,11 @@ async function changeSource(pair: Pair): Promise<undefined> {
   return undefined;
 }
 
-function drawChange({ random, nowMicros }: Pair, id: string): Change {
-  if (random.chance(0.2)) return { id, kind: 'delete' };
+function drawChange({ random, nowMicros, twin, space }: Pair, id: string): Change {
+  if (random.chance(0.35)) return { id, kind: 'delete' };
+  const before = sourceOf(twin, space).rows.get(id);
+  // An edit that does not bump its version: only `xmin` tells.
+  if (before && random.chance(0.2)) return { id, kind: 'put', text: 'unbumped', version: before.version };
   const version = random.chance(0.1)
     ? null
     : nowMicros - (random.chance(0.2) ? seconds(random.below(900)) : 0);
