@@ -5,6 +5,7 @@ import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
 import { prepareDatabase } from '../../lib/wiring/prepare-database.ts';
 import { runLocally } from '../../lib/wiring/run-locally.ts';
 import { startMeasuring } from '../support/start-measuring.ts';
+import '../../lib/adapters/openai/openai-provider.ts';
 import 'openai';
 
 /**

@@ -1,3 +1,4 @@
+import type { ConsoleSurroundings } from '../../lib/wiring/aws/open-deployment.ts';
 import type { Flag } from '../terminal/flag.ts';
 import { durationFlag, switchFlag, textFlag, wholeNumberFlag } from '../terminal/flag.ts';
 import type { Flags, FlagValues } from '../terminal/read-flags.ts';
@@ -9,6 +10,8 @@ export interface CommandContext<Known extends Flags = Flags> {
   readonly terminal: Terminal;
   /** Aborts at SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
+  /** In place of AWS and of time; undefined: the real ones. */
+  readonly surroundings?: ConsoleSurroundings | undefined;
 }
 
 export interface Command {

@@ -1,7 +1,6 @@
 import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
 import { readFailures } from '../../lib/wiring/read-failures.ts';
-import { adviseFailure } from '../terminal/advise-failure.ts';
-import { formatCount } from '../terminal/format-numbers.ts';
+import { reportFailures, withAdvice } from '../terminal/report-failures.ts';
 import { defineCommand, workspaceFlags } from './command.ts';
 import { workspaceRequest } from './workspace-request.ts';
 
@@ -15,18 +14,9 @@ export const command = defineCommand({
     const groups = await withWorkspace(workspaceRequest(context), workspace =>
       readFailures(workspace, EXAMPLES),
     );
-    const failures = groups.map(group => ({ ...group, advice: adviseFailure(group) }));
+    const failures = withAdvice(groups);
     terminal.result({ failures });
-    if (failures.length === 0) terminal.line('No row failed.');
-    for (const failure of failures) {
-      const examples =
-        failure.exampleIds.join(', ') + (failure.rows > failure.exampleIds.length ? ', …' : '');
-      terminal.line(
-        `${failure.source} · ${failure.model}: ${formatCount(failure.rows)} rows, ${failure.failureClass} ${failure.code}, last ${failure.lastAt ?? 'unknown'}`,
-      );
-      terminal.line(`  ids: ${examples}`);
-      terminal.line(`  try: ${failure.advice}`);
-    }
+    reportFailures(failures, terminal);
     return 0;
   },
 });

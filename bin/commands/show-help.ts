@@ -1,14 +1,13 @@
 import type { Terminal } from '../terminal/terminal.ts';
+import { awsCommandList } from './aws-command-list.ts';
 import type { Command } from './command.ts';
 import { commandList } from './command-list.ts';
 
 export async function showHelp(terminal: Terminal): Promise<void> {
-  const commands = await Promise.all(
-    Object.entries(commandList).map(async ([name, load]) => ({
-      name,
-      summary: (await load()).command.summary,
-    })),
-  );
+  const commands = [
+    ...(await summarize(commandList)),
+    { name: 'aws', summary: 'the deployed pipeline: aws --help lists its commands' },
+  ];
   terminal.result({ commands });
   terminal.line('Freshet keeps pgvector embeddings in step with the Postgres rows they were made from.');
   terminal.line();
@@ -17,7 +16,23 @@ export async function showHelp(terminal: Terminal): Promise<void> {
   for (const { name, summary } of commands) terminal.line(`  ${name.padEnd(9)}  ${summary}`);
   terminal.line();
   terminal.line('<command> --help lists its flags. Exit codes: 0 complete, 3 finished with failed items,');
-  terminal.line('2 usage or configuration, 1 anything else, 130 interrupted.');
+  terminal.line('2 usage or configuration, 1 anything else, 130 interrupted or stopped.');
+}
+
+export async function showAwsHelp(terminal: Terminal): Promise<void> {
+  const commands = await summarize(awsCommandList);
+  terminal.result({ commands });
+  terminal.line('Usage: npm run freshet -- aws <command> [--stage NAME] [--region NAME] [--profile NAME]');
+  terminal.line();
+  for (const { name, summary } of commands) terminal.line(`  ${name.padEnd(9)}  ${summary}`);
+  terminal.line();
+  terminal.line('What changes something only says so until --apply is given.');
+}
+
+async function summarize(commands: typeof commandList): Promise<{ name: string; summary: string }[]> {
+  return Promise.all(
+    Object.entries(commands).map(async ([name, load]) => ({ name, summary: (await load()).command.summary })),
+  );
 }
 
 export function showCommandHelp(name: string, command: Command, terminal: Terminal): void {

@@ -32,7 +32,7 @@ export const command = defineCommand({
       if (created > 0)
         terminal.line(`Created public.ai_items with ${formatCount(created)} entries of WordNet.`);
       const code = reportRun(await runWithProgress(workspace, context), terminal);
-      if (terminal.json || signal.aborted || code === 1) return code;
+      if (terminal.json || signal.aborted || ![0, 3].includes(code)) return code;
       if (workspace.demo) await showSearches(workspace, terminal);
       await showSwitch(workspace, terminal);
       return code;

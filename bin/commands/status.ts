@@ -1,7 +1,8 @@
 import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
 import { readStatus } from '../../lib/wiring/read-status.ts';
 import { formatCoverage } from '../terminal/format-coverage.ts';
-import { formatCount, formatUsd } from '../terminal/format-numbers.ts';
+import { reportLedger } from '../terminal/report-ledger.ts';
+import { reportPauses } from '../terminal/report-pauses.ts';
 import { defineCommand, workspaceFlags } from './command.ts';
 import { workspaceRequest } from './workspace-request.ts';
 
@@ -13,18 +14,8 @@ export const command = defineCommand({
     const status = await withWorkspace(workspaceRequest(context), readStatus);
     terminal.result(status);
     for (const line of status.spaces.flatMap(formatCoverage)) terminal.line(line);
-    const { ledger } = status;
-    terminal.line(
-      `so far: ${formatCount(ledger.providerCalls)} provider calls, ${formatCount(ledger.tokens)} tokens, ${formatUsd(ledger.costUsd)}; last update ${ledger.lastUpdate ?? 'never'}`,
-    );
-    if (ledger.paidAndLostCalls > 0)
-      terminal.line(
-        `paid and lost: ${formatCount(ledger.paidAndLostCalls)} calls, about ${formatUsd(ledger.paidAndLostCostUsd)}`,
-      );
-    for (const pause of status.paused)
-      terminal.line(
-        `paused: ${pause.scope} since ${pause.since}: ${pause.reason}${pause.detail === '' ? '' : ` – ${pause.detail}`}`,
-      );
+    reportLedger(status.ledger, terminal);
+    reportPauses(status.paused, terminal);
     return 0;
   },
 });

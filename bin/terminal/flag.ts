@@ -1,4 +1,5 @@
 import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { isInstant } from '../../lib/core/report/is-instant.ts';
 
 /** A flag of a command. `read` throws `UsageError` that names flag, value and what was expected. */
 export interface Flag<Value> {
@@ -51,6 +52,18 @@ export function durationFlag(placeholder: string, summary: string): Flag<number>
       if (count === undefined || Number(count) === 0)
         throw badValue(name, text, 'a duration such as 90s, 5m or 1h');
       return Number(count) * unitMs[(unit ?? 's') as keyof typeof unitMs];
+    },
+  };
+}
+
+/** ISO 8601: a day (its midnight in UTC) or a time with its zone. */
+export function instantFlag(placeholder: string, summary: string): Flag<string> {
+  return {
+    placeholder,
+    summary,
+    read: (text, name) => {
+      if (isInstant(text)) return text;
+      throw badValue(name, text, 'a day such as 2026-03-01 or a time such as 2026-03-01T12:00:00Z');
     },
   };
 }

@@ -11,6 +11,7 @@ import { EARLY_TIMEOUT_MS, flushMetrics } from './flush-metrics.ts';
 export function createRecordHandler(
   ports: RecordPorts,
   step: (record: QueueRecord, remainingMs: () => number) => Promise<RecordResult>,
+  together?: (records: readonly QueueRecord[], remainingMs: () => number) => Promise<readonly QueueRecord[]>,
 ): MiddyfiedHandler<SQSEvent, SQSBatchResponse> {
   const doneOf = new WeakMap<SQSEvent, Set<string>>();
   const answer = (event: SQSEvent): SQSBatchResponse => ({
@@ -30,6 +31,7 @@ export function createRecordHandler(
       await takeRecords(ports, event.Records.map(toRecord), record => step(record, remainingMs), {
         remainingMs,
         done: record => done.add(record.messageId),
+        ...(together && { together: records => together(records, remainingMs) }),
         signal,
       });
       return answer(event);

@@ -5,7 +5,8 @@ import { lazilyWired } from '../middleware/lazily-wired.ts';
 import { createRecordHandler } from '../middleware/record-handler.ts';
 
 export function createHandler(ports: WritePorts) {
-  return createRecordHandler(ports, createWriteStep(ports));
+  const { one, together } = createWriteStep(ports);
+  return createRecordHandler(ports, one, together);
 }
 
 export function createLambda(surroundings?: LambdaSurroundings) {

@@ -1,6 +1,7 @@
 import { Stack, Token } from 'aws-cdk-lib';
 import type { EventSourceMapping, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
+import type { Schedule } from 'aws-cdk-lib/aws-scheduler';
 import type { Construct } from 'constructs';
 import type { DeploymentSettings } from '../core/config/deployment-settings.ts';
 import { UsageError } from '../core/errors/usage-error.ts';
@@ -29,6 +30,10 @@ interface EventSources {
 
 /** A queue URL is the longest of what only the deployment knows: the domain, an account and a name of at most 80 characters. */
 const LONGEST_TOKEN_BYTES = 160;
+
+/** Of functions, schedules and event source mappings: names and ids, which AWS bounds. */
+const LONGEST_NAME_BYTES = 64;
+const HELD_BY_NAME: readonly (keyof DeploymentSettings)[] = ['eventSources', 'functions', 'scheduleNames'];
 
 /** For `NODE_OPTIONS` and what Lambda or a layer adds. */
 const RESERVED_BYTES = 256;
@@ -63,11 +68,12 @@ export function describeDeployment(scope: Construct, parts: DeploymentParts): De
   };
 }
 
-/** Tells each function where everything is. Only `guard` learns the mappings: they depend on the functions that they feed. */
+/** Tells each function where everything is. Only `guard` and `operate` learn the mappings: they depend on the functions that they feed. */
 export function setDeployment(
   functions: Readonly<Record<FunctionName, LambdaFunction>>,
   deployment: DeploymentSettings,
   eventSources: EventSources,
+  detectSchedules: readonly Schedule[],
 ): void {
   const ids = (mappings: readonly EventSourceMapping[]) =>
     mappings.map(mapping => mapping.eventSourceMappingId);
@@ -78,8 +84,14 @@ export function setDeployment(
       write: ids(eventSources.write),
     },
   };
+  const others = FUNCTION_NAMES.filter(name => name !== 'operate');
+  const forOperate: DeploymentSettings = {
+    ...forGuard,
+    functions: Object.fromEntries(others.map(name => [name, functions[name].functionName])),
+    scheduleNames: detectSchedules.map(schedule => schedule.scheduleName),
+  };
   for (const name of FUNCTION_NAMES) {
-    const settings = name === 'guard' ? forGuard : deployment;
+    const settings = name === 'guard' ? forGuard : name === 'operate' ? forOperate : deployment;
     requireRoom(functions[name], settings);
     functions[name].addEnvironment('FRESHET_DEPLOYMENT', Stack.of(functions[name]).toJsonString(settings));
   }
@@ -95,8 +107,13 @@ function requireRoom(scope: Construct, settings: DeploymentSettings): void {
 
 /** The JSON's length once the deployment has put its values in. */
 function countBytes(settings: DeploymentSettings): number {
-  const known = JSON.stringify(settings, (_, value) =>
-    typeof value === 'string' && Token.isUnresolved(value) ? 'x'.repeat(LONGEST_TOKEN_BYTES) : value,
-  );
-  return Buffer.byteLength(known);
+  const write = (value: unknown, longestBytes: number) =>
+    JSON.stringify(value, (_, leaf) =>
+      typeof leaf === 'string' && Token.isUnresolved(leaf) ? 'x'.repeat(longestBytes) : leaf,
+    );
+  const held = Object.entries(settings).map(([key, value]) => {
+    const byName = (HELD_BY_NAME as readonly string[]).includes(key);
+    return write({ [key]: value }, byName ? LONGEST_NAME_BYTES : LONGEST_TOKEN_BYTES);
+  });
+  return Buffer.byteLength(held.join());
 }

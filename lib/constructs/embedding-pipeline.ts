@@ -123,7 +123,6 @@ export class EmbeddingPipeline extends Construct {
       claims: claims.bucket,
       keySecrets: providerSecrets,
     });
-    setDeployment(this.functions, deployment, this.eventSources);
 
     const schedules = new PipelineSchedules(this, 'Schedules', {
       detect: this.functions.detect,
@@ -134,6 +133,8 @@ export class EmbeddingPipeline extends Construct {
       timeZone: props.schedules?.timeZone ?? 'UTC',
       enabled,
     });
+    const { guard: _, ...detectSchedules } = schedules.schedules;
+    setDeployment(this.functions, deployment, this.eventSources, Object.values(detectSchedules));
     new MigrationTrigger(this, 'Migration', {
       migrate: this.functions.migrate,
       logRetention,

@@ -3,7 +3,14 @@ import type { Lane } from '../core/model/vocabulary.ts';
 
 export type FunctionName = LambdaName;
 
-export const FUNCTION_NAMES: readonly FunctionName[] = ['detect', 'embed', 'write', 'guard', 'migrate'];
+export const FUNCTION_NAMES: readonly FunctionName[] = [
+  'detect',
+  'embed',
+  'write',
+  'guard',
+  'migrate',
+  'operate',
+];
 
 export const LANES: readonly Lane[] = ['fresh', 'bulk'];
 
@@ -21,6 +28,7 @@ interface FunctionSettings {
  * - `write`: ten objects of at most 5 s each, and the early end. A core's half, because it checks and copies every vector.
  * - `guard`: shorter than the minute between two ticks.
  * - `migrate`: creates tables only, but waits for locks on them.
+ * - `operate`: answers a command of `freshet aws` in bounded pieces; the command waits 320 s for a piece.
  */
 export const FUNCTION_SETTINGS: Readonly<Record<FunctionName, FunctionSettings>> = {
   detect: {
@@ -43,6 +51,11 @@ export const FUNCTION_SETTINGS: Readonly<Record<FunctionName, FunctionSettings>>
     memoryMb: 512,
     timeoutSeconds: 300,
     description: 'brings schema freshet to the deployed version',
+  },
+  operate: {
+    memoryMb: 512,
+    timeoutSeconds: 300,
+    description: 'does what an operator asks with freshet aws',
   },
 };
 

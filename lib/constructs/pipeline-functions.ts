@@ -12,7 +12,7 @@ import type { FunctionAssets } from './function-assets.ts';
 import { FUNCTION_NAMES, type FunctionName } from './function-settings.ts';
 import { type FunctionNetwork, PipelineFunction } from './pipeline-function.ts';
 import type { PipelineQueues } from './pipeline-queues.ts';
-import { consumeStatement, sendStatement } from './queue-consumer.ts';
+import { consumeStatement, redriveStatement, sendStatement } from './queue-consumer.ts';
 
 export interface PipelineFunctionsProps {
   readonly assets: FunctionAssets;
@@ -30,7 +30,7 @@ export interface PipelineFunctionsProps {
 /** Where embed puts result objects. */
 const CLAIMS_PREFIX = 'claims/';
 
-/** The five functions, each with exactly the rights that its work takes (docs/deployment.md has the table). */
+/** The functions, each with exactly the rights that its work takes (docs/deployment.md has the table). */
 export class PipelineFunctions extends Construct {
   readonly functions: Readonly<Record<FunctionName, LambdaFunction>>;
   readonly logGroups: Readonly<Record<FunctionName, LogGroup>>;
@@ -106,6 +106,14 @@ export class PipelineFunctions extends Construct {
       ],
       guard: [...login, ...providers],
       migrate: [...login, ...providers],
+      operate: [
+        ...login,
+        sendStatement([...embedQueues, queues.results.queue]),
+        redriveStatement([
+          ...queues.lanes.map(({ deadLetterQueue }) => deadLetterQueue),
+          queues.results.deadLetterQueue,
+        ]),
+      ],
     };
   }
 

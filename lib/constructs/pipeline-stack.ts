@@ -1,6 +1,5 @@
 import { CfnOutput, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import { GatewayVpcEndpointAwsService, type IVpc, SecurityGroup, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
-import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { AwsStage } from '../core/config/aws-schema.ts';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
@@ -82,21 +81,19 @@ export class PipelineStack extends Stack {
 
   /** What `cdk deploy` prints at its end. */
   #tellPeople(stageName: string): void {
-    const { lanes, resultsQueue, claimsBucket } = this.pipeline;
+    const { lanes, resultsQueue, claimsBucket, functions } = this.pipeline;
+    const command = (words: string) => `npm run freshet -- aws ${words} --stage ${stageName}`;
     const tell = (name: string, value: string) => new CfnOutput(this, name, { value });
-    for (const { alias, lane, queue, deadLetterQueue } of lanes) {
+    for (const { alias, lane, queue } of lanes) {
       tell(`QueueUrl-${alias}-${lane}`, queue.queueUrl);
-      tell(`RedriveCommand-${alias}-${lane}`, redriveCommand(deadLetterQueue));
+      tell(`RedriveCommand-${alias}-${lane}`, command(`redrive --queue ${alias}/${lane}`));
     }
     tell('QueueUrl-results', resultsQueue.queue.queueUrl);
-    tell('RedriveCommand-results', redriveCommand(resultsQueue.deadLetterQueue));
+    tell('RedriveCommand-results', command('redrive --queue results'));
     tell('ClaimsBucketName', claimsBucket.bucketName);
-    tell('PauseCommand', `npx cdk deploy -c stage=${stageName} -c paused=true`);
-    tell('ResumeCommand', `npx cdk deploy -c stage=${stageName}`);
+    tell('OperateFunctionName', functions.operate.functionName);
+    tell('StatusCommand', command('status'));
+    tell('PauseCommand', command('pause'));
+    tell('ResumeCommand', command('resume'));
   }
-}
-
-/** Dead letters go back to the queue that they came from. */
-function redriveCommand(deadLetterQueue: Queue): string {
-  return `aws sqs start-message-move-task --source-arn ${deadLetterQueue.queueArn}`;
 }

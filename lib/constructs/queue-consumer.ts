@@ -45,6 +45,20 @@ export function consumeStatement(queues: readonly IQueue[]): PolicyStatement {
   });
 }
 
+/** Looking at dead letters one by one, and taking away those that were sent again. */
+export function redriveStatement(deadLetterQueues: readonly IQueue[]): PolicyStatement {
+  return new PolicyStatement({
+    actions: [
+      'sqs:ReceiveMessage',
+      'sqs:DeleteMessage',
+      'sqs:ChangeMessageVisibility',
+      'sqs:GetQueueAttributes',
+      'sqs:GetQueueUrl',
+    ],
+    resources: deadLetterQueues.map(queue => queue.queueArn),
+  });
+}
+
 export function sendStatement(queues: readonly IQueue[]): PolicyStatement {
   return new PolicyStatement({
     actions: ['sqs:SendMessage', 'sqs:GetQueueAttributes'],

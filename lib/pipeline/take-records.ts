@@ -14,7 +14,7 @@ export interface RecordPorts {
 const MIN_RECORD_MS = 8_000;
 
 /**
- * Runs a step on each record, one after the other, and tells which are done the moment they are: whoever answers for the batch, even a
+ * Runs a step on each record, one after the other (or on what can be taken together, first), and tells which are done the moment they are: whoever answers for the batch, even a
  * timeout, can give back exactly the others. A record that throws fails alone.
  */
 export async function takeRecords(
@@ -25,10 +25,20 @@ export async function takeRecords(
     readonly remainingMs: () => number;
     readonly done: (record: QueueRecord) => void;
     readonly signal?: AbortSignal | undefined;
+    /** Tried first where there are several: gives back those that are done, and leaves the others to `step`. Never rejects. */
+    readonly together?: (records: readonly QueueRecord[]) => Promise<readonly QueueRecord[]>;
   },
 ): Promise<void> {
   ports.metrics.count('Records', records.length);
+  const taken = new Set<QueueRecord>();
+  if (batch.together && records.length > 1 && batch.remainingMs() >= MIN_RECORD_MS) {
+    for (const record of await batch.together(records)) {
+      taken.add(record);
+      batch.done(record);
+    }
+  }
   for (const record of records) {
+    if (taken.has(record)) continue;
     if (batch.signal?.aborted || batch.remainingMs() < MIN_RECORD_MS) return;
     try {
       if ((await step(record)) === 'done') batch.done(record);

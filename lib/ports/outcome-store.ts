@@ -9,6 +9,11 @@ export interface OutcomeStore {
    * written, else expired at once. Rejects with `FreshetError` classified from the SQLSTATE.
    */
   writeResult(space: Space, result: ResultObject): Promise<WriteReport>;
+  /**
+   * The same for several objects in one transaction: all of them or none. Those that were written before change nothing; the report is of all
+   * together, `repeated` where every one was. Rejects for what any of them would be rejected for.
+   */
+  writeResults(space: Space, results: readonly ResultObject[]): Promise<WriteReport>;
   /** For an object that is missing or corrupt: its rows' leases expire at once. Only leases of this dispatch. */
   expireLeases(space: Space, dispatchId: string, ids: readonly string[]): Promise<void>;
 }

@@ -5,10 +5,15 @@ export interface ReportStore {
   readCoverage(space: Space): Promise<Coverage>;
   /** Failures by class and code, most frequent first, with up to `exampleLimit` ids each. */
   readFailures(space: Space, exampleLimit: number): Promise<readonly FailureGroup[]>;
-  /** Makes failed rows stale again and forgets their verdicts. Returns how many rows. */
+  /** Makes failed rows stale again, at most `limit`, and forgets their verdicts. Returns how many rows. */
   retryFailures(
     space: Space,
-    filter: { readonly code?: string; readonly failureClass?: string; readonly itemId?: string },
+    filter: {
+      readonly code?: string;
+      readonly failureClass?: string;
+      readonly itemId?: string;
+      readonly limit?: number;
+    },
   ): Promise<number>;
   readLedger(space: Space): Promise<LedgerTotals>;
   /** Nearest outcome rows by cosine distance, joined to the source for the columns to show. */

@@ -16,6 +16,7 @@ import { createTokenizer } from '../adapters/tokenizer/gpt-tokenizer.ts';
 import { aliasesOf } from '../core/config/pipeline-config.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN } from '../pipeline/embed/embed-ports.ts';
 import type { LocalRunParts } from '../pipeline/local/local-run-parts.ts';
+import { createRoomWait } from '../pipeline/local/results-room.ts';
 import type { RunTally, RunTotals } from '../pipeline/local/run-tally.ts';
 import type { DispatchQueues } from '../ports/dispatch-queues.ts';
 import { createLocalAccess } from './create-local-access.ts';
@@ -29,6 +30,8 @@ const MAX_TRACE_BYTES = 32 * 1024 * 1024;
 /** An embed invocation may make a call, split it and make it again, and settle what it bought. */
 const CALLS_PER_INVOCATION = 3;
 const SETTLE_MS = 30_000;
+/** Five batches of the default size: more rows at once cost the database no less per row. */
+const CALLS_PER_MESSAGE = 5;
 
 export interface LocalRunRequest {
   readonly tally: RunTally;
@@ -51,7 +54,7 @@ export async function openLocalParts(
   const clock = createSystemClock();
   const randomness = createSystemRandomness();
   const providers = await createProviders(config, createLocalAccess(workspace.environment), clock);
-  const objects = createInProcessObjectStore();
+  const objects = createInProcessObjectStore({ sealed: true });
   const invocationTimeoutMs = CALLS_PER_INVOCATION * limits.timeoutSeconds * 1000 + SETTLE_MS;
   const dispatchVisibilitySeconds = Math.ceil(invocationTimeoutMs / 1000) + 1;
   const queues = createLocalQueues({
@@ -91,6 +94,8 @@ export async function openLocalParts(
     queues: findQueue,
     limits: {
       batchSize: limits.batchSize,
+      // Who asks for a pause between batches gets one batch per message.
+      callsPerMessage: limits.pauseMs > 0 ? 1 : CALLS_PER_MESSAGE,
       maxInFlight: limits.maxInFlight,
       sliceRows: limits.sliceRows,
       queuedLeaseSeconds: dispatchVisibilitySeconds * LOCAL_MAX_RECEIVES,
@@ -103,6 +108,7 @@ export async function openLocalParts(
     providers: alias => providers.get(alias)!,
     tokenizer: createTokenizer(),
     results: queues.results,
+    waitForRoom: createRoomWait(queues.results, limits.concurrency, clock),
     queues: findQueue,
     limits: {
       batchSize: limits.batchSize,

@@ -1,8 +1,8 @@
 import { createReportStore } from '../adapters/sql/report/sql-report-store.ts';
+import { unlessSourceBroken } from '../pipeline/unless-source-broken.ts';
 import type { FailureGroup } from '../ports/report-store.ts';
 import { openSpaceList } from './open-space-list.ts';
 import type { Workspace } from './open-workspace.ts';
-import { unlessSourceBroken } from './unless-source-broken.ts';
 
 export interface SourceFailures extends FailureGroup {
   readonly source: string;

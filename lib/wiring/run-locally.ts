@@ -1,4 +1,5 @@
 import { createControlStore } from '../adapters/sql/control/sql-control-store.ts';
+import { createReportStore } from '../adapters/sql/report/sql-report-store.ts';
 import type { RunLock } from '../adapters/sql/sql-database.ts';
 import { countBuffersAsHeap } from '../adapters/system/count-buffers-as-heap.ts';
 import { createSystemClock } from '../adapters/system/system-clock.ts';
@@ -7,17 +8,18 @@ import type { LocalRunParts, RunResult as LocalRunResult } from '../pipeline/loc
 import { createRunTally, type RunTally, type RunTotals } from '../pipeline/local/run-tally.ts';
 import { runUntilFresh } from '../pipeline/local/run-until-fresh.ts';
 import { watchSources } from '../pipeline/local/watch-sources.ts';
+import { readCoverages, readLedgers } from '../pipeline/operate/report-status.ts';
 import type { PauseReason } from '../ports/control-store.ts';
 import type { Coverage } from '../ports/report-store.ts';
 import type { ObservedReason } from '../ports/run-observer.ts';
 import { describeFailedRow } from './describe-failed-row.ts';
 import { describeFaults, describeKeptOrphans, describeStop } from './describe-run-end.ts';
+import { listenForOperator } from './listen-for-operator.ts';
 import { openLocalParts } from './local-parts.ts';
 import type { LineFile } from './open-line-file.ts';
 import { openSpaceList } from './open-space-list.ts';
 import type { Workspace } from './open-workspace.ts';
 import { prepareDatabase } from './prepare-database.ts';
-import { readCoverages, readLedgers } from './read-status.ts';
 import { refuseChangedModels } from './refuse-changed-models.ts';
 
 export interface RunOptions {
@@ -49,6 +51,8 @@ export interface RunEnd {
   readonly result: RunResult;
   /** Why the run ended before its end. */
   readonly stoppedBy?: StopReason;
+  /** Another process asked the run to stop: `freshet stop`. */
+  readonly stopRequested: boolean;
   /** What somebody should look at although the run went through. */
   readonly notices: readonly string[];
 }
@@ -63,8 +67,9 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
   countBuffersAsHeap();
   await prepareDatabase(workspace);
   const spaces = await openSpaceList(workspace);
+  const reports = createReportStore(workspace.database);
   const reasons = await createControlStore(workspace.database).reasons();
-  const before = await readCoverages(workspace, spaces);
+  const before = await readCoverages(reports, spaces);
   await refuseChangedModels(workspace, before);
   options.onPrepared({
     before,
@@ -77,11 +82,13 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
   );
   const lock = await workspace.database.beginRun();
   const notices: string[] = [];
-  const request = { ...options, tally, runId: lock.runId };
-  const stoppedBy = await runUnderLock(workspace, request, lock, notices);
+  const operator = await listenForOperator(workspace, lock.runId);
+  const signal = AbortSignal.any([options.signal, operator.stopped]);
+  const request = { ...options, signal, tally, runId: lock.runId };
+  const stoppedBy = await runUnderLock(workspace, request, lock, notices).finally(operator.close);
   const totals = tally.totals();
-  const after = await readCoverages(workspace, spaces);
-  const { lastUpdate } = await readLedgers(workspace, spaces);
+  const after = await readCoverages(reports, spaces);
+  const { lastUpdate } = await readLedgers(reports, spaces);
   const result: RunResult = {
     spaces: after,
     embedded: totals.embedded,
@@ -97,7 +104,10 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
     errorRate: totals.errorRate,
     durationMs: totals.durationMs,
   };
-  return stoppedBy === undefined ? { result, notices } : { result, notices, stoppedBy };
+  const stopRequested = operator.stopped.aborted;
+  return stoppedBy === undefined
+    ? { result, notices, stopRequested }
+    : { result, notices, stopRequested, stoppedBy };
 }
 
 function tellReasons(tally: RunTally, onWaiting: RunOptions['onWaiting']): RunTally {

@@ -14,6 +14,7 @@ const CEILINGS: Readonly<Record<FunctionName, number>> = {
   write: 950_000,
   guard: 900_000,
   migrate: 800_000,
+  operate: 900_000,
 };
 const ENTRY_CEILING = 50_000;
 

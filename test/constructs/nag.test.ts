@@ -39,6 +39,7 @@ test('AwsSolutions finds nothing but what is acknowledged here, each with its re
     'AwsSolutions-IAM5[Resource::*] Pipeline/Functions/embed/Role/DefaultPolicy/Resource',
     'AwsSolutions-IAM5[Resource::*] Pipeline/Functions/guard/Role/DefaultPolicy/Resource',
     'AwsSolutions-IAM5[Resource::*] Pipeline/Functions/migrate/Role/DefaultPolicy/Resource',
+    'AwsSolutions-IAM5[Resource::*] Pipeline/Functions/operate/Role/DefaultPolicy/Resource',
     'AwsSolutions-IAM5[Resource::*] Pipeline/Functions/write/Role/DefaultPolicy/Resource',
     'AwsSolutions-IAM5[Resource::<PipelineClaimsBucket.Arn>/claims/*] Pipeline/Functions/embed/Role/DefaultPolicy/Resource',
     'AwsSolutions-IAM5[Resource::<PipelineClaimsBucket.Arn>/claims/*] Pipeline/Functions/write/Role/DefaultPolicy/Resource',

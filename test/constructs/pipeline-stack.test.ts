@@ -162,11 +162,12 @@ describe('the functions', () => {
     expect(groups.map(({ properties }) => properties.RetentionInDays)).toEqual(functions.map(() => 30));
   });
 
-  test('are told where everything is, and only guard of the mappings', () => {
+  test('are told where everything is, and only guard and operate of the mappings', () => {
     for (const { id, properties } of ours) {
       const settings = JSON.stringify(properties.Environment?.Variables.FRESHET_DEPLOYMENT);
       expect(settings, id).toContain('claimsBucket');
-      expect(settings.includes('eventSources'), id).toBe(id.startsWith('PipelineFunctionsguard'));
+      expect(settings.includes('eventSources'), id).toBe(/^PipelineFunctions(guard|operate)/.test(id));
+      expect(settings.includes('scheduleNames'), id).toBe(id.startsWith('PipelineFunctionsoperate'));
     }
   });
 

@@ -188,6 +188,23 @@ describe('the roles', () => {
     expect(rightsOf('migrate')).toEqual({ 'secretsmanager:GetSecretValue': KEYS });
   });
 
+  test('let operate send again what lies among the dead letters, and take it away there', () => {
+    const letters = [...EMBED_QUEUES, ...RESULTS_QUEUE]
+      .map(queue => queue.replace('>', 'DeadLetters>'))
+      .sort();
+    const queues = [...EMBED_QUEUES, ...RESULTS_QUEUE].sort();
+
+    expect(rightsOf('operate')).toEqual({
+      'secretsmanager:GetSecretValue': [demoSecret],
+      'sqs:SendMessage': queues,
+      'sqs:ReceiveMessage': letters,
+      'sqs:DeleteMessage': letters,
+      'sqs:ChangeMessageVisibility': letters,
+      'sqs:GetQueueAttributes': [...queues, ...letters].sort(),
+      'sqs:GetQueueUrl': letters,
+    });
+  });
+
   test('log in by IAM as one user, where there is no secret', () => {
     const database = { host: 'db.example.com', name: 'app', securityGroupId: 'sg-0123456789abcdef0' };
     const iam = { user: 'freshet', resourceId: 'cluster-ABCDEFGHIJKL' };

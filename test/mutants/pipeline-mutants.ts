@@ -235,7 +235,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'digest-unchecked',
     removes: 'comparing an object with its announced SHA-256',
-    file: 'lib/pipeline/write/write-record.ts',
+    file: 'lib/pipeline/write/load-result.ts',
     changes: [
       [
         'if (sha256Hex(body) !== message.sha256) return undefined;',

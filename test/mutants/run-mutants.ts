@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { applyChanges } from './apply-changes.ts';
 import type { Mutant } from './mutant.ts';
 import { PIPELINE_MUTANTS } from './pipeline-mutants.ts';
 import { STATEMENT_MUTANTS } from './statement-mutants.ts';
@@ -45,16 +46,6 @@ function makeCopy(root: string): string {
   for (const name of COPIED) cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
   symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
   return copy;
-}
-
-/** Throws where a patch does not apply: the source moved on and the mutant has to follow. */
-function applyChanges(text: string, { name, file, changes }: Mutant): string {
-  return changes.reduce((patched, [find, replacement]) => {
-    const places = patched.split(find).length - 1;
-    if (places !== 1)
-      throw new Error(`Mutant ${name} no longer applies: its text stands ${places} times in ${file}.`);
-    return patched.replace(find, () => replacement);
-  }, text);
 }
 
 function tryMutant(copy: string, mutant: Mutant): Verdict {

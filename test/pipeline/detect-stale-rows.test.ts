@@ -125,6 +125,24 @@ describe('the incremental pass', () => {
     expect(await world.detectPorts.detection.countInFlight(makeSpace())).toBe(0);
   });
 
+  test('sends a large lease as messages of several batches, and a small one as before', async () => {
+    const sizes = async (rows: number) => {
+      const world = makeWorld();
+      for (let index = 0; index < rows; index += 1) {
+        putRow(world.database, makeSpace(), String(index).padStart(5, '0'), 'text');
+      }
+      const limits = { ...world.detectPorts.limits, sliceRows: 10_000, callsPerMessage: 5 };
+      await detectStaleRows({ ...world.detectPorts, limits }, { pass: 'reconcile' }, () => 600_000);
+      return world.dispatch
+        .flatMap(({ queue }) => queue.remainingBodies())
+        .map(body => parseDispatchMessage(body).ids.length);
+    };
+
+    expect(await sizes(450)).toEqual([100, 100, 100, 100, 50]);
+    expect(new Set(await sizes(1_600))).toEqual(new Set([200]));
+    expect(Math.max(...(await sizes(9_000)))).toBe(500);
+  });
+
   test('sends rows that began before in smaller batches, by how often', async () => {
     const world = makeWorld();
     fill(world, 60);

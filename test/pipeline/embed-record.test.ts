@@ -84,6 +84,64 @@ describe('a message of stale rows', () => {
     expect(outcomesOf(await readResult(batch.world))).toEqual(['embedded', 'embedded', 'embedded']);
   });
 
+  test('of several batches reads its rows once, and settles each batch before it buys the next', async () => {
+    const batch = dispatch(numbered(250));
+
+    expect(await embed(batch)).toBe('done');
+
+    const read = ['beginEmbedding', 'readRows 10000', 'lookUpHashes'];
+    const settled = ['grantCall', 'put', 'announce'];
+    expect(batch.world.database.events).toEqual([
+      ...read,
+      ...settled,
+      ...settled,
+      ...settled,
+      'markAnnounced',
+    ]);
+    const results = await readResults(batch.world);
+    expect(results.map(({ outcomes }) => outcomes.length)).toEqual([100, 100, 50]);
+    expect([...batch.table.leases.values()].every(({ stage }) => stage === 'announced')).toBe(true);
+  });
+
+  test('of several batches keeps and marks what was settled when a later call ends it', async () => {
+    const batch = dispatch(numbered(250));
+    batch.world.provider.script = async request =>
+      codesIn(request, 'text 100') ? failWith('throttled', 'http_429', 300_000) : embedAll(request);
+
+    expect(await embed(batch)).toBe('returned');
+
+    expect((await readResult(batch.world)).outcomes).toHaveLength(100);
+    const stages = [...batch.table.leases.values()].map(({ stage }) => stage);
+    expect([stages.filter(stage => stage === 'announced').length, stages.length]).toEqual([100, 250]);
+    expect(stages.filter(stage => stage === 'queued')).toHaveLength(150);
+  });
+
+  test('of several batches marks what was settled when the store fails in the middle', async () => {
+    const batch = dispatch(numbered(250));
+    let puts = 0;
+    batch.world.database.before = event => {
+      if (event !== 'put') return;
+      puts += 1;
+      if (puts > 1) throw new FreshetError('refused', { failureClass: 'stop', code: 'refused' });
+    };
+
+    await expect(embed(batch)).rejects.toMatchObject({ code: 'refused' });
+
+    const stages = [...batch.table.leases.values()].map(({ stage }) => stage);
+    expect(stages.filter(stage => stage === 'announced')).toHaveLength(100);
+  });
+
+  test('of several batches waits for room before each but the first', async () => {
+    const batch = dispatch(numbered(250));
+    const bought: number[] = [];
+    const waitForRoom = async () => void bought.push(batch.world.provider.requests.length);
+    const world = { ...batch.world, embedPorts: { ...batch.world.embedPorts, waitForRoom } };
+
+    await embed({ ...batch, world });
+
+    expect(bought).toEqual([1, 2]);
+  });
+
   test('leaves no text in the object, its key, the announcement or the log', async () => {
     const batch = dispatch(['CANARY one', 'CANARY two', '']);
     batch.world.provider.script = request =>

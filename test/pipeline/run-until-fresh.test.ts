@@ -230,6 +230,25 @@ describe('a local run in trouble', () => {
     expect(world.database.pauses).toHaveLength(1);
   });
 
+  test('goes on with the other sources while an operator holds one, and says so at the end', async () => {
+    const held = makeSpace({ spaceId: 1 });
+    const open = makeSpace({ spaceId: 2, source: { name: 'others' } });
+    const world = makeWorld([held, open]);
+    for (const id of ['a', 'b']) {
+      putRow(world.database, held, id, `held ${id}`);
+      putRow(world.database, open, id, `open ${id}`);
+    }
+    await world.control.pause('source:items', 'operator', 'OPS-1');
+
+    const result = await runUntilFresh(toLocalRunParts(world));
+
+    expect(result).toMatchObject({
+      embedded: 2,
+      faults: [{ source: 'items', code: 'operator', message: 'source:items is paused (operator): OPS-1.' }],
+    });
+    expect(world.database.of(held).outcomes.size).toBe(0);
+  });
+
   test('waits for a database that is away for a moment', async () => {
     const world = makeWorld();
     fill(world, 10);

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { createHandler } from '../../functions/write/handler.ts';
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import type { FailureClass } from '../../lib/core/model/vocabulary.ts';
 import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
 import { createWriteStep } from '../../lib/pipeline/write/create-write-step.ts';
 import { putRow } from '../doubles/memory-database.ts';
+import { makeContext, makeSqsEvent } from '../factories/lambda-event.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';
 
@@ -36,7 +38,7 @@ async function announced() {
   await embedRecord(world.embedPorts, { messageId: 'm', receiptHandle: 'r', body, receiveCount: 1 }, plenty);
   const [announcement = ''] = world.results.remainingBodies();
   world.database.events.length = 0;
-  const step = createWriteStep(world.writePorts);
+  const { one: step } = createWriteStep(world.writePorts);
   const write = (changes: { body?: string; receiveCount?: number } = {}) =>
     step({ messageId: 'w', receiptHandle: 'w', body: announcement, receiveCount: 1, ...changes }, plenty);
   const failWrites = (failureClass: FailureClass, code: string, times = Number.POSITIVE_INFINITY) => {
@@ -107,6 +109,75 @@ describe('an announced result', () => {
   });
 });
 
+describe('several announced results', () => {
+  /** One message of five rows, bought two at a time. */
+  async function announcedTogether() {
+    const space = makeSpace();
+    const world = makeWorld([space], 2);
+    const ids = ['a', 'b', 'c', 'd', 'e'];
+    for (const id of ids) {
+      putRow(world.database, space, id, `text of ${id}`);
+      world.database.of(space).leases.set(id, {
+        ...{ dispatchId: DISPATCH, lane: 'fresh', stage: 'queued', attempts: 0 },
+        expiresAtMs: world.clock.now() + 3_600_000,
+      });
+    }
+    const body = JSON.stringify({
+      ...{ v: 1, kind: 'dispatch', spaceId: 1, lane: 'fresh', dispatchId: DISPATCH, attempts: 0, ids },
+    });
+    const record = { messageId: 'm', receiptHandle: 'r', body, receiveCount: 1 };
+    await embedRecord(world.embedPorts, record, plenty);
+    world.database.events.length = 0;
+    const bodies = world.results.remainingBodies();
+    const handler = createHandler(world.writePorts);
+    const write = async (given = bodies) => {
+      const answer = await handler(makeSqsEvent(given), makeContext());
+      return answer?.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
+    };
+    const writes = () => world.database.events.filter(event => event.startsWith('writeResult'));
+    return { world, table: world.database.of(space), bodies, write, writes };
+  }
+
+  test('are written in one transaction', async () => {
+    const { world, table, write, writes } = await announcedTogether();
+
+    expect(await write()).toEqual([]);
+
+    expect(writes()).toEqual(['writeResults']);
+    expect([table.outcomes.size, table.leases.size, world.database.ledger.size]).toEqual([5, 0, 3]);
+    expect(world.tally.totals()).toMatchObject({ embedded: 5, itemsDone: 5 });
+  });
+
+  test('are written one by one when together they fail, so that one harms no other', async () => {
+    const { world, table, write, writes } = await announcedTogether();
+    let alone = 0;
+    world.database.before = event => {
+      if (event === 'writeResult') alone += 1;
+      const poison = event === 'writeResults' || (event === 'writeResult' && alone === 2);
+      if (poison) throw new FreshetError('refused', { failureClass: 'item', code: 'sqlstate_22000' });
+    };
+
+    expect(await write()).toEqual(['message-1']);
+
+    expect(writes()).toEqual(['writeResults', 'writeResult', 'writeResult', 'writeResult']);
+    expect(table.outcomes.size).toBe(3);
+  });
+
+  test('leave out what is corrupt, missing, unreadable or a duplicate', async () => {
+    const { world, table, bodies, write, writes } = await announcedTogether();
+    const [first = '', second = '', third = ''] = bodies;
+    const { key } = JSON.parse(second) as { key: string };
+    await world.objects.put(key, Buffer.from('not what was announced'));
+
+    expect(await write([first, second, 'no json', third, first])).toEqual(['message-2']);
+
+    expect(writes()).toEqual(['writeResults', 'writeResult']);
+    expect(table.outcomes.size).toBe(3);
+    expect(world.metrics.sums.get('DroppedResults')).toBe(1);
+    expect(world.metrics.sums.get('RepeatedResults')).toBe(1);
+  });
+});
+
 describe('a failing database', () => {
   test('is tried three times on a transient failure', async () => {
     const { table, write, failWrites } = await announced();
@@ -143,7 +214,7 @@ describe('a failing database', () => {
     await write().catch(() => undefined);
     await world.control.pause('pipeline', 'operator', '');
 
-    const elsewhere = createWriteStep(world.writePorts);
+    const { one: elsewhere } = createWriteStep(world.writePorts);
     const [body = ''] = world.results.remainingBodies();
     await elsewhere({ messageId: 'w', receiptHandle: 'w', body, receiveCount: 2 }, plenty);
 

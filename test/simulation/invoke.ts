@@ -4,7 +4,7 @@ import { detectStaleRows } from '../../lib/pipeline/detect/detect-stale-rows.ts'
 import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
 import type { QueueRecord, RecordResult } from '../../lib/pipeline/queue-record.ts';
 import { takeRecords } from '../../lib/pipeline/take-records.ts';
-import { createWriteStep } from '../../lib/pipeline/write/create-write-step.ts';
+import { createWriteStep, type WriteStep } from '../../lib/pipeline/write/create-write-step.ts';
 import { drawThawMs } from './call-port.ts';
 import { checkAcknowledged } from './check-acknowledged.ts';
 import { type Component, createInvocation, type Invocation, kill } from './invocation.ts';
@@ -18,6 +18,8 @@ export interface Process {
   invocation: Invocation | undefined;
   readonly ports: SimulatedPorts;
   readonly step: Step;
+  /** Of `write` alone. */
+  readonly together?: WriteStep['together'] | undefined;
 }
 
 const TIMEOUT_MS: Readonly<Record<Component, number>> = { detect: 60_000, embed: 90_000, write: 40_000 };
@@ -29,10 +31,11 @@ function takeProcess(world: World, component: Component): Process {
   if (idle) return idle;
   const started: { invocation: Invocation | undefined } = { invocation: undefined };
   const ports = createPorts(world, () => started.invocation as Invocation);
-  const step: Step =
-    component === 'write'
-      ? createWriteStep(ports.write)
-      : (record, remainingMs) => embedRecord(ports.embed, record, remainingMs);
+  if (component === 'write') {
+    const { one, together } = createWriteStep(ports.write);
+    return Object.assign(started, { ports, step: one, together });
+  }
+  const step: Step = (record, remainingMs) => embedRecord(ports.embed, record, remainingMs);
   return Object.assign(started, { ports, step });
 }
 
@@ -65,6 +68,13 @@ export function invokeConsumer(
             checkAcknowledged(world, component, record);
             acknowledged.add(record.messageId);
           },
+          ...(process.together && {
+            together: async given => {
+              invocation.recordSequence = world.sequence;
+              const remainingMs = () => invocation.deadlineMs - world.scheduler.nowMs();
+              return (await process.together?.(given, remainingMs)) ?? [];
+            },
+          }),
         },
       ),
   );

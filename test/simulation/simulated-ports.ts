@@ -139,12 +139,20 @@ function watchEmbedding(world: World, current: () => Invocation): World['stores'
 /** The outcome store of a database that takes no writes for a while. */
 function watchOutcomes(world: World): World['stores']['outcomes'] {
   const { outcomes } = world.stores;
+  const requireWritable = () => {
+    if (!world.readOnly) return;
+    world.hardFaults += 1;
+    throw new FreshetError('simulated 25006', { failureClass: 'stop', code: 'sqlstate_25006' });
+  };
   return {
     ...outcomes,
     writeResult: (space, result) => {
-      if (!world.readOnly) return outcomes.writeResult(space, result);
-      world.hardFaults += 1;
-      throw new FreshetError('simulated 25006', { failureClass: 'stop', code: 'sqlstate_25006' });
+      requireWritable();
+      return outcomes.writeResult(space, result);
+    },
+    writeResults: (space, results) => {
+      requireWritable();
+      return outcomes.writeResults(space, results);
     },
   };
 }

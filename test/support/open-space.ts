@@ -5,7 +5,7 @@ import { createEmbeddingStore } from '../../lib/adapters/sql/embedding/sql-embed
 import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import { createOutcomeStore } from '../../lib/adapters/sql/writing/sql-outcome-store.ts';
-import type { SourceConfig } from '../../lib/core/config/pipeline-config.ts';
+import type { PipelineConfig, SourceConfig } from '../../lib/core/config/pipeline-config.ts';
 import type { Space } from '../../lib/core/model/space.ts';
 import type { LeaseRequest } from '../../lib/ports/detection-store.ts';
 import type { SourceReading } from '../../lib/ports/embedding-store.ts';
@@ -17,9 +17,10 @@ export async function openSpace(
   db: SqlDatabase,
   shape: SourceTableShape = {},
   config: Partial<SourceConfig> = {},
+  pipeline: PipelineConfig = buildConfig([buildSourceConfig(config)]),
 ) {
   await createSourceTable(db, shape);
-  const [space] = await ensureSpaces(db, buildConfig([buildSourceConfig(config)]));
+  const [space] = await ensureSpaces(db, pipeline);
   if (space === undefined) throw new Error('No space was made.');
   const stores = {
     detection: createDetectionStore(db),

@@ -5,16 +5,19 @@ export interface InProcessObjectStore extends ObjectStore {
   remove(key: string): void;
 }
 
-/** Objects live as long as the process. Bodies are copied on the way in: what the caller does to its buffer later changes nothing. */
-export function createInProcessObjectStore(): InProcessObjectStore {
+/**
+ * Objects live as long as the process. Bodies are copied on the way in: what the caller does to its buffer later changes nothing.
+ * `sealed` where nobody else can reach them.
+ */
+export function createInProcessObjectStore(options: { readonly sealed?: true } = {}): InProcessObjectStore {
   const objects = new Map<string, Buffer>();
   return {
+    ...options,
     async put(key, body) {
       objects.set(key, Buffer.from(body));
     },
     async get(key) {
-      const body = objects.get(key);
-      return body && Buffer.from(body);
+      return objects.get(key);
     },
     remove(key) {
       objects.delete(key);

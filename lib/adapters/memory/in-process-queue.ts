@@ -21,6 +21,8 @@ export interface InProcessQueue extends ReceivingQueue {
   nextVisibleAtMs(): number | undefined;
   /** Bodies of all that was sent and not deleted, visible or not. */
   remainingBodies(): string[];
+  /** Calls `listener`, and no earlier one any more, whenever messages were sent. */
+  onSent(listener: () => void): void;
 }
 
 interface StoredMessage {
@@ -40,6 +42,7 @@ const MAX_VISIBILITY_SECONDS = 43_200;
 export function createInProcessQueue(options: InProcessQueueOptions): InProcessQueue {
   const { clock, randomness } = options;
   const messages = new Map<string, StoredMessage>();
+  let tellSent: () => void = () => {};
 
   const add = (message: OutgoingMessage) => {
     const sentAtMs = clock.now();
@@ -83,6 +86,7 @@ export function createInProcessQueue(options: InProcessQueueOptions): InProcessQ
         add(message);
         return [];
       });
+      tellSent();
       return { failed };
     },
     async receive(limit) {
@@ -126,6 +130,9 @@ export function createInProcessQueue(options: InProcessQueueOptions): InProcessQ
         if (visibleAtMs > now && (next === undefined || visibleAtMs < next)) next = visibleAtMs;
       }
       return next;
+    },
+    onSent(listener) {
+      tellSent = listener;
     },
     remainingBodies: () => [...messages.values()].map(message => message.body),
   };

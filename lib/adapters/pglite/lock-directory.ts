@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { UsageError } from '../../core/errors/usage-error.ts';
+import { DirectoryInUseError } from './directory-in-use-error.ts';
 import { findLife, identifyProcess, type ProcessIdentity } from './process-identity.ts';
 
 interface LockRecord extends ProcessIdentity {
@@ -12,7 +12,7 @@ interface LockRecord extends ProcessIdentity {
 
 /**
  * Takes the lock file `lock` beside `directory`, which PGlite itself does not guard: two processes would overwrite each other's pages.
- * Rejects with `UsageError` while another live process holds it. Resolves with what gives it back.
+ * Rejects with `DirectoryInUseError` while another live process holds it. Resolves with what gives it back.
  *
  * A dead holder's file is not deleted (whoever comes second would delete the winner's): its successor is the file `lock.after.<token of the
  * dead holder>`, which only one process can create, and the holder is the last of that chain. A successor then renames its file over `lock`,
@@ -79,7 +79,9 @@ async function refuseWhileHeld(holder: LockRecord, directory: string, path: stri
   if (holder.token === 'unreadable') return;
   const life = await findLife(holder);
   if (life === 'dead') return;
-  throw new UsageError(
+  throw new DirectoryInUseError(
+    directory,
+    life === 'alive' ? holder : undefined,
     life === 'alive'
       ? `The embedded database in ${directory} is in use by process ${holder.pid} since ${holder.since}. Wait until it ends or stop it.`
       : `The embedded database in ${directory} is in use by process ${holder.pid} on host "${holder.host}" since ${holder.since}, which cannot be looked at from here. If that process is gone, delete the lock file.`,

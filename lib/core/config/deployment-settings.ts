@@ -31,6 +31,10 @@ const deploymentSettings = z.strictObject({
   maxReceiveCount: z.int().min(2),
   /** What `guard` opens and closes: model alias → ids of its event source mappings, and those of `write`. */
   eventSources: z.strictObject({ embed: z.record(text, z.array(text)), write: z.array(text) }).optional(),
+  /** Only `operate` has these; `freshet aws` reads them there. Schedules of `detect`: `name`, or `group/name` outside the default group. */
+  scheduleNames: z.array(text).optional(),
+  /** Name in this repository (`detect`, `embed`, …) → name of the function. */
+  functions: z.record(text, text).optional(),
 });
 
 /** What the stack tells a function through the variable `FRESHET_DEPLOYMENT` (one JSON object). The configuration itself travels in the asset. */

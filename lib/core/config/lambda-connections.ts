@@ -1,4 +1,11 @@
 /** Connections that one execution environment of a function holds at once: a pool of one, and for `detect` the session of its tick's lock beside it. */
-export const LAMBDA_CONNECTIONS = { detect: 2, embed: 1, write: 1, guard: 1, migrate: 1 } as const;
+export const LAMBDA_CONNECTIONS = {
+  detect: 2,
+  embed: 1,
+  write: 1,
+  guard: 1,
+  migrate: 1,
+  operate: 1,
+} as const;
 
 export type LambdaName = keyof typeof LAMBDA_CONNECTIONS;

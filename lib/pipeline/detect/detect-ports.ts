@@ -25,6 +25,8 @@ export interface DetectPorts {
 
 export interface DetectLimits {
   readonly batchSize: number;
+  /** Batches that a message of a large lease may hold; the worker then asks the database once for all of them. Default 1. */
+  readonly callsPerMessage?: number | undefined;
   /** Leased rows per space at any time. */
   readonly maxInFlight: number;
   /** Keys per slice of the reconcile pass. */

@@ -4,7 +4,15 @@ import type { DispatchMessage } from '../../core/model/dispatch-message.ts';
 import type { Space } from '../../core/model/space.ts';
 import type { Lane } from '../../core/model/vocabulary.ts';
 import type { LeasedRow } from '../../ports/detection-store.ts';
-import type { DetectPorts } from './detect-ports.ts';
+import type { DetectLimits, DetectPorts } from './detect-ports.ts';
+
+export interface SendPorts extends Pick<DetectPorts, 'queues' | 'logger'> {
+  readonly detection: Pick<DetectPorts['detection'], 'confirmSent' | 'abandonLeases'>;
+  readonly limits: Pick<DetectLimits, 'batchSize' | 'callsPerMessage' | 'queuedLeaseSeconds'>;
+}
+
+/** A lease of many rows is sent as about so many messages, so that the workers finish together. */
+const MESSAGES_PER_LEASE = 8;
 
 export interface SendResult {
   readonly sent: number;
@@ -13,13 +21,13 @@ export interface SendResult {
 
 /** Sends leased rows to the lane's queue of the space's model; leases of what the queue did not take are abandoned at once. */
 export async function sendLeasedRows(
-  ports: DetectPorts,
+  ports: SendPorts,
   space: Space,
   dispatch: { readonly dispatchId: string; readonly lane: Lane },
   rows: readonly LeasedRow[],
 ): Promise<SendResult> {
   if (rows.length === 0) return { sent: 0, refused: [] };
-  const batches = batchByAttempts(rows, ports.limits.batchSize);
+  const batches = batchByAttempts(rows, ports.limits);
   const bodies = batches.map(batch => ({ body: composeMessage(space, dispatch, batch) }));
   let failed: ReadonlySet<number>;
   try {
@@ -45,15 +53,23 @@ export async function sendLeasedRows(
 const idsOf = (rows: readonly LeasedRow[]) => rows.map(row => row.id);
 
 /** Rows of one message have the same attempts, so that `embed` sees one number; all beyond the last count as the last. */
-function batchByAttempts(rows: readonly LeasedRow[], batchSize: number): LeasedRow[][] {
+function batchByAttempts(rows: readonly LeasedRow[], limits: SendPorts['limits']): LeasedRow[][] {
+  const { batchSize } = limits;
   const tiers = Map.groupBy(rows, row => Math.min(row.attempts, MAX_ATTEMPTS));
   return [...tiers].flatMap(([attempts, tier]) => {
     // An undelivered row costs no call: those travel in whole batches.
-    const size = attempts >= MAX_ATTEMPTS ? batchSize : batchSizeForAttempts(attempts, batchSize);
+    const batch = attempts >= MAX_ATTEMPTS ? batchSize : batchSizeForAttempts(attempts, batchSize);
+    const size = attempts === 0 ? batch * countCalls(tier.length, limits) : batch;
     return Array.from({ length: Math.ceil(tier.length / size) }, (_, index) =>
       tier.slice(index * size, (index + 1) * size),
     );
   });
+}
+
+/** Batches per message: only as many as leave enough messages for every worker. */
+function countCalls(rows: number, { batchSize, callsPerMessage = 1 }: SendPorts['limits']): number {
+  const batches = Math.ceil(rows / batchSize);
+  return Math.max(1, Math.min(callsPerMessage, Math.ceil(batches / MESSAGES_PER_LEASE)));
 }
 
 function composeMessage(

@@ -4,14 +4,11 @@ import type { AnnounceMessage } from '../../core/model/dispatch-message.ts';
 import type { ResultObject } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
 import { encodeResult } from '../../core/result/encode-result.ts';
-import { sha256Hex } from '../../core/result/sha256-hex.ts';
+import { proveObject } from '../prove-object.ts';
 import { retryTransient } from '../retry-transient.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 
-/**
- * Stores, announces, then marks: no message names an object that is not there, and a row is only marked once its result is on its way. The key
- * is used by this attempt alone. Returns the ids that are settled.
- */
+/** Stores, then announces: no message names an object that is not there. The key is used by this attempt alone. Returns the ids that are settled. */
 export async function announceResult(
   ports: EmbedPorts,
   space: Space,
@@ -26,15 +23,11 @@ export async function announceResult(
     spaceId: space.spaceId,
     dispatchId: result.dispatchId,
     key: `claims/${space.spaceId}/${result.dispatchId}/${ports.randomness.identifier()}`,
-    sha256: sha256Hex(body),
+    sha256: proveObject(ports.objects, body),
     ids,
   };
   await retryTransient(ports, remainingMs, () => ports.objects.put(message.key, body));
   await retryTransient(ports, remainingMs, () => announce(ports, message));
-  if (ids.length > 0) {
-    const seconds = ports.limits.announcedLeaseSeconds;
-    await ports.embedding.markAnnounced(space, result.dispatchId, ids, seconds);
-  }
   for (const { id, outcome } of result.outcomes) {
     const failed = outcome !== 'embedded' && outcome !== 'excluded:empty';
     if (failed) ports.observer?.rowFailed({ source: space.source.name, id, outcome });

@@ -30,6 +30,11 @@ export interface EmbedPorts {
   readonly logger: Logger;
   readonly limits: EmbedLimits;
   readonly runId: number | null;
+  /**
+   * Waits until another purchase is welcome: what was bought and not yet written is lost with the process. Asked before each further call of
+   * a message; returns at the latest when the time runs short. Absent: always welcome.
+   */
+  readonly waitForRoom?: ((remainingMs: () => number) => Promise<void>) | undefined;
   readonly observer?: RunObserver | undefined;
 }
 

@@ -11,7 +11,9 @@ import { buyVectors, type Purchase } from './buy-vectors.ts';
 import { decideRow, type RowDecision, withoutVector } from './decide-row.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 import { giveBack, leaveToDetect } from './give-back.ts';
-import { planBatch } from './plan-batch.ts';
+import { giveBackRest } from './give-back-rest.ts';
+import { type BatchPlan, planBatch, splitPlan } from './plan-batch.ts';
+import { recordOutage } from './record-outage.ts';
 import { settlePurchase } from './settle-purchase.ts';
 
 const PAUSED_SECONDS = 60;
@@ -62,12 +64,44 @@ async function embedRows(
 
   const decisions = undeliverable ? stale.map(giveUp) : await decideRows(ports, space, stale);
   const plan = await planBatch(ports.embedding, space, decisions);
-  const purchase =
-    plan.toBuy.length === 0
-      ? NOTHING_BOUGHT
-      : await buyVectors(ports, space, message.lane, plan.toBuy, remainingMs);
-  const settlement = { space, dispatchId, lane: message.lane, runId: ports.runId, plan, purchase };
-  return settlePurchase(ports, record, message, staleIds, settlement, remainingMs);
+  const { settled, ended } = await settlePlan(ports, record, { space, message, plan }, remainingMs);
+  if (!ended) return 'done';
+  const rest = { space, message, ids: staleIds.filter(id => !settled.has(id)) };
+  return giveBackRest(ports, record, rest, ended);
+}
+
+/**
+ * Each batch is bought, stored and announced before the next one is bought, so that a worker that dies loses the call in flight and no
+ * other. The rows are marked at the end: until then, and where it is never reached, the lease that embedding took holds them.
+ */
+async function settlePlan(
+  ports: EmbedPorts,
+  record: QueueRecord,
+  planned: { readonly space: Space; readonly message: DispatchMessage; readonly plan: BatchPlan },
+  remainingMs: () => number,
+): Promise<{ readonly settled: ReadonlySet<string>; readonly ended: Purchase['ended'] }> {
+  const { space, message, plan } = planned;
+  const { dispatchId, lane } = message;
+  const settled = new Set<string>();
+  let ended: Purchase['ended'];
+  try {
+    for (const [position, part] of splitPlan(plan, ports.limits.batchSize).entries()) {
+      if (position > 0) await ports.waitForRoom?.(remainingMs);
+      const purchase =
+        part.toBuy.length === 0
+          ? NOTHING_BOUGHT
+          : await buyVectors(ports, space, lane, part.toBuy, remainingMs);
+      const bought = { space, dispatchId, lane, runId: ports.runId, plan: part, purchase };
+      const settlement = recordOutage(ports, record, bought);
+      for (const id of await settlePurchase(ports, settlement, remainingMs)) settled.add(id);
+      ended = settlement.purchase.ended;
+      if (ended) break;
+    }
+  } finally {
+    const seconds = ports.limits.announcedLeaseSeconds;
+    if (settled.size > 0) await ports.embedding.markAnnounced(space, dispatchId, [...settled], seconds);
+  }
+  return { settled, ended };
 }
 
 async function waitWhilePaused(

@@ -72,6 +72,15 @@ export async function planBatch(
   return { outcomes, copies, touches, toBuy };
 }
 
+/** Parts of at most `texts` texts to buy; what is settled without a call is in the first. */
+export function splitPlan(plan: BatchPlan, texts: number): BatchPlan[] {
+  const parts = [{ ...plan, toBuy: plan.toBuy.slice(0, texts) }];
+  for (let start = texts; start < plan.toBuy.length; start += texts) {
+    parts.push({ outcomes: [], copies: [], touches: [], toBuy: plan.toBuy.slice(start, start + texts) });
+  }
+  return parts;
+}
+
 function keepsOutcome(reading: SourceReading, outcome: Outcome, contentHash: string | null): boolean {
   const { stored } = reading;
   return contentHash !== null && stored?.outcome === outcome && stored.contentHash === contentHash;

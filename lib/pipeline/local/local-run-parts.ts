@@ -13,6 +13,8 @@ import type { RunTally, RunTotals } from './run-tally.ts';
 export interface LocalQueue extends ReceivingQueue {
   nextVisibleAtMs(): number | undefined;
   remainingBodies(): string[];
+  /** One listener at a time, called whenever messages were sent. */
+  onSent(listener: () => void): void;
 }
 
 export interface LocalRunParts {

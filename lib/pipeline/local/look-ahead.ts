@@ -1,4 +1,5 @@
 import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { OPERATOR_PAUSE } from '../../core/model/operator-pause.ts';
 import { describeFailure } from '../describe-failure.ts';
 import type { DetectReport, DetectRequest, SpaceReport } from '../detect/detect-ports.ts';
 import { countDown, createLocalContext } from './invoke-batch.ts';
@@ -63,14 +64,16 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
     [...known.values()].some(other => other.fallback === true && other.source === source);
 
   const noteSpace = (report: SpaceReport) => {
-    if (!isReplaced(report)) refusePause(report);
-    const { fault, orphans, source, spaceId } = report;
+    const operatorPause = findOperatorPause(report);
+    if (operatorPause === undefined && !isReplaced(report)) refusePause(report);
+    const { orphans, source, spaceId } = report;
+    const fault = operatorPause ?? report.fault;
     if (orphans?.stopped) orphansKept.set(spaceId, { source, cause: orphans.stopped });
     if (!fault) {
       faults.delete(spaceId);
       return;
     }
-    if (fault.failureClass === 'transient') {
+    if (report.fault?.failureClass === 'transient') {
       throw new FreshetError(fault.message, { failureClass: 'transient', code: fault.code });
     }
     faults.set(spaceId, { source, code: fault.code, message: fault.message });
@@ -79,10 +82,11 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
   const noteSpaces = ({ spaces }: DetectReport) => {
     for (const report of spaces) known.set(report.spaceId, report);
     spaces.forEach(noteSpace);
+    if (spaces.every(report => findOperatorPause(report) !== undefined)) spaces.forEach(refusePause);
   };
 
   const notePass = (report: SpaceReport, idle: boolean) => {
-    if (!idle || report.fault) return;
+    if (!idle || faults.has(report.spaceId)) return;
     if (report.pausedBy) complete.add(report.spaceId);
     if (report.passBegan) begun.add(report.spaceId);
     if (report.passEnded && begun.has(report.spaceId)) complete.add(report.spaceId);
@@ -93,7 +97,7 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
     exhausted = true;
     looked = true;
     if (sumLeased(changed) > 0) return startOver();
-    if (idle) for (const { spaceId, fault } of changed.spaces) if (!fault) complete.add(spaceId);
+    if (idle) for (const { spaceId } of changed.spaces) if (!faults.has(spaceId)) complete.add(spaceId);
   };
 
   return {
@@ -118,7 +122,9 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
         noteSpaces(walked);
         for (const report of walked.spaces) notePass(report, idle);
         failedRounds = 0;
-        const ended = walked.spaces.every(({ passEnded, fault, pausedBy }) => passEnded || fault || pausedBy);
+        const ended = walked.spaces.every(
+          ({ passEnded, pausedBy, spaceId }) => passEnded || pausedBy || faults.has(spaceId),
+        );
         exhausted = ended && changedRows + walkedRows < maxRows;
         looked = true;
         if (changedRows + walkedRows > 0) return startOver();
@@ -139,11 +145,18 @@ const sumLeased = ({ spaces }: DetectReport) => spaces.reduce((sum, { leased }) 
 function refusePause({ pausedBy }: SpaceReport): void {
   const [pause] = pausedBy ?? [];
   if (!pause) return;
-  throw new FreshetError(
-    `${pause.scope} is paused (${pause.reason}): ${pause.detail || 'no detail given'}.`,
-    {
-      failureClass: 'stop',
-      code: pause.reason,
-    },
-  );
+  throw new FreshetError(describePause(pause), { failureClass: 'stop', code: pause.reason });
+}
+
+/** An operator's pause of one source or model leaves the others to go on, as a fault of its source does; any other reason ends the run. */
+function findOperatorPause({
+  pausedBy = [],
+}: SpaceReport): { readonly code: string; readonly message: string } | undefined {
+  const [pause] = pausedBy;
+  if (pause === undefined || pausedBy.some(({ reason }) => reason !== OPERATOR_PAUSE)) return undefined;
+  return { code: OPERATOR_PAUSE, message: describePause(pause) };
+}
+
+function describePause({ scope, reason, detail }: NonNullable<SpaceReport['pausedBy']>[number]): string {
+  return `${scope} is paused (${reason}): ${detail || 'no detail given'}.`;
 }

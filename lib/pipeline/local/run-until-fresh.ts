@@ -11,8 +11,8 @@ import { createWakeSignal, type WakeSignal } from './wake-signal.ts';
 const GRACE_MS = 4_000;
 /** Giving back waits for a lock no longer than this. */
 const GIVE_BACK_MS = 500;
-/** Batches sent ahead of the workers: enough that detect looks seldom, few enough that several runs find work side by side. */
-const MIN_BATCHES_AHEAD = 20;
+/** Batches leased ahead of the workers: enough that detect looks seldom, few enough that several runs find work side by side. */
+const MIN_BATCHES_AHEAD = 24;
 
 interface Run {
   readonly parts: LocalRunParts;
@@ -41,6 +41,7 @@ export async function runUntilFresh(parts: LocalRunParts): Promise<RunResult> {
     spaces.some(({ fallbackFor }) => fallbackFor !== undefined),
   );
   const interrupt = () => run.wake.notify();
+  parts.queues.results.onSent(() => run.wake.notify());
   parts.signal?.addEventListener('abort', interrupt);
   try {
     await turnUntilDone(run);
@@ -115,14 +116,14 @@ function isIdle(run: Run, queued: { readonly total: number }): boolean {
   return !run.detecting && !run.workers.isWriting() && run.workers.embedding() === 0 && queued.total === 0;
 }
 
-/** Looks ahead by a few batches only: what a run holds, no other can work on. */
+/** Looks ahead by a few messages only, and again once the workers are about to take the last: what a run holds, no other can work on. */
 function startDetect(run: Run, queued: { readonly waiting: number }, idle: boolean): void {
   const { parts, lookAhead } = run;
   const { batchSize, concurrency, maxItems } = parts.limits;
-  const batchesAhead = Math.max(2 * concurrency, MIN_BATCHES_AHEAD);
+  const batchesAhead = Math.max(3 * concurrency, MIN_BATCHES_AHEAD);
   const pointless = idle ? lookAhead.isComplete() : lookAhead.isExhausted();
   if (run.detecting || pointless || lookAhead.nextAtMs() > parts.clock.now()) return;
-  if (queued.waiting > batchesAhead / 2) return;
+  if (queued.waiting > concurrency) return;
   const allowed = (maxItems ?? Number.POSITIVE_INFINITY) - lookAhead.leasedRows();
   const maxRows = Math.min((batchesAhead - queued.waiting) * batchSize, allowed);
   if (maxRows <= 0) return;

@@ -1,13 +1,14 @@
 import { countDown, createLocalContext, invokeBatch } from './invoke-batch.ts';
 import type { LocalQueue, LocalRunParts } from './local-run-parts.ts';
+import { hasResultsRoom } from './results-room.ts';
 
 /** SQS gives a Lambda up to ten messages at once. */
 const WRITE_BATCH = 10;
 
 export interface RunWorkers {
   /**
-   * Starts embed invocations, one message each, up to the concurrency; fresh lanes first, models in turn. None while more results wait to be
-   * written than can be embedded at once: what is bought and not written is lost with the process, and held in memory.
+   * Starts embed invocations, one message each, up to the concurrency; fresh lanes first, models in turn. None while there is no room for
+   * results.
    */
   startEmbeds(): Promise<void>;
   /** Starts a write invocation when none runs and a result is there. */
@@ -56,8 +57,7 @@ export function createRunWorkers(parts: LocalRunParts, onEnd: (error?: unknown) 
     },
     async startEmbeds() {
       while (embedding < limits.concurrency) {
-        const unwritten = await queues.results.depth();
-        if (unwritten.visible + unwritten.inFlight + unwritten.delayed > limits.concurrency) return;
+        if (!(await hasResultsRoom(queues.results, limits.concurrency))) return;
         const next = await receiveNext();
         if (!next) return;
         embedding += 1;

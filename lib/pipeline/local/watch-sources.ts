@@ -1,3 +1,5 @@
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { OPERATOR_PAUSE } from '../../core/model/operator-pause.ts';
 import type { LocalRunParts, RunResult } from './local-run-parts.ts';
 import { runUntilFresh } from './run-until-fresh.ts';
 
@@ -19,8 +21,25 @@ export async function watchSources(
   for (let reconcileAtMs = clock.now(); ; await clock.sleep(options.intervalMs, signal)) {
     const isDue = clock.now() >= reconcileAtMs;
     if (isDue) reconcileAtMs = clock.now() + RECONCILE_EVERY_MS;
-    const result = await runUntilFresh({ ...parts, passes: isDue ? 'both' : 'incremental' });
+    const result = await runUnlessPaused({ ...parts, passes: isDue ? 'both' : 'incremental' });
     options.onPassEnded(result.faults);
     if (signal?.aborted) return result;
+  }
+}
+
+/** What an operator paused, an operator resumes: until then a watching run waits. */
+async function runUnlessPaused(parts: LocalRunParts): Promise<RunResult> {
+  try {
+    return await runUntilFresh(parts);
+  } catch (error) {
+    if (!(error instanceof FreshetError) || error.code !== OPERATOR_PAUSE) throw error;
+    const names = new Set((await parts.spaces.list()).map(space => space.source.name));
+    return {
+      ...parts.tally.totals(),
+      interrupted: parts.signal?.aborted ?? false,
+      deadLetters: 0,
+      orphansKept: [],
+      faults: [...names].map(source => ({ source, code: error.code, message: error.message })),
+    };
   }
 }

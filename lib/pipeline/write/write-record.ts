@@ -1,15 +1,13 @@
 import { isSourceFault } from '../../core/errors/source-fault.ts';
-import { parseAnnounceMessage } from '../../core/messages/parse-announce-message.ts';
 import type { AnnounceMessage } from '../../core/model/dispatch-message.ts';
 import type { ResultObject } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
-import { decodeResult } from '../../core/result/decode-result.ts';
-import { sha256Hex } from '../../core/result/sha256-hex.ts';
 import { encodeVectorArray } from '../../core/vectors/encode-vector-array.ts';
 import type { WriteReport } from '../../ports/outcome-store.ts';
 import { pauseSource } from '../pause-source.ts';
 import type { QueueRecord, RecordResult } from '../queue-record.ts';
 import { retryTransient } from '../retry-transient.ts';
+import { loadResult } from './load-result.ts';
 import type { WritePorts } from './write-ports.ts';
 
 /** From an announcement to outcome rows. An object that is missing or corrupt is dropped with a reason and its rows are dispatched again. */
@@ -18,23 +16,18 @@ export async function writeRecord(
   record: QueueRecord,
   remainingMs: () => number,
 ): Promise<RecordResult> {
-  const message = parseAnnounceMessage(record.body);
-  const space = await ports.spaces.find(message.spaceId);
+  const { message, space, object, result } = await loadResult(ports, record, remainingMs);
   if (!space) return drop(ports, message, 'space-unknown-or-retired');
-  const body = await retryTransient(ports, remainingMs, () => ports.objects.get(message.key));
-  const result = body && readResult(message, body);
   if (!result) {
     await ports.outcomes.expireLeases(space, message.dispatchId, message.ids);
-    return drop(ports, message, body ? 'object-corrupt' : 'object-missing');
+    return drop(ports, message, `object-${object}`);
   }
   const startedMs = ports.clock.now();
   const report = await retryTransient(ports, remainingMs, () =>
     ports.outcomes.writeResult(space, result),
   ).catch(error => keepLedger(ports, space, message, result, error));
   if (report === undefined) return drop(ports, message, 'source-fault');
-  ports.metrics.duration('WriteLatency', Math.max(0, ports.clock.now() - startedMs));
-  measureWrite(ports, report);
-  ports.observer?.written(report);
+  measureWrite(ports, report, startedMs);
   return 'done';
 }
 
@@ -56,25 +49,19 @@ async function keepLedger(
   await ports.outcomes.expireLeases(space, message.dispatchId, message.ids);
 }
 
-/** Undefined where the object is not the one that was announced, whole. */
-function readResult(message: AnnounceMessage, body: Buffer): ResultObject | undefined {
-  if (sha256Hex(body) !== message.sha256) return undefined;
-  try {
-    const result = decodeResult(body);
-    const same = result.spaceId === message.spaceId && result.dispatchId === message.dispatchId;
-    return same ? result : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 function drop(ports: WritePorts, message: AnnounceMessage, cause: string): RecordResult {
   ports.metrics.count('DroppedResults', 1);
   ports.logger.error('result-dropped', { spaceId: message.spaceId, rows: message.ids.length, cause });
   return 'done';
 }
 
-function measureWrite({ metrics }: WritePorts, report: WriteReport): void {
+/** Tells what was written; `startedMs` is when the transaction began. */
+export function measureWrite(
+  { clock, metrics, observer }: WritePorts,
+  report: WriteReport,
+  startedMs: number,
+): void {
+  metrics.duration('WriteLatency', Math.max(0, clock.now() - startedMs));
   metrics.count('EmbeddedRows', report.embedded);
   metrics.count('WrittenCopies', report.copied);
   metrics.count('WrittenTouches', report.touched);
@@ -82,4 +69,5 @@ function measureWrite({ metrics }: WritePorts, report: WriteReport): void {
   metrics.count('FailedRows', report.failed);
   metrics.count('OvertakenRows', report.overtaken);
   if (report.repeated) metrics.count('RepeatedResults', 1);
+  observer?.written(report);
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkVectorArray } from '../../../lib/core/vectors/check-vector-array.ts';
 import { encodeVectorArray } from '../../../lib/core/vectors/encode-vector-array.ts';
+import { joinVectorArrays } from '../../../lib/core/vectors/join-vector-arrays.ts';
 import { setElementOid } from '../../../lib/core/vectors/set-element-oid.ts';
 
 /** Written from `array_send` and `vector_send`, one value at a time. */
@@ -57,6 +58,24 @@ describe('encodeVectorArray', () => {
 
   it('refuses a vector of another length', () => {
     expect(() => encodeVectorArray([Buffer.alloc(12), Buffer.alloc(8)], 3)).toThrow(RangeError);
+  });
+});
+
+describe('joinVectorArrays', () => {
+  it('equals the encoding of all vectors together, with the OID', () => {
+    fc.assert(
+      fc.property(fc.array(vectorsOf3, { maxLength: 4 }), lists => {
+        const toBuffers = (vectors: readonly (readonly number[] | null)[]) =>
+          vectors.map(vector => vector && Buffer.from(Float32Array.from(vector).buffer));
+        const parts = lists.map(vectors => encodeVectorArray(toBuffers(vectors), 3));
+        const before = parts.map(part => Buffer.from(part));
+
+        const joined = joinVectorArrays(parts, 4711);
+
+        expect(joined).toEqual(setElementOid(encodeVectorArray(toBuffers(lists.flat()), 3), 4711));
+        expect(parts).toEqual(before);
+      }),
+    );
   });
 });
 

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { ResultObject, RowReading } from '../../../lib/core/model/result-object.ts';
 import type { Outcome } from '../../../lib/core/model/vocabulary.ts';
 import { encodeVectorArray } from '../../../lib/core/vectors/encode-vector-array.ts';
@@ -55,14 +56,14 @@ function someTime(pair: Pair): string | null {
   return random.chance(0.15) ? null : printTimestamp(nowMicros - seconds(random.below(1200)));
 }
 
-function someResult(pair: Pair): ResultObject {
+/** `used`: readings that other objects of the same transaction speak of. */
+function someResult(pair: Pair, used = new Set<string>()): ResultObject {
   const { random, space } = pair;
   const outcomes: ResultObject['outcomes'][number][] = [];
   const copies: ResultObject['copies'][number][] = [];
   const touches: ResultObject['touches'][number][] = [];
   const vectors: (Buffer | null)[] = [];
   // Which of two readings with one stamp wins within an object is not said; the product never puts them there.
-  const used = new Set<string>();
   for (const reading of random.shuffle(pair.readings).slice(0, random.between(1, 4))) {
     const stamped = `${reading.id}@${reading.readAt}`;
     if (used.has(stamped)) continue;
@@ -266,6 +267,16 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       twin: pair.stores.outcomes.writeResult(pair.space, twinResult),
     };
   },
+  writeResults: async pair => {
+    const used = new Set<string>();
+    const results = Array.from({ length: pair.random.between(2, 3) }, () => someResult(pair, used));
+    pair.written.push(...results);
+    const twinResults = results.map(result => ({ ...result, vectors: Buffer.from(result.vectors) }));
+    return {
+      real: await pair.real.outcomes.writeResults(pair.space, results),
+      twin: pair.stores.outcomes.writeResults(pair.space, twinResults),
+    };
+  },
   expireLeases: pair =>
     both(
       pair.real.outcomes.expireLeases,
@@ -284,17 +295,26 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     real: await real.report.readCoverage(space),
     twin: readCoverage(twin, space),
   }),
-  retryFailures: async ({ real, twin, space }) => ({
-    real: await real.report.retryFailures(space, {}),
-    twin: retryFailures(twin, space),
-  }),
+  retryFailures: async pair => {
+    const { real, twin, space, server } = pair;
+    const answers = { real: await real.report.retryFailures(space, {}), twin: retryFailures(twin, space) };
+    // The dispatch that it makes up is random: the twin takes over the server's.
+    const { rows } = await sql<{ id: string; dispatchId: string }>`
+      SELECT item_id AS id, dispatch_id::text AS "dispatchId" FROM freshet.leases`.execute(server.db.kysely);
+    for (const { id, dispatchId } of rows) {
+      const lease = spaceOf(twin, space).leases.get(id);
+      if (lease && !pair.dispatches.includes(dispatchId)) lease.dispatchId = dispatchId;
+    }
+    return answers;
+  },
 };
 
 /** Commoner where a history gets nowhere without it. */
 export const WEIGHTED_NAMES: readonly string[] = Object.keys(OPERATIONS).flatMap(name => {
   const weight = {
     readRows: 5,
-    writeResult: 8,
+    writeResult: 6,
+    writeResults: 3,
     leaseChangedRows: 5,
     leaseStaleSlice: 4,
     beginEmbedding: 4,

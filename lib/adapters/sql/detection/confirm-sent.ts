@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Space } from '../../../core/model/space.ts';
 import { prepared } from '../prepared.ts';
 import type { SqlDatabase } from '../sql-database.ts';
-import { lockLeases } from './lock-leases.ts';
+import { leasesOf } from './lock-leases.ts';
 
 /**
  * A worker can be faster than the confirmation: a row that is being embedded keeps its stage and gets the longer lease, one that was given
@@ -15,11 +15,8 @@ export async function confirmSent(
   ids: readonly string[],
   leaseSeconds: number,
 ): Promise<void> {
-  await sql`${prepared}WITH mine AS MATERIALIZED (${lockLeases(space, dispatchId, ids)})
-    UPDATE freshet.leases AS l SET
+  await sql`${prepared}UPDATE freshet.leases AS l SET
       stage = CASE l.stage WHEN 'sending' THEN 'queued' ELSE l.stage END,
       expires_at = greatest(l.expires_at, now() + ${leaseSeconds}::float8 * interval '1 second')
-    FROM mine
-    WHERE l.space_id = mine.space_id AND l.item_id = mine.item_id AND l.dispatch_id = ${dispatchId}::uuid
-      AND l.stage IN ('sending', 'embedding')`.execute(db.kysely);
+    WHERE ${leasesOf(space, dispatchId, ids)} AND l.stage IN ('sending', 'embedding')`.execute(db.kysely);
 }

@@ -3,7 +3,7 @@ import type { Space } from '../../../core/model/space.ts';
 import type { ChangedRows, LeaseRequest } from '../../../ports/detection-store.ts';
 import { quoteSpace } from '../quoted-space.ts';
 import type { SqlDatabase } from '../sql-database.ts';
-import { attemptsWhenLeased, isFree, leaseChosenRows } from './lease-chosen-rows.ts';
+import { attemptsWhenLeased, isFree, leaseChosenRows, leasedWithVersions } from './lease-chosen-rows.ts';
 import { type LeasedLine, leasedRows } from './leased-rows.ts';
 
 /**
@@ -47,19 +47,19 @@ export async function leaseChangedRows(
        WHERE NOT e.stale AND l.space_id = ${space.spaceId}::int AND l.item_id = e.id AND l.expires_at <= now()
     ), candidates AS MATERIALIZED (
       SELECT c.*, row_number() OVER (ORDER BY c.attempts, c.afterwards, c.version, c.key) AS place
-        FROM (SELECT key, id, version, attempts, afterwards FROM changed
-              UNION ALL
-              SELECT key, id, version, attempts, afterwards FROM expired AS e
-               WHERE stale AND NOT EXISTS (SELECT FROM changed AS c WHERE c.id = e.id)) AS c
+        FROM (SELECT DISTINCT ON (u.id) u.*
+                FROM (SELECT key, id, version, attempts, afterwards, true AS in_scan FROM changed
+                      UNION ALL
+                      SELECT key, id, version, attempts, afterwards, false FROM expired WHERE stale) AS u
+               ORDER BY u.id, u.in_scan DESC) AS c
     ), chosen AS (
       SELECT id, version, place FROM candidates WHERE place <= ${request.limit}::int
     ), leased AS (${leaseChosenRows(space.spaceId, request)})
-    SELECT (SELECT min(d.version) FROM candidates AS d JOIN changed USING (id)
-             WHERE d.place > ${request.limit}::int)::text AS "firstUnsentVersion",
+    SELECT (SELECT min(d.version) FROM candidates AS d
+             WHERE d.in_scan AND d.place > ${request.limit}::int)::text AS "firstUnsentVersion",
            r.id, r.attempts, r.version
       FROM (VALUES (1)) AS one (line)
-      LEFT JOIN (SELECT chosen.id, leased.attempts, chosen.version::text AS version, chosen.place
-                   FROM leased JOIN chosen ON chosen.id = leased.item_id) AS r ON true
+      LEFT JOIN (${leasedWithVersions}) AS r ON true
      ORDER BY r.place`;
   const { rows } = await statement.execute(db.kysely);
   return { rows: leasedRows(rows), firstUnsentVersion: rows[0]?.firstUnsentVersion ?? null };

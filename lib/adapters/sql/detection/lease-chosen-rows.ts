@@ -29,6 +29,17 @@ export function leaseChosenRows(spaceId: number, request: LeaseRequest): RawBuil
 }
 
 /**
+ * What the CTE `leased` took, with version and place from the CTE `chosen`. Brought together by grouping: nobody knows how large a CTE
+ * is, and where the planner takes it for one row it joins two of them by comparing each with each (half a second for 1,300 rows).
+ */
+export const leasedWithVersions: RawBuilder<unknown> = sql`
+  SELECT u.id, max(u.attempts) AS attempts, max(u.version) AS version, max(u.place) AS place
+    FROM (SELECT item_id AS id, attempts, NULL::text AS version, NULL::bigint AS place FROM leased
+          UNION ALL
+          SELECT id, NULL, version::text, place FROM chosen) AS u
+   GROUP BY u.id HAVING count(u.attempts) > 0`;
+
+/**
  * Attempts that the row of a lease (of a LEFT JOIN) has when it is leased now. Rows go by it, lowest first: one that may have killed its process, or was
  * merely there when it died, comes after all others, so that processes that die early do not die with the same rows again and again.
  */

@@ -4,7 +4,7 @@ import type { LeaseRequest, StaleSlice } from '../../../ports/detection-store.ts
 import { quoteSpace } from '../quoted-space.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import { type KeyRange, withinRange } from './key-range.ts';
-import { attemptsWhenLeased, isFree, leaseChosenRows } from './lease-chosen-rows.ts';
+import { attemptsWhenLeased, isFree, leaseChosenRows, leasedWithVersions } from './lease-chosen-rows.ts';
 import { type LeasedLine, leasedRows } from './leased-rows.ts';
 
 /**
@@ -42,8 +42,7 @@ export async function leaseStaleSlice(
     SELECT EXISTS (SELECT FROM candidates WHERE place > ${request.limit}::int) AS truncated,
            r.id, r.attempts, r.version
       FROM (VALUES (1)) AS one (line)
-      LEFT JOIN (SELECT chosen.id, leased.attempts, chosen.version::text AS version, chosen.place
-                   FROM leased JOIN chosen ON chosen.id = leased.item_id) AS r ON true
+      LEFT JOIN (${leasedWithVersions}) AS r ON true
      ORDER BY r.place`;
   const { rows } = await statement.execute(db.kysely);
   return { rows: leasedRows(rows), truncated: rows[0]?.truncated ?? false };

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Space } from '../../../core/model/space.ts';
-import { lockLeases } from '../detection/lock-leases.ts';
+import { leasesOf } from '../detection/lock-leases.ts';
 import { prepared } from '../prepared.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
@@ -15,13 +15,10 @@ export async function beginEmbedding(
   ids: readonly string[],
 ): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`${prepared}
-    WITH mine AS MATERIALIZED (${lockLeases(space, dispatchId, ids)})
     UPDATE freshet.leases AS l SET
       stage = 'embedding',
       expires_at = greatest(l.expires_at, now() + ${LONGEST_EMBEDDING_SECONDS}::float8 * interval '1 second')
-    FROM mine
-    WHERE l.space_id = mine.space_id AND l.item_id = mine.item_id AND l.dispatch_id = ${dispatchId}::uuid
-      AND l.stage <> 'announced'
+    WHERE ${leasesOf(space, dispatchId, ids)} AND l.stage <> 'announced'
     RETURNING l.item_id AS id`.execute(db.kysely);
   const taken = new Set(rows.map(row => row.id));
   return [...new Set(ids)].filter(id => taken.has(id));

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Space } from '../../../core/model/space.ts';
-import { lockLeases } from '../detection/lock-leases.ts';
+import { leasesOf } from '../detection/lock-leases.ts';
 import { prepared } from '../prepared.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
@@ -12,10 +12,7 @@ export async function markAnnounced(
   ids: readonly string[],
   leaseSeconds: number,
 ): Promise<void> {
-  await sql`${prepared}WITH mine AS MATERIALIZED (${lockLeases(space, dispatchId, ids)})
-    UPDATE freshet.leases AS l SET
+  await sql`${prepared}UPDATE freshet.leases AS l SET
       stage = 'announced', expires_at = now() + ${leaseSeconds}::float8 * interval '1 second'
-    FROM mine
-    WHERE l.space_id = mine.space_id AND l.item_id = mine.item_id AND l.dispatch_id = ${dispatchId}::uuid
-      AND l.stage <> 'queued'`.execute(db.kysely);
+    WHERE ${leasesOf(space, dispatchId, ids)} AND l.stage <> 'queued'`.execute(db.kysely);
 }

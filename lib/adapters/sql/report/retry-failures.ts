@@ -8,7 +8,7 @@ import { failedOutcomes } from './failed-outcomes.ts';
 /**
  * One statement: the outcome rows become stale for ever until they are written again, their verdicts are forgotten (those of other rows with
  * the same text too: their outcomes stay until they are retried or edited), and an expired lease makes the next incremental pass find them.
- * A row that is on its way keeps its lease.
+ * A row that is on its way keeps its lease; one that was retried and is still stale is not counted again.
  */
 export async function retryFailures(
   db: SqlDatabase,
@@ -16,14 +16,15 @@ export async function retryFailures(
   filter: Parameters<ReportStore['retryFailures']>[1],
 ): Promise<number> {
   const vectors = sql.id('freshet', space.vectorTable);
+  const limit = filter.limit === undefined ? sql`` : sql` LIMIT ${filter.limit}::int`;
   const retried = await sql<{ rows: number }>`
     WITH failed AS (
       ${failedOutcomes(space)}
     ), chosen AS (
       SELECT v.item_id, v.chunk FROM ${vectors} v
-       WHERE v.outcome <> 'embedded'
+       WHERE v.outcome <> 'embedded' AND v.source_version IS DISTINCT FROM '-infinity'
          AND (v.item_id, v.chunk) IN (SELECT v.item_id, v.chunk FROM failed v WHERE ${matches(filter)})
-       ORDER BY v.item_id, v.chunk FOR UPDATE
+       ORDER BY v.item_id, v.chunk${limit} FOR UPDATE
     ), outcomes AS (
       UPDATE ${vectors} v SET source_version = '-infinity', source_xid = NULL
         FROM chosen c WHERE v.item_id = c.item_id AND v.chunk = c.chunk

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Space } from '../../../core/model/space.ts';
-import { arrayLiteral } from '../array-literal.ts';
+import { leasesOf } from '../detection/lock-leases.ts';
 import type { FreshetTables } from '../freshet-tables.ts';
 import { prepared } from '../prepared.ts';
 import { quoteSpace } from '../quoted-space.ts';
@@ -8,7 +8,8 @@ import { quoteSpace } from '../quoted-space.ts';
 /**
  * Ends the leases of a dispatch: deleted where the source row is gone or its outcome was made from just this version and `xmin`; else the
  * row was overtaken, and its lease, expired and without attempts, is what the next incremental pass finds it by. It compares what is
- * stored with what is there, whoever wrote it. OFFSET 0 makes the joins look-ups per lease, however old the statistics are.
+ * stored with what is there, whoever wrote it. OFFSET 0 makes the joins look-ups per lease, however old the statistics are. One pass in the order of
+ * the ids, as everywhere; a lease that another dispatch took over meanwhile no longer matches.
  */
 export async function releaseLeases(
   db: Kysely<FreshetTables>,
@@ -26,17 +27,11 @@ export async function releaseLeases(
                              FROM ${source} AS s WHERE ${key} = ${leasedKey} OFFSET 0) AS s ON true
         LEFT JOIN LATERAL (SELECT v.source_version, v.source_xid
                              FROM ${vectors} AS v WHERE v.item_id = s.key AND v.chunk = 0 OFFSET 0) AS v ON true
-       WHERE l.space_id = ${space.spaceId}::int AND l.dispatch_id = ${dispatchId}::uuid
-         AND l.item_id = ANY (${arrayLiteral(ids)}::text[])
+       WHERE ${leasesOf(space, dispatchId, ids)}
        ORDER BY l.item_id
-         FOR UPDATE OF l
-    ), overtaken AS (
-      UPDATE freshet.leases AS l SET stage = 'queued', attempts = 0, expires_at = now()
-        FROM mine
-       WHERE NOT mine.settled AND l.space_id = ${space.spaceId}::int AND l.item_id = mine.item_id
-         AND l.dispatch_id = ${dispatchId}::uuid
     )
-    DELETE FROM freshet.leases AS l USING mine
-     WHERE mine.settled AND l.space_id = ${space.spaceId}::int AND l.item_id = mine.item_id
-       AND l.dispatch_id = ${dispatchId}::uuid`.execute(db);
+    MERGE INTO freshet.leases AS l USING mine
+       ON l.space_id = ${space.spaceId}::int AND l.item_id = mine.item_id AND l.dispatch_id = ${dispatchId}::uuid
+     WHEN MATCHED AND mine.settled THEN DELETE
+     WHEN MATCHED THEN UPDATE SET stage = 'queued', attempts = 0, expires_at = now()`.execute(db);
 }

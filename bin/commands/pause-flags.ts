@@ -1,0 +1,35 @@
+import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { PAUSE_DETAIL } from '../../lib/core/report/pause-detail.ts';
+import { textFlag } from '../terminal/flag.ts';
+import type { Flags } from '../terminal/read-flags.ts';
+
+/** What `resume` names, locally and on AWS. */
+export const resumeFlags = {
+  source: textFlag('NAME', 'only this source'),
+  model: textFlag('ALIAS', 'only this model'),
+} as const satisfies Flags;
+
+export const pauseFlags = {
+  ...resumeFlags,
+  reason: textFlag('WORDS', 'a few words for whoever sees the pause: a ticket, a name'),
+} as const satisfies Flags;
+
+export function readScope(flags: {
+  readonly source?: string | undefined;
+  readonly model?: string | undefined;
+}): string {
+  if (flags.source !== undefined && flags.model !== undefined)
+    throw new UsageError('Give --source or --model, not both.');
+  if (flags.source !== undefined) return `source:${flags.source}`;
+  return flags.model === undefined ? 'pipeline' : `model:${flags.model}`;
+}
+
+/** They are shown to others and kept in logs, so they are short and plain. */
+export function readDetail(reason: string | undefined): string {
+  const detail = reason?.trim() ?? '';
+  if (PAUSE_DETAIL.test(detail)) return detail;
+  throw new UsageError(
+    '--reason takes at most 80 letters, digits, spaces and . _ : # / -',
+    '--reason "maintenance OPS-123"',
+  );
+}

@@ -1,0 +1,27 @@
+import { withOperator } from '../../lib/wiring/with-operator.ts';
+import { durationFlag } from '../terminal/flag.ts';
+import { defineCommand, workspaceFlags } from './command.ts';
+import { workspaceRequest } from './workspace-request.ts';
+
+/** A run looks every second and then has five. */
+const DEFAULT_WAIT_MS = 15_000;
+
+export const command = defineCommand({
+  summary: 'ends the runs in progress after the batch in hand; nothing is lost',
+  flags: {
+    wait: durationFlag('TIME', 'how long to wait for their end (15s)'),
+    ...workspaceFlags,
+  },
+  async run(context) {
+    const { flags, terminal } = context;
+    const { asked, stillRunning } = await withOperator(workspaceRequest(context), operator =>
+      operator.stopRuns(flags.wait ?? DEFAULT_WAIT_MS),
+    );
+    terminal.result({ asked, stopped: asked - stillRunning, stillRunning });
+    if (asked === 0) terminal.line('No run is in progress.');
+    else terminal.line(`${asked - stillRunning} of ${asked} ${asked === 1 ? 'run' : 'runs'} ended.`);
+    if (stillRunning === 0) return 0;
+    terminal.note('The others were asked and have not ended yet: npm run freshet -- stop asks again.');
+    return 1;
+  },
+});

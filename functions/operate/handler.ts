@@ -1,0 +1,27 @@
+import middy from '@middy/core';
+import { answerOperator } from '../../lib/pipeline/operate/answer-operator.ts';
+import type { OperatePorts } from '../../lib/pipeline/operate/operate-ports.ts';
+import { parseOperateRequest } from '../../lib/pipeline/operate/parse-operate-request.ts';
+import { refuseReadably } from '../../lib/pipeline/operate/refuse-readably.ts';
+import type { OperateReply } from '../../lib/ports/operator.ts';
+import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts';
+import { lazilyWired } from '../middleware/lazily-wired.ts';
+
+/** What fails is part of the reply, in words and codes that may be shown. */
+export function createHandler(ports: OperatePorts) {
+  return middy<unknown, OperateReply>().handler(async (event, context) =>
+    refuseReadably(ports.logger, () =>
+      answerOperator(ports, parseOperateRequest(event), () => context.getRemainingTimeInMillis()),
+    ),
+  );
+}
+
+export function createLambda(surroundings?: LambdaSurroundings) {
+  return lazilyWired(async () => {
+    const { wireOperate } = await import('../../lib/wiring/lambda-operate.ts');
+    return wireOperate(surroundings);
+  }, createHandler);
+}
+
+/** What Lambda invokes, for nobody but an operator at `freshet aws`. */
+export const handler = createLambda();

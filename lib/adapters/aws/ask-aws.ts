@@ -1,0 +1,45 @@
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { UsageError } from '../../core/errors/usage-error.ts';
+import { errorName, toAwsFailure } from './to-aws-failure.ts';
+
+const SIGN_IN = 'aws sso login, or export AWS_PROFILE=…, or --profile NAME';
+const EXPIRED = /^(ExpiredToken(Exception)?|TokenProviderError|RequestExpired)$/;
+const NO_CREDENTIALS = /^(CredentialsProviderError|ProviderError)$/;
+const WRONG_CREDENTIALS =
+  /^(UnrecognizedClientException|InvalidClientTokenId|SignatureDoesNotMatch|InvalidSignatureException)$/;
+const DENIED = /^(AccessDenied(Exception)?|UnauthorizedOperation|AuthorizationError(Exception)?|Forbidden)$/;
+
+/**
+ * One call for a person at the keyboard. `action` is the IAM action, as `sqs:StartMessageMoveTask`: it is what somebody has to allow. Rejects with
+ * `UsageError` for what that person can mend, else with `FreshetError`; the service's own words are not kept.
+ */
+export async function askAws<Answer>(action: string, call: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await call();
+  } catch (error) {
+    throw explain(action, error);
+  }
+}
+
+function explain(action: string, error: unknown): UsageError | FreshetError {
+  // Other adapters have put their own code before the service's name.
+  const name = error instanceof FreshetError ? error.code.replace(/^aws_/, '') : (errorName(error) ?? '');
+  const message = error instanceof Error ? error.message : '';
+  if (error instanceof UsageError) return error;
+  if (/region is missing/i.test(message))
+    return new UsageError(
+      'No AWS region is set.',
+      '--region REGION, or export AWS_REGION=…, or a region in the profile',
+    );
+  if (EXPIRED.test(name) || (NO_CREDENTIALS.test(name) && /expired/i.test(message)))
+    return new UsageError(`The AWS credentials have expired (${action}).`, SIGN_IN);
+  if (NO_CREDENTIALS.test(name)) return new UsageError(`No AWS credentials were found (${action}).`, SIGN_IN);
+  if (WRONG_CREDENTIALS.test(name))
+    return new UsageError(`AWS does not know these credentials (${action}: ${name}).`, SIGN_IN);
+  if (DENIED.test(name))
+    return new UsageError(
+      `AWS refused ${action}: this identity is not allowed to.`,
+      `Allow ${action}, or use another profile.`,
+    );
+  return toAwsFailure(action, error);
+}

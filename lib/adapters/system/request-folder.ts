@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../ports/clock.ts';
+
+/** What one process asks of another through a folder; the answer lies beside it under the same name. */
+interface FolderRequest {
+  readonly askedAtMs: number;
+  readonly request: unknown;
+}
+
+const REQUEST = '.request.json';
+const ANSWER = '.answer.json';
+const LOOK_EVERY_MS = 200;
+/** A request that nobody answered by then belongs to a process that has given up. */
+const LASTS_MS = 30_000;
+
+/**
+ * Asks the process that watches `folder`. Resolves with its answer; undefined when none came while `isWatched` held and within `timeoutMs`.
+ * Files get their names whole: nobody reads half of one.
+ */
+export async function askThroughFolder(
+  folder: string,
+  request: unknown,
+  options: {
+    readonly timeoutMs: number;
+    readonly clock: Clock;
+    readonly isWatched: () => Promise<boolean>;
+  },
+): Promise<unknown> {
+  const { clock, timeoutMs } = options;
+  await mkdir(folder, { recursive: true });
+  const path = join(folder, randomUUID());
+  const asked: FolderRequest = { askedAtMs: clock.now(), request };
+  await writeWhole(`${path}${REQUEST}`, asked);
+  const endsAtMs = clock.now() + timeoutMs;
+  try {
+    for (;;) {
+      const answer = await readWhole(`${path}${ANSWER}`);
+      if (answer !== undefined) return answer;
+      if (clock.now() >= endsAtMs || !(await options.isWatched())) return undefined;
+      await clock.sleep(LOOK_EVERY_MS);
+    }
+  } finally {
+    await rm(`${path}${REQUEST}`, { force: true });
+    await rm(`${path}${ANSWER}`, { force: true });
+  }
+}
+
+/** Answers requests until the signal aborts; one after the other, each once. What was left there earlier is swept out. Never rejects. */
+export async function watchRequestFolder(
+  folder: string,
+  answer: (request: unknown) => Promise<object>,
+  options: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<void> {
+  const { clock, signal } = options;
+  for (; !signal.aborted; await clock.sleep(LOOK_EVERY_MS, signal)) {
+    const files = await readdir(folder).catch(() => []);
+    for (const file of files) {
+      const path = join(folder, file);
+      if (file.endsWith(REQUEST)) await answerFile(path, answer, clock).catch(() => undefined);
+    }
+  }
+}
+
+async function answerFile(
+  path: string,
+  answer: (request: unknown) => Promise<object>,
+  clock: Clock,
+): Promise<void> {
+  const asked = (await readWhole(path)) as Partial<FolderRequest> | undefined;
+  await rm(path, { force: true });
+  if (typeof asked?.askedAtMs !== 'number' || clock.now() - asked.askedAtMs > LASTS_MS) return;
+  await writeWhole(`${path.slice(0, -REQUEST.length)}${ANSWER}`, await answer(asked.request));
+}
+
+async function writeWhole(path: string, value: object): Promise<void> {
+  const draft = `${path}.${randomUUID()}`;
+  await writeFile(draft, JSON.stringify(value), { mode: 0o600 });
+  await rename(draft, path);
+}
+
+async function readWhole(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,20 @@
+import { setElementOid } from './set-element-oid.ts';
+import { VECTOR_ARRAY } from './vector-array-layout.ts';
+
+/** One binary `vector[]` of all elements in their order, with the OID of this database's `vector`. The inputs are left as they are. */
+export function joinVectorArrays(arrays: readonly Buffer[], oid: number): Buffer {
+  const filled = arrays.filter(array => array.length > VECTOR_ARRAY.emptyBytes);
+  if (filled.length === 0) return setElementOid(Buffer.alloc(VECTOR_ARRAY.emptyBytes), oid);
+  const header = Buffer.alloc(VECTOR_ARRAY.headerBytes);
+  header.writeInt32BE(1, 0);
+  header.writeInt32BE(filled.some(array => array.readInt32BE(4) === 1) ? 1 : 0, 4);
+  header.writeInt32BE(
+    filled.reduce((count, array) => count + array.readInt32BE(12), 0),
+    12,
+  );
+  header.writeInt32BE(1, 16);
+  return Buffer.concat([
+    setElementOid(header, oid),
+    ...filled.map(array => array.subarray(VECTOR_ARRAY.headerBytes)),
+  ]);
+}

@@ -1,0 +1,35 @@
+import type { ControlStore } from '../../ports/control-store.ts';
+import type { DetectionStore } from '../../ports/detection-store.ts';
+import type { DispatchQueues } from '../../ports/dispatch-queues.ts';
+import type { EmbeddingStore } from '../../ports/embedding-store.ts';
+import type { Logger } from '../../ports/logger.ts';
+import type { MessageQueue, ReceivingQueue } from '../../ports/message-queue.ts';
+import type { DeadLetterSource } from '../../ports/operator.ts';
+import type { Randomness } from '../../ports/randomness.ts';
+import type { RedriveStore } from '../../ports/redrive-store.ts';
+import type { ReportStore } from '../../ports/report-store.ts';
+import type { ResetStore } from '../../ports/reset-store.ts';
+import type { SpaceRegistry } from '../../ports/space-registry.ts';
+
+export interface OperatePorts {
+  readonly spaces: SpaceRegistry;
+  readonly control: ControlStore;
+  readonly reports: ReportStore;
+  readonly resets: ResetStore;
+  readonly detection: Pick<DetectionStore, 'readPosition' | 'writeReconcileCursor'>;
+  readonly logger: Logger;
+  /** Undefined on one machine, where dead letters end with their run and their rows are stale again. */
+  readonly redrive?: RedrivePorts | undefined;
+}
+
+export interface RedrivePorts {
+  readonly stale: RedriveStore;
+  readonly detection: Pick<DetectionStore, 'confirmSent' | 'abandonLeases'>;
+  readonly embedding: Pick<EmbeddingStore, 'postponeLeases'>;
+  readonly queues: DispatchQueues;
+  readonly results: MessageQueue;
+  /** Rejects with `FreshetError` `bad_request` for a model that has no queues. */
+  readonly deadLetters: (source: DeadLetterSource) => Promise<ReceivingQueue>;
+  readonly randomness: Randomness;
+  readonly limits: { readonly batchSize: number; readonly queuedLeaseSeconds: number };
+}

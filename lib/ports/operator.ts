@@ -1,0 +1,133 @@
+import type { FailureClass, Lane } from '../core/model/vocabulary.ts';
+import type { PauseReason } from './control-store.ts';
+import type { Coverage, FailureGroup, LedgerTotals } from './report-store.ts';
+import type { ResetPlan, ResetSelection } from './reset-store.ts';
+
+/** What an operator may ask of a pipeline, and what comes back. The `operate` function and a local run answer alike. */
+export interface OperateExchanges {
+  readonly status: { readonly request: object; readonly answer: StatusAnswer };
+  readonly failures: {
+    readonly request: { readonly exampleLimit: number };
+    readonly answer: { readonly failures: readonly SourceFailures[] };
+  };
+  /** Sets the reason `operator` on `pipeline`, `source:<name>` or `model:<alias>`. */
+  readonly pause: {
+    readonly request: { readonly scope: string; readonly detail: string };
+    readonly answer: PauseAnswer;
+  };
+  /** Clears the reason `operator` there, and no other. */
+  readonly resume: { readonly request: { readonly scope: string }; readonly answer: PauseAnswer };
+  readonly 'plan-reset': {
+    readonly request: OutcomeSelection;
+    readonly answer: { readonly spaces: readonly SpaceResetPlan[] };
+  };
+  /** One batch; asked again with the cursor until that is null. */
+  readonly reset: {
+    readonly request: OutcomeSelection & { readonly cursor: ResetCursor | null; readonly limit: number };
+    readonly answer: { readonly rows: number; readonly cursor: ResetCursor | null };
+  };
+  /** One batch; asked again while `more`. */
+  readonly retry: {
+    readonly request: {
+      readonly source?: string | undefined;
+      /** A failure class or a code. */
+      readonly cause?: string | undefined;
+      readonly itemId?: string | undefined;
+      readonly limit: number;
+    };
+    readonly answer: { readonly rows: number; readonly more: boolean };
+  };
+  /** Lets the next ticks of reconcile walk every key from the lowest. */
+  readonly backfill: {
+    readonly request: { readonly source?: string | undefined; readonly model?: string | undefined };
+    readonly answer: { readonly spaces: readonly { readonly source: string; readonly model: string }[] };
+  };
+  /** One bounded stretch; asked again until nothing is received. */
+  readonly redrive: { readonly request: RedriveRequest; readonly answer: RedriveAnswer };
+}
+
+export type OperateName = keyof OperateExchanges;
+
+export type OperateRequest = {
+  readonly [Name in OperateName]: { readonly request: Name } & OperateExchanges[Name]['request'];
+}[OperateName];
+
+export type AskOperator = <Name extends OperateName>(
+  name: Name,
+  details: OperateExchanges[Name]['request'],
+) => Promise<OperateExchanges[Name]['answer']>;
+
+export interface StatusAnswer {
+  /** Spaces whose source cannot be read are left out: `paused` says why. */
+  readonly spaces: readonly Coverage[];
+  readonly paused: readonly PauseReason[];
+  /** Over all spaces and runs. */
+  readonly ledger: LedgerTotals;
+}
+
+export interface SourceFailures extends FailureGroup {
+  readonly source: string;
+  readonly model: string;
+}
+
+export interface PauseAnswer {
+  /** Whether this request changed anything. */
+  readonly changed: boolean;
+  /** Every reason that holds now, anywhere. */
+  readonly paused: readonly PauseReason[];
+}
+
+/** Undefined means every one. */
+export interface OutcomeSelection extends ResetSelection {
+  readonly source?: string | undefined;
+  readonly model?: string | undefined;
+}
+
+export interface SpaceResetPlan extends ResetPlan {
+  readonly source: string;
+  readonly model: string;
+  readonly costUsd: number;
+}
+
+export interface ResetCursor {
+  readonly spaceId: number;
+  /** The last key of the batch before; null: from the lowest. */
+  readonly after: string | null;
+}
+
+/** The queues that have dead letters: two of each model, and the results. */
+export type DeadLetterSource = { readonly model: string; readonly lane: Lane } | 'results';
+
+export interface RedriveRequest {
+  readonly queue: DeadLetterSource;
+  /** Only rows of this source; letters of others are left. */
+  readonly source?: string | undefined;
+  /** Only rows whose last outcome failed with this class or code. */
+  readonly cause?: string | undefined;
+  /** Letters received at most. */
+  readonly limit: number;
+}
+
+export interface RedriveAnswer {
+  /** Letters. 0: the queue has none that can be received now. */
+  readonly received: number;
+  /** Rows sent again under a new dispatch, or whose paid result was announced again. */
+  readonly dispatched: number;
+  /** Rows that are fresh, gone, of a retired space, or on their way by another dispatch. */
+  readonly superseded: number;
+  /** Letters that stay: another source or cause, paused, or not accepted by the queue. */
+  readonly left: number;
+  /** Letters that no version of Freshet wrote; they stay too. */
+  readonly unreadable: number;
+}
+
+/** How an answer travels. */
+export type OperateReply =
+  | { readonly answer: object }
+  | {
+      readonly error: {
+        readonly message: string;
+        readonly failureClass: FailureClass;
+        readonly code: string;
+      };
+    };

@@ -1,0 +1,76 @@
+import type { ConsoleAccess, ConsoleClients } from '../../adapters/aws/create-console-clients.ts';
+import { readOutputs } from '../../adapters/cloudformation/read-outputs.ts';
+import { invokeFunction } from '../../adapters/lambda-invoke/invoke-function.ts';
+import { readVariable } from '../../adapters/lambda-invoke/read-variable.ts';
+import { findIdentity } from '../../adapters/sts/find-identity.ts';
+import { createSystemClock } from '../../adapters/system/system-clock.ts';
+import { type DeploymentSettings, parseDeploymentSettings } from '../../core/config/deployment-settings.ts';
+import { UsageError } from '../../core/errors/usage-error.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { AskOperator } from '../../ports/operator.ts';
+import { readReply } from '../read-reply.ts';
+
+/** A stage as it stands in an account, found by its stack alone. */
+export interface Deployment {
+  readonly account: string;
+  readonly region: string;
+  readonly stage: string;
+  readonly settings: DeploymentSettings;
+  /** Name in this repository → name of the function; as many as the deployment tells, and `operate`. */
+  readonly functions: Readonly<Record<string, string>>;
+  readonly clients: ConsoleClients;
+  readonly clock: Clock;
+  /** Through the function `operate`, which has the database. */
+  readonly ask: AskOperator;
+}
+
+export interface DeploymentRequest extends ConsoleAccess {
+  readonly stage: string;
+}
+
+/** What tests give in place of AWS and of time. */
+export interface ConsoleSurroundings {
+  readonly createClients: (access: ConsoleAccess) => ConsoleClients;
+  readonly clock: Clock;
+}
+
+const OUTPUT = 'OperateFunctionName';
+
+/**
+ * Tells account and region before anything else is asked of them.
+ * @throws UsageError where there are no credentials, no such stack, or not the rights.
+ */
+export async function openDeployment(
+  request: DeploymentRequest,
+  onIdentity: (identity: { readonly account: string; readonly region: string }) => void,
+  surroundings?: ConsoleSurroundings,
+): Promise<Deployment> {
+  const { createClients, clock } = surroundings ?? (await readSurroundings());
+  const clients = createClients(request);
+  const identity = await findIdentity(clients.sts);
+  onIdentity(identity);
+  const stackName = `freshet-${request.stage}`;
+  const outputs = await readOutputs(clients.cloudFormation, stackName);
+  if (outputs === undefined)
+    throw new UsageError(
+      `There is no stack ${stackName} in ${identity.region} of account ${identity.account}.`,
+      `--stage and --region name another one; npx cdk deploy -c stage=${request.stage} makes this one.`,
+    );
+  const operate = outputs.get(OUTPUT);
+  if (operate === undefined)
+    throw new UsageError(
+      `The stack ${stackName} has no output ${OUTPUT}: it was deployed by an older version.`,
+      `npx cdk deploy -c stage=${request.stage}`,
+    );
+  const settings = parseDeploymentSettings(await readVariable(clients.lambda, operate, 'FRESHET_DEPLOYMENT'));
+  const ask = async (name: string, details: object) =>
+    readReply(await invokeFunction(clients.lambda, operate, { request: name, ...details }));
+  const functions = { ...settings.functions, operate };
+  return { ...identity, stage: request.stage, settings, functions, clients, clock, ask: ask as AskOperator };
+}
+
+/** The SDK's clients take a while to load: only these commands wait for them. */
+async function readSurroundings(): Promise<ConsoleSurroundings> {
+  const { createConsoleClients } = await import('../../adapters/aws/create-console-clients.ts');
+  return { createClients: createConsoleClients, clock: createSystemClock() };
+}

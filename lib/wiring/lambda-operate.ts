@@ -1,0 +1,55 @@
+import { createDetectionStore } from '../adapters/sql/detection/sql-detection-store.ts';
+import { createEmbeddingStore } from '../adapters/sql/embedding/sql-embedding-store.ts';
+import { createRedriveStore } from '../adapters/sql/redrive/sql-redrive-store.ts';
+import { createReportStore } from '../adapters/sql/report/sql-report-store.ts';
+import { createResetStore } from '../adapters/sql/reset/sql-reset-store.ts';
+import { createSqsClient } from '../adapters/sqs/create-sqs-client.ts';
+import { findDeadLetterQueue } from '../adapters/sqs/find-dead-letter-queue.ts';
+import { createSqsQueue } from '../adapters/sqs/sqs-queue.ts';
+import type { DeploymentSettings } from '../core/config/deployment-settings.ts';
+import { badRequest } from '../pipeline/operate/bad-request.ts';
+import type { OperatePorts } from '../pipeline/operate/operate-ports.ts';
+import type { DeadLetterSource } from '../ports/operator.ts';
+import { createLambdaQueues } from './lambda-queues.ts';
+import type { LambdaSurroundings } from './lambda-surroundings.ts';
+import { openWithDatabase } from './lambda-with-database.ts';
+import { type Wired, wireLambda } from './wire-lambda.ts';
+
+export async function wireOperate(surroundings?: LambdaSurroundings): Promise<Wired<OperatePorts>> {
+  return wireLambda('operate', surroundings, given =>
+    openWithDatabase('operate', given, parts => {
+      const { settings, config, database } = parts;
+      const queues = createLambdaQueues(settings, config);
+      const client = createSqsClient({ region: settings.region });
+      const detection = createDetectionStore(database);
+      return {
+        ...parts,
+        reports: createReportStore(database),
+        resets: createResetStore(database),
+        detection,
+        redrive: {
+          stale: createRedriveStore(database),
+          detection,
+          embedding: createEmbeddingStore(database),
+          queues: queues.dispatch,
+          results: queues.results,
+          deadLetters: async source => {
+            const { url } = await findDeadLetterQueue(client, urlOf(settings, source));
+            return createSqsQueue({ client, queueUrl: url });
+          },
+          randomness: parts.randomness,
+          limits: {
+            batchSize: config.limits.batchSize,
+            queuedLeaseSeconds: settings.embedVisibilitySeconds * settings.maxReceiveCount,
+          },
+        },
+      };
+    }),
+  );
+}
+
+function urlOf(settings: DeploymentSettings, source: DeadLetterSource): string {
+  if (source === 'results') return settings.resultsQueueUrl;
+  if (Object.hasOwn(settings.queues, source.model)) return settings.queues[source.model]![source.lane];
+  throw badRequest(`There is no such model; there are: ${Object.keys(settings.queues).join(', ')}.`);
+}

@@ -1,0 +1,91 @@
+import { dirname, join } from 'node:path';
+import { createControlStore } from '../adapters/sql/control/sql-control-store.ts';
+import { watchRequestFolder } from '../adapters/system/request-folder.ts';
+import { createSystemClock } from '../adapters/system/system-clock.ts';
+import { runScope, STOP_REQUESTED } from '../core/model/run-scope.ts';
+import { answerOperator } from '../pipeline/operate/answer-operator.ts';
+import { parseOperateRequest } from '../pipeline/operate/parse-operate-request.ts';
+import { refuseReadably } from '../pipeline/operate/refuse-readably.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { DatabasePlace } from './open-database.ts';
+import { openOperatePorts } from './open-operate-ports.ts';
+import type { Workspace } from './open-workspace.ts';
+
+/** A run notices within this time that it shall stop. */
+const LOOK_EVERY_MS = 1000;
+/** An answer may take this long: the process that asks waits a little longer. */
+export const ANSWER_MS = 20_000;
+
+/** What a run hears of other processes while it works. */
+export interface OperatorListener {
+  /** Aborts when `freshet stop` asked for it. */
+  readonly stopped: AbortSignal;
+  close(): Promise<void>;
+}
+
+/**
+ * On an embedded database nobody else can open the files, so the run answers the operator's requests itself, through a folder beside them. On a server
+ * other processes change what they want, and only the wish to stop is looked for.
+ */
+export async function listenForOperator(workspace: Workspace, runId: number): Promise<OperatorListener> {
+  const stop = new AbortController();
+  const closed = new AbortController();
+  const clock = createSystemClock();
+  const { place } = workspace;
+  const listening = (
+    place.kind === 'embedded'
+      ? answerRequests(workspace, place, stop, closed.signal, clock)
+      : lookForStop(workspace, runId, stop, closed.signal, clock)
+  ).catch(() => undefined);
+  return {
+    stopped: stop.signal,
+    close: async () => {
+      closed.abort();
+      await listening;
+    },
+  };
+}
+
+/** Beside the lock, and the same from whatever folder the command is called. */
+export function requestFolder(place: Extract<DatabasePlace, { kind: 'embedded' }>): string {
+  return join(dirname(place.directory), 'requests');
+}
+
+async function answerRequests(
+  workspace: Workspace,
+  place: Extract<DatabasePlace, { kind: 'embedded' }>,
+  stop: AbortController,
+  signal: AbortSignal,
+  clock: Clock,
+): Promise<void> {
+  const ports = await openOperatePorts(workspace);
+  const answer = (request: unknown) =>
+    refuseReadably(ports.logger, async () => {
+      if (!isStopRequest(request))
+        return answerOperator(ports, parseOperateRequest(request), () => ANSWER_MS);
+      stop.abort();
+      return { stopping: 1 };
+    });
+  await watchRequestFolder(requestFolder(place), answer, { clock, signal });
+}
+
+function isStopRequest(request: unknown): boolean {
+  return (request as { request?: unknown } | null)?.request === STOP_REQUESTED;
+}
+
+async function lookForStop(
+  workspace: Workspace,
+  runId: number,
+  stop: AbortController,
+  signal: AbortSignal,
+  clock: Clock,
+): Promise<void> {
+  const control = createControlStore(workspace.database);
+  for (; !signal.aborted; await clock.sleep(LOOK_EVERY_MS, signal)) {
+    // A database that cannot be asked is the run's own trouble, and it tells of it.
+    const reasons = await control.reasons(runScope(runId)).catch(() => []);
+    if (reasons.length > 0) stop.abort();
+    if (stop.signal.aborted) break;
+  }
+  if (stop.signal.aborted) await control.resume(runScope(runId), STOP_REQUESTED).catch(() => undefined);
+}
