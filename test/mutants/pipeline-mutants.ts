@@ -77,8 +77,8 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'unmarked-announcement',
     removes: 'marking rows as announced',
-    file: `${EMBED}/announce-result.ts`,
-    changes: [['if (ids.length > 0) {', 'if (ids.length < 0) {']],
+    file: `${EMBED}/embed-record.ts`,
+    changes: [['if (settled.size > 0) await', 'if (settled.size < 0) await']],
   },
   {
     name: 'no-copies',
@@ -208,7 +208,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'failure-acknowledged',
     removes: 'returning what was not settled',
-    file: `${EMBED}/settle-purchase.ts`,
+    file: `${EMBED}/embed-record.ts`,
     changes: [
       ["  if (!ended) return 'done';", "  if (!ended || ended.failureClass === 'transient') return 'done';"],
     ],
@@ -237,10 +237,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'comparing an object with its announced SHA-256',
     file: 'lib/pipeline/write/load-result.ts',
     changes: [
-      [
-        'if (sha256Hex(body) !== message.sha256) return undefined;',
-        'if (sha256Hex(body) === ``) return undefined;',
-      ],
+      ['if (proveObject(objects, body) !== message.sha256)', 'if (proveObject(objects, body) === ``)'],
     ],
   },
   {
