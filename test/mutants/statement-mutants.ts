@@ -132,10 +132,10 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['WHERE ${version} >= ${request.watermark}', 'WHERE ${version} > ${request.watermark}']],
   },
   {
-    name: 'unsent-from-the-end',
-    removes: 'stopping at the first unsent row, not at the last',
+    name: 'unsent-unsaid',
+    removes: 'saying where the limit cut the scan off',
     file: `${DETECTION}/lease-changed-rows.ts`,
-    changes: [['(SELECT min(d.version)', '(SELECT max(d.version)']],
+    changes: [['(SELECT min(d.version)', '(SELECT min(d.version) FILTER (WHERE false)']],
   },
   {
     name: 'expired-leases-settled',

@@ -156,7 +156,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       someTime(pair),
     ]),
   writeReconcileCursor: pair => {
-    const passEnded = pair.random.chance(0.5);
+    const passEnded = pair.random.chance(0.8);
     const cursor = passEnded ? null : pair.random.pick(KEYS);
     const { real, stores, space } = pair;
     return both(
@@ -319,7 +319,7 @@ export const WEIGHTED_NAMES: readonly string[] = Object.keys(OPERATIONS).flatMap
     leaseStaleSlice: 4,
     beginEmbedding: 4,
     removeOrphans: 8,
-    writeReconcileCursor: 5,
+    writeReconcileCursor: 8,
   }[name];
   return Array.from({ length: weight ?? (name === 'retryFailures' ? 1 : 2) }, () => name);
 });
