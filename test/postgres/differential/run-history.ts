@@ -66,10 +66,10 @@ async function changeSource(pair: Pair): Promise<undefined> {
   const written = new Set(pair.open.flatMap(({ changes }) => changes.map(({ id }) => id)));
   const free = TABLE_KEYS.filter(id => !written.has(id));
   if (free.length === 0) return undefined;
-  const changes = random
-    .shuffle(free)
-    .slice(0, random.between(1, 3))
-    .map(id => drawChange(pair, id));
+  // Now and then somebody empties the table.
+  const empties = random.chance(0.12);
+  const changed = empties ? free : random.shuffle(free).slice(0, random.between(1, 3));
+  const changes = changed.map(id => (empties ? { id, kind: 'delete' as const } : drawChange(pair, id)));
   const session = pair.idle.pop() as OpenChange['session'];
   const xid = await session.begin(
     pair.nowMicros,
