@@ -2,14 +2,16 @@ import { copyFileSync } from 'node:fs';
 import path from 'node:path';
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { ExampleDatabaseStack } from '../lib/constructs/example-database-stack.ts';
 import { PipelineStack } from '../lib/constructs/pipeline-stack.ts';
+import { chooseExampleStage } from '../lib/core/config/choose-example-stage.ts';
 import { chooseStage } from '../lib/core/config/choose-stage.ts';
 import { UsageError } from '../lib/core/errors/usage-error.ts';
 import { loadConfig } from '../lib/wiring/load-config.ts';
 
 /**
  * `cdk synth` starts here. Context: `config` (a freshet.config.ts; default: the one in the current folder, else the demo's), `stage`
- * (default `dev`) and `paused` (schedules and event sources switched off). Without credentials: nothing here asks AWS, unless a stage
+ * (default `dev`), `paused` (schedules and event sources switched off) and `example` (with a database and a network to try it on). Without credentials: nothing here asks AWS, unless a stage
  * names its VPC by id alone.
  */
 async function describeApp(app: App): Promise<void> {
@@ -18,16 +20,22 @@ async function describeApp(app: App): Promise<void> {
     return value === undefined ? undefined : String(value);
   };
   const stageName = context('stage') ?? 'dev';
-  const paused = context('paused') ?? 'false';
-  if (paused !== 'true' && paused !== 'false')
-    throw new UsageError(`-c paused=${paused} is neither true nor false.`);
+  const flag = (key: string): boolean => {
+    const value = context(key) ?? 'false';
+    if (value !== 'true' && value !== 'false')
+      throw new UsageError(`-c ${key}=${value} is neither true nor false.`);
+    return value === 'true';
+  };
+  const paused = flag('paused');
   const { config, input } = await loadConfig(context('config'), process.cwd());
-  new PipelineStack(app, `freshet-${stageName}`, {
-    config: input,
-    stageName,
-    stage: chooseStage(config, stageName),
-    paused: paused === 'true',
-  });
+  const id = `freshet-${stageName}`;
+  if (flag('example')) {
+    const stage = chooseExampleStage(config, stageName);
+    const surroundings = new ExampleDatabaseStack(app, `${id}-database`, { config: input, stageName });
+    new PipelineStack(app, id, { config: input, stageName, stage, surroundings, paused });
+  } else {
+    new PipelineStack(app, id, { config: input, stageName, stage: chooseStage(config, stageName), paused });
+  }
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 }
 

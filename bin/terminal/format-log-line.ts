@@ -7,7 +7,7 @@ export function formatLogLine(line: {
   const head = `${new Date(line.atMs).toISOString()} ${line.component.padEnd(7)}`;
   const fields = parseFields(line.message);
   if (fields === undefined) return `${head} ${line.message.trim()}`;
-  const { level, event, time: _time, stage: _stage, component: _component, ...rest } = fields;
+  const { level, event, timestamp: _timestamp, stage: _stage, component: _component, ...rest } = fields;
   const values = Object.entries(rest).map(([name, value]) => `${name}=${value}`);
   return [head, String(level).padEnd(5), String(event), ...values].join(' ');
 }

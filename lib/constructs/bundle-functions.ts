@@ -6,9 +6,12 @@ import type { FreshetConfig } from '../core/config/config-schema.ts';
 import { bundleHandler } from './bundle-handler.ts';
 import { findHandlerFolder } from './find-handler-folder.ts';
 import type { FunctionAssets } from './function-assets.ts';
-import type { FunctionName } from './function-settings.ts';
+import type { HandlerName } from './function-settings.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
+
+/** The rows that `sample` loads. */
+const SAMPLE = path.join(root, 'examples/demo/ai-items.data.json');
 
 /** The handlers with their libraries, and the configuration beside each as `freshet.config.json`. The asset's hash is that of its contents. */
 export function bundleFunctions(config: FreshetConfig): FunctionAssets {
@@ -24,6 +27,7 @@ export function bundleFunctions(config: FreshetConfig): FunctionAssets {
             tryBundle: folder => {
               fillFolder(name, folder);
               writeFileSync(path.join(folder, 'freshet.config.json'), json);
+              if (name === 'sample') cpSync(SAMPLE, path.join(folder, path.basename(SAMPLE)));
               return true;
             },
           },
@@ -32,7 +36,7 @@ export function bundleFunctions(config: FreshetConfig): FunctionAssets {
   };
 }
 
-function fillFolder(name: FunctionName, folder: string): void {
+function fillFolder(name: HandlerName, folder: string): void {
   const built = findHandlerFolder(name);
   if (built !== undefined) {
     cpSync(built, folder, { recursive: true });

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { BuildOptions, Metafile } from 'esbuild';
-import type { FunctionName } from './function-settings.ts';
+import type { HandlerName } from './function-settings.ts';
 
 export interface HandlerBundle {
   /** Path inside the folder, with `/`, and contents; `index.mjs` is the entry. */
@@ -24,7 +24,7 @@ const BANNER =
  * files of its own, loaded when first needed. The AWS SDK is inside: the runtime's own has no fixed version. The same sources give
  * the same bytes, wherever they lie.
  */
-export function bundleHandler(name: FunctionName): HandlerBundle {
+export function bundleHandler(name: HandlerName): HandlerBundle {
   const { buildSync } = createRequire(import.meta.url)('esbuild') as typeof import('esbuild');
   const built = buildSync(optionsFor(name));
   const outputFolder = path.join(root, OUTPUT, name);
@@ -39,7 +39,7 @@ export function bundleHandler(name: FunctionName): HandlerBundle {
   };
 }
 
-function optionsFor(name: FunctionName): BuildOptions {
+function optionsFor(name: HandlerName): BuildOptions {
   return {
     absWorkingDir: root,
     entryPoints: [{ in: `functions/${name}/handler.ts`, out: 'index' }],

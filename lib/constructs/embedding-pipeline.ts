@@ -15,15 +15,25 @@ import { ClaimsBucket } from './claims-bucket.ts';
 import type { PipelineDatabase } from './database-access.ts';
 import { DeadLetterQueue } from './dead-letter-queue.ts';
 import { describeDeployment, setDeployment } from './deployment-environment.ts';
+import { DeploymentTrigger } from './deployment-trigger.ts';
 import type { FunctionAssets } from './function-assets.ts';
-import { type FunctionName, LANES } from './function-settings.ts';
-import { MigrationTrigger } from './migration-trigger.ts';
+import { FUNCTION_SETTINGS, type FunctionName, LANES } from './function-settings.ts';
 import { PipelineFunctions } from './pipeline-functions.ts';
 import { PipelineNetwork } from './pipeline-network.ts';
 import { type PipelineLane, PipelineQueues } from './pipeline-queues.ts';
 import { PipelineSchedules, type ScheduleName } from './pipeline-schedules.ts';
 import { QueueConsumer } from './queue-consumer.ts';
 import type { QueuePair } from './queue-pair.ts';
+
+export type {
+  FreshetConfig,
+  FunctionAssets,
+  FunctionName,
+  PipelineDatabase,
+  PipelineLane,
+  QueuePair,
+  ScheduleName,
+};
 
 export interface EmbeddingPipelineProps {
   /** What `freshet.config.ts` exports. Its section `aws` is not read here: these props say where and how. */
@@ -135,8 +145,9 @@ export class EmbeddingPipeline extends Construct {
     });
     const { guard: _, ...detectSchedules } = schedules.schedules;
     setDeployment(this.functions, deployment, this.eventSources, Object.values(detectSchedules));
-    new MigrationTrigger(this, 'Migration', {
-      migrate: this.functions.migrate,
+    new DeploymentTrigger(this, 'Migration', {
+      run: this.functions.migrate,
+      timeoutSeconds: FUNCTION_SETTINGS.migrate.timeoutSeconds,
       logRetention,
       after: [this.network],
       before: [schedules],

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import type { FunctionName } from './function-settings.ts';
+import type { HandlerName } from './function-settings.ts';
 
 /**
  * The folder of a handler that was built before: an installed package has one per function and no sources. Undefined in a checkout,
  * where the sources are bundled.
  */
-export function findHandlerFolder(name: FunctionName): string | undefined {
+export function findHandlerFolder(name: HandlerName): string | undefined {
   const folder = path.join(import.meta.dirname, '../../handlers', name);
   return existsSync(path.join(folder, 'index.mjs')) ? folder : undefined;
 }

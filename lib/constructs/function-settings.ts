@@ -12,6 +12,9 @@ export const FUNCTION_NAMES: readonly FunctionName[] = [
   'operate',
 ];
 
+/** `sample` belongs to the example database alone. */
+export type HandlerName = FunctionName | 'sample';
+
 export const LANES: readonly Lane[] = ['fresh', 'bulk'];
 
 interface FunctionSettings {
@@ -29,8 +32,9 @@ interface FunctionSettings {
  * - `guard`: shorter than the minute between two ticks.
  * - `migrate`: creates tables only, but waits for locks on them.
  * - `operate`: answers a command of `freshet aws` in bounded pieces; the command waits 320 s for a piece.
+ * - `sample`: fills one small table.
  */
-export const FUNCTION_SETTINGS: Readonly<Record<FunctionName, FunctionSettings>> = {
+export const FUNCTION_SETTINGS: Readonly<Record<HandlerName, FunctionSettings>> = {
   detect: {
     memoryMb: 512,
     timeoutSeconds: 240,
@@ -56,6 +60,11 @@ export const FUNCTION_SETTINGS: Readonly<Record<FunctionName, FunctionSettings>>
     memoryMb: 512,
     timeoutSeconds: 300,
     description: 'does what an operator asks with freshet aws',
+  },
+  sample: {
+    memoryMb: 512,
+    timeoutSeconds: 120,
+    description: 'fills the example database and edits it on request',
   },
 };
 

@@ -15,7 +15,7 @@ import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledge.ts';
-import { FUNCTION_SETTINGS, type FunctionName } from './function-settings.ts';
+import { FUNCTION_SETTINGS, type HandlerName } from './function-settings.ts';
 
 export interface FunctionNetwork {
   readonly vpc: IVpc;
@@ -25,7 +25,7 @@ export interface FunctionNetwork {
 }
 
 export interface PipelineFunctionProps {
-  readonly name: FunctionName;
+  readonly name: HandlerName;
   readonly code: Code;
   readonly network: FunctionNetwork;
   readonly logRetention: RetentionDays;

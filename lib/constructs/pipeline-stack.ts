@@ -1,16 +1,21 @@
 import { CfnOutput, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import { GatewayVpcEndpointAwsService, type IVpc, SecurityGroup, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
-import type { AwsStage } from '../core/config/aws-schema.ts';
+import type { AwsStage, StageSettings } from '../core/config/aws-schema.ts';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
+import { UsageError } from '../core/errors/usage-error.ts';
+import type { PipelineDatabase } from './database-access.ts';
 import { EmbeddingPipeline } from './embedding-pipeline.ts';
 import type { FunctionAssets } from './function-assets.ts';
+import { LANES } from './function-settings.ts';
 
 export interface PipelineStackProps extends StackProps {
   readonly config: FreshetConfig;
   readonly stageName: string;
   /** From the section `aws` of the parsed configuration. */
-  readonly stage: AwsStage;
+  readonly stage: AwsStage | StageSettings;
+  /** In place of the network and the database that the stage names. */
+  readonly surroundings?: { readonly vpc: IVpc; readonly database: PipelineDatabase };
   readonly paused?: boolean;
   readonly assets?: FunctionAssets;
 }
@@ -20,7 +25,7 @@ export class PipelineStack extends Stack {
   readonly pipeline: EmbeddingPipeline;
 
   constructor(scope: Construct, id: string, props: PipelineStackProps) {
-    const { config, stageName, stage, paused, assets, ...stackProps } = props;
+    const { config, stageName, stage, surroundings, paused, assets, ...stackProps } = props;
     const env = {
       ...(stage.account !== undefined && { account: stage.account }),
       ...(stage.region !== undefined && { region: stage.region }),
@@ -31,6 +36,26 @@ export class PipelineStack extends Stack {
       tags: { app: 'freshet', stage: stageName, ...stage.tags },
       ...stackProps,
     });
+    const { vpc, database } = surroundings ?? this.#importSurroundings(stage);
+    this.pipeline = new EmbeddingPipeline(this, 'Pipeline', {
+      config,
+      stage: stageName,
+      vpc,
+      ipv6: surroundings === undefined && 'vpc' in stage && stage.vpc.ipv6,
+      database,
+      providerSecrets: stage.providerSecrets,
+      schedules: stage.schedules,
+      maxConcurrency: stage.maxConcurrency,
+      logRetention: stage.logRetentionDays,
+      paused: paused ?? false,
+      ...(assets !== undefined && { assets }),
+    });
+    this.#tellPeople(stageName);
+  }
+
+  #importSurroundings(stage: AwsStage | StageSettings): { vpc: IVpc; database: PipelineDatabase } {
+    if (!('vpc' in stage))
+      throw new UsageError('A stage without vpc and database needs the example database: -c example=true.');
     const { securityGroupId, iam, secretArn, secretKeyArn, ...database } = stage.database;
     const vpc = this.#importVpc(stage.vpc);
     if (stage.vpc.s3Endpoint)
@@ -38,11 +63,8 @@ export class PipelineStack extends Stack {
         service: GatewayVpcEndpointAwsService.S3,
         subnets: [{ subnetType: SubnetType.PRIVATE_WITH_EGRESS }],
       });
-    this.pipeline = new EmbeddingPipeline(this, 'Pipeline', {
-      config,
-      stage: stageName,
+    return {
       vpc,
-      ipv6: stage.vpc.ipv6,
       database: {
         ...database,
         ...(secretArn !== undefined && { secretArn }),
@@ -52,14 +74,7 @@ export class PipelineStack extends Stack {
           mutable: false,
         }),
       },
-      providerSecrets: stage.providerSecrets,
-      schedules: stage.schedules,
-      maxConcurrency: stage.maxConcurrency,
-      logRetention: stage.logRetentionDays,
-      paused: paused ?? false,
-      ...(assets !== undefined && { assets }),
-    });
-    this.#tellPeople(stageName);
+    };
   }
 
   #importVpc({ vpcId, availabilityZones, privateSubnetIds, privateRouteTableIds }: AwsStage['vpc']): IVpc {
@@ -81,16 +96,21 @@ export class PipelineStack extends Stack {
 
   /** What `cdk deploy` prints at its end. */
   #tellPeople(stageName: string): void {
-    const { lanes, resultsQueue, claimsBucket, functions } = this.pipeline;
+    const { lanes, resultsQueue, claimsBucket, functions, eventSources } = this.pipeline;
     const command = (words: string) => `npm run freshet -- aws ${words} --stage ${stageName}`;
     const tell = (name: string, value: string) => new CfnOutput(this, name, { value });
-    for (const { alias, lane, queue } of lanes) {
+    for (const { alias, lane, queue, deadLetterQueue } of lanes) {
       tell(`QueueUrl-${alias}-${lane}`, queue.queueUrl);
+      tell(`DeadLetterQueueUrl-${alias}-${lane}`, deadLetterQueue.queueUrl);
       tell(`RedriveCommand-${alias}-${lane}`, command(`redrive --queue ${alias}/${lane}`));
     }
     tell('QueueUrl-results', resultsQueue.queue.queueUrl);
     tell('RedriveCommand-results', command('redrive --queue results'));
     tell('ClaimsBucketName', claimsBucket.bucketName);
+    tell('DetectFunctionName', functions.detect.functionName);
+    for (const [alias, mappings] of eventSources.embed)
+      for (const [place, lane] of LANES.entries())
+        tell(`EventSourceId-${alias}-${lane}`, mappings[place]!.eventSourceMappingId);
     tell('OperateFunctionName', functions.operate.functionName);
     tell('StatusCommand', command('status'));
     tell('PauseCommand', command('pause'));

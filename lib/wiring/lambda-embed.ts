@@ -1,6 +1,7 @@
 import { createS3Client } from '../adapters/s3/create-s3-client.ts';
 import { createS3ObjectStore } from '../adapters/s3/s3-object-store.ts';
 import { createEmbeddingStore } from '../adapters/sql/embedding/sql-embedding-store.ts';
+import { countBuffersAsHeap } from '../adapters/system/count-buffers-as-heap.ts';
 import { createTokenizer } from '../adapters/tokenizer/gpt-tokenizer.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN, type EmbedPorts } from '../pipeline/embed/embed-ports.ts';
 import { createLambdaProviders } from './lambda-providers.ts';
@@ -10,6 +11,7 @@ import { openWithDatabase } from './lambda-with-database.ts';
 import { type Wired, wireLambda } from './wire-lambda.ts';
 
 export async function wireEmbed(surroundings?: LambdaSurroundings): Promise<Wired<EmbedPorts>> {
+  countBuffersAsHeap();
   return wireLambda('embed', surroundings, given =>
     openWithDatabase('embed', given, async parts => {
       const { settings, config, database, secrets, clock } = parts;

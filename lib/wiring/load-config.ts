@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises';
-import { basename, isAbsolute, join, relative, resolve } from 'node:path';
+import { basename, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
 import { parseConfig } from '../core/config/parse-config.ts';
@@ -16,10 +16,17 @@ export interface LoadedConfig {
   readonly demo: boolean;
 }
 
-const demoFile = resolve(import.meta.dirname, '../../examples/demo/freshet.config.ts');
+/** In an installed package it is JavaScript, as this file is. */
+const demoFile = resolve(
+  import.meta.dirname,
+  `../../examples/demo/freshet.config${extname(import.meta.filename)}`,
+);
+
+/** The first that is there counts. */
+const OWN_FILES = ['freshet.config.ts', 'freshet.config.js', 'freshet.config.mjs'];
 
 /**
- * Reads the file given, else `freshet.config.ts` in `directory`, else the demo's. The file is code: it is run.
+ * Reads the file given, else `freshet.config.ts` (or `.js`, `.mjs`) in `directory`, else the demo's. The file is code: it is run.
  * @throws UsageError when the file is missing, does not compile, or has no configuration as its default export.
  */
 export async function loadConfig(given: string | undefined, directory: string): Promise<LoadedConfig> {
@@ -49,8 +56,8 @@ async function findFile(given: string | undefined, directory: string): Promise<s
       'Name a file with --config, or copy examples/openai/freshet.config.ts.',
     );
   }
-  const own = join(directory, 'freshet.config.ts');
-  return (await exists(own)) ? own : demoFile;
+  for (const own of OWN_FILES.map(name => join(directory, name))) if (await exists(own)) return own;
+  return demoFile;
 }
 
 async function importFile(file: string, name: string): Promise<Record<string, unknown>> {

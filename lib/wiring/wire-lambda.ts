@@ -1,7 +1,7 @@
 import { createEmfMetrics } from '../adapters/emf/emf-metrics.ts';
 import { createJsonLogger } from '../adapters/system/json-logger.ts';
 import { createSystemClock } from '../adapters/system/system-clock.ts';
-import type { LambdaName } from '../core/config/lambda-connections.ts';
+import type { ComponentName } from '../core/config/lambda-connections.ts';
 import { FreshetError } from '../core/errors/freshet-error.ts';
 import { UsageError } from '../core/errors/usage-error.ts';
 import { describeFailure } from '../pipeline/describe-failure.ts';
@@ -23,7 +23,7 @@ const WIRING_MS = 25_000;
  * that leaves Lambda's own alarms to the cause: what it threw counts as an error of the function, and every record comes again.
  */
 export async function wireLambda<Ports>(
-  name: LambdaName,
+  name: ComponentName,
   surroundings: LambdaSurroundings = readSurroundings(),
   wire: (surroundings: LambdaSurroundings) => Promise<Wired<Ports>>,
 ): Promise<Wired<Ports>> {
@@ -70,7 +70,7 @@ export function toFreshetError(error: unknown): FreshetError {
 
 /** The settings themselves can be what is wrong: the line needs none of them. */
 async function reportFailure(
-  component: LambdaName,
+  component: ComponentName,
   { writeLine }: LambdaSurroundings,
   { message, failureClass, code }: FreshetError,
 ): Promise<void> {

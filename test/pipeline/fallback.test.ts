@@ -65,7 +65,7 @@ describe('a fallback model', () => {
     const { toy, parts, world } = setUp();
     await world.control.pause('model:good', 'operator', 'maintenance');
 
-    await expect(runUntilFresh(parts())).rejects.toMatchObject({ code: 'operator' });
+    expect((await runUntilFresh(parts())).faults).toMatchObject([{ source: 'items', code: 'operator' }]);
 
     expect(toy.requests).toEqual([]);
   });

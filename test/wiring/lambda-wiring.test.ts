@@ -69,7 +69,7 @@ describe('a function that cannot be wired', () => {
       await expect(invoke(makeSqsEvent(['a', 'b']), makeContext())).rejects.toThrow(words);
 
       const [log = '{}', metrics = '{}'] = lines;
-      expect(JSON.parse(log)).toMatchObject({ level: 'error', event: 'wiring-failed', component: 'write' });
+      expect(JSON.parse(log)).toMatchObject({ level: 'ERROR', event: 'wiring-failed', component: 'write' });
       expect(JSON.parse(log).reason).toMatch(words);
       expect(JSON.parse(metrics)).toMatchObject({ WiringFailures: 1, component: 'write' });
     },

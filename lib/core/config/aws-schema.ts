@@ -155,6 +155,13 @@ const stage = z.strictObject(
   { error: 'expected an object such as { vpc, database }' },
 );
 
+/** A stage beside the example database, which brings its own network. */
+const stageSettings = stage.omit({ vpc: true, database: true });
+
+export type StageSettings = z.output<typeof stageSettings>;
+
+export const DEFAULT_STAGE_SETTINGS: StageSettings = stageSettings.parse({});
+
 const stageName = wordLike(
   /^[a-z][a-z0-9-]{0,19}$/,
   'expected the name of a stage: lower-case letters, digits and dashes, at most 20',

@@ -1,5 +1,7 @@
 import type { FreshetConfig } from './config-schema.ts';
 
+export type { FreshetConfig };
+
 /** Gives `freshet.config.ts` its types. Nothing is checked here: `parseConfig` does when the file is loaded. */
 export function defineConfig(config: FreshetConfig): FreshetConfig {
   return config;

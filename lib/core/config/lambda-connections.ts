@@ -9,3 +9,6 @@ export const LAMBDA_CONNECTIONS = {
 } as const;
 
 export type LambdaName = keyof typeof LAMBDA_CONNECTIONS;
+
+/** As it stands in logs and metrics; `sample` belongs to the example database and not to a pipeline. */
+export type ComponentName = LambdaName | 'sample';

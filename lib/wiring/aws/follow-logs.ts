@@ -8,8 +8,8 @@ const LOOK_EVERY_MS = 2000;
 /** Events arrive late and out of order: each look begins this much before the latest one seen. */
 const OVERLAP_MS = 60_000;
 /** Lines of our own logger and nothing of the runtime's or of the metrics. */
-const OURS = '{ $.level = "*" }';
-const TROUBLE = '{ ($.level = "warn") || ($.level = "error") }';
+const OURS = '{ $.event = "*" }';
+const TROUBLE = '{ ($.level = "WARN") || ($.level = "ERROR") }';
 
 export interface FollowRequest {
   /** `detect`, `embed`, …; undefined: all of them. */

@@ -357,12 +357,12 @@ describe('aws logs', () => {
     const event = (eventId: string, timestamp: number, name: string) => ({
       ...{ eventId, timestamp },
       message: JSON.stringify({
-        level: 'warn',
+        level: 'WARN',
         event: name,
         rows: 3,
         component: 'detect',
         stage: 'prod',
-        time: 'x',
+        timestamp: 'x',
       }),
     });
     const beganMs = console.clock.now();
@@ -383,12 +383,12 @@ describe('aws logs', () => {
 
     expect(code).toBe(0);
     expect(output.trim().split('\n')).toEqual([
-      `${at(1_000)} detect  warn  first rows=3`,
-      `${at(2_000)} detect  warn  second rows=3`,
+      `${at(1_000)} detect  WARN  first rows=3`,
+      `${at(2_000)} detect  WARN  second rows=3`,
     ]);
     expect(console.stubs.logs.commandCalls(FilterLogEventsCommand)[0]?.args[0].input).toMatchObject({
       logGroupName: '/freshet/group',
-      filterPattern: expect.stringContaining('error'),
+      filterPattern: expect.stringContaining('ERROR'),
     });
   });
 

@@ -1,11 +1,6 @@
 import { type Kysely, sql } from 'kysely';
+import type { SampleItem } from '../../../ports/sample-store.ts';
 import type { FreshetTables } from '../freshet-tables.ts';
-
-export interface SampleItem {
-  readonly title: string;
-  readonly summary: string;
-  readonly tags: readonly string[];
-}
 
 /** Creates `public.ai_items` with the items, in one transaction. A table of that name is left as it is; false then. */
 export async function createSampleTable(

@@ -3,27 +3,28 @@ import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Trigger } from 'aws-cdk-lib/triggers';
 import { Construct, type IConstruct } from 'constructs';
-import { FUNCTION_SETTINGS } from './function-settings.ts';
 
-export interface MigrationTriggerProps {
-  readonly migrate: LambdaFunction;
+export interface DeploymentTriggerProps {
+  readonly run: LambdaFunction;
+  /** Of the function. */
+  readonly timeoutSeconds: number;
   readonly logRetention: RetentionDays;
   /** What the function needs to reach the database. */
   readonly after: readonly Construct[];
-  /** What must not begin on an older schema. */
+  /** What must not begin before it has ended. */
   readonly before: readonly Construct[];
 }
 
 /** Where the CDK keeps, once per stack, the function that starts triggers. */
 const PROVIDER = 'AWSCDK.TriggerCustomResourceProviderCustomResourceProvider';
 
-/** Runs `migrate` during the deployment, whenever its code, the configuration or its settings changed; what it refuses fails the deployment. */
-export class MigrationTrigger extends Construct {
-  constructor(scope: Construct, id: string, props: MigrationTriggerProps) {
+/** Runs a function during the deployment, whenever its code, the configuration or its settings changed; what it refuses fails the deployment. */
+export class DeploymentTrigger extends Construct {
+  constructor(scope: Construct, id: string, props: DeploymentTriggerProps) {
     super(scope, id);
     const trigger = new Trigger(this, 'Trigger', {
-      handler: props.migrate,
-      timeout: Duration.seconds(FUNCTION_SETTINGS.migrate.timeoutSeconds + 10),
+      handler: props.run,
+      timeout: Duration.seconds(props.timeoutSeconds + 10),
       executeAfter: [...props.after],
       executeBefore: [...props.before],
     });

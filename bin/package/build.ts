@@ -1,0 +1,35 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { bundleHandler } from '../../lib/constructs/bundle-handler.ts';
+import { FUNCTION_NAMES, type FunctionName } from '../../lib/constructs/function-settings.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const dist = path.join(root, 'dist');
+
+/** What an installed package reads by its place beside the code. */
+const FILES = ['package.json', 'examples/demo/ai-items.data.json', 'examples/demo/NOTICE'];
+
+/** Makes `dist/`, which is what `npm pack` packs: JavaScript, declarations, and every handler bundled, because an installed package has neither sources nor esbuild. */
+function build(): void {
+  rmSync(dist, { recursive: true, force: true });
+  compile();
+  for (const file of FILES) cpSync(path.join(root, file), path.join(dist, file));
+  for (const name of FUNCTION_NAMES) buildHandler(name);
+}
+
+function compile(): void {
+  const { status, error } = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
+  if (error !== undefined) throw error;
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+function buildHandler(name: FunctionName): void {
+  for (const { path: file, contents } of bundleHandler(name).files) {
+    const target = path.join(dist, 'handlers', name, file);
+    mkdirSync(path.dirname(target), { recursive: true });
+    writeFileSync(target, contents);
+  }
+}
+
+build();

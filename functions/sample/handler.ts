@@ -1,0 +1,21 @@
+import type { Context } from 'aws-lambda';
+import { answerSampleRequest } from '../../lib/pipeline/sample/answer-sample-request.ts';
+import { parseSampleRequest } from '../../lib/pipeline/sample/parse-sample-request.ts';
+import type { SamplePorts, SampleReply } from '../../lib/pipeline/sample/sample-ports.ts';
+import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts';
+import { lazilyWired } from '../middleware/lazily-wired.ts';
+
+export function createHandler(ports: SamplePorts) {
+  return async (event: unknown, _context: Context): Promise<SampleReply> =>
+    answerSampleRequest(ports, parseSampleRequest(event));
+}
+
+export function createLambda(surroundings?: LambdaSurroundings) {
+  return lazilyWired(async () => {
+    const { wireSample } = await import('../../lib/wiring/lambda-sample.ts');
+    return wireSample(surroundings);
+  }, createHandler);
+}
+
+/** The deployment of the example database invokes it to load the sample; `npm run smoke`, to change rows and look at the coverage. */
+export const handler = createLambda();

@@ -1,0 +1,142 @@
+import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { type IVpc, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import {
+  AuroraPostgresEngineVersion,
+  ClusterInstance,
+  Credentials,
+  DatabaseCluster,
+  DatabaseClusterEngine,
+} from 'aws-cdk-lib/aws-rds';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Construct } from 'constructs';
+import type { FreshetConfig } from '../core/config/config-schema.ts';
+import { acknowledge } from './acknowledge.ts';
+import type { PipelineDatabase } from './database-access.ts';
+import { ExampleNetwork } from './example-network.ts';
+import { ExampleSample } from './example-sample.ts';
+import type { FunctionAssets } from './function-assets.ts';
+
+export interface ExampleDatabaseStackProps extends StackProps {
+  readonly config: FreshetConfig;
+  readonly stageName: string;
+  /** Its private subnets reach Secrets Manager; isolated ones, if it has them, hold the database. @default a small network of its own */
+  readonly vpc?: IVpc;
+  /** Refuses a deletion, and keeps a snapshot of what is deleted in spite of it. @default false: it holds a copy of a public sample */
+  readonly deletionProtection?: boolean;
+  readonly assets?: FunctionAssets;
+}
+
+const DATABASE = 'example';
+const ROLE = 'freshet';
+const OWNER = 'owner';
+const PORT = 5432;
+
+/**
+ * An Aurora Serverless v2 PostgreSQL with a sample table, for trying a pipeline without a database of one's own. Its state is a copy of
+ * what the repository holds; nothing of it belongs into production.
+ *
+ * The capacity goes down to 0: after five minutes without a connection the database pauses and only its storage costs. Deployed with
+ * `-c paused=true` it does; while the schedules tick it never does (`guard` looks every minute), and runs on the half unit that is the
+ * least of a running one. A first connection after a pause takes some 15 seconds, which the functions wait for.
+ */
+export class ExampleDatabaseStack extends Stack {
+  readonly vpc: IVpc;
+  readonly database: PipelineDatabase;
+
+  constructor(scope: Construct, id: string, props: ExampleDatabaseStackProps) {
+    const { config, stageName, vpc, deletionProtection = false, assets, ...stackProps } = props;
+    super(scope, id, {
+      description: `Freshet ${stageName}: an example database with a sample table`,
+      tags: { app: 'freshet', stage: stageName },
+      ...stackProps,
+    });
+    const network = vpc === undefined ? new ExampleNetwork(this, 'Network') : undefined;
+    this.vpc = vpc ?? (network!.vpc as IVpc);
+    const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
+      vpc: this.vpc,
+      description: 'The example database: in, whom a rule names; out, nothing',
+      allowAllOutbound: false,
+    });
+    const cluster = this.#createCluster(securityGroup, deletionProtection);
+    const login = this.#createLogin();
+    this.database = {
+      host: cluster.clusterEndpoint.hostname,
+      port: PORT,
+      name: DATABASE,
+      secretArn: login.secretArn,
+      securityGroup,
+    };
+    const sample = new ExampleSample(this, 'Sample', {
+      config,
+      stageName,
+      vpc: this.vpc,
+      database: { host: cluster.clusterEndpoint.hostname, port: PORT, name: DATABASE },
+      securityGroup,
+      ownerSecretArn: cluster.secret!.secretArn,
+      pipelineSecretArn: login.secretArn,
+      logRetention: RetentionDays.ONE_WEEK,
+      after: [cluster, ...(network === undefined ? [] : [network])],
+      ...(assets !== undefined && { assets }),
+    });
+    new CfnOutput(this, 'SampleFunctionName', { value: sample.function.functionName });
+    new CfnOutput(this, 'DatabaseEndpoint', {
+      value: `${cluster.clusterEndpoint.hostname}:${PORT}/${DATABASE}`,
+    });
+    new CfnOutput(this, 'OwnerSecretArn', { value: cluster.secret!.secretArn });
+  }
+
+  #createCluster(securityGroup: SecurityGroup, deletionProtection: boolean): DatabaseCluster {
+    const isolated = this.vpc.isolatedSubnets.length > 0;
+    const cluster = new DatabaseCluster(this, 'Cluster', {
+      engine: DatabaseClusterEngine.auroraPostgres({ version: AuroraPostgresEngineVersion.VER_17_9 }),
+      defaultDatabaseName: DATABASE,
+      port: PORT,
+      credentials: Credentials.fromUsername(OWNER),
+      // RDS makes the password and rotates it every week, without a function of ours.
+      manageMasterUserPassword: true,
+      writer: ClusterInstance.serverlessV2('Writer', {
+        autoMinorVersionUpgrade: true,
+        publiclyAccessible: false,
+      }),
+      serverlessV2MinCapacity: 0,
+      serverlessV2MaxCapacity: 2,
+      serverlessV2AutoPauseDuration: Duration.minutes(5),
+      vpc: this.vpc,
+      vpcSubnets: { subnetType: isolated ? SubnetType.PRIVATE_ISOLATED : SubnetType.PRIVATE_WITH_EGRESS },
+      securityGroups: [securityGroup],
+      storageEncrypted: true,
+      iamAuthentication: true,
+      deletionProtection,
+      removalPolicy: deletionProtection ? RemovalPolicy.SNAPSHOT : RemovalPolicy.DESTROY,
+      copyTagsToSnapshot: true,
+    });
+    if (!deletionProtection)
+      acknowledge(
+        cluster,
+        'AwsSolutions-RDS10',
+        'It holds a copy of a public sample, and whoever tried it deletes it with one command; the property deletionProtection turns it on.',
+      );
+    return cluster;
+  }
+
+  /** Letters and digits, which need no escaping anywhere; 32 of them are 190 bits. */
+  #createLogin(): Secret {
+    const login = new Secret(this, 'PipelineLogin', {
+      description: 'The role of the pipeline in the example database',
+      generateSecretString: {
+        secretStringTemplate: JSON.stringify({ username: ROLE }),
+        generateStringKey: 'password',
+        passwordLength: 32,
+        excludePunctuation: true,
+      },
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    acknowledge(
+      login,
+      'AwsSolutions-SMG4',
+      'The role reads a public sample and owns its vectors, and lives as long as the example; invoking the sample function after a change of the secret takes the new password over.',
+    );
+    return login;
+  }
+}

@@ -1,0 +1,154 @@
+import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { deployStage } from '../../../bin/aws/deploy-stage.ts';
+import { destroyStage } from '../../../bin/aws/destroy-stage.ts';
+import { smokeStage } from '../../../bin/aws/smoke-stage.ts';
+import { createScriptedAws } from '../../doubles/scripted-aws.ts';
+
+const CONTEXT = ['-c', 'stage=smoke', '-c', 'example=true'];
+const BOTH = ['freshet-smoke-database', 'freshet-smoke'];
+
+describe('deploy', () => {
+  test('says account and region before it deploys, and the outputs after it', async () => {
+    const { world, said, cdkWords } = createScriptedAws();
+    await deployStage(world, { stage: 'smoke', example: true });
+
+    expect(said[0]).toBe(
+      'Deploying freshet-smoke-database and freshet-smoke to account 111122223333, eu-west-1.',
+    );
+    expect(cdkWords).toEqual([['deploy', ...BOTH, ...CONTEXT]]);
+    expect(said).toContain('  QueueUrlhashfresh = https://sqs/fresh');
+    expect(said.join('\n')).not.toContain('PublishOutput');
+  });
+
+  test('passes on what it was told', async () => {
+    const { world, cdkWords } = createScriptedAws();
+    await deployStage(world, { stage: 'prod', config: 'a.ts', example: false, paused: true, yes: true });
+
+    expect(cdkWords).toEqual([
+      [
+        ...['deploy', 'freshet-prod', '-c', 'stage=prod', '-c', 'config=a.ts'],
+        ...['-c', 'paused=true', '--require-approval', 'never'],
+      ],
+    ]);
+  });
+});
+
+describe('destroy', () => {
+  test('does nothing without --yes, and says what it would delete and where', async () => {
+    const { world, cdkWords, stacks } = createScriptedAws();
+    stacks.add('freshet-smoke');
+
+    await expect(destroyStage(world, { stage: 'smoke', example: false })).rejects.toThrow(
+      'This deletes freshet-smoke in account 111122223333, eu-west-1. Nothing was done yet.',
+    );
+    expect(cdkWords).toEqual([]);
+  });
+
+  test('refuses a stage that is not deployed', async () => {
+    const { world, cdkWords } = createScriptedAws();
+
+    await expect(destroyStage(world, { stage: 'other', example: true, yes: true })).rejects.toThrow(
+      'There is no stack freshet-other-database or freshet-other in account 111122223333, eu-west-1.',
+    );
+    expect(cdkWords).toEqual([]);
+  });
+
+  test('empties the bucket, and again where the deletion failed because a function put one more object', async () => {
+    const { world, cdkWords, said, stacks } = createScriptedAws({ cdkFailures: 1, objects: [7, 1] });
+    stacks.add('freshet-smoke');
+    await destroyStage(world, { stage: 'smoke', example: false, yes: true });
+
+    expect(cdkWords).toHaveLength(2);
+    expect(said.filter(line => line.includes('claims'))).toEqual([
+      '  7 objects deleted from claims',
+      '  1 objects deleted from claims',
+    ]);
+    expect([...stacks]).toEqual([]);
+  });
+});
+
+describe('smoke', () => {
+  test('deploys, embeds, edits, redrives and destroys, each step with its time', async () => {
+    const { world, said, stacks, cdkWords } = createScriptedAws();
+    await smokeStage(world, { stage: 'smoke', keep: false });
+
+    expect(said.filter(line => line.startsWith('·'))).toEqual([
+      '· deploy the example database and a pipeline on it',
+      '· embed the 2000 rows of the sample',
+      '· insert a row, and find it embedded',
+      '· edit the row, find it stale, and find it embedded',
+      '· make a dead letter',
+      '· redrive it, and find its row embedded',
+      '· destroy',
+    ]);
+    expect(said.filter(line => /^ {2}\d+\.\d s$/.test(line))).toHaveLength(7);
+    expect(said).toContain('    the dead letter: 1 dead letters');
+    expect(said.at(-1)).toMatch(/^The smoke test passed in \d+\.\d s\.$/);
+    expect([...stacks]).toEqual([]);
+    expect(cdkWords.map(([word]) => word)).toEqual(['deploy', 'destroy']);
+  });
+
+  test('keeps what it deployed where that is asked for', async () => {
+    const { world, stacks } = createScriptedAws();
+    await smokeStage(world, { stage: 'smoke', keep: true });
+
+    expect([...stacks]).toEqual(BOTH);
+  });
+
+  test('fails with the step and what was seen last, and says how to delete what it leaves', async () => {
+    const { world, said, stacks } = createScriptedAws({ idle: true });
+
+    await expect(smokeStage(world, { stage: 'smoke', keep: false })).rejects.toThrow(
+      'coverage of 2000 rows: not within 15 minutes; seen last: 0 % (0 of 2000 fresh, 0 failed).',
+    );
+    expect(said.at(-2)).toMatch(/^FAILED after 90\d\.\d s: embed the 2000 rows of the sample$/);
+    expect(said.at(-1)).toContain('npm run destroy -- --stage smoke --example --yes');
+    expect([...stacks]).toEqual(BOTH);
+  });
+
+  test('fails where what was redriven is lost, with the event source open again', async () => {
+    const { world, said, eventSourceState } = createScriptedAws({ losesRedriven: true });
+
+    await expect(smokeStage(world, { stage: 'smoke', keep: false })).rejects.toThrow(/coverage of 2002 rows/);
+    expect(said.at(-2)).toContain('redrive it');
+    expect(eventSourceState()).toBe('Enabled');
+  });
+});
+
+describe.each(['deploy', 'destroy', 'smoke'])('npm run %s', command => {
+  const run = (env: Record<string, string>, words: readonly string[] = []) => {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [path.resolve(import.meta.dirname, `../../../bin/aws/${command}.ts`), ...words],
+      // Neither the account of whoever runs the tests nor that of the machine.
+      {
+        encoding: 'utf8',
+        env: { PATH: process.env.PATH, HOME: tmpdir(), AWS_EC2_METADATA_DISABLED: 'true', ...env },
+      },
+    );
+    return { status, text: stdout + stderr };
+  };
+
+  test('ends with a sentence where there is no region, and where there are no credentials', () => {
+    const noRegion = run({});
+    const noCredentials = run({ AWS_REGION: 'eu-west-1' });
+
+    expect(noRegion.status).toBe(2);
+    expect(noRegion.text).toMatch(/^freshet: No AWS region is set\.\n {2}--region/);
+    expect(noCredentials.status).toBe(2);
+    expect(noCredentials.text).toMatch(
+      /^freshet: No AWS credentials were found \(sts:GetCallerIdentity\)\.\n/,
+    );
+    expect(noCredentials.text.split('\n')).toHaveLength(3);
+  });
+
+  test('refuses a flag that it does not know', () => {
+    expect(run({}, ['--stag', 'prod'])).toMatchObject({
+      status: 2,
+      text: expect.stringContaining('Did you mean --stage?'),
+    });
+  });
+});

@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto';
+import { sql } from 'kysely';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openPostgres } from '../../lib/adapters/postgres/open-postgres.ts';
+import { scramVerifier } from '../../lib/adapters/postgres/scram-verifier.ts';
+import { migrate } from '../../lib/adapters/sql/migrations/migrate.ts';
+import { createSampleStore } from '../../lib/adapters/sql/sample/sample-store.ts';
+import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { SampleStore } from '../../lib/ports/sample-store.ts';
+import { buildConfig } from '../factories/pipeline-config.ts';
+import { openTestDatabase } from '../support/open-test-database.ts';
+
+const items = [
+  { title: 'harbour', summary: 'a sheltered port', tags: ['noun', 'place'] },
+  { title: 'quiet', summary: 'free of noise', tags: ['adjective'] },
+];
+const config = buildConfig();
+
+let db: SqlDatabase;
+/** A database of its own has, roles are the whole server's. */
+let role: string;
+let owner: string | undefined;
+let store: SampleStore;
+
+const verifier = scramVerifier('a password that no statement holds');
+
+beforeEach(async () => {
+  db = await openTestDatabase({ migrated: false });
+  role = `freshet_role_${randomBytes(6).toString('hex')}`;
+  owner = undefined;
+  store = createSampleStore(db, config, async () => ({ name: role, verifier }));
+});
+afterEach(async () => {
+  await sql`RESET ROLE`.execute(db.kysely);
+  for (const name of [role, owner]) {
+    if (name === undefined) continue;
+    const { rows } = await sql`SELECT FROM pg_roles WHERE rolname = ${name}`.execute(db.kysely);
+    if (rows.length === 0) continue;
+    await sql`REASSIGN OWNED BY ${sql.id(name)} TO CURRENT_USER`.execute(db.kysely);
+    await sql`DROP OWNED BY ${sql.id(name)} CASCADE`.execute(db.kysely);
+    await sql`DROP ROLE ${sql.id(name)}`.execute(db.kysely);
+  }
+  await db.close();
+});
+
+async function rightsOfRole(): Promise<Record<string, boolean>> {
+  const { rows } = await sql<Record<string, boolean>>`
+    SELECT has_table_privilege(${role}, 'public.ai_items', 'SELECT') AS reads,
+           has_table_privilege(${role}, 'public.ai_items', 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER') AS changes,
+           has_schema_privilege(${role}, 'freshet', 'CREATE') AS "creates in freshet",
+           has_schema_privilege(${role}, 'embeddings', 'CREATE') AS "creates in embeddings",
+           has_database_privilege(${role}, current_database(), 'CREATE') AS "creates schemas",
+           has_schema_privilege(${role}, 'public', 'CREATE') AS "creates in public",
+           pg_has_role(${role}, 'pg_read_all_stats', 'USAGE') AS "sees transactions",
+           (SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls
+              FROM pg_roles WHERE rolname = ${role}) AS powerful`.execute(db.kysely);
+  return rows[0]!;
+}
+
+describe('the sample', () => {
+  it('is loaded once, however often it is asked for', async () => {
+    expect(await store.load(items)).toEqual({ rows: 2, created: true });
+    expect(await store.load(items)).toEqual({ rows: 2, created: false });
+  });
+
+  it('comes with a role that reads the table, owns its two schemas, and may do nothing else', async () => {
+    await store.load(items);
+
+    expect(await rightsOfRole()).toEqual({
+      reads: true,
+      changes: false,
+      'creates in freshet': true,
+      'creates in embeddings': true,
+      'creates schemas': false,
+      'creates in public': false,
+      'sees transactions': true,
+      powerful: false,
+    });
+  });
+
+  it('keeps the verifier of the password alone', async () => {
+    await store.load(items);
+    const { rows } = await sql<{ stored: string }>`
+      SELECT rolpassword AS stored FROM pg_authid WHERE rolname = ${role}`.execute(db.kysely);
+
+    expect(rows[0]?.stored).toBe(verifier);
+  });
+
+  it('tells the coverage of its rows as they are inserted and edited', async () => {
+    await store.load(items);
+    expect(await store.readCoverage()).toEqual([]);
+    await migrate(db);
+    await ensureSpaces(db, config);
+    const id = await store.insert('a third');
+
+    expect(await store.readCoverage()).toMatchObject([{ eligible: 3, stale: 3, coveragePercent: 0 }]);
+    expect(await store.edit(id, 'another')).toBe(true);
+    expect(await store.edit('999', 'nobody')).toBe(false);
+    const { rows } = await sql`SELECT title FROM public.ai_items WHERE id = 3`.execute(db.kysely);
+    expect(rows).toEqual([{ title: 'another' }]);
+  });
+
+  const url = process.env.DATABASE_URL;
+  it.runIf(url !== undefined && url !== '')(
+    'needs no superuser: an owner with the rights of that of RDS loads it, and the role migrates with its own',
+    async () => {
+      owner = `freshet_owner_${randomBytes(6).toString('hex')}`;
+      const database = await sql<{ name: string }>`SELECT current_database() AS name`.execute(db.kysely);
+      const name = database.rows[0]!.name;
+      await sql`CREATE ROLE ${sql.id(owner)} LOGIN CREATEROLE CREATEDB`.execute(db.kysely);
+      await sql`GRANT pg_read_all_stats TO ${sql.id(owner)} WITH ADMIN OPTION`.execute(db.kysely);
+      await sql`ALTER DATABASE ${sql.id(name)} OWNER TO ${sql.id(owner)}`.execute(db.kysely);
+      const openAs = (user: string) => {
+        const target = new URL(url!);
+        target.username = user;
+        target.pathname = `/${name}`;
+        return openPostgres({ connectionString: target.href, maxConnections: 1 });
+      };
+      const asOwner = await openAs(owner);
+      const owned = createSampleStore(asOwner, config, async () => ({ name: role, verifier }));
+      expect(await owned.load(items)).toEqual({ rows: 2, created: true });
+      expect(await owned.load(items)).toEqual({ rows: 2, created: false });
+
+      const asRole = await openAs(role);
+      await migrate(asRole);
+      await ensureSpaces(asRole, config);
+      await expect(sql`UPDATE public.ai_items SET title = ''`.execute(asRole.kysely)).rejects.toMatchObject({
+        code: 'sqlstate_42501',
+      });
+      await asRole.close();
+
+      expect(await owned.readCoverage()).toMatchObject([{ eligible: 2, stale: 2 }]);
+      await asOwner.close();
+    },
+  );
+});

@@ -1,0 +1,185 @@
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FUNCTION_NAMES } from '../../lib/constructs/function-settings.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const project = mkdtempSync(path.join(tmpdir(), 'freshet-project-'));
+const modules = path.join(project, 'node_modules');
+const installed = path.join(modules, 'freshet');
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+/** Some 30 s of work in all; a machine that does something else besides takes longer. */
+const TIMEOUT_MS = 240_000;
+
+interface Manifest {
+  readonly bin: { readonly freshet: string };
+  readonly files: readonly string[];
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly peerDependencies: Readonly<Record<string, string>>;
+}
+
+function run(program: string, words: readonly string[], directory = project) {
+  // No credentials, no configuration of npm's own, no folder of the repository in the path of programs but that of Node.
+  const env = { PATH: `${path.dirname(process.execPath)}:/usr/bin:/bin`, HOME: project };
+  const { status, stdout, stderr } = spawnSync(program, words, { cwd: directory, encoding: 'utf8', env });
+  return { status, stdout, stderr };
+}
+
+function link(name: string): void {
+  const target = path.join(modules, name);
+  mkdirSync(path.dirname(target), { recursive: true });
+  symlinkSync(path.join(root, 'node_modules', name), target);
+}
+
+let manifest: Manifest;
+
+/**
+ * Without a network: the tarball is unpacked where npm would put it, and beside it lie links to the packages that its manifest names, and
+ * no others. So a package that it needs and does not name is missing, esbuild and the TypeScript sources among them.
+ */
+beforeAll(() => {
+  const packed = spawnSync('npm', ['pack', '--offline', '--silent', '--pack-destination', project], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  expect(packed.status, packed.stdout + packed.stderr).toBe(0);
+  const tarball = readdirSync(project).find(file => file.endsWith('.tgz'))!;
+  mkdirSync(installed, { recursive: true });
+  expect(run('tar', ['-xzf', tarball, '--strip-components=1', '-C', installed]).status).toBe(0);
+  manifest = JSON.parse(readFileSync(path.join(installed, 'package.json'), 'utf8'));
+  for (const name of Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })) link(name);
+  writeFileSync(path.join(project, 'package.json'), JSON.stringify({ type: 'module' }));
+  writeFileSync(path.join(project, 'freshet.config.ts'), CONFIG);
+  writeFileSync(path.join(project, 'app.ts'), APP);
+}, TIMEOUT_MS);
+
+const CONFIG = `import { defineConfig } from 'freshet';
+
+export default defineConfig({
+  sources: [{ name: 'articles', table: 'public.articles', text: { columns: ['title'] }, model: 'hash' }],
+});
+`;
+
+const APP = `import { App, Stack } from 'aws-cdk-lib';
+import { SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { EmbeddingPipeline, type EmbeddingPipelineProps, type PipelineDatabase } from 'freshet/constructs';
+import config from './freshet.config.ts';
+
+const app = new App({ outdir: 'cdk.out', analyticsReporting: false });
+const stack = new Stack(app, 'search', { env: { account: '111122223333', region: 'eu-west-1' } });
+const vpc = Vpc.fromVpcAttributes(stack, 'Vpc', {
+  vpcId: 'vpc-0123456789abcdef0',
+  availabilityZones: ['eu-west-1a'],
+  privateSubnetIds: ['subnet-0123456789abcdef0'],
+  privateSubnetRouteTableIds: ['rtb-0123456789abcdef0'],
+});
+const database: PipelineDatabase = {
+  host: 'db.example.com',
+  name: 'app',
+  secretArn: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:freshet/database-AbCdEf',
+  securityGroup: SecurityGroup.fromSecurityGroupId(stack, 'Database', 'sg-0123456789abcdef0'),
+};
+const props: EmbeddingPipelineProps = { config, vpc, database };
+const pipeline = new EmbeddingPipeline(stack, 'Embeddings', props);
+export const url: string = pipeline.resultsQueue.queue.queueUrl;
+app.synth();
+`;
+
+/** Each line after \`@ts-expect-error\` is wrong, which only declarations that say something can tell. */
+const MISTAKES = `import { defineConfig, type FreshetConfig } from 'freshet';
+import { EmbeddingPipeline, type EmbeddingPipelineProps } from 'freshet/constructs';
+
+export const config: FreshetConfig = defineConfig({ sources: [] });
+// @ts-expect-error
+defineConfig({ source: [] });
+// @ts-expect-error
+export const props: EmbeddingPipelineProps = { config };
+// @ts-expect-error
+export const queue: string = EmbeddingPipeline.prototype.resultsQueue;
+`;
+
+describe('the package', () => {
+  test('holds JavaScript, declarations and every handler, and no source', () => {
+    const files = readdirSync(installed, { recursive: true, encoding: 'utf8' });
+
+    expect(files.filter(file => file.endsWith('.ts') && !file.endsWith('.d.ts'))).toEqual([]);
+    expect(files).toContain('dist/lib/constructs/embedding-pipeline.js');
+    for (const name of FUNCTION_NAMES) expect(files).toContain(`dist/handlers/${name}/index.mjs`);
+    expect(existsSync(path.join(modules, 'esbuild'))).toBe(false);
+  });
+
+  test('leaves the CDK to the project that uses it', () => {
+    expect(Object.keys(manifest.peerDependencies).sort()).toEqual(['aws-cdk-lib', 'constructs']);
+    expect(Object.keys(manifest.dependencies).filter(name => /cdk|constructs/.test(name))).toEqual([]);
+  });
+
+  test('describes a pipeline in the stack of another app', { timeout: TIMEOUT_MS }, () => {
+    const { status, stderr } = run(process.execPath, ['app.ts']);
+
+    expect(status, stderr).toBe(0);
+    const assembly = path.join(project, 'cdk.out');
+    const template = JSON.parse(readFileSync(path.join(assembly, 'search.template.json'), 'utf8'));
+    const resources: { Type: string; Properties: { Description?: string; Code: { S3Key: string } } }[] =
+      Object.values(template.Resources);
+    const ours = resources.filter(
+      ({ Type, Properties }) =>
+        Type === 'AWS::Lambda::Function' && String(Properties.Description).startsWith('Freshet '),
+    );
+    expect(ours.map(({ Properties }) => String(Properties.Description).split(/[ :]/)[1]).sort()).toEqual(
+      [...FUNCTION_NAMES].sort(),
+    );
+    for (const { Properties } of ours) {
+      const folder = path.join(assembly, `asset.${path.basename(Properties.Code.S3Key, '.zip')}`);
+      expect(existsSync(path.join(folder, 'index.mjs'))).toBe(true);
+      expect(JSON.parse(readFileSync(path.join(folder, 'freshet.config.json'), 'utf8')).sources[0].name).toBe(
+        'articles',
+      );
+    }
+  });
+
+  test('has declarations that accept a right use and refuse a wrong one', { timeout: TIMEOUT_MS }, () => {
+    writeFileSync(path.join(project, 'mistakes.ts'), MISTAKES);
+    const options = [
+      '--module nodenext --target es2024 --strict --exactOptionalPropertyTypes --skipLibCheck --noEmit',
+    ];
+    const { status, stdout } = run(path.join(root, 'node_modules/.bin/tsc'), [
+      ...options.join(' ').split(' '),
+      '--allowImportingTsExtensions',
+      '--types',
+      path.join(root, 'node_modules/@types/node'),
+      'app.ts',
+      'mistakes.ts',
+    ]);
+
+    expect(stdout).toBe('');
+    expect(status).toBe(0);
+  });
+
+  test('runs its commands without a loader', { timeout: TIMEOUT_MS }, () => {
+    const program = path.join(installed, manifest.bin.freshet);
+    const folder = path.join(project, 'elsewhere');
+    mkdirSync(folder);
+    const help = run(process.execPath, [program, '--help'], folder);
+    const start = run(process.execPath, [program, 'start', '--json'], folder);
+    const again = run(process.execPath, [program, 'run', '--json'], folder);
+
+    expect(help.status, help.stderr).toBe(0);
+    expect(help.stdout).toContain('search');
+    expect(start.status, start.stderr).toBe(0);
+    expect(JSON.parse(start.stdout)).toMatchObject({ embedded: 2000, spaces: [{ coveragePercent: 100 }] });
+    expect(again.status, again.stderr).toBe(0);
+    expect(JSON.parse(again.stdout)).toMatchObject({ embedded: 0, providerCalls: 0 });
+  });
+});
