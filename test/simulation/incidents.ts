@@ -1,9 +1,12 @@
 import { commitNow, distrustSource } from './application.ts';
-import { invokeDetect } from './invoke.ts';
+import { invokeDetect, invokeGuard } from './invoke.ts';
 import { queuesOf } from './services.ts';
 import { acceptMessage } from './simulated-ports.ts';
 import { drawText } from './texts.ts';
 import type { World } from './world.ts';
+
+/** Where the database may say stop. */
+const GUARD_CHECKS = 8;
 
 /** The ticks of the schedule, and what befalls a deployment now and then. All of it within the fault phase. */
 export function scheduleIncidents(world: World): void {
@@ -34,6 +37,7 @@ export function scheduleIncidents(world: World): void {
   during(plan.lostLeases, () => loseLeases(world));
   during(plan.retirements, () => retire(world));
   during(plan.databaseStops, () => stopWritesForAWhile(world));
+  during(plan.databaseStops * GUARD_CHECKS, () => invokeGuard(world, () => undefined));
   during(plan.faultySources, () => breakSourceForAWhile(world));
 }
 

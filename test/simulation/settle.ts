@@ -6,7 +6,7 @@ import { checkConvergence, checkEnd, isQuiet, liveSpaces } from './check-end.ts'
 import { forgetVerdicts } from './check-purchases.ts';
 import { scheduleDelivery } from './deliver.ts';
 import { NO_FAULTS } from './fault-plan.ts';
-import { invokeDetect } from './invoke.ts';
+import { invokeDetect, invokeGuard } from './invoke.ts';
 import { queuesOf } from './services.ts';
 import type { SimulatedQueue } from './simulated-queue.ts';
 import { isKiller } from './texts.ts';
@@ -94,7 +94,9 @@ function tickUntilQuiet(world: World, stop: Stop, stage: string, quiet: () => vo
     if ((ticks >= 1 || stage !== 'incremental') && isQuiet(world)) return quiet();
     world.scheduler.after(findWaitMs(world), () => tickUntilQuiet(world, stop, stage, quiet, ticks + 1));
   };
-  invokeDetect(world, { pass: 'incremental' }, next);
+  const detect = () => invokeDetect(world, { pass: 'incremental' }, next);
+  if (world.twin.pauses.some(({ reason }) => reason === 'database')) invokeGuard(world, detect);
+  else detect();
 }
 
 const mostTicks = ({ plan }: World) => (plan.killerTexts > 0 ? MOST_TICKS_WITH_KILLERS : MOST_TICKS);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import type { DetectPorts } from '../../lib/pipeline/detect/detect-ports.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
+import type { GuardState } from '../../lib/pipeline/guard/guard-ports.ts';
 import type { WritePorts } from '../../lib/pipeline/write/write-ports.ts';
 import type { LogFields, Logger } from '../../lib/ports/logger.ts';
 import type { MessageQueue } from '../../lib/ports/message-queue.ts';
@@ -22,6 +23,12 @@ export interface SimulatedPorts {
   readonly detect: DetectPorts;
   readonly embed: EmbedPorts;
   readonly write: WritePorts;
+  /** What the guard's probe of the database needs. */
+  readonly guard: {
+    readonly logger: Logger;
+    readonly metrics: Metrics;
+    readonly state: Pick<GuardState, 'control' | 'probes' | 'requireWrites'>;
+  };
 }
 
 const SILENT: Metrics = {
@@ -88,6 +95,16 @@ export function createPorts(world: World, current: () => Invocation): SimulatedP
       },
     },
     write: { ...shared, outcomes: databasePort(watchOutcomes(world)) },
+    guard: {
+      logger: shared.logger,
+      metrics: SILENT,
+      state: {
+        control: shared.control,
+        probes: databasePort(stores.probes),
+        requireWrites: () =>
+          callPort(world, current(), 'requireWrites', 'database', () => requireWritable(world)),
+      },
+    },
   };
 }
 
@@ -136,22 +153,23 @@ function watchEmbedding(world: World, current: () => Invocation): World['stores'
   };
 }
 
+function requireWritable(world: World): void {
+  if (!world.readOnly) return;
+  world.hardFaults += 1;
+  throw new FreshetError('simulated 25006', { failureClass: 'stop', code: 'sqlstate_25006' });
+}
+
 /** The outcome store of a database that takes no writes for a while. */
 function watchOutcomes(world: World): World['stores']['outcomes'] {
   const { outcomes } = world.stores;
-  const requireWritable = () => {
-    if (!world.readOnly) return;
-    world.hardFaults += 1;
-    throw new FreshetError('simulated 25006', { failureClass: 'stop', code: 'sqlstate_25006' });
-  };
   return {
     ...outcomes,
     writeResult: (space, result) => {
-      requireWritable();
+      requireWritable(world);
       return outcomes.writeResult(space, result);
     },
     writeResults: (space, results) => {
-      requireWritable();
+      requireWritable(world);
       return outcomes.writeResults(space, results);
     },
   };

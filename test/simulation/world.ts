@@ -1,6 +1,6 @@
 import type { Space } from '../../lib/core/model/space.ts';
 import { makeModel, makeSource } from '../factories/space.ts';
-import { createTwinControl, createTwinRegistry } from '../twin/twin-control.ts';
+import { createTwinControl, createTwinProbeClaims, createTwinRegistry } from '../twin/twin-control.ts';
 import { createTwinDatabase, type TwinDatabase, type TwinObserver } from '../twin/twin-database.ts';
 import { createTwinDetection } from '../twin/twin-detection.ts';
 import { createTwinEmbedding } from '../twin/twin-embedding.ts';
@@ -120,7 +120,11 @@ export function createWorld(
     faults: plan,
     forced: options.forced,
     violations: [],
-    ...{ holdings: new Map(), storedReadings: new Map(), warm: { detect: [], embed: [], write: [] } },
+    ...{
+      holdings: new Map(),
+      storedReadings: new Map(),
+      warm: { detect: [], embed: [], write: [], guard: [] },
+    },
     ...{
       sequence: 0,
       portCalls: 0,
@@ -147,6 +151,7 @@ function createStores(twin: TwinDatabase) {
     embedding: createTwinEmbedding(twin),
     outcomes: createTwinOutcomes(twin),
     control: createTwinControl(twin),
+    probes: createTwinProbeClaims(twin),
     registry: createTwinRegistry(twin),
   };
 }
