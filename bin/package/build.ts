@@ -2,7 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { bundleHandler } from '../../lib/constructs/bundle-handler.ts';
-import { FUNCTION_NAMES, type FunctionName } from '../../lib/constructs/function-settings.ts';
+import { FUNCTION_NAMES, type HandlerName } from '../../lib/constructs/function-settings.ts';
+
+/** All that the construct can deploy; `sample` is the example's. */
+const PACKED: readonly HandlerName[] = [...FUNCTION_NAMES, 'notify'];
 
 const root = path.resolve(import.meta.dirname, '../..');
 const dist = path.join(root, 'dist');
@@ -15,7 +18,7 @@ function build(): void {
   rmSync(dist, { recursive: true, force: true });
   compile();
   for (const file of FILES) cpSync(path.join(root, file), path.join(dist, file));
-  for (const name of FUNCTION_NAMES) buildHandler(name);
+  for (const name of PACKED) buildHandler(name);
 }
 
 function compile(): void {
@@ -24,7 +27,7 @@ function compile(): void {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-function buildHandler(name: FunctionName): void {
+function buildHandler(name: HandlerName): void {
   for (const { path: file, contents } of bundleHandler(name).files) {
     const target = path.join(dist, 'handlers', name, file);
     mkdirSync(path.dirname(target), { recursive: true });

@@ -7,17 +7,24 @@ import type { Schedule } from 'aws-cdk-lib/aws-scheduler';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
+import { nameProviders } from '../core/config/name-providers.ts';
 import { parseConfig } from '../core/config/parse-config.ts';
 import { requireDeployable, usedAliases } from '../core/config/require-deployable.ts';
+import { scheduleIntervalSeconds } from '../core/config/schedule-interval.ts';
 import type { Lane } from '../core/model/vocabulary.ts';
+import { type AlarmReceivers, AlarmTopic } from './alarm-topic.ts';
 import { bundleFunctions } from './bundle-functions.ts';
 import { ClaimsBucket } from './claims-bucket.ts';
 import type { PipelineDatabase } from './database-access.ts';
 import { DeadLetterQueue } from './dead-letter-queue.ts';
 import { describeDeployment, setDeployment } from './deployment-environment.ts';
 import { DeploymentTrigger } from './deployment-trigger.ts';
+import { FreshetMetrics } from './freshet-metrics.ts';
 import type { FunctionAssets } from './function-assets.ts';
 import { FUNCTION_SETTINGS, type FunctionName, LANES } from './function-settings.ts';
+import type { ObservedPipeline } from './observed-pipeline.ts';
+import { PipelineAlarms } from './pipeline-alarms.ts';
+import { PipelineDashboard } from './pipeline-dashboard.ts';
 import { PipelineFunctions } from './pipeline-functions.ts';
 import { PipelineNetwork } from './pipeline-network.ts';
 import { type PipelineLane, PipelineQueues } from './pipeline-queues.ts';
@@ -53,6 +60,10 @@ export interface EmbeddingPipelineProps {
   readonly schedules?: { readonly incremental?: string; readonly full?: string; readonly timeZone?: string };
   /** Environments at once: of each alias's two queues, and of `write`. @default fresh 4, bulk 8, write 6 */
   readonly maxConcurrency?: { readonly fresh?: number; readonly bulk?: number; readonly write?: number };
+  /** The promise: a changed row is embedded within this many minutes. @default 15 */
+  readonly sloMinutes?: number;
+  /** Whom the alarms tell, and US dollars per day above which one goes off. @default nobody, no budget */
+  readonly alarms?: AlarmReceivers & { readonly budgetUsd?: number | undefined };
   /** @default 30 days */
   readonly logRetention?: RetentionDays;
   /** Schedules and event sources are deployed switched off; what is queued stays. @default false */
@@ -80,6 +91,10 @@ export class EmbeddingPipeline extends Construct {
     readonly write: readonly EventSourceMapping[];
   };
   readonly network: PipelineNetwork;
+  readonly dashboard: PipelineDashboard;
+  readonly alarms: PipelineAlarms;
+  /** For subscriptions of one's own. */
+  readonly alarmTopic: AlarmTopic;
 
   constructor(scope: Construct, id: string, props: EmbeddingPipelineProps) {
     super(scope, id);
@@ -100,6 +115,8 @@ export class EmbeddingPipeline extends Construct {
     const enabled = props.paused !== true;
     const logRetention = props.logRetention ?? RetentionDays.ONE_MONTH;
 
+    const assets = props.assets ?? bundleFunctions(props.config);
+
     const queues = new PipelineQueues(this, 'Queues', aliases);
     const claims = new ClaimsBucket(this, 'Claims');
     const scheduleDeadLetters = new DeadLetterQueue(this, 'ScheduleDeadLetters');
@@ -111,7 +128,7 @@ export class EmbeddingPipeline extends Construct {
       models,
     });
     const functions = new PipelineFunctions(this, 'Functions', {
-      assets: props.assets ?? bundleFunctions(props.config),
+      assets,
       network: this.network,
       database: props.database,
       models,
@@ -158,6 +175,32 @@ export class EmbeddingPipeline extends Construct {
     this.resultsQueue = queues.results;
     this.scheduleDeadLetters = scheduleDeadLetters.queue;
     this.claimsBucket = claims.bucket;
+
+    const observed: ObservedPipeline = {
+      metrics: new FreshetMetrics(stage, nameProviders(config)),
+      functions: this.functions,
+      lanes: this.lanes,
+      resultsQueue: this.resultsQueue,
+      scheduleDeadLetters: this.scheduleDeadLetters,
+      sloSeconds: (props.sloMinutes ?? 15) * 60,
+      tickSeconds: scheduleIntervalSeconds(props.schedules?.incremental ?? 'rate(5 minutes)'),
+    };
+    this.dashboard = new PipelineDashboard(this, 'Overview', observed);
+    this.alarmTopic = new AlarmTopic(this, 'AlarmTopic', {
+      stage,
+      receivers: props.alarms ?? {},
+      assets,
+      secretKeyArn: props.database.secretKeyArn,
+      logRetention,
+    });
+    this.alarms = new PipelineAlarms(this, 'Alarms', {
+      stage,
+      observed,
+      topic: this.alarmTopic.topic,
+      webhook: this.alarmTopic.webhook?.function,
+      budgetUsd: props.alarms?.budgetUsd,
+      enabled,
+    });
   }
 
   #connect(

@@ -12,8 +12,8 @@ export const FUNCTION_NAMES: readonly FunctionName[] = [
   'operate',
 ];
 
-/** `sample` belongs to the example database alone. */
-export type HandlerName = FunctionName | 'sample';
+/** `sample` belongs to the example database alone; `notify` is there only where alarms go to a webhook. */
+export type HandlerName = FunctionName | 'sample' | 'notify';
 
 export const LANES: readonly Lane[] = ['fresh', 'bulk'];
 
@@ -33,6 +33,7 @@ interface FunctionSettings {
  * - `migrate`: creates tables only, but waits for locks on them.
  * - `operate`: answers a command of `freshet aws` in bounded pieces; the command waits 320 s for a piece.
  * - `sample`: fills one small table.
+ * - `notify`: reads a secret and posts, each at most twice, within their own limits.
  */
 export const FUNCTION_SETTINGS: Readonly<Record<HandlerName, FunctionSettings>> = {
   detect: {
@@ -66,6 +67,7 @@ export const FUNCTION_SETTINGS: Readonly<Record<HandlerName, FunctionSettings>> 
     timeoutSeconds: 120,
     description: 'fills the example database and edits it on request',
   },
+  notify: { memoryMb: 256, timeoutSeconds: 30, description: 'posts alarms to a Slack or Discord webhook' },
 };
 
 interface ConsumerSettings {

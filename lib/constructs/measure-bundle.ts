@@ -1,6 +1,6 @@
 import type { Metafile } from 'esbuild';
 import type { HandlerBundle } from './bundle-handler.ts';
-import type { FunctionName } from './function-settings.ts';
+import type { HandlerName } from './function-settings.ts';
 
 export interface BundleMeasures {
   /** What Lambda loads before it calls the handler. */
@@ -17,7 +17,7 @@ export interface BundleMeasures {
 const WORTH_NAMING_BYTES = 20_000;
 
 /** Of minified code; source maps are in the folder too, and read only to print a stack. */
-export function measureBundle(name: FunctionName, { metafile }: HandlerBundle): BundleMeasures {
+export function measureBundle(name: HandlerName, { metafile }: HandlerBundle): BundleMeasures {
   const outputs = metafile.outputs;
   const files = Object.keys(outputs).filter(file => file.endsWith('.mjs'));
   const entry = files.find(file => file.endsWith('/index.mjs'))!;

@@ -8,6 +8,7 @@ import type { PipelineDatabase } from './database-access.ts';
 import { EmbeddingPipeline } from './embedding-pipeline.ts';
 import type { FunctionAssets } from './function-assets.ts';
 import { LANES } from './function-settings.ts';
+import { STACK_COMMANDS } from './stack-commands.ts';
 
 export interface PipelineStackProps extends StackProps {
   readonly config: FreshetConfig;
@@ -47,6 +48,8 @@ export class PipelineStack extends Stack {
       schedules: stage.schedules,
       maxConcurrency: stage.maxConcurrency,
       logRetention: stage.logRetentionDays,
+      sloMinutes: stage.sloMinutes,
+      alarms: stage.alarms,
       paused: paused ?? false,
       ...(assets !== undefined && { assets }),
     });
@@ -96,7 +99,8 @@ export class PipelineStack extends Stack {
 
   /** What `cdk deploy` prints at its end. */
   #tellPeople(stageName: string): void {
-    const { lanes, resultsQueue, claimsBucket, functions, eventSources } = this.pipeline;
+    const { lanes, resultsQueue, claimsBucket, functions, eventSources, dashboard, alarmTopic } =
+      this.pipeline;
     const command = (words: string) => `npm run freshet -- aws ${words} --stage ${stageName}`;
     const tell = (name: string, value: string) => new CfnOutput(this, name, { value });
     for (const { alias, lane, queue, deadLetterQueue } of lanes) {
@@ -107,13 +111,13 @@ export class PipelineStack extends Stack {
     tell('QueueUrl-results', resultsQueue.queue.queueUrl);
     tell('RedriveCommand-results', command('redrive --queue results'));
     tell('ClaimsBucketName', claimsBucket.bucketName);
+    tell('DashboardUrl', dashboard.url);
+    tell('AlarmTopicArn', alarmTopic.topic.topicArn);
     tell('DetectFunctionName', functions.detect.functionName);
     for (const [alias, mappings] of eventSources.embed)
       for (const [place, lane] of LANES.entries())
         tell(`EventSourceId-${alias}-${lane}`, mappings[place]!.eventSourceMappingId);
     tell('OperateFunctionName', functions.operate.functionName);
-    tell('StatusCommand', command('status'));
-    tell('PauseCommand', command('pause'));
-    tell('ResumeCommand', command('resume'));
+    for (const { output, words } of STACK_COMMANDS) tell(output, command(words));
   }
 }

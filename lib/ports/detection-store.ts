@@ -53,10 +53,14 @@ export interface DetectionStore {
   /** For messages that were not accepted: the rows become free at once and the attempt does not count. */
   abandonLeases(space: Space, dispatchId: string, ids: readonly string[]): Promise<void>;
 
-  /** For the metric that tells the truth: stale rows seen by the incremental scan and the age of the oldest, by `first_seen`. */
-  readStaleness(
-    space: Space,
-  ): Promise<{ readonly staleRows: number; readonly oldestStaleAgeSeconds: number }>;
+  /** For the metric that tells the truth: per lane the rows whose outcome is not written yet, and the age of the oldest, by `first_seen`. */
+  readStaleness(space: Space): Promise<Readonly<Record<Lane, WaitingRows>>>;
+}
+
+export interface WaitingRows {
+  readonly rows: number;
+  /** 0 where none wait. */
+  readonly oldestAgeSeconds: number;
 }
 
 export interface LeaseRequest {

@@ -1,4 +1,5 @@
 import { createDetectionStore } from '../adapters/sql/detection/sql-detection-store.ts';
+import { readCoveragePercent } from '../adapters/sql/report/read-coverage-percent.ts';
 import type { DetectPorts } from '../pipeline/detect/detect-ports.ts';
 import { createLambdaQueues } from './lambda-queues.ts';
 import type { LambdaSurroundings } from './lambda-surroundings.ts';
@@ -14,6 +15,7 @@ export async function wireDetect(surroundings?: LambdaSurroundings): Promise<Wir
       return {
         ...parts,
         detection: createDetectionStore(database),
+        readCoveragePercent: (space, timeoutMs) => readCoveragePercent(database, space, timeoutMs),
         queues: createLambdaQueues(settings, config).dispatch,
         limits: { batchSize, maxInFlight, sliceRows, queuedLeaseSeconds },
         runId: null,

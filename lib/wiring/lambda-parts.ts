@@ -7,7 +7,8 @@ import { createSystemClock } from '../adapters/system/system-clock.ts';
 import { createSystemRandomness } from '../adapters/system/system-randomness.ts';
 import { type DeploymentSettings, parseDeploymentSettings } from '../core/config/deployment-settings.ts';
 import type { LambdaName } from '../core/config/lambda-connections.ts';
-import { aliasesOf, type PipelineConfig } from '../core/config/pipeline-config.ts';
+import { nameProviders } from '../core/config/name-providers.ts';
+import type { PipelineConfig } from '../core/config/pipeline-config.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Metrics } from '../ports/metrics.ts';
@@ -52,10 +53,4 @@ export async function readLambdaParts(
     }),
     openDatabase: openDatabase ?? (() => openLambdaDatabase(name, settings, secrets)),
   };
-}
-
-/** One value per deployment, because each costs money: the providers of the models that the sources name. */
-export function nameProviders(config: PipelineConfig): string {
-  const aliases = [...new Set(config.sources.flatMap(aliasesOf))];
-  return [...new Set(aliases.map(alias => config.models[alias]!.provider))].sort().join('+');
 }

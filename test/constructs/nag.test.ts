@@ -4,7 +4,8 @@ import { Validations } from 'aws-cdk-lib';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { expect, test } from 'vitest';
-import { configInput, createApp, createStack, openAiSecret } from '../factories/pipeline-stack.ts';
+import { observedConfig } from '../factories/observed-stack.ts';
+import { configInput, createApp, createStack } from '../factories/pipeline-stack.ts';
 
 interface Violation {
   readonly ruleName: string;
@@ -14,9 +15,7 @@ interface Violation {
 
 test('AwsSolutions finds nothing but what is acknowledged here, each with its reason', () => {
   const app = createApp();
-  createStack(configInput({ models: ['openai'], stage: { providerSecrets: { openai: openAiSecret } } }), {
-    app,
-  });
+  createStack(observedConfig(), { app });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 
   const { directory } = app.synth();

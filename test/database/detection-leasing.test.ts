@@ -277,8 +277,10 @@ describe('what detect does with its leases', () => {
 
     const staleness = await items.detection.readStaleness(items.space);
 
-    expect(staleness.staleRows).toBe(2);
-    expect(staleness.oldestStaleAgeSeconds).toBeGreaterThanOrEqual(90);
+    expect(staleness.fresh.rows).toBe(2);
+    expect(staleness.fresh.oldestAgeSeconds).toBeGreaterThanOrEqual(90);
+    expect(staleness.bulk.rows).toBe(1);
+    expect(staleness.bulk.oldestAgeSeconds).toBeLessThan(90);
   });
 
   it('expires the leases of runs that are gone', async () => {

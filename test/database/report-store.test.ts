@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readCoveragePercent } from '../../lib/adapters/sql/report/read-coverage-percent.ts';
 import { createReportStore } from '../../lib/adapters/sql/report/sql-report-store.ts';
 import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
@@ -29,6 +30,16 @@ afterEach(() => db.close());
 async function edit(id: number): Promise<void> {
   await sql`UPDATE public.ai_items SET updated_at = now() WHERE id = ${id}`.execute(db.kysely);
 }
+
+describe('readCoveragePercent', () => {
+  it('gives the same number within its time, and leaves the session its own limit', async () => {
+    for (const id of [1, 2, 3]) await storeOutcome(db, space, { id });
+
+    expect(await readCoveragePercent(db, space, 5_000)).toBe(25);
+    const { rows } = await sql`SELECT current_setting('statement_timeout') AS limit`.execute(db.kysely);
+    expect(rows).toEqual([{ limit: '0' }]);
+  });
+});
 
 describe('readCoverage', () => {
   it('puts every eligible row into exactly one class', async () => {

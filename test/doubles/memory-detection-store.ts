@@ -108,7 +108,8 @@ export function createMemoryDetectionStore(database: MemoryDatabase): DetectionS
     async readStaleness(space) {
       const table = database.of(space);
       const stale = [...table.rows.values()].filter(row => isStale(table, row));
-      return { staleRows: stale.length, oldestStaleAgeSeconds: stale.length };
+      const waiting = { rows: stale.length, oldestAgeSeconds: stale.length };
+      return { fresh: waiting, bulk: { rows: 0, oldestAgeSeconds: 0 } };
     },
   };
 }

@@ -116,7 +116,8 @@ describe('the package', () => {
 
     expect(files.filter(file => file.endsWith('.ts') && !file.endsWith('.d.ts'))).toEqual([]);
     expect(files).toContain('dist/lib/constructs/embedding-pipeline.js');
-    for (const name of FUNCTION_NAMES) expect(files).toContain(`dist/handlers/${name}/index.mjs`);
+    for (const name of [...FUNCTION_NAMES, 'notify'])
+      expect(files).toContain(`dist/handlers/${name}/index.mjs`);
     expect(existsSync(path.join(modules, 'esbuild'))).toBe(false);
   });
 

@@ -182,6 +182,44 @@ describe('the incremental pass', () => {
   });
 });
 
+describe('coverage', () => {
+  test('is counted at the end of a walk over all keys, and only there', async () => {
+    const world = makeWorld();
+    fill(world, 3);
+    const asked: number[] = [];
+    const ports = {
+      ...world.detectPorts,
+      readCoveragePercent: async (_: unknown, timeoutMs: number) => {
+        asked.push(timeoutMs);
+        return 99.98;
+      },
+    };
+
+    await detectStaleRows(ports, incremental, plenty);
+    await detectStaleRows(ports, reconcile, plenty);
+    await detectStaleRows(ports, reconcile, () => 12_000);
+
+    expect(world.metrics.sums.get('OrphanRemovalStopped'), 'an alarm sees that all is well').toBe(0);
+    expect(asked).toEqual([60_000]);
+    expect(world.metrics.sums.get('CoveragePercent')).toBe(99.98);
+  });
+
+  test('that takes too long does not fail the walk', async () => {
+    const world = makeWorld();
+    const ports = {
+      ...world.detectPorts,
+      readCoveragePercent: async () => {
+        throw new FreshetError('late', { failureClass: 'transient', code: '57014' });
+      },
+    };
+
+    const report = await detectStaleRows(ports, reconcile, plenty);
+
+    expect(report.spaces[0]).toMatchObject({ passEnded: true });
+    expect(world.logger.lines.map(({ event }) => event)).toContain('coverage-not-measured');
+  });
+});
+
 describe('spaces that cannot be worked on', () => {
   const two = () =>
     makeWorld([makeSpace(), makeSpace({ spaceId: 2, source: { name: 'other' }, model: { alias: 'large' } })]);

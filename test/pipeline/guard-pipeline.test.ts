@@ -35,6 +35,18 @@ describe('a paused model', () => {
     expect(world.metrics.sums.get('MappingsClosed')).toBe(2);
   });
 
+  test('is told apart from what an operator paused', async () => {
+    const world = makeGuardedWorld();
+    await world.control.pause('pipeline', 'operator', '');
+    await world.control.pause('source:items', 'source-fault:column-missing', '');
+
+    await guard(world);
+
+    expect(
+      ['PausedModels', 'PausedSources', 'OperatorPauses'].map(name => world.metrics.sums.get(name)),
+    ).toEqual([0, 1, 1]);
+  });
+
   test('is probed once a minute at most through an outage of 15 minutes, and opened by the first answer', async () => {
     const world = makeGuardedWorld();
     world.provider.script = () => failWith('stop', 'unauthorized');

@@ -3,13 +3,13 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { bundleHandler } from '../../lib/constructs/bundle-handler.ts';
-import type { FunctionName } from '../../lib/constructs/function-settings.ts';
+import type { HandlerName } from '../../lib/constructs/function-settings.ts';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
 
 const requireModule = createRequire(import.meta.url);
 
 /** The bundles that a stack deploys, each in a folder of its own with the configuration beside the entry. */
-export function buildHandlers(names: readonly FunctionName[], config: FreshetConfig) {
+export function buildHandlers(names: readonly HandlerName[], config: FreshetConfig) {
   const folder = mkdtempSync(join(tmpdir(), 'freshet-bundles-'));
   for (const name of names) {
     for (const { path, contents } of bundleHandler(name).files) {
@@ -20,9 +20,9 @@ export function buildHandlers(names: readonly FunctionName[], config: FreshetCon
     writeFileSync(join(folder, name, 'freshet.config.json'), JSON.stringify(config));
   }
   return {
-    folderOf: (name: FunctionName) => join(folder, name),
+    folderOf: (name: HandlerName) => join(folder, name),
     /** By Node itself, as in Lambda: `import` here would go through the test runner. The type is that of the sources. */
-    load: <Module>(name: FunctionName): Module => requireModule(join(folder, name, 'index.mjs')),
+    load: <Module>(name: HandlerName): Module => requireModule(join(folder, name, 'index.mjs')),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

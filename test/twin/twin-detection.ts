@@ -1,5 +1,6 @@
 import { ORPHANS_CONFIRMED } from '../../lib/core/model/confirmation.ts';
 import type { Space } from '../../lib/core/model/space.ts';
+import type { Lane } from '../../lib/core/model/vocabulary.ts';
 import type { DetectionPosition, DetectionStore, OrphanReport } from '../../lib/ports/detection-store.ts';
 import type { Synchronous } from './synchronous.ts';
 import type { Micros } from './timestamps.ts';
@@ -55,9 +56,12 @@ export function createTwinDetection(twin: TwinDatabase): Synchronous<DetectionSt
     },
     readStaleness: space => {
       const now = twin.now();
-      const leases = [...spaceOf(twin, space).leases.values()].filter(({ lane }) => lane === 'fresh');
-      const oldest = leases.reduce((least, { firstSeen }) => Math.min(least, firstSeen), now);
-      return { staleRows: leases.length, oldestStaleAgeSeconds: (now - oldest) / 1e6 };
+      const waiting = (wanted: Lane) => {
+        const leases = [...spaceOf(twin, space).leases.values()].filter(({ lane }) => lane === wanted);
+        const oldest = leases.reduce((least, { firstSeen }) => Math.min(least, firstSeen), now);
+        return { rows: leases.length, oldestAgeSeconds: (now - oldest) / 1e6 };
+      };
+      return { fresh: waiting('fresh'), bulk: waiting('bulk') };
     },
   };
 }

@@ -1,5 +1,6 @@
 import { MetricsLogger, Unit } from 'aws-embedded-metrics';
 import { LogSerializer } from 'aws-embedded-metrics/lib/serializers/LogSerializer.js';
+import { METRIC_NAMESPACE, METRICS, type MetricUnit } from '../../core/metrics/metric-names.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 
 export interface EmfMetricsOptions {
@@ -8,7 +9,14 @@ export interface EmfMetricsOptions {
   readonly dimensions: { readonly stage: string; readonly component: string; readonly provider: string };
 }
 
-const NAMESPACE = 'Freshet';
+const UNITS: Readonly<Record<MetricUnit, Unit>> = {
+  Count: Unit.Count,
+  Milliseconds: Unit.Milliseconds,
+  Seconds: Unit.Seconds,
+  Percent: Unit.Percent,
+  // CloudWatch knows no currency.
+  'US dollars': Unit.None,
+};
 
 /**
  * The library picks its environment and its sink (standard output, an agent's socket) by itself unless both are given: here lines go
@@ -20,7 +28,7 @@ export function createEmfMetrics(options: EmfMetricsOptions): Metrics {
   return {
     count(name, value) {
       gathered += 1;
-      logger.putMetric(name, value, Unit.Count);
+      logger.putMetric(name, value, UNITS[METRICS[name].unit]);
     },
     duration(name, ms) {
       gathered += 1;
@@ -62,5 +70,7 @@ function newLogger({ write, dimensions }: EmfMetricsOptions): MetricsLogger {
     configureContext: () => undefined,
     getSink: () => sink,
   };
-  return new MetricsLogger(async () => environment).setNamespace(NAMESPACE).setDimensions({ ...dimensions });
+  return new MetricsLogger(async () => environment)
+    .setNamespace(METRIC_NAMESPACE)
+    .setDimensions({ ...dimensions });
 }

@@ -1,3 +1,4 @@
+import type { Space } from '../../core/model/space.ts';
 import type { FailureClass } from '../../core/model/vocabulary.ts';
 import type { ControlStore } from '../../ports/control-store.ts';
 import type { DetectionStore, OrphanReport } from '../../ports/detection-store.ts';
@@ -21,6 +22,8 @@ export interface DetectPorts {
   readonly runId: number | null;
   /** Undefined: local runs, which share the work by their leases. */
   readonly lock?: TickLock | undefined;
+  /** Rejects where it takes longer. Undefined: local runs, which report their coverage themselves. */
+  readonly readCoveragePercent?: ((space: Space, timeoutMs: number) => Promise<number>) | undefined;
 }
 
 export interface DetectLimits {

@@ -11,6 +11,7 @@ import {
   type SpaceReport,
 } from './detect-ports.ts';
 import { isNeeded } from './is-needed.ts';
+import { measureCoverage } from './measure-coverage.ts';
 import { reconcileSpace } from './reconcile-space.ts';
 
 /**
@@ -70,6 +71,7 @@ async function detectSpace(
         ? await detectChangedRows(ports, space, capacity)
         : await reconcileSpace(ports, space, { capacity, resume }, remainingMs);
     reportPass(ports, space, result);
+    if (result.passEnded) await measureCoverage(ports, space, remainingMs);
     if (pass === 'incremental') await reportStaleness(ports, space);
     return { ...named, ...result };
   } catch (error) {
@@ -82,12 +84,13 @@ async function detectSpace(
 
 function reportPass(ports: DetectPorts, space: Space, result: PassResult): void {
   const { metrics, logger } = ports;
-  metrics.count('LeasedRows', result.leased);
+  metrics.count('DetectedRows', result.leased);
   metrics.count('SentRows', result.sent);
   const { orphans } = result;
-  if (orphans) metrics.count('OrphansDeleted', orphans.deleted);
-  if (orphans?.stopped) {
-    metrics.count('OrphanRemovalStopped', 1);
+  if (!orphans) return;
+  metrics.count('OrphansDeleted', orphans.deleted);
+  metrics.count('OrphanRemovalStopped', orphans.stopped ? 1 : 0);
+  if (orphans.stopped) {
     logger.error('orphan-removal-stopped', { spaceId: space.spaceId, cause: orphans.stopped });
   }
 }
@@ -95,7 +98,9 @@ function reportPass(ports: DetectPorts, space: Space, result: PassResult): void 
 /** Also while paused or at capacity: it is the promise that the alarm watches. */
 async function reportStaleness(ports: DetectPorts, space: Space): Promise<void> {
   const { metrics } = ports;
-  const { staleRows, oldestStaleAgeSeconds } = await ports.detection.readStaleness(space);
-  metrics.count('StaleRows', staleRows);
-  metrics.count('OldestStaleRowAgeSeconds', oldestStaleAgeSeconds);
+  const { fresh, bulk } = await ports.detection.readStaleness(space);
+  metrics.count('StaleRows', fresh.rows);
+  metrics.count('OldestStaleRowAgeSeconds', fresh.oldestAgeSeconds);
+  metrics.count('BulkRows', bulk.rows);
+  metrics.count('OldestBulkRowAgeSeconds', bulk.oldestAgeSeconds);
 }

@@ -64,7 +64,10 @@ export async function callProvider(ports: CallPorts, request: CallRequest): Prom
     estimatedTokens,
     estimatedCostUsd: costOf(estimatedTokens),
   });
-  if (refusal) return { failure: pausedMeanwhile(refusal) };
+  if (refusal) {
+    ports.metrics.count('RefusedGrants', 1);
+    return { failure: pausedMeanwhile(refusal) };
+  }
 
   const startedMs = ports.clock.now();
   let billedTokens: number | undefined;

@@ -68,6 +68,7 @@ async function callWhilePatient(
     if (waitMs === undefined || waitMs + SETTLE_RESERVE_MS + MIN_CALL_MS > remainingMs()) {
       return { records, result };
     }
+    ports.metrics.duration('RetryWait', waitMs);
     await ports.clock.sleep(waitMs);
   }
 }

@@ -31,7 +31,5 @@ function isWorthAnnouncing(result: ResultObject, { calls }: Purchase): boolean {
 }
 
 function measureResult({ metrics }: EmbedPorts, result: ResultObject): void {
-  metrics.count('CopiedRows', result.copies.length);
-  metrics.count('TouchedRows', result.touches.length);
   metrics.count('RefusedTexts', result.verdicts.length);
 }

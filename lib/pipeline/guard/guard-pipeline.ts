@@ -1,4 +1,5 @@
 import { ORPHANS_CONFIRMED } from '../../core/model/confirmation.ts';
+import { OPERATOR_PAUSE } from '../../core/model/operator-pause.ts';
 import type { PauseReason } from '../../ports/control-store.ts';
 import { describeFailure } from '../describe-failure.ts';
 import type { GuardPorts, GuardReport, GuardRequest, GuardState } from './guard-ports.ts';
@@ -22,8 +23,8 @@ export async function guardPipeline(
   const reasons = await readReasons(ports, remainingMs);
   const closings = findClosings(ports, reasons);
   const settled = await settleEventSources(ports, closings.mappingIds);
-  ports.metrics.count('PausedModels', closings.models.length);
   ports.metrics.count('DatabaseUnreachable', reasons === undefined ? 1 : 0);
+  if (reasons !== undefined) measurePauses(ports, reasons);
   return {
     databaseAnswers: reasons !== undefined,
     pausedModels: closings.models,
@@ -54,6 +55,19 @@ async function readReasons(
   await probeDatabase(ports, state, reasons);
   await probeModels(ports, state, reasons, remainingMs);
   return readHolding(state).catch(() => reasons);
+}
+
+/** What an operator paused is meant to stand still; everything else is somebody's to mend. */
+function measurePauses({ metrics, mappings }: GuardPorts, reasons: readonly PauseReason[]): void {
+  const unasked = reasons.filter(({ reason }) => reason !== OPERATOR_PAUSE);
+  const models = Object.keys(mappings.embed).filter(alias =>
+    unasked.some(({ scope }) => scope === 'pipeline' || scope === `model:${alias}`),
+  );
+  const sources = new Set(unasked.map(({ scope }) => scope).filter(scope => scope.startsWith('source:')));
+  const everything = reasons.some(({ scope, reason }) => scope === 'pipeline' && reason === OPERATOR_PAUSE);
+  metrics.count('PausedModels', models.length);
+  metrics.count('PausedSources', sources.size);
+  metrics.count('OperatorPauses', everything ? 1 : 0);
 }
 
 async function lookTwice(

@@ -3,11 +3,11 @@ import type { AnnounceMessage } from '../../core/model/dispatch-message.ts';
 import type { ResultObject } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
 import { encodeVectorArray } from '../../core/vectors/encode-vector-array.ts';
-import type { WriteReport } from '../../ports/outcome-store.ts';
 import { pauseSource } from '../pause-source.ts';
 import type { QueueRecord, RecordResult } from '../queue-record.ts';
 import { retryTransient } from '../retry-transient.ts';
 import { loadResult } from './load-result.ts';
+import { measureWrite } from './measure-write.ts';
 import type { WritePorts } from './write-ports.ts';
 
 /** From an announcement to outcome rows. An object that is missing or corrupt is dropped with a reason and its rows are dispatched again. */
@@ -27,7 +27,7 @@ export async function writeRecord(
     ports.outcomes.writeResult(space, result),
   ).catch(error => keepLedger(ports, space, message, result, error));
   if (report === undefined) return drop(ports, message, 'source-fault');
-  measureWrite(ports, report, startedMs);
+  measureWrite(ports, report, startedMs, [result]);
   return 'done';
 }
 
@@ -53,21 +53,4 @@ function drop(ports: WritePorts, message: AnnounceMessage, cause: string): Recor
   ports.metrics.count('DroppedResults', 1);
   ports.logger.error('result-dropped', { spaceId: message.spaceId, rows: message.ids.length, cause });
   return 'done';
-}
-
-/** Tells what was written; `startedMs` is when the transaction began. */
-export function measureWrite(
-  { clock, metrics, observer }: WritePorts,
-  report: WriteReport,
-  startedMs: number,
-): void {
-  metrics.duration('WriteLatency', Math.max(0, clock.now() - startedMs));
-  metrics.count('EmbeddedRows', report.embedded);
-  metrics.count('WrittenCopies', report.copied);
-  metrics.count('WrittenTouches', report.touched);
-  metrics.count('ExcludedRows', report.excluded);
-  metrics.count('FailedRows', report.failed);
-  metrics.count('OvertakenRows', report.overtaken);
-  if (report.repeated) metrics.count('RepeatedResults', 1);
-  observer?.written(report);
 }

@@ -37,7 +37,7 @@ describe('EMF metrics', () => {
     metrics.count('EmbeddedRows', 3);
     await metrics.flush();
     await metrics.flush();
-    metrics.count('Other', 1);
+    metrics.count('FailedRows', 1);
     await metrics.flush();
 
     expect(lines).toHaveLength(2);

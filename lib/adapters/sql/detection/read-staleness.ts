@@ -1,15 +1,23 @@
 import { sql } from 'kysely';
 import type { Space } from '../../../core/model/space.ts';
+import type { Lane } from '../../../core/model/vocabulary.ts';
+import type { WaitingRows } from '../../../ports/detection-store.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
-/** Leases of the fresh lane, expired ones too: a row keeps its lease, and with it `first_seen`, until its outcome is written. */
+const NONE: WaitingRows = { rows: 0, oldestAgeSeconds: 0 };
+
+/** Expired leases too: a row keeps its lease, and with it `first_seen`, until its outcome is written. */
 export async function readStaleness(
   db: SqlDatabase,
   space: Space,
-): Promise<{ readonly staleRows: number; readonly oldestStaleAgeSeconds: number }> {
-  const { rows } = await sql<{ staleRows: number; ageSeconds: number }>`
-    SELECT count(*)::int AS "staleRows",
-           greatest(coalesce(extract(epoch FROM now() - min(first_seen)), 0), 0)::float8 AS "ageSeconds"
-      FROM freshet.leases WHERE space_id = ${space.spaceId}::int AND lane = 'fresh'`.execute(db.kysely);
-  return { staleRows: rows[0]?.staleRows ?? 0, oldestStaleAgeSeconds: rows[0]?.ageSeconds ?? 0 };
+): Promise<Readonly<Record<Lane, WaitingRows>>> {
+  const { rows } = await sql<WaitingRows & { lane: Lane }>`
+    SELECT lane, count(*)::int AS rows,
+           greatest(extract(epoch FROM now() - min(first_seen)), 0)::float8 AS "oldestAgeSeconds"
+      FROM freshet.leases WHERE space_id = ${space.spaceId}::int GROUP BY lane`.execute(db.kysely);
+  const ofLane = (lane: Lane): WaitingRows => {
+    const found = rows.find(row => row.lane === lane);
+    return found === undefined ? NONE : { rows: found.rows, oldestAgeSeconds: found.oldestAgeSeconds };
+  };
+  return { fresh: ofLane('fresh'), bulk: ofLane('bulk') };
 }

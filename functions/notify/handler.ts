@@ -1,0 +1,22 @@
+import type { SNSEvent } from 'aws-lambda';
+import { type NotifyPorts, notifyWebhook } from '../../lib/pipeline/notify/notify-webhook.ts';
+import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts';
+import { lazilyWired } from '../middleware/lazily-wired.ts';
+
+export function createHandler(ports: NotifyPorts) {
+  return ({ Records }: SNSEvent): Promise<void> =>
+    notifyWebhook(
+      ports,
+      Records.map(({ Sns }) => Sns.Message),
+    );
+}
+
+export function createLambda(surroundings?: LambdaSurroundings) {
+  return lazilyWired(async () => {
+    const { wireNotify } = await import('../../lib/wiring/lambda-notify.ts');
+    return wireNotify(surroundings);
+  }, createHandler);
+}
+
+/** What Lambda invokes for a message of the alarm topic. */
+export const handler = createLambda();

@@ -1,0 +1,112 @@
+import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { SlackChannelConfiguration } from 'aws-cdk-lib/aws-chatbot';
+import { ManagedPolicy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import { Construct } from 'constructs';
+import { AlarmWebhook } from './alarm-webhook.ts';
+import type { FunctionAssets } from './function-assets.ts';
+
+/** Whom the alarms tell. Each can be left out; the topic is there for subscriptions of one's own. */
+export interface AlarmReceivers {
+  /** Each must confirm the mail that SNS sends it first. */
+  readonly email?: readonly string[];
+  /** By AWS Chatbot, whose console must have been given the workspace once. */
+  readonly slack?: { readonly workspaceId: string; readonly channelId: string } | undefined;
+  /** Secret whose string is the address of a Slack or Discord webhook. */
+  readonly webhook?: { readonly secretArn: string } | undefined;
+}
+
+export interface AlarmTopicProps {
+  readonly stage: string;
+  readonly receivers: AlarmReceivers;
+  readonly assets: FunctionAssets;
+  /** Of the webhook's secret. @default the account's key for Secrets Manager */
+  readonly secretKeyArn?: string | undefined;
+  readonly logRetention: RetentionDays;
+}
+
+/**
+ * CloudWatch cannot publish to a topic under the key that AWS manages for SNS, so that this one has a key of its own. Plain HTTP is refused, and
+ * nobody but this account's alarms publishes.
+ */
+export class AlarmTopic extends Construct {
+  readonly topic: Topic;
+  readonly webhook: AlarmWebhook | undefined;
+
+  constructor(scope: Construct, id: string, props: AlarmTopicProps) {
+    super(scope, id);
+    const { email = [], slack, webhook } = props.receivers;
+    const key = new Key(this, 'Key', {
+      description: `Freshet ${props.stage}: messages of alarms`,
+      enableKeyRotation: true,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.topic = new Topic(this, 'Topic', {
+      displayName: `Freshet ${props.stage}`,
+      masterKey: key,
+      enforceSSL: true,
+    });
+    this.#letAlarmsPublish(key);
+    for (const address of email) this.topic.addSubscription(new EmailSubscription(address));
+    if (slack !== undefined) this.#tellSlack(props.stage, slack);
+    this.webhook =
+      webhook === undefined
+        ? undefined
+        : new AlarmWebhook(this, 'Webhook', {
+            topic: this.topic,
+            stage: props.stage,
+            secretArn: webhook.secretArn,
+            secretKeyArn: props.secretKeyArn,
+            code: props.assets.codeOf('notify'),
+            logRetention: props.logRetention,
+          });
+  }
+
+  #letAlarmsPublish(key: Key): void {
+    const { account } = Stack.of(this);
+    const alarms = Stack.of(this).formatArn({
+      service: 'cloudwatch',
+      resource: 'alarm',
+      resourceName: '*',
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+    const principals = [new ServicePrincipal('cloudwatch.amazonaws.com')];
+    const conditions = {
+      StringEquals: { 'aws:SourceAccount': account },
+      ArnLike: { 'aws:SourceArn': alarms },
+    };
+    this.topic.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'AllowAlarms',
+        principals,
+        actions: ['sns:Publish'],
+        resources: [this.topic.topicArn],
+        conditions,
+      }),
+    );
+    // Who may publish is said above. Conditions here would be judged on the call that SNS makes, and alarms that cannot publish fail in silence.
+    key.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'AllowAlarms',
+        principals,
+        actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
+        resources: ['*'],
+      }),
+    );
+  }
+
+  /** The role may do nothing: Chatbot passes messages on, and whoever writes to it from Slack is refused. */
+  #tellSlack(stage: string, { workspaceId, channelId }: NonNullable<AlarmReceivers['slack']>): void {
+    new SlackChannelConfiguration(this, 'Slack', {
+      slackChannelConfigurationName: `freshet-${stage}-${Stack.of(this).region}`,
+      slackWorkspaceId: workspaceId,
+      slackChannelId: channelId,
+      notificationTopics: [this.topic],
+      role: new Role(this, 'SlackRole', { assumedBy: new ServicePrincipal('chatbot.amazonaws.com') }),
+      guardrailPolicies: [ManagedPolicy.fromAwsManagedPolicyName('CloudWatchReadOnlyAccess')],
+    });
+  }
+}

@@ -1,0 +1,62 @@
+import { Duration } from 'aws-cdk-lib';
+import { MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import {
+  METRIC_NAMESPACE,
+  METRICS,
+  type MetricComponent,
+  type MetricName,
+} from '../core/metrics/metric-names.ts';
+
+export interface MetricOptions {
+  readonly statistic: string;
+  /** @default 5 minutes */
+  readonly period?: Duration;
+  /** @default the first that emits it */
+  readonly from?: MetricComponent;
+  readonly label?: string;
+}
+
+/** The functions' own metrics, by the dimensions with which they emit them. */
+export class FreshetMetrics {
+  readonly #stage: string;
+  readonly #provider: string;
+
+  constructor(stage: string, provider: string) {
+    this.#stage = stage;
+    this.#provider = provider;
+  }
+
+  one(metricName: MetricName, { from, period, ...options }: MetricOptions): Metric {
+    return new Metric({
+      namespace: METRIC_NAMESPACE,
+      metricName,
+      dimensionsMap: {
+        stage: this.#stage,
+        component: from ?? METRICS[metricName].from[0],
+        provider: this.#provider,
+      },
+      period: period ?? Duration.minutes(5),
+      ...options,
+    });
+  }
+
+  /** Summed over the components that emit it; what is missing counts as 0. */
+  sum(metricName: MetricName, options: Pick<MetricOptions, 'period' | 'label'> = {}): MathExpression {
+    const parts = METRICS[metricName].from.map(
+      component => [`${lowerFirst(metricName)}Of${component}`, component] as const,
+    );
+    const { period = Duration.minutes(5), label = metricName } = options;
+    return new MathExpression({
+      expression: parts.map(([id]) => `FILL(${id}, 0)`).join(' + '),
+      usingMetrics: Object.fromEntries(
+        parts.map(([id, from]) => [id, this.one(metricName, { statistic: 'Sum', from, period })]),
+      ),
+      label,
+      period,
+    });
+  }
+}
+
+function lowerFirst(name: string): string {
+  return `${name.charAt(0).toLowerCase()}${name.slice(1)}`;
+}

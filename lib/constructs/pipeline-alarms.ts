@@ -1,0 +1,116 @@
+import { Duration } from 'aws-cdk-lib';
+import {
+  Alarm,
+  AlarmRule,
+  AlarmState,
+  ComparisonOperator,
+  CompositeAlarm,
+  type IMetric,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { Topic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import { ALARM_KINDS, type AlarmKindName, describeAlarm } from '../core/metrics/alarm-kinds.ts';
+import { listAlarms } from './alarm-rules.ts';
+import type { ObservedPipeline } from './observed-pipeline.ts';
+
+export interface PipelineAlarmsProps {
+  readonly stage: string;
+  readonly observed: ObservedPipeline;
+  readonly topic: Topic;
+  /** Undefined: there is no webhook. */
+  readonly webhook?: LambdaFunction | undefined;
+  /** US dollars per day; undefined: no alarm. */
+  readonly budgetUsd?: number | undefined;
+  /** False: a stack that is deployed paused alarms nobody. */
+  readonly enabled: boolean;
+}
+
+/** One alarm, as `listAlarms` describes it. */
+export interface AlarmRuleOf {
+  readonly kind: AlarmKindName;
+  /** What it watches, where a kind watches several. */
+  readonly of?: string;
+  readonly metric: IMetric;
+  readonly threshold: number;
+  /** Alarm above the threshold, or at it and above. @default above */
+  readonly at?: 'above' | 'from';
+  /** Periods in a row. @default 1 */
+  readonly periods?: number;
+  /** @default notBreaching */
+  readonly missing?: TreatMissingData;
+}
+
+/** A minute longer than guard takes to tell that somebody paused everything. */
+const SUPPRESSOR_WAIT = Duration.minutes(2);
+
+/**
+ * Alarms that wake somebody speak through one composite alarm, so that an outage pages once however many of them see it; it is silent while an operator has
+ * paused everything. The others speak for themselves.
+ */
+export class PipelineAlarms extends Construct {
+  /** Names the alarms behind it in its message. */
+  readonly page: CompositeAlarm;
+  readonly alarms: readonly { readonly kind: AlarmKindName; readonly alarm: Alarm }[];
+  readonly #enabled: boolean;
+
+  constructor(scope: Construct, id: string, props: PipelineAlarmsProps) {
+    super(scope, id);
+    this.#enabled = props.enabled;
+    const action = new SnsAction(props.topic);
+    this.alarms = listAlarms(props.observed, props).map(rule => ({
+      kind: rule.kind,
+      alarm: this.#createAlarm(
+        rule.of === undefined ? rule.kind : `${rule.kind}-${rule.of}`,
+        rule,
+        describeAlarm(rule.kind),
+      ),
+    }));
+    for (const { kind, alarm } of this.alarms)
+      if (ALARM_KINDS[kind].severity === 'notice') alarm.addAlarmAction(action);
+
+    const paging = this.alarms.filter(({ kind }) => ALARM_KINDS[kind].severity === 'page');
+    this.page = new CompositeAlarm(this, 'Page', {
+      alarmDescription: `Freshet ${props.stage} needs somebody now; the alarms behind this one say why. What to do: docs/operations.md`,
+      alarmRule: AlarmRule.anyOf(...paging.map(({ alarm }) => AlarmRule.fromAlarm(alarm, AlarmState.ALARM))),
+      actionsEnabled: props.enabled,
+      actionsSuppressor: this.#createSuppressor(props.observed),
+      actionsSuppressorWaitPeriod: SUPPRESSOR_WAIT,
+      actionsSuppressorExtensionPeriod: SUPPRESSOR_WAIT,
+    });
+    this.page.addAlarmAction(action);
+    this.page.addOkAction(action);
+  }
+
+  /** In alarm while an operator's pause of everything holds. Tells nobody. */
+  #createSuppressor({ metrics }: ObservedPipeline): Alarm {
+    return this.#createAlarm(
+      'paused-by-operator',
+      {
+        metric: metrics.one('OperatorPauses', { statistic: 'Maximum', period: Duration.minutes(1) }),
+        threshold: 1,
+        at: 'from',
+      },
+      'An operator has paused everything: the page alarm is silent meanwhile. Wakes nobody itself.',
+    );
+  }
+
+  #createAlarm(id: string, rule: Omit<AlarmRuleOf, 'kind'>, description: string): Alarm {
+    const { of, metric, threshold, at = 'above', periods = 1, missing } = rule;
+    return new Alarm(this, id, {
+      alarmDescription: of === undefined ? description : `${of}: ${description}`,
+      metric,
+      threshold,
+      comparisonOperator:
+        at === 'above'
+          ? ComparisonOperator.GREATER_THAN_THRESHOLD
+          : ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      evaluationPeriods: periods,
+      datapointsToAlarm: periods,
+      treatMissingData: missing ?? TreatMissingData.NOT_BREACHING,
+      actionsEnabled: this.#enabled,
+    });
+  }
+}

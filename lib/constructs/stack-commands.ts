@@ -1,0 +1,9 @@
+/** What `cdk deploy` prints for whoever runs the deployment; none of them changes anything without `--apply`. */
+export const STACK_COMMANDS = [
+  { output: 'StatusCommand', words: 'status' },
+  { output: 'FailuresCommand', words: 'failures' },
+  { output: 'LogsCommand', words: 'logs --trouble' },
+  { output: 'PauseCommand', words: 'pause' },
+  { output: 'ResumeCommand', words: 'resume' },
+  { output: 'BackfillCommand', words: 'backfill' },
+] as const;

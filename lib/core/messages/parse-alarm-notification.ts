@@ -1,0 +1,50 @@
+export interface AlarmNotification {
+  readonly name: string;
+  readonly description: string;
+  readonly state: AlarmStateName;
+  readonly changedAt: string | undefined;
+  readonly region: string | undefined;
+  /** Names of the alarms behind a composite one. */
+  readonly behind: readonly string[];
+}
+
+const STATES = ['ALARM', 'OK', 'INSUFFICIENT_DATA'] as const;
+export type AlarmStateName = (typeof STATES)[number];
+
+/** What CloudWatch publishes of an alarm; undefined for anything else. */
+export function parseAlarmNotification(message: string): AlarmNotification | undefined {
+  const parsed = parseJson(message);
+  if (typeof parsed !== 'object' || parsed === null) return undefined;
+  const fields = parsed as Readonly<Record<string, unknown>>;
+  const state = STATES.find(name => name === fields.NewStateValue);
+  const name = readText(fields.AlarmName);
+  if (state === undefined || name === undefined) return undefined;
+  return {
+    name,
+    description: readText(fields.AlarmDescription) ?? '',
+    state,
+    changedAt: readText(fields.StateChangeTime),
+    region: readText(fields.Region),
+    behind: readNames(fields.TriggeringChildren),
+  };
+}
+
+function readNames(children: unknown): string[] {
+  if (!Array.isArray(children)) return [];
+  return children.flatMap((child: { readonly Arn?: unknown } | null) => {
+    const arn = readText(child?.Arn);
+    return arn === undefined ? [] : [arn.split(':alarm:').at(-1)!];
+  });
+}
+
+function readText(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

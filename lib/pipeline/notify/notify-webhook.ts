@@ -1,0 +1,26 @@
+import { describeAlarmNotification } from '../../core/messages/describe-alarm-notification.ts';
+import { parseAlarmNotification } from '../../core/messages/parse-alarm-notification.ts';
+import type { Logger } from '../../ports/logger.ts';
+import type { Webhook } from '../../ports/webhook.ts';
+
+export interface NotifyPorts {
+  readonly stage: string;
+  readonly webhook: Webhook;
+  readonly logger: Logger;
+}
+
+/** Passes alarms on, one post each. What is no alarm is told as such and never quoted. Rejects where a post failed, so that SNS's delivery comes again. */
+export async function notifyWebhook(ports: NotifyPorts, messages: readonly string[]): Promise<void> {
+  for (const message of messages) {
+    const alarm = parseAlarmNotification(message);
+    if (alarm === undefined) {
+      ports.logger.warn('notification-unknown', { characters: message.length });
+      await ports.webhook.post(
+        `freshet ${ports.stage}: a message that is no alarm was published to the topic; it is not repeated here.`,
+      );
+      continue;
+    }
+    await ports.webhook.post(describeAlarmNotification(ports.stage, alarm));
+    ports.logger.info('alarm-posted', { alarm: alarm.name, state: alarm.state });
+  }
+}

@@ -1,0 +1,236 @@
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { describe, expect, test } from 'vitest';
+import { FUNCTION_SETTINGS, visibilitySeconds } from '../../lib/constructs/function-settings.ts';
+import { ALARM_KINDS, type AlarmKindName } from '../../lib/core/metrics/alarm-kinds.ts';
+import { createObservedStack, webhookSecret } from '../factories/observed-stack.ts';
+import { configInput, createStack } from '../factories/pipeline-stack.ts';
+import { resourcesOf } from '../support/resources-of.ts';
+import type { AlarmProperties } from '../support/shown-metrics.ts';
+
+const { stack, template } = createObservedStack();
+const alarms = resourcesOf<AlarmProperties>(template, 'AWS::CloudWatch::Alarm');
+const ofKind = (kind: AlarmKindName, from = alarms) =>
+  from.filter(({ properties }) => properties.AlarmDescription.endsWith(`#${kind}`));
+const only = (kind: AlarmKindName, from = alarms) => {
+  const found = ofKind(kind, from);
+  expect(found, kind).toHaveLength(1);
+  return found[0]!.properties;
+};
+
+describe('the alarms', () => {
+  test('are there for every kind, each with what it means and where it says what to do', () => {
+    for (const kind of Object.keys(ALARM_KINDS) as AlarmKindName[]) {
+      expect(ofKind(kind).length, kind).toBeGreaterThan(0);
+      for (const { properties } of ofKind(kind))
+        expect(properties.AlarmDescription).toContain(ALARM_KINDS[kind].meaning);
+    }
+  });
+
+  test('go off when a row waits longer than promised, and when nobody tells', () => {
+    expect(only('freshness')).toMatchObject({
+      Namespace: 'Freshet',
+      MetricName: 'OldestStaleRowAgeSeconds',
+      Statistic: 'Maximum',
+      Threshold: 15 * 60,
+      Period: 300,
+      EvaluationPeriods: 3,
+      DatapointsToAlarm: 3,
+      TreatMissingData: 'breaching',
+    });
+  });
+
+  test('wait for a tick before they miss it, whatever the schedule', () => {
+    const freshnessAt = (incremental: string) => {
+      const config = configInput({ stage: { schedules: { incremental }, sloMinutes: 90 } });
+      const found = resourcesOf<AlarmProperties>(
+        Template.fromStack(createStack(config)),
+        'AWS::CloudWatch::Alarm',
+      );
+      const { Period, Threshold } = only('freshness', found);
+      return [Period, Threshold];
+    };
+
+    expect(freshnessAt('rate(1 minute)')).toEqual([300, 5_400]);
+    expect(freshnessAt('rate(2 hours)')).toEqual([7_200, 5_400]);
+    expect(freshnessAt('cron(0/10 * * * ? *)')).toEqual([3_600, 5_400]);
+    expect(freshnessAt('cron(0 6 * * ? *)')).toEqual([86_400, 5_400]);
+  });
+
+  test('go off at the first dead letter of every queue', () => {
+    const watched = [...ofKind('dead-letters'), ...ofKind('schedule-dead-letters')];
+    const withLetters = resourcesOf<{ RedrivePolicy?: unknown }>(template, 'AWS::SQS::Queue').filter(
+      ({ properties }) => properties.RedrivePolicy === undefined,
+    );
+
+    expect(watched).toHaveLength(withLetters.length);
+    for (const { properties } of watched)
+      expect(properties).toMatchObject({
+        MetricName: 'ApproximateNumberOfMessagesVisible',
+        Statistic: 'Maximum',
+        ComparisonOperator: 'GreaterThanThreshold',
+        Threshold: 0,
+        EvaluationPeriods: 1,
+        TreatMissingData: 'notBreaching',
+      });
+  });
+
+  test('go off when a queue is three visibility timeouts behind', () => {
+    expect(
+      ofKind('queue-age')
+        .map(({ properties }) => properties.Threshold)
+        .sort(),
+    ).toEqual(
+      [visibilitySeconds('embed'), visibilitySeconds('embed'), visibilitySeconds('write')]
+        .map(seconds => 3 * seconds)
+        .sort(),
+    );
+  });
+
+  test('go off at errors and throttles of every function, and near the end of its time', () => {
+    expect(ofKind('function-errors')).toHaveLength(4);
+    expect(ofKind('function-throttles')).toHaveLength(4);
+    const durations = ofKind('function-duration').map(({ properties }) => properties);
+    expect(durations.map(({ Threshold }) => Threshold).sort()).toEqual(
+      (['embed', 'write', 'guard'] as const)
+        .map(name => 0.8 * FUNCTION_SETTINGS[name].timeoutSeconds * 1000)
+        .sort(),
+    );
+    expect(durations.map(({ ExtendedStatistic }) => ExtendedStatistic)).toEqual(Array(3).fill('p99'));
+  });
+
+  test('go off when a fifth of the calls fail for five minutes', () => {
+    for (const kind of ['provider-errors', 'provider-throttles'] as const)
+      expect(only(kind)).toMatchObject({ Threshold: 20, EvaluationPeriods: 5, DatapointsToAlarm: 5 });
+  });
+
+  test('go off when a day costs more than the budget, and are not there without one', () => {
+    const budget = only('budget');
+
+    expect(budget.Threshold).toBe(25);
+    const stats = (budget.Metrics ?? []).flatMap(({ MetricStat }) => (MetricStat ? [MetricStat] : []));
+    expect(stats.map(({ Metric, Period, Stat }) => [Metric.MetricName, Period, Stat])).toEqual(
+      Array(2).fill(['CostUsd', 86_400, 'Sum']),
+    );
+    const bare = resourcesOf<AlarmProperties>(Template.fromStack(createStack()), 'AWS::CloudWatch::Alarm');
+    expect(ofKind('budget', bare)).toEqual([]);
+    expect(ofKind('webhook-errors', bare)).toEqual([]);
+  });
+
+  test('keep their state between two walks where orphans are in doubt', () => {
+    expect(only('orphan-removal-stopped')).toMatchObject({ Period: 86_400, TreatMissingData: 'ignore' });
+  });
+
+  test('see guard fall silent', () => {
+    expect(only('database-unreachable')).toMatchObject({
+      Statistic: 'Minimum',
+      EvaluationPeriods: 5,
+      TreatMissingData: 'breaching',
+    });
+  });
+});
+
+describe('the page', () => {
+  const composites = resourcesOf<{
+    AlarmRule: { 'Fn::Join': [string, unknown[]] };
+    ActionsSuppressor: { 'Fn::GetAtt': [string, string] };
+    AlarmActions: unknown[];
+    OKActions: unknown[];
+  }>(template, 'AWS::CloudWatch::CompositeAlarm');
+
+  test('is one alarm over all that wake somebody, and those say nothing themselves', () => {
+    const rule = JSON.stringify(composites[0]?.properties.AlarmRule);
+
+    expect(composites).toHaveLength(1);
+    for (const kind of Object.keys(ALARM_KINDS) as AlarmKindName[])
+      for (const { id, properties } of ofKind(kind)) {
+        const pages = ALARM_KINDS[kind].severity === 'page';
+        expect(rule.includes(id), id).toBe(pages);
+        expect((properties.AlarmActions ?? []).length, id).toBe(pages ? 0 : 1);
+      }
+    expect(composites[0]?.properties.AlarmActions).toHaveLength(1);
+    expect(composites[0]?.properties.OKActions).toHaveLength(1);
+  });
+
+  test('is silent while an operator has paused everything', () => {
+    const suppressor = composites[0]?.properties.ActionsSuppressor['Fn::GetAtt'][0];
+
+    const found = alarms.find(({ id }) => id === suppressor)?.properties;
+    expect(found).toMatchObject({ MetricName: 'OperatorPauses', Threshold: 1 });
+    expect(found?.AlarmActions).toBeUndefined();
+  });
+
+  test('and every other alarm is silent in a stack that is deployed paused', () => {
+    const paused = createObservedStack({ paused: true }).template;
+
+    const all = resourcesOf<AlarmProperties>(paused, 'AWS::CloudWatch::Alarm');
+    expect(all.every(({ properties }) => properties.ActionsEnabled === false)).toBe(true);
+    paused.allResourcesProperties('AWS::CloudWatch::CompositeAlarm', { ActionsEnabled: false });
+  });
+});
+
+describe('the topic', () => {
+  test('is encrypted by a key that CloudWatch may use, and takes nothing by plain HTTP', () => {
+    template.hasResourceProperties('AWS::SNS::Topic', { KmsMasterKeyId: Match.anyValue() });
+    template.hasResourceProperties('AWS::SNS::TopicPolicy', {
+      PolicyDocument: Match.objectLike({
+        Statement: Match.arrayWith([
+          Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+          Match.objectLike({
+            Action: 'sns:Publish',
+            Principal: { Service: 'cloudwatch.amazonaws.com' },
+            Condition: Match.objectLike({ StringEquals: { 'aws:SourceAccount': '111122223333' } }),
+          }),
+        ]),
+      }),
+    });
+    template.hasResourceProperties('AWS::KMS::Key', {
+      EnableKeyRotation: true,
+      KeyPolicy: Match.objectLike({
+        Statement: Match.arrayWith([
+          Match.objectLike({
+            Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
+            Principal: { Service: 'cloudwatch.amazonaws.com' },
+          }),
+        ]),
+      }),
+    });
+  });
+
+  test('tells the mail, Slack and the webhook', () => {
+    const [slack] = resourcesOf<{ SlackChannelId: string; GuardrailPolicies: unknown[] }>(
+      template,
+      'AWS::Chatbot::SlackChannelConfiguration',
+    );
+    const protocols = resourcesOf<{ Protocol: string }>(template, 'AWS::SNS::Subscription');
+
+    expect(protocols.map(({ properties }) => properties.Protocol).sort()).toEqual(['email', 'lambda']);
+    expect(slack?.properties.SlackChannelId).toBe('C0123456789');
+    expect(slack?.properties.GuardrailPolicies).toHaveLength(1);
+  });
+
+  test('leaves the address of the webhook in its secret, which only its function may read', () => {
+    const { webhook } = stack.pipeline.alarmTopic;
+    const functionId = stack.getLogicalId(webhook!.function.node.defaultChild as never);
+    const { properties } = resourcesOf<{ VpcConfig?: unknown; Environment: { Variables: object } }>(
+      template,
+      'AWS::Lambda::Function',
+    ).find(({ id }) => id === functionId)!;
+
+    expect(properties.VpcConfig).toBeUndefined();
+    expect(JSON.stringify(properties.Environment)).toContain(webhookSecret);
+    const readers = resourcesOf<{ Roles: { Ref: string }[] }>(template, 'AWS::IAM::Policy').filter(
+      ({ properties }) => JSON.stringify(properties).includes(webhookSecret),
+    );
+    expect(readers.map(({ properties }) => properties.Roles[0]?.Ref)).toHaveLength(1);
+    expect(readers[0]?.properties.Roles[0]?.Ref).toMatch(/^PipelineAlarmTopicWebhookRole/);
+  });
+});
+
+test('the stack tells people where the dashboard is and what to type', () => {
+  const outputs = template.findOutputs('*') as Record<string, { Value: unknown }>;
+
+  expect(JSON.stringify(outputs.DashboardUrl?.Value)).toContain('#dashboards/dashboard/');
+  expect(outputs.AlarmTopicArn).toBeDefined();
+  expect(outputs.StatusCommand?.Value).toBe('npm run freshet -- aws status --stage test');
+  expect(outputs.LogsCommand?.Value).toBe('npm run freshet -- aws logs --trouble --stage test');
+});

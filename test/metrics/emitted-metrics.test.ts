@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest';
+import { LAMBDA_CONNECTIONS } from '../../lib/core/config/lambda-connections.ts';
+import {
+  METRIC_NAMES,
+  METRICS,
+  type MetricComponent,
+  type MetricName,
+} from '../../lib/core/metrics/metric-names.ts';
+import { createObservedStack } from '../factories/observed-stack.ts';
+import { importClosure } from '../support/import-closure.ts';
+import { metricsOfAlarms, metricsOfDashboard } from '../support/shown-metrics.ts';
+
+/** Metrics that no widget shows, and why. */
+const ONLY_IN_THE_LOG: Partial<Record<MetricName, string>> = {
+  WiringFailures:
+    'stage and provider are not known yet where it is counted; the function’s errors alarm sees the same failure',
+  UnfamiliarModelNames:
+    'a hint for whoever reads the log; an answer of another model is refused before it is stored',
+};
+
+const COMPONENTS = Object.keys(LAMBDA_CONNECTIONS) as MetricComponent[];
+const CALL = /\bmetrics\s*\.(?:count|duration)\(\s*'(\w+)'/g;
+
+/** Every metric that the code which a function loads counts anywhere. */
+function emittedBy(component: string): string[] {
+  const names = [...importClosure(`functions/${component}/handler.ts`).values()].flatMap(text =>
+    [...text.matchAll(CALL)].map(match => match[1]!),
+  );
+  return [...new Set(names)].sort();
+}
+
+const declaredOf = (component: MetricComponent) =>
+  METRIC_NAMES.filter(name => (METRICS[name].from as readonly string[]).includes(component)).sort();
+
+describe('the list of metrics', () => {
+  test.each(COMPONENTS)('says exactly what the code of %s counts', component => {
+    expect(emittedBy(component)).toEqual(declaredOf(component));
+  });
+
+  test('says each in a sentence and a unit', () => {
+    for (const name of METRIC_NAMES) {
+      const { unit, meaning, from } = METRICS[name];
+      expect(meaning.length, name).toBeGreaterThan(15);
+      expect(from.length, name).toBeGreaterThan(0);
+      if (name.endsWith('Seconds')) expect(unit, name).toBe('Seconds');
+      if (name.endsWith('Percent')) expect(unit, name).toBe('Percent');
+    }
+  });
+
+  test('names the stage and the provider as the functions do', async () => {
+    const { template } = createObservedStack({ models: ['openai', 'hash'] });
+
+    const ours = [...metricsOfAlarms(template), ...metricsOfDashboard(template)].filter(
+      ({ namespace }) => namespace === 'Freshet',
+    );
+    expect(ours.length).toBeGreaterThan(40);
+    for (const { name, dimensions } of ours) {
+      expect(Object.keys(dimensions).sort(), name).toEqual(['component', 'provider', 'stage']);
+      expect(dimensions, name).toMatchObject({ stage: 'test', provider: 'hash+openai' });
+    }
+  });
+});
+
+describe('dashboard and alarms', () => {
+  const { template } = createObservedStack();
+  const shown = [...metricsOfDashboard(template), ...metricsOfAlarms(template)];
+  const ours = shown.filter(({ namespace }) => namespace === 'Freshet');
+
+  test('name only series that the code emits', () => {
+    const strays = ours.filter(
+      ({ name, dimensions }) =>
+        !METRIC_NAMES.includes(name as MetricName) || !emittedBy(String(dimensions.component)).includes(name),
+    );
+
+    expect(strays).toEqual([]);
+  });
+
+  test('name every metric that the code emits, but those that are listed here with a reason', () => {
+    const missing = METRIC_NAMES.filter(name => ours.every(metric => metric.name !== name));
+
+    expect(missing.sort()).toEqual(Object.keys(ONLY_IN_THE_LOG).sort());
+  });
+
+  test('show on the dashboard whatever an alarm watches', () => {
+    const onDashboard = new Set(
+      metricsOfDashboard(template).map(({ namespace, name }) => `${namespace} ${name}`),
+    );
+
+    const unseen = metricsOfAlarms(template).map(({ namespace, name }) => `${namespace} ${name}`);
+    expect(unseen.filter(name => !onDashboard.has(name))).toEqual([]);
+  });
+
+  test('take from AWS only metrics of Lambda and SQS', () => {
+    expect([...new Set(shown.map(({ namespace }) => namespace))].sort()).toEqual([
+      'AWS/Lambda',
+      'AWS/SQS',
+      'Freshet',
+    ]);
+  });
+});
