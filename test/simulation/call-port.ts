@@ -34,23 +34,33 @@ export function callPort<Value>(
       if (fate === 'crash-before') return kill(world, invocation, `before ${name}`);
       if (fate === 'fail-before') return fail(world, invocation, name, kind, 'before', reject);
       world.sequence += 1;
-      let value: Value;
-      try {
-        value = effect();
-      } catch (error) {
-        if (!(error instanceof FreshetError)) {
-          world.violate('no-surprise', `${name}: ${(error as Error).stack}`);
-        }
-        world.trace.event(`${name} refused`, invocation.number);
-        return reject(error);
-      }
+      const result = attempt(world, name, effect);
       if (fate === 'crash-after') return kill(world, invocation, `after ${name}`);
       if (fate === 'fail-after') return fail(world, invocation, name, kind, 'after', reject);
-      world.trace.event(name, invocation.number, () => describe(value));
-      resolve(value);
+      if ('error' in result) {
+        world.trace.event(`${name} refused`, invocation.number, () =>
+          String((result.error as Error).message),
+        );
+        return reject(result.error);
+      }
+      world.trace.event(name, invocation.number, () => describe(result.value));
+      resolve(result.value);
     };
     world.scheduler.after(drawDelayMs(world, kind), arrive);
   });
+}
+
+function attempt<Value>(
+  world: World,
+  name: string,
+  effect: () => Value,
+): { readonly value: Value } | { readonly error: unknown } {
+  try {
+    return { value: effect() };
+  } catch (error) {
+    if (!(error instanceof FreshetError)) world.violate('no-surprise', `${name}: ${(error as Error).stack}`);
+    return { error };
+  }
 }
 
 /** Waiting is a port call too: the process may be gone when it ends. */
@@ -87,7 +97,10 @@ function drawFate(world: World, call: number): Fate {
 
 function drawDelayMs(world: World, kind: PortKind): number {
   const { random, faults } = world;
-  if (random.chance(faults.slow)) return random.below(kind === 'provider' ? 60_000 : 20_000);
+  if (random.chance(faults.slow)) {
+    world.hardFaults += 1;
+    return random.below(kind === 'provider' ? 60_000 : 20_000);
+  }
   return kind === 'provider' ? random.between(50, 3_000) : random.between(1, 30);
 }
 

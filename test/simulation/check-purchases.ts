@@ -69,6 +69,8 @@ export function checkPurchase(
   isBilled: boolean,
 ): void {
   const { holders, verdicts } = holdingsOf(world, spaceId);
+  if (new Set(texts).size < texts.length)
+    world.violate('bought-once', `#${invocation.number} sends a text twice`);
   for (const text of texts) {
     if (!text.startsWith(CANARY)) continue;
     const hash = hashOf(text);

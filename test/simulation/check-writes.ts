@@ -10,6 +10,9 @@ export function createWriteChecks(world: World): TwinObserver {
   return {
     outcomeWritten(space, before, after) {
       noteHolder(world, space, before, after);
+      if (after.outcome.startsWith('refused:') && after.contentHash !== null) {
+        noteVerdict(world, space, after.contentHash);
+      }
       checkContent(world, space, after);
       checkOrder(world, space, before, after);
     },

@@ -40,6 +40,8 @@ function receive(world: World, queue: SimulatedQueue, message: SimulatedMessage)
     return false;
   }
   message.receiveCount += 1;
+  // It came back while its first delivery may still be worked on: both may buy.
+  if (message.receiveCount > 1 && queue.busy > 0) world.hardFaults += 1;
   message.receiptHandle = `${message.messageId}#${world.newIdentifier()}`;
   const again = world.random.chance(world.faults.duplicate);
   if (again) world.hardFaults += 1;

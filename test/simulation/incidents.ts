@@ -1,9 +1,12 @@
 import { commitNow, distrustSource } from './application.ts';
-import { invokeDetect } from './invoke.ts';
+import { invokeDetect, invokeGuard } from './invoke.ts';
 import { queuesOf } from './services.ts';
 import { acceptMessage } from './simulated-ports.ts';
 import { drawText } from './texts.ts';
 import type { World } from './world.ts';
+
+/** Where the database may say stop. */
+const GUARD_CHECKS = 8;
 
 /** The ticks of the schedule, and what befalls a deployment now and then. All of it within the fault phase. */
 export function scheduleIncidents(world: World): void {
@@ -33,6 +36,8 @@ export function scheduleIncidents(world: World): void {
   during(plan.emptiedTables, () => reload(world));
   during(plan.lostLeases, () => loseLeases(world));
   during(plan.retirements, () => retire(world));
+  during(plan.databaseStops, () => stopWritesForAWhile(world));
+  during(plan.databaseStops * GUARD_CHECKS, () => invokeGuard(world, () => undefined));
   during(plan.faultySources, () => breakSourceForAWhile(world));
 }
 
@@ -120,5 +125,15 @@ function breakSourceForAWhile(world: World): void {
   world.scheduler.after(world.random.below(20 * 60_000), () => {
     source.fault = undefined;
     world.trace.event('source is mended');
+  });
+}
+
+/** A failover to a replica that stays read-only for a while. */
+function stopWritesForAWhile(world: World): void {
+  world.readOnly = true;
+  world.trace.event('database takes no writes');
+  world.scheduler.after(world.random.below(20 * 60_000), () => {
+    world.readOnly = false;
+    world.trace.event('database takes writes');
   });
 }

@@ -1,6 +1,6 @@
 import type { World } from './world.ts';
 
-export type Component = 'detect' | 'embed' | 'write';
+export type Component = 'detect' | 'embed' | 'write' | 'guard';
 
 /** One run of a handler. Dead: nothing of it goes on. Frozen: it was answered for, and may go on much later, as a thawed process does. */
 export interface Invocation {

@@ -2,10 +2,13 @@ import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import type { DetectRequest } from '../../lib/pipeline/detect/detect-ports.ts';
 import { detectStaleRows } from '../../lib/pipeline/detect/detect-stale-rows.ts';
 import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
+import type { GuardPorts, GuardState } from '../../lib/pipeline/guard/guard-ports.ts';
+import { probeDatabase } from '../../lib/pipeline/guard/probe-database.ts';
 import type { QueueRecord, RecordResult } from '../../lib/pipeline/queue-record.ts';
 import { takeRecords } from '../../lib/pipeline/take-records.ts';
 import { createWriteStep, type WriteStep } from '../../lib/pipeline/write/create-write-step.ts';
 import { drawThawMs } from './call-port.ts';
+import { checkAcknowledged } from './check-acknowledged.ts';
 import { type Component, createInvocation, type Invocation, kill } from './invocation.ts';
 import { createPorts, type SimulatedPorts } from './simulated-ports.ts';
 import type { World } from './world.ts';
@@ -21,7 +24,12 @@ export interface Process {
   readonly together?: WriteStep['together'] | undefined;
 }
 
-const TIMEOUT_MS: Readonly<Record<Component, number>> = { detect: 60_000, embed: 90_000, write: 40_000 };
+const TIMEOUT_MS: Readonly<Record<Component, number>> = {
+  detect: 60_000,
+  embed: 90_000,
+  write: 40_000,
+  guard: 30_000,
+};
 /** `functions/middleware/record-handler.ts` answers this long before the time is over. */
 const EARLY_MS = 1_000;
 
@@ -63,7 +71,10 @@ export function invokeConsumer(
         },
         {
           remainingMs: () => invocation.deadlineMs - world.scheduler.nowMs(),
-          done: record => acknowledged.add(record.messageId),
+          done: record => {
+            checkAcknowledged(world, component, record);
+            acknowledged.add(record.messageId);
+          },
           ...(process.together && {
             together: async given => {
               invocation.recordSequence = world.sequence;
@@ -87,6 +98,15 @@ export function invokeDetect(world: World, request: DetectRequest, ended: () => 
     invocation =>
       detectStaleRows(process.ports.detect, request, () => invocation.deadlineMs - world.scheduler.nowMs()),
   );
+}
+
+/** The guard's look at a database that said stop: the real probe. Its other probes and its event sources are not part of the simulation. */
+export function invokeGuard(world: World, ended: () => void): void {
+  const process = takeProcess(world, 'guard');
+  const { state, ...ports } = process.ports.guard;
+  const probe = async () =>
+    probeDatabase(ports as GuardPorts, state as GuardState, await state.control.reasons());
+  runInvocation(world, process, 'guard', ended, () => undefined, probe);
 }
 
 /** However it ends, `answer` is called once, at the end or when the time is over; `forget` before it where nobody could answer. */

@@ -15,6 +15,8 @@ export interface Services {
   readonly billed: Set<string>;
   /** Purchases by `spaceId/contentHash`. */
   readonly purchases: Map<string, number>;
+  /** How often a queue refused a message, by its body. */
+  readonly refusals: Map<string, number>;
   providerCalls: number;
 }
 
@@ -30,6 +32,7 @@ export function createServices(spaces: readonly Space[]): Services {
     objects: new Map(),
     billed: new Set(),
     purchases: new Map(),
+    refusals: new Map(),
     providerCalls: 0,
   };
 }

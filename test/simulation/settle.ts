@@ -6,8 +6,9 @@ import { checkConvergence, checkEnd, isQuiet, liveSpaces } from './check-end.ts'
 import { forgetVerdicts } from './check-purchases.ts';
 import { scheduleDelivery } from './deliver.ts';
 import { NO_FAULTS } from './fault-plan.ts';
-import { invokeDetect } from './invoke.ts';
+import { invokeDetect, invokeGuard } from './invoke.ts';
 import { queuesOf } from './services.ts';
+import type { SimulatedQueue } from './simulated-queue.ts';
 import { isKiller } from './texts.ts';
 import { START_MS, type World } from './world.ts';
 
@@ -53,6 +54,7 @@ export function settle(world: World, finished: () => void): void {
 
 function calmDown(world: World): void {
   world.faults = NO_FAULTS;
+  world.readOnly = false;
   world.trace.event('calm');
   for (const commit of [...world.application.open.values()]) commit();
   for (const source of world.twin.sources.values()) {
@@ -62,12 +64,12 @@ function calmDown(world: World): void {
   for (const { scope, reason } of [...world.twin.pauses]) {
     if (reason !== 'database') world.stores.control.resume(scope, reason);
   }
-  redrive(world);
+  redrive(world, ['embed', 'write']);
 }
 
 /** Dead letters go back to their queues under new ids; garbage is thrown away. */
-function redrive(world: World): void {
-  for (const queue of queuesOf(world.services)) {
+function redrive(world: World, consumers: readonly SimulatedQueue['consumer'][]): void {
+  for (const queue of queuesOf(world.services).filter(({ consumer }) => consumers.includes(consumer))) {
     for (const message of [...queue.messages]) if (message.isGarbage) queue.messages.delete(message);
     for (const { body, isGarbage } of queue.deadLetters.splice(0)) {
       if (isGarbage) continue;
@@ -76,7 +78,7 @@ function redrive(world: World): void {
         visibleAtMs: world.scheduler.nowMs(),
       });
     }
-    scheduleDelivery(world, queue, 0);
+    if (queue.messages.size > 0) scheduleDelivery(world, queue, 0);
   }
 }
 
@@ -87,10 +89,14 @@ function tickUntilQuiet(world: World, stop: Stop, stage: string, quiet: () => vo
     return;
   }
   const next = () => {
+    // Whoever is paged by a dead letter sends it once more; a pause that a failed write set ends with that.
+    redrive(world, ['write']);
     if ((ticks >= 1 || stage !== 'incremental') && isQuiet(world)) return quiet();
     world.scheduler.after(findWaitMs(world), () => tickUntilQuiet(world, stop, stage, quiet, ticks + 1));
   };
-  invokeDetect(world, { pass: 'incremental' }, next);
+  const detect = () => invokeDetect(world, { pass: 'incremental' }, next);
+  if (world.twin.pauses.some(({ reason }) => reason === 'database')) invokeGuard(world, detect);
+  else detect();
 }
 
 const mostTicks = ({ plan }: World) => (plan.killerTexts > 0 ? MOST_TICKS_WITH_KILLERS : MOST_TICKS);

@@ -3,6 +3,7 @@ import { INVARIANTS } from './invariants.ts';
 import { runSimulations, type SimulationReport, simulateSeed } from './run-simulation.ts';
 
 const USAGE = `npm run simulate -- --seeds N [--start K] [--json]    runs seeds K, K + 1, …, N of them (K is 1 unless given)
+                            [--fail-fast]                  ends with the first that breaks an invariant
 npm run simulate -- --seed S [--json]                 runs one seed and prints its trace
 `;
 const SHOWN_FAILURES = 10;
@@ -23,6 +24,7 @@ function readArguments() {
         seed: { type: 'string' },
         start: { type: 'string' },
         json: { type: 'boolean', default: false },
+        'fail-fast': { type: 'boolean', default: false },
       },
     });
     return values;
@@ -52,12 +54,15 @@ function printViolations({ seed, violations }: SimulationReport): void {
   }
 }
 
-async function runMany(start: number, seeds: number, json: boolean): Promise<boolean> {
+async function runMany(start: number, seeds: number, json: boolean, failFast: boolean): Promise<boolean> {
   const startedMs = performance.now();
   const failures: SimulationReport[] = [];
   const totals = { steps: 0, portCalls: 0, providerCalls: 0, virtualSeconds: 0, faults: 0 };
-  const jobs = Array.from({ length: seeds }, (_, index) => ({ seed: start + index }));
-  await runSimulations(jobs, report => {
+  let begun = 0;
+  const jobs = function* () {
+    for (; begun < seeds && !(failFast && failures.length > 0); begun += 1) yield { seed: start + begun };
+  };
+  await runSimulations(jobs(), report => {
     if (report.violations.length > 0) failures.push(report);
     for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += report[key];
   });
@@ -70,7 +75,7 @@ async function runMany(start: number, seeds: number, json: boolean): Promise<boo
     }
   }
   const summary = {
-    ...{ start, seeds, failed: failures.length, seedsPerSecond: Math.round(seeds / elapsedSeconds) },
+    ...{ start, seeds: begun, failed: failures.length, seedsPerSecond: Math.round(begun / elapsedSeconds) },
     ...{ elapsedSeconds: Number(elapsedSeconds.toFixed(2)), ...totals },
     byInvariant,
     failures: failures.slice(0, SHOWN_FAILURES).map(({ seed, violations, traceHash }) => ({
@@ -118,6 +123,7 @@ const isWell =
         readNumber('start', values.start, 1),
         readNumber('seeds', values.seeds, 1000),
         values.json,
+        values['fail-fast'],
       )
     : await replay(readNumber('seed', values.seed, 1), values.json);
 process.exitCode = isWell ? 0 : 1;

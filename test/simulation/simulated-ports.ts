@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
+import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import type { DetectPorts } from '../../lib/pipeline/detect/detect-ports.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
+import type { GuardState } from '../../lib/pipeline/guard/guard-ports.ts';
 import type { WritePorts } from '../../lib/pipeline/write/write-ports.ts';
 import type { LogFields, Logger } from '../../lib/ports/logger.ts';
 import type { MessageQueue } from '../../lib/ports/message-queue.ts';
 import type { Metrics } from '../../lib/ports/metrics.ts';
 import type { Synchronous } from '../twin/synchronous.ts';
+import { commitSomeTransaction } from './application.ts';
 import { callPort, sleep } from './call-port.ts';
 import { checkGrant } from './check-purchases.ts';
 import { scheduleDelivery } from './deliver.ts';
@@ -20,6 +23,12 @@ export interface SimulatedPorts {
   readonly detect: DetectPorts;
   readonly embed: EmbedPorts;
   readonly write: WritePorts;
+  /** What the guard's probe of the database needs. */
+  readonly guard: {
+    readonly logger: Logger;
+    readonly metrics: Metrics;
+    readonly state: Pick<GuardState, 'control' | 'probes' | 'requireWrites'>;
+  };
 }
 
 const SILENT: Metrics = {
@@ -53,6 +62,9 @@ export function createPorts(world: World, current: () => Invocation): SimulatedP
     objects: createObjects(world, current),
     queues: (alias: string, lane: string) => queues.get(`${alias}-${lane}`) as MessageQueue,
   };
+  const providers = new Map(
+    world.spaces.map(({ model }) => [model.alias, createProvider(world, current, model.alias)] as const),
+  );
   const receivesSeconds = shape.visibilitySeconds * MAX_RECEIVE_COUNT;
   return {
     detect: {
@@ -68,7 +80,7 @@ export function createPorts(world: World, current: () => Invocation): SimulatedP
     embed: {
       ...shared,
       embedding: databasePort(watchEmbedding(world, current)),
-      providers: alias => createProvider(world, current, alias),
+      providers: alias => providers.get(alias) as ReturnType<EmbedPorts['providers']>,
       tokenizer: {
         count: async text => text.length,
         truncate: async text => ({ text, tokens: text.length }),
@@ -82,9 +94,24 @@ export function createPorts(world: World, current: () => Invocation): SimulatedP
         maxBytesPerColumn: 10_000,
       },
     },
-    write: { ...shared, outcomes: databasePort(stores.outcomes) },
+    write: { ...shared, outcomes: databasePort(watchOutcomes(world)) },
+    guard: {
+      logger: shared.logger,
+      metrics: SILENT,
+      state: {
+        control: shared.control,
+        probes: databasePort(stores.probes),
+        requireWrites: () =>
+          callPort(world, current(), 'requireWrites', 'database', () => requireWritable(world)),
+      },
+    },
   };
 }
+
+/** Of `retry-transient.ts`. */
+const TRIES = 3;
+/** How often a commit of the application falls between just this statement and the one before it. */
+const COMMITS_BEFORE_STATEMENT = 0.4;
 
 function wrapMethods<Port extends object>(
   world: World,
@@ -95,7 +122,11 @@ function wrapMethods<Port extends object>(
   return Object.fromEntries(
     entries.map(([name, method]) => [
       name,
-      (...args: unknown[]) => callPort(world, current(), name, 'database', () => method(...args)),
+      (...args: unknown[]) =>
+        callPort(world, current(), name, 'database', () => {
+          if (world.random.chance(COMMITS_BEFORE_STATEMENT)) commitSomeTransaction(world);
+          return method(...args);
+        }),
     ]),
   ) as Port;
 }
@@ -122,12 +153,34 @@ function watchEmbedding(world: World, current: () => Invocation): World['stores'
   };
 }
 
+function requireWritable(world: World): void {
+  if (!world.readOnly) return;
+  world.hardFaults += 1;
+  throw new FreshetError('simulated 25006', { failureClass: 'stop', code: 'sqlstate_25006' });
+}
+
+/** The outcome store of a database that takes no writes for a while. */
+function watchOutcomes(world: World): World['stores']['outcomes'] {
+  const { outcomes } = world.stores;
+  return {
+    ...outcomes,
+    writeResult: (space, result) => {
+      requireWritable(world);
+      return outcomes.writeResult(space, result);
+    },
+    writeResults: (space, results) => {
+      requireWritable(world);
+      return outcomes.writeResults(space, results);
+    },
+  };
+}
+
+/** One per process and model, as the wiring makes them: what a process learns of a provider it keeps. */
 function createProvider(
   world: World,
   current: () => Invocation,
   alias: string,
 ): ReturnType<EmbedPorts['providers']> {
-  const invocation = current();
   return {
     limits: {
       maxTextsPerCall: world.shape.maxTextsPerCall,
@@ -135,11 +188,13 @@ function createProvider(
       maxBytesPerCall: 10_000_000,
       tokenization: 'local',
     },
-    embed: request =>
-      callPort(world, invocation, `embed ${alias}`, 'provider', () => {
+    embed: request => {
+      const invocation = current();
+      return callPort(world, invocation, `embed ${alias}`, 'provider', () => {
         const granted = world.twin.grants.get(invocation.grantedCallId ?? '');
         return answerCall(world, invocation, granted?.spaceId ?? 0, request);
-      }),
+      });
+    },
   };
 }
 
@@ -149,8 +204,10 @@ function createSender(world: World, current: () => Invocation, queue: SimulatedQ
       callPort(world, current(), `send ${queue.name}`, 'queue', () => {
         const failed: { index: number; code: string }[] = [];
         for (const [index, { body }] of messages.entries()) {
-          if (world.random.chance(world.faults.refusedSend)) failed.push({ index, code: 'InternalError' });
-          else acceptMessage(world, queue, body);
+          if (world.random.chance(world.faults.refusedSend)) {
+            failed.push({ index, code: 'InternalError' });
+            noteRefusal(world, body);
+          } else acceptMessage(world, queue, body);
         }
         return { failed };
       }),
@@ -162,6 +219,14 @@ function createSender(world: World, current: () => Invocation, queue: SimulatedQ
         scheduleDelivery(world, queue, seconds * 1000);
       }),
   };
+}
+
+/** One refusal is tried again and costs nothing; what was refused three times is given up, and what it announced is lost. */
+function noteRefusal(world: World, body: string): void {
+  const { refusals } = world.services;
+  const times = (refusals.get(body) ?? 0) + 1;
+  refusals.set(body, times);
+  if (times === TRIES) world.hardFaults += 1;
 }
 
 /** A message that the queue took: checked for what no message may do. */
@@ -203,11 +268,19 @@ function createObjects(world: World, current: () => Invocation): EmbedPorts['obj
         const { random, faults } = world;
         const body = objects.get(key);
         if (random.chance(faults.missingObject)) return lose(world, undefined);
-        if (body && random.chance(faults.corruptObject))
-          return lose(world, body.subarray(0, body.length - 1));
+        if (body && random.chance(faults.corruptObject)) return lose(world, corrupt(world, body));
         return body;
       }),
   };
+}
+
+/** Cut short, or another value somewhere among the vectors at its end. */
+function corrupt({ random }: World, body: Buffer): Buffer {
+  if (random.chance(0.5)) return body.subarray(0, body.length - 1);
+  const changed = Buffer.from(body);
+  const place = changed.length - 1 - random.below(4);
+  changed.writeUInt8(changed.readUInt8(place) ^ 1, place);
+  return changed;
 }
 
 function lose<Value>(world: World, value: Value): Value {
@@ -219,17 +292,16 @@ function digest(body: Buffer): string {
   return createHash('sha256').update(body).digest('hex');
 }
 
+const UNCLASSIFIED_EVENTS: readonly string[] = ['record-failed', 'space-failed', 'provider-failure-unknown'];
+
 function createWatchedLogger(world: World): Logger {
   const watch = (event: string, fields: LogFields = {}) => {
     for (const value of Object.values(fields)) {
       if (typeof value === 'string' && value.includes(CANARY))
         world.violate('no-text-outside', `log ${event}`);
     }
-    if (event === 'record-failed' && fields.code === 'unexpected') {
-      world.violate('no-surprise', 'a record failed with an unclassified error');
-    }
-    if (event === 'space-failed' && fields.code === 'unexpected') {
-      world.violate('no-surprise', 'detect failed with an unclassified error');
+    if (UNCLASSIFIED_EVENTS.includes(event) && fields.code === 'unexpected') {
+      world.violate('no-surprise', `${event}: an error that nobody classified`);
     }
     world.trace.event(`log ${event}`, 0, () => JSON.stringify(fields));
   };

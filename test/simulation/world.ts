@@ -1,6 +1,6 @@
 import type { Space } from '../../lib/core/model/space.ts';
 import { makeModel, makeSource } from '../factories/space.ts';
-import { createTwinControl, createTwinRegistry } from '../twin/twin-control.ts';
+import { createTwinControl, createTwinProbeClaims, createTwinRegistry } from '../twin/twin-control.ts';
 import { createTwinDatabase, type TwinDatabase, type TwinObserver } from '../twin/twin-database.ts';
 import { createTwinDetection } from '../twin/twin-detection.ts';
 import { createTwinEmbedding } from '../twin/twin-embedding.ts';
@@ -71,6 +71,8 @@ export interface World {
   readonly storedReadings: Map<string, number>;
   /** Idle processes that remember their last invocation. */
   readonly warm: Readonly<Record<Component, Process[]>>;
+  /** The database fell over to a replica, which takes no writes. */
+  readOnly: boolean;
   /** Database time less virtual time, in milliseconds; it falls when the clock steps back. */
   clockOffsetMs: number;
   violate(invariant: InvariantName, detail: string): void;
@@ -118,8 +120,20 @@ export function createWorld(
     faults: plan,
     forced: options.forced,
     violations: [],
-    ...{ holdings: new Map(), storedReadings: new Map(), warm: { detect: [], embed: [], write: [] } },
-    ...{ sequence: 0, portCalls: 0, invocations: 0, running: 0, hardFaults: 0, clockOffsetMs: 0 },
+    ...{
+      holdings: new Map(),
+      storedReadings: new Map(),
+      warm: { detect: [], embed: [], write: [], guard: [] },
+    },
+    ...{
+      sequence: 0,
+      portCalls: 0,
+      invocations: 0,
+      running: 0,
+      hardFaults: 0,
+      clockOffsetMs: 0,
+      readOnly: false,
+    },
     violate(invariant, detail) {
       world.violations.push({ invariant, detail, atMs: scheduler.nowMs() });
       world.trace.event(`VIOLATION ${invariant}`, 0, () => detail);
@@ -137,6 +151,7 @@ function createStores(twin: TwinDatabase) {
     embedding: createTwinEmbedding(twin),
     outcomes: createTwinOutcomes(twin),
     control: createTwinControl(twin),
+    probes: createTwinProbeClaims(twin),
     registry: createTwinRegistry(twin),
   };
 }
@@ -183,7 +198,7 @@ function drawShape(random: Random): Shape {
     sliceRows: random.pick([2, 5, 50]),
     concurrency: random.between(1, 3),
     visibilitySeconds: random.pick([45, 120, 360]),
-    horizonMarginSeconds: random.pick([1, 60, 300]),
+    horizonMarginSeconds: random.pick([0.001, 1, 60, 300]),
     maxTextsPerCall: random.pick([1, 2, 2048]),
     tooManyTexts: random.pick([1, 2, 1000, 1000]),
     faultPhaseMs: random.between(5, 40) * 60_000,

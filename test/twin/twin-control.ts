@@ -1,9 +1,10 @@
 import { ORPHANS_CONFIRMED } from '../../lib/core/model/confirmation.ts';
 import type { Space } from '../../lib/core/model/space.ts';
 import type { ControlStore } from '../../lib/ports/control-store.ts';
+import type { ProbeClaims } from '../../lib/ports/probe-claims.ts';
 import type { SpaceRegistry } from '../../lib/ports/space-registry.ts';
 import type { Synchronous } from './synchronous.ts';
-import { printTimestamp } from './timestamps.ts';
+import { printTimestamp, seconds } from './timestamps.ts';
 import type { TwinDatabase, TwinPause } from './twin-database.ts';
 
 /** `ControlStore` on the twin: `sql-control-store.ts`. */
@@ -25,7 +26,7 @@ export function createTwinControl(twin: TwinDatabase): Synchronous<ControlStore>
       pauses
         .filter(pause => scope === undefined || pause.scope === scope)
         .sort(byAge)
-        .map(({ since, ...pause }) => ({ ...pause, since: printTimestamp(since) })),
+        .map(({ scope, reason, detail, since }) => ({ scope, reason, detail, since: printTimestamp(since) })),
   };
 }
 
@@ -39,6 +40,19 @@ export function findPause(twin: TwinDatabase, { model, source }: Space): TwinPau
 
 const byAge = (a: TwinPause, b: TwinPause) =>
   a.since - b.since || compare(a.scope, b.scope) || compare(a.reason, b.reason);
+
+/** `ProbeClaims` on the twin: `sql-probe-claims.ts`. */
+export function createTwinProbeClaims(twin: TwinDatabase): Synchronous<ProbeClaims> {
+  return {
+    claim: (scope, reason, intervalSeconds) => {
+      const now = twin.now();
+      const pause = twin.pauses.find(found => found.scope === scope && found.reason === reason);
+      if (!pause || (pause.probedAt ?? pause.since) > now - seconds(intervalSeconds)) return false;
+      pause.probedAt = now;
+      return true;
+    },
+  };
+}
 
 /** `SpaceRegistry` on the twin: retired spaces are not there. */
 export function createTwinRegistry(twin: TwinDatabase): Synchronous<SpaceRegistry> {

@@ -87,6 +87,7 @@ export interface TwinPause {
   readonly reason: string;
   detail: string;
   readonly since: Micros;
+  probedAt?: Micros;
 }
 
 /** What a checker is told at the moment that it happens. */

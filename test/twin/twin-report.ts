@@ -31,7 +31,8 @@ export function retryFailures(twin: TwinDatabase, space: Space): number {
   const dispatchId = twin.newIdentifier();
   let rows = 0;
   for (const outcome of outcomes.values()) {
-    if (outcome.outcome !== 'undelivered' && !outcome.outcome.startsWith('refused:')) continue;
+    if (!/^(undelivered|refused:)/.test(outcome.outcome)) continue;
+    if (outcome.version === Number.NEGATIVE_INFINITY) continue;
     rows += 1;
     outcome.version = Number.NEGATIVE_INFINITY;
     outcome.xid = null;

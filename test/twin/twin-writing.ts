@@ -1,4 +1,11 @@
-import type { OutcomeEntry, ResultObject, RowReading } from '../../lib/core/model/result-object.ts';
+import type {
+  CopyEntry,
+  OutcomeEntry,
+  ResultObject,
+  RowReading,
+  TouchEntry,
+  Verdict,
+} from '../../lib/core/model/result-object.ts';
 import type { Space } from '../../lib/core/model/space.ts';
 import type { OutcomeStore, WriteReport } from '../../lib/ports/outcome-store.ts';
 import { decodeVectors } from './decode-vectors.ts';
@@ -12,8 +19,8 @@ type Counts = { -readonly [Key in keyof WriteReport]: WriteReport[Key] };
 /** `OutcomeStore` on the twin: the statements of `lib/adapters/sql/writing`, with room for others to commit between them. */
 export function createTwinOutcomes(twin: TwinDatabase): Synchronous<OutcomeStore> {
   return {
-    writeResult: (space, result) => writeResult(twin, space, result),
-    writeResults: (space, results) => sumReports(results.map(result => writeResult(twin, space, result))),
+    writeResult: (space, result) => writeResults(twin, space, [result]),
+    writeResults: (space, results) => writeResults(twin, space, results),
     expireLeases: (space, dispatchId, ids) => {
       const now = twin.now();
       for (const lease of ownLeases(twin, space, dispatchId, ids)) {
@@ -23,46 +30,50 @@ export function createTwinOutcomes(twin: TwinDatabase): Synchronous<OutcomeStore
   };
 }
 
-function sumReports(reports: readonly WriteReport[]): WriteReport {
-  const sum = (name: Exclude<keyof WriteReport, 'repeated'>) =>
-    reports.reduce((total, report) => total + report[name], 0);
-  return {
-    repeated: reports.every(({ repeated }) => repeated),
-    ...{ embedded: sum('embedded'), copied: sum('copied'), touched: sum('touched') },
-    ...{ excluded: sum('excluded'), failed: sum('failed'), overtaken: sum('overtaken') },
-  };
-}
-
-function writeResult(twin: TwinDatabase, space: Space, result: ResultObject): WriteReport {
+/** `write-results.ts`: each statement over all objects that are not in the ledger yet. */
+function writeResults(twin: TwinDatabase, space: Space, results: readonly ResultObject[]): WriteReport {
   const now = twin.now();
-  const { calls, outcomes, copies, touches } = result;
   const report: Counts = {
     ...{ repeated: false, embedded: 0, copied: 0, touched: 0, excluded: 0, failed: 0, overtaken: 0 },
   };
-  if (calls.length > 0 && recordCalls(twin, result) === 0) return { ...report, repeated: true };
-  const ids = [...new Set([...outcomes, ...copies, ...touches].map(({ id }) => id))];
-  const vectors = decodeVectors(result.vectors, outcomes.length);
+  const recorded = recordCalls(twin, results);
+  const fresh = results.filter(
+    ({ calls }) => calls.length === 0 || calls.some(({ callId }) => recorded.has(callId)),
+  );
+  if (fresh.length === 0) return { ...report, repeated: true };
+  const vectors = fresh.flatMap(result => decodeVectors(result.vectors, result.outcomes.length));
+  const outcomes = fresh.flatMap(result => result.outcomes);
   upsertOutcomes(twin, space, outcomes, vectors, now, report);
   twin.betweenStatements();
-  copyOutcomes(twin, space, result, now, report);
+  const copies = fresh.flatMap(result => result.copies);
+  copyOutcomes(twin, space, copies, now, report);
   twin.betweenStatements();
-  touchOutcomes(twin, space, result, report);
-  rememberVerdicts(twin, space, result);
-  twin.betweenStatements();
-  if (ids.length > 0) releaseLeases(twin, space, result.dispatchId, ids, now);
+  const touches = fresh.flatMap(result => result.touches);
+  touchOutcomes(twin, space, touches, report);
+  const verdicts = fresh.flatMap(result => result.verdicts);
+  rememberVerdicts(twin, space, verdicts);
+  for (const result of fresh) {
+    twin.betweenStatements();
+    releaseLeases(twin, space, result.dispatchId, idsOf(result), now);
+  }
   const applied = report.embedded + report.excluded + report.failed + report.copied + report.touched;
-  report.overtaken = Math.max(0, ids.length - applied);
+  report.overtaken = Math.max(0, new Set(fresh.flatMap(idsOf)).size - applied);
   return report;
 }
 
-/** `record-calls.ts`: how many were new. */
-function recordCalls(twin: TwinDatabase, { calls, spaceId }: ResultObject): number {
-  let recorded = 0;
-  for (const call of calls) {
-    twin.grants.delete(call.callId);
-    if (twin.ledger.has(call.callId)) continue;
-    twin.ledger.set(call.callId, { ...call, spaceId });
-    recorded += 1;
+const idsOf = ({ outcomes, copies, touches }: ResultObject) =>
+  [...outcomes, ...copies, ...touches].map(({ id }) => id);
+
+/** `record-calls.ts`: those that were new. */
+function recordCalls(twin: TwinDatabase, results: readonly ResultObject[]): Set<string> {
+  const recorded = new Set<string>();
+  for (const { calls, spaceId } of results) {
+    for (const call of calls) {
+      twin.grants.delete(call.callId);
+      if (twin.ledger.has(call.callId)) continue;
+      twin.ledger.set(call.callId, { ...call, spaceId });
+      recorded.add(call.callId);
+    }
   }
   return recorded;
 }
@@ -119,7 +130,7 @@ function upsertOutcomes(
 function copyOutcomes(
   twin: TwinDatabase,
   space: Space,
-  { copies }: ResultObject,
+  copies: readonly CopyEntry[],
   now: Micros,
   report: Counts,
 ): void {
@@ -147,7 +158,12 @@ function copyOutcomes(
   }
 }
 
-function touchOutcomes(twin: TwinDatabase, space: Space, { touches }: ResultObject, report: Counts): void {
+function touchOutcomes(
+  twin: TwinDatabase,
+  space: Space,
+  touches: readonly TouchEntry[],
+  report: Counts,
+): void {
   const source = sourceOf(twin, space);
   const { outcomes } = spaceOf(twin, space);
   for (const [id, entry] of latestOf(touches)) {
@@ -157,7 +173,7 @@ function touchOutcomes(twin: TwinDatabase, space: Space, { touches }: ResultObje
   }
 }
 
-function rememberVerdicts(twin: TwinDatabase, space: Space, { verdicts }: ResultObject): void {
+function rememberVerdicts(twin: TwinDatabase, space: Space, verdicts: readonly Verdict[]): void {
   const table = spaceOf(twin, space);
   const { failures } = table;
   const first = new Map(verdicts.toReversed().map(verdict => [verdict.contentHash, verdict]));

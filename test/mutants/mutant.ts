@@ -1,0 +1,11 @@
+/** One safety mechanism taken out of the product. */
+export interface Mutant {
+  readonly name: string;
+  /** What the product no longer does. */
+  readonly removes: string;
+  readonly file: string;
+  /** Each text stands exactly once in the file, or the mutant no longer applies and is to be brought up to date. */
+  readonly changes: readonly (readonly [find: string, replacement: string])[];
+  /** The simulation holds decisions, PostgreSQL (against the twin) holds statements. */
+  readonly dies: 'simulation' | 'postgres';
+}

@@ -1,0 +1,267 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the patches quote templates of the source.
+import type { Mutant } from './mutant.ts';
+
+const DETECT = 'lib/pipeline/detect';
+const EMBED = 'lib/pipeline/embed';
+
+const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
+  {
+    name: 'horizon-after-scan',
+    removes: 'reading the horizon before the scan that it bounds',
+    file: `${DETECT}/detect-changed-rows.ts`,
+    changes: [
+      ['  const horizon = await detection.readHorizon(space);\n', ''],
+      [
+        'watermark: watermark ?? horizon,\n  });',
+        "watermark: watermark ?? '2026-01-01 00:00:00+00',\n  });\n  const horizon = await detection.readHorizon(space);",
+      ],
+    ],
+  },
+  {
+    name: 'watermark-passes-limit',
+    removes: 'stopping the watermark at the first stale row that the limit left out',
+    file: `${DETECT}/detect-changed-rows.ts`,
+    changes: [
+      ['[changed.firstUnsentVersion, ...refused.map(row => row.version)]', 'refused.map(row => row.version)'],
+    ],
+  },
+  {
+    name: 'cursor-passes-truncated-slice',
+    removes: 'walking a slice again of which something is left',
+    file: `${DETECT}/reconcile-space.ts`,
+    changes: [['if (slice.truncated || slice.sent < slice.rows.length) return report(false);', '']],
+  },
+  {
+    name: 'whole-batches-for-suspects',
+    removes: 'smaller batches for rows that were there when a process died',
+    file: 'lib/core/dispatch/batch-tier.ts',
+    changes: [['  return attempts === 1 ? Math.min(10, batchSize) : 1;', '  return batchSize;']],
+  },
+  {
+    name: 'never-gives-up',
+    removes: 'the outcome `undelivered` after five attempts',
+    file: `${EMBED}/embed-record.ts`,
+    changes: [
+      [
+        'const undeliverable = message.attempts >= MAX_ATTEMPTS;',
+        'const undeliverable = message.attempts > 1_000 * MAX_ATTEMPTS;',
+      ],
+    ],
+  },
+  {
+    name: 'message-before-object',
+    removes: 'storing the object before it is announced',
+    file: `${EMBED}/announce-result.ts`,
+    changes: [
+      ['  await retryTransient(ports, remainingMs, () => ports.objects.put(message.key, body));\n', ''],
+      [
+        '  await retryTransient(ports, remainingMs, () => announce(ports, message));\n',
+        '  await retryTransient(ports, remainingMs, () => announce(ports, message));\n  await retryTransient(ports, remainingMs, () => ports.objects.put(message.key, body));\n',
+      ],
+    ],
+  },
+  {
+    name: 'one-key-per-dispatch',
+    removes: 'a key of its own for each attempt',
+    file: `${EMBED}/announce-result.ts`,
+    changes: [['/${ports.randomness.identifier()}`', '`']],
+  },
+  {
+    name: 'refused-announcement-ignored',
+    removes: 'taking a refused announcement for a failure',
+    file: `${EMBED}/announce-result.ts`,
+    changes: [
+      ['if (refusal === undefined) return;', 'if (refusal === undefined || failed.length > 0) return;'],
+    ],
+  },
+  {
+    name: 'unmarked-announcement',
+    removes: 'marking rows as announced',
+    file: `${EMBED}/embed-record.ts`,
+    changes: [['if (settled.size > 0) await', 'if (settled.size < 0) await']],
+  },
+  {
+    name: 'no-copies',
+    removes: 'looking up what other rows of the space already hold',
+    file: `${EMBED}/plan-batch.ts`,
+    changes: [['if (known?.embedded.has(contentHash)) {', 'if (known?.embedded.has(`${contentHash}!`)) {']],
+  },
+  {
+    name: 'forgotten-verdicts',
+    removes: 'not buying what was refused',
+    file: `${EMBED}/plan-batch.ts`,
+    changes: [['} else if (refusedCode !== undefined) {', '} else if (refusedCode === `!`) {']],
+  },
+  {
+    name: 'duplicate-texts',
+    removes: 'sending equal texts of a batch once',
+    file: `${EMBED}/plan-batch.ts`,
+    changes: [
+      [
+        'else waiting.set(contentHash, [decision]);',
+        'else waiting.set(contentHash, [decision]);\n      if (sharers) waiting.set(`${contentHash}:${waiting.size}`, [decision]);',
+      ],
+    ],
+  },
+  {
+    name: 'touch-without-comparing',
+    removes: 'comparing the text with the stored outcome before it counts as unchanged',
+    file: `${EMBED}/plan-batch.ts`,
+    changes: [
+      ['stored?.outcome === outcome && stored.contentHash === contentHash', 'stored?.outcome === outcome'],
+    ],
+  },
+  {
+    name: 'no-verdicts',
+    removes: 'remembering what was refused',
+    file: `${EMBED}/compose-result.ts`,
+    changes: [
+      ["if (result.kind === 'refused') verdicts.push(", "if (result.kind === 'vector') verdicts.push("],
+      ['code: result.code });\n', "code: '' });\n"],
+    ],
+  },
+  {
+    name: 'calls-left-out',
+    removes: 'putting the calls into the object',
+    file: `${EMBED}/compose-result.ts`,
+    changes: [['calls: purchase.calls.map(({ entry }) => entry),', 'calls: [],']],
+  },
+  {
+    name: 'timeouts-count-as-free',
+    removes: 'counting a call whose outcome nobody knows as billed',
+    file: `${EMBED}/call-provider.ts`,
+    changes: [
+      [
+        'billedTokens !== undefined || !isRefusal(failure)',
+        'billedTokens !== undefined && !isRefusal(failure)',
+      ],
+    ],
+  },
+  {
+    name: 'pause-does-not-refuse',
+    removes: 'obeying a refused grant',
+    file: `${EMBED}/call-provider.ts`,
+    changes: [['if (refusal) return', 'if (refusal && refusal.scope === ``) return']],
+  },
+  {
+    name: 'grant-after-call',
+    removes: 'granting a call before it is made',
+    file: `${EMBED}/call-provider.ts`,
+    changes: [
+      [
+        'const refusal = await ports.embedding.grantCall(space, {',
+        'const refusal = undefined as GrantRefusal | undefined;\n  void ({',
+      ],
+    ],
+  },
+  {
+    name: 'whole-batch-refused',
+    removes: 'taking a refused batch apart',
+    file: `${EMBED}/buy-vectors.ts`,
+    changes: [
+      [
+        "} else if (failure.failureClass === 'item' || isInvalidReply(failure.code)) {\n    if (group.positions.length > 1) return takeApart(buying, group);",
+        "} else if (failure.failureClass === 'item' || isInvalidReply(failure.code)) {",
+      ],
+    ],
+  },
+  {
+    name: 'count-unchecked',
+    removes: 'rejecting a reply with another number of vectors',
+    file: 'lib/core/reply/validate-reply.ts',
+    changes: [['if (reply.items.length !== count) {', 'if (reply.items.length < 0) {']],
+  },
+  {
+    name: 'index-ignored',
+    removes: 'matching vectors to texts by index',
+    file: 'lib/core/reply/validate-reply.ts',
+    changes: [
+      [
+        'const received = arrangeByIndex(reply, expected.count);',
+        'arrangeByIndex(reply, expected.count);\n  const received = reply.items.map(item => item.bytes);',
+      ],
+    ],
+  },
+  {
+    name: 'values-unchecked',
+    removes: 'rejecting vectors that are not finite',
+    file: 'lib/core/reply/validate-reply.ts',
+    changes: [['  let squares = 0;\n', '  if (bytes.length > 0) return true;\n  let squares = 0;\n']],
+  },
+  {
+    name: 'throttling-burns-receives',
+    removes: 'acknowledging a message that waits before it becomes a dead letter',
+    file: `${EMBED}/give-back.ts`,
+    changes: [
+      [
+        'record.receiveCount >= ports.limits.maxReceiveCount - 1',
+        'record.receiveCount > ports.limits.maxReceiveCount',
+      ],
+    ],
+  },
+  {
+    name: 'attempts-while-waiting',
+    removes: 'giving rows back when their message waits',
+    file: `${EMBED}/give-back.ts`,
+    changes: [['await ports.embedding.postponeLeases(space, message.dispatchId, ids, leaseSeconds);', '']],
+  },
+  {
+    name: 'failure-acknowledged',
+    removes: 'returning what was not settled',
+    file: `${EMBED}/embed-record.ts`,
+    changes: [
+      ["  if (!ended) return 'done';", "  if (!ended || ended.failureClass === 'transient') return 'done';"],
+    ],
+  },
+  {
+    name: 'billed-grants-revoked',
+    removes: 'announcing calls that gave nothing and may have been billed',
+    file: `${EMBED}/settle-purchase.ts`,
+    changes: [
+      [
+        'return entries > 0 || calls.some(({ maybeBilled }) => maybeBilled);',
+        'return entries > 0 || calls.length < 0;',
+      ],
+    ],
+  },
+  {
+    name: 'row-version-ignored',
+    removes: 'comparing `xmin` where a row counts as fresh',
+    file: `${EMBED}/embed-record.ts`,
+    changes: [
+      ['stored.version === version && stored.xid === xid', 'stored.version === version && xid !== ``'],
+    ],
+  },
+  {
+    name: 'digest-unchecked',
+    removes: 'comparing an object with its announced SHA-256',
+    file: 'lib/pipeline/write/load-result.ts',
+    changes: [
+      ['if (proveObject(objects, body) !== message.sha256)', 'if (proveObject(objects, body) === ``)'],
+    ],
+  },
+  {
+    name: 'failed-write-acknowledged',
+    removes: 'leaving a failed record for its next delivery',
+    file: 'lib/pipeline/take-records.ts',
+    changes: [
+      [
+        '      const reason = describeFailure(error);',
+        '      batch.done(record);\n      const reason = describeFailure(error);',
+      ],
+    ],
+  },
+  {
+    name: 'database-pause-stays',
+    removes: 'lifting the database’s pause when a write succeeds again',
+    file: 'lib/pipeline/write/create-write-step.ts',
+    changes: [
+      [
+        "await ports.control.resume('pipeline', 'database');",
+        "await ports.control.resume('pipeline', 'databases');",
+      ],
+    ],
+  },
+];
+
+export const PIPELINE_MUTANTS: readonly Mutant[] = MUTANTS.map(mutant => ({ ...mutant, dies: 'simulation' }));

@@ -1,0 +1,327 @@
+import { sql } from 'kysely';
+import type { ResultObject, RowReading } from '../../../lib/core/model/result-object.ts';
+import type { Outcome } from '../../../lib/core/model/vocabulary.ts';
+import { encodeVectorArray } from '../../../lib/core/vectors/encode-vector-array.ts';
+import { buildHash } from '../../factories/result-object.ts';
+import { printTimestamp, seconds } from '../../twin/timestamps.ts';
+import { sourceOf, spaceOf } from '../../twin/twin-database.ts';
+import { readCoverage, retryFailures } from '../../twin/twin-report.ts';
+import { nextIdentifier, type Pair } from './pair.ts';
+
+/** What the server answered and what the twin did; they must be the same. */
+export interface Answers {
+  readonly real: unknown;
+  readonly twin: unknown;
+}
+
+type Operation = (pair: Pair) => Promise<Answers>;
+
+const KEYS = ['1', '2', '3', '9', '10', '11'];
+const HASHES = [buildHash(1), buildHash(2), buildHash(3)];
+
+const someIds = ({ random }: Pair) => random.shuffle(KEYS).slice(0, random.between(1, 4));
+
+/** Mostly one that holds a lease now, else an old or an unknown one. */
+function someDispatch(pair: Pair): string {
+  const { random, dispatches } = pair;
+  const holding = [...spaceOf(pair.twin, pair.space).leases.values()];
+  if (holding.length > 0 && random.chance(0.7)) return random.pick(holding).dispatchId;
+  return dispatches.length > 0 && random.chance(0.9) ? random.pick(dispatches) : nextIdentifier(pair);
+}
+
+const someSeconds = ({ random }: Pair) => random.pick([0, 1, 60, 120.5, 900]);
+const someRange = ({ random }: Pair) => ({
+  after: random.chance(0.6) ? null : random.pick(KEYS),
+  through: random.chance(0.6) ? null : random.pick(KEYS),
+});
+
+function someRequest(pair: Pair, lane: 'fresh' | 'bulk') {
+  const dispatchId = nextIdentifier(pair);
+  pair.dispatches.push(dispatchId);
+  const runId = pair.random.chance(0.15) ? 7 : null;
+  return {
+    dispatchId,
+    lane,
+    limit: pair.random.pick([0, 1, 2, 3, 50]),
+    leaseSeconds: someSeconds(pair),
+    runId,
+  };
+}
+
+/** Also just the version of a row: what stands at the watermark is still to be found. */
+function someTime(pair: Pair): string | null {
+  const { random, twin, space, nowMicros } = pair;
+  const versions = [...sourceOf(twin, space).rows.values()].flatMap(({ version }) => version ?? []);
+  if (versions.length > 0 && random.chance(0.4)) return printTimestamp(random.pick(versions));
+  return random.chance(0.15) ? null : printTimestamp(nowMicros - seconds(random.below(1200)));
+}
+
+/** `used`: readings that other objects of the same transaction speak of. */
+function someResult(pair: Pair, used = new Set<string>()): ResultObject {
+  const { random, space } = pair;
+  const outcomes: ResultObject['outcomes'][number][] = [];
+  const copies: ResultObject['copies'][number][] = [];
+  const touches: ResultObject['touches'][number][] = [];
+  const vectors: (Buffer | null)[] = [];
+  // Which of two readings with one stamp wins within an object is not said; the product never puts them there.
+  for (const reading of random.shuffle(pair.readings).slice(0, random.between(1, 4))) {
+    const stamped = `${reading.id}@${reading.readAt}`;
+    if (used.has(stamped)) continue;
+    used.add(stamped);
+    const contentHash =
+      random.chance(0.4) && reading.stored?.contentHash ? reading.stored.contentHash : random.pick(HASHES);
+    const row: RowReading = {
+      id: reading.id,
+      version: reading.version,
+      xid: reading.xid,
+      readAt: reading.readAt,
+    };
+    const kind = random.below(6);
+    if (kind === 0) copies.push({ ...row, contentHash, textLength: 7, keptLength: 6 });
+    else if (kind === 1) touches.push({ ...row, contentHash });
+    else {
+      const outcome: Outcome =
+        kind < 5 ? 'embedded' : random.pick(['excluded:empty', 'refused:http_400', 'undelivered']);
+      const hasHash = outcome !== 'undelivered';
+      const tokens = outcome === 'embedded' ? HASHES.indexOf(contentHash) + 1 : 0;
+      outcomes.push({
+        ...row,
+        outcome,
+        contentHash: hasHash ? contentHash : null,
+        textLength: 5,
+        keptLength: 4,
+        tokens,
+      });
+      vectors.push(outcome === 'embedded' ? vectorOfHash(contentHash) : null);
+    }
+  }
+  const isNew = pair.calls.length === 0 || random.chance(0.7);
+  const callId = isNew ? nextIdentifier(pair) : random.pick(pair.calls);
+  const call = { callId, modelAlias: 'small', lane: 'fresh' as const, items: 1, uniqueTexts: 1, tokens: 3 };
+  const refused = outcomes.filter(({ outcome }) => outcome.startsWith('refused:'));
+  return {
+    ...{ spaceId: space.spaceId, dispatchId: someDispatch(pair), lane: 'fresh', runId: null },
+    dimensions: space.model.dimensions,
+    calls: random.chance(0.3)
+      ? []
+      : [{ ...call, costUsd: 0.5, latencyMs: 1.5, outcome: 'ok', requestId: null }],
+    ...{ outcomes, copies, touches },
+    verdicts: refused.map(({ contentHash }) => ({
+      contentHash: contentHash ?? '',
+      failureClass: 'item',
+      code: 'http_400',
+    })),
+    vectors: encodeVectorArray(vectors, space.model.dimensions),
+  };
+}
+
+/** One vector per hash, so that a copy may come from any holder. */
+function vectorOfHash(hash: string): Buffer {
+  const vector = Buffer.alloc(12);
+  vector.writeFloatLE(HASHES.indexOf(hash) + 1, 0);
+  return vector;
+}
+
+/** The same arguments to the server's method and to the twin's. */
+async function both<Args extends unknown[], Value>(
+  real: (...args: Args) => Promise<Value>,
+  twin: (...args: Args) => Value,
+  ...args: Args
+): Promise<Answers> {
+  return { real: await real(...args), twin: twin(...args) };
+}
+
+export const OPERATIONS: Readonly<Record<string, Operation>> = {
+  countInFlight: ({ real, stores, space }) =>
+    both(real.detection.countInFlight, stores.detection.countInFlight, space),
+  readPosition: ({ real, stores, space }) =>
+    both(real.detection.readPosition, stores.detection.readPosition, space),
+  readHorizon: ({ real, stores, space }) =>
+    both(real.detection.readHorizon, stores.detection.readHorizon, space),
+  readStaleness: ({ real, stores, space }) =>
+    both(real.detection.readStaleness, stores.detection.readStaleness, space),
+  expireLeasesOfDeadRuns: ({ real, stores }) =>
+    both(real.detection.expireLeasesOfDeadRuns, stores.detection.expireLeasesOfDeadRuns),
+  findSliceEnd: pair =>
+    both(
+      pair.real.detection.findSliceEnd,
+      pair.stores.detection.findSliceEnd,
+      pair.space,
+      someRange(pair).after,
+      pair.random.between(1, 4),
+    ),
+  writeWatermark: pair =>
+    both(pair.real.detection.writeWatermark, pair.stores.detection.writeWatermark, pair.space, [
+      someTime(pair),
+      someTime(pair),
+    ]),
+  writeReconcileCursor: pair => {
+    const passEnded = pair.random.chance(0.8);
+    const cursor = passEnded ? null : pair.random.pick(KEYS);
+    const { real, stores, space } = pair;
+    return both(
+      real.detection.writeReconcileCursor,
+      stores.detection.writeReconcileCursor,
+      space,
+      cursor,
+      passEnded,
+    );
+  },
+  leaseChangedRows: pair => {
+    const request = { ...someRequest(pair, 'fresh'), watermark: someTime(pair) };
+    return both(
+      pair.real.detection.leaseChangedRows,
+      pair.stores.detection.leaseChangedRows,
+      pair.space,
+      request,
+    );
+  },
+  leaseStaleSlice: pair => {
+    const request = { ...someRequest(pair, 'bulk'), ...someRange(pair) };
+    return both(
+      pair.real.detection.leaseStaleSlice,
+      pair.stores.detection.leaseStaleSlice,
+      pair.space,
+      request,
+    );
+  },
+  removeOrphans: ({ real, stores, space, random }) => {
+    const slice = random.chance(0.7) ? { after: null, through: null } : { after: null, through: '9' };
+    return both(real.detection.removeOrphans, stores.detection.removeOrphans, space, slice);
+  },
+  confirmSent: pair =>
+    both(
+      pair.real.detection.confirmSent,
+      pair.stores.detection.confirmSent,
+      ...([pair.space, someDispatch(pair), someIds(pair), someSeconds(pair)] as const),
+    ),
+  abandonLeases: pair =>
+    both(
+      pair.real.detection.abandonLeases,
+      pair.stores.detection.abandonLeases,
+      ...([pair.space, someDispatch(pair), someIds(pair)] as const),
+    ),
+  beginEmbedding: async pair => {
+    const ids = someIds(pair);
+    const dispatchId = someDispatch(pair);
+    return both(
+      pair.real.embedding.beginEmbedding,
+      pair.stores.embedding.beginEmbedding,
+      pair.space,
+      dispatchId,
+      ids,
+    );
+  },
+  readRows: async pair => {
+    const { real, stores, space } = pair;
+    const answers = await both(
+      real.embedding.readRows,
+      stores.embedding.readRows,
+      space,
+      KEYS,
+      pair.random.pick([4, 1000]),
+    );
+    const byId = (rows: unknown) => Object.fromEntries((rows as RowReading[]).map(row => [row.id, row]));
+    pair.readings.push(...(answers.twin as Pair['readings']));
+    return { real: byId(answers.real), twin: byId(answers.twin) };
+  },
+  lookUpHashes: ({ real, stores, space }) =>
+    both(real.embedding.lookUpHashes, stores.embedding.lookUpHashes, space, HASHES),
+  grantCall: pair => {
+    const callId = nextIdentifier(pair);
+    pair.calls.push(callId);
+    const { spaceId, model } = pair.space;
+    const grant = { callId, spaceId, modelAlias: model.alias, estimatedTokens: 4, estimatedCostUsd: 0.25 };
+    return both(pair.real.embedding.grantCall, pair.stores.embedding.grantCall, pair.space, grant);
+  },
+  revokeGrant: async pair => {
+    const callId = pair.calls.length > 0 ? pair.random.pick(pair.calls) : nextIdentifier(pair);
+    return both(pair.real.embedding.revokeGrant, pair.stores.embedding.revokeGrant, callId);
+  },
+  markAnnounced: pair =>
+    both(
+      pair.real.embedding.markAnnounced,
+      pair.stores.embedding.markAnnounced,
+      ...([pair.space, someDispatch(pair), someIds(pair), someSeconds(pair)] as const),
+    ),
+  dropLeases: pair =>
+    both(
+      pair.real.embedding.dropLeases,
+      pair.stores.embedding.dropLeases,
+      ...([pair.space, someDispatch(pair), someIds(pair)] as const),
+    ),
+  postponeLeases: pair =>
+    both(
+      pair.real.embedding.postponeLeases,
+      pair.stores.embedding.postponeLeases,
+      ...([pair.space, someDispatch(pair), someIds(pair), someSeconds(pair)] as const),
+    ),
+  writeResult: async pair => {
+    const isAgain = pair.written.length > 0 && pair.random.chance(0.15);
+    const result = isAgain ? (pair.random.pick(pair.written) as ResultObject) : someResult(pair);
+    pair.written.push(result);
+    // The writer turns the element OID of its own copy of the vectors.
+    const twinResult = { ...result, vectors: Buffer.from(result.vectors) };
+    return {
+      real: await pair.real.outcomes.writeResult(pair.space, result),
+      twin: pair.stores.outcomes.writeResult(pair.space, twinResult),
+    };
+  },
+  writeResults: async pair => {
+    const used = new Set<string>();
+    const results = Array.from({ length: pair.random.between(2, 3) }, () => someResult(pair, used));
+    pair.written.push(...results);
+    const twinResults = results.map(result => ({ ...result, vectors: Buffer.from(result.vectors) }));
+    return {
+      real: await pair.real.outcomes.writeResults(pair.space, results),
+      twin: pair.stores.outcomes.writeResults(pair.space, twinResults),
+    };
+  },
+  expireLeases: pair =>
+    both(
+      pair.real.outcomes.expireLeases,
+      pair.stores.outcomes.expireLeases,
+      ...([pair.space, someDispatch(pair), someIds(pair)] as const),
+    ),
+  changePause: pair => {
+    const { random, real, stores, space } = pair;
+    const scope = random.pick(['pipeline', 'model:small', 'model:other', `source:${space.source.name}`]);
+    const reason = random.pick(['operator', 'orphans:confirmed']);
+    if (random.chance(0.6)) return both(real.control.resume, stores.control.resume, scope, reason);
+    return both(real.control.pause, stores.control.pause, scope, reason, random.pick(['', 'why']));
+  },
+  reasons: ({ real, stores }) => both(real.control.reasons, stores.control.reasons),
+  readCoverage: async ({ real, twin, space }) => ({
+    real: await real.report.readCoverage(space),
+    twin: readCoverage(twin, space),
+  }),
+  retryFailures: async pair => {
+    const { real, twin, space, server } = pair;
+    const answers = { real: await real.report.retryFailures(space, {}), twin: retryFailures(twin, space) };
+    // The dispatch that it makes up is random: the twin takes over the server's.
+    const { rows } = await sql<{ id: string; dispatchId: string }>`
+      SELECT item_id AS id, dispatch_id::text AS "dispatchId" FROM freshet.leases`.execute(server.db.kysely);
+    for (const { id, dispatchId } of rows) {
+      const lease = spaceOf(twin, space).leases.get(id);
+      if (lease && !pair.dispatches.includes(dispatchId)) lease.dispatchId = dispatchId;
+    }
+    return answers;
+  },
+};
+
+/** Commoner where a history gets nowhere without it. */
+export const WEIGHTED_NAMES: readonly string[] = Object.keys(OPERATIONS).flatMap(name => {
+  const weight = {
+    readRows: 5,
+    writeResult: 6,
+    writeResults: 3,
+    leaseChangedRows: 5,
+    leaseStaleSlice: 4,
+    beginEmbedding: 4,
+    removeOrphans: 8,
+    writeReconcileCursor: 8,
+  }[name];
+  return Array.from({ length: weight ?? (name === 'retryFailures' ? 1 : 2) }, () => name);
+});
+
+export const TABLE_KEYS = KEYS;
