@@ -141,7 +141,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'pause-does-not-refuse',
     removes: 'obeying a refused grant',
     file: `${EMBED}/call-provider.ts`,
-    changes: [['if (refusal) return', 'if (refusal && refusal.scope === ``) return']],
+    changes: [['  if (refusal) {', '  if (refusal && refusal.scope === ``) {']],
   },
   {
     name: 'grant-after-call',
