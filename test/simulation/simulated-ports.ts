@@ -46,7 +46,10 @@ export function createPorts(world: World, current: () => Invocation): SimulatedP
   const shared = createShared(world, current);
   const detect = once(() => createDetectPorts(world, current, shared));
   const embed = once(() => createEmbedPorts(world, current, shared));
-  const write = once(() => ({ ...shared, outcomes: wrapMethods(world, current, watchOutcomes(world)) }));
+  const write = once(() => ({
+    ...shared,
+    outcomes: wrapMethods(world, current, watchOutcomes(world, current)),
+  }));
   const guard = once(() => createGuardPorts(world, current, shared));
   return {
     records: shared,
@@ -78,7 +81,7 @@ type Shared = ReturnType<typeof createShared>;
 function createShared(world: World, current: () => Invocation) {
   return {
     spaces: wrapMethods<SpaceRegistry>(world, current, world.stores.registry),
-    control: wrapMethods<ControlStore>(world, current, world.stores.control),
+    control: wrapMethods<ControlStore>(world, current, watchControl(world, current)),
     clock: {
       now: () => START_MS + world.scheduler.nowMs(),
       sleep: (ms: number) => sleep(world, current(), ms),
@@ -139,7 +142,7 @@ function createGuardPorts(
       control,
       probes: wrapMethods<ProbeClaims>(world, current, world.stores.probes),
       requireWrites: () =>
-        callPort(world, current(), 'requireWrites', 'database', () => requireWritable(world)),
+        callPort(world, current(), 'requireWrites', 'database', () => proveWrites(world, current)),
     },
   };
 }
@@ -201,17 +204,40 @@ function requireWritable(world: World): void {
   throw new FreshetError('simulated 25006', { failureClass: 'stop', code: 'sqlstate_25006' });
 }
 
+/** Rows of the guard that are taken back. */
+function proveWrites(world: World, current: () => Invocation): void {
+  requireWritable(world);
+  current().wroteAt = world.sequence;
+}
+
+function watchControl(world: World, current: () => Invocation): World['stores']['control'] {
+  const { control } = world.stores;
+  return {
+    ...control,
+    resume: (scope, reason) => {
+      const { wroteAt, recordSequence, component, number } = current();
+      const isPaused = reason === 'database' && control.reasons(scope).some(pause => pause.reason === reason);
+      if (isPaused && wroteAt < recordSequence) {
+        world.violate('lifted-by-write', `${component} #${number} wrote nothing`);
+      }
+      control.resume(scope, reason);
+    },
+  };
+}
+
 /** The outcome store of a database that takes no writes for a while. */
-function watchOutcomes(world: World): World['stores']['outcomes'] {
+function watchOutcomes(world: World, current: () => Invocation): World['stores']['outcomes'] {
   const { outcomes } = world.stores;
   return {
     ...outcomes,
     writeResult: (space, result) => {
       requireWritable(world);
+      current().wroteAt = world.sequence;
       return outcomes.writeResult(space, result);
     },
     writeResults: (space, results) => {
       requireWritable(world);
+      current().wroteAt = world.sequence;
       return outcomes.writeResults(space, results);
     },
   };
