@@ -2,12 +2,19 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { bundleHandler, type HandlerBundle } from '../lib/constructs/bundle-handler.ts';
-import { FUNCTION_NAMES, type FunctionName } from '../lib/constructs/function-settings.ts';
+import { HANDLER_NAMES, type HandlerName } from '../lib/constructs/function-settings.ts';
 import { measureBundle } from '../lib/constructs/measure-bundle.ts';
+import { UsageError } from '../lib/core/errors/usage-error.ts';
 
-/** Builds every handler, measures sizes and cold imports, prints the table, and with --write puts it into docs/bundles.md. */
-const ROUNDS = 15;
+/** Builds every handler, measures sizes and cold imports, prints the table, and with --write puts it into docs/bundles.md. With few --rounds it only shows that it works. */
+const { values: flags } = parseArgs({
+  options: { write: { type: 'boolean', default: false }, rounds: { type: 'string', default: '15' } },
+});
+const ROUNDS = Number(flags.rounds);
+if (!Number.isInteger(ROUNDS) || ROUNDS < 1)
+  throw new UsageError(`--rounds ${flags.rounds} is no whole number above 0.`);
 
 const kilobytes = (bytes: number) => Math.round(bytes / 1000);
 
@@ -26,8 +33,8 @@ function importOnce(files: readonly string[]): ImportCost {
     for (const file of ${JSON.stringify(files)}) await import(file);
     const wallMs = performance.now() - began, { user, system } = process.cpuUsage(used);
     process.stdout.write(JSON.stringify({ wallMs, cpuMs: (user + system) / 1000 })); process.exit(0);`;
-  const flags = ['--enable-source-maps', '--input-type=module', '--eval', script];
-  return JSON.parse(execFileSync(process.execPath, flags, { encoding: 'utf8' })) as ImportCost;
+  const nodeFlags = ['--enable-source-maps', '--input-type=module', '--eval', script];
+  return JSON.parse(execFileSync(process.execPath, nodeFlags, { encoding: 'utf8' })) as ImportCost;
 }
 
 /** Least and median milliseconds, and median CPU: on a busy machine only the first and the last say much. */
@@ -47,7 +54,7 @@ function writeBundle(folder: string, bundle: HandlerBundle): void {
   }
 }
 
-function describeRow(name: FunctionName, parent: string): string {
+function describeRow(name: HandlerName, parent: string): string {
   const folder = path.join(parent, name);
   const bundle = bundleHandler(name);
   writeBundle(folder, bundle);
@@ -60,7 +67,7 @@ function describeRow(name: FunctionName, parent: string): string {
 
 const [load = 0] = loadavg();
 const parent = mkdtempSync(path.join(tmpdir(), 'freshet-bundles-'));
-const rows = FUNCTION_NAMES.map(name => describeRow(name, parent));
+const rows = HANDLER_NAMES.map(name => describeRow(name, parent));
 rmSync(parent, { recursive: true });
 const table = [
   '| function | entry, KB | its import: least, median, CPU ms | with the first event, KB | their import: least, median, CPU ms | loaded only where needed, KB each |',
@@ -68,7 +75,7 @@ const table = [
   ...rows,
 ].join('\n');
 process.stdout.write(`${table}\n`);
-if (process.argv.includes('--write')) {
+if (flags.write) {
   writeFileSync(
     path.resolve(import.meta.dirname, '../docs/bundles.md'),
     `# Bundles

@@ -1,6 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { MathExpression, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import { listEndpointAlarms } from './endpoint-alarms.ts';
 import { FUNCTION_SETTINGS, type FunctionName } from './function-settings.ts';
 import { OBSERVED_FUNCTIONS, type ObservedPipeline, observedQueues } from './observed-pipeline.ts';
 import type { AlarmRuleOf, PipelineAlarmsProps } from './pipeline-alarms.ts';
@@ -20,7 +21,11 @@ const TIMED: readonly FunctionName[] = OBSERVED_FUNCTIONS.filter(name => name !=
 /** All alarms of a deployment but the composite one. */
 export function listAlarms(
   observed: ObservedPipeline,
-  { budgetUsd, webhook }: Pick<PipelineAlarmsProps, 'budgetUsd' | 'webhook'>,
+  {
+    budgetUsd,
+    webhook,
+    inferenceComponentName,
+  }: Pick<PipelineAlarmsProps, 'budgetUsd' | 'webhook' | 'inferenceComponentName'>,
 ): readonly AlarmRuleOf[] {
   return [
     freshness(observed),
@@ -29,6 +34,7 @@ export function listAlarms(
     ...ofProvider(observed),
     ...ofGuard(observed),
     orphans(observed),
+    ...(inferenceComponentName === undefined ? [] : listEndpointAlarms(inferenceComponentName)),
     ...(webhook === undefined ? [] : [webhookErrors(webhook)]),
     ...(budgetUsd === undefined ? [] : [budget(observed, budgetUsd)]),
   ];

@@ -64,6 +64,8 @@ export interface EmbeddingPipelineProps {
   readonly sloMinutes?: number;
   /** Whom the alarms tell, and US dollars per day above which one goes off. @default nobody, no budget */
   readonly alarms?: AlarmReceivers & { readonly budgetUsd?: number | undefined };
+  /** The inference component of SageMaker that serves a model: four of the alarms watch it. @default none */
+  readonly inferenceComponentName?: string;
   /** @default 30 days */
   readonly logRetention?: RetentionDays;
   /** Schedules and event sources are deployed switched off; what is queued stays. @default false */
@@ -199,6 +201,7 @@ export class EmbeddingPipeline extends Construct {
       topic: this.alarmTopic.topic,
       webhook: this.alarmTopic.webhook?.function,
       budgetUsd: props.alarms?.budgetUsd,
+      inferenceComponentName: props.inferenceComponentName,
       enabled,
     });
   }

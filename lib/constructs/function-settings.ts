@@ -70,6 +70,9 @@ export const FUNCTION_SETTINGS: Readonly<Record<HandlerName, FunctionSettings>> 
   notify: { memoryMb: 256, timeoutSeconds: 30, description: 'posts alarms to a Slack or Discord webhook' },
 };
 
+/** Every handler that is bundled. */
+export const HANDLER_NAMES = Object.keys(FUNCTION_SETTINGS) as readonly HandlerName[];
+
 interface ConsumerSettings {
   readonly batchSize: number;
   readonly windowSeconds: number;

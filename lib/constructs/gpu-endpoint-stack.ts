@@ -1,6 +1,5 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
-import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { AwsStage } from '../core/config/aws-schema.ts';
 import type { GpuSection } from '../core/config/gpu-schema.ts';
@@ -9,7 +8,6 @@ import {
   type GpuEndpoint as EndpointSettings,
   requireGpuEndpoint,
 } from '../core/config/require-gpu-endpoint.ts';
-import { EndpointAlarms } from './endpoint-alarms.ts';
 import { EndpointScaling } from './endpoint-scaling.ts';
 import { GpuEndpoint } from './gpu-endpoint.ts';
 import { ModelBucket, type ModelStore } from './model-bucket.ts';
@@ -19,22 +17,19 @@ export interface GpuEndpointStackProps extends StackProps {
   readonly stageName: string;
   readonly stage: Pick<AwsStage, 'account' | 'region' | 'tags'>;
   readonly gpu: GpuSection;
-  /** Where the alarms go. @default nowhere: their state is seen in CloudWatch */
-  readonly alarmTopic?: ITopic;
 }
 
 /**
  * The optional GPU endpoint of a stage, in a stack of its own: it is dear, slow to come up, and none of the pipeline's resources hangs on it. Until a
- * model is published and named it is only the bucket to publish into.
+ * model is published and named it is only the bucket to publish into. Its alarms are the pipeline's, whose topic tells people.
  */
 export class GpuEndpointStack extends Stack {
   readonly bucket: ModelStore;
   /** Undefined until `gpu.modelPrefix` names a model. */
   readonly endpoint: GpuEndpoint | undefined;
-  readonly alarms: EndpointAlarms | undefined;
 
   constructor(scope: Construct, id: string, props: GpuEndpointStackProps) {
-    const { config, stageName, stage, gpu, alarmTopic, ...stackProps } = props;
+    const { config, stageName, stage, gpu, ...stackProps } = props;
     const settings = requireGpuEndpoint(config, stageName, stage, gpu);
     super(scope, id, {
       env: { region: settings.region, ...(stage.account !== undefined && { account: stage.account }) },
@@ -66,7 +61,6 @@ export class GpuEndpointStack extends Stack {
       maxCopies: gpu.maxCopies,
       callsPerCopy: gpu.callsPerCopy,
     });
-    this.alarms = new EndpointAlarms(this, 'Alarms', { inferenceComponentName, topic: alarmTopic });
     this.#tellNames(settings);
   }
 

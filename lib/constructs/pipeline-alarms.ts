@@ -24,6 +24,8 @@ export interface PipelineAlarmsProps {
   readonly webhook?: LambdaFunction | undefined;
   /** US dollars per day; undefined: no alarm. */
   readonly budgetUsd?: number | undefined;
+  /** Of SageMaker, where one serves a model; undefined: no alarms of an endpoint. */
+  readonly inferenceComponentName?: string | undefined;
   /** False: a stack that is deployed paused alarms nobody. */
   readonly enabled: boolean;
 }
@@ -37,8 +39,10 @@ export interface AlarmRuleOf {
   readonly threshold: number;
   /** Alarm above the threshold, or at it and above. @default above */
   readonly at?: 'above' | 'from';
-  /** Periods in a row. @default 1 */
+  /** Periods in a row that are looked at. @default 1 */
   readonly periods?: number;
+  /** As many of them make an alarm. @default all */
+  readonly badPeriods?: number;
   /** @default notBreaching */
   readonly missing?: TreatMissingData;
 }
@@ -98,7 +102,7 @@ export class PipelineAlarms extends Construct {
   }
 
   #createAlarm(id: string, rule: Omit<AlarmRuleOf, 'kind'>, description: string): Alarm {
-    const { of, metric, threshold, at = 'above', periods = 1, missing } = rule;
+    const { of, metric, threshold, at = 'above', periods = 1, badPeriods = periods, missing } = rule;
     return new Alarm(this, id, {
       alarmDescription: of === undefined ? description : `${of}: ${description}`,
       metric,
@@ -108,7 +112,7 @@ export class PipelineAlarms extends Construct {
           ? ComparisonOperator.GREATER_THAN_THRESHOLD
           : ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       evaluationPeriods: periods,
-      datapointsToAlarm: periods,
+      datapointsToAlarm: badPeriods,
       treatMissingData: missing ?? TreatMissingData.NOT_BREACHING,
       actionsEnabled: this.#enabled,
     });

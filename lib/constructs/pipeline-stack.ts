@@ -3,6 +3,8 @@ import { GatewayVpcEndpointAwsService, type IVpc, SecurityGroup, SubnetType, Vpc
 import type { Construct } from 'constructs';
 import type { AwsStage, StageSettings } from '../core/config/aws-schema.ts';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
+import { parseConfig } from '../core/config/parse-config.ts';
+import { requireGpuEndpoint } from '../core/config/require-gpu-endpoint.ts';
 import { UsageError } from '../core/errors/usage-error.ts';
 import type { PipelineDatabase } from './database-access.ts';
 import { EmbeddingPipeline } from './embedding-pipeline.ts';
@@ -38,6 +40,7 @@ export class PipelineStack extends Stack {
       ...stackProps,
     });
     const { vpc, database } = surroundings ?? this.#importSurroundings(stage);
+    const inferenceComponentName = nameComponent(config, stageName, stage);
     this.pipeline = new EmbeddingPipeline(this, 'Pipeline', {
       config,
       stage: stageName,
@@ -51,6 +54,7 @@ export class PipelineStack extends Stack {
       sloMinutes: stage.sloMinutes,
       alarms: stage.alarms,
       paused: paused ?? false,
+      ...(inferenceComponentName !== undefined && { inferenceComponentName }),
       ...(assets !== undefined && { assets }),
     });
     this.#tellPeople(stageName);
@@ -120,4 +124,18 @@ export class PipelineStack extends Stack {
     tell('OperateFunctionName', functions.operate.functionName);
     for (const { output, words } of STACK_COMMANDS) tell(output, command(words));
   }
+}
+
+/**
+ * What the stack of the stage's GPU endpoint makes, once a model is published. The endpoint's alarms are in this stack, because the topic is: this one
+ * depends on the other, which could not be given the topic.
+ */
+function nameComponent(
+  config: FreshetConfig,
+  stageName: string,
+  stage: AwsStage | StageSettings,
+): string | undefined {
+  const { gpu } = stage;
+  if (gpu?.modelPrefix === undefined) return undefined;
+  return requireGpuEndpoint(parseConfig(config), stageName, stage, gpu).inferenceComponentName;
 }

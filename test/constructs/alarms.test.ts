@@ -2,12 +2,13 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
 import { FUNCTION_SETTINGS, visibilitySeconds } from '../../lib/constructs/function-settings.ts';
 import { ALARM_KINDS, type AlarmKindName } from '../../lib/core/metrics/alarm-kinds.ts';
+import { MODEL_PREFIX, servedModel } from '../factories/gpu-endpoint-stack.ts';
 import { createObservedStack, webhookSecret } from '../factories/observed-stack.ts';
 import { configInput, createStack } from '../factories/pipeline-stack.ts';
 import { resourcesOf } from '../support/resources-of.ts';
 import type { AlarmProperties } from '../support/shown-metrics.ts';
 
-const { stack, template } = createObservedStack();
+const { stack, template } = createObservedStack({ gpu: true });
 const alarms = resourcesOf<AlarmProperties>(template, 'AWS::CloudWatch::Alarm');
 const ofKind = (kind: AlarmKindName, from = alarms) =>
   from.filter(({ properties }) => properties.AlarmDescription.endsWith(`#${kind}`));
@@ -118,6 +119,60 @@ describe('the alarms', () => {
 
   test('keep their state between two walks where orphans are in doubt', () => {
     expect(only('orphan-removal-stopped')).toMatchObject({ Period: 86_400, TreatMissingData: 'ignore' });
+  });
+
+  test('watch the endpoint’s errors, latency, GPU memory and overhead; one at zero is no trouble', () => {
+    const kinds = ['endpoint-errors', 'endpoint-latency', 'endpoint-memory', 'endpoint-overhead'] as const;
+    const watched = kinds.map(kind => only(kind));
+
+    expect(
+      watched.map(({ Namespace, MetricName, Statistic, ExtendedStatistic, Threshold }) => [
+        `${Namespace} ${MetricName}`,
+        Statistic ?? ExtendedStatistic,
+        Threshold,
+      ]),
+    ).toEqual([
+      ['AWS/SageMaker Invocation5XXErrors', 'Sum', 0],
+      ['AWS/SageMaker ModelLatency', 'p99', 30_000_000],
+      ['/aws/sagemaker/InferenceComponents GPUMemoryUtilizationNormalized', 'Maximum', 95],
+      ['AWS/SageMaker OverheadLatency', 'Average', 1_000_000],
+    ]);
+    for (const alarm of watched)
+      expect(alarm).toMatchObject({
+        Dimensions: [{ Name: 'InferenceComponentName', Value: servedModel.inferenceComponentName }],
+        Period: 60,
+        EvaluationPeriods: 5,
+        DatapointsToAlarm: 3,
+        TreatMissingData: 'notBreaching',
+      });
+  });
+
+  test('tell people of the endpoint by the topic, and wake nobody', () => {
+    const [topic] = resourcesOf(template, 'AWS::SNS::Topic');
+    const ofEndpoint = alarms.filter(({ properties }) =>
+      /docs\/operations\.md#endpoint-/.test(properties.AlarmDescription),
+    );
+
+    expect(ofEndpoint).toHaveLength(4);
+    for (const { properties } of ofEndpoint) expect(properties.AlarmActions).toEqual([{ Ref: topic?.id }]);
+    for (const kind of Object.keys(ALARM_KINDS) as AlarmKindName[])
+      if (kind.startsWith('endpoint-')) expect(ALARM_KINDS[kind].severity).toBe('notice');
+  });
+
+  test.each([
+    ['without an endpoint', undefined, 0],
+    ['before a model is published for it', { model: 'e5' }, 0],
+    ['once it stands', { model: 'e5', modelPrefix: MODEL_PREFIX }, 4],
+  ])('watch what there is of an endpoint: %s', (_, gpu, count) => {
+    const config = configInput({ modelSettings: { e5: servedModel }, stage: gpu ? { gpu } : {} });
+    const found = resourcesOf<AlarmProperties>(
+      Template.fromStack(createStack(config)),
+      'AWS::CloudWatch::Alarm',
+    );
+
+    expect(found.filter(({ properties }) => /#endpoint-/.test(properties.AlarmDescription))).toHaveLength(
+      count,
+    );
   });
 
   test('see guard fall silent', () => {

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openPostgres } from '../../lib/adapters/postgres/open-postgres.ts';
 import { scramVerifier } from '../../lib/adapters/postgres/scram-verifier.ts';
 import { migrate } from '../../lib/adapters/sql/migrations/migrate.ts';
 import { createSampleStore } from '../../lib/adapters/sql/sample/sample-store.ts';
@@ -9,6 +8,7 @@ import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import type { SampleStore } from '../../lib/ports/sample-store.ts';
 import { buildConfig } from '../factories/pipeline-config.ts';
+import { dropRoles } from '../support/drop-roles.ts';
 import { openTestDatabase } from '../support/open-test-database.ts';
 
 const items = [
@@ -20,7 +20,6 @@ const config = buildConfig();
 let db: SqlDatabase;
 /** A database of its own has, roles are the whole server's. */
 let role: string;
-let owner: string | undefined;
 let store: SampleStore;
 
 const verifier = scramVerifier('a password that no statement holds');
@@ -28,19 +27,11 @@ const verifier = scramVerifier('a password that no statement holds');
 beforeEach(async () => {
   db = await openTestDatabase({ migrated: false });
   role = `freshet_role_${randomBytes(6).toString('hex')}`;
-  owner = undefined;
   store = createSampleStore(db, config, async () => ({ name: role, verifier }));
 });
 afterEach(async () => {
   await sql`RESET ROLE`.execute(db.kysely);
-  for (const name of [role, owner]) {
-    if (name === undefined) continue;
-    const { rows } = await sql`SELECT FROM pg_roles WHERE rolname = ${name}`.execute(db.kysely);
-    if (rows.length === 0) continue;
-    await sql`REASSIGN OWNED BY ${sql.id(name)} TO CURRENT_USER`.execute(db.kysely);
-    await sql`DROP OWNED BY ${sql.id(name)} CASCADE`.execute(db.kysely);
-    await sql`DROP ROLE ${sql.id(name)}`.execute(db.kysely);
-  }
+  await dropRoles(db, [role]);
   await db.close();
 });
 
@@ -100,38 +91,4 @@ describe('the sample', () => {
     const { rows } = await sql`SELECT title FROM public.ai_items WHERE id = 3`.execute(db.kysely);
     expect(rows).toEqual([{ title: 'another' }]);
   });
-
-  const url = process.env.DATABASE_URL;
-  it.runIf(url !== undefined && url !== '')(
-    'needs no superuser: an owner with the rights of that of RDS loads it, and the role migrates with its own',
-    async () => {
-      owner = `freshet_owner_${randomBytes(6).toString('hex')}`;
-      const database = await sql<{ name: string }>`SELECT current_database() AS name`.execute(db.kysely);
-      const name = database.rows[0]!.name;
-      await sql`CREATE ROLE ${sql.id(owner)} LOGIN CREATEROLE CREATEDB`.execute(db.kysely);
-      await sql`GRANT pg_read_all_stats TO ${sql.id(owner)} WITH ADMIN OPTION`.execute(db.kysely);
-      await sql`ALTER DATABASE ${sql.id(name)} OWNER TO ${sql.id(owner)}`.execute(db.kysely);
-      const openAs = (user: string) => {
-        const target = new URL(url!);
-        target.username = user;
-        target.pathname = `/${name}`;
-        return openPostgres({ connectionString: target.href, maxConnections: 1 });
-      };
-      const asOwner = await openAs(owner);
-      const owned = createSampleStore(asOwner, config, async () => ({ name: role, verifier }));
-      expect(await owned.load(items)).toEqual({ rows: 2, created: true });
-      expect(await owned.load(items)).toEqual({ rows: 2, created: false });
-
-      const asRole = await openAs(role);
-      await migrate(asRole);
-      await ensureSpaces(asRole, config);
-      await expect(sql`UPDATE public.ai_items SET title = ''`.execute(asRole.kysely)).rejects.toMatchObject({
-        code: 'sqlstate_42501',
-      });
-      await asRole.close();
-
-      expect(await owned.readCoverage()).toMatchObject([{ eligible: 2, stale: 2 }]);
-      await asOwner.close();
-    },
-  );
 });

@@ -1,15 +1,21 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import type { PipelineStack } from '../../lib/constructs/pipeline-stack.ts';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
+import { MODEL_PREFIX, servedModel } from './gpu-endpoint-stack.ts';
 import { configInput, createStack, openAiSecret } from './pipeline-stack.ts';
 
 export const webhookSecret = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:freshet/webhook-AbCdEf';
 
-/** Everything that can be told of an alarm. */
-export function observedConfig(models: readonly string[] = ['openai']): FreshetConfig {
+/** Everything that can be told of an alarm; with `gpu` the stage also has an endpoint of its own. */
+export function observedConfig(
+  models: readonly string[] = ['openai'],
+  { gpu = false }: { readonly gpu?: boolean } = {},
+): FreshetConfig {
   return configInput({
     models,
+    ...(gpu && { modelSettings: { e5: servedModel } }),
     stage: {
+      ...(gpu && { gpu: { model: 'e5', modelPrefix: MODEL_PREFIX } }),
       providerSecrets: { openai: openAiSecret },
       alarms: {
         email: ['ops@example.com'],
@@ -22,9 +28,9 @@ export function observedConfig(models: readonly string[] = ['openai']): FreshetC
 }
 
 export function createObservedStack(
-  options: { readonly paused?: boolean; readonly models?: readonly string[] } = {},
+  options: { readonly paused?: boolean; readonly models?: readonly string[]; readonly gpu?: boolean } = {},
 ): { readonly stack: PipelineStack; readonly template: Template } {
-  const { models, paused = false } = options;
-  const stack = createStack(observedConfig(models), { paused });
+  const { models, paused = false, gpu = false } = options;
+  const stack = createStack(observedConfig(models, { gpu }), { paused });
   return { stack, template: Template.fromStack(stack) };
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { FreshetError } from '../errors/freshet-error.ts';
+import { parseSettings } from './parse-settings.ts';
 
 const text = z.string().min(1);
 const queueUrl = z.url();
@@ -42,19 +42,5 @@ export type DeploymentSettings = z.output<typeof deploymentSettings>;
 
 /** @throws FreshetError that names the key at fault, never its value. */
 export function parseDeploymentSettings(json: string | undefined): DeploymentSettings {
-  const parsed = deploymentSettings.safeParse(parseJson(json));
-  if (parsed.success) return parsed.data;
-  const paths = parsed.error.issues.map(issue => issue.path.join('.') || 'FRESHET_DEPLOYMENT');
-  throw new FreshetError(
-    `FRESHET_DEPLOYMENT is not what this version expects (at ${[...new Set(paths)].join(', ')}): deploy the stack again.`,
-    { failureClass: 'stop', code: 'bad_deployment_settings' },
-  );
-}
-
-function parseJson(json: string | undefined): unknown {
-  try {
-    return JSON.parse(json ?? '');
-  } catch {
-    return undefined;
-  }
+  return parseSettings(deploymentSettings, 'FRESHET_DEPLOYMENT', json);
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { FreshetError } from '../errors/freshet-error.ts';
+import { parseSettings } from './parse-settings.ts';
 
 const text = z.string().min(1);
 
@@ -20,19 +20,5 @@ export type SampleSettings = z.output<typeof sampleSettings>;
 
 /** @throws FreshetError that names the key at fault, never its value. */
 export function parseSampleSettings(json: string | undefined): SampleSettings {
-  const parsed = sampleSettings.safeParse(parseJson(json));
-  if (parsed.success) return parsed.data;
-  const paths = parsed.error.issues.map(issue => issue.path.join('.') || 'FRESHET_SAMPLE');
-  throw new FreshetError(
-    `FRESHET_SAMPLE is not what this version expects (at ${[...new Set(paths)].join(', ')}): deploy the stack again.`,
-    { failureClass: 'stop', code: 'bad_deployment_settings' },
-  );
-}
-
-function parseJson(json: string | undefined): unknown {
-  try {
-    return JSON.parse(json ?? '');
-  } catch {
-    return undefined;
-  }
+  return parseSettings(sampleSettings, 'FRESHET_SAMPLE', json);
 }

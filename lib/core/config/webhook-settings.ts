@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { FreshetError } from '../errors/freshet-error.ts';
+import { parseSettings } from './parse-settings.ts';
 
 const text = z.string().min(1);
 const webhookSettings = z.strictObject({ stage: text, region: text, secretArn: text });
@@ -7,20 +7,7 @@ const webhookSettings = z.strictObject({ stage: text, region: text, secretArn: t
 /** What the stack tells `notify` through the variable `FRESHET_WEBHOOK`. */
 export type WebhookSettings = z.output<typeof webhookSettings>;
 
-/** @throws FreshetError */
+/** @throws FreshetError that names the keys at fault. */
 export function parseWebhookSettings(json: string | undefined): WebhookSettings {
-  const parsed = webhookSettings.safeParse(parseJson(json));
-  if (parsed.success) return parsed.data;
-  throw new FreshetError('FRESHET_WEBHOOK is not what this version expects: deploy the stack again.', {
-    failureClass: 'stop',
-    code: 'bad_deployment_settings',
-  });
-}
-
-function parseJson(json: string | undefined): unknown {
-  try {
-    return JSON.parse(json ?? '');
-  } catch {
-    return undefined;
-  }
+  return parseSettings(webhookSettings, 'FRESHET_WEBHOOK', json);
 }

@@ -63,6 +63,23 @@ export const ALARM_KINDS = {
     meaning:
       'A provider failed in a way that no rule knows; the messages come again and end as dead letters.',
   },
+  'endpoint-errors': {
+    severity: 'notice',
+    meaning: 'The GPU endpoint answers 5xx, or not at all, in three minutes of five.',
+  },
+  'endpoint-latency': {
+    severity: 'notice',
+    meaning:
+      'One call in a hundred of the GPU endpoint takes over 30 s, half of the time that SageMaker gives it.',
+  },
+  'endpoint-memory': {
+    severity: 'notice',
+    meaning: 'Over 95 % of the memory of the endpoint’s GPU is taken: the next large batch may not fit.',
+  },
+  'endpoint-overhead': {
+    severity: 'notice',
+    meaning: 'SageMaker itself adds more than a second to a call of the GPU endpoint.',
+  },
   budget: {
     severity: 'notice',
     meaning: 'The provider’s calls of one day cost more than the budget; nothing is paused by it.',

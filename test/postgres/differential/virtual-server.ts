@@ -22,9 +22,13 @@ const VIRTUAL_TIME = `
   ALTER TABLE freshet.control ALTER since SET DEFAULT twin.now();
   ALTER TABLE freshet.grants ALTER granted_at SET DEFAULT twin.now();`;
 
+/** A history's commits need not survive the server; waiting for the disk would be most of its time. */
+const NOTHING_TO_KEEP = 'SET synchronous_commit = off';
+
 export interface VirtualServer {
   readonly db: SqlDatabase;
   setNow(micros: number): Promise<void>;
+  vacuum(): Promise<void>;
   /** A session of the application. */
   openSession(): Promise<ApplicationSession>;
   close(): Promise<void>;
@@ -49,6 +53,7 @@ export async function openVirtualServer(
     idleTimeoutMillis: 0,
     onConnect: async client => {
       await client.query(SESSION_STATEMENT);
+      await client.query(NOTHING_TO_KEEP);
       await client.query(
         `SELECT set_config('search_path', 'twin, ' || current_setting('search_path'), false)`,
       );
@@ -61,6 +66,9 @@ export async function openVirtualServer(
     db,
     setNow: async micros => {
       await sql`SELECT set_config('twin.now', ${printTimestamp(micros)}, false)`.execute(kysely);
+    },
+    vacuum: async () => {
+      await sql`VACUUM`.execute(kysely);
     },
     openSession: () => openSession(connectionString),
     close: async () => {
@@ -90,6 +98,7 @@ function showVirtualActivity(client: pg.PoolClient): void {
 async function openSession(connectionString: string): Promise<ApplicationSession> {
   const client = new pg.Client({ connectionString });
   await client.connect();
+  await client.query(NOTHING_TO_KEEP);
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
   const pid = rows[0]?.pid ?? 0;
   return {
