@@ -91,13 +91,17 @@ function tickUntilQuiet(world: World, stop: Stop, stage: string, quiet: () => vo
   const next = () => {
     // Whoever is paged by a dead letter sends it once more; a pause that a failed write set ends with that.
     redrive(world, ['write']);
-    if ((ticks >= 1 || stage !== 'incremental') && isQuiet(world)) return quiet();
+    // A pause that the guard has yet to lift is no rest: its claim waits longer where the clock stepped back below the pause.
+    const isAtRest = isQuiet(world) && !isStopped(world);
+    if ((ticks >= 1 || stage !== 'incremental') && isAtRest) return quiet();
     world.scheduler.after(findWaitMs(world), () => tickUntilQuiet(world, stop, stage, quiet, ticks + 1));
   };
   const detect = () => invokeDetect(world, { pass: 'incremental' }, next);
-  if (world.twin.pauses.some(({ reason }) => reason === 'database')) invokeGuard(world, detect);
+  if (isStopped(world)) invokeGuard(world, detect);
   else detect();
 }
+
+const isStopped = ({ twin }: World) => twin.pauses.some(({ reason }) => reason === 'database');
 
 const mostTicks = ({ plan }: World) => (plan.killerTexts > 0 ? MOST_TICKS_WITH_KILLERS : MOST_TICKS);
 
