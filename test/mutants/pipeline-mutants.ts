@@ -262,6 +262,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
       ],
     ],
   },
+  {
+    name: 'dropped-result-lifts-pause',
+    removes: 'taking a dropped result for what it is, no write',
+    file: 'lib/pipeline/write/create-write-step.ts',
+    changes: [["if (outcome === 'written') await resume([record]);", 'await resume([record]);']],
+  },
 ];
 
 export const PIPELINE_MUTANTS: readonly Mutant[] = MUTANTS.map(mutant => ({ ...mutant, dies: 'simulation' }));

@@ -221,6 +221,24 @@ describe('a failing database', () => {
     expect(world.database.pauses.map(({ reason }) => reason)).toEqual(['operator']);
   });
 
+  test.each([
+    ['its object is missing', (body: string) => body],
+    ['its space is gone', (body: string) => body.replace('"spaceId":1', '"spaceId":9')],
+  ])('stays paused when a message is dropped because %s: nothing was written', async (_title, readdress) => {
+    const { world, write, failWrites, key, announcement } = await announced();
+    failWrites('stop', 'sqlstate_53100', 1);
+    await write().catch(() => undefined);
+    const whole = (await world.objects.get(key)) ?? Buffer.alloc(0);
+    world.objects.remove(key);
+
+    expect(await write({ body: readdress(announcement), receiveCount: 2 })).toBe('done');
+    expect(world.database.pauses).toMatchObject([{ scope: 'pipeline', reason: 'database' }]);
+
+    await world.objects.put(key, whole);
+    await write();
+    expect(world.database.pauses).toEqual([]);
+  });
+
   test('that refuses a value fails the message and pauses nothing', async () => {
     const { world, write, failWrites } = await announced();
     failWrites('item', 'sqlstate_23514');

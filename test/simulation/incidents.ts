@@ -1,7 +1,7 @@
 import { commitNow, distrustSource } from './application.ts';
 import { invokeDetect, invokeGuard } from './invoke.ts';
+import { acceptMessage } from './service-ports.ts';
 import { queuesOf } from './services.ts';
-import { acceptMessage } from './simulated-ports.ts';
 import { drawText } from './texts.ts';
 import type { World } from './world.ts';
 

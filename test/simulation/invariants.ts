@@ -18,6 +18,8 @@ export const INVARIANTS = {
     'An announcement names an object that is stored, whole; an object never changes. [11]',
   'nothing-after-return': 'An invocation that returned asks nothing of any port. [12]',
   'nothing-after-pause': 'No provider call is granted for a space that is paused at that moment. [12]',
+  'lifted-by-write':
+    'The pause of a database that said stop is lifted only by whoever has just written to it.',
   'granted-first': 'A provider call is granted before it is made. [13]',
   'watermark-safe':
     'Below the watermark no open transaction began, and every stale row of an honest clock is leased. [14]',

@@ -16,6 +16,8 @@ export interface Invocation {
   poisoned: boolean;
   /** Of the call that is about to be made. */
   grantedCallId: string | undefined;
+  /** `world.sequence` when the database last took a write that proves something: a result, or the guard's rows. */
+  wroteAt: number;
   /** Whoever waits for an answer hears that none will come. */
   died: () => void;
 }
@@ -31,6 +33,7 @@ export function createInvocation(world: World, component: Component, timeoutMs: 
     recordSequence: world.sequence,
     poisoned: false,
     grantedCallId: undefined,
+    wroteAt: Number.NEGATIVE_INFINITY,
     died: () => undefined,
   };
 }

@@ -63,7 +63,7 @@ export function invokeConsumer(
     () => acknowledged.clear(),
     invocation =>
       takeRecords(
-        process.ports.embed,
+        process.ports.records,
         records,
         record => {
           invocation.recordSequence = world.sequence;

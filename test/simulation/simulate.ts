@@ -56,6 +56,7 @@ function printViolations({ seed, violations }: SimulationReport): void {
 
 async function runMany(start: number, seeds: number, json: boolean, failFast: boolean): Promise<boolean> {
   const startedMs = performance.now();
+  const usedBefore = process.cpuUsage();
   const failures: SimulationReport[] = [];
   const totals = { steps: 0, portCalls: 0, providerCalls: 0, virtualSeconds: 0, faults: 0 };
   let begun = 0;
@@ -67,6 +68,8 @@ async function runMany(start: number, seeds: number, json: boolean, failFast: bo
     for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += report[key];
   });
   const elapsedSeconds = (performance.now() - startedMs) / 1000;
+  const used = process.cpuUsage(usedBefore);
+  const cpuSeconds = (used.user + used.system) / 1e6;
   failures.sort((a, b) => a.seed - b.seed);
   const byInvariant: Record<string, number[]> = {};
   for (const { seed, violations } of failures) {
@@ -76,6 +79,7 @@ async function runMany(start: number, seeds: number, json: boolean, failFast: bo
   }
   const summary = {
     ...{ start, seeds: begun, failed: failures.length, seedsPerSecond: Math.round(begun / elapsedSeconds) },
+    ...{ seedsPerCpuSecond: Math.round(begun / cpuSeconds), cpuSeconds: Number(cpuSeconds.toFixed(2)) },
     ...{ elapsedSeconds: Number(elapsedSeconds.toFixed(2)), ...totals },
     byInvariant,
     failures: failures.slice(0, SHOWN_FAILURES).map(({ seed, violations, traceHash }) => ({
@@ -87,7 +91,14 @@ async function runMany(start: number, seeds: number, json: boolean, failFast: bo
   return failures.length === 0;
 }
 
-interface Summary extends Readonly<Record<'seeds' | 'failed' | 'seedsPerSecond' | 'elapsedSeconds', number>> {
+interface Summary {
+  readonly seeds: number;
+  readonly failed: number;
+  readonly seedsPerSecond: number;
+  readonly elapsedSeconds: number;
+  /** Of processor time, all threads of the process together: what the machine's other work leaves alone. */
+  readonly seedsPerCpuSecond: number;
+  readonly cpuSeconds: number;
   readonly portCalls: number;
   readonly providerCalls: number;
   readonly virtualSeconds: number;
@@ -110,7 +121,7 @@ async function printSummary(summary: Summary, failures: readonly SimulationRepor
   }
   const days = Math.round(summary.virtualSeconds / 86_400);
   process.stdout.write(
-    `${summary.seeds} seeds, ${summary.failed} with violations; ${summary.portCalls} port calls, ${summary.faults} faults, ${summary.providerCalls} provider calls, ${days} days of virtual time in ${summary.elapsedSeconds} s (${summary.seedsPerSecond} seeds per second)\n`,
+    `${summary.seeds} seeds, ${summary.failed} with violations; ${summary.portCalls} port calls, ${summary.faults} faults, ${summary.providerCalls} provider calls, ${days} days of virtual time in ${summary.elapsedSeconds} s (${summary.seedsPerSecond} seeds per second) and ${summary.cpuSeconds} s of processor time (${summary.seedsPerCpuSecond})\n`,
   );
 }
 

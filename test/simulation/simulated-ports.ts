@@ -1,25 +1,29 @@
-import { createHash } from 'node:crypto';
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import type { DetectPorts } from '../../lib/pipeline/detect/detect-ports.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import type { GuardState } from '../../lib/pipeline/guard/guard-ports.ts';
+import type { RecordPorts } from '../../lib/pipeline/take-records.ts';
 import type { WritePorts } from '../../lib/pipeline/write/write-ports.ts';
+import type { ControlStore } from '../../lib/ports/control-store.ts';
 import type { LogFields, Logger } from '../../lib/ports/logger.ts';
 import type { MessageQueue } from '../../lib/ports/message-queue.ts';
 import type { Metrics } from '../../lib/ports/metrics.ts';
+import type { ProbeClaims } from '../../lib/ports/probe-claims.ts';
+import type { SpaceRegistry } from '../../lib/ports/space-registry.ts';
 import type { Synchronous } from '../twin/synchronous.ts';
 import { commitSomeTransaction } from './application.ts';
 import { callPort, sleep } from './call-port.ts';
 import { checkGrant } from './check-purchases.ts';
-import { scheduleDelivery } from './deliver.ts';
 import type { Invocation } from './invocation.ts';
+import { createObjects, createSender } from './service-ports.ts';
 import { answerCall } from './simulated-provider.ts';
-import { findByReceipt, MAX_RECEIVE_COUNT, type SimulatedQueue } from './simulated-queue.ts';
+import { MAX_RECEIVE_COUNT } from './simulated-queue.ts';
 import { CANARY, isKiller } from './texts.ts';
 import { START_MS, type World } from './world.ts';
 
-/** The ports of one process; `current` is the invocation that it works on. */
+/** The ports of one process, each set made when it is asked for; `current` is the invocation that it works on. */
 export interface SimulatedPorts {
+  readonly records: RecordPorts;
   readonly detect: DetectPorts;
   readonly embed: EmbedPorts;
   readonly write: WritePorts;
@@ -39,18 +43,45 @@ const SILENT: Metrics = {
 };
 
 export function createPorts(world: World, current: () => Invocation): SimulatedPorts {
-  const { stores, shape } = world;
-  const databasePort = <Port extends object>(methods: Synchronous<Port>): Port =>
-    wrapMethods(world, current, methods);
-  const queues = new Map(
-    world.services.dispatch.map(({ alias, lane, queue }) => [
-      `${alias}-${lane}`,
-      createSender(world, current, queue),
-    ]),
-  );
-  const shared = {
-    spaces: databasePort(stores.registry),
-    control: databasePort(stores.control),
+  const shared = createShared(world, current);
+  const detect = once(() => createDetectPorts(world, current, shared));
+  const embed = once(() => createEmbedPorts(world, current, shared));
+  const write = once(() => ({
+    ...shared,
+    outcomes: wrapMethods(world, current, watchOutcomes(world, current)),
+  }));
+  const guard = once(() => createGuardPorts(world, current, shared));
+  return {
+    records: shared,
+    get detect() {
+      return detect();
+    },
+    get embed() {
+      return embed();
+    },
+    get write() {
+      return write();
+    },
+    get guard() {
+      return guard();
+    },
+  };
+}
+
+function once<Value>(make: () => Value): () => Value {
+  let made: Value | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+type Shared = ReturnType<typeof createShared>;
+
+function createShared(world: World, current: () => Invocation) {
+  return {
+    spaces: wrapMethods<SpaceRegistry>(world, current, world.stores.registry),
+    control: wrapMethods<ControlStore>(world, current, watchControl(world, current)),
     clock: {
       now: () => START_MS + world.scheduler.nowMs(),
       sleep: (ms: number) => sleep(world, current(), ms),
@@ -60,56 +91,72 @@ export function createPorts(world: World, current: () => Invocation): SimulatedP
     logger: createWatchedLogger(world),
     runId: null,
     objects: createObjects(world, current),
-    queues: (alias: string, lane: string) => queues.get(`${alias}-${lane}`) as MessageQueue,
   };
+}
+
+const receivesSeconds = ({ shape }: World) => shape.visibilitySeconds * MAX_RECEIVE_COUNT;
+
+function createDetectPorts(world: World, current: () => Invocation, shared: Shared): DetectPorts {
+  const { batchSize, maxInFlight, sliceRows } = world.shape;
+  return {
+    ...shared,
+    queues: createSenders(world, current),
+    detection: wrapMethods(world, current, world.stores.detection),
+    limits: { batchSize, maxInFlight, sliceRows, queuedLeaseSeconds: receivesSeconds(world) },
+  };
+}
+
+function createEmbedPorts(world: World, current: () => Invocation, shared: Shared): EmbedPorts {
   const providers = new Map(
     world.spaces.map(({ model }) => [model.alias, createProvider(world, current, model.alias)] as const),
   );
-  const receivesSeconds = shape.visibilitySeconds * MAX_RECEIVE_COUNT;
   return {
-    detect: {
-      ...shared,
-      detection: databasePort(stores.detection),
-      limits: {
-        batchSize: shape.batchSize,
-        maxInFlight: shape.maxInFlight,
-        sliceRows: shape.sliceRows,
-        queuedLeaseSeconds: receivesSeconds,
-      },
+    ...shared,
+    queues: createSenders(world, current),
+    embedding: wrapMethods(world, current, watchEmbedding(world, current)),
+    providers: alias => providers.get(alias) as ReturnType<EmbedPorts['providers']>,
+    tokenizer: {
+      count: async text => text.length,
+      truncate: async text => ({ text, tokens: text.length }),
     },
-    embed: {
-      ...shared,
-      embedding: databasePort(watchEmbedding(world, current)),
-      providers: alias => providers.get(alias) as ReturnType<EmbedPorts['providers']>,
-      tokenizer: {
-        count: async text => text.length,
-        truncate: async text => ({ text, tokens: text.length }),
-      },
-      results: createSender(world, current, world.services.results),
-      limits: {
-        batchSize: shape.batchSize,
-        callTimeoutMs: 30_000,
-        maxReceiveCount: MAX_RECEIVE_COUNT,
-        announcedLeaseSeconds: receivesSeconds,
-        maxBytesPerColumn: 10_000,
-      },
-    },
-    write: { ...shared, outcomes: databasePort(watchOutcomes(world)) },
-    guard: {
-      logger: shared.logger,
-      metrics: SILENT,
-      state: {
-        control: shared.control,
-        probes: databasePort(stores.probes),
-        requireWrites: () =>
-          callPort(world, current(), 'requireWrites', 'database', () => requireWritable(world)),
-      },
+    results: createSender(world, current, world.services.results),
+    limits: {
+      batchSize: world.shape.batchSize,
+      callTimeoutMs: 30_000,
+      maxReceiveCount: MAX_RECEIVE_COUNT,
+      announcedLeaseSeconds: receivesSeconds(world),
+      maxBytesPerColumn: 10_000,
     },
   };
 }
 
-/** Of `retry-transient.ts`. */
-const TRIES = 3;
+function createGuardPorts(
+  world: World,
+  current: () => Invocation,
+  { logger, control }: Shared,
+): SimulatedPorts['guard'] {
+  return {
+    logger,
+    metrics: SILENT,
+    state: {
+      control,
+      probes: wrapMethods<ProbeClaims>(world, current, world.stores.probes),
+      requireWrites: () =>
+        callPort(world, current(), 'requireWrites', 'database', () => proveWrites(world, current)),
+    },
+  };
+}
+
+function createSenders(world: World, current: () => Invocation) {
+  const queues = new Map(
+    world.services.dispatch.map(({ alias, lane, queue }) => [
+      `${alias}-${lane}`,
+      createSender(world, current, queue),
+    ]),
+  );
+  return (alias: string, lane: string) => queues.get(`${alias}-${lane}`) as MessageQueue;
+}
+
 /** How often a commit of the application falls between just this statement and the one before it. */
 const COMMITS_BEFORE_STATEMENT = 0.4;
 
@@ -118,17 +165,15 @@ function wrapMethods<Port extends object>(
   current: () => Invocation,
   methods: Synchronous<Port>,
 ): Port {
-  const entries = Object.entries(methods as Record<string, (...args: unknown[]) => unknown>);
-  return Object.fromEntries(
-    entries.map(([name, method]) => [
-      name,
-      (...args: unknown[]) =>
-        callPort(world, current(), name, 'database', () => {
-          if (world.random.chance(COMMITS_BEFORE_STATEMENT)) commitSomeTransaction(world);
-          return method(...args);
-        }),
-    ]),
-  ) as Port;
+  const wrapped: Record<string, unknown> = {};
+  for (const [name, method] of Object.entries(methods as Record<string, (...args: unknown[]) => unknown>)) {
+    wrapped[name] = (...args: unknown[]) =>
+      callPort(world, current(), name, 'database', () => {
+        if (world.random.chance(COMMITS_BEFORE_STATEMENT)) commitSomeTransaction(world);
+        return method(...args);
+      });
+  }
+  return wrapped as Port;
 }
 
 /** The embedding store, with what the checks need to know of its calls. */
@@ -159,17 +204,40 @@ function requireWritable(world: World): void {
   throw new FreshetError('simulated 25006', { failureClass: 'stop', code: 'sqlstate_25006' });
 }
 
+/** Rows of the guard that are taken back. */
+function proveWrites(world: World, current: () => Invocation): void {
+  requireWritable(world);
+  current().wroteAt = world.sequence;
+}
+
+function watchControl(world: World, current: () => Invocation): World['stores']['control'] {
+  const { control } = world.stores;
+  return {
+    ...control,
+    resume: (scope, reason) => {
+      const { wroteAt, recordSequence, component, number } = current();
+      const isPaused = reason === 'database' && control.reasons(scope).some(pause => pause.reason === reason);
+      if (isPaused && wroteAt < recordSequence) {
+        world.violate('lifted-by-write', `${component} #${number} wrote nothing`);
+      }
+      control.resume(scope, reason);
+    },
+  };
+}
+
 /** The outcome store of a database that takes no writes for a while. */
-function watchOutcomes(world: World): World['stores']['outcomes'] {
+function watchOutcomes(world: World, current: () => Invocation): World['stores']['outcomes'] {
   const { outcomes } = world.stores;
   return {
     ...outcomes,
     writeResult: (space, result) => {
       requireWritable(world);
+      current().wroteAt = world.sequence;
       return outcomes.writeResult(space, result);
     },
     writeResults: (space, results) => {
       requireWritable(world);
+      current().wroteAt = world.sequence;
       return outcomes.writeResults(space, results);
     },
   };
@@ -196,100 +264,6 @@ function createProvider(
       });
     },
   };
-}
-
-function createSender(world: World, current: () => Invocation, queue: SimulatedQueue): MessageQueue {
-  return {
-    send: messages =>
-      callPort(world, current(), `send ${queue.name}`, 'queue', () => {
-        const failed: { index: number; code: string }[] = [];
-        for (const [index, { body }] of messages.entries()) {
-          if (world.random.chance(world.faults.refusedSend)) {
-            failed.push({ index, code: 'InternalError' });
-            noteRefusal(world, body);
-          } else acceptMessage(world, queue, body);
-        }
-        return { failed };
-      }),
-    changeVisibility: (receiptHandle, seconds) =>
-      callPort(world, current(), `hide ${queue.name}`, 'queue', () => {
-        const message = findByReceipt(queue, receiptHandle);
-        if (message?.receiptHandle !== receiptHandle) return;
-        message.visibleAtMs = world.scheduler.nowMs() + seconds * 1000;
-        scheduleDelivery(world, queue, seconds * 1000);
-      }),
-  };
-}
-
-/** One refusal is tried again and costs nothing; what was refused three times is given up, and what it announced is lost. */
-function noteRefusal(world: World, body: string): void {
-  const { refusals } = world.services;
-  const times = (refusals.get(body) ?? 0) + 1;
-  refusals.set(body, times);
-  if (times === TRIES) world.hardFaults += 1;
-}
-
-/** A message that the queue took: checked for what no message may do. */
-export function acceptMessage(world: World, queue: SimulatedQueue, body: string, isGarbage = false): void {
-  if (body.includes(CANARY)) world.violate('no-text-outside', `a message of ${queue.name}`);
-  if (queue.consumer === 'write' && !isGarbage) {
-    const { key, sha256 } = JSON.parse(body) as { key: string; sha256: string };
-    const object = world.services.objects.get(key);
-    if (!object || digest(object) !== sha256) world.violate('object-before-message', key);
-  }
-  const copies = world.random.chance(world.faults.duplicate) ? 2 : 1;
-  if (copies === 2) world.hardFaults += 1;
-  for (let copy = 0; copy < copies; copy += 1) {
-    if (world.random.chance(world.faults.lostMessage)) {
-      world.hardFaults += 1;
-      continue;
-    }
-    const delayMs = copy === 0 ? world.random.below(2_000) : world.random.below(400_000);
-    queue.messages.add({
-      ...{ messageId: world.newIdentifier(), body, isGarbage, receiveCount: 0, receiptHandle: '' },
-      visibleAtMs: world.scheduler.nowMs() + delayMs,
-    });
-    scheduleDelivery(world, queue, delayMs);
-  }
-}
-
-function createObjects(world: World, current: () => Invocation): EmbedPorts['objects'] {
-  const { objects } = world.services;
-  return {
-    put: (key, body) =>
-      callPort(world, current(), 'put', 'object', () => {
-        if (body.includes(CANARY)) world.violate('no-text-outside', 'an object');
-        if (objects.has(key) && !objects.get(key)?.equals(body))
-          world.violate('object-before-message', `${key} changes`);
-        objects.set(key, body);
-      }),
-    get: key =>
-      callPort(world, current(), 'get', 'object', () => {
-        const { random, faults } = world;
-        const body = objects.get(key);
-        if (random.chance(faults.missingObject)) return lose(world, undefined);
-        if (body && random.chance(faults.corruptObject)) return lose(world, corrupt(world, body));
-        return body;
-      }),
-  };
-}
-
-/** Cut short, or another value somewhere among the vectors at its end. */
-function corrupt({ random }: World, body: Buffer): Buffer {
-  if (random.chance(0.5)) return body.subarray(0, body.length - 1);
-  const changed = Buffer.from(body);
-  const place = changed.length - 1 - random.below(4);
-  changed.writeUInt8(changed.readUInt8(place) ^ 1, place);
-  return changed;
-}
-
-function lose<Value>(world: World, value: Value): Value {
-  world.hardFaults += 1;
-  return value;
-}
-
-function digest(body: Buffer): string {
-  return createHash('sha256').update(body).digest('hex');
 }
 
 const UNCLASSIFIED_EVENTS: readonly string[] = ['record-failed', 'space-failed', 'provider-failure-unknown'];

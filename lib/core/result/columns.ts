@@ -4,32 +4,36 @@ type Fields = Readonly<Record<string, FieldKind>>;
 
 /** One array per field. Throws a `RangeError` that names the field whose value could not be read back. */
 export function toColumns(rows: readonly object[], fields: Fields): Record<string, unknown[]> {
-  return Object.fromEntries(
-    Object.entries(fields).map(([name, kind]) => {
-      const isValid = FIELD_CHECKS[kind];
-      const column = rows.map(row => (row as Record<string, unknown>)[name]);
-      if (!column.every(value => isValid(value))) throw new RangeError(`"${name}" is no ${kind}.`);
-      return [name, column];
-    }),
-  );
+  const columns: Record<string, unknown[]> = {};
+  for (const name of Object.keys(fields)) {
+    const kind = fields[name] as FieldKind;
+    const isValid = FIELD_CHECKS[kind];
+    const column = rows.map(row => (row as Record<string, unknown>)[name]);
+    if (!column.every(isValid)) throw new RangeError(`"${name}" is no ${kind}.`);
+    columns[name] = column;
+  }
+  return columns;
 }
 
 /** Throws a `RangeError` for a missing field, lists of different lengths or a value of the wrong kind. */
 export function fromColumns<Row>(columns: unknown, fields: Fields): Row[] {
   if (typeof columns !== 'object' || columns === null) throw new RangeError('A list is missing.');
-  const named = Object.entries(fields).map(([name, kind]) => {
+  const names = Object.keys(fields);
+  const lists = names.map(name => {
+    const kind = fields[name] as FieldKind;
     const column: unknown = (columns as Record<string, unknown>)[name];
-    const isValid = FIELD_CHECKS[kind];
-    if (!Array.isArray(column) || !column.every(value => isValid(value))) {
+    if (!Array.isArray(column) || !column.every(FIELD_CHECKS[kind])) {
       throw new RangeError(`"${name}" is no list of ${kind}.`);
     }
-    return [name, column] as const;
+    return column as readonly unknown[];
   });
-  const count = named[0]?.[1].length ?? 0;
-  if (named.some(([, column]) => column.length !== count)) throw new RangeError('Lists differ in length.');
-  return Array.from({ length: count }, (_, position) => {
+  const count = lists[0]?.length ?? 0;
+  if (lists.some(({ length }) => length !== count)) throw new RangeError('Lists differ in length.');
+  const rows: Row[] = [];
+  for (let position = 0; position < count; position += 1) {
     const row: Record<string, unknown> = {};
-    for (const [name, column] of named) row[name] = column[position];
-    return row as Row;
-  });
+    for (let field = 0; field < names.length; field += 1) row[names[field]!] = lists[field]![position];
+    rows.push(row as Row);
+  }
+  return rows;
 }

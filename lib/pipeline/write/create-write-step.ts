@@ -12,7 +12,8 @@ export interface WriteStep {
 
 /**
  * `writeRecord` that pauses everything when the database says stop, and clears that pause with the first write that succeeds again. The message
- * whose failure set the pause is delivered again, so its success clears it wherever it runs; a new process checks once.
+ * whose failure set the pause is delivered again, so its success clears it wherever it runs; a new process checks once. A result that is dropped
+ * shows nothing of the database: where no write follows, the guard's probe clears the pause.
  */
 export function createWriteStep(ports: WritePorts): WriteStep {
   let mayBePaused = true;
@@ -26,9 +27,9 @@ export function createWriteStep(ports: WritePorts): WriteStep {
   return {
     async one(record, remainingMs) {
       try {
-        const result = await writeRecord(ports, record, remainingMs);
-        await resume([record]);
-        return result;
+        const outcome = await writeRecord(ports, record, remainingMs);
+        if (outcome === 'written') await resume([record]);
+        return 'done';
       } catch (error) {
         mayBePaused = true;
         await pauseForDatabase(ports, error);

@@ -4,18 +4,21 @@ import type { ResultObject } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
 import { encodeVectorArray } from '../../core/vectors/encode-vector-array.ts';
 import { pauseSource } from '../pause-source.ts';
-import type { QueueRecord, RecordResult } from '../queue-record.ts';
+import type { QueueRecord } from '../queue-record.ts';
 import { retryTransient } from '../retry-transient.ts';
 import { loadResult } from './load-result.ts';
 import { measureWrite } from './measure-write.ts';
 import type { WritePorts } from './write-ports.ts';
+
+/** Either way the message is done. `dropped`: its result was not stored, which says nothing of whether the database takes results. */
+export type WriteOutcome = 'written' | 'dropped';
 
 /** From an announcement to outcome rows. An object that is missing or corrupt is dropped with a reason and its rows are dispatched again. */
 export async function writeRecord(
   ports: WritePorts,
   record: QueueRecord,
   remainingMs: () => number,
-): Promise<RecordResult> {
+): Promise<WriteOutcome> {
   const { message, space, object, result } = await loadResult(ports, record, remainingMs);
   if (!space) return drop(ports, message, 'space-unknown-or-retired');
   if (!result) {
@@ -28,7 +31,7 @@ export async function writeRecord(
   ).catch(error => keepLedger(ports, space, message, result, error));
   if (report === undefined) return drop(ports, message, 'source-fault');
   measureWrite(ports, report, startedMs, [result]);
-  return 'done';
+  return 'written';
 }
 
 /**
@@ -49,8 +52,8 @@ async function keepLedger(
   await ports.outcomes.expireLeases(space, message.dispatchId, message.ids);
 }
 
-function drop(ports: WritePorts, message: AnnounceMessage, cause: string): RecordResult {
+function drop(ports: WritePorts, message: AnnounceMessage, cause: string): WriteOutcome {
   ports.metrics.count('DroppedResults', 1);
   ports.logger.error('result-dropped', { spaceId: message.spaceId, rows: message.ids.length, cause });
-  return 'done';
+  return 'dropped';
 }
