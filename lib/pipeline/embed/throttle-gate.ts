@@ -2,8 +2,10 @@ import type { EmbeddingProvider } from '../../ports/embedding-provider.ts';
 
 /** Without a hint: long enough for a limit per minute to move on. */
 const FIRST_CLOSURE_MS = 30_000;
-/** Once a probe was refused too: an endpoint that wakes, or a limit that lasts, is asked once a minute. */
+/** After a minute of refusals it is no moment's limit: an endpoint that wakes, or a limit that lasts, is asked once a minute. */
 const PROBE_INTERVAL_MS = 60_000;
+/** Most calls are answered by then: whoever meets a probe under way comes back for its answer. */
+const PROBE_ANSWER_MS = 5_000;
 
 /**
  * What the workers of one process know together of a provider that asked for patience: while it lasts one of them asks, the others wait.
@@ -31,25 +33,30 @@ export function gateOf(provider: EmbeddingProvider): ThrottleGate {
 
 function createThrottleGate(): ThrottleGate {
   let closedUntilMs: number | undefined;
+  let refusedSinceMs: number | undefined;
   let probing = false;
   let lastCode = 'throttled';
+  const lasts = (nowMs: number) => nowMs - (refusedSinceMs ?? nowMs) >= PROBE_INTERVAL_MS;
   return {
     code: () => lastCode,
     enter(nowMs) {
       if (closedUntilMs === undefined) return 'open';
       if (nowMs < closedUntilMs) return closedUntilMs - nowMs;
-      if (probing) return PROBE_INTERVAL_MS;
+      if (probing) return lasts(nowMs) ? PROBE_INTERVAL_MS : PROBE_ANSWER_MS;
       probing = true;
       return 'probe';
     },
     refuse(nowMs, code, hintMs) {
       lastCode = code;
-      const waitMs = probing ? Math.max(hintMs ?? 0, PROBE_INTERVAL_MS) : (hintMs ?? FIRST_CLOSURE_MS);
+      refusedSinceMs ??= nowMs;
+      const waitMs = lasts(nowMs) ? Math.max(hintMs ?? 0, PROBE_INTERVAL_MS) : (hintMs ?? FIRST_CLOSURE_MS);
       closedUntilMs = Math.max(closedUntilMs ?? 0, nowMs + waitMs);
     },
     leave(answered) {
       probing = false;
-      if (answered) closedUntilMs = undefined;
+      if (!answered) return;
+      closedUntilMs = undefined;
+      refusedSinceMs = undefined;
     },
   };
 }
