@@ -27,6 +27,8 @@ export async function runWithProgress(
         const toDo = before.reduce((sum, coverage) => sum + coverage.stale + coverage.inFlight, 0);
         meter = createProgressMeter(Math.min(toDo, flags['max-items'] ?? toDo), Date.now);
       },
+      onStopRequested: () =>
+        terminal.note('freshet stop: the batch in hand ends or is given back. Nothing is lost.'),
       onWaiting: ({ code, message }) => terminal.note(`Waiting: ${message} (${code})`),
       onProgress: ({ itemsDone, tokens, costUsd }) =>
         terminal.progress(meter({ items: itemsDone, tokens, costUsd }), reportEveryOf(flags)),

@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly onProgress: (totals: RunTotals) => void;
   /** Rows must wait, or a message comes again; told once for each reason. */
   readonly onWaiting: (reason: ObservedReason) => void;
+  /** Heard `freshet stop`: the batch in hand still ends. */
+  readonly onStopRequested?: () => void;
 }
 
 /** What `run --json` prints. Counts after `spaces` are those of this run. */
@@ -84,6 +86,7 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
   const notices: string[] = [];
   const operator = await listenForOperator(workspace, lock.runId);
   const signal = AbortSignal.any([options.signal, operator.stopped]);
+  operator.stopped.addEventListener('abort', () => options.onStopRequested?.());
   const request = { ...options, signal, tally, runId: lock.runId };
   const stoppedBy = await runUnderLock(workspace, request, lock, notices).finally(operator.close);
   const totals = tally.totals();
