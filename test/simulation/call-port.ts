@@ -6,7 +6,6 @@ export type PortKind = 'database' | 'queue' | 'object' | 'provider';
 
 type Fate = ForcedFate['fate'] | 'ok';
 
-const NEVER = new Promise<never>(() => undefined);
 const LONGEST_THAW_MS = 40 * 60_000;
 
 /**
@@ -20,7 +19,8 @@ export function callPort<Value>(
   kind: PortKind,
   effect: () => Value,
 ): Promise<Value> {
-  if (invocation.state === 'dead') return NEVER;
+  // A promise of its own: whoever waits for one that is shared is kept for ever, and its world with it.
+  if (invocation.state === 'dead') return new Promise<never>(() => undefined);
   if (invocation.state === 'returned') {
     world.violate('nothing-after-return', `${invocation.component} #${invocation.number} calls ${name}`);
   }
