@@ -127,8 +127,12 @@ function readParameter(startup: Buffer, name: string): string {
 
 function answer(query: string): Buffer {
   if (query.includes('server_version_num'))
-    return rows({ server: [23, '170006'], database: [25, 'shop'], vector: [25, '0.8.0'] });
-  if (query.includes('typarray')) return rows({ element: [23, '1000'], array: [23, '1001'] });
+    return rows({
+      server: [23, '170006'],
+      database: [25, 'shop'],
+      vector: [25, '0.8.0'],
+      vectorTypeOid: [23, '1000'],
+    });
   return Buffer.concat([message('C', Buffer.from('SELECT 0\0')), READY]);
 }
 

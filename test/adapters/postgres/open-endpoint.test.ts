@@ -77,6 +77,8 @@ describe('a database by its endpoint, over TLS', () => {
 
     expect(await db.vectorTypeOid()).toBe(1000);
     expect(server?.logins).toEqual([{ user: 'writer', password: 'hidden-password' }]);
+    // The session's settings, and everything that is asked of the server.
+    expect(server?.statements).toHaveLength(2);
   });
 
   test.each([
