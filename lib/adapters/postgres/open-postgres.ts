@@ -100,7 +100,7 @@ async function checkInPool(pool: {
     const client = await pool.connect();
     return await checkServer(client as unknown as pg.Client).finally(() => client.release());
   } catch (error) {
-    await pool.end();
+    await pool.end().catch(() => {});
     throw error;
   }
 }
