@@ -47,6 +47,9 @@ export function estimateSentTokens(space: Space, text: string): number {
 /** A pause that is younger than the message's own look at it; the time until the next look. */
 const PAUSED_RETRY_MS = 60_000;
 
+/** Of a failure for which nobody was asked: the pipeline, the model or the source was paused. */
+export const PAUSED_CODE = 'paused';
+
 /**
  * One call: granted first (a pause refuses the grant, so that no call begins after it, however many the message still needs), validated after, entered in the ledger whatever came of it. A call of which nobody can say whether it was billed
  * (a timeout, a broken reply) counts with its estimate. Provider failures are returned, the database's are thrown.
@@ -114,7 +117,7 @@ export async function callProvider(ports: CallPorts, request: CallRequest): Prom
 function pausedMeanwhile({ scope, reason }: GrantRefusal): FreshetError {
   return new FreshetError(`${scope} was paused (${reason}) while a batch was being embedded.`, {
     failureClass: 'throttled',
-    code: 'paused',
+    code: PAUSED_CODE,
     retryAfterMs: PAUSED_RETRY_MS,
   });
 }
