@@ -3,7 +3,7 @@ import type { LedgerEntry } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
 import type { Lane } from '../../core/model/vocabulary.ts';
 import { estimateTokens } from '../../core/packing/estimate-tokens.ts';
-import { compareModelNames } from '../../core/reply/compare-model-names.ts';
+import { rejectOtherModel } from '../../core/reply/compare-model-names.ts';
 import { validateReply } from '../../core/reply/validate-reply.ts';
 import type { EmbeddingStore, GrantRefusal } from '../../ports/embedding-store.ts';
 import { describeFailure } from '../describe-failure.ts';
@@ -99,7 +99,7 @@ export async function callProvider(ports: CallPorts, request: CallRequest): Prom
     });
     requestId = reply.requestId;
     billedTokens = reply.tokens ?? estimatedTokens;
-    if (reply.model !== undefined && compareModelNames(model.modelId, reply.model) === 'unfamiliar')
+    if (rejectOtherModel(reply, model.modelId) === 'unfamiliar')
       ports.metrics.count('UnfamiliarModelNames', 1);
     const expected = { count: texts.length, dimensions: model.dimensions, normalized: model.normalized };
     const { vectors } = validateReply(reply, expected);
