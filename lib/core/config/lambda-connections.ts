@@ -10,5 +10,5 @@ export const LAMBDA_CONNECTIONS = {
 
 export type LambdaName = keyof typeof LAMBDA_CONNECTIONS;
 
-/** As it stands in logs and metrics; `sample` belongs to the example database and not to a pipeline. */
-export type ComponentName = LambdaName | 'sample';
+/** As it stands in logs and metrics; `sample` belongs to the example database, `notify` to the alarms, and neither to the pipeline. */
+export type ComponentName = LambdaName | 'notify' | 'sample';
