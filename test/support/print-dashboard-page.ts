@@ -1,11 +1,10 @@
 import type { Template } from 'aws-cdk-lib/assertions';
 import type { PipelineStack } from '../../lib/constructs/pipeline-stack.ts';
+import { describeLines } from '../../lib/core/cost/describe-lines.ts';
+import { createMoney } from '../../lib/core/cost/format-money.ts';
+import { priceWatching } from '../../lib/core/cost/price-watching.ts';
 import { METRIC_NAMES, METRICS } from '../../lib/core/metrics/metric-names.ts';
-import { resourcesOf } from './resources-of.ts';
-import type { AlarmProperties } from './shown-metrics.ts';
-
-/** List prices of CloudWatch and KMS in us-east-1, per month; a metric of the first 10,000. */
-const USD = { metric: 0.3, alarmMetric: 0.1, compositeAlarm: 0.5, dashboard: 3, key: 1 } as const;
+import { countWatching } from './count-watching.ts';
 
 const INTRODUCTION = `# The dashboard
 
@@ -50,32 +49,14 @@ function printMetrics(): string {
 
 function printCost(template: Template): string {
   const series = METRIC_NAMES.reduce((sum, name) => sum + METRICS[name].from.length, 0);
-  const alarms = resourcesOf<AlarmProperties>(template, 'AWS::CloudWatch::Alarm');
-  const watched = alarms.reduce((sum, { properties }) => sum + countMetrics(properties), 0);
-  const rows: [string, number, number][] = [
-    ['series at most: names × dimension sets', series, USD.metric],
-    [`metrics watched by ${alarms.length} alarms`, watched, USD.alarmMetric],
-    ['composite alarm', 1, USD.compositeAlarm],
-    ['dashboard (none where the account has fewer than three)', 1, USD.dashboard],
-    ['key of the topic', 1, USD.key],
-  ];
-  const total = rows.reduce((sum, [, count, usd]) => sum + count * usd, 0);
+  const lines = priceWatching(countWatching(template), series, 'series at most: names × dimension sets');
   return [
     '## What watching costs',
     '',
-    'Per stage and month, for one model, with every receiver and a budget; counted from the list above and the synthesised stack, at list prices of us-east-1. A series is',
-    'billed for the hours in which it got a value. Not in it: the log lines that carry the metrics.',
+    'US dollars per stage and month, for one model, with every receiver, a budget and a GPU endpoint; counted from the list above and the synthesised stack, at the',
+    '[prices](cost.md#prices) of cost.md, without free tiers. A series is billed for the hours in which it got a value. Not in it: the log lines that carry the metrics.',
     '',
-    '| | count | US dollars each | US dollars |',
-    '|---|---:|---:|---:|',
-    ...rows.map(
-      ([what, count, usd]) => `| ${what} | ${count} | ${usd.toFixed(2)} | ${(count * usd).toFixed(2)} |`,
-    ),
-    `| together | | | ${total.toFixed(2)} |`,
+    describeLines(lines, createMoney(undefined, undefined)),
     '',
   ].join('\n');
-}
-
-function countMetrics({ Metrics }: AlarmProperties): number {
-  return Metrics === undefined ? 1 : Metrics.filter(({ MetricStat }) => MetricStat !== undefined).length;
 }
