@@ -3,6 +3,7 @@ import type { PipelineStack } from '../../lib/constructs/pipeline-stack.ts';
 import { describeLines } from '../../lib/core/cost/describe-lines.ts';
 import { createMoney } from '../../lib/core/cost/format-money.ts';
 import { priceWatching } from '../../lib/core/cost/price-watching.ts';
+import { ENDPOINT_METRIC_NAMES, ENDPOINT_METRICS } from '../../lib/core/metrics/endpoint-metrics.ts';
 import { METRIC_NAMES, METRICS } from '../../lib/core/metrics/metric-names.ts';
 import { countWatching } from './count-watching.ts';
 
@@ -15,7 +16,7 @@ The *oldest stale row* is the number to trust: it counts from when detect found 
 gap means that nothing was counted.
 `;
 
-/** docs/dashboard.md as the construct and the list of metrics say it. The stack is one of one model. */
+/** docs/dashboard.md as the construct and the list of metrics say it. The stack is one of one model, with a GPU endpoint. */
 export function printDashboardPage(stack: PipelineStack, template: Template): string {
   const sections = stack.pipeline.dashboard.rows.map(({ name, widgets }) =>
     [
@@ -27,7 +28,7 @@ export function printDashboardPage(stack: PipelineStack, template: Template): st
       '',
     ].join('\n'),
   );
-  return [INTRODUCTION, ...sections, printMetrics(), printCost(template)].join('\n');
+  return [INTRODUCTION, ...sections, printMetrics(), printEndpointMetrics(), printCost(template)].join('\n');
 }
 
 function printMetrics(): string {
@@ -42,6 +43,23 @@ function printMetrics(): string {
     ...METRIC_NAMES.map(name => {
       const { unit, from, meaning } = METRICS[name];
       return `| \`${name}\` | ${unit} | ${from.join(', ')} | ${meaning} |`;
+    }),
+    '',
+  ].join('\n');
+}
+
+function printEndpointMetrics(): string {
+  return [
+    '## Metrics of the GPU endpoint',
+    '',
+    'SageMaker writes them, free of charge, under the dimension `InferenceComponentName`. A *documented* name stands in its list of metrics; one from *memory* does not, and is to be looked for on',
+    'an account first, as is what follows from the samples. None of them was seen on an account yet.',
+    '',
+    '| metric | namespace | unit | name | meaning |',
+    '|---|---|---|---|---|',
+    ...ENDPOINT_METRIC_NAMES.map(name => {
+      const { namespace, unit, known, meaning } = ENDPOINT_METRICS[name];
+      return `| \`${name}\` | \`${namespace}\` | ${unit} | ${known} | ${meaning} |`;
     }),
     '',
   ].join('\n');
