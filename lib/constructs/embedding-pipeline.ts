@@ -65,7 +65,7 @@ export interface EmbeddingPipelineProps {
   readonly sloMinutes?: number;
   /** Whom the alarms tell, and US dollars per day above which one goes off. @default nobody, no budget */
   readonly alarms?: AlarmReceivers & { readonly budgetUsd?: number | undefined };
-  /** The inference component of SageMaker that serves a model: four of the alarms watch it. @default none */
+  /** The inference component of SageMaker that serves a model: a line of the dashboard and four of the alarms watch it. @default none */
   readonly inferenceComponentName?: string;
   /** @default 30 days */
   readonly logRetention?: RetentionDays;
@@ -192,6 +192,7 @@ export class EmbeddingPipeline extends Construct {
       scheduleDeadLetters: this.scheduleDeadLetters,
       sloSeconds: (props.sloMinutes ?? 15) * 60,
       tickSeconds: scheduleIntervalSeconds(when.incremental),
+      inferenceComponentName: props.inferenceComponentName,
     };
     this.dashboard = new PipelineDashboard(this, 'Overview', observed);
     this.alarmTopic = new AlarmTopic(this, 'AlarmTopic', {
@@ -207,7 +208,6 @@ export class EmbeddingPipeline extends Construct {
       topic: this.alarmTopic.topic,
       webhook: this.alarmTopic.webhook?.function,
       budgetUsd: props.alarms?.budgetUsd,
-      inferenceComponentName: props.inferenceComponentName,
       enabled,
     });
   }
