@@ -30,7 +30,7 @@ describe('docs/operations.md', () => {
     expect(section.startsWith(`*${ALARM_KINDS[kind].severity}.* `)).toBe(true);
     expect(section).toMatch(/^\* Confirm: /m);
     expect(section).toMatch(/^\* Do: /m);
-    expect(section).toMatch(/npm run freshet -- aws |npx cdk deploy |aws [a-z-]+ [a-z-]+ /);
+    expect(section).toMatch(/npm run freshet -- aws |npm run deploy -- |aws [a-z-]+ [a-z-]+ /);
     expect(describeAlarm(kind)).toContain(`docs/operations.md#${kind}`);
   });
 
