@@ -548,6 +548,20 @@ describe('a failing provider', () => {
     expect(batch.world.metrics.sums.get('UnfamiliarModelNames')).toBe(1);
   });
 
+  test('whose reply names another known model is paused, and what it counted stays in the ledger', async () => {
+    const batch = dispatch(numbered(2), { space: { model: { modelId: 'text-embedding-3-small' } } });
+    batch.world.provider.script = request => ({ ...embedAll(request), model: 'text-embedding-ada-002' });
+
+    await embed(batch);
+
+    expect(batch.world.database.pauses).toMatchObject([{ reason: 'provider:wrong_model' }]);
+    const { calls, outcomes } = await readResult(batch.world);
+    expect(outcomes).toEqual([]);
+    expect(calls).toMatchObject([
+      { outcome: 'stop:wrong_model', tokens: 20, costUsd: 0.02, requestId: 'request' },
+    ]);
+  });
+
   test('is tried three times on a transient failure, then the message waits and no attempt counts', async () => {
     const batch = dispatch(numbered(2));
     batch.world.provider.script = () => failWith('transient', 'http_503');

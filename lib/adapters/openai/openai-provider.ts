@@ -2,7 +2,6 @@ import type { OpenAI } from 'openai';
 import { classifyProviderFailure } from '../../core/errors/classify-provider-failure.ts';
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import type { ModelDefinition } from '../../core/model/space.ts';
-import { rejectOtherModel } from '../../core/reply/compare-model-names.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type {
   EmbeddingLimits,
@@ -90,9 +89,7 @@ async function callEndpoint(
       .withResponse();
     rejectErrorBody(data, response.headers, { dialect: 'openai', nowMs: clock.now });
     const requestId = readRequestId(response.headers);
-    const reply = { ...readEmbeddings(data, requestId), requestId };
-    rejectOtherModel(reply, model.modelId);
-    return reply;
+    return { ...readEmbeddings(data, requestId), requestId };
   } catch (error) {
     if (error instanceof FreshetError) throw error;
     if (error instanceof SyntaxError) throw invalidReply(undefined);

@@ -1,6 +1,12 @@
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import { fullJitterMs } from '../../core/retry/full-jitter.ts';
-import { type CallRecord, type CallRequest, type CallResult, callProvider } from './call-provider.ts';
+import {
+  type CallRecord,
+  type CallRequest,
+  type CallResult,
+  callProvider,
+  PAUSED_CODE,
+} from './call-provider.ts';
 import { type EmbedPorts, SETTLE_RESERVE_MS } from './embed-ports.ts';
 import { gateOf } from './throttle-gate.ts';
 
@@ -19,7 +25,7 @@ export interface RetriedCall {
 
 /**
  * Repeats a call that failed as `transient` or `throttled` while tries and time last; any other failure is the answer. While the provider
- * asks for patience one caller at a time tries once, and the others are told how long to wait.
+ * asks for patience one caller at a time tries once, and the others are told how long to wait. A pause says nothing of the provider.
  */
 export async function callWithRetries(
   ports: EmbedPorts,
@@ -38,7 +44,7 @@ export async function callWithRetries(
     ended = call.records.length > 0;
     return call;
   } finally {
-    const throttled = failure?.failureClass === 'throttled';
+    const throttled = failure?.failureClass === 'throttled' && failure.code !== PAUSED_CODE;
     if (failure && throttled) gate.refuse(ports.clock.now(), failure.code, failure.retryAfterMs);
     if (entry === 'probe') gate.leave(ended && !throttled);
   }
