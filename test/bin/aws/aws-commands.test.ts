@@ -82,6 +82,44 @@ describe('finding the deployment', () => {
     expect(errors).not.toContain('CANARY');
   });
 
+  test.each([
+    [
+      'ENOTFOUND',
+      'AWS was not reached for sts:GetCallerIdentity: check the name of the region, and the network.',
+    ],
+    [
+      'ECONNRESET',
+      'AWS was not reached for sts:GetCallerIdentity: check the name of the region, and the network.',
+    ],
+    ['ETIMEDOUT', 'AWS did not answer sts:GetCallerIdentity in time: give the command again.'],
+    [undefined, 'AWS could not do sts:GetCallerIdentity just now: give the command again.'],
+  ])('does not say that a command is tried again when it is not (%s)', async (code, expected) => {
+    const failure =
+      code === undefined ? refusal('ServiceUnavailable') : Object.assign(new Error('CANARY'), { code });
+    console.stubs.sts.on(GetCallerIdentityCommand).rejects(failure);
+
+    const plain = await console.run('status');
+    const json = await console.run('status --json');
+
+    expect(plain.code).toBe(1);
+    expect(plain.errors).toContain(expected);
+    expect(plain.errors).not.toContain('CANARY');
+    expect(JSON.parse(json.output)).toEqual({ error: { message: expect.stringContaining(expected) } });
+  });
+
+  test.each([
+    'redrive --per-second 5',
+    'reset',
+    'retry --class item --item 1',
+    'pause --source a --model b',
+    'resume --source a --model b',
+  ])('refuses flags that do not go together before it asks for credentials: %s', async words => {
+    const { code } = await console.run(words);
+
+    expect(code).toBe(2);
+    expect(console.stubs.sts.commandCalls(GetCallerIdentityCommand)).toEqual([]);
+  });
+
   test('names the action also where an adapter of the functions asked', async () => {
     console.stubs.lambda.on(GetEventSourceMappingCommand).rejects(refusal('AccessDeniedException'));
 
@@ -298,6 +336,20 @@ describe('aws reset', () => {
       ['backfill', undefined],
     ]);
     expect(JSON.parse(output)).toMatchObject({ account: '111122223333', applied: true, rows: 10_000 });
+  });
+
+  test('says how to go on when it is interrupted, and begins no walk', async () => {
+    const stop = new AbortController();
+    console.answers.set('reset', () => {
+      stop.abort();
+      return { answer: { rows: 5_000, cursor: { spaceId: 1, after: '5000' } } };
+    });
+
+    const { code, output } = await console.run('reset --all --apply --yes', stop.signal);
+
+    expect(code).toBe(1);
+    expect(output).toContain('5,000 rows are stale; interrupted: the same command goes on with the others.');
+    expect(console.asked.map(({ request }) => request)).toEqual(['plan-reset', 'reset']);
   });
 
   test('asks for --yes where there is no terminal, and for a selection', async () => {
