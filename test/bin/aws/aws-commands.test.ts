@@ -91,11 +91,10 @@ describe('finding the deployment', () => {
       'ECONNRESET',
       'AWS was not reached for sts:GetCallerIdentity: check the name of the region, and the network.',
     ],
-    ['ETIMEDOUT', 'AWS did not answer sts:GetCallerIdentity in time: give the command again.'],
-    [undefined, 'AWS could not do sts:GetCallerIdentity just now: give the command again.'],
+    ['TimeoutError', 'AWS did not answer sts:GetCallerIdentity in time: give the command again.'],
+    ['ServiceUnavailable', 'AWS could not do sts:GetCallerIdentity just now: give the command again.'],
   ])('does not say that a command is tried again when it is not (%s)', async (code, expected) => {
-    const failure =
-      code === undefined ? refusal('ServiceUnavailable') : Object.assign(new Error('CANARY'), { code });
+    const failure = /^E/.test(code) ? Object.assign(new Error('CANARY'), { code }) : refusal(code);
     console.stubs.sts.on(GetCallerIdentityCommand).rejects(failure);
 
     const plain = await console.run('status');
@@ -384,6 +383,27 @@ describe('aws failures and retry', () => {
 
     expect(output).toContain('ai_items · small: 7 rows, item content, last unknown\n  ids: 1, 2, …\n  try: ');
     expect(console.asked).toEqual([{ request: 'failures', exampleLimit: 2 }]);
+  });
+
+  test.each([
+    'too-long',
+    'timeout',
+    'undelivered',
+    'invalid_api_key',
+    'quota',
+    'wrong_dimensions',
+    'rate_limit',
+    'content',
+    'odd',
+  ])('advise what can be done on a deployed stage, not flags of a local run: %s', async code => {
+    console.answers.set('failures', () => ({ answer: { failures: [{ ...failures[0]!, code }] } }));
+
+    const { output } = await console.run('failures');
+
+    expect(output).toContain('  try: ');
+    expect(output).not.toMatch(
+      /--(max-chars|timeout-sec|batch-size|concurrency|pause-ms)|OPENAI_API_KEY|then run/,
+    );
   });
 
   test('retry in batches while there are more', async () => {
