@@ -11,6 +11,7 @@ import {
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
+import { DEFAULT_MAX_CONNECTIONS, SAMPLE_CONNECTIONS } from '../core/config/lambda-connections.ts';
 import { acknowledge } from './acknowledge.ts';
 import type { PipelineDatabase } from './database-access.ts';
 import { ExampleNetwork } from './example-network.ts';
@@ -66,6 +67,7 @@ export class ExampleDatabaseStack extends Stack {
       name: DATABASE,
       secretArn: login.secretArn,
       securityGroup,
+      maxConnections: DEFAULT_MAX_CONNECTIONS - SAMPLE_CONNECTIONS,
     };
     const sample = new ExampleSample(this, 'Sample', {
       config,

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { gpuSection } from './gpu-schema.ts';
+import { DEFAULT_MAX_CONNECTIONS } from './lambda-connections.ts';
 import { flag, wholeNumber, word, wordLike } from './schema-leaves.ts';
 
 const account = wordLike(/^\d{12}$/, 'expected the 12 digits of an AWS account, in quotes');
@@ -72,7 +73,7 @@ const database = z.strictObject(
       .enum(['rds', 'proxy'], { error: 'expected "rds", or "proxy" where the host is an RDS Proxy' })
       .default('rds'),
     /** Connections that this stage may hold at most. */
-    maxConnections: wholeNumber(1, 100_000).default(60),
+    maxConnections: wholeNumber(1, 100_000).default(DEFAULT_MAX_CONNECTIONS),
   },
   { error: 'expected an object such as { host, name, secretArn, securityGroupId }' },
 );
