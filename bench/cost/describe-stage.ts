@@ -4,15 +4,20 @@ import { chooseStage } from '../../lib/core/config/choose-stage.ts';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
 import type { RunFunction } from '../../lib/core/cost/counted-run.ts';
 import type { DeployedStage } from '../../lib/core/cost/price-month.ts';
+import type { WatchedStage } from '../../lib/core/cost/price-watching.ts';
+import { createGpuStack, MODEL_PREFIX, servedModel } from '../../test/factories/gpu-endpoint-stack.ts';
 import { configInput, createStack, openAiSecret } from '../../test/factories/pipeline-stack.ts';
+import { countSecrets } from '../../test/support/count-secrets.ts';
+import { countWatching } from '../../test/support/count-watching.ts';
 import { resourcesOf } from '../../test/support/resources-of.ts';
 
 const MINUTES_PER_MONTH = 730 * 60;
 const DAYS_PER_MONTH = 730 / 24;
 
-/** Counts what the template of a stage with one model of OpenAI and the defaults has. */
+/** Counts what the template of a stage with one model of OpenAI and the defaults has, and what a GPU endpoint adds to such a stage. */
 export function describeStage(): {
   readonly stage: DeployedStage;
+  readonly endpoint: WatchedStage;
   readonly environments: Readonly<Record<RunFunction, number>>;
 } {
   const config = configInput({ models: ['openai'], stage: { providerSecrets: { openai: openAiSecret } } });
@@ -26,19 +31,40 @@ export function describeStage(): {
   }
   return {
     stage: {
-      alarms: count('AWS::CloudWatch::Alarm'),
-      compositeAlarms: count('AWS::CloudWatch::CompositeAlarm'),
-      dashboards: count('AWS::CloudWatch::Dashboard'),
-      secrets: 2,
+      ...countWatching(template),
+      secrets: countSecrets(template),
       eventSources: count('AWS::Lambda::EventSourceMapping'),
       ticks,
       memoryMb: { detect: FUNCTION_SETTINGS.detect.memoryMb, guard: FUNCTION_SETTINGS.guard.memoryMb },
     },
+    endpoint: countEndpoint(),
     environments: {
       detect: 1,
       embed: maxConcurrency.fresh + maxConcurrency.bulk,
       write: maxConcurrency.write,
     },
+  };
+}
+
+/** Two templates with the same model, of which one has an endpoint, and the stack of the endpoint itself. */
+function countEndpoint(): WatchedStage {
+  const pipelineWith = (gpu: object) =>
+    countWatching(
+      Template.fromStack(
+        createStack(configInput({ models: ['e5'], modelSettings: { e5: servedModel }, stage: gpu })),
+      ),
+    );
+  const watched = pipelineWith({ gpu: { model: 'e5', modelPrefix: MODEL_PREFIX } });
+  const bare = pipelineWith({});
+  const own = countWatching(Template.fromStack(createGpuStack()));
+  const added = (name: keyof WatchedStage) => watched[name] - bare[name] + own[name];
+  return {
+    alarms: added('alarms'),
+    alarmMetrics: added('alarmMetrics'),
+    highResolutionAlarmMetrics: added('highResolutionAlarmMetrics'),
+    compositeAlarms: added('compositeAlarms'),
+    dashboards: added('dashboards'),
+    keys: added('keys'),
   };
 }
 

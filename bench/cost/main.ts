@@ -1,19 +1,19 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
-import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { composeCostPage } from '../../lib/core/cost/compose-cost-page.ts';
 import { totalOf } from '../../lib/core/cost/cost-line.ts';
 import { createMoney } from '../../lib/core/cost/format-money.ts';
 import { pricePlumbing } from '../../lib/core/cost/price-plumbing.ts';
 import { UsageError } from '../../lib/core/errors/usage-error.ts';
 import { ASSUMPTIONS } from './assumptions.ts';
 import { countRun } from './count-run.ts';
+import { COST_PAGE, composePageOf, type KeptCount, keepCount } from './counted-page.ts';
 import { describeStage } from './describe-stage.ts';
 
 const USAGE = `Usage: npm run cost [-- --rows N] [--provider-ms N] [--currency EUR --rate 0.92] [--out FILE]
 
-  Embeds N rows (5,000) by the built functions on servers of this process, counts what they ask for, and writes docs/cost.md.`;
+  Embeds N rows (5,000) by the built functions on servers of this process, counts what they ask for, and writes docs/cost.md. With --out the page goes
+  to FILE, and the count is not kept.`;
 
 /** Fails with what is wrong with a flag, before anything is measured. */
 function readOptions() {
@@ -24,12 +24,14 @@ function readOptions() {
         'provider-ms': { type: 'string', default: String(ASSUMPTIONS.providerMs) },
         currency: { type: 'string' },
         rate: { type: 'string' },
-        out: { type: 'string', default: path.resolve(import.meta.dirname, '../../docs/cost.md') },
+        out: { type: 'string' },
       },
     });
     const rows = readWholeNumber('rows', values.rows, 300);
     const providerMs = readWholeNumber('provider-ms', values['provider-ms'], 0);
-    return { rows, providerMs, money: createMoney(values.currency, values.rate), file: values.out };
+    const { currency, rate, out } = values;
+    createMoney(currency, rate);
+    return { rows, providerMs, currency, rate, file: out };
   } catch (error) {
     if (error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS')) {
       const remedy = error instanceof UsageError && error.remedy !== undefined ? `\n  ${error.remedy}` : '';
@@ -46,12 +48,13 @@ function readWholeNumber(name: string, text: string, least: number): number {
   throw new UsageError(`--${name} ${JSON.stringify(text)}: expected a whole number from ${least}.`);
 }
 
-const { rows, providerMs, money, file } = readOptions();
-const { stage, environments } = describeStage();
-const run = await countRun(rows, environments);
-const assumptions = { ...ASSUMPTIONS, providerMs };
+const { rows, providerMs, currency, rate, file } = readOptions();
+const described = describeStage();
+const run = await countRun(rows, described.environments);
 const [load = 0] = loadavg();
 const machine = `Node ${process.versions.node}, ${availableParallelism()} shared cores, ${process.arch}, under a load of ${load.toFixed(1)}`;
-writeFileSync(file, composeCostPage({ run, stage, assumptions, money, machine }));
-const total = totalOf(pricePlumbing(run, assumptions));
-process.stdout.write(`${file}: $${total.toFixed(3)} of AWS for a million rows.\n`);
+const count: KeptCount = { machine, providerMs, currency, rate, run };
+if (file === undefined) keepCount(count);
+writeFileSync(file ?? COST_PAGE, composePageOf(count, described));
+const total = totalOf(pricePlumbing(run, { ...ASSUMPTIONS, providerMs }));
+process.stdout.write(`${file ?? COST_PAGE}: $${total.toFixed(3)} of AWS for a million rows.\n`);

@@ -21,12 +21,9 @@ const TIMED: readonly FunctionName[] = OBSERVED_FUNCTIONS.filter(name => name !=
 /** All alarms of a deployment but the composite one. */
 export function listAlarms(
   observed: ObservedPipeline,
-  {
-    budgetUsd,
-    webhook,
-    inferenceComponentName,
-  }: Pick<PipelineAlarmsProps, 'budgetUsd' | 'webhook' | 'inferenceComponentName'>,
+  { budgetUsd, webhook }: Pick<PipelineAlarmsProps, 'budgetUsd' | 'webhook'>,
 ): readonly AlarmRuleOf[] {
+  const { inferenceComponentName } = observed;
   return [
     freshness(observed),
     ...ofQueues(observed),

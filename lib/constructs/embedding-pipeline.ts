@@ -7,10 +7,12 @@ import type { Schedule } from 'aws-cdk-lib/aws-scheduler';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
+import { DEFAULT_MAX_CONNECTIONS } from '../core/config/lambda-connections.ts';
 import { nameProviders } from '../core/config/name-providers.ts';
 import { parseConfig } from '../core/config/parse-config.ts';
-import { requireDeployable, usedAliases } from '../core/config/require-deployable.ts';
-import { scheduleIntervalSeconds } from '../core/config/schedule-interval.ts';
+import { usedAliases } from '../core/config/pipeline-config.ts';
+import { requireDeployable } from '../core/config/require-deployable.ts';
+import { countOverlappingRuns, scheduleIntervalSeconds } from '../core/config/schedule-interval.ts';
 import type { Lane } from '../core/model/vocabulary.ts';
 import { type AlarmReceivers, AlarmTopic } from './alarm-topic.ts';
 import { bundleFunctions } from './bundle-functions.ts';
@@ -28,7 +30,7 @@ import { PipelineDashboard } from './pipeline-dashboard.ts';
 import { PipelineFunctions } from './pipeline-functions.ts';
 import { PipelineNetwork } from './pipeline-network.ts';
 import { type PipelineLane, PipelineQueues } from './pipeline-queues.ts';
-import { PipelineSchedules, type ScheduleName } from './pipeline-schedules.ts';
+import { detectExpressions, PipelineSchedules, type ScheduleName } from './pipeline-schedules.ts';
 import { QueueConsumer } from './queue-consumer.ts';
 import type { QueuePair } from './queue-pair.ts';
 
@@ -64,7 +66,7 @@ export interface EmbeddingPipelineProps {
   readonly sloMinutes?: number;
   /** Whom the alarms tell, and US dollars per day above which one goes off. @default nobody, no budget */
   readonly alarms?: AlarmReceivers & { readonly budgetUsd?: number | undefined };
-  /** The inference component of SageMaker that serves a model: four of the alarms watch it. @default none */
+  /** The inference component of SageMaker that serves a model: a line of the dashboard and four of the alarms watch it. @default none */
   readonly inferenceComponentName?: string;
   /** @default 30 days */
   readonly logRetention?: RetentionDays;
@@ -104,13 +106,20 @@ export class EmbeddingPipeline extends Construct {
     const stage = props.stage ?? 'dev';
     const providerSecrets = props.providerSecrets ?? {};
     const concurrency = { fresh: 4, bulk: 8, write: 6, ...props.maxConcurrency };
+    const when = {
+      incremental: 'rate(5 minutes)',
+      full: 'cron(0 3 * * ? *)',
+      timeZone: 'UTC',
+      ...props.schedules,
+    };
     const region = Stack.of(this).region;
     requireDeployable(config, {
       stage,
       ...(!Token.isUnresolved(region) && { region }),
       providerSecrets,
       maxConcurrency: concurrency,
-      maxConnections: props.database.maxConnections ?? 60,
+      scheduledTicks: countTicks(when),
+      maxConnections: props.database.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
     });
     const aliases = usedAliases(config);
     const models = aliases.map(alias => config.models[alias]!);
@@ -157,9 +166,7 @@ export class EmbeddingPipeline extends Construct {
       detect: this.functions.detect,
       guard: this.functions.guard,
       deadLetterQueue: scheduleDeadLetters.queue,
-      incremental: props.schedules?.incremental ?? 'rate(5 minutes)',
-      full: props.schedules?.full ?? 'cron(0 3 * * ? *)',
-      timeZone: props.schedules?.timeZone ?? 'UTC',
+      ...when,
       enabled,
     });
     const { guard: _, ...detectSchedules } = schedules.schedules;
@@ -185,7 +192,8 @@ export class EmbeddingPipeline extends Construct {
       resultsQueue: this.resultsQueue,
       scheduleDeadLetters: this.scheduleDeadLetters,
       sloSeconds: (props.sloMinutes ?? 15) * 60,
-      tickSeconds: scheduleIntervalSeconds(props.schedules?.incremental ?? 'rate(5 minutes)'),
+      tickSeconds: scheduleIntervalSeconds(when.incremental),
+      inferenceComponentName: props.inferenceComponentName,
     };
     this.dashboard = new PipelineDashboard(this, 'Overview', observed);
     this.alarmTopic = new AlarmTopic(this, 'AlarmTopic', {
@@ -201,7 +209,6 @@ export class EmbeddingPipeline extends Construct {
       topic: this.alarmTopic.topic,
       webhook: this.alarmTopic.webhook?.function,
       budgetUsd: props.alarms?.budgetUsd,
-      inferenceComponentName: props.inferenceComponentName,
       enabled,
     });
   }
@@ -235,4 +242,13 @@ export class EmbeddingPipeline extends Construct {
     });
     return { embed: new Map(byAlias), write: [results.mapping] };
   }
+}
+
+/** Ticks of `detect` that can run at the same time, of all schedules together. */
+function countTicks(when: { readonly incremental: string; readonly full: string }): number {
+  const { timeoutSeconds } = FUNCTION_SETTINGS.detect;
+  return detectExpressions(when).reduce(
+    (sum, expression) => sum + countOverlappingRuns(expression, timeoutSeconds),
+    0,
+  );
 }

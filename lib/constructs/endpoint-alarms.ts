@@ -1,47 +1,43 @@
-import { Duration } from 'aws-cdk-lib';
-import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import type { EndpointMetricName } from '../core/metrics/endpoint-metrics.ts';
+import { endpointMetric } from './endpoint-metric.ts';
 import type { AlarmRuleOf } from './pipeline-alarms.ts';
 
-const INVOCATIONS = 'AWS/SageMaker';
 const MICROSECONDS = 1_000_000;
+
+/** In percent, of the endpoint's GPU. */
+export const FULL_MEMORY_PERCENT = 95;
 
 /**
  * Of an endpoint that serves one of the models. None of them pages: what an endpoint delays, `freshness` sees. Three bad minutes of five; an endpoint at
  * zero has no data, and that is no trouble. SageMaker gives a container 60 s for an answer, and takes no percentile of the overhead.
  */
 export function listEndpointAlarms(inferenceComponentName: string): AlarmRuleOf[] {
-  const metric = (namespace: string, metricName: string, statistic: string): Metric =>
-    new Metric({
-      namespace,
-      metricName,
-      statistic,
-      period: Duration.minutes(1),
-      dimensionsMap: { InferenceComponentName: inferenceComponentName },
-    });
+  const metric = (name: EndpointMetricName, statistic: string) =>
+    endpointMetric(inferenceComponentName, name, { statistic });
   const common = { of: inferenceComponentName, periods: 5, badPeriods: 3 };
   return [
     {
       ...common,
       kind: 'endpoint-errors',
-      metric: metric(INVOCATIONS, 'Invocation5XXErrors', 'Sum'),
+      metric: metric('Invocation5XXErrors', 'Sum'),
       threshold: 0,
     },
     {
       ...common,
       kind: 'endpoint-latency',
-      metric: metric(INVOCATIONS, 'ModelLatency', 'p99'),
+      metric: metric('ModelLatency', 'p99'),
       threshold: 30 * MICROSECONDS,
     },
     {
       ...common,
       kind: 'endpoint-memory',
-      metric: metric('/aws/sagemaker/InferenceComponents', 'GPUMemoryUtilizationNormalized', 'Maximum'),
-      threshold: 95,
+      metric: metric('GPUMemoryUtilizationNormalized', 'Maximum'),
+      threshold: FULL_MEMORY_PERCENT,
     },
     {
       ...common,
       kind: 'endpoint-overhead',
-      metric: metric(INVOCATIONS, 'OverheadLatency', 'Average'),
+      metric: metric('OverheadLatency', 'Average'),
       threshold: MICROSECONDS,
     },
   ];

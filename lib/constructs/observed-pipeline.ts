@@ -15,6 +15,8 @@ export interface ObservedPipeline {
   readonly sloSeconds: number;
   /** Between two looks at the changed rows. */
   readonly tickSeconds: number;
+  /** Of SageMaker, where one serves a model. */
+  readonly inferenceComponentName?: string | undefined;
 }
 
 export interface ObservedQueue {

@@ -24,8 +24,6 @@ export interface PipelineAlarmsProps {
   readonly webhook?: LambdaFunction | undefined;
   /** US dollars per day; undefined: no alarm. */
   readonly budgetUsd?: number | undefined;
-  /** Of SageMaker, where one serves a model; undefined: no alarms of an endpoint. */
-  readonly inferenceComponentName?: string | undefined;
   /** False: a stack that is deployed paused alarms nobody. */
   readonly enabled: boolean;
 }

@@ -16,6 +16,14 @@ export interface PipelineSchedulesProps {
   readonly enabled: boolean;
 }
 
+/** Of `continue`. */
+const CONTINUE = 'rate(5 minutes)';
+
+/** When `detect` is started: by `incremental`, by `full`, and by `continue`. */
+export function detectExpressions(props: Pick<PipelineSchedulesProps, 'incremental' | 'full'>): string[] {
+  return [props.incremental, props.full, CONTINUE];
+}
+
 /**
  * `full` begins a walk over all keys; one tick of it goes only as far as its time and `limits.maxInFlight` reach. `continue` takes a walk
  * that has begun further, and begins the first one of a new space; with nothing to continue it costs one statement per space.
@@ -54,7 +62,7 @@ export class PipelineSchedules extends Construct {
       continue: create(
         'continue',
         detect,
-        'rate(5 minutes)',
+        CONTINUE,
         { pass: 'reconcile', resume: true },
         'all rows: goes on',
       ),

@@ -25,17 +25,17 @@ export async function wireGuard(surroundings?: LambdaSurroundings): Promise<Wire
     const parts = await readLambdaParts('guard', given);
     const { settings, config, secrets, clock } = parts;
     const mappings = requireMappings(parts);
-    const database = createKeptDatabase(parts);
+    const state = createKeptState(parts);
     return {
       ports: {
         ...parts,
         mappings,
-        openState: async () => openState(parts, await database.open()),
+        openState: state.open,
         eventSources: createLambdaEventSources(createLambdaClient({ region: settings.region })),
         providers: await createLambdaProviders(settings, config, secrets, clock),
       },
       isAlive: async () => true,
-      close: database.close,
+      close: state.close,
     };
   });
 }
@@ -48,28 +48,31 @@ function requireMappings({ settings }: LambdaParts): GuardedMappings {
   });
 }
 
-/** Opened at the first look and kept as long as it answers. */
-function createKeptDatabase({ openDatabase, clock }: LambdaParts) {
-  let kept: SqlDatabase | undefined;
+/** The database and what was learned of it, opened at the first look and kept as long as it answers. */
+function createKeptState(parts: LambdaParts) {
+  let kept: { readonly database: SqlDatabase; readonly state: GuardState } | undefined;
   const close = async () => {
     const closing = kept;
     kept = undefined;
-    await closing?.close();
+    await closing?.database.close();
   };
   return {
-    async open(): Promise<SqlDatabase> {
-      if (kept !== undefined && !(await answers(kept, clock))) await close().catch(() => {});
-      kept ??= await openDatabase().catch(error => {
-        throw toFreshetError(error);
-      });
-      return kept;
+    async open(): Promise<GuardState> {
+      if (kept !== undefined && !(await answers(kept.database, parts.clock))) await close().catch(() => {});
+      if (kept === undefined) {
+        const database = await parts.openDatabase().catch(error => {
+          throw toFreshetError(error);
+        });
+        kept = { database, state: createState(parts, database) };
+      }
+      await requireWritable(kept.database);
+      return kept.state;
     },
     close,
   };
 }
 
-async function openState({ config, clock }: LambdaParts, database: SqlDatabase): Promise<GuardState> {
-  await requireWritable(database);
+function createState({ config, clock }: LambdaParts, database: SqlDatabase): GuardState {
   return {
     control: createControlStore(database),
     probes: createProbeClaims(database),

@@ -6,15 +6,24 @@ const MAX_AGE_MS = 300_000;
 /** An unknown space is looked for in a registry that is no older than this: a message can be of a space that was made a moment ago. */
 const MAX_AGE_OF_UNKNOWN_MS = 10_000;
 
-/** The spaces as they were when they were last opened, and opened anew as they grow old. */
+/** The spaces as they were when they were last opened, and opened anew as they grow old: once for all who ask meanwhile. */
 export function createReopenedSpaces(open: () => Promise<SpaceRegistry>, clock: Clock): SpaceRegistry {
   let current: { readonly registry: SpaceRegistry; readonly openedAtMs: number } | undefined;
+  let opening: Promise<SpaceRegistry> | undefined;
+  const reopen = async (): Promise<SpaceRegistry> => {
+    const openedAtMs = clock.now();
+    const registry = await open();
+    current = { openedAtMs, registry };
+    return registry;
+  };
   const openedWithin = async (maxAgeMs: number): Promise<SpaceRegistry> => {
     const ageMs = current === undefined ? Number.POSITIVE_INFINITY : clock.now() - current.openedAtMs;
     // A clock that was set back makes an age negative: it is opened anew too.
-    if (current === undefined || ageMs < 0 || ageMs > maxAgeMs)
-      current = { openedAtMs: clock.now(), registry: await open() };
-    return current.registry;
+    if (current !== undefined && ageMs >= 0 && ageMs <= maxAgeMs) return current.registry;
+    opening ??= reopen().finally(() => {
+      opening = undefined;
+    });
+    return opening;
   };
   return {
     list: async () => (await openedWithin(MAX_AGE_MS)).list(),

@@ -1,10 +1,9 @@
 import { createReportStore } from '../adapters/sql/report/sql-report-store.ts';
 import { createSystemClock } from '../adapters/system/system-clock.ts';
 import { nearestWord } from '../core/config/nearest-word.ts';
-import { FreshetError } from '../core/errors/freshet-error.ts';
 import { UsageError } from '../core/errors/usage-error.ts';
 import type { Space } from '../core/model/space.ts';
-import { validateReply } from '../core/reply/validate-reply.ts';
+import { requireVectors } from '../core/reply/require-vectors.ts';
 import type { SearchHit } from '../ports/report-store.ts';
 import { createLocalAccess } from './create-local-access.ts';
 import { createProviders } from './create-providers.ts';
@@ -29,18 +28,8 @@ export async function searchSpace(
     texts: [space.model.queryPrefix + query.text],
     deadlineMs: workspace.config.limits.timeoutSeconds * 1000,
   });
-  const { vectors } = validateReply(reply, {
-    count: 1,
-    dimensions: space.model.dimensions,
-    normalized: space.model.normalized,
-  });
-  const vector = vectors[0];
-  if (vector === null || vector === undefined)
-    throw new FreshetError('The model gave no usable vector for the query.', {
-      failureClass: 'item',
-      code: 'invalid_vector',
-    });
-  const hits = await createReportStore(workspace.database).search(space, vector, query.limit);
+  const [vector] = requireVectors(reply, space.model, 1);
+  const hits = await createReportStore(workspace.database).search(space, vector!, query.limit);
   return { space, hits };
 }
 

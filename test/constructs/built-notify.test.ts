@@ -26,7 +26,7 @@ test('the built function reads the address from Secrets Manager and posts the al
     return new Promise(resolve => receiver.close(resolve));
   });
   const secretArn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:freshet/webhook-AbCdEf';
-  const address = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/services/T0/B0/hidden`;
+  const address = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/services/T0/B0/hidden?sig=hidden`;
   const secrets = await startLoopbackSecretsManager({ [secretArn]: address });
   ended.push(() => secrets.close());
   vi.stubEnv('AWS_ENDPOINT_URL_SECRETS_MANAGER', secrets.endpoint);
@@ -44,7 +44,9 @@ test('the built function reads the address from Secrets Manager and posts the al
 
   await notify({ Records: [{ Sns: { Message: message } }] } as never, {} as never);
 
-  expect(posts).toEqual([['/services/T0/B0/hidden', { text: 'ALARM: page\nMeaning.\nfreshet prod' }]]);
+  expect(posts).toEqual([
+    ['/services/T0/B0/hidden?sig=hidden', { text: 'ALARM: page\nMeaning.\nfreshet prod' }],
+  ]);
   expect(lines.map(line => JSON.parse(line) as object)).toMatchObject([
     { event: 'alarm-posted', component: 'notify', stage: 'prod', alarm: 'page' },
   ]);

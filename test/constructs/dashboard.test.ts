@@ -1,12 +1,18 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import {
+  ENDPOINT_METRIC_NAMES,
+  ENDPOINT_METRICS,
+  type EndpointMetricName,
+} from '../../lib/core/metrics/endpoint-metrics.ts';
+import { servedModel } from '../factories/gpu-endpoint-stack.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
 import { printDashboardPage } from '../support/print-dashboard-page.ts';
 import { metricsOfDashboard, widgetsOf } from '../support/shown-metrics.ts';
 
 const PAGE = path.join(import.meta.dirname, '../../docs/dashboard.md');
-const { stack, template } = createObservedStack();
+const { stack, template } = createObservedStack({ gpu: true });
 const widgets = widgetsOf(template);
 const titled = (title: string) => widgets.find(({ properties }) => properties.title === title)!;
 
@@ -39,6 +45,34 @@ describe('the dashboard', () => {
     expect(money).toContain('FILL(costUsdOfembed, 0) + FILL(costUsdOfguard, 0)');
     expect(money).toContain('1000000 * (FILL(embedCost, 0) + FILL(guardCost, 0)) / bought');
     expect(money).toContain('EmbeddedRows');
+  });
+
+  test('shows calls, latency, GPU, copies and calls in flight of a GPU endpoint, where there is one', () => {
+    const titles = (from: typeof widgets) =>
+      from.flatMap(({ properties: { title } }) => (title?.startsWith('Endpoint: ') ? [title] : []));
+    const ofEndpoint = metricsOfDashboard(template).filter(({ namespace }) => /sagemaker/i.test(namespace));
+
+    expect(titles(widgets)).toEqual([
+      'Endpoint: calls',
+      'Endpoint: latency',
+      'Endpoint: GPU',
+      'Endpoint: copies and calls in flight',
+    ]);
+    expect(titles(widgetsOf(createObservedStack().template))).toEqual([]);
+    expect([...new Set(ofEndpoint.map(({ name }) => name))].sort()).toEqual(
+      [...ENDPOINT_METRIC_NAMES].sort(),
+    );
+    for (const { name, namespace, dimensions } of ofEndpoint) {
+      expect(namespace, name).toBe(ENDPOINT_METRICS[name as EndpointMetricName].namespace);
+      expect(dimensions, name).toEqual({ InferenceComponentName: servedModel.inferenceComponentName });
+    }
+  });
+
+  test('counts copies by what each tells in a minute, over whatever period is shown', () => {
+    const copies = JSON.stringify(titled('Endpoint: copies and calls in flight').properties.metrics);
+
+    expect(copies).toContain('samples / (PERIOD(samples) / 60)');
+    expect(copies).toContain('"stat":"SampleCount"');
   });
 
   test('shows every queue with its dead letters', () => {

@@ -111,12 +111,14 @@ describe('readFailures', () => {
     await storeOutcome(db, space, { id: 4, outcome: 'undelivered' });
     await storeOutcome(db, space, { id: 5, outcome: 'too-long' });
     await storeOutcome(db, space, { id: 6, outcome: 'refused:edited' });
+    for (const id of [7, 8]) await storeOutcome(db, space, { id, outcome: 'undelivered:http_503' });
     await edit(6);
 
     const groups = await report.readFailures(space, 2);
 
     expect(groups.map(({ lastAt, ...group }) => ({ ...group, dated: lastAt !== null }))).toEqual([
       { failureClass: 'item', code: 'content', rows: 3, exampleIds: ['2', '3'], dated: true },
+      { failureClass: 'undelivered', code: 'http_503', rows: 2, exampleIds: ['7', '8'], dated: true },
       { failureClass: 'undelivered', code: 'undelivered', rows: 1, exampleIds: ['4'], dated: true },
     ]);
   });
@@ -128,6 +130,7 @@ describe('retryFailures', () => {
     await storeOutcome(db, space, { id: 2, outcome: 'refused:other', hash: 'bb' });
     await storeOutcome(db, space, { id: 3, outcome: 'undelivered' });
     await storeOutcome(db, space, { id: 4 });
+    await storeOutcome(db, space, { id: 5, outcome: 'undelivered:http_503' });
     for (const hash of ['aa', 'bb']) {
       await sql`INSERT INTO freshet.failures (space_id, content_hash, failure_class, code)
         VALUES (${space.spaceId}, decode(${hash}, 'hex'), 'item', 'content')`.execute(db.kysely);
@@ -145,19 +148,20 @@ describe('retryFailures', () => {
   it('makes all failed rows stale, forgets their verdicts and has the next pass find them', async () => {
     const rows = await report.retryFailures(space, {});
 
-    expect(rows).toBe(3);
+    expect(rows).toBe(4);
     expect(await report.readCoverage(space)).toMatchObject({ failed: 0, fresh: 1, stale: 11 });
     expect(await db.kysely.selectFrom('freshet.failures').selectAll().execute()).toEqual([]);
-    expect(await leased()).toEqual(['1', '2', '3']);
+    expect(await leased()).toEqual(['1', '2', '3', '5']);
   });
 
   it.each([
     [{ code: 'content' }, ['1']],
     [{ failureClass: 'item' }, ['1', '2']],
-    [{ failureClass: 'undelivered' }, ['3']],
+    [{ failureClass: 'undelivered' }, ['3', '5']],
     [{ itemId: '2' }, ['2']],
     [{ itemId: '4' }, []],
     [{ itemId: "2' OR true --" }, []],
+    [{ code: 'http_503' }, ['5']],
   ])('retries only what %j names', async (filter, expected) => {
     const rows = await report.retryFailures(space, filter);
 
@@ -171,7 +175,7 @@ describe('retryFailures', () => {
 
     await report.retryFailures(space, {});
 
-    expect(await leased()).toEqual(['1', '3']);
+    expect(await leased()).toEqual(['1', '3', '5']);
     const live = await sql`SELECT attempts FROM freshet.leases WHERE item_id = '2'`.execute(db.kysely);
     expect(live.rows).toEqual([{ attempts: 3 }]);
   });

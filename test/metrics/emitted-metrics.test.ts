@@ -81,16 +81,17 @@ describe('dashboard and alarms', () => {
     expect(missing.sort()).toEqual(Object.keys(ONLY_IN_THE_LOG).sort());
   });
 
-  test('show on the dashboard whatever an alarm watches', () => {
+  test('show on the dashboard whatever an alarm watches, of a GPU endpoint too', () => {
+    const { template: watched } = createObservedStack({ gpu: true });
     const onDashboard = new Set(
-      metricsOfDashboard(template).map(({ namespace, name }) => `${namespace} ${name}`),
+      metricsOfDashboard(watched).map(({ namespace, name }) => `${namespace} ${name}`),
     );
 
-    const unseen = metricsOfAlarms(template).map(({ namespace, name }) => `${namespace} ${name}`);
-    expect(unseen.filter(name => !onDashboard.has(name))).toEqual([]);
+    const names = metricsOfAlarms(watched).map(({ namespace, name }) => `${namespace} ${name}`);
+    expect(names.filter(name => !onDashboard.has(name))).toEqual([]);
   });
 
-  test('take from AWS only metrics of Lambda and SQS', () => {
+  test('take from AWS only metrics of Lambda and SQS, where there is no GPU endpoint', () => {
     expect([...new Set(shown.map(({ namespace }) => namespace))].sort()).toEqual([
       'AWS/Lambda',
       'AWS/SQS',

@@ -123,6 +123,15 @@ describe('a model check', () => {
     expect(problem?.key).toBe(key);
   });
 
+  test('finds another known model behind the name', async () => {
+    const { check, provider } = setUp();
+    provider.script = request => ({ ...embedAll(request), model: 'all-mpnet-base-v2' });
+
+    const { golden, problem } = await check({ modelId: 'bge-m3' });
+
+    expect([golden, problem?.code, problem?.key]).toEqual(['failed', 'wrong_model', 'modelId']);
+  });
+
   test('finds vectors whose length is not what the configuration says', async () => {
     const { check, provider } = setUp();
     provider.script = request => ({

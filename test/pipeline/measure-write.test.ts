@@ -5,8 +5,15 @@ import { buildResult, notEmbedded } from '../factories/result-object.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';
 
-const NOTHING = { repeated: false, embedded: 0, copied: 0, touched: 0, excluded: 2, failed: 2, overtaken: 0 };
-const OUTCOMES: Outcome[] = ['refused:http_400', 'undelivered', 'too-long', 'too-long', 'excluded:empty'];
+const NOTHING = { repeated: false, embedded: 0, copied: 0, touched: 0, excluded: 3, failed: 3, overtaken: 0 };
+const OUTCOMES: Outcome[] = [
+  'refused:http_400',
+  'undelivered',
+  'undelivered:http_503',
+  'too-long',
+  'too-long',
+  'excluded:empty',
+];
 
 function measure(repeated: boolean) {
   const world = makeWorld();
@@ -23,7 +30,7 @@ function measure(repeated: boolean) {
 test('a transaction counts the rows of its results that failed by class', () => {
   const sumsOf = measure(false);
 
-  expect(sumsOf('FailedRows', 'RefusedRows', 'UndeliveredRows', 'TooLongRows')).toEqual([2, 1, 1, 2]);
+  expect(sumsOf('FailedRows', 'RefusedRows', 'UndeliveredRows', 'TooLongRows')).toEqual([3, 1, 2, 2]);
   expect(sumsOf('RepeatedResults')).toEqual([undefined]);
 });
 

@@ -51,6 +51,28 @@ describe('a deployment', () => {
     expect(provider.requests).toEqual([]);
   });
 
+  test('is refused where the provider gives vectors that cannot be stored', async () => {
+    const { ports, steps, provider } = makeDeployment();
+    provider.script = request => {
+      const reply = embedAll(request);
+      return { ...reply, items: reply.items.map(item => ({ ...item, bytes: Buffer.alloc(DIMENSIONS * 4) })) };
+    };
+
+    await expect(migrateDeployment(ports, plenty)).rejects.toMatchObject({ code: 'invalid_vector' });
+
+    expect(steps).not.toContain('prepare');
+  });
+
+  test('is refused where another known model answers', async () => {
+    const model = { provider: 'openai', modelId: 'bge-m3', dimensions: DIMENSIONS } as const;
+    const { ports, steps, provider } = makeDeployment({ models: [buildModel(model)] });
+    provider.script = request => ({ ...embedAll(request), model: 'all-mpnet-base-v2' });
+
+    await expect(migrateDeployment(ports, plenty)).rejects.toMatchObject({ code: 'wrong_model' });
+
+    expect(steps).not.toContain('prepare');
+  });
+
   test.each(['throttled', 'transient'] as const)(
     'goes on where the provider answers that it is %s: there is a way to it',
     async failureClass => {

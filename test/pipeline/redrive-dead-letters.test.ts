@@ -145,6 +145,20 @@ describe('a selective redrive', () => {
     expect((await deadNow()).inFlight).toBe(4 - cause.dispatched);
   });
 
+  test.each(['undelivered', 'insufficient_quota'])(
+    'takes rows that an outage left undelivered by %s',
+    async cause => {
+      await fill(3);
+      await letters.letDie();
+      await opened.run(`INSERT INTO freshet.${opened.space.vectorTable} (item_id, outcome, source_version, read_at)
+        VALUES (1, 'undelivered:insufficient_quota', '2025-01-01', now()), (2, 'refused:content', '2025-01-01', now())`);
+
+      const answer = await redriveAll({ cause });
+
+      expect(answer).toEqual({ received: 3, dispatched: 1, superseded: 0, left: 2, unreadable: 0 });
+    },
+  );
+
   test('counts and leaves what is unreadable, and an id that is no key', async () => {
     await fill(1);
     await letters.letDie();

@@ -5,6 +5,7 @@ import { createOpenAiProvider } from '../../lib/adapters/openai/openai-provider.
 import { openInvoker } from '../../lib/adapters/sagemaker/open-invoker.ts';
 import { createSageMakerProvider } from '../../lib/adapters/sagemaker/sagemaker-provider.ts';
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import { rejectOtherModel } from '../../lib/core/reply/compare-model-names.ts';
 import { validateReply } from '../../lib/core/reply/validate-reply.ts';
 import { buyVectors, type Purchase } from '../../lib/pipeline/embed/buy-vectors.ts';
 import type { Clock } from '../../lib/ports/clock.ts';
@@ -122,6 +123,7 @@ export async function observe(stage: Stage, behaviour: Behaviour): Promise<Obser
 async function callOnce(provider: EmbeddingProvider): Promise<FreshetError | undefined> {
   try {
     const reply = await provider.embed({ texts: TEXTS, deadlineMs: CALL_MS });
+    rejectOtherModel(reply, space.model.modelId);
     const { invalid } = validateReply(reply, {
       count: TEXTS.length,
       dimensions: DIMENSIONS,

@@ -1,11 +1,11 @@
 import type { Template } from 'aws-cdk-lib/assertions';
 import type { PipelineStack } from '../../lib/constructs/pipeline-stack.ts';
+import { describeLines } from '../../lib/core/cost/describe-lines.ts';
+import { createMoney } from '../../lib/core/cost/format-money.ts';
+import { priceWatching } from '../../lib/core/cost/price-watching.ts';
+import { ENDPOINT_METRIC_NAMES, ENDPOINT_METRICS } from '../../lib/core/metrics/endpoint-metrics.ts';
 import { METRIC_NAMES, METRICS } from '../../lib/core/metrics/metric-names.ts';
-import { resourcesOf } from './resources-of.ts';
-import type { AlarmProperties } from './shown-metrics.ts';
-
-/** List prices of CloudWatch and KMS in us-east-1, per month; a metric of the first 10,000. */
-const USD = { metric: 0.3, alarmMetric: 0.1, compositeAlarm: 0.5, dashboard: 3, key: 1 } as const;
+import { countWatching } from './count-watching.ts';
 
 const INTRODUCTION = `# The dashboard
 
@@ -16,7 +16,7 @@ The *oldest stale row* is the number to trust: it counts from when detect found 
 gap means that nothing was counted.
 `;
 
-/** docs/dashboard.md as the construct and the list of metrics say it. The stack is one of one model. */
+/** docs/dashboard.md as the construct and the list of metrics say it. The stack is one of one model, with a GPU endpoint. */
 export function printDashboardPage(stack: PipelineStack, template: Template): string {
   const sections = stack.pipeline.dashboard.rows.map(({ name, widgets }) =>
     [
@@ -28,7 +28,7 @@ export function printDashboardPage(stack: PipelineStack, template: Template): st
       '',
     ].join('\n'),
   );
-  return [INTRODUCTION, ...sections, printMetrics(), printCost(template)].join('\n');
+  return [INTRODUCTION, ...sections, printMetrics(), printEndpointMetrics(), printCost(template)].join('\n');
 }
 
 function printMetrics(): string {
@@ -48,34 +48,33 @@ function printMetrics(): string {
   ].join('\n');
 }
 
-function printCost(template: Template): string {
-  const series = METRIC_NAMES.reduce((sum, name) => sum + METRICS[name].from.length, 0);
-  const alarms = resourcesOf<AlarmProperties>(template, 'AWS::CloudWatch::Alarm');
-  const watched = alarms.reduce((sum, { properties }) => sum + countMetrics(properties), 0);
-  const rows: [string, number, number][] = [
-    ['series at most: names × dimension sets', series, USD.metric],
-    [`metrics watched by ${alarms.length} alarms`, watched, USD.alarmMetric],
-    ['composite alarm', 1, USD.compositeAlarm],
-    ['dashboard (none where the account has fewer than three)', 1, USD.dashboard],
-    ['key of the topic', 1, USD.key],
-  ];
-  const total = rows.reduce((sum, [, count, usd]) => sum + count * usd, 0);
+function printEndpointMetrics(): string {
   return [
-    '## What watching costs',
+    '## Metrics of the GPU endpoint',
     '',
-    'Per stage and month, for one model, with every receiver and a budget; counted from the list above and the synthesised stack, at list prices of us-east-1. A series is',
-    'billed for the hours in which it got a value. Not in it: the log lines that carry the metrics.',
+    'SageMaker writes them, free of charge, under the dimension `InferenceComponentName`. A *documented* name stands in its list of metrics; one from *memory* does not, and is to be looked for on',
+    'an account first, as is what follows from the samples. None of them was seen on an account yet.',
     '',
-    '| | count | US dollars each | US dollars |',
-    '|---|---:|---:|---:|',
-    ...rows.map(
-      ([what, count, usd]) => `| ${what} | ${count} | ${usd.toFixed(2)} | ${(count * usd).toFixed(2)} |`,
-    ),
-    `| together | | | ${total.toFixed(2)} |`,
+    '| metric | namespace | unit | name | meaning |',
+    '|---|---|---|---|---|',
+    ...ENDPOINT_METRIC_NAMES.map(name => {
+      const { namespace, unit, known, meaning } = ENDPOINT_METRICS[name];
+      return `| \`${name}\` | \`${namespace}\` | ${unit} | ${known} | ${meaning} |`;
+    }),
     '',
   ].join('\n');
 }
 
-function countMetrics({ Metrics }: AlarmProperties): number {
-  return Metrics === undefined ? 1 : Metrics.filter(({ MetricStat }) => MetricStat !== undefined).length;
+function printCost(template: Template): string {
+  const series = METRIC_NAMES.reduce((sum, name) => sum + METRICS[name].from.length, 0);
+  const lines = priceWatching(countWatching(template), series, 'series at most: names × dimension sets');
+  return [
+    '## What watching costs',
+    '',
+    'US dollars per stage and month, for one model, with every receiver, a budget and a GPU endpoint; counted from the list above and the synthesised stack, at the',
+    '[prices](cost.md#prices) of cost.md, without free tiers. A series is billed for the hours in which it got a value. Not in it: the log lines that carry the metrics.',
+    '',
+    describeLines(lines, createMoney(undefined, undefined)),
+    '',
+  ].join('\n');
 }

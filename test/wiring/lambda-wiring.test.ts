@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLambda as createDetect } from '../../functions/detect/handler.ts';
 import { createLambda as createGuard } from '../../functions/guard/handler.ts';
+import { createLambda as createNotify } from '../../functions/notify/handler.ts';
 import { createLambda as createWrite } from '../../functions/write/handler.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import { makeContext, makeSqsEvent } from '../factories/lambda-event.ts';
 
@@ -75,6 +77,16 @@ describe('a function that cannot be wired', () => {
     },
   );
 
+  test('says what was wrong also where the database that it opened cannot be closed', async () => {
+    const refuse = async () => {
+      throw new Error('already ended');
+    };
+    const broken = { engine: 'postgres', kysely: {}, close: refuse } as unknown as SqlDatabase;
+    const invoke = createWrite({ ...surround(settings, config), openDatabase: async () => broken });
+
+    await expect(invoke(makeSqsEvent([]), makeContext())).rejects.toThrow('An unexpected TypeError');
+  });
+
   test('fails the tick of its schedule', async () => {
     const invoke = createDetect(surround(settings, config));
 
@@ -97,5 +109,22 @@ describe('guard', () => {
     const invoke = createGuard(surround(settings, config));
 
     await expect(invoke({}, makeContext())).rejects.toThrow(/eventSources/);
+  });
+});
+
+describe('notify', () => {
+  test.each([
+    ['no settings', undefined],
+    ['settings that are not whole', '{"stage":"CANARY"}'],
+  ])('says like every other function that it cannot be wired with %s', async (_, FRESHET_WEBHOOK) => {
+    const invoke = createNotify({ ...surround(settings, config), variables: { FRESHET_WEBHOOK } });
+
+    const call = invoke({ Records: [] }, makeContext());
+
+    await expect(call).rejects.toThrow('FRESHET_WEBHOOK');
+    const [log = '{}', metrics = '{}'] = lines;
+    expect(JSON.parse(log)).toMatchObject({ level: 'ERROR', event: 'wiring-failed', component: 'notify' });
+    expect(JSON.parse(metrics)).toMatchObject({ WiringFailures: 1, component: 'notify' });
+    expect(lines.join('\n')).not.toContain('CANARY');
   });
 });

@@ -62,6 +62,19 @@ describe('with the openai provider', () => {
     expect(third).toMatchObject({ embedded: 0, touched: 0, providerCalls: 0 });
   });
 
+  it('searches with no vector of another model', async () => {
+    await open({
+      models: { mine: { ...small, baseUrl: server.baseUrl } },
+      sources: [{ ...notes, model: 'mine' }],
+    });
+    await opened.run();
+    const embedding = vectorForText('notes number 7', 1536).toString('base64');
+    const body = JSON.stringify({ model: 'text-embedding-ada-002', data: [{ index: 0, embedding }] });
+    server.setBehaviour(() => ({ kind: 'raw', body }));
+
+    await expect(opened.search('notes number 7')).rejects.toMatchObject({ code: 'wrong_model' });
+  });
+
   it('embeds searches with the prefix of the model, and rows with theirs', async () => {
     const e5 = { provider: 'openai', modelId: 'intfloat/multilingual-e5-small' } as const;
     server.setBehaviour(() => ({ kind: 'vectors', vector: (text: string) => vectorForText(text, 384) }));

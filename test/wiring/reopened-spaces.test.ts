@@ -52,3 +52,16 @@ test('a failure is the answer, and the next question opens again', async () => {
   state.failing = false;
   expect(await registry.list()).toHaveLength(1);
 });
+
+test('questions that come together open the spaces once, also where that fails', async () => {
+  const { registry, state } = makeRegistry([makeSpace()]);
+  await Promise.all([registry.list(), registry.find(99), registry.list()]);
+  expect(state.opened).toBe(1);
+
+  const other = makeRegistry([makeSpace()]);
+  other.state.failing = true;
+  const answers = await Promise.allSettled([other.registry.list(), other.registry.list()]);
+  expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  other.state.failing = false;
+  expect(await other.registry.list()).toHaveLength(1);
+});

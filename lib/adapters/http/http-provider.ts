@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { UsageError } from '../../core/errors/usage-error.ts';
 import type { ModelDefinition } from '../../core/model/space.ts';
-import { rejectOtherModel } from '../../core/reply/compare-model-names.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type {
   EmbeddingLimits,
@@ -60,7 +59,7 @@ export function createHttpProvider(
           }),
         ),
       );
-      return readReply(reply, model.modelId);
+      return readReply(reply);
     },
   };
 }
@@ -71,7 +70,7 @@ function composeBody(model: ModelDefinition, texts: readonly string[]): object {
   return { ...body, vector_text_hash: texts.map(text => createHash('sha256').update(text).digest('hex')) };
 }
 
-function readReply({ json, requestId }: JsonReply, modelId: string): EmbedReply {
+function readReply({ json, requestId }: JsonReply): EmbedReply {
   const { dim, vectors, model, tokens } = json;
   if (!Array.isArray(vectors) || typeof dim !== 'number') throw invalidReply(requestId);
   const items = readVectors(vectors);
@@ -79,12 +78,10 @@ function readReply({ json, requestId }: JsonReply, modelId: string): EmbedReply 
   const vectorBytes = items.map(({ bytes }) => bytes.length).filter(length => length > 0);
   if (vectorBytes.length > 0 && vectorBytes.every(length => length !== dim * 4))
     throw invalidReply(requestId);
-  const reply = {
+  return {
     items,
     tokens: readTokens(tokens),
     requestId,
     model: typeof model === 'string' ? model : undefined,
   };
-  rejectOtherModel(reply, modelId);
-  return reply;
 }

@@ -55,10 +55,10 @@ export function openNetwork(resolve?: ResolveName): Network {
   return {
     async post(request) {
       const agent = await open();
-      const { origin, pathname } = new URL(request.url);
+      const { origin, pathname, search } = new URL(request.url);
       const answer = await agent.request({
         origin,
-        path: pathname,
+        path: pathname + search,
         method: 'POST',
         headers: { ...request.headers, 'accept-encoding': 'identity' },
         body: request.body,

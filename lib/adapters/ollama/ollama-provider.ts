@@ -1,6 +1,5 @@
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import type { ModelDefinition } from '../../core/model/space.ts';
-import { rejectOtherModel } from '../../core/reply/compare-model-names.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { EmbeddingLimits, EmbeddingProvider, EmbedReply } from '../../ports/embedding-provider.ts';
 import { assertWithinLimits, boundAnswer, chooseLimits } from '../network/call-limits.ts';
@@ -51,22 +50,20 @@ export function createOllamaProvider(
       ).catch((error: unknown) => {
         throw addRemedy(error, model.modelId);
       });
-      return readReply(reply, model.modelId);
+      return readReply(reply);
     },
   };
 }
 
-function readReply({ json, requestId }: JsonReply, modelId: string): EmbedReply {
+function readReply({ json, requestId }: JsonReply): EmbedReply {
   const { embeddings, model, prompt_eval_count: tokens } = json;
   if (!Array.isArray(embeddings)) throw invalidReply(requestId);
-  const reply = {
+  return {
     items: readVectors(embeddings),
     tokens: readTokens(tokens),
     requestId,
     model: typeof model === 'string' ? model : undefined,
   };
-  rejectOtherModel(reply, modelId);
-  return reply;
 }
 
 function addRemedy(error: unknown, modelId: string): unknown {

@@ -7,13 +7,21 @@ import { toAwsFailure } from '../aws/to-aws-failure.ts';
 /** How long a secret is believed: the longest time between a rotation and its use where nothing is refused. */
 const CACHE_MS = 5 * 60_000;
 
+interface Cached {
+  readonly value: string;
+  readonly readAtMs: number;
+  /** Place of its request among all. */
+  readonly order: number;
+}
+
 /** Reads that come together share one request. What failed is not kept: the next read asks again. */
 export function createSecretStore(options: {
   readonly client: SecretsManagerClient;
   readonly clock: Clock;
 }): SecretStore {
   const { client, clock } = options;
-  const cached = new Map<string, { readonly value: string; readonly readAtMs: number }>();
+  const cached = new Map<string, Cached>();
+  let requests = 0;
   const underWay = new Map<string, Promise<string>>();
 
   const request = (secretArn: string, fresh: boolean): Promise<string> => {
@@ -21,9 +29,14 @@ export function createSecretStore(options: {
     const key = `${fresh ? 'fresh' : 'cached'} ${secretArn}`;
     const running = underWay.get(key);
     if (running !== undefined) return running;
+    requests += 1;
+    const order = requests;
     const started = readSecret(client, secretArn)
       .then(value => {
-        cached.set(secretArn, { value, readAtMs: clock.now() });
+        // A request that began later may have been answered before, with the newer secret.
+        const known = cached.get(secretArn);
+        if (known !== undefined && known.order > order) return known.value;
+        cached.set(secretArn, { value, readAtMs: clock.now(), order });
         return value;
       })
       .finally(() => underWay.delete(key));

@@ -1,13 +1,14 @@
 import { Duration } from 'aws-cdk-lib';
 import type { MetricName } from '../../core/metrics/metric-names.ts';
 import type { ObservedPipeline } from '../observed-pipeline.ts';
+import { endpointWidgets } from './endpoint-widgets.ts';
 import { graph } from './graph.ts';
 import type { DashboardRow } from './told-widget.ts';
 
 const MINUTE = Duration.minutes(1);
 
 /** What is bought, and what stands in the way of buying. */
-export function providerRow({ metrics }: ObservedPipeline): DashboardRow {
+export function providerRow({ metrics, inferenceComponentName }: ObservedPipeline): DashboardRow {
   const sum = (name: MetricName) => metrics.one(name, { statistic: 'Sum', label: name });
   return {
     name: 'Provider',
@@ -64,6 +65,7 @@ export function providerRow({ metrics }: ObservedPipeline): DashboardRow {
           ),
         ],
       }),
+      ...(inferenceComponentName === undefined ? [] : endpointWidgets(inferenceComponentName)),
     ],
   };
 }

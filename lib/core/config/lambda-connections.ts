@@ -10,5 +10,11 @@ export const LAMBDA_CONNECTIONS = {
 
 export type LambdaName = keyof typeof LAMBDA_CONNECTIONS;
 
-/** As it stands in logs and metrics; `sample` belongs to the example database and not to a pipeline. */
-export type ComponentName = LambdaName | 'sample';
+/** The function of the example database, beside the pipeline's. */
+export const SAMPLE_CONNECTIONS = 1;
+
+/** What a stage may hold unless it says otherwise: PostgreSQL itself takes 100 unless told otherwise, and the application needs the rest. */
+export const DEFAULT_MAX_CONNECTIONS = 60;
+
+/** As it stands in logs and metrics; `sample` belongs to the example database, `notify` to the alarms, and neither to the pipeline. */
+export type ComponentName = LambdaName | 'notify' | 'sample';

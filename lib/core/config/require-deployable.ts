@@ -1,8 +1,8 @@
 import { UsageError } from '../errors/usage-error.ts';
 import type { ModelDefinition } from '../model/space.ts';
 import { formatPath } from './describe-issues.ts';
-import { LAMBDA_CONNECTIONS } from './lambda-connections.ts';
-import { aliasesOf, type PipelineConfig } from './pipeline-config.ts';
+import { LAMBDA_CONNECTIONS, type LambdaName } from './lambda-connections.ts';
+import { type PipelineConfig, usedAliases } from './pipeline-config.ts';
 import { TEI_IMAGE_ACCOUNTS } from './tei-images.ts';
 
 /** What pgvector's HNSW index takes of type `vector`, which the view shows. */
@@ -15,16 +15,9 @@ export interface Deployment {
   readonly providerSecrets: Readonly<Record<string, string>>;
   /** Of each alias's two lanes, and of `write`. */
   readonly maxConcurrency: { readonly fresh: number; readonly bulk: number; readonly write: number };
+  /** Ticks of `detect` that its schedules can have running at the same time. */
+  readonly scheduledTicks: number;
   readonly maxConnections: number;
-}
-
-/** `detect` by each of its three schedules, `guard`, and the `migrate` of a deployment beside them. */
-const SCHEDULED_CONNECTIONS =
-  3 * LAMBDA_CONNECTIONS.detect + LAMBDA_CONNECTIONS.guard + LAMBDA_CONNECTIONS.migrate;
-
-/** Aliases that a source names, its fallback too, each once, in alphabetical order. */
-export function usedAliases(config: PipelineConfig): string[] {
-  return [...new Set(config.sources.flatMap(aliasesOf))].sort();
 }
 
 /**
@@ -94,12 +87,36 @@ function findMissingEndpoint(
   ];
 }
 
-function findTooManyConnections(models: number, { maxConcurrency, maxConnections }: Deployment): string[] {
-  const { fresh, bulk, write } = maxConcurrency;
-  const { embed, write: perWrite } = LAMBDA_CONNECTIONS;
-  const connections = models * (fresh + bulk) * embed + write * perWrite + SCHEDULED_CONNECTIONS;
+/**
+ * Execution environments of each function that there can be at once, and whose connections a frozen environment keeps. `detect` is started by an
+ * operator too (`backfill`, `reset`), one at a time, as `operate` is; `migrate` runs in a deployment, beside all the others.
+ */
+function countEnvironments(
+  models: number,
+  {
+    maxConcurrency: { fresh, bulk, write },
+    scheduledTicks,
+  }: Pick<Deployment, 'maxConcurrency' | 'scheduledTicks'>,
+): Readonly<Record<LambdaName, number>> {
+  return {
+    detect: scheduledTicks + 1,
+    embed: models * (fresh + bulk),
+    write,
+    guard: 1,
+    migrate: 1,
+    operate: 1,
+  };
+}
+
+function findTooManyConnections(models: number, deployment: Deployment): string[] {
+  const { maxConnections } = deployment;
+  const { fresh, bulk, write } = deployment.maxConcurrency;
+  const environments = Object.entries(countEnvironments(models, deployment)) as [LambdaName, number][];
+  const held = environments.map(([name, count]) => ({ name, connections: count * LAMBDA_CONNECTIONS[name] }));
+  const connections = held.reduce((sum, { connections }) => sum + connections, 0);
   if (connections < maxConnections) return [];
+  const parts = held.map(({ name, connections }) => `${name} ${connections}`).join(' + ');
   return [
-    `The functions can hold ${connections} database connections at once (${models} model${models === 1 ? '' : 's'} × (fresh ${fresh} + bulk ${bulk}) + write ${write} + ${SCHEDULED_CONNECTIONS} of the schedules), and database.maxConnections is ${maxConnections}: lower maxConcurrency, or raise maxConnections above that if the server allows it.`,
+    `The functions can hold ${connections} database connections at once (${parts}; embed has ${models} model${models === 1 ? '' : 's'} × (fresh ${fresh} + bulk ${bulk}), write ${write}), and database.maxConnections is ${maxConnections}: lower maxConcurrency, or raise maxConnections above that if the server allows it.`,
   ];
 }

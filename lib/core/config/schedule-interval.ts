@@ -10,3 +10,18 @@ export function scheduleIntervalSeconds(expression: string): number {
   const hours = expression.replace(/^cron\(/, '').split(' ')[1];
   return hours === '*' ? SECONDS.hour : SECONDS.day;
 }
+
+/**
+ * Runs of a function that a schedule can have going at the same time, when each may take `timeoutSeconds`. Of a `cron(…)` only its minutes are
+ * read: with more than one minute named, every minute is taken for one of them.
+ */
+export function countOverlappingRuns(expression: string, timeoutSeconds: number): number {
+  const minutes = /^cron\((\S+)/.exec(expression)?.[1];
+  const shortest =
+    minutes === undefined
+      ? scheduleIntervalSeconds(expression)
+      : /^\d+$/.test(minutes)
+        ? SECONDS.hour
+        : SECONDS.minute;
+  return Math.ceil(timeoutSeconds / shortest);
+}

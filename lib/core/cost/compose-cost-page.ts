@@ -1,15 +1,20 @@
-import { type CostLine, totalOf } from './cost-line.ts';
+import { totalOf } from './cost-line.ts';
 import type { CountedRun } from './counted-run.ts';
 import { describeEmbedding } from './describe-embedding.ts';
-import { formatTable, type Money } from './format-money.ts';
+import { describeLines } from './describe-lines.ts';
+import { describePrices } from './describe-prices.ts';
+import { createMoney, formatTable, type Money } from './format-money.ts';
 import { type DeployedStage, priceMonth } from './price-month.ts';
 import { priceNetwork } from './price-network.ts';
 import { findProviderMs, type PlumbingAssumptions, pricePlumbing } from './price-plumbing.ts';
-import { PRICES, PRICES_AS_OF } from './prices.ts';
+import { priceWatching, type WatchedStage } from './price-watching.ts';
+import { PRICES } from './prices.ts';
 
 export interface CostPage {
   readonly run: CountedRun;
   readonly stage: DeployedStage;
+  /** What a GPU endpoint adds to it, as the templates have it. */
+  readonly endpoint: WatchedStage;
   readonly assumptions: PlumbingAssumptions;
   readonly money: Money;
   /** What ran: processor count, Node's version, load. */
@@ -22,7 +27,7 @@ export const PLUMBING_CEILING_USD = 0.3;
 const OTHER_LATENCIES_MS = [250, 500, 1000, 1500, 3000] as const;
 
 /** `docs/cost.md`. */
-export function composeCostPage({ run, stage, assumptions, money, machine }: CostPage): string {
+export function composeCostPage({ run, stage, endpoint, assumptions, money, machine }: CostPage): string {
   const plumbing = pricePlumbing(run, assumptions);
   const month = priceMonth(stage, run);
   const latencies = OTHER_LATENCIES_MS.map(providerMs => [
@@ -31,9 +36,12 @@ export function composeCostPage({ run, stage, assumptions, money, machine }: Cos
   ]);
   return `# Cost
 
-Written by \`npm run cost\`; do not edit. US dollars are list prices of us-east-1 as of ${PRICES_AS_OF}, without free tiers and tax. **Nothing here was read from a bill**: requests, bytes
+Written by \`npm run cost\`, which counts anew, or by \`npm run docs:cost\` from the last count (\`bench/cost/counted-run.json\`); do not edit. US dollars are list prices of us-east-1, without free
+tiers and tax; [each](#prices) stands with its source and that source's date. **Nothing here was read from a bill**: requests, bytes
 and durations are those of ${run.rows.toLocaleString('en-US')} rows of WordNet (${(run.tokens / run.rows).toFixed(1)} tokens a row, ${run.dimensions} dimensions) that the built functions embedded on queues, a bucket, a provider and an embedded
 database in one process, scaled to a million rows. Durations are of that machine (${machine}), not of Lambda.${money.note}
+
+${describeSecondCurrency(totalOf(plumbing))}
 
 ## What AWS takes for a million rows
 
@@ -55,25 +63,33 @@ ${describeEmbedding(run.tokens / run.rows, money)}
 
 ## A month of a stage that nobody writes to
 
-Counted in the template of a stage with one model of OpenAI. The endpoint of a GPU has five alarms more.
+Counted in the template of a stage with one model of OpenAI and nobody to tell; [dashboard.md](dashboard.md#what-watching-costs) prices the watching of one with every receiver.
 
 ${describeLines(month, money)}
 
+${describeEndpoint(endpoint, money)}
+
 ## Prices
 
-Origin *memory* marks what is to be checked before it is relied on.
-
-${formatTable(
-  ['what', 'USD', 'for one', 'origin', 'source'],
-  Object.values(PRICES).map(({ what, usd, unit, origin, source }) => [
-    what,
-    formatPrice(usd),
-    unit,
-    origin,
-    source,
-  ]),
-)}
+${describePrices()}
 `;
+}
+
+/** Tracking a target makes these itself, on a metric of every ten seconds: from memory. */
+const TARGET_TRACKING_ALARMS = 2;
+
+function describeEndpoint(endpoint: WatchedStage, money: Money): string {
+  const { alarms, alarmMetrics } = endpoint;
+  const usd = totalOf(
+    priceWatching({ ...endpoint, highResolutionAlarmMetrics: TARGET_TRACKING_ALARMS }, 0, ''),
+  );
+  return `A GPU endpoint adds ${money.inline(usd)} for being watched: ${alarmMetrics} metrics that ${alarms} alarms watch, and ${TARGET_TRACKING_ALARMS} quick alarms that its scaling makes by itself (their number is from memory).`;
+}
+
+/** What the reader may ask for, shown at a rate that nobody claims. */
+function describeSecondCurrency(usd: number): string {
+  const example = createMoney('EUR', '0.92');
+  return `\`npm run cost -- --currency EUR --rate 0.92\` adds a column in another currency. The rate is yours to give: at this one, which is only an example, the sum of the first table is ${example.inline(usd)}.`;
 }
 
 function describeLimit(run: CountedRun, assumptions: PlumbingAssumptions): string {
@@ -81,15 +97,4 @@ function describeLimit(run: CountedRun, assumptions: PlumbingAssumptions): strin
   return providerMs === undefined
     ? 'Without any wait it is more than that.'
     : `The aim is met as long as a call takes less than ${Math.floor(providerMs)} ms.`;
-}
-
-function describeLines(lines: readonly CostLine[], money: Money, withTotal = true): string {
-  const rows = lines.map(({ service, how, usd }) => [service, how, ...money.format(usd)]);
-  const total = ['**together**', '', ...money.format(totalOf(lines)).map(amount => `**${amount}**`)];
-  return formatTable(['', 'counted', ...money.headings], withTotal ? [...rows, total] : rows);
-}
-
-/** Without an exponent, and with the digits that it was given with. */
-function formatPrice(usd: number): string {
-  return usd.toFixed(12).replace(/\.?0+$/, '');
 }

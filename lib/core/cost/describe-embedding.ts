@@ -36,7 +36,7 @@ ${formatTable(headings, [...hosted, ...own])}
 
 ## From where on a GPU is cheaper
 
-Price alone; another model gives other vectors, and privacy has no price here. Tokens in one wake, and tokens a month for an instance that always runs (${money.inline(GPU_PLANS[0]!.usdPerHour * HOURS_PER_MONTH)} for an
+Price alone; another model gives other vectors, and privacy has no price here. Tokens in one wake, and tokens a month for an instance that always runs (${money.inline(GPU_PLANS[0]!.instance.usdPerHour * HOURS_PER_MONTH)} for an
 ml.g5.xlarge). *Never*: a busy GPU costs more for a token, or cannot do that many in a month.
 
 ${formatTable(
@@ -57,11 +57,11 @@ ${formatTable(
 
 Where the throughputs come from:
 
-${GPU_PLANS.map(plan => `* ${describePlan(plan)}: ${plan.evidence}; ${plan.usdPerHour} USD an hour (${plan.origin}).`).join('\n')}`;
+${GPU_PLANS.map(plan => `* ${describePlan(plan)}: ${plan.evidence}.`).join('\n')}`;
 }
 
 function describePlan({ instance, tokensPerSecond }: GpuPlan): string {
-  return `${instance} at ${tokensPerSecond / 1000}k tokens/s`;
+  return `${instance.name} at ${tokensPerSecond / 1000}k tokens/s`;
 }
 
 function describeBreakEven(plan: GpuPlan, usdPerMillion: number): string {

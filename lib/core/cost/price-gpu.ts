@@ -4,24 +4,24 @@ const SECONDS_PER_HOUR = 3600;
 const MILLION = 1e6;
 
 /** US dollars for a million tokens while the instance is busy. */
-export function usdPerMillionTokens({ usdPerHour, tokensPerSecond }: GpuPlan): number {
-  return (usdPerHour * MILLION) / (SECONDS_PER_HOUR * tokensPerSecond);
+export function usdPerMillionTokens({ instance, tokensPerSecond }: GpuPlan): number {
+  return (instance.usdPerHour * MILLION) / (SECONDS_PER_HOUR * tokensPerSecond);
 }
 
 /** US dollars for so many tokens in one go, from zero and back to it. */
 export function priceOneWake(plan: GpuPlan, tokens: number): number {
-  return (tokens / MILLION) * usdPerMillionTokens(plan) + plan.usdPerHour * HOURS_PER_WAKE;
+  return (tokens / MILLION) * usdPerMillionTokens(plan) + plan.instance.usdPerHour * HOURS_PER_WAKE;
 }
 
 /** Tokens in one go from which waking the instance is cheaper than the hosted price; undefined: it never is. */
 export function breakEvenTokensPerWake(plan: GpuPlan, hostedUsdPerMillion: number): number | undefined {
   const saved = hostedUsdPerMillion - usdPerMillionTokens(plan);
-  return saved > 0 ? ((plan.usdPerHour * HOURS_PER_WAKE) / saved) * MILLION : undefined;
+  return saved > 0 ? ((plan.instance.usdPerHour * HOURS_PER_WAKE) / saved) * MILLION : undefined;
 }
 
 /** Tokens a month from which one instance that always runs is cheaper; more than it can do in a month is possible. */
-export function breakEvenTokensPerMonth({ usdPerHour }: GpuPlan, hostedUsdPerMillion: number): number {
-  return ((usdPerHour * HOURS_PER_MONTH) / hostedUsdPerMillion) * MILLION;
+export function breakEvenTokensPerMonth({ instance }: GpuPlan, hostedUsdPerMillion: number): number {
+  return ((instance.usdPerHour * HOURS_PER_MONTH) / hostedUsdPerMillion) * MILLION;
 }
 
 /** Tokens that one instance can do in a month without a pause. */

@@ -1,12 +1,11 @@
 import { type CostLine, GB } from './cost-line.ts';
 import type { CountedRun } from './counted-run.ts';
+import { priceWatching, type WatchedStage } from './price-watching.ts';
 import { HOURS_PER_MONTH, PRICES } from './prices.ts';
 
 /** What a stage has, whether rows change or not. */
-export interface DeployedStage {
-  readonly alarms: number;
-  readonly compositeAlarms: number;
-  readonly dashboards: number;
+export interface DeployedStage extends WatchedStage {
+  /** Whose values the functions read. */
   readonly secrets: number;
   readonly eventSources: number;
   /** Invocations a month. */
@@ -29,11 +28,13 @@ export function priceMonth(stage: DeployedStage, run: CountedRun): CostLine[] {
     usd: count * usd,
   });
   return [
-    each('metrics', run.metricSeries, PRICES.metricMonth.usd, 'series that the run wrote'),
-    each('alarms', stage.alarms, PRICES.alarmMonth.usd, 'alarms'),
-    each('composite alarms', stage.compositeAlarms, PRICES.compositeAlarmMonth.usd, 'composite alarms'),
-    each('dashboards', stage.dashboards, PRICES.dashboardMonth.usd, 'dashboards'),
-    each('secrets', stage.secrets, PRICES.secretMonth.usd, 'secrets: the database’s, and a key'),
+    ...priceWatching(stage, run.metricSeries, 'series that the run wrote'),
+    each(
+      'secrets',
+      stage.secrets,
+      PRICES.secretMonth.usd,
+      'that the functions read: the database’s, and keys',
+    ),
     each('idle polling', polls, PRICES.sqsRequest.usd, `receives of ${stage.eventSources} empty queues`),
     ...(['detect', 'guard'] as const).map(name => priceTicks(name, stage, run)),
   ];

@@ -1,134 +1,156 @@
 /** Where a figure comes from: a page of the vendor, of somebody else who quotes it, or memory, which is to be checked before it is relied on. */
 export type PriceOrigin = 'vendor' | 'quoted' | 'memory';
 
+export interface PriceSource {
+  readonly page: string;
+  /** As the page dates itself; undefined: it does not. */
+  readonly dated?: string;
+}
+
 export interface Price {
   readonly usd: number;
   /** What the figure buys once. */
   readonly unit: string;
   readonly what: string;
   readonly origin: PriceOrigin;
-  readonly source: string;
+  /** None where it is from memory. */
+  readonly sources: readonly PriceSource[];
 }
-
-/** When the figures were collected. All are list prices in US dollars of us-east-1, without free tiers and tax. */
-export const PRICES_AS_OF = '2026-11-21';
 
 const MILLION = 1e6;
 
+const SIGNOZ: PriceSource = { page: 'signoz.io/guides/cloudwatch-pricing', dated: 'February 2026' };
+const FACTUALMINDS: PriceSource = {
+  page: 'factualminds.com/blog/amazon-cloudwatch-pricing-metrics-logs-alarms-dashboards',
+  dated: 'June 2026',
+};
+const C3X: PriceSource = { page: 'c3x.dev/resources/aws/aws_cloudwatch_metric_alarm' };
+const DEVNOTES: PriceSource = { page: 'devnotes.tech/understanding-aws-s3-pricing' };
+const NAT: readonly PriceSource[] = [{ page: 'usage.ai' }, { page: 'cloud-horizons.com' }];
+
+/** List prices in US dollars of us-east-1, without free tiers and tax. */
 export const PRICES = {
   lambdaGbSecond: {
     usd: 0.0000133334,
     unit: 'GB-second',
     what: 'Lambda, arm64',
     origin: 'quoted',
-    source: 'git.mcrn.ar lambda-13-cost',
+    sources: [{ page: 'git.mcrn.ar lambda-13-cost' }],
   },
   lambdaRequest: {
     usd: 0.2 / MILLION,
     unit: 'request',
     what: 'Lambda',
     origin: 'vendor',
-    source: 'aws.amazon.com/lambda/pricing',
+    sources: [{ page: 'aws.amazon.com/lambda/pricing' }],
   },
   sqsRequest: {
     usd: 0.4 / MILLION,
     unit: 'request of up to 64 KB',
     what: 'SQS standard queue',
     origin: 'quoted',
-    source: 'cloudburn.io (March 2026), factualminds.com (June 2026)',
+    sources: [
+      { page: 'cloudburn.io', dated: 'March 2026' },
+      { page: 'factualminds.com', dated: 'June 2026' },
+    ],
   },
-  s3Put: {
-    usd: 0.005 / 1000,
-    unit: 'PUT',
-    what: 'S3 Standard',
-    origin: 'memory',
-    source: 'the vendor’s table is not readable as text',
-  },
-  s3Get: {
-    usd: 0.0004 / 1000,
-    unit: 'GET',
-    what: 'S3 Standard',
-    origin: 'memory',
-    source: 'the vendor’s table is not readable as text',
-  },
+  s3Put: { usd: 0.005 / 1000, unit: 'PUT', what: 'S3 Standard', origin: 'quoted', sources: [DEVNOTES] },
+  s3Get: { usd: 0.0004 / 1000, unit: 'GET', what: 'S3 Standard', origin: 'quoted', sources: [DEVNOTES] },
   s3GbMonth: {
     usd: 0.023,
     unit: 'GB-month',
     what: 'S3 Standard',
-    origin: 'memory',
-    source: 'the vendor’s table is not readable as text',
+    origin: 'quoted',
+    sources: [{ page: 'cloudburn.io/blog/amazon-s3-pricing', dated: 'March 2026' }],
   },
   logGb: {
     usd: 0.5,
     unit: 'GB taken in',
     what: 'CloudWatch Logs',
     origin: 'quoted',
-    source: 'signoz.io, factualminds.com',
+    sources: [SIGNOZ, FACTUALMINDS],
   },
-  traceRecorded: { usd: 5 / MILLION, unit: 'trace', what: 'X-Ray', origin: 'memory', source: '–' },
+  traceRecorded: {
+    usd: 5 / MILLION,
+    unit: 'trace',
+    what: 'X-Ray',
+    origin: 'vendor',
+    sources: [{ page: 'aws.amazon.com/xray/pricing' }],
+  },
   metricMonth: {
     usd: 0.3,
     unit: 'metric and month',
     what: 'CloudWatch custom metric (the first 10,000)',
     origin: 'quoted',
-    source: 'signoz.io, factualminds.com',
+    sources: [SIGNOZ, FACTUALMINDS],
   },
-  alarmMonth: {
+  alarmMetricMonth: {
     usd: 0.1,
-    unit: 'alarm and month',
+    unit: 'metric that an alarm watches, and month',
     what: 'CloudWatch alarm',
     origin: 'quoted',
-    source: 'signoz.io, factualminds.com',
+    sources: [SIGNOZ, FACTUALMINDS],
+  },
+  highResolutionAlarmMetricMonth: {
+    usd: 0.3,
+    unit: 'metric that an alarm watches, and month',
+    what: 'CloudWatch alarm on periods below a minute',
+    origin: 'quoted',
+    sources: [C3X],
   },
   compositeAlarmMonth: {
     usd: 0.5,
     unit: 'alarm and month',
     what: 'CloudWatch composite alarm',
     origin: 'quoted',
-    source: 'signoz.io, factualminds.com',
+    sources: [SIGNOZ, FACTUALMINDS],
   },
   dashboardMonth: {
     usd: 3,
     unit: 'dashboard and month',
     what: 'CloudWatch dashboard',
     origin: 'quoted',
-    source: 'signoz.io, factualminds.com',
+    sources: [SIGNOZ, FACTUALMINDS],
+  },
+  keyMonth: {
+    usd: 1,
+    unit: 'key and month',
+    what: 'KMS, a key of one’s own (each of its first two yearly rotations adds as much: from memory)',
+    origin: 'vendor',
+    sources: [
+      { page: 'aws.amazon.com/kms/pricing' },
+      { page: 'cloudburn.io/blog/aws-kms-pricing', dated: 'March 2026' },
+    ],
   },
   scheduleInvocation: {
     usd: 1 / MILLION,
     unit: 'invocation',
     what: 'EventBridge Scheduler',
     origin: 'quoted',
-    source: 'cloudburn.io, awsnegotiations.com',
+    sources: [{ page: 'cloudburn.io' }, { page: 'awsnegotiations.com' }],
   },
   secretMonth: {
     usd: 0.4,
     unit: 'secret and month',
     what: 'Secrets Manager',
-    origin: 'memory',
-    source: '–',
-  },
-  natHour: {
-    usd: 0.045,
-    unit: 'hour',
-    what: 'NAT gateway',
     origin: 'quoted',
-    source: 'usage.ai, cloud-horizons.com',
+    sources: [{ page: 'hivebook.wiki, AWS Secrets Manager' }],
   },
+  natHour: { usd: 0.045, unit: 'hour', what: 'NAT gateway', origin: 'quoted', sources: NAT },
   natGb: {
     usd: 0.045,
     unit: 'GB in either direction',
     what: 'NAT gateway',
     origin: 'quoted',
-    source: 'usage.ai, cloud-horizons.com',
+    sources: NAT,
   },
-  internetGb: { usd: 0.09, unit: 'GB sent', what: 'to the internet', origin: 'memory', source: '–' },
+  internetGb: { usd: 0.09, unit: 'GB sent', what: 'to the internet', origin: 'quoted', sources: [DEVNOTES] },
   zoneGb: {
     usd: 0.02,
     unit: 'GB in either direction',
     what: 'between two zones (0.01 on each side)',
     origin: 'memory',
-    source: '–',
+    sources: [],
   },
 } as const satisfies Readonly<Record<string, Price>>;
 
@@ -138,16 +160,41 @@ export interface HostedModel {
   readonly batchUsdPerMillionTokens: number;
 }
 
-/** Price trackers of April and May 2026, and OpenAI’s help page for the half price of Batch. */
 export const HOSTED_MODELS: readonly HostedModel[] = [
   { name: 'text-embedding-3-small', usdPerMillionTokens: 0.02, batchUsdPerMillionTokens: 0.01 },
   { name: 'text-embedding-3-large', usdPerMillionTokens: 0.13, batchUsdPerMillionTokens: 0.065 },
 ];
 
-export interface GpuPlan {
-  readonly instance: string;
+/** Of OpenAI’s own price page no copy was at hand. */
+export const HOSTED_SOURCES: readonly PriceSource[] = [
+  { page: 'tokenmix.ai/blog/openai-embedding-pricing', dated: 'April 2026' },
+  { page: 'embeddingcost.com/openai', dated: 'May 2026' },
+];
+
+/** That it is half the price. */
+export const BATCH_SOURCES: readonly PriceSource[] = [{ page: 'help.openai.com/en/articles/9197833' }];
+
+export interface GpuInstance {
+  readonly name: string;
   readonly usdPerHour: number;
   readonly origin: PriceOrigin;
+  readonly sources: readonly PriceSource[];
+}
+
+const G5: GpuInstance = {
+  name: 'ml.g5.xlarge',
+  usdPerHour: 1.408,
+  origin: 'quoted',
+  sources: [{ page: 'zircon.tech' }, { page: 'huggingface.co/blog, sagemaker-huggingface-embedding' }],
+};
+
+/** From memory: 1.40 times what EC2 takes for a g6.xlarge. */
+const G6: GpuInstance = { name: 'ml.g6.xlarge', usdPerHour: 1.127, origin: 'memory', sources: [] };
+
+export const GPU_INSTANCES: readonly GpuInstance[] = [G5, G6];
+
+export interface GpuPlan {
+  readonly instance: GpuInstance;
   readonly tokensPerSecond: number;
   /** Where the throughput comes from. */
   readonly evidence: string;
@@ -156,30 +203,22 @@ export interface GpuPlan {
 /** Nobody has published what Text Embeddings Inference does on these for the usual models: measure before deciding. */
 export const GPU_PLANS: readonly GpuPlan[] = [
   {
-    instance: 'ml.g5.xlarge',
-    usdPerHour: 1.408,
-    origin: 'quoted',
+    instance: G5,
     tokensPerSecond: 33_000,
     evidence: 'a lower bound: 109M parameters, the clients were the limit (Hugging Face blog)',
   },
   {
-    instance: 'ml.g5.xlarge',
-    usdPerHour: 1.408,
-    origin: 'quoted',
+    instance: G5,
     tokensPerSecond: 62_000,
     evidence: 'measured on one L4 with 335M parameters, taken for the A10G',
   },
   {
-    instance: 'ml.g6.xlarge',
-    usdPerHour: 1.127,
-    origin: 'memory',
+    instance: G6,
     tokensPerSecond: 62_000,
     evidence: '335M parameters on one L4 (TEI 0.6, in Infinity’s benchmarks)',
   },
   {
-    instance: 'ml.g6.xlarge',
-    usdPerHour: 1.127,
-    origin: 'memory',
+    instance: G6,
     tokensPerSecond: 78_000,
     evidence: '149M parameters on one L4 (Hugging Face blog)',
   },

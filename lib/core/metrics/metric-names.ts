@@ -153,7 +153,7 @@ export const METRICS = {
   UndeliveredRows: {
     unit: 'Count',
     from: ['write'],
-    meaning: 'failed rows of class undelivered (five attempts), as announced',
+    meaning: 'failed rows of class undelivered (five attempts, or a recorded outage), as announced',
   },
   TooLongRows: {
     unit: 'Count',

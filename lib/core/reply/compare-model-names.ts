@@ -29,12 +29,17 @@ export function compareModelNames(requested: string, answered: string): 'same' |
   return askedFamily === namedFamily ? 'same' : 'other';
 }
 
-/** @throws FreshetError `wrong_model`, of class `stop`. The name in the reply is the server's text and is not repeated. */
+/**
+ * What is left of the comparison where the reply may be used; `same` where it names no model. The name in the reply is the server's text and is not
+ * repeated.
+ * @throws FreshetError `wrong_model`, of class `stop`
+ */
 export function rejectOtherModel(
-  reply: { readonly model?: string | undefined; readonly requestId: string | undefined },
+  reply: { readonly model?: string | undefined; readonly requestId?: string | undefined },
   requested: string,
-): void {
-  if (reply.model === undefined || compareModelNames(requested, reply.model) !== 'other') return;
+): 'same' | 'unfamiliar' {
+  const comparison = reply.model === undefined ? 'same' : compareModelNames(requested, reply.model);
+  if (comparison !== 'other') return comparison;
   throw new FreshetError(
     `The provider was asked for the model ${requested} and says that another one answered: check the endpoint and modelId.`,
     { failureClass: 'stop', code: 'wrong_model', requestId: reply.requestId },

@@ -5,6 +5,8 @@ import { viewFloats } from '../vectors/view-floats.ts';
 export interface ReceivedReply {
   readonly items: readonly { readonly index: number; readonly bytes: Buffer }[];
   readonly requestId?: string | undefined;
+  /** The model that answered, as the provider names it. */
+  readonly model?: string | undefined;
 }
 
 export interface ExpectedReply {

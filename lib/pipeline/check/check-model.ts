@@ -1,9 +1,8 @@
-import { FreshetError } from '../../core/errors/freshet-error.ts';
 import { GOLDEN_TEXT_VERSION, goldenTexts } from '../../core/model/golden-texts.ts';
 import type { ModelDefinition } from '../../core/model/space.ts';
 import { estimateTokens } from '../../core/packing/estimate-tokens.ts';
 import { packTexts } from '../../core/packing/pack-texts.ts';
-import { validateReply } from '../../core/reply/validate-reply.ts';
+import { requireVectors } from '../../core/reply/require-vectors.ts';
 import { fingerprintModel } from '../../core/text/fingerprint-model.ts';
 import { cosineOf, normOf } from '../../core/vectors/measure-vectors.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -91,7 +90,7 @@ async function measureModel(
   model: ModelDefinition,
   deadlineMs: number,
 ): Promise<Measured> {
-  const { dimensions, normalized, maxTokensPerText, documentPrefix } = model;
+  const { maxTokensPerText, documentPrefix } = model;
   const { limits } = provider;
   const texts: string[] = [];
   for (const text of goldenTexts(maxTokensPerText)) {
@@ -111,17 +110,9 @@ async function measureModel(
     const reply = await provider.embed({ texts: pack.map(position => texts[position] ?? ''), deadlineMs });
     latencyMs ??= clock.now() - startedMs;
     tokens += reply.tokens ?? pack.reduce((sum, position) => sum + (sizes[position]?.tokens ?? 0), 0);
-    const checked = validateReply(reply, { count: pack.length, dimensions, normalized });
-    for (const vector of checked.vectors) vectors.push(vector ?? refuseVector());
+    vectors.push(...requireVectors(reply, model, pack.length));
   }
   return { vectors, tokens, latencyMs: latencyMs ?? 0, calls: packs.length };
-}
-
-function refuseVector(): never {
-  throw new FreshetError(
-    'The provider answered a vector that cannot be stored: not finite, zero, or not of length 1.',
-    { failureClass: 'stop', code: 'invalid_vector' },
-  );
 }
 
 async function compareGolden(
@@ -169,6 +160,6 @@ function describeProblem({ endpointName }: ModelDefinition, error: unknown): Che
 const KEYS: readonly (readonly [RegExp, ModelKey])[] = [
   [/^(wrong_dimensions|parameter_dimensions)$/, 'dimensions'],
   [/^invalid_vector$/, 'normalized'],
-  [/^(model_not_found|parameter_model)$/, 'modelId'],
+  [/^(model_not_found|wrong_model|parameter_model)$/, 'modelId'],
   [/^(not_found|redirect|network_(econnrefused|enotfound))$/, 'baseUrl'],
 ];

@@ -3,7 +3,7 @@ import type { LedgerEntry } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
 import type { Lane } from '../../core/model/vocabulary.ts';
 import { estimateTokens } from '../../core/packing/estimate-tokens.ts';
-import { compareModelNames } from '../../core/reply/compare-model-names.ts';
+import { rejectOtherModel } from '../../core/reply/compare-model-names.ts';
 import { validateReply } from '../../core/reply/validate-reply.ts';
 import type { EmbeddingStore, GrantRefusal } from '../../ports/embedding-store.ts';
 import { describeFailure } from '../describe-failure.ts';
@@ -46,6 +46,9 @@ export function estimateSentTokens(space: Space, text: string): number {
 
 /** A pause that is younger than the message's own look at it; the time until the next look. */
 const PAUSED_RETRY_MS = 60_000;
+
+/** Of a failure for which nobody was asked: the pipeline, the model or the source was paused. */
+export const PAUSED_CODE = 'paused';
 
 /**
  * One call: granted first (a pause refuses the grant, so that no call begins after it, however many the message still needs), validated after, entered in the ledger whatever came of it. A call of which nobody can say whether it was billed
@@ -96,7 +99,7 @@ export async function callProvider(ports: CallPorts, request: CallRequest): Prom
     });
     requestId = reply.requestId;
     billedTokens = reply.tokens ?? estimatedTokens;
-    if (reply.model !== undefined && compareModelNames(model.modelId, reply.model) === 'unfamiliar')
+    if (rejectOtherModel(reply, model.modelId) === 'unfamiliar')
       ports.metrics.count('UnfamiliarModelNames', 1);
     const expected = { count: texts.length, dimensions: model.dimensions, normalized: model.normalized };
     const { vectors } = validateReply(reply, expected);
@@ -114,7 +117,7 @@ export async function callProvider(ports: CallPorts, request: CallRequest): Prom
 function pausedMeanwhile({ scope, reason }: GrantRefusal): FreshetError {
   return new FreshetError(`${scope} was paused (${reason}) while a batch was being embedded.`, {
     failureClass: 'throttled',
-    code: 'paused',
+    code: PAUSED_CODE,
     retryAfterMs: PAUSED_RETRY_MS,
   });
 }

@@ -7,6 +7,7 @@ import type { SourceReading } from '../../ports/embedding-store.ts';
 import { findPauseReasons } from '../find-pause-reasons.ts';
 import { pauseSource } from '../pause-source.ts';
 import type { QueueRecord, RecordResult } from '../queue-record.ts';
+import { retryTransient } from '../retry-transient.ts';
 import { buyVectors, type Purchase } from './buy-vectors.ts';
 import { decideRow, type RowDecision, withoutVector } from './decide-row.ts';
 import type { EmbedPorts } from './embed-ports.ts';
@@ -50,11 +51,12 @@ async function embedRows(
   remainingMs: () => number,
 ): Promise<RecordResult> {
   const { dispatchId } = message;
-  const ids = await ports.embedding.beginEmbedding(space, dispatchId, message.ids);
+  const patiently = <T>(work: () => Promise<T>) => retryTransient(ports, remainingMs, work);
+  const ids = await patiently(() => ports.embedding.beginEmbedding(space, dispatchId, message.ids));
   if (ids.length === 0) return 'done';
   const undeliverable = message.attempts >= MAX_ATTEMPTS;
   const maxBytes = undeliverable ? 0 : ports.limits.maxBytesPerColumn;
-  const readings = await ports.embedding.readRows(space, ids, maxBytes);
+  const readings = await patiently(() => ports.embedding.readRows(space, ids, maxBytes));
   const stale = readings.filter(reading => !isFresh(reading));
   const staleIds = stale.map(({ id }) => id);
   const known = new Set(staleIds);
@@ -99,7 +101,8 @@ async function settlePlan(
     }
   } finally {
     const seconds = ports.limits.announcedLeaseSeconds;
-    if (settled.size > 0) await ports.embedding.markAnnounced(space, dispatchId, [...settled], seconds);
+    const mark = () => ports.embedding.markAnnounced(space, dispatchId, [...settled], seconds);
+    if (settled.size > 0) await retryTransient(ports, remainingMs, mark);
   }
   return { settled, ended };
 }

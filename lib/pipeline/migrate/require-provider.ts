@@ -1,6 +1,6 @@
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import type { ModelDefinition } from '../../core/model/space.ts';
-import { validateReply } from '../../core/reply/validate-reply.ts';
+import { requireVectors } from '../../core/reply/require-vectors.ts';
 import type { EmbeddingProvider } from '../../ports/embedding-provider.ts';
 import type { Logger } from '../../ports/logger.ts';
 import { describeFailure } from '../describe-failure.ts';
@@ -25,8 +25,7 @@ export async function requireProvider(
   const deadlineMs = Math.max(1_000, Math.min(MAX_PROBE_MS, remainingMs() - RESERVE_MS));
   try {
     const reply = await provider.embed({ texts: [model.documentPrefix + PROBE_TEXT], deadlineMs });
-    const { dimensions, normalized } = model;
-    validateReply(reply, { count: 1, dimensions, normalized });
+    requireVectors(reply, model, 1);
   } catch (error) {
     const { code, message, failureClass } = describeFailure(error);
     if (UNREACHABLE.test(code)) throw unreachable(model, code);

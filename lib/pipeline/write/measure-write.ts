@@ -1,4 +1,5 @@
 import type { ResultObject } from '../../core/model/result-object.ts';
+import { failureOfOutcome } from '../../core/report/failure-of-outcome.ts';
 import type { WriteReport } from '../../ports/outcome-store.ts';
 import type { WritePorts } from './write-ports.ts';
 
@@ -23,8 +24,8 @@ export function measureWrite(
 
 function measureClasses(metrics: WritePorts['metrics'], results: readonly ResultObject[]): void {
   const outcomes = results.flatMap(result => result.outcomes.map(({ outcome }) => outcome));
-  const refused = outcomes.filter(outcome => outcome.startsWith('refused:'));
-  metrics.count('RefusedRows', refused.length);
-  metrics.count('UndeliveredRows', outcomes.filter(outcome => outcome === 'undelivered').length);
+  const classes = outcomes.map(outcome => failureOfOutcome(outcome)?.failureClass);
+  metrics.count('RefusedRows', classes.filter(name => name === 'item').length);
+  metrics.count('UndeliveredRows', classes.filter(name => name === 'undelivered').length);
   metrics.count('TooLongRows', outcomes.filter(outcome => outcome === 'too-long').length);
 }

@@ -70,6 +70,22 @@ describe('the secret store', () => {
     expect([fresh, requests()]).toEqual(['value-2', 2]);
   });
 
+  test('keeps the newer secret where an older request is answered after it', async () => {
+    const client = new SecretsManagerClient({ region: 'us-east-1' });
+    const older = Promise.withResolvers<{ SecretString: string }>();
+    mockClient(client)
+      .on(GetSecretValueCommand)
+      .callsFakeOnce(() => older.promise)
+      .resolves({ SecretString: 'rotated' });
+    const secrets = createSecretStore({ client, clock: createVirtualClock() });
+
+    const first = secrets.read(ARN);
+    const fresh = await secrets.read(ARN, { fresh: true });
+    older.resolve({ SecretString: 'old' });
+
+    expect([fresh, await first, await secrets.read(ARN)]).toEqual(['rotated', 'rotated', 'rotated']);
+  });
+
   test('keeps the secrets of two names apart', async () => {
     const { secrets } = open();
 

@@ -66,6 +66,15 @@ describe('the webhook', () => {
     ]);
   });
 
+  test('is posted to with the query of its address, which many sign it with', async () => {
+    const { url, received } = await startReceiver(200);
+    const { webhook } = openWebhook(`${url}/api/webhooks/1/token?thread_id=7&sig=a%2Fb%3D`);
+
+    await webhook.post('x');
+
+    expect(received.map(({ path }) => path)).toEqual(['/api/webhooks/1/token?thread_id=7&sig=a%2Fb%3D']);
+  });
+
   test('whose address was changed is read anew once', async () => {
     const old = await startReceiver(404);
     const next = await startReceiver(204);
@@ -84,7 +93,7 @@ describe('the webhook', () => {
     ['that redirects', 302, 'transient', 'http_302'],
   ])('%s is told by its status, without its address and answer', async (_, status, failureClass, code) => {
     const { url } = await startReceiver(status);
-    const { webhook } = openWebhook(`${url}/services/T0/B0/hidden`);
+    const { webhook } = openWebhook(`${url}/services/T0/B0/hidden?sig=hidden`);
 
     const error = await failureOf(webhook.post('x'));
 
@@ -95,7 +104,7 @@ describe('the webhook', () => {
   test('that nobody serves is told without its address', async () => {
     const { url } = await startReceiver();
     await ended.pop()!();
-    const { webhook } = openWebhook(`${url}/hidden`);
+    const { webhook } = openWebhook(`${url}/hidden?sig=hidden`);
 
     const error = await failureOf(webhook.post('x'));
 
@@ -109,6 +118,7 @@ describe('the webhook', () => {
     'https://user:hidden@hooks.slack.com/services',
     'http://10.0.0.5/hidden',
     'https://169.254.169.254/hidden',
+    'http://hooks.slack.com/services?sig=hidden',
     'hidden',
   ])('has no address such as %s', async address => {
     const { webhook } = openWebhook(address);

@@ -11,6 +11,7 @@ const deployment: Deployment = {
   region: 'eu-west-1',
   providerSecrets: { openai: openAiSecret },
   maxConcurrency: { fresh: 4, bulk: 8, write: 6 },
+  scheduledTicks: 3,
   maxConnections: 60,
 };
 
@@ -78,12 +79,13 @@ describe('a deployment', () => {
   });
 
   test('that can hold as many connections as it may is refused, with the sum', () => {
-    const most = 1 * (4 + 8) + 6 + 8;
+    const most = (3 + 1) * 2 + (4 + 8) + 6 + 1 + 1 + 1;
 
     expect(refusalOf({}, { maxConnections: most })).toContain(
-      `can hold ${most} database connections at once (1 model × (fresh 4 + bulk 8) + write 6 + 8 of the schedules), and database.maxConnections is ${most}`,
+      `can hold ${most} database connections at once (detect 8 + embed 12 + write 6 + guard 1 + migrate 1 + operate 1; embed has 1 model × (fresh 4 + bulk 8), write 6), and database.maxConnections is ${most}`,
     );
     expect(refusalOf({}, { maxConnections: most + 1 })).toBe('');
+    expect(refusalOf({}, { maxConnections: most + 1, scheduledTicks: 4 })).toContain(`can hold ${most + 2} `);
   });
 
   test('is refused with every problem at once', () => {

@@ -1,0 +1,37 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { composeCostPage } from '../../lib/core/cost/compose-cost-page.ts';
+import type { CountedRun } from '../../lib/core/cost/counted-run.ts';
+import { createMoney } from '../../lib/core/cost/format-money.ts';
+import { ASSUMPTIONS } from './assumptions.ts';
+import type { describeStage } from './describe-stage.ts';
+
+/** What `npm run cost` counted, and what it was asked for. */
+export interface KeptCount {
+  readonly machine: string;
+  readonly providerMs: number;
+  readonly currency?: string | undefined;
+  readonly rate?: string | undefined;
+  readonly run: CountedRun;
+}
+
+export const COST_PAGE = path.resolve(import.meta.dirname, '../../docs/cost.md');
+
+const KEPT_COUNT = path.join(import.meta.dirname, 'counted-run.json');
+
+export function keepCount(count: KeptCount): void {
+  writeFileSync(KEPT_COUNT, `${JSON.stringify(count, null, 2)}\n`);
+}
+
+export function readCount(): KeptCount {
+  return JSON.parse(readFileSync(KEPT_COUNT, 'utf8'));
+}
+
+/** The page of a count, at the prices of now. */
+export function composePageOf(
+  { machine, providerMs, currency, rate, run }: KeptCount,
+  { stage, endpoint }: ReturnType<typeof describeStage>,
+): string {
+  const assumptions = { ...ASSUMPTIONS, providerMs };
+  return composeCostPage({ run, stage, endpoint, assumptions, money: createMoney(currency, rate), machine });
+}

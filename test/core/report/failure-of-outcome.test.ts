@@ -1,0 +1,17 @@
+import { describe, expect, test } from 'vitest';
+import { failureOfOutcome, isFailureClass } from '../../../lib/core/report/failure-of-outcome.ts';
+
+describe('a stored outcome', () => {
+  test.each([
+    ['refused:http_400', 'item', 'http_400'],
+    ['undelivered', 'undelivered', 'undelivered'],
+    ['undelivered:insufficient_quota', 'undelivered', 'insufficient_quota'],
+  ])('%s is a failure of class %s with code %s', (outcome, failureClass, code) => {
+    expect(failureOfOutcome(outcome)).toEqual({ failureClass, code });
+    expect(isFailureClass(failureClass)).toBe(true);
+  });
+
+  test.each(['embedded', 'excluded:empty', 'too-long', null])('%s is none', outcome => {
+    expect(failureOfOutcome(outcome)).toBeUndefined();
+  });
+});

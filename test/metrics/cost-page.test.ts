@@ -1,0 +1,56 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { ASSUMPTIONS } from '../../bench/cost/assumptions.ts';
+import { COST_PAGE, composePageOf, readCount } from '../../bench/cost/counted-page.ts';
+import { describeStage } from '../../bench/cost/describe-stage.ts';
+import { PLUMBING_CEILING_USD } from '../../lib/core/cost/compose-cost-page.ts';
+import { totalOf } from '../../lib/core/cost/cost-line.ts';
+import { pricePlumbing } from '../../lib/core/cost/price-plumbing.ts';
+import { createObservedStack } from '../factories/observed-stack.ts';
+import { countSecrets } from '../support/count-secrets.ts';
+import { countWatching } from '../support/count-watching.ts';
+import { metricsOfAlarms } from '../support/shown-metrics.ts';
+
+const described = describeStage();
+
+describe('what a stage pays for whether rows change or not', () => {
+  const { template } = createObservedStack();
+
+  test('counts each metric of an alarm that computes, and the key of the topic', () => {
+    const { alarms, alarmMetrics, keys, highResolutionAlarmMetrics } = countWatching(template);
+
+    expect(alarmMetrics).toBe(metricsOfAlarms(template).length);
+    expect(alarmMetrics).toBeGreaterThan(alarms);
+    expect(keys).toBe(1);
+    expect(highResolutionAlarmMetrics).toBe(0);
+  });
+
+  test('counts the secrets that its functions may read: the database’s, a key, and with a webhook its address', () => {
+    expect(described.stage.secrets).toBe(2);
+    expect(countSecrets(template)).toBe(3);
+  });
+
+  test('has four alarms of a GPU endpoint, and the one that wakes it', () => {
+    expect(described.endpoint).toMatchObject({ alarms: 5, alarmMetrics: 5, compositeAlarms: 0, keys: 0 });
+  });
+});
+
+describe('docs/cost.md', () => {
+  const count = readCount();
+
+  test('is what the last count costs at the prices of now', () => {
+    const page = composePageOf(count, described);
+    if (process.env.UPDATE_DOCS === '1') writeFileSync(COST_PAGE, page);
+
+    expect(readFileSync(COST_PAGE, 'utf8'), 'the page is out of date: npm run docs:cost writes it anew').toBe(
+      page,
+    );
+  });
+
+  test('keeps to the ceiling', () => {
+    const total = totalOf(pricePlumbing(count.run, { ...ASSUMPTIONS, providerMs: count.providerMs }));
+
+    expect(total).toBeGreaterThan(0);
+    expect(total).toBeLessThanOrEqual(PLUMBING_CEILING_USD);
+  });
+});
