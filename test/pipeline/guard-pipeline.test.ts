@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { guardPipeline } from '../../lib/pipeline/guard/guard-pipeline.ts';
 import type { GuardRequest } from '../../lib/pipeline/guard/guard-ports.ts';
 import { parseGuardRequest } from '../../lib/pipeline/guard/parse-guard-request.ts';
+import type { EventSource } from '../../lib/ports/event-sources.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { MAPPINGS, makeGuardedWorld } from '../factories/guarded-world.ts';
 
@@ -230,6 +231,27 @@ describe('an event source', () => {
     expect(report).toMatchObject({ closed: [], closedByHand: ['write'] });
     expect(world.eventSources.changes.filter(change => change.endsWith(' write'))).toEqual([]);
     expect(world.metrics.sums.get('MappingsDisabledByHand')).toBe(2);
+  });
+
+  test('keeps its mark when a run that overlaps opened it a moment before and takes the mark away', async () => {
+    const world = makeGuardedWorld();
+    const { eventSources } = world;
+    await world.control.pause('model:small', 'provider:unauthorized', '');
+    let overlaps = true;
+    const overlapped = {
+      ...eventSources,
+      async close(source: EventSource) {
+        await eventSources.close(source);
+        if (overlaps) eventSources.sources.set(source.mappingId, { state: 'closed', closedByUs: false });
+        overlaps = false;
+      },
+    };
+
+    await guardPipeline({ ...world.ports, eventSources: overlapped }, check, plenty);
+    await world.control.resume('model:small', 'provider:unauthorized');
+    await guard(world);
+
+    expect(closedIn(world)).toEqual([]);
   });
 
   test('that is changing is left to the next run', async () => {

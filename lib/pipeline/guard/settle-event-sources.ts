@@ -57,8 +57,15 @@ async function settle(
   if (state === 'closed' || closedByUs) await change('open', source);
   return 'open';
 
+  /** A run that overlaps may have opened it a moment before, and takes our mark for its own leftover. Without it, nobody would open it again. */
+  async function keepMark(closed: EventSource): Promise<void> {
+    const { closedByUs } = await eventSources.read(closed.mappingId);
+    if (!closedByUs) await eventSources.close(closed);
+  }
+
   async function change(action: 'open' | 'close', changed: EventSource): Promise<void> {
     await eventSources[action](changed);
+    if (action === 'close') await keepMark(changed);
     logger.warn(action === 'open' ? 'event-source-opened' : 'event-source-closed', { mappingId });
   }
 }
