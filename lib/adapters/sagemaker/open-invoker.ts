@@ -30,6 +30,8 @@ const CONNECTION_TIMEOUT_MS = 2_000;
 export function openInvoker(
   config: Pick<SageMakerRuntimeClientConfig, 'endpoint' | 'credentials'> & {
     readonly region?: string | undefined;
+    /** Until the whole answer is there. */
+    readonly requestTimeoutMs?: number;
   } = {},
 ): InvokeEndpoint {
   let loading: ReturnType<typeof load> | undefined;
@@ -37,14 +39,14 @@ export function openInvoker(
     const { SageMakerRuntimeClient: Client, InvokeEndpointCommand: Command } = await import(
       '@aws-sdk/client-sagemaker-runtime'
     );
-    const { region, ...rest } = config;
+    const { region, requestTimeoutMs = REQUEST_TIMEOUT_MS, ...rest } = config;
     const client = new Client({
       ...rest,
       ...(region === undefined ? {} : { region }),
       maxAttempts: 1,
       requestHandler: {
         connectionTimeout: CONNECTION_TIMEOUT_MS,
-        requestTimeout: REQUEST_TIMEOUT_MS,
+        requestTimeout: requestTimeoutMs,
         throwOnRequestTimeout: true,
       },
     });
