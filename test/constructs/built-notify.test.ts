@@ -44,7 +44,9 @@ test('the built function reads the address from Secrets Manager and posts the al
 
   await notify({ Records: [{ Sns: { Message: message } }] } as never, {} as never);
 
-  expect(posts).toEqual([['/services/T0/B0/hidden?sig=hidden', { text: 'ALARM: page\nMeaning.\nfreshet prod' }]]);
+  expect(posts).toEqual([
+    ['/services/T0/B0/hidden?sig=hidden', { text: 'ALARM: page\nMeaning.\nfreshet prod' }],
+  ]);
   expect(lines.map(line => JSON.parse(line) as object)).toMatchObject([
     { event: 'alarm-posted', component: 'notify', stage: 'prod', alarm: 'page' },
   ]);

@@ -6,6 +6,7 @@ import type { Space } from '../../lib/core/model/space.ts';
 import { decodeResult } from '../../lib/core/result/decode-result.ts';
 import { fingerprintText } from '../../lib/core/text/fingerprint-text.ts';
 import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
+import { createRunTally } from '../../lib/pipeline/local/run-tally.ts';
 import type { EmbedRequest } from '../../lib/ports/embedding-provider.ts';
 import { putRow } from '../doubles/memory-database.ts';
 import { createScriptedProvider, embedAll, failWith } from '../doubles/scripted-provider.ts';
@@ -326,10 +327,16 @@ describe('texts', () => {
     const batch = dispatch(['123456789', 'short'], {
       space: { model: { maxTokensPerText: 8 }, source: { overLimit: 'skip' } },
     });
+    const failed: string[] = [];
+    batch.world.embedPorts = {
+      ...batch.world.embedPorts,
+      observer: createRunTally(batch.world.clock, row => failed.push(row.outcome)),
+    };
 
     await embed(batch);
 
     expect(outcomesOf(await readResult(batch.world)).sort()).toEqual(['embedded', 'too-long']);
+    expect(failed).toEqual([]);
   });
 
   test('over the limit are left to a server that tokenizes itself', async () => {
