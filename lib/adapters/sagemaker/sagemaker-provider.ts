@@ -1,6 +1,7 @@
 import { classifyProviderFailure } from '../../core/errors/classify-provider-failure.ts';
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import { UsageError } from '../../core/errors/usage-error.ts';
+import { parseJson } from '../../core/messages/parse-json.ts';
 import type { ModelDefinition } from '../../core/model/space.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/embedding-provider.ts';
@@ -72,12 +73,7 @@ function composeBody(model: ModelDefinition, texts: readonly string[], maxBytes:
 /** `[[…], …]`: it names no model and counts no tokens. */
 function readReply({ body, requestId: given }: InvokeReply) {
   const requestId = readRequestId(given);
-  let vectors: unknown;
-  try {
-    vectors = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
-  } catch {
-    throw invalidReply(requestId);
-  }
+  const vectors = parseJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
   if (!Array.isArray(vectors)) throw invalidReply(requestId);
   return { items: readVectors(vectors), tokens: undefined, requestId };
 }
