@@ -50,15 +50,20 @@ export function rejectErrorBody(
   throw classifyProviderFailure(describeAnswer({ status: 200, headers, body: json }, dialect, nowMs()));
 }
 
+/** No `authorization` where the key is empty. */
+export function composeHeaders(key: string): Readonly<Record<string, string>> {
+  return {
+    accept: 'application/json',
+    'content-type': 'application/json',
+    ...(key === '' ? {} : { authorization: `Bearer ${key}` }),
+  };
+}
+
 async function post(network: Network, request: JsonRequest): Promise<PostAnswer> {
   try {
     return await network.post({
       url: request.url,
-      headers: {
-        accept: 'application/json',
-        'content-type': 'application/json',
-        ...(request.key === '' ? {} : { authorization: `Bearer ${request.key}` }),
-      },
+      headers: composeHeaders(request.key),
       body: JSON.stringify(request.body),
       signal: request.signal,
       maxAnswerBytes: request.maxAnswerBytes,

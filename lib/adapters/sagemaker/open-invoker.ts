@@ -8,8 +8,8 @@ export type InvokeEndpoint = (request: InvokeRequest) => Promise<InvokeReply>;
 export interface InvokeRequest {
   readonly endpointName: string;
   readonly inferenceComponentName?: string | undefined;
-  /** JSON. */
-  readonly body: string;
+  /** JSON, as UTF-8. */
+  readonly body: Buffer;
   readonly signal: AbortSignal;
   readonly maxAnswerBytes: number;
 }
@@ -62,7 +62,7 @@ export function openInvoker(
         : { InferenceComponentName: request.inferenceComponentName }),
       ContentType: 'application/json',
       Accept: 'application/json',
-      Body: Buffer.from(request.body),
+      Body: request.body,
     });
     boundAnswers(command, request.maxAnswerBytes);
     const reply = await client.send(command, { abortSignal: request.signal });

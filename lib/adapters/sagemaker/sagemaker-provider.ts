@@ -55,16 +55,16 @@ export function createSageMakerProvider(
   };
 }
 
-function composeBody(model: ModelDefinition, texts: readonly string[], maxBytes: number): string {
-  const body = JSON.stringify({
+function composeBody(model: ModelDefinition, texts: readonly string[], maxBytes: number): Buffer {
+  const fields = {
     inputs: texts,
     normalize: model.normalized,
     truncate: true,
     ...(model.sendDimensions ? { dimensions: model.dimensions } : {}),
-  });
-  const bytes = Buffer.byteLength(body);
-  if (bytes <= maxBytes) return body;
-  throw new FreshetError(`A request of ${bytes} bytes is over the limit of ${maxBytes}.`, {
+  };
+  const body = Buffer.from(JSON.stringify(fields));
+  if (body.length <= maxBytes) return body;
+  throw new FreshetError(`A request of ${body.length} bytes is over the limit of ${maxBytes}.`, {
     failureClass: 'too-large',
     code: 'payload_too_large',
   });
