@@ -11,6 +11,7 @@ import { discardDeadConnections } from './discard-dead-connections.ts';
 import { nameStatements } from './name-statements.ts';
 import type { PostgresEndpoint } from './postgres-endpoint.ts';
 import { createPostgresTickLock } from './postgres-tick-lock.ts';
+import { sendBuffersUncopied } from './send-buffers-uncopied.ts';
 import { accessByEndpoint, accessByUrl, type ServerAccess } from './server-access.ts';
 
 /** Statements that nobody waits for any more have this long when the database is closed. */
@@ -42,6 +43,7 @@ export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
   pool.on('connect', client => {
     connected.add(client);
     nameStatements(client);
+    sendBuffersUncopied((client as unknown as pg.Client).connection);
     client.on('error', () => {
       // A connection that breaks while a transaction waits between two statements has nobody else to tell: its next statement rejects.
     });

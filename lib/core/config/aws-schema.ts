@@ -163,10 +163,12 @@ export type StageSettings = z.output<typeof stageSettings>;
 
 export const DEFAULT_STAGE_SETTINGS: StageSettings = stageSettings.parse({});
 
-const stageName = wordLike(
-  /^[a-z][a-z0-9-]{0,19}$/,
-  'expected the name of a stage: lower-case letters, digits and dashes, at most 20',
-);
+/** Of a stage: a stack, metrics and the names of what AWS makes carry it. */
+export const STAGE_NAME = /^[a-z][a-z0-9-]{0,19}$/;
+export const STAGE_NAME_EXPECTATION =
+  'the name of a stage: lower-case letters, digits and dashes, at most 20, a letter first';
+
+const stageName = wordLike(STAGE_NAME, `expected ${STAGE_NAME_EXPECTATION}`);
 
 /** The section `aws` of `freshet.config.ts`. A stage is one deployment: one stack, one database. */
 export const awsSection = z.strictObject(
