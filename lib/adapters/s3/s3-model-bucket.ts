@@ -8,7 +8,7 @@ import type { ModelBucket } from '../../ports/model-bucket.ts';
 import { errorName, httpStatus, toAwsFailure } from '../aws/to-aws-failure.ts';
 import { createS3Client } from './create-s3-client.ts';
 
-export interface ModelBucketAccess {
+interface ModelBucketAccess {
   readonly bucket: string;
   /** Undefined: what the SDK finds in the environment and the profile. */
   readonly region?: string | undefined;

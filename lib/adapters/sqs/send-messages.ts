@@ -25,7 +25,7 @@ const CONCURRENT_BATCHES = 8;
 const MAX_ROUNDS = 3;
 
 /** SQS as `sendMessages` needs it. */
-export interface SendTarget {
+interface SendTarget {
   readonly client: SQSClient;
   readonly queueUrl: string;
   /** How long a send may take altogether, repeats included. */

@@ -7,7 +7,7 @@ import { prepared } from '../prepared.ts';
 import { quoteSpace } from '../quoted-space.ts';
 
 /** Rows that were written, by what they are now. */
-export interface WrittenOutcomes {
+interface WrittenOutcomes {
   readonly embedded: number;
   readonly excluded: number;
   readonly failed: number;
