@@ -9,8 +9,7 @@ import type { EmbeddingStore, GrantRefusal } from '../../ports/embedding-store.t
 import { describeFailure } from '../describe-failure.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 
-interface CallPorts
-  extends Pick<EmbedPorts, 'providers' | 'clock' | 'randomness' | 'metrics' | 'observer'> {
+interface CallPorts extends Pick<EmbedPorts, 'providers' | 'clock' | 'randomness' | 'metrics' | 'observer'> {
   readonly embedding: Pick<EmbeddingStore, 'grantCall'>;
 }
 
