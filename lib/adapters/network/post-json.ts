@@ -8,7 +8,7 @@ import { findNetworkCode } from './find-network-code.ts';
 import type { AnswerHeaders, Network, PostAnswer } from './open-network.ts';
 import { invalidReply } from './read-vectors.ts';
 
-export interface JsonRequest {
+interface JsonRequest {
   readonly url: string;
   readonly body: object;
   /** Bearer token; none is sent when it is empty. */

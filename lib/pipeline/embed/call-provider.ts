@@ -9,8 +9,7 @@ import type { EmbeddingStore, GrantRefusal } from '../../ports/embedding-store.t
 import { toFreshetError } from '../to-freshet-error.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 
-export interface CallPorts
-  extends Pick<EmbedPorts, 'providers' | 'clock' | 'randomness' | 'metrics' | 'observer'> {
+interface CallPorts extends Pick<EmbedPorts, 'providers' | 'clock' | 'randomness' | 'metrics' | 'observer'> {
   readonly embedding: Pick<EmbeddingStore, 'grantCall'>;
 }
 

@@ -38,7 +38,7 @@ export interface EmbedPorts {
   readonly observer?: RunObserver | undefined;
 }
 
-export interface EmbedLimits {
+interface EmbedLimits {
   /** Texts per call where the provider allows it. */
   readonly batchSize: number;
   /** Of one provider call. */
