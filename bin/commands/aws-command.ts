@@ -26,6 +26,8 @@ export interface AwsContext<Known extends Flags> extends Pick<CommandContext, 't
 export function defineAwsCommand<const Known extends Flags>(command: {
   readonly summary: string;
   readonly flags: Known;
+  /** Throws `UsageError` where flags do not go together: before anybody is asked for credentials. */
+  check?(flags: FlagValues<Known & typeof awsFlags>): void;
   run(context: AwsContext<Known>): Promise<number>;
 }): Command {
   return defineCommand({
@@ -34,6 +36,7 @@ export function defineAwsCommand<const Known extends Flags>(command: {
     async run(context) {
       const { terminal, signal, surroundings } = context;
       const flags = context.flags as FlagValues<Known & typeof awsFlags>;
+      command.check?.(flags);
       const { stage = 'dev', region, profile } = context.flags as FlagValues<typeof awsFlags>;
       const deployment = await openDeployment(
         { stage, region, profile },

@@ -7,7 +7,7 @@ export const command = defineAwsCommand({
   flags: { examples: wholeNumberFlag('N', 'ids per cause (5)', { least: 1, most: 1000 }) },
   async run({ flags, terminal, deployment, result }) {
     const answer = await deployment.ask('failures', { exampleLimit: flags.examples ?? 5 });
-    const failures = withAdvice(answer.failures);
+    const failures = withAdvice(answer.failures, 'deployed');
     result({ failures });
     reportFailures(failures, terminal);
     return 0;

@@ -11,6 +11,10 @@ export const command = defineAwsCommand({
     now: switchFlag('close event sources and schedules at once instead of at the guard’s next look'),
     apply: applyFlag,
   },
+  check(flags) {
+    readScope(flags);
+    readDetail(flags.reason);
+  },
   async run({ flags, terminal, deployment, result }) {
     const scope = readScope(flags);
     const detail = readDetail(flags.reason);

@@ -22,9 +22,9 @@ export type RedriveContext = AwsContext<typeof redriveFlags>;
 export const command = defineAwsCommand({
   summary: 'sends dead letters again: only the rows that are still stale, or --whole-queue',
   flags: redriveFlags,
+  check: requireSense,
   async run(context) {
     const { flags, terminal, deployment, result } = context;
-    requireSense(flags);
     const queues = chooseQueues(deployment, flags.queue);
     if (flags.apply === true && flags.cancel === true) return cancel(context);
     if (flags.apply === true && flags['whole-queue'] === true) return moveWholeQueues(context, queues);

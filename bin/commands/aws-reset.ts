@@ -6,6 +6,7 @@ import { resetWithProgress } from './reset-with-progress.ts';
 export const command = defineAwsCommand({
   summary: 'makes embedded rows stale, so that they are bought again; without --apply it only counts',
   flags: resetFlags,
+  check: flags => void readResetSelection(flags),
   async run({ flags, terminal, signal, deployment, result }) {
     const selection = readResetSelection(flags);
     const { olderThan: _, ...places } = selection;

@@ -11,6 +11,7 @@ export const command = defineAwsCommand({
     now: switchFlag('open event sources and schedules at once; needed where they were closed with --now'),
     apply: applyFlag,
   },
+  check: flags => void readScope(flags),
   async run({ flags, terminal, deployment, result }) {
     const scope = readScope(flags);
     if (flags.apply !== true) {

@@ -14,9 +14,11 @@ export const command = defineAwsCommand({
     item: textFlag('ID', 'only this row'),
     apply: applyFlag,
   },
-  async run({ flags, terminal, signal, deployment, result }) {
+  check(flags) {
     if (flags.class !== undefined && flags.item !== undefined)
       throw new UsageError('retry takes --class or --item, not both.');
+  },
+  async run({ flags, terminal, signal, deployment, result }) {
     const request = {
       ...(flags.source === undefined ? {} : { source: flags.source }),
       ...(flags.class === undefined ? {} : { cause: flags.class }),

@@ -14,7 +14,7 @@ export const command = defineCommand({
     const groups = await withWorkspace(workspaceRequest(context), workspace =>
       readFailures(workspace, EXAMPLES),
     );
-    const failures = withAdvice(groups);
+    const failures = withAdvice(groups, 'local');
     terminal.result({ failures });
     reportFailures(failures, terminal);
     return 0;

@@ -14,6 +14,9 @@ export async function moveWholeQueues(
   for (const queue of queues) {
     if (signal.aborted) break;
     if ((await readDepth(deployment, queue)).deadLetters === 0) continue;
+    // Before it begins: whoever interrupts it twice sees nothing that comes after.
+    const cancel = deployment.lineOf(`redrive --queue ${queue.name} --cancel --apply`);
+    terminal.note(`${queue.name}: SQS moves the letters, also when this command ends. To end it: ${cancel}`);
     const task = await moveQueue(deployment, queue, {
       perSecond: flags['per-second'],
       signal,
@@ -25,13 +28,17 @@ export async function moveWholeQueues(
     });
     terminal.endProgress();
     moved.push({ queue: queue.name, status: task?.status ?? 'UNKNOWN', moved: task?.moved ?? 0 });
+    if (task?.status === 'RUNNING') {
+      terminal.line(
+        `${queue.name}: ${formatCount(task.moved)} letters moved so far; the move goes on. To end it: ${cancel}`,
+      );
+      continue;
+    }
     terminal.line(
       `${queue.name}: ${(task?.status ?? 'unknown').toLowerCase()}, ${formatCount(task?.moved ?? 0)} letters moved.`,
     );
   }
   result({ applied: true, moved });
   if (moved.length === 0) terminal.line('There are no dead letters.');
-  if (moved.some(({ status }) => status === 'RUNNING'))
-    terminal.note('The move goes on at AWS: aws redrive --cancel --apply ends it.');
   return moved.every(({ status }) => status === 'COMPLETED') ? 0 : 1;
 }

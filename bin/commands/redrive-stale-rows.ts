@@ -41,5 +41,7 @@ export async function redriveStaleRows(
     terminal.line(
       `${queue}: ${formatCount(received)} letters; ${formatCount(dispatched)} rows sent again, ${formatCount(superseded)} superseded; ${formatCount(left)} letters left, ${formatCount(unreadable)} unreadable`,
     );
-  return signal.aborted ? 1 : 0;
+  if (!signal.aborted) return 0;
+  terminal.note('Interrupted: the same command goes on. A letter is deleted only after its rows were sent.');
+  return 1;
 }

@@ -45,7 +45,8 @@ export async function resetWithProgress(
   } while (cursor !== null && !signal.aborted);
   terminal.endProgress();
   terminal.result({ applied: true, spaces, rows });
-  terminal.line(`${formatCount(rows)} rows are stale; ${whatComesNext}`);
+  const next = cursor === null ? whatComesNext : 'interrupted: the same command goes on with the others.';
+  terminal.line(`${formatCount(rows)} rows are stale; ${next}`);
   return cursor === null ? 0 : 1;
 }
 

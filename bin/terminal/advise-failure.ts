@@ -1,33 +1,85 @@
+/** Where the rows failed: what to type differs. */
+export type FailurePlace = 'local' | 'deployed';
+
+type Advice = Readonly<Record<FailurePlace, string>>;
+
 /** What to try, by the code of a failure. Codes are those of `lib/core/errors`; an unknown one gets the general advice. */
-const adviceByCode: readonly (readonly [RegExp, string])[] = [
+const adviceByCode: readonly (readonly [RegExp, Advice])[] = [
   [
     /too-long|context_length|too_large|string_above_max/,
-    'fewer characters: --max-chars N, or overLimit: "truncate" in the configuration; then retry',
+    {
+      local: 'fewer characters: --max-chars N, or overLimit: "truncate" in the configuration; then retry',
+      deployed: 'overLimit: "truncate" of the source in the configuration; deploy, then aws retry',
+    },
   ],
-  [/timeout|timed_out/, 'a longer timeout: --timeout-sec N, or a smaller batch: --batch-size N; then retry'],
+  [
+    /timeout|timed_out/,
+    {
+      local: 'a longer timeout: --timeout-sec N, or a smaller batch: --batch-size N; then retry',
+      deployed: 'a smaller limits.batchSize in the configuration; deploy, then aws retry',
+    },
+  ],
   [
     /undelivered/,
-    'embedding began five times and never ended: a smaller batch (--batch-size 1) and a longer timeout (--timeout-sec N); then retry',
+    {
+      local:
+        'embedding began five times and never ended: a smaller batch (--batch-size 1) and a longer timeout (--timeout-sec N); then retry',
+      deployed:
+        'embedding began five times and never ended: aws logs --function embed --trouble says how; a smaller limits.batchSize, deploy, then aws retry',
+    },
   ],
   [
     /invalid_api_key|401|403|permission|auth/,
-    'check OPENAI_API_KEY and the project it belongs to; then run again',
+    {
+      local: 'check OPENAI_API_KEY and the project it belongs to; then run again',
+      deployed: 'check the key in the secret of the model (providerSecrets) and its project; then aws retry',
+    },
   ],
-  [/quota|billing|insufficient/, "the account's credit is used up: top it up, then run again"],
+  [
+    /quota|billing|insufficient/,
+    {
+      local: "the account's credit is used up: top it up, then run again",
+      deployed: "the account's credit is used up: top it up, then aws retry",
+    },
+  ],
   [
     /model_not_found|404|wrong_dimensions|dimensions/,
-    'check modelId and dimensions of the model in the configuration; then run again',
+    {
+      local: 'check modelId and dimensions of the model in the configuration; then run again',
+      deployed: 'check modelId and dimensions of the model in the configuration; deploy, then aws retry',
+    },
   ],
-  [/rate_limit|429|overloaded/, 'slower: --concurrency 1 or --pause-ms N'],
+  [
+    /rate_limit|429|overloaded/,
+    {
+      local: 'slower: --concurrency 1 or --pause-ms N',
+      deployed: 'slower: a lower maxConcurrency.bulk of the stage; deploy, then aws retry',
+    },
+  ],
   [
     /content|policy|moderation|invalid_input|invalid_vector|http_4\d\d|refused/,
-    'the provider refuses this text: edit the row, or retry with another model',
+    {
+      local: 'the provider refuses this text: edit the row, or retry with another model',
+      deployed: 'the provider refuses this text: edit the row, which is then tried again by itself',
+    },
   ],
 ];
 
-export function adviseFailure(failure: { readonly failureClass: string; readonly code: string }): string {
-  if (failure.failureClass === 'undelivered' && failure.code !== 'undelivered')
-    return 'an outage was recorded, as the source asks: once it is over, retry --class undelivered, then run';
-  for (const [pattern, advice] of adviceByCode) if (pattern.test(failure.code)) return advice;
-  return 'edit the row, or: retry --class CODE, then run';
+const RECORDED_OUTAGE: Advice = {
+  local: 'an outage was recorded, as the source asks: once it is over, retry --class undelivered, then run',
+  deployed: 'an outage was recorded, as the source asks: once it is over, aws retry --class undelivered',
+};
+
+const GENERAL: Advice = {
+  local: 'edit the row, or: retry --class CODE, then run',
+  deployed: 'edit the row, or: aws retry --class CODE',
+};
+
+export function adviseFailure(
+  { failureClass, code }: { readonly failureClass: string; readonly code: string },
+  place: FailurePlace,
+): string {
+  if (failureClass === 'undelivered' && code !== 'undelivered') return RECORDED_OUTAGE[place];
+  const found = adviceByCode.find(([pattern]) => pattern.test(code))?.[1] ?? GENERAL;
+  return found[place];
 }

@@ -1,10 +1,10 @@
 import type { SourceFailures } from '../../lib/ports/operator.ts';
-import { adviseFailure } from './advise-failure.ts';
+import { adviseFailure, type FailurePlace } from './advise-failure.ts';
 import { formatCount } from './format-numbers.ts';
 import type { Terminal } from './terminal.ts';
 
-export function withAdvice(groups: readonly SourceFailures[]) {
-  return groups.map(group => ({ ...group, advice: adviseFailure(group) }));
+export function withAdvice(groups: readonly SourceFailures[], place: FailurePlace) {
+  return groups.map(group => ({ ...group, advice: adviseFailure(group, place) }));
 }
 
 /** Rows by cause with some of their ids, and what to do. */

@@ -5,5 +5,7 @@ export const STACK_COMMANDS = [
   { output: 'LogsCommand', words: 'logs --trouble' },
   { output: 'PauseCommand', words: 'pause' },
   { output: 'ResumeCommand', words: 'resume' },
+  { output: 'RetryCommand', words: 'retry' },
   { output: 'BackfillCommand', words: 'backfill' },
+  { output: 'ResetCommand', words: 'reset --all' },
 ] as const;

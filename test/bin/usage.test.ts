@@ -34,6 +34,9 @@ describe('the command line', () => {
     [['status', '--limit', '3'], '--limit is not a flag of this command.'],
     [['status'], 'There is no embedded database in'],
     [['search'], 'search needs a text.'],
+    [['aws', '--stage', 'prod', 'status'], '--stage stands before the command: aws status --stage …'],
+    [['--limit', '3'], '--limit stands before the command: start --limit …'],
+    [['aws', 'help', 'staus'], '"aws staus" is not a command. Did you mean aws status?'],
     [['models', 'chekc'], 'models takes no argument, check or publish, got "chekc".'],
     [['run', '--config', 'none.ts'], 'The configuration none.ts does not exist.'],
     [['run', '--database-url', 'mysql://user:secret@host/db'], '--database-url is not a PostgreSQL URL.'],
@@ -44,6 +47,18 @@ describe('the command line', () => {
     expect(result.errors).toContain(message);
     expect(result.errors).not.toContain('secret');
     expect(result).toMatchObject({ code: 2, output: '' });
+  });
+
+  it.each([
+    [['help', 'run'], 'npm run freshet -- run [flags]'],
+    [['help', 'aws'], 'npm run freshet -- aws <command>'],
+    [['help', 'aws', 'redrive'], 'npm run freshet -- aws redrive [flags]'],
+    [['aws', 'help', 'redrive'], 'npm run freshet -- aws redrive [flags]'],
+  ])('explains a command that stands after help: %j', async (words, expected) => {
+    const result = await runCli(directory, words);
+
+    expect(result.output).toContain(expected);
+    expect(result.code).toBe(0);
   });
 
   it('gives an error as one object under --json', async () => {

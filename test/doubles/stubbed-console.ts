@@ -124,8 +124,10 @@ export function createStubbedConsole() {
     run: async (words: string, signal: AbortSignal = new AbortController().signal) => {
       let output = '';
       let errors = '';
+      let printed = '';
       const collect = (add: (text: string) => void) => ({
         write: (text: string) => {
+          printed += text;
           add(text);
           return true;
         },
@@ -143,7 +145,7 @@ export function createStubbedConsole() {
       });
       const surroundings = { createClients: () => clients, clock };
       const code = await runCommand(['aws', ...line, '--stage', 'prod'], terminal, signal, surroundings);
-      return { code, output, errors };
+      return { code, output, errors, printed };
     },
   };
 }

@@ -41,5 +41,18 @@ function explain(action: string, error: unknown): UsageError | FreshetError {
       `AWS refused ${action}: this identity is not allowed to.`,
       `Allow ${action}, or use another profile.`,
     );
-  return toAwsFailure(action, error);
+  return sayToPerson(action, toAwsFailure(action, error));
+}
+
+/** A function tries again by itself; here a person does. */
+function sayToPerson(action: string, { message, failureClass, code, requestId }: FreshetError): FreshetError {
+  const isPassing = failureClass === 'transient' || failureClass === 'throttled';
+  const sentence = !isPassing
+    ? message
+    : code.startsWith('network_')
+      ? `AWS was not reached for ${action}: check the name of the region, and the network.`
+      : code === 'aws_timeout'
+        ? `AWS did not answer ${action} in time: give the command again.`
+        : `AWS could not do ${action} just now: give the command again.`;
+  return new FreshetError(sentence, { failureClass, code, requestId });
 }

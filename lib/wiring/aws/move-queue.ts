@@ -13,7 +13,7 @@ export type { MoveTask };
  * @throws UsageError while another task of the queue runs.
  */
 export async function moveQueue(
-  { clients, clock }: Deployment,
+  { clients, clock, lineOf }: Deployment,
   queue: DeployedQueue,
   options: {
     readonly perSecond: number | undefined;
@@ -26,7 +26,7 @@ export async function moveQueue(
   if (isRunning(running))
     throw new UsageError(
       `Dead letters of ${queue.name} are being moved already; SQS has one task per queue.`,
-      `freshet aws redrive --queue ${queue.name} --cancel --apply ends it.`,
+      `${lineOf(`redrive --queue ${queue.name} --cancel --apply`)} ends it.`,
     );
   await startMove(clients.sqs, arn, options.perSecond);
   let task = await findMove(clients.sqs, arn);

@@ -22,6 +22,8 @@ export interface Deployment {
   readonly clock: Clock;
   /** Through the function `operate`, which has the database. */
   readonly ask: AskOperator;
+  /** The line that a person types to give another `freshet aws` command to this deployment, with this access. */
+  readonly lineOf: (words: string) => string;
 }
 
 export interface DeploymentRequest extends ConsoleAccess {
@@ -66,7 +68,21 @@ export async function openDeployment(
   const ask = async (name: string, details: object) =>
     readReply(await invokeFunction(clients.lambda, operate, { request: name, ...details }));
   const functions = { ...settings.functions, operate };
-  return { ...identity, stage: request.stage, settings, functions, clients, clock, ask: ask as AskOperator };
+  return {
+    ...identity,
+    stage: request.stage,
+    settings,
+    functions,
+    clients,
+    clock,
+    ask: ask as AskOperator,
+    lineOf: words => `npm run freshet -- aws ${words}${describeAccess(request)}`,
+  };
+}
+
+function describeAccess({ stage, region, profile }: DeploymentRequest): string {
+  const given = Object.entries({ stage, region, profile }).filter(([, value]) => value !== undefined);
+  return given.map(([name, value]) => ` --${name} ${value}`).join('');
 }
 
 /** The SDK's clients take a while to load: only these commands wait for them. */

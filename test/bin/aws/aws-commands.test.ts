@@ -82,6 +82,43 @@ describe('finding the deployment', () => {
     expect(errors).not.toContain('CANARY');
   });
 
+  test.each([
+    [
+      'ENOTFOUND',
+      'AWS was not reached for sts:GetCallerIdentity: check the name of the region, and the network.',
+    ],
+    [
+      'ECONNRESET',
+      'AWS was not reached for sts:GetCallerIdentity: check the name of the region, and the network.',
+    ],
+    ['TimeoutError', 'AWS did not answer sts:GetCallerIdentity in time: give the command again.'],
+    ['ServiceUnavailable', 'AWS could not do sts:GetCallerIdentity just now: give the command again.'],
+  ])('does not say that a command is tried again when it is not (%s)', async (code, expected) => {
+    const failure = /^E/.test(code) ? Object.assign(new Error('CANARY'), { code }) : refusal(code);
+    console.stubs.sts.on(GetCallerIdentityCommand).rejects(failure);
+
+    const plain = await console.run('status');
+    const json = await console.run('status --json');
+
+    expect(plain.code).toBe(1);
+    expect(plain.errors).toContain(expected);
+    expect(plain.errors).not.toContain('CANARY');
+    expect(JSON.parse(json.output)).toEqual({ error: { message: expect.stringContaining(expected) } });
+  });
+
+  test.each([
+    'redrive --per-second 5',
+    'reset',
+    'retry --class item --item 1',
+    'pause --source a --model b',
+    'resume --source a --model b',
+  ])('refuses flags that do not go together before it asks for credentials: %s', async words => {
+    const { code } = await console.run(words);
+
+    expect(code).toBe(2);
+    expect(console.stubs.sts.commandCalls(GetCallerIdentityCommand)).toEqual([]);
+  });
+
   test('names the action also where an adapter of the functions asked', async () => {
     console.stubs.lambda.on(GetEventSourceMappingCommand).rejects(refusal('AccessDeniedException'));
 
@@ -300,6 +337,20 @@ describe('aws reset', () => {
     expect(JSON.parse(output)).toMatchObject({ account: '111122223333', applied: true, rows: 10_000 });
   });
 
+  test('says how to go on when it is interrupted, and begins no walk', async () => {
+    const stop = new AbortController();
+    console.answers.set('reset', () => {
+      stop.abort();
+      return { answer: { rows: 5_000, cursor: { spaceId: 1, after: '5000' } } };
+    });
+
+    const { code, output } = await console.run('reset --all --apply --yes', stop.signal);
+
+    expect(code).toBe(1);
+    expect(output).toContain('5,000 rows are stale; interrupted: the same command goes on with the others.');
+    expect(console.asked.map(({ request }) => request)).toEqual(['plan-reset', 'reset']);
+  });
+
   test('asks for --yes where there is no terminal, and for a selection', async () => {
     const unasked = await console.run('reset --all --apply');
 
@@ -332,6 +383,27 @@ describe('aws failures and retry', () => {
 
     expect(output).toContain('ai_items · small: 7 rows, item content, last unknown\n  ids: 1, 2, …\n  try: ');
     expect(console.asked).toEqual([{ request: 'failures', exampleLimit: 2 }]);
+  });
+
+  test.each([
+    'too-long',
+    'timeout',
+    'undelivered',
+    'invalid_api_key',
+    'quota',
+    'wrong_dimensions',
+    'rate_limit',
+    'content',
+    'odd',
+  ])('advise what can be done on a deployed stage, not flags of a local run: %s', async code => {
+    console.answers.set('failures', () => ({ answer: { failures: [{ ...failures[0]!, code }] } }));
+
+    const { output } = await console.run('failures');
+
+    expect(output).toContain('  try: ');
+    expect(output).not.toMatch(
+      /--(max-chars|timeout-sec|batch-size|concurrency|pause-ms)|OPENAI_API_KEY|then run/,
+    );
   });
 
   test('retry in batches while there are more', async () => {

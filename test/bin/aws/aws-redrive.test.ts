@@ -4,6 +4,7 @@ import {
   StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { readCommand } from '../../../bin/terminal/read-command.ts';
 import { createStubbedConsole, refusal } from '../../doubles/stubbed-console.ts';
 
 const DEAD_ARN = 'arn:aws:sqs:eu-central-1:111122223333:small-bulk-dead';
@@ -61,6 +62,20 @@ describe('aws redrive', () => {
     expect(JSON.parse(output).redriven).toEqual([
       { queue: 'small/bulk', received: 1_200, dispatched: 900, superseded: 180, left: 90, unreadable: 30 },
     ]);
+  });
+
+  test('says that the same command goes on when it is interrupted', async () => {
+    const stop = new AbortController();
+    console.answers.set('redrive', () => {
+      stop.abort();
+      return { answer: { received: 500, dispatched: 500, superseded: 0, left: 0, unreadable: 0 } };
+    });
+
+    const { code, output, errors } = await console.run('redrive --apply', stop.signal);
+
+    expect(code).toBe(1);
+    expect(output).toContain('small/bulk: 500 letters; 500 rows sent again');
+    expect(errors).toContain('Interrupted: the same command goes on.');
   });
 
   test('ends when the queue gives nothing more', async () => {
@@ -121,13 +136,18 @@ describe('aws redrive --whole-queue', () => {
     });
     console.stubs.sqs.on(StartMessageMoveTaskCommand).resolves({});
 
-    const { code, errors } = await console.run(
+    const { code, output, errors } = await console.run(
       'redrive --queue small/bulk --whole-queue --apply',
       stop.signal,
     );
 
     expect(code).toBe(1);
-    expect(errors).toContain('aws redrive --cancel --apply ends it');
+    const cancel = 'npm run freshet -- aws redrive --queue small/bulk --cancel --apply --stage prod';
+    expect(errors).toContain(`also when this command ends. To end it: ${cancel}\n`);
+    expect(output).toContain(
+      `small/bulk: 450 letters moved so far; the move goes on. To end it: ${cancel}\n`,
+    );
+    expect(await readCommand(cancel.split(' ').slice(4))).toMatchObject({ name: 'aws redrive' });
     expect(console.stubs.sqs.commandCalls(CancelMessageMoveTaskCommand)).toEqual([]);
   });
 
@@ -138,6 +158,7 @@ describe('aws redrive --whole-queue', () => {
 
     expect(code).toBe(2);
     expect(errors).toContain('being moved already');
+    expect(errors).toContain('aws redrive --queue small/bulk --cancel --apply --stage prod ends it.');
     expect(console.stubs.sqs.commandCalls(StartMessageMoveTaskCommand)).toEqual([]);
   });
 

@@ -1,0 +1,218 @@
+import { DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import { GetEventSourceMappingCommand, ListTagsCommand } from '@aws-sdk/client-lambda';
+import { GetScheduleCommand, UpdateScheduleCommand } from '@aws-sdk/client-scheduler';
+import {
+  CancelMessageMoveTaskCommand,
+  ListMessageMoveTasksCommand,
+  StartMessageMoveTaskCommand,
+} from '@aws-sdk/client-sqs';
+import { createStubbedConsole, NOTHING_DONE, refusal } from '../doubles/stubbed-console.ts';
+
+type StubbedConsole = ReturnType<typeof createStubbedConsole>;
+
+interface Step {
+  readonly words: string;
+  /** What the account holds when the command is given. */
+  readonly arrange?: (console: StubbedConsole) => void;
+}
+
+const since = '2025-12-31 23:14:07+00';
+const places = { source: 'ai_items', model: 'small' };
+const byOperator = { scope: 'pipeline', reason: 'operator', detail: 'OPS-1', since };
+const coverage = {
+  ...places,
+  ...{ eligible: 120_000, fresh: 118_700, excluded: 40, failed: 60, inFlight: 200, stale: 1_000 },
+  coveragePercent: 98.95,
+};
+const refused = { ...places, failureClass: 'item', code: 'content', rows: 60, exampleIds: ['88', '1402'] };
+const plan = { ...places, rows: 118_700, texts: 101_312, tokens: 2_026_240, costUsd: 0.0405 };
+
+const moveTask = (Status: string, moved: number) => ({
+  Results: [
+    {
+      ...{ Status, ApproximateNumberOfMessagesMoved: moved, ApproximateNumberOfMessagesToMove: 1_200 },
+      ...(Status === 'RUNNING' && { TaskHandle: 'handle' }),
+    },
+  ],
+});
+
+const withDeadLetters = (console: StubbedConsole) => console.letters.set('small-bulk-dead', 1_200);
+const withMove =
+  (...reports: object[]) =>
+  (console: StubbedConsole) => {
+    const left = [...reports];
+    withDeadLetters(console);
+    console.stubs.sqs.on(ListMessageMoveTasksCommand).callsFake(() => left.shift());
+    console.stubs.sqs.on(StartMessageMoveTaskCommand).resolves({ TaskHandle: 'handle' });
+    console.stubs.sqs.on(CancelMessageMoveTaskCommand).resolves({});
+  };
+
+/** What an operator types, in the order of a bad night, by the command that it shows. */
+const SESSIONS = {
+  status: [
+    {
+      words: 'status',
+      arrange: console => {
+        withDeadLetters(console).set('small-bulk', 4);
+        console.answers.set('status', () => ({
+          answer: {
+            spaces: [coverage],
+            paused: [{ scope: 'model:small', reason: 'provider:insufficient_quota', detail: '', since }],
+            ledger: {
+              ...NOTHING_DONE,
+              providerCalls: 1_412,
+              tokens: 2_520_177,
+              costUsd: 0.0504,
+              lastUpdate: since,
+            },
+          },
+        }));
+      },
+    },
+    {
+      words: 'status --region eu-central-1',
+      arrange: ({ stubs }) =>
+        stubs.cloudFormation.on(DescribeStacksCommand).rejects(refusal('ValidationError')),
+    },
+  ],
+  logs: [
+    {
+      words: 'logs --function embed --trouble --since 1h',
+      arrange: ({ stubs, clock }) =>
+        stubs.logs.on(FilterLogEventsCommand).resolves({
+          events: [
+            {
+              eventId: '1',
+              timestamp: clock.now() - 60_000,
+              message: JSON.stringify({
+                ...{ level: 'ERROR', event: 'record-failed', component: 'embed', stage: 'prod' },
+                ...{ failureClass: 'stop', code: 'insufficient_quota', rows: 100 },
+              }),
+            },
+          ],
+        }),
+    },
+  ],
+  pause: [
+    { words: 'pause --reason OPS-1' },
+    {
+      words: 'pause --now --reason OPS-1 --apply',
+      arrange: ({ answers }) =>
+        answers.set('pause', () => ({ answer: { changed: true, paused: [byOperator] } })),
+    },
+  ],
+  resume: [
+    {
+      words: 'resume --now --apply',
+      arrange: ({ answers, stubs }) => {
+        answers.set('resume', () => ({ answer: { changed: true, paused: [] } }));
+        stubs.lambda
+          .on(GetEventSourceMappingCommand)
+          .callsFake(({ UUID }) => ({ EventSourceMappingArn: `arn:${UUID}`, State: 'Disabled' }));
+        stubs.lambda.on(ListTagsCommand).resolves({ Tags: { 'freshet:paused-by': 'guard' } });
+        const enabled = new Set<string>();
+        stubs.scheduler
+          .on(GetScheduleCommand)
+          .callsFake(({ Name }) => ({ Name, State: enabled.has(Name) ? 'ENABLED' : 'DISABLED' }))
+          .on(UpdateScheduleCommand)
+          .callsFake(({ Name }) => void enabled.add(Name));
+      },
+    },
+  ],
+  failures: [
+    {
+      words: 'failures',
+      arrange: ({ answers }) =>
+        answers.set('failures', () => ({ answer: { failures: [{ ...refused, lastAt: since }] } })),
+    },
+  ],
+  retry: [
+    {
+      words: 'retry --class content --apply',
+      arrange: ({ answers }) => answers.set('retry', () => ({ answer: { rows: 60, more: false } })),
+    },
+  ],
+  redrive: [
+    { words: 'redrive', arrange: withDeadLetters },
+    {
+      words: 'redrive --queue small/bulk --apply',
+      arrange: console => {
+        withDeadLetters(console);
+        console.answers.set('redrive', ({ limit }) => ({
+          answer: { received: Number(limit), dispatched: 300, superseded: 200, left: 0, unreadable: 0 },
+        }));
+      },
+    },
+    {
+      words: 'redrive --queue small/bulk --whole-queue --per-second 50 --apply',
+      arrange: withMove(
+        { Results: [] },
+        moveTask('RUNNING', 0),
+        moveTask('RUNNING', 450),
+        moveTask('COMPLETED', 1_200),
+      ),
+    },
+    { words: 'redrive --queue small/bulk --cancel --apply', arrange: withMove(moveTask('RUNNING', 450)) },
+  ],
+  backfill: [
+    {
+      words: 'backfill --source ai_items --apply',
+      arrange: ({ answers }) => answers.set('backfill', () => ({ answer: { spaces: [places] } })),
+    },
+  ],
+  reset: [
+    { words: 'reset --model small', arrange: withPlan },
+    {
+      words: 'reset --model small --apply --yes',
+      arrange: console => {
+        withPlan(console);
+        console.answers.set('reset', () => ({ answer: { rows: plan.rows, cursor: null } }));
+        console.answers.set('backfill', () => ({ answer: { spaces: [places] } }));
+      },
+    },
+  ],
+} as const satisfies Readonly<Record<string, readonly Step[]>>;
+
+function withPlan({ answers }: StubbedConsole): void {
+  answers.set('plan-reset', () => ({ answer: { spaces: [plan] } }));
+}
+
+export type SessionName = keyof typeof SESSIONS;
+
+export const SESSION_NAMES = Object.keys(SESSIONS) as SessionName[];
+
+/** What the commands print on a terminal, output and notices in their order, indented as code. Every command finds an account of its own. */
+export async function recordSession(names: readonly SessionName[]): Promise<string> {
+  const blocks: string[] = [];
+  for (const { words, arrange } of names.flatMap((name): readonly Step[] => SESSIONS[name])) {
+    const console = createStubbedConsole();
+    arrange?.(console);
+    const { printed, code } = await console.run(words);
+    const ended = code === 0 ? '' : `[exit ${code}]\n`;
+    blocks.push(`$ npm run freshet -- aws ${words} --stage prod\n${printed}${ended}`);
+  }
+  return blocks
+    .join('')
+    .trimEnd()
+    .split('\n')
+    .map(line => (line === '' ? '' : `    ${line}`))
+    .join('\n');
+}
+
+/** A table of the keys that each command has in the one object of `--json`, in their order. */
+export async function recordKeys(): Promise<string> {
+  const rows: string[] = [];
+  for (const name of SESSION_NAMES)
+    for (const { words, arrange } of SESSIONS[name] as readonly Step[]) {
+      const console = createStubbedConsole();
+      arrange?.(console);
+      const { output } = await console.run(`${words} --json`);
+      rows.push(
+        `| \`aws ${words}\` | ${Object.keys(JSON.parse(output))
+          .map(key => `\`${key}\``)
+          .join(', ')} |`,
+      );
+    }
+  return ['| command | keys |', '| --- | --- |', ...new Set(rows)].join('\n');
+}
