@@ -1,8 +1,11 @@
 import { OpenAI } from 'openai';
-import { readEmbeddings } from '../lib/adapters/openai/read-embeddings.ts';
+import type { Network } from '../lib/adapters/network/open-network.ts';
+import { createOpenAiProvider } from '../lib/adapters/openai/openai-provider.ts';
+import { createSystemClock } from '../lib/adapters/system/system-clock.ts';
 import { validateReply } from '../lib/core/reply/validate-reply.ts';
 import { encodeVectorArray } from '../lib/core/vectors/encode-vector-array.ts';
 import { vectorForText } from '../test/doubles/vector-for-text.ts';
+import { makeModel } from '../test/factories/model-definition.ts';
 import { median } from './support/median.ts';
 
 const DIMENSIONS = [384, 1536, 3072];
@@ -36,15 +39,18 @@ function openClient(body: string): OpenAI {
 
 const model = 'text-embedding-3-small';
 
-/** To what the writer stores: every vector checked, all of them one binary `vector[]`. */
-function readOurs(client: OpenAI, dimensions: number): () => Promise<number> {
+/** To what the writer stores: every vector checked, all of them one binary `vector[]`. The body comes as the network reads it. */
+function readOurs(body: string, dimensions: number): () => Promise<number> {
+  const definition = makeModel({ modelId: model, dimensions });
+  const network: Network = {
+    post: async () => ({ status: 200, headers: { get: () => null }, body: Buffer.from(body) }),
+    close: async () => undefined,
+  };
+  const access = { key: undefined, baseUrl: 'http://127.0.0.1:9/v1' };
+  const provider = createOpenAiProvider(definition, access, network, createSystemClock());
   return async () => {
-    const reply = await client.embeddings.create({ model, input: texts, encoding_format: 'base64' });
-    const { vectors } = validateReply(readEmbeddings(reply, undefined), {
-      count: texts.length,
-      dimensions,
-      normalized: true,
-    });
+    const reply = await provider.embed({ texts, deadlineMs: 60_000 });
+    const { vectors } = validateReply(reply, { count: texts.length, dimensions, normalized: true });
     return encodeVectorArray(vectors, dimensions).length;
   };
 }
@@ -79,10 +85,11 @@ export async function benchDecode(options: {
   print('| dimensions | freshet | `openai` default, base64 | times more | `openai`, floats | times more |');
   print('|---|---|---|---|---|---|');
   for (const dimensions of DIMENSIONS) {
-    const inBase64 = openClient(writeReply(dimensions, 'base64'));
+    const body = writeReply(dimensions, 'base64');
+    const inBase64 = openClient(body);
     const inFloats = openClient(writeReply(dimensions, 'float'));
     const contenders = [
-      readOurs(inBase64, dimensions),
+      readOurs(body, dimensions),
       readByDefault(inBase64),
       readByDefault(inFloats, 'float'),
     ];

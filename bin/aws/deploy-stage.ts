@@ -1,5 +1,13 @@
+import { switchFlag } from '../terminal/flag.ts';
 import type { AwsWorld } from './aws-world.ts';
-import { contextOf, gpuStackOf, type StageOptions, stacksOf } from './stage-options.ts';
+import { contextOf, gpuStackOf, helpFlag, type StageOptions, stacksOf, stageFlags } from './stage-options.ts';
+
+export const deployFlags = {
+  ...stageFlags,
+  paused: switchFlag('with schedules and event sources switched off'),
+  yes: switchFlag('does not ask before it widens a right or opens a network'),
+  ...helpFlag,
+};
 
 export interface DeployOptions extends StageOptions {
   readonly paused?: boolean;

@@ -1,14 +1,12 @@
-import { switchFlag } from '../terminal/flag.ts';
-import { deployStage } from './deploy-stage.ts';
+import { deployFlags, deployStage } from './deploy-stage.ts';
 import { runTool } from './run-tool.ts';
-import { stageFlags } from './stage-options.ts';
 
-const flags = {
-  ...stageFlags,
-  paused: switchFlag('with schedules and event sources switched off'),
-  yes: switchFlag('does not ask before it widens a right or opens a network'),
-};
-
-await runTool(flags, (world, { stage = 'dev', config, example = false, paused, yes }) =>
-  deployStage(world, { stage, config, example, paused: paused ?? false, yes: yes ?? false }),
+await runTool(
+  {
+    name: 'deploy',
+    summary: 'says account and region, deploys a stage, prints what came of it',
+    flags: deployFlags,
+  },
+  (world, { stage = 'dev', config, example = false, paused, yes }) =>
+    deployStage(world, { stage, config, example, paused: paused ?? false, yes: yes ?? false }),
 );

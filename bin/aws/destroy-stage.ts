@@ -1,6 +1,13 @@
 import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { switchFlag } from '../terminal/flag.ts';
 import type { AwsWorld, Identity } from './aws-world.ts';
-import { contextOf, gpuStackOf, type StageOptions, stacksOf } from './stage-options.ts';
+import { contextOf, gpuStackOf, helpFlag, type StageOptions, stacksOf, stageFlags } from './stage-options.ts';
+
+export const destroyFlags = {
+  ...stageFlags,
+  yes: switchFlag('deletes; without it nothing is done'),
+  ...helpFlag,
+};
 
 export interface DestroyOptions extends StageOptions {
   readonly yes?: boolean;

@@ -1,10 +1,22 @@
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import { switchFlag } from '../terminal/flag.ts';
 import type { AwsWorld } from './aws-world.ts';
 import { deployStage } from './deploy-stage.ts';
 import { destroyStage } from './destroy-stage.ts';
 import { makeDeadLetter } from './make-dead-letter.ts';
 import { openSmokeParts, type SmokeParts } from './smoke-parts.ts';
+import { helpFlag, stageFlags } from './stage-options.ts';
 import { waitUntil } from './wait-until.ts';
+
+const { stage, region, profile } = stageFlags;
+
+export const smokeFlags = {
+  stage,
+  region,
+  profile,
+  keep: switchFlag('leaves everything deployed'),
+  ...helpFlag,
+};
 
 export interface SmokeOptions {
   readonly stage: string;

@@ -1,11 +1,11 @@
-import { switchFlag } from '../terminal/flag.ts';
 import { runTool } from './run-tool.ts';
-import { smokeStage } from './smoke-stage.ts';
-import { stageFlags } from './stage-options.ts';
+import { smokeFlags, smokeStage } from './smoke-stage.ts';
 
-const { stage, region, profile } = stageFlags;
-const flags = { stage, region, profile, keep: switchFlag('leaves everything deployed') };
-
-await runTool(flags, (world, { stage: name = 'smoke', keep }) =>
-  smokeStage(world, { stage: name, keep: keep ?? false }),
+await runTool(
+  {
+    name: 'smoke',
+    summary: 'deploys the example database with a pipeline on it, proves it from outside, destroys it',
+    flags: smokeFlags,
+  },
+  (world, { stage = 'smoke', keep }) => smokeStage(world, { stage, keep: keep ?? false }),
 );

@@ -1,13 +1,28 @@
-import { switchFlag, textFlag } from '../terminal/flag.ts';
+import { STAGE_NAME, STAGE_NAME_EXPECTATION } from '../../lib/core/config/aws-schema.ts';
+import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { type Flag, switchFlag, textFlag } from '../terminal/flag.ts';
 
 /** Of every one of these commands. */
 export const stageFlags = {
-  stage: textFlag('NAME', 'the stage'),
+  stage: stageFlag(),
   config: textFlag('FILE', 'another configuration than freshet.config.ts'),
   region: textFlag('REGION', 'another region than that of the environment'),
   profile: textFlag('NAME', 'the profile whose credentials are used'),
   example: switchFlag('with the example database'),
 };
+
+export const helpFlag = { help: switchFlag('this text') };
+
+function stageFlag(): Flag<string> {
+  const flag = textFlag('NAME', 'the stage');
+  return {
+    ...flag,
+    read: (text, name) => {
+      if (STAGE_NAME.test(text)) return text;
+      throw new UsageError(`--${name} ${JSON.stringify(text)}: expected ${STAGE_NAME_EXPECTATION}.`);
+    },
+  };
+}
 
 export interface StageOptions {
   readonly stage: string;

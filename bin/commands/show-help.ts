@@ -1,3 +1,4 @@
+import type { Flags } from '../terminal/read-flags.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { awsCommandList } from './aws-command-list.ts';
 import type { Command } from './command.ts';
@@ -36,13 +37,22 @@ async function summarize(commands: typeof commandList): Promise<{ name: string; 
 }
 
 export function showCommandHelp(name: string, command: Command, terminal: Terminal): void {
-  const flags = Object.entries(command.flags).map(([flag, { placeholder, summary }]) => ({
+  const argument = command.argument === undefined ? '' : ` ${command.argument}`;
+  const { summary, flags } = command;
+  showFlags({ name, usage: `npm run freshet -- ${name}${argument} [flags]`, summary, flags }, terminal);
+}
+
+/** What a command or a script of its own is for, and its flags. */
+export function showFlags(
+  shown: { readonly name: string; readonly usage: string; readonly summary: string; readonly flags: Flags },
+  terminal: Terminal,
+): void {
+  const flags = Object.entries(shown.flags).map(([flag, { placeholder, summary }]) => ({
     usage: `--${flag}${placeholder === undefined ? '' : ` ${placeholder}`}`,
     summary,
   }));
-  terminal.result({ command: name, summary: command.summary, flags });
-  const argument = command.argument === undefined ? '' : ` ${command.argument}`;
-  terminal.line(`npm run freshet -- ${name}${argument} [flags]: ${command.summary}`);
+  terminal.result({ command: shown.name, summary: shown.summary, flags });
+  terminal.line(`${shown.usage}: ${shown.summary}`);
   terminal.line();
   const width = Math.max(...flags.map(flag => flag.usage.length));
   for (const { usage, summary } of flags) terminal.line(`  ${usage.padEnd(width)}  ${summary}`);

@@ -31,9 +31,10 @@ export function readFlags<Known extends Flags>(
   for (const token of tokens) {
     if (token.kind === 'positional') positionals.push(token.value);
     if (token.kind !== 'option') continue;
-    const flag = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
+    const name = token.rawName === '-h' ? 'help' : token.name;
+    const flag = Object.hasOwn(known, name) ? known[name] : undefined;
     if (flag === undefined) throw unknownFlag(token.rawName, Object.keys(known));
-    values[token.name] = readValue(flag, token.name, token.value);
+    values[name] = readValue(flag, name, token.value);
   }
   return { values: values as FlagValues<Known>, positionals };
 }

@@ -21,10 +21,6 @@ import type { FunctionAssets } from './function-assets.ts';
 export interface ExampleDatabaseStackProps extends StackProps {
   readonly config: FreshetConfig;
   readonly stageName: string;
-  /** Its private subnets reach Secrets Manager; isolated ones, if it has them, hold the database. @default a small network of its own */
-  readonly vpc?: IVpc;
-  /** Refuses a deletion, and keeps a snapshot of what is deleted in spite of it. @default false: it holds a copy of a public sample */
-  readonly deletionProtection?: boolean;
   readonly assets?: FunctionAssets;
 }
 
@@ -46,20 +42,20 @@ export class ExampleDatabaseStack extends Stack {
   readonly database: PipelineDatabase;
 
   constructor(scope: Construct, id: string, props: ExampleDatabaseStackProps) {
-    const { config, stageName, vpc, deletionProtection = false, assets, ...stackProps } = props;
+    const { config, stageName, assets, ...stackProps } = props;
     super(scope, id, {
       description: `Freshet ${stageName}: an example database with a sample table`,
       tags: { app: 'freshet', stage: stageName },
       ...stackProps,
     });
-    const network = vpc === undefined ? new ExampleNetwork(this, 'Network') : undefined;
-    this.vpc = vpc ?? (network!.vpc as IVpc);
+    const network = new ExampleNetwork(this, 'Network');
+    this.vpc = network.vpc as IVpc;
     const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
       vpc: this.vpc,
       description: 'The example database: in, whom a rule names; out, nothing',
       allowAllOutbound: false,
     });
-    const cluster = this.#createCluster(securityGroup, deletionProtection);
+    const cluster = this.#createCluster(securityGroup);
     const login = this.#createLogin();
     this.database = {
       host: cluster.clusterEndpoint.hostname,
@@ -78,7 +74,7 @@ export class ExampleDatabaseStack extends Stack {
       ownerSecretArn: cluster.secret!.secretArn,
       pipelineSecretArn: login.secretArn,
       logRetention: RetentionDays.ONE_WEEK,
-      after: [cluster, ...(network === undefined ? [] : [network])],
+      after: [cluster, network],
       ...(assets !== undefined && { assets }),
     });
     new CfnOutput(this, 'SampleFunctionName', { value: sample.function.functionName });
@@ -88,8 +84,7 @@ export class ExampleDatabaseStack extends Stack {
     new CfnOutput(this, 'OwnerSecretArn', { value: cluster.secret!.secretArn });
   }
 
-  #createCluster(securityGroup: SecurityGroup, deletionProtection: boolean): DatabaseCluster {
-    const isolated = this.vpc.isolatedSubnets.length > 0;
+  #createCluster(securityGroup: SecurityGroup): DatabaseCluster {
     const cluster = new DatabaseCluster(this, 'Cluster', {
       engine: DatabaseClusterEngine.auroraPostgres({ version: AuroraPostgresEngineVersion.VER_17_9 }),
       defaultDatabaseName: DATABASE,
@@ -105,20 +100,19 @@ export class ExampleDatabaseStack extends Stack {
       serverlessV2MaxCapacity: 2,
       serverlessV2AutoPauseDuration: Duration.minutes(5),
       vpc: this.vpc,
-      vpcSubnets: { subnetType: isolated ? SubnetType.PRIVATE_ISOLATED : SubnetType.PRIVATE_WITH_EGRESS },
+      vpcSubnets: { subnetType: SubnetType.PRIVATE_ISOLATED },
       securityGroups: [securityGroup],
       storageEncrypted: true,
       iamAuthentication: true,
-      deletionProtection,
-      removalPolicy: deletionProtection ? RemovalPolicy.SNAPSHOT : RemovalPolicy.DESTROY,
+      deletionProtection: false,
+      removalPolicy: RemovalPolicy.DESTROY,
       copyTagsToSnapshot: true,
     });
-    if (!deletionProtection)
-      acknowledge(
-        cluster,
-        'AwsSolutions-RDS10',
-        'It holds a copy of a public sample, and whoever tried it deletes it with one command; the property deletionProtection turns it on.',
-      );
+    acknowledge(
+      cluster,
+      'AwsSolutions-RDS10',
+      'It holds a copy of a public sample, and whoever tried it deletes it with one command.',
+    );
     return cluster;
   }
 

@@ -44,7 +44,7 @@ export class GpuEndpointStack extends Stack {
     this.#tell('ModelBucketName', this.bucket.bucketName);
     this.#tell(
       'PublishCommand',
-      `npx freshet models publish --alias ${gpu.model} --from <folder> --bucket ${this.bucket.bucketName}`,
+      `npm run freshet -- models publish --alias ${gpu.model} --from ./${gpu.model} --bucket ${this.bucket.bucketName} --apply`,
     );
     if (gpu.modelPrefix === undefined) return;
     const { inferenceComponentName } = settings;

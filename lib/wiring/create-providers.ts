@@ -1,5 +1,5 @@
 import type { Network } from '../adapters/network/open-network.ts';
-import { aliasesOf, type PipelineConfig } from '../core/config/pipeline-config.ts';
+import { type PipelineConfig, usedAliases } from '../core/config/pipeline-config.ts';
 import type { ModelDefinition } from '../core/model/space.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EmbeddingProvider } from '../ports/embedding-provider.ts';
@@ -24,7 +24,7 @@ export async function createProviders(
   const { openNetwork } = await import('../adapters/network/open-network.ts');
   const parts = { access, clock, network: openNetwork() };
   const providers = new Map<string, EmbeddingProvider>();
-  for (const alias of new Set(config.sources.flatMap(aliasesOf)))
+  for (const alias of usedAliases(config))
     providers.set(alias, await createProvider(config.models[alias]!, parts));
   return providers;
 }

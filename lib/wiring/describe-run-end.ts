@@ -1,5 +1,5 @@
 import { formatPath } from '../core/config/describe-issues.ts';
-import { aliasesOf } from '../core/config/pipeline-config.ts';
+import { usedAliases } from '../core/config/pipeline-config.ts';
 import type { FreshetError } from '../core/errors/freshet-error.ts';
 import type { RunResult as LocalRunResult } from '../pipeline/local/local-run-parts.ts';
 import type { Workspace } from './open-workspace.ts';
@@ -23,7 +23,6 @@ export function describeFaults(faults: LocalRunResult['faults']): string {
 
 export function describeStop({ code, message }: FreshetError, { config, file }: Workspace): string {
   if (code !== 'wrong_dimensions') return message;
-  const aliases = [...new Set(config.sources.flatMap(aliasesOf))];
-  const lines = aliases.map(alias => formatPath(['models', alias, 'dimensions']));
+  const lines = usedAliases(config).map(alias => formatPath(['models', alias, 'dimensions']));
   return `${message} The line is ${lines.join(' or ')} in ${file}.`;
 }

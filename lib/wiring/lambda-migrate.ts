@@ -1,7 +1,7 @@
 import { migrate } from '../adapters/sql/migrations/migrate.ts';
 import { requireSchemaRights } from '../adapters/sql/migrations/require-schema-rights.ts';
 import { ensureSpaces } from '../adapters/sql/spaces/ensure-spaces.ts';
-import { aliasesOf } from '../core/config/pipeline-config.ts';
+import { usedAliases } from '../core/config/pipeline-config.ts';
 import type { MigratePorts, PreparableDatabase } from '../pipeline/migrate/migrate-ports.ts';
 import { type LambdaParts, readLambdaParts } from './lambda-parts.ts';
 import { createLambdaProviders, findKeySource } from './lambda-providers.ts';
@@ -13,9 +13,8 @@ export async function wireMigrate(surroundings?: LambdaSurroundings): Promise<Wi
   return wireLambda('migrate', surroundings, async given => {
     const parts = await readLambdaParts('migrate', given);
     const { settings, config, secrets, clock, logger } = parts;
-    const aliases = [...new Set(config.sources.flatMap(aliasesOf))];
     const ports: MigratePorts = {
-      models: aliases.map(alias => config.models[alias]!),
+      models: usedAliases(config).map(alias => config.models[alias]!),
       keyOf: alias => findKeySource(settings, secrets, alias),
       openProviders: () => createLambdaProviders(settings, config, secrets, clock),
       openDatabase: () => openPreparable(parts),

@@ -1,7 +1,7 @@
 import { createSqsClient } from '../adapters/sqs/create-sqs-client.ts';
 import { createSqsQueue } from '../adapters/sqs/sqs-queue.ts';
 import type { DeploymentSettings } from '../core/config/deployment-settings.ts';
-import { aliasesOf, type PipelineConfig } from '../core/config/pipeline-config.ts';
+import { type PipelineConfig, usedAliases } from '../core/config/pipeline-config.ts';
 import { FreshetError } from '../core/errors/freshet-error.ts';
 import type { DispatchQueues } from '../ports/dispatch-queues.ts';
 import type { MessageQueue } from '../ports/message-queue.ts';
@@ -19,7 +19,7 @@ export function createLambdaQueues(
       code: 'bad_deployment_settings',
     });
   };
-  for (const alias of config.sources.flatMap(aliasesOf)) urlsOf(alias);
+  for (const alias of usedAliases(config)) urlsOf(alias);
   return {
     dispatch: (alias, lane) => createSqsQueue({ client, queueUrl: urlsOf(alias)[lane] }),
     results: createSqsQueue({ client, queueUrl: settings.resultsQueueUrl }),

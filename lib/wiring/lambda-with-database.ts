@@ -31,7 +31,7 @@ export async function openWithDatabase<Ports>(
     const ports = await compose({ ...parts, database, spaces, control: createControlStore(database) });
     return { ports, isAlive: () => answers(database, clock), close: () => database.close() };
   } catch (error) {
-    await database.close();
+    await database.close().catch(() => {});
     throw error;
   }
 }

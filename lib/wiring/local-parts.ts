@@ -13,7 +13,7 @@ import { createJsonLogger } from '../adapters/system/json-logger.ts';
 import { createSystemClock } from '../adapters/system/system-clock.ts';
 import { createSystemRandomness } from '../adapters/system/system-randomness.ts';
 import { createTokenizer } from '../adapters/tokenizer/gpt-tokenizer.ts';
-import { aliasesOf } from '../core/config/pipeline-config.ts';
+import { nameProviders } from '../core/config/name-providers.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN } from '../pipeline/embed/embed-ports.ts';
 import type { LocalRunParts } from '../pipeline/local/local-run-parts.ts';
 import { createRoomWait } from '../pipeline/local/results-room.ts';
@@ -66,9 +66,7 @@ export async function openLocalParts(
   });
   const findQueue: DispatchQueues = (alias, lane) =>
     queues.dispatch.find(queue => queue.modelAlias === alias && queue.lane === lane)!.queue;
-  const provider = [...new Set(config.sources.flatMap(aliasesOf))]
-    .map(alias => config.models[alias]?.provider)
-    .join('+');
+  const provider = nameProviders(config);
   const portsOf = (component: string) => ({
     logger: createJsonLogger(log.write, clock, { component, runId: request.runId }),
     metrics: createEmfMetrics({

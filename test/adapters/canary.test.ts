@@ -1,24 +1,26 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createJsonLogger } from '../../lib/adapters/system/json-logger.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
-import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
+import { PROBE_TEXT } from '../../lib/pipeline/probe-text.ts';
 import { type Answering, type Behaviour, EVERY, embed, sendJson } from '../doubles/behaviours/behaviour.ts';
-import { putRow } from '../doubles/memory-database.ts';
 import { createNetworkClock } from '../doubles/network-clock.ts';
-import { createScriptedProvider } from '../doubles/scripted-provider.ts';
-import { makeWorld } from '../factories/world.ts';
+import { createScriptedProvider, embedAll } from '../doubles/scripted-provider.ts';
 import { KEYS, openStage, type Stage, space } from '../support/observe-behaviour.ts';
+import { watchEmbedStep } from '../support/watch-embed-step.ts';
 
 const TEXT = 'canary-7d1f: the text of a row';
-const DISPATCH = '00000000-0000-4000-8000-000000000001';
-const IDS = ['1', '2', '3'];
-/** Also as JSON, base64 and a URL would carry them. */
-const CANARIES = ['canary-7d1f', KEYS.old, KEYS.fresh].flatMap(word => [
+const TEXTS = ['1', '2', '3'].map(id => `${TEXT} ${id}`);
+const WORD = 'canary-7d1f';
+/** Also as hexadecimal and as base64 would carry them, wherever in a longer text they stand. */
+const CANARIES = [WORD, KEYS.old, KEYS.fresh].flatMap(word => [
   word,
   Buffer.from(word).toString('hex'),
-  Buffer.from(word).toString('base64').slice(0, 10),
+  ...[0, 1, 2].map(shift => {
+    const encoded = Buffer.from(`${'x'.repeat(shift)}${word}`).toString('base64url');
+    return encoded.slice(Math.ceil((shift * 4) / 3), Math.floor(((shift + word.length) * 4) / 3));
+  }),
 ]);
+const isLeaked = (written: string) => CANARIES.find(canary => written.includes(canary));
 
 /** An error that holds all it was sent, wherever an error can hold anything. */
 function echo({ protocol, texts, body, headers, response }: Answering, status: number): void {
@@ -73,47 +75,10 @@ afterAll(async () => {
   await Promise.all([...stages.values()].map(stage => stage.close()));
 });
 
-/** Everything that the embed step wrote anywhere, as text. */
-async function runStep(stage: Stage, behaviour: Behaviour): Promise<{ written: string; rows: number }> {
+async function runStep(stage: Stage, behaviour: Behaviour) {
   const clock = createNetworkClock();
-  const world = makeWorld([space]);
-  const table = world.database.of(space);
-  for (const id of IDS) {
-    putRow(world.database, space, id, `${TEXT} ${id}`);
-    const expiresAtMs = world.clock.now() + 3_600_000;
-    table.leases.set(id, { dispatchId: DISPATCH, lane: 'fresh', stage: 'queued', attempts: 0, expiresAtMs });
-  }
-  const written: unknown[] = [];
-  const logger = createJsonLogger(line => written.push(line), world.clock, { component: 'embed', runId: 1 });
-  const ports: EmbedPorts = {
-    ...world.embedPorts,
-    ...{ clock, logger, providers: () => stage.provider(clock) },
-    objects: {
-      ...world.objects,
-      put: (key, body) => {
-        written.push(key, body.toString('latin1'), body.toString('hex'));
-        return world.objects.put(key, body);
-      },
-    },
-  };
   stage.server.behave(behaviour, () => clock.expire());
-  const body = JSON.stringify({
-    ...{ v: 1, kind: 'dispatch', spaceId: space.spaceId, lane: 'fresh', dispatchId: DISPATCH, attempts: 0 },
-    ids: IDS,
-  });
-  const record = { messageId: 'message', receiptHandle: 'message#1', body, receiveCount: 1 };
-  try {
-    await embedRecord(ports, record, () => 600_000);
-  } catch (error) {
-    written.push(String(error), error instanceof Error ? [error.stack, error.cause] : error);
-  }
-  written.push(world.logger.lines, [...world.metrics.sums], world.results.remainingBodies());
-  written.push(
-    world.dispatch.map(({ queue }) => queue.remainingBodies()),
-    world.deadLetters.remainingBodies(),
-  );
-  written.push([...world.database.pauses], [...world.database.grants], [...table.leases]);
-  return { written: JSON.stringify(written), rows: table.leases.size };
+  return watchEmbedStep(TEXTS, clock, () => stage.provider(clock));
 }
 
 it.each(
@@ -121,23 +86,89 @@ it.each(
 )('nothing of a text or key is written when %s %s', async (protocol, _, behaviour) => {
   const { written, rows } = await runStep(stages.get(protocol)!, behaviour);
 
-  expect(rows).toBe(IDS.length);
+  expect(rows).toBe(TEXTS.length);
   expect(stages.get(protocol)!.server.callCount).toBeGreaterThan(0);
-  for (const canary of CANARIES) expect(written.includes(canary), canary).toBe(false);
+  expect(isLeaked(written)).toBeUndefined();
 });
 
-it('would be found where an adapter let it through', async () => {
-  const leaking: Stage = {
-    ...stages.get('http')!,
-    provider: () => ({
+describe('a leak would be found', () => {
+  const { console: printer } = globalThis;
+  const SAID: readonly [string, (ports: EmbedPorts, text: string) => unknown][] = [
+    ['a field of a log line', ({ logger }, code) => logger.info('event', { code })],
+    ['the event of a log line', ({ logger }, text) => logger.error(text)],
+    ['a property of a metric', ({ metrics }, text) => metrics.property('code', text)],
+    ['the console', (_, text) => printer.debug(text)],
+    ['an object on the console', (_, text) => printer.warn({ body: { input: [text] } })],
+    ['standard error', (_, text) => process.stderr.write(text)],
+    ['the reason of a pause', ({ control }, text) => control.pause('model:small', `provider:${text}`, '')],
+    ['the detail of a pause', ({ control }, text) => control.pause('model:small', 'provider:x', text)],
+    ['the key of an object', ({ objects }, text) => objects.put(`claims/${text}`, Buffer.alloc(0))],
+    ['an object', ({ objects }, text) => objects.put('claims/1', Buffer.from(`x${text}`))],
+    [
+      'an object, in base64',
+      ({ objects }, text) => objects.put('claims/1', Buffer.from(btoa(`{"t":"${text}`))),
+    ],
+    ['an announcement', ({ results }, text) => results.send([{ body: text }])],
+    ['a grant', ({ embedding }, text) => embedding.grantCall(space, makeGrant(text))],
+    [
+      'what a terminal is told',
+      ({ observer }, message) =>
+        observer?.postponed(1, 1, { failureClass: 'transient', code: 'timeout', message }),
+    ],
+  ];
+  const makeGrant = (modelAlias: string) => ({
+    ...{ callId: 'planted', spaceId: space.spaceId, modelAlias, estimatedTokens: 1, estimatedCostUsd: 0 },
+  });
+
+  it.each(SAID)('in %s', async (_, say) => {
+    const scripted = createScriptedProvider();
+    const { written } = await watchEmbedStep(TEXTS, createNetworkClock(), ports => ({
+      ...scripted,
+      embed: async request => {
+        await say(ports, request.texts.find(text => text !== PROBE_TEXT) ?? WORD);
+        return scripted.embed(request);
+      },
+    }));
+
+    expect(isLeaked(written)).toBeDefined();
+  });
+
+  const failure = (details: object = {}) =>
+    Object.assign(new FreshetError('', { failureClass: 'stop', code: 'forbidden' }), details);
+  it.each<[string, (text: string) => Error]>([
+    ['the message of an error', text => new FreshetError(text, { failureClass: 'stop', code: 'forbidden' })],
+    ['the code of an error', code => new FreshetError('', { failureClass: 'stop', code })],
+    ['the request id of an error', requestId => failure({ requestId })],
+    ['the stack of an error', stack => failure({ stack })],
+    ['the cause of an error', text => failure({ cause: new Error(text) })],
+    ['the cause of a cause', text => failure({ cause: new Error('', { cause: { body: text } }) })],
+    ['one of the errors behind an error', text => failure({ cause: new AggregateError([new Error(text)]) })],
+    [
+      'a property that is not listed',
+      value => Object.defineProperty(failure(), 'headers', { value, enumerable: false }),
+    ],
+  ])('in %s', async (_, fail) => {
+    const { written } = await watchEmbedStep(TEXTS, createNetworkClock(), () => ({
       ...createScriptedProvider(),
       embed: async ({ texts }) => {
-        throw new FreshetError('', { failureClass: 'stop', code: texts[0] ?? '' });
+        throw fail(texts[0] ?? '');
       },
-    }),
-  };
+    }));
 
-  const { written } = await runStep(leaking, always(500));
+    expect(isLeaked(written)).toBeDefined();
+  });
 
-  expect(written).toContain('canary-7d1f');
+  it('in an error of the step itself', async () => {
+    const { written } = await watchEmbedStep(TEXTS, createNetworkClock(), ports => ({
+      ...createScriptedProvider(),
+      embed: async ({ texts }) => {
+        ports.objects.put = async () => {
+          throw new Error('', { cause: new Error(texts[0]) });
+        };
+        return embedAll({ texts, deadlineMs: 1 });
+      },
+    }));
+
+    expect(isLeaked(written)).toBeDefined();
+  });
 });

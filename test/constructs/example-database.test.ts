@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { Stack, Validations } from 'aws-cdk-lib';
+import { Validations } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
-import { type IVpc, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, test } from 'vitest';
 import {
@@ -45,13 +44,6 @@ describe('the example database', () => {
     template.hasResourceProperties('AWS::RDS::DBInstance', { PubliclyAccessible: false });
   });
 
-  test('is kept where that is asked for, as a snapshot too', () => {
-    Template.fromStack(createExample({ deletionProtection: true })).hasResource('AWS::RDS::DBCluster', {
-      Properties: { DeletionProtection: true },
-      DeletionPolicy: 'Snapshot',
-    });
-  });
-
   test('is reached by its sample function alone, and reaches nothing', () => {
     const groups = resourcesOf<{
       GroupDescription: string;
@@ -74,15 +66,6 @@ describe('the example database', () => {
     template.resourceCountIs('AWS::EC2::NatGateway', 1);
     template.hasResourceProperties('AWS::EC2::VPCEndpoint', { VpcEndpointType: 'Gateway' });
     template.hasResourceProperties('AWS::EC2::FlowLog', { TrafficType: 'REJECT' });
-  });
-
-  test('stands in a given network instead', () => {
-    const app = createApp();
-    const vpc = new Vpc(new Stack(app, 'network'), 'Vpc') as IVpc;
-    const given = Template.fromStack(createExample({ vpc }, app));
-
-    given.resourceCountIs('AWS::EC2::VPC', 0);
-    given.resourceCountIs('AWS::RDS::DBCluster', 1);
   });
 
   test('lets the sample function read two secrets, and nothing else', () => {
@@ -218,6 +201,12 @@ describe('a stage on the example database', () => {
 
   test('needs no stage at all', () => {
     expect(chooseExampleStage(parseConfig(config), 'try')).toEqual(DEFAULT_STAGE_SETTINGS);
+  });
+
+  test('has a name that a stack can have', () => {
+    expect(() => chooseExampleStage(parseConfig(config), 'My Stage')).toThrow(
+      '-c stage=My Stage: expected the name of a stage: lower-case letters',
+    );
   });
 
   test.each(['public.articles', 'other.ai_items', 'articles'])('refuses a source in %s', table => {

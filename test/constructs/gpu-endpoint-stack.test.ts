@@ -6,6 +6,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, test } from 'vitest';
 import { createGpuStack, MODEL_PREFIX, servedModel } from '../factories/gpu-endpoint-stack.ts';
 import { createApp } from '../factories/pipeline-stack.ts';
+import { parseCommand } from '../support/parse-command.ts';
 import { resourcesOf } from '../support/resources-of.ts';
 
 const templateOf = (options?: Parameters<typeof createGpuStack>[0]) =>
@@ -194,13 +195,22 @@ test('the role reads one model, pulls one image, and writes nothing but logs and
   ]);
 });
 
-test('before a model is published there is a bucket, and the command that fills it', () => {
+test('before a model is published there is a bucket, and the command that fills it', async () => {
   const template = templateOf({ gpu: { modelPrefix: undefined as never } });
 
   template.resourceCountIs('AWS::SageMaker::Model', 0);
   template.resourceCountIs('AWS::S3::Bucket', 1);
   template.hasResource('AWS::S3::Bucket', { DeletionPolicy: 'Retain' });
-  template.hasOutput('PublishCommand', { Value: Match.anyValue() });
+  const [join] = Object.values(template.findOutputs('PublishCommand')) as [
+    { Value: { 'Fn::Join': [string, unknown[]] } },
+  ];
+  const command = join.Value['Fn::Join'][1]
+    .map(part => (typeof part === 'string' ? part : 'bucket'))
+    .join('');
+  expect(await parseCommand(command)).toEqual({
+    values: { alias: 'e5', from: './e5', bucket: 'bucket', apply: true },
+    positionals: ['publish'],
+  });
 });
 
 test('a bucket that exists is used as it is', () => {

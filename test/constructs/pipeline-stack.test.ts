@@ -71,6 +71,7 @@ describe('the queues', () => {
   });
 
   test('stay invisible six times as long as their function may run, and its batching window on top', () => {
+    expect(mappings).toHaveLength(5);
     for (const mapping of mappings) {
       const queue = queues.get(mapping.EventSourceArn['Fn::GetAtt'][0]);
       const { properties } = ours.find(({ id }) => id === mapping.FunctionName.Ref)!;
@@ -78,14 +79,15 @@ describe('the queues', () => {
         6 * properties.Timeout + mapping.MaximumBatchingWindowInSeconds,
       );
     }
-    expect(mappings).toHaveLength(5);
   });
 
   test('count at least five receives, and keep dead letters for longer than they kept the message', () => {
-    for (const { RedrivePolicy, MessageRetentionPeriod } of queues.values()) {
-      if (RedrivePolicy === undefined) continue;
-      const deadLetters = queues.get(RedrivePolicy.deadLetterTargetArn['Fn::GetAtt'][0]!);
-      expect(RedrivePolicy.maxReceiveCount).toBeGreaterThanOrEqual(5);
+    const sources = [...queues.values()].filter(queue => queue.RedrivePolicy !== undefined);
+
+    expect(sources).toHaveLength(5);
+    for (const { RedrivePolicy, MessageRetentionPeriod } of sources) {
+      const deadLetters = queues.get(RedrivePolicy!.deadLetterTargetArn['Fn::GetAtt'][0]!);
+      expect(RedrivePolicy!.maxReceiveCount).toBeGreaterThanOrEqual(5);
       expect(deadLetters?.MessageRetentionPeriod).toBeGreaterThan(MessageRetentionPeriod);
     }
   });
@@ -126,12 +128,27 @@ describe('the claims bucket', () => {
 });
 
 describe('the event source mappings', () => {
-  test('report each message on its own and bound their concurrency', () => {
-    for (const mapping of mappings) {
-      expect(mapping.FunctionResponseTypes).toEqual(['ReportBatchItemFailures']);
-      expect(mapping.ScalingConfig.MaximumConcurrency).toBeGreaterThanOrEqual(2);
-      expect(mapping.Enabled).toBe(true);
-    }
+  test('report each message on its own, and are open', () => {
+    expect(mappings.map(mapping => mapping.FunctionResponseTypes)).toEqual(
+      Array(5).fill(['ReportBatchItemFailures']),
+    );
+    expect(mappings.map(mapping => mapping.Enabled)).toEqual(Array(5).fill(true));
+  });
+
+  test.each([
+    ['by default', undefined, { fresh: 4, bulk: 8, write: 6 }],
+    ['as the stage says', { fresh: 3, bulk: 5, write: 2 }, { fresh: 3, bulk: 5, write: 2 }],
+  ])('bound how many environments each queue starts, %s', (_, maxConcurrency, { fresh, bulk, write }) => {
+    const given = configInput({ ...(maxConcurrency && { stage: { maxConcurrency } }) });
+    const found = resourcesOf<MappingProperties>(
+      Template.fromStack(createStack(given)),
+      'AWS::Lambda::EventSourceMapping',
+    ).map(({ properties }) => [
+      properties.EventSourceArn['Fn::GetAtt'][0].replace(/^PipelineQueues|Queue[0-9A-F]{8}$/g, ''),
+      properties.ScalingConfig.MaximumConcurrency,
+    ]);
+
+    expect(Object.fromEntries(found)).toEqual({ hashfresh: fresh, hashbulk: bulk, Results: write });
   });
 
   test('take one message of ids at a time, and ten results', () => {
@@ -152,6 +169,7 @@ describe('the functions', () => {
   });
 
   test('log JSON into groups that do not keep it for ever', () => {
+    expect(ours.length).toBeGreaterThan(0);
     const groups = resourcesOf<{ RetentionInDays?: number }>(template, 'AWS::Logs::LogGroup');
 
     for (const { properties } of ours) {
@@ -163,6 +181,7 @@ describe('the functions', () => {
   });
 
   test('are told where everything is, and only guard and operate of the mappings', () => {
+    expect(ours.length).toBeGreaterThan(0);
     for (const { id, properties } of ours) {
       const settings = JSON.stringify(properties.Environment?.Variables.FRESHET_DEPLOYMENT);
       expect(settings, id).toContain('claimsBucket');
@@ -208,9 +227,9 @@ describe('the schedules', () => {
         ['rate(1 minute)', '{"action":"check"}'],
       ]),
     );
-    expect(
-      schedules.every(({ properties }) => properties.ScheduleExpressionTimezone === 'Europe/Berlin'),
-    ).toBe(true);
+    expect(schedules.map(({ properties }) => properties.ScheduleExpressionTimezone)).toEqual(
+      Array(4).fill('Europe/Berlin'),
+    );
   });
 
   test('do not repeat a tick, keep a lost one, and begin after the migration', () => {

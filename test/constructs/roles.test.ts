@@ -1,22 +1,20 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
-import { configInput, createStack, demoSecret, openAiSecret } from '../factories/pipeline-stack.ts';
+import { FUNCTION_NAMES } from '../../lib/constructs/function-settings.ts';
+import { servedModel } from '../factories/gpu-endpoint-stack.ts';
+import { observedConfig } from '../factories/observed-stack.ts';
+import {
+  configInput,
+  createStack,
+  demoSecret,
+  openAiSecret,
+  stageInput,
+} from '../factories/pipeline-stack.ts';
+import { printRights } from '../support/print-rights.ts';
 import { resourcesOf } from '../support/resources-of.ts';
-
-interface Statement {
-  readonly Effect: 'Allow' | 'Deny';
-  readonly Action: string | readonly string[];
-  readonly Resource: unknown;
-}
-
-interface PolicyDocument {
-  readonly Statement: readonly Statement[];
-}
-
-interface Policy {
-  readonly owner: string;
-  readonly statements: readonly Statement[];
-}
+import { actionsOf, listed, policiesOf, rightsOf } from '../support/rights.ts';
 
 /** Actions for which `*` is the only resource, or the narrowest one, and why. */
 const MAY_NAME_ANY_RESOURCE: Readonly<Record<string, string>> = {
@@ -35,53 +33,12 @@ const input = configInput({
   stage: { providerSecrets: { openai: openAiSecret } },
 });
 const template = Template.fromStack(createStack(input));
+const policies = policiesOf(template);
+const served = policiesOf(
+  Template.fromStack(createStack(configInput({ models: ['e5'], modelSettings: { e5: servedModel } }))),
+);
 
-const policies: readonly Policy[] = [
-  ...resourcesOf<{ Roles: { Ref: string }[]; PolicyDocument: PolicyDocument }>(
-    template,
-    'AWS::IAM::Policy',
-  ).map(({ properties }) => ({
-    owner: properties.Roles[0]!.Ref,
-    statements: properties.PolicyDocument.Statement,
-  })),
-  ...resourcesOf<{ Policies?: { PolicyDocument: PolicyDocument }[] }>(template, 'AWS::IAM::Role').flatMap(
-    ({ id, properties }) =>
-      (properties.Policies ?? []).map(policy => ({ owner: id, statements: policy.PolicyDocument.Statement })),
-  ),
-];
-
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
-const actionsOf = (statement: Statement) => list(statement.Action) as string[];
-
-/** What a function's role allows beyond logs, network interfaces and traces: action → resources, as text. */
-function rightsOf(name: string): Record<string, string[]> {
-  const policy = policies.find(({ owner }) => owner.startsWith(`PipelineFunctions${name}Role`));
-  const rights: Record<string, string[]> = {};
-  for (const statement of policy?.statements ?? []) {
-    if (statement.Effect === 'Deny') continue;
-    for (const action of actionsOf(statement))
-      if (!/^(logs|ec2|xray):/.test(action))
-        rights[action] = [...(rights[action] ?? []), ...list(statement.Resource).map(nameOf)].sort();
-  }
-  return rights;
-}
-
-interface Intrinsic {
-  readonly Ref?: string;
-  readonly 'Fn::GetAtt'?: readonly [string, string];
-  readonly 'Fn::Join'?: readonly [string, readonly unknown[]];
-}
-
-/** `<Queues/openaifresh>` for a resource of the template: the logical id without its hash and the part that all have. */
-function nameOf(resource: unknown): string {
-  if (typeof resource === 'string') return resource;
-  const { Ref, 'Fn::GetAtt': attribute, 'Fn::Join': join } = resource as Intrinsic;
-  if (join !== undefined) return join[1].map(nameOf).join('');
-  const id = (Ref ?? attribute![0])
-    .replace(/^Pipeline/, '')
-    .replace(/(Queue|Bucket|Mapping)[0-9A-F]{8}$/, '');
-  return `<${id}>`;
-}
+const rights = (name: string, of = policies) => rightsOf(of, `PipelineFunctions${name}Role`);
 
 const EMBED_QUEUES = ['hashbulk', 'hashfresh', 'openaibulk', 'openaifresh'].map(name => `<Queues${name}>`);
 const RESULTS_QUEUE = ['<QueuesResults>'];
@@ -110,7 +67,7 @@ describe('the roles', () => {
   test('name any resource only where AWS knows no narrower one', () => {
     const wide = policies.flatMap(({ statements }) =>
       statements
-        .filter(({ Effect, Resource }) => Effect === 'Allow' && list(Resource).includes('*'))
+        .filter(({ Effect, Resource }) => Effect === 'Allow' && listed(Resource).includes('*'))
         .flatMap(actionsOf),
     );
 
@@ -118,9 +75,10 @@ describe('the roles', () => {
   });
 
   test('are denied to the code what only Lambda needs for its network interface', () => {
-    for (const { owner, statements } of policies.filter(policy =>
-      policy.owner.startsWith('PipelineFunctions'),
-    )) {
+    const ours = policies.filter(policy => policy.owner.startsWith('PipelineFunctions'));
+
+    expect(ours).toHaveLength(FUNCTION_NAMES.length);
+    for (const { owner, statements } of ours) {
       const denied = statements.filter(({ Effect }) => Effect === 'Deny').flatMap(actionsOf);
       expect(denied, owner).toEqual(
         Object.keys(MAY_NAME_ANY_RESOURCE)
@@ -141,7 +99,7 @@ describe('the roles', () => {
   });
 
   test('let detect send ids, and nothing else', () => {
-    expect(rightsOf('detect')).toEqual({
+    expect(rights('detect')).toEqual({
       'secretsmanager:GetSecretValue': [demoSecret],
       'sqs:SendMessage': [...EMBED_QUEUES, DEAD_LETTERS].sort(),
       'sqs:GetQueueAttributes': EMBED_QUEUES,
@@ -149,7 +107,7 @@ describe('the roles', () => {
   });
 
   test('let embed put objects that it cannot read, and read the keys of its models', () => {
-    expect(rightsOf('embed')).toEqual({
+    expect(rights('embed')).toEqual({
       ...consume(EMBED_QUEUES),
       'sqs:GetQueueAttributes': [...EMBED_QUEUES, ...RESULTS_QUEUE].sort(),
       'sqs:SendMessage': RESULTS_QUEUE,
@@ -159,7 +117,7 @@ describe('the roles', () => {
   });
 
   test('let write read objects that it cannot put, and no key', () => {
-    expect(rightsOf('write')).toEqual({
+    expect(rights('write')).toEqual({
       ...consume(RESULTS_QUEUE),
       'sqs:GetQueueAttributes': RESULTS_QUEUE,
       's3:GetObject': OBJECTS,
@@ -173,7 +131,7 @@ describe('the roles', () => {
       name => `arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:<Consumers${name}>`,
     );
 
-    expect(rightsOf('guard')).toEqual({
+    expect(rights('guard')).toEqual({
       'lambda:GetEventSourceMapping': mappings,
       'lambda:UpdateEventSourceMapping': mappings,
       'lambda:ListTags': mappings,
@@ -185,7 +143,7 @@ describe('the roles', () => {
   });
 
   test('let migrate log in and try the keys, and nothing else', () => {
-    expect(rightsOf('migrate')).toEqual({ 'secretsmanager:GetSecretValue': KEYS });
+    expect(rights('migrate')).toEqual({ 'secretsmanager:GetSecretValue': KEYS });
   });
 
   test('let operate send again what lies among the dead letters, and take it away there', () => {
@@ -194,7 +152,7 @@ describe('the roles', () => {
       .sort();
     const queues = [...EMBED_QUEUES, ...RESULTS_QUEUE].sort();
 
-    expect(rightsOf('operate')).toEqual({
+    expect(rights('operate')).toEqual({
       'secretsmanager:GetSecretValue': [demoSecret],
       'sqs:SendMessage': queues,
       'sqs:ReceiveMessage': letters,
@@ -203,6 +161,77 @@ describe('the roles', () => {
       'sqs:GetQueueAttributes': [...queues, ...letters].sort(),
       'sqs:GetQueueUrl': letters,
     });
+  });
+
+  test.each([
+    ['embed', ['sagemaker:InvokeEndpoint']],
+    ['guard', ['sagemaker:InvokeEndpoint']],
+    ['migrate', ['sagemaker:InvokeEndpoint']],
+    ['detect', []],
+    ['write', []],
+    ['operate', []],
+  ])('let %s invoke the endpoint of a model: %j', (name, actions) => {
+    const allowed = rights(name, served);
+
+    expect(Object.keys(allowed).filter(action => action.startsWith('sagemaker:'))).toEqual(actions);
+    for (const action of actions)
+      expect(allowed[action]).toEqual([
+        'arn:aws:sagemaker:eu-west-1:111122223333:endpoint/embeddings',
+        'arn:aws:sagemaker:eu-west-1:111122223333:inference-component/embeddings-e5',
+      ]);
+  });
+
+  test('let the schedules start their function and park what failed, and are taken by this account’s schedules alone', () => {
+    const roles = resourcesOf<{
+      AssumeRolePolicyDocument: { Statement: { Principal: { Service: string }; Condition?: unknown }[] };
+    }>(template, 'AWS::IAM::Role').filter(({ id }) => id.startsWith('PipelineSchedules'));
+
+    expect(roles).toHaveLength(4);
+    for (const { id, properties } of roles) {
+      expect(properties.AssumeRolePolicyDocument.Statement).toEqual([
+        {
+          Action: 'sts:AssumeRole',
+          Effect: 'Allow',
+          Principal: { Service: 'scheduler.amazonaws.com' },
+          Condition: {
+            StringEquals: {
+              'aws:SourceAccount': '111122223333',
+              'aws:SourceArn': 'arn:aws:scheduler:eu-west-1:111122223333:schedule-group/default',
+            },
+          },
+        },
+      ]);
+      const allowed = policies.filter(({ owner }) => owner === id).flatMap(({ statements }) => statements);
+      expect(allowed.flatMap(actionsOf).sort(), id).toEqual(['lambda:InvokeFunction', 'sqs:SendMessage']);
+      expect(JSON.stringify(allowed), id).not.toContain('*');
+    }
+  });
+
+  test('decrypt a secret with a key of one’s own only where there is one, and only through Secrets Manager', () => {
+    const secretKeyArn = 'arn:aws:kms:eu-west-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef';
+    const { database } = stageInput;
+    const own = policiesOf(
+      Template.fromStack(createStack(configInput({ stage: { database: { ...database, secretKeyArn } } }))),
+    );
+    const decrypting = own.filter(({ statements }) => statements.flatMap(actionsOf).includes('kms:Decrypt'));
+
+    expect(decrypting.map(({ owner }) => owner.replace(/Role[0-9A-F]{8}$/, '')).sort()).toEqual(
+      FUNCTION_NAMES.map(name => `PipelineFunctions${name}`).sort(),
+    );
+    for (const { statements } of decrypting)
+      expect(statements.find(statement => actionsOf(statement).includes('kms:Decrypt'))).toEqual({
+        Effect: 'Allow',
+        Action: 'kms:Decrypt',
+        Resource: secretKeyArn,
+        Condition: {
+          StringEquals: {
+            'kms:ViaService': {
+              'Fn::Join': ['', ['secretsmanager.eu-west-1.', { Ref: 'AWS::URLSuffix' }]],
+            },
+          },
+        },
+      });
+    expect(policies.flatMap(({ statements }) => statements.flatMap(actionsOf))).not.toContain('kms:Decrypt');
   });
 
   test('log in by IAM as one user, where there is no secret', () => {
@@ -214,4 +243,21 @@ describe('the roles', () => {
     expect(text).toContain('arn:aws:rds-db:eu-west-1:111122223333:dbuser:cluster-ABCDEFGHIJKL/freshet');
     expect(text).not.toContain('secretsmanager:');
   });
+});
+
+test('docs/deployment.md has the table of rights that the roles have', () => {
+  const page = path.join(import.meta.dirname, '../../docs/deployment.md');
+  const text = readFileSync(page, 'utf8');
+  const table = printRights(Template.fromStack(createStack(observedConfig(['openai', 'e5'], { gpu: true }))));
+  const updated = text.replace(
+    /(?<=<!-- rights: [^>]*-->\n)[\s\S]*?(?=\n<!-- end of rights -->)/,
+    () => `\n${table}\n`,
+  );
+  if (process.env.UPDATE_DOCS === '1') writeFileSync(page, updated);
+
+  expect(text).toContain('<!-- end of rights -->');
+  expect(
+    process.env.UPDATE_DOCS === '1' ? updated : text,
+    'the page is out of date: npm run docs:rights writes it anew',
+  ).toBe(updated);
 });

@@ -113,6 +113,20 @@ describe('writeResult', () => {
     expect((await items.leaseSlice()).rows).toEqual([]);
   });
 
+  it('counts a text over the limit as left out, as the coverage does, and not as failed', async () => {
+    const dispatchId = await dispatch('1', '2');
+    const [one, two] = [await items.readOne('1'), await items.readOne('2')];
+
+    const report = await items.outcomes.writeResult(
+      items.space,
+      buildResult(items.space, dispatchId, {
+        outcomes: [notEmbedded(one, 'too-long'), notEmbedded(two, 'undelivered:http_503', TWO)],
+      }),
+    );
+
+    expect(report).toMatchObject({ embedded: 0, excluded: 1, failed: 1, overtaken: 0 });
+  });
+
   it('changes nothing when the calls of the object are in the ledger already', async () => {
     const dispatchId = await dispatch('1');
     const result = buildResult(items.space, dispatchId, {

@@ -52,7 +52,8 @@ function apply(database: MemoryDatabase, space: Space, result: ResultObject): Wr
       continue;
     }
     table.outcomes.set(id, { id, version, xid, readAt, outcome, contentHash });
-    const kind = outcome === 'embedded' ? 'embedded' : outcome === 'excluded:empty' ? 'excluded' : 'failed';
+    const leftOut = outcome === 'excluded:empty' || outcome === 'too-long';
+    const kind = outcome === 'embedded' ? 'embedded' : leftOut ? 'excluded' : 'failed';
     report[kind] += 1;
   }
   for (const { id, version, xid, readAt, contentHash } of result.copies) {

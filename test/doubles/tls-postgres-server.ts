@@ -23,6 +23,8 @@ export interface TlsPostgresServer {
   readonly logins: readonly Login[];
   /** Bytes that arrived outside of TLS after the client asked for it. */
   readonly plainBytes: () => number;
+  /** Texts of the statements, in the order of arrival. */
+  readonly statements: readonly string[];
   breakConnections(): void;
   /** Answers nothing more on the connections there are, and keeps them open. */
   fallSilent(): void;
@@ -38,6 +40,7 @@ export async function startTlsPostgres(options: {
   readonly speaksTls?: boolean;
 }): Promise<TlsPostgresServer> {
   const logins: Login[] = [];
+  const statements: string[] = [];
   const sockets = new Set<Socket>();
   const silent = new Set<Socket>();
   let plainBytes = 0;
@@ -53,7 +56,11 @@ export async function startTlsPostgres(options: {
         const refusal = options.judge(login);
         if (refusal === undefined) socket.write(Buffer.concat([message('R', int32(0)), READY]));
         else socket.end(errorResponse(refusal, login));
-      } else if (type === 'Q' && !silent.has(raw)) socket.write(answer(body.toString()));
+      } else if (type === 'Q') {
+        const statement = body.toString('utf8', 0, body.length - 1);
+        statements.push(statement);
+        if (!silent.has(raw)) socket.write(answer(statement));
+      }
     });
   };
   const server = createServer(socket => {
@@ -78,6 +85,7 @@ export async function startTlsPostgres(options: {
     port: (server.address() as AddressInfo).port,
     logins,
     plainBytes: () => plainBytes,
+    statements,
     breakConnections() {
       for (const socket of sockets) socket.destroy();
     },
@@ -119,8 +127,12 @@ function readParameter(startup: Buffer, name: string): string {
 
 function answer(query: string): Buffer {
   if (query.includes('server_version_num'))
-    return rows({ server: [23, '170006'], database: [25, 'shop'], vector: [25, '0.8.0'] });
-  if (query.includes('typarray')) return rows({ element: [23, '1000'], array: [23, '1001'] });
+    return rows({
+      server: [23, '170006'],
+      database: [25, 'shop'],
+      vector: [25, '0.8.0'],
+      vectorTypeOid: [23, '1000'],
+    });
   return Buffer.concat([message('C', Buffer.from('SELECT 0\0')), READY]);
 }
 

@@ -37,7 +37,7 @@ describe('docs/operations.md', () => {
     expect(section.startsWith(`*${ALARM_KINDS[kind].severity}.* `)).toBe(true);
     expect(section).toMatch(/^\* Confirm: /m);
     expect(section).toMatch(/^\* Do: /m);
-    expect(section).toMatch(/npm run freshet -- aws |npx cdk deploy |aws [a-z-]+ [a-z-]+ /);
+    expect(section).toMatch(/npm run freshet -- aws |npm run deploy -- |aws [a-z-]+ [a-z-]+ /);
     expect(describeAlarm(kind, 'prod')).toContain(`docs/operations.md#${kind}`);
   });
 
@@ -58,6 +58,7 @@ describe('docs/operations.md', () => {
     const events = named.filter(name => !places.includes(name) || name === 'orphan-removal-stopped');
     expect(events.length).toBeGreaterThan(3);
     for (const name of events) expect(sources, name).toContain(`('${name}'`);
+    for (const [, code] of page.matchAll(/`provider:([a-z_]+)`/g)) expect(sources).toContain(`'${code}'`);
   });
 
   test('takes from the outputs of the stacks only what is there, and leaves no placeholder unexplained', () => {

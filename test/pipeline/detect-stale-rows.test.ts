@@ -35,7 +35,8 @@ describe('the incremental pass', () => {
 
     expect(report.spaces).toMatchObject([{ leased: 250, sent: 250, passEnded: false }]);
     expect(messagesOf(world, 'fresh').map(({ ids }) => ids.length)).toEqual([100, 100, 50]);
-    expect([...tableOf(world).leases.values()].every(({ stage }) => stage === 'queued')).toBe(true);
+    const stages = [...tableOf(world).leases.values()].map(({ stage }) => stage);
+    expect(stages).toEqual(Array(250).fill('queued'));
   });
 
   test('reads the horizon before the scan', async () => {
@@ -306,10 +307,7 @@ describe('the reconcile pass', () => {
     expect(tableOf(world).cursor).toBeNull();
   });
 
-  test('begins with a slice in proportion to the capacity and doubles it while slices come out whole', async () => {
-    const { world, ports } = sliced(200_000);
-    fill(world, 7500);
-    await detectStaleRows(ports, reconcile, plenty);
+  const recorded = (ports: ReturnType<typeof sliced>['ports']) => {
     const sizes: number[] = [];
     const { findSliceEnd } = ports.detection;
     const detection = {
@@ -319,11 +317,47 @@ describe('the reconcile pass', () => {
         return findSliceEnd(space, cursor, rows);
       },
     };
+    return { sizes, ports: { ...ports, detection } };
+  };
 
-    const report = await detectStaleRows({ ...ports, detection }, { ...reconcile, maxRows: 600 }, plenty);
+  test('begins with a slice of its capacity and doubles it while there is nothing to lease', async () => {
+    const { world, ports } = sliced(200_000);
+    fill(world, 7500);
+    await detectStaleRows(ports, reconcile, plenty);
+    const { sizes, ports: recording } = recorded(ports);
+
+    const report = await detectStaleRows(recording, { ...reconcile, maxRows: 1200 }, plenty);
 
     expect(sizes).toEqual([1200, 2400, 4800]);
     expect(report.spaces[0]).toMatchObject({ leased: 0, passEnded: true });
+  });
+
+  test('reads each key of a backfill once', async () => {
+    const { world, ports } = sliced(200_000);
+    fill(world, 4500);
+    const { sizes, ports: recording } = recorded(ports);
+
+    for (let tick = 0; tick < 3; tick += 1)
+      await detectStaleRows(recording, { ...reconcile, maxRows: 2000 }, plenty);
+
+    expect(sizes).toEqual([2000, 2000, 2000]);
+    expect(messagesOf(world, 'bulk').flatMap(({ ids }) => ids)).toHaveLength(4500);
+    expect(tableOf(world).cursor).toBeNull();
+  });
+
+  test('takes no larger slice than holds what it can lease where a share of the rows is to be leased', async () => {
+    const { world, ports } = sliced(200_000);
+    fill(world, 6000, 'v100');
+    const elsewhere = { dispatchId: 'another', lane: 'bulk', stage: 'queued', attempts: 0 } as const;
+    for (const [position, id] of [...tableOf(world).rows.keys()].entries()) {
+      if (position % 5 > 0) tableOf(world).leases.set(id, { ...elsewhere, expiresAtMs: Infinity });
+    }
+    const { sizes, ports: recording } = recorded(ports);
+
+    const report = await detectStaleRows(recording, { ...reconcile, maxRows: 1000 }, plenty);
+
+    expect(sizes).toEqual([1000, 2000, 2000]);
+    expect(report.spaces[0]).toMatchObject({ leased: 1000 });
   });
 
   test('keeps the cursor on a slice that the capacity did not empty', async () => {

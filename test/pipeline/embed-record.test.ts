@@ -6,6 +6,7 @@ import type { Space } from '../../lib/core/model/space.ts';
 import { decodeResult } from '../../lib/core/result/decode-result.ts';
 import { fingerprintText } from '../../lib/core/text/fingerprint-text.ts';
 import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
+import { createRunTally } from '../../lib/pipeline/local/run-tally.ts';
 import type { EmbedRequest } from '../../lib/ports/embedding-provider.ts';
 import { putRow } from '../doubles/memory-database.ts';
 import { createScriptedProvider, embedAll, failWith } from '../doubles/scripted-provider.ts';
@@ -100,7 +101,7 @@ describe('a message of stale rows', () => {
     ]);
     const results = await readResults(batch.world);
     expect(results.map(({ outcomes }) => outcomes.length)).toEqual([100, 100, 50]);
-    expect([...batch.table.leases.values()].every(({ stage }) => stage === 'announced')).toBe(true);
+    expect([...batch.table.leases.values()].map(({ stage }) => stage)).toEqual(Array(250).fill('announced'));
   });
 
   test('of several batches keeps and marks what was settled when a later call ends it', async () => {
@@ -326,10 +327,16 @@ describe('texts', () => {
     const batch = dispatch(['123456789', 'short'], {
       space: { model: { maxTokensPerText: 8 }, source: { overLimit: 'skip' } },
     });
+    const failed: string[] = [];
+    batch.world.embedPorts = {
+      ...batch.world.embedPorts,
+      observer: createRunTally(batch.world.clock, row => failed.push(row.outcome)),
+    };
 
     await embed(batch);
 
     expect(outcomesOf(await readResult(batch.world)).sort()).toEqual(['embedded', 'too-long']);
+    expect(failed).toEqual([]);
   });
 
   test('over the limit are left to a server that tokenizes itself', async () => {
@@ -400,7 +407,7 @@ describe('a poison text', () => {
     ]);
     expect(batch.world.provider.requests.length).toBeLessThanOrEqual(10);
     expect(batch.world.results.remainingBodies()).toEqual([]);
-    expect([...batch.table.leases.values()].every(({ stage }) => stage === 'queued')).toBe(true);
+    expect([...batch.table.leases.values()].map(({ stage }) => stage)).toEqual(Array(100).fill('queued'));
   });
 
   test('times many uses up the call budget; what was bought is kept and the rest comes back', async () => {

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
+import type { EmbeddingProvider } from '../../lib/ports/embedding-provider.ts';
 import { countOutcomes, isStale, putRow } from '../doubles/memory-database.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { makeSpace } from '../factories/space.ts';
@@ -6,6 +8,7 @@ import { makeWorld, type World } from '../factories/world.ts';
 import { driveFleet } from '../support/drive-fleet.ts';
 
 const ROWS = 10_000;
+const WORKERS = 10;
 const MINUTE_MS = 60_000;
 
 function fillWorld(): World {
@@ -18,7 +21,7 @@ function fillWorld(): World {
 /** Fails for so many minutes, then embeds; resolves with the number of calls in each minute since the start. */
 function failFor(world: World, minutes: number, fail: () => never): number[] {
   const startedMs = world.clock.now();
-  const calls: number[] = [];
+  const calls: number[] = Array(minutes).fill(0);
   world.provider.script = async request => {
     const elapsedMs = world.clock.now() - startedMs;
     const minute = Math.floor(elapsedMs / MINUTE_MS);
@@ -29,8 +32,28 @@ function failFor(world: World, minutes: number, fail: () => never): number[] {
   return calls;
 }
 
-const callsBetween = (calls: readonly number[], from: number, to: number) =>
-  Array.from({ length: to - from }, (_, index) => calls[from + index] ?? 0);
+/** Each has a provider of its own, and so knows alone what the provider said; what they call is counted together. */
+function splitIntoProcesses(world: World, count: number): EmbedPorts[] {
+  return Array.from({ length: count }, () => {
+    const provider: EmbeddingProvider = { limits: world.provider.limits, embed: world.provider.embed };
+    return { ...world.embedPorts, providers: () => provider };
+  });
+}
+
+/** Each worker with three tries, then a probe of each process whenever it was asked for, and the first ones of the once a minute. */
+const callsAtFirst = (processes: number, hintMs: number | undefined) =>
+  WORKERS * 3 + processes * (Math.ceil(MINUTE_MS / (hintMs ?? 30_000)) + 1);
+
+/** Of each minute of the outage from its beginning. */
+function expectFewCalls(calls: readonly number[], processes: number, hintMs: number | undefined): void {
+  const [first = 0, second = 0, ...later] = calls;
+  expect(first).toBeLessThanOrEqual(callsAtFirst(processes, hintMs));
+  expect(first + second).toBeLessThanOrEqual(callsAtFirst(processes, hintMs));
+  expect(later.length).toBeGreaterThan(10);
+  expect(Math.max(...later)).toBeLessThanOrEqual(processes);
+  const asked = later.filter(count => count > 0).length;
+  expect(asked, 'it is asked as long as it lasts').toBeGreaterThan(later.length / 2);
+}
 
 async function expectAllEmbedded(world: World): Promise<void> {
   const table = world.database.of(makeSpace());
@@ -46,20 +69,34 @@ describe('with 10,000 rows in flight', () => {
     ['30 minutes of 429s that hint at a second', 30, 'rate_limit', 1_000],
     ['30 minutes of 429s that hint at 45 seconds', 30, 'rate_limit', 45_000],
     ['15 minutes of a cold endpoint', 15, 'cold', undefined],
-  ])('%s cost no row, and one probe a minute at most', async (_name, minutes, code, hintMs) => {
-    const world = fillWorld();
-    const calls = failFor(world, minutes, () => failWith('throttled', code, hintMs));
+  ])(
+    '%s cost no row; one process asks once a minute from the third on',
+    async (_name, minutes, code, hintMs) => {
+      const world = fillWorld();
+      const calls = failFor(world, minutes, () => failWith('throttled', code, hintMs));
 
-    await driveFleet(world, minutes + 15);
+      await driveFleet(world, minutes + 15);
 
-    await expectAllEmbedded(world);
-    expect(Math.max(...callsBetween(calls, 2, minutes))).toBe(1);
-    // Ten workers with three tries each, then one probe whenever it was asked for; after a minute of that, one a minute.
-    const atFirst = 10 * 3 + Math.ceil(MINUTE_MS / (hintMs ?? 30_000)) + 1;
-    expect(callsBetween(calls, 0, 2).reduce((sum, count) => sum + count)).toBeLessThanOrEqual(atFirst);
-    const needed = ROWS / 100;
-    expect(world.provider.requests.length - needed).toBeLessThanOrEqual(atFirst + minutes);
-  });
+      await expectAllEmbedded(world);
+      expectFewCalls(calls.slice(0, minutes), 1, hintMs);
+      const needed = ROWS / 100;
+      expect(world.provider.requests.length - needed).toBeLessThanOrEqual(callsAtFirst(1, hintMs) + minutes);
+    },
+  );
+
+  test.each([2, 10])(
+    '30 minutes of 429s are met by one call a minute of each of %i processes',
+    async processes => {
+      const world = fillWorld();
+      const calls = failFor(world, 30, () => failWith('throttled', 'rate_limit'));
+
+      await driveFleet(world, 45, WORKERS, splitIntoProcesses(world, processes));
+
+      await expectAllEmbedded(world);
+      expectFewCalls(calls.slice(0, 30), processes, undefined);
+      expect(Math.max(...calls.slice(2, 30)), 'no process knows of the others').toBeGreaterThan(1);
+    },
+  );
 
   test('half an hour without credit is one call per worker, a pause with its reason, and no row lost', async () => {
     const world = fillWorld();
@@ -73,8 +110,8 @@ describe('with 10,000 rows in flight', () => {
     await driveFleet(world, 15);
 
     await expectAllEmbedded(world);
-    expect(callsBetween(calls, 0, 1)[0]).toBeLessThanOrEqual(10);
-    expect(callsBetween(calls, 1, 30)).toEqual(Array(29).fill(0));
+    expect(calls[0]).toBeLessThanOrEqual(WORKERS);
+    expect(calls.slice(1, 30)).toEqual(Array(29).fill(0));
   });
 
   test('one refused call in between does not hold up the others for longer than asked', async () => {

@@ -328,6 +328,7 @@ describe('a local run that is told to stop', () => {
     expect(result).toMatchObject({ interrupted: true, itemsDone: 0 });
     expect(world.clock.now() - startedMs).toBeLessThanOrEqual(5_000);
     const leases = [...tableOf(world).leases.values()];
+    expect(leases.length).toBeGreaterThan(0);
     expect(
       leases.every(({ stage, expiresAtMs }) => stage === 'queued' && expiresAtMs <= world.clock.now()),
     ).toBe(true);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createLambda as createDetect } from '../../functions/detect/handler.ts';
 import { createLambda as createGuard } from '../../functions/guard/handler.ts';
 import { createLambda as createMigrate } from '../../functions/migrate/handler.ts';
@@ -130,6 +130,14 @@ describe('migrate', () => {
 describe('a function that was frozen', () => {
   const event = () => makeSqsEvent([]);
   beforeEach(() => migrate());
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+  /** Its connection was idle for that long. */
+  const freezeForMinutes = (minutes: number) => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    vi.setSystemTime(Date.now() + minutes * 60_000);
+  };
 
   test('works on with a new connection where the server ended the old one', async () => {
     const write = createWrite(surround());
@@ -137,6 +145,7 @@ describe('a function that was frozen', () => {
     await run(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'freshet-write'",
     );
+    freezeForMinutes(10);
 
     expect(await write(event(), makeContext())).toEqual({ batchItemFailures: [] });
   });
@@ -145,6 +154,7 @@ describe('a function that was frozen', () => {
     const write = createWrite(surround());
     await write(event(), makeContext());
     behindTls.proxy.goSilent();
+    freezeForMinutes(10);
     const startedMs = performance.now();
 
     expect(await write(event(), makeContext())).toEqual({ batchItemFailures: [] });
@@ -155,6 +165,7 @@ describe('a function that was frozen', () => {
     const write = createWrite(surround());
     await write(event(), makeContext());
     await behindTls.proxy.shut();
+    freezeForMinutes(10);
     await expect(write(makeSqsEvent(['a']), makeContext())).rejects.toMatchObject({
       code: 'network_econnrefused',
     });

@@ -37,7 +37,8 @@ export function startApplication(world: World): void {
 function begin(world: World): void {
   const { random, scheduler, application } = world;
   const name = random.pick([...world.twin.sources.keys()]);
-  const changes = Array.from({ length: random.between(1, 3) }, () => drawChange(world, name));
+  const changes: Change[] = [];
+  for (let left = random.between(1, 3); left > 0; left -= 1) changes.push(drawChange(world, name));
   const transaction = openTransaction(world, random.chance(0.05));
   const isLong = random.chance(0.3);
   const lastsMs = isLong ? random.below(LONGEST_TRANSACTION_MS) : random.between(1, 60);

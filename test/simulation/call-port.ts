@@ -6,7 +6,6 @@ export type PortKind = 'database' | 'queue' | 'object' | 'provider';
 
 type Fate = ForcedFate['fate'] | 'ok';
 
-const NEVER = new Promise<never>(() => undefined);
 const LONGEST_THAW_MS = 40 * 60_000;
 
 /**
@@ -20,7 +19,8 @@ export function callPort<Value>(
   kind: PortKind,
   effect: () => Value,
 ): Promise<Value> {
-  if (invocation.state === 'dead') return NEVER;
+  // A promise of its own: whoever waits for one that is shared is kept for ever, and its world with it.
+  if (invocation.state === 'dead') return new Promise<never>(() => undefined);
   if (invocation.state === 'returned') {
     world.violate('nothing-after-return', `${invocation.component} #${invocation.number} calls ${name}`);
   }
@@ -34,40 +34,40 @@ export function callPort<Value>(
       if (fate === 'crash-before') return kill(world, invocation, `before ${name}`);
       if (fate === 'fail-before') return fail(world, invocation, name, kind, 'before', reject);
       world.sequence += 1;
-      const result = attempt(world, name, effect);
+      let value: Value | undefined;
+      let error: unknown;
+      try {
+        value = effect();
+      } catch (refusal) {
+        error = refusal;
+        checkRefusal(world, name, refusal);
+      }
       if (fate === 'crash-after') return kill(world, invocation, `after ${name}`);
       if (fate === 'fail-after') return fail(world, invocation, name, kind, 'after', reject);
-      if ('error' in result) {
-        world.trace.event(`${name} refused`, invocation.number, () =>
-          String((result.error as Error).message),
-        );
-        return reject(result.error);
+      world.hasWoken = true;
+      if (error !== undefined) {
+        world.trace.event(`${name} refused`, invocation.number, () => String((error as Error).message));
+        return reject(error);
       }
-      world.trace.event(name, invocation.number, () => describe(result.value));
-      resolve(result.value);
+      world.trace.event(name, invocation.number, describe, value);
+      resolve(value as Value);
     };
     world.scheduler.after(drawDelayMs(world, kind), arrive);
   });
 }
 
-function attempt<Value>(
-  world: World,
-  name: string,
-  effect: () => Value,
-): { readonly value: Value } | { readonly error: unknown } {
-  try {
-    return { value: effect() };
-  } catch (error) {
-    if (!(error instanceof FreshetError)) world.violate('no-surprise', `${name}: ${(error as Error).stack}`);
-    return { error };
-  }
+function checkRefusal(world: World, name: string, refusal: unknown): void {
+  if (refusal instanceof FreshetError) return;
+  world.violate('no-surprise', `${name}: ${(refusal as Error).stack}`);
 }
 
 /** Waiting is a port call too: the process may be gone when it ends. */
 export function sleep(world: World, invocation: Invocation, delayMs: number): Promise<void> {
   return new Promise(resolve => {
     const wake = () => {
-      if (isAwake(world, invocation, wake)) resolve();
+      if (!isAwake(world, invocation, wake)) return;
+      world.hasWoken = true;
+      resolve();
     };
     world.scheduler.after(delayMs, wake);
   });
@@ -114,6 +114,7 @@ function fail(
   reject: (error: FreshetError) => void,
 ): void {
   world.hardFaults += 1;
+  world.hasWoken = true;
   const isUnknown = kind === 'database' && world.random.chance(0.1);
   // A provider that answers 5xx has done nothing; one that did its work and was not heard is a broken connection.
   const other = kind === 'provider' && when === 'after' ? 'network_econnreset' : 'http_500';

@@ -141,6 +141,7 @@ function runInvocation(
     end(false);
   };
   world.trace.event(`${component} begins`, invocation.number);
+  world.hasWoken = true;
   work(invocation).then(settle, error => {
     world.trace.event(`${component} rejects`, invocation.number, () => String(error));
     if (!(error instanceof FreshetError)) world.violate('no-surprise', `${component}: ${String(error)}`);

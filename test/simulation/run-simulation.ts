@@ -22,7 +22,7 @@ export interface SimulationReport {
 
 /** A run in the making. */
 export interface Simulation {
-  /** Runs one event. The report, once it is over. */
+  /** Runs events until one woke somebody, who then runs first. The report, once it is over. */
   advance(): SimulationReport | undefined;
 }
 
@@ -48,10 +48,10 @@ export function startSimulation(seed: number, options: SimulationOptions = {}): 
   });
   return {
     advance() {
-      const goesOn = !isOver && world.scheduler.step();
-      if (goesOn && world.scheduler.steps() < MOST_STEPS) {
+      world.hasWoken = false;
+      while (!isOver && world.scheduler.step() && world.scheduler.steps() < MOST_STEPS) {
         if (world.scheduler.steps() % STEPS_PER_COVERAGE === 0) checkCoverage(world);
-        return undefined;
+        if (world.hasWoken) return undefined;
       }
       if (!isOver) world.violate('quiescent', 'the run came to no end');
       return report(world, portCallsBeforeCalm);
@@ -95,7 +95,7 @@ const SETTLED = Promise.resolve();
 
 /**
  * One event after the other, each when all that the one before it woke has run: Node takes the next tick once no microtask is left. That
- * spares a round of the event loop for each event.
+ * spares a round of the event loop for each event, and an event that wakes nobody needs no tick either.
  */
 function runToEnd(simulation: Simulation): Promise<SimulationReport> {
   return new Promise((resolve, reject) => {

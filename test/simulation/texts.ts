@@ -22,15 +22,16 @@ export function drawText(world: World): string | null {
   return `${CANARY}${kind} ${random.below(kind === 'plain' ? 12 : 2)}`;
 }
 
-const hashes = new Map<string, string>();
+/** By the text as it stands in the row. */
+const hashes = new Map<string | null, string>();
 
 /** The content hash that the pipeline must come to; undefined: the row has no text to embed. */
 export function hashOf(text: string | null): string {
-  const prepared = prepareText([text], SOURCE);
-  let hash = hashes.get(prepared);
+  let hash = hashes.get(text);
   if (hash === undefined) {
+    const prepared = prepareText([text], SOURCE);
     hash = fingerprintText(prepared);
-    hashes.set(prepared, hash);
+    hashes.set(text, hash);
     preparedByHash.set(hash, prepared);
   }
   return hash;

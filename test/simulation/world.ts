@@ -63,6 +63,8 @@ export interface World {
   portCalls: number;
   invocations: number;
   running: number;
+  /** The event at hand woke a process: what waits for it runs before the next event. */
+  hasWoken: boolean;
   /** Faults that can end a delivery or lose what it bought. */
   hardFaults: number;
   /** What a space holds, for the checks of purchases, by space. */
@@ -130,6 +132,7 @@ export function createWorld(
       portCalls: 0,
       invocations: 0,
       running: 0,
+      hasWoken: false,
       hardFaults: 0,
       clockOffsetMs: 0,
       readOnly: false,

@@ -1,6 +1,7 @@
 import { createHandler as createDetect } from '../../functions/detect/handler.ts';
 import { createHandler as createEmbed } from '../../functions/embed/handler.ts';
 import { createHandler as createWrite } from '../../functions/write/handler.ts';
+import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import { countDown, createLocalContext, invokeBatch } from '../../lib/pipeline/local/invoke-batch.ts';
 import type { World } from '../factories/world.ts';
 
@@ -10,13 +11,18 @@ const INVOCATION_MS = 150_000;
 
 /**
  * The deployed pipeline on doubles for so many virtual minutes: detect by the minute, workers that poll the queues whatever is in them (SQS
- * counts each delivery), one writer. Unlike a local run it never gives up.
+ * counts each delivery), one writer. The workers are spread over the processes. Unlike a local run it never gives up.
  */
-export async function driveFleet(world: World, minutes: number, embedWorkers = 10): Promise<void> {
+export async function driveFleet(
+  world: World,
+  minutes: number,
+  embedWorkers = 10,
+  processes: readonly EmbedPorts[] = [world.embedPorts],
+): Promise<void> {
   const { clock } = world;
   const endsAtMs = clock.now() + minutes * 60_000;
   const detect = createDetect(world.detectPorts);
-  const embed = createEmbed(world.embedPorts);
+  const embedders = processes.map(createEmbed);
   const write = createWrite(world.writePorts);
   const context = (name: string) => createLocalContext(name, countDown(clock, INVOCATION_MS));
 
@@ -28,7 +34,7 @@ export async function driveFleet(world: World, minutes: number, embedWorkers = 1
     await detect({ pass: 'reconcile' }, context('detect'));
     return false;
   };
-  const embedTurn = async () => {
+  const embedTurn = async (embed: ReturnType<typeof createEmbed>) => {
     for (const { queue } of world.dispatch) {
       const messages = await queue.receive(1);
       if (messages.length === 0) continue;
@@ -42,6 +48,8 @@ export async function driveFleet(world: World, minutes: number, embedWorkers = 1
     if (messages.length > 0) await invokeBatch(write, world.results, messages, context('write'));
     return messages.length > 0;
   };
-  const workers = Array.from({ length: embedWorkers }, () => repeat(POLL_EVERY_MS, embedTurn));
+  const workers = Array.from({ length: embedWorkers }, (_, index) =>
+    repeat(POLL_EVERY_MS, () => embedTurn(embedders[index % embedders.length]!)),
+  );
   await Promise.all([repeat(DETECT_EVERY_MS, detectTurn), repeat(POLL_EVERY_MS, writeTurn), ...workers]);
 }

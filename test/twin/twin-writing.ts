@@ -122,7 +122,7 @@ function upsertOutcomes(
     });
     if (!written) continue;
     if (isEmbedded) report.embedded += 1;
-    else if (entry.outcome === 'excluded:empty') report.excluded += 1;
+    else if (entry.outcome === 'excluded:empty' || entry.outcome === 'too-long') report.excluded += 1;
     else report.failed += 1;
   }
 }

@@ -6,6 +6,7 @@ import { createLambda as createDetect } from '../../functions/detect/handler.ts'
 import { createLambda as createGuard } from '../../functions/guard/handler.ts';
 import { createLambda as createNotify } from '../../functions/notify/handler.ts';
 import { createLambda as createWrite } from '../../functions/write/handler.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import { makeContext, makeSqsEvent } from '../factories/lambda-event.ts';
 
@@ -75,6 +76,16 @@ describe('a function that cannot be wired', () => {
       expect(JSON.parse(metrics)).toMatchObject({ WiringFailures: 1, component: 'write' });
     },
   );
+
+  test('says what was wrong also where the database that it opened cannot be closed', async () => {
+    const refuse = async () => {
+      throw new Error('already ended');
+    };
+    const broken = { engine: 'postgres', kysely: {}, close: refuse } as unknown as SqlDatabase;
+    const invoke = createWrite({ ...surround(settings, config), openDatabase: async () => broken });
+
+    await expect(invoke(makeSqsEvent([]), makeContext())).rejects.toThrow('An unexpected TypeError');
+  });
 
   test('fails the tick of its schedule', async () => {
     const invoke = createDetect(surround(settings, config));

@@ -2,6 +2,9 @@ import { classifyProviderFailure } from '../../core/errors/classify-provider-fai
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import type { Clock } from '../../ports/clock.ts';
 
+/** Without a reason of its own each abort makes an error with a stack that nobody reads. */
+const ANSWERED = 'answered';
+
 /** The one deadline over connecting, headers and body, and over a second try with a fresh key. Clients' own timers stay behind it. */
 export async function withinDeadline<Answer>(
   request: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined },
@@ -22,7 +25,7 @@ export async function withinDeadline<Answer>(
     if (deadline.signal.aborted) throw classifyProviderFailure({ timedOut: true });
     throw error;
   } finally {
-    answered.abort();
+    answered.abort(ANSWERED);
   }
 }
 

@@ -1,15 +1,19 @@
 import type { OpenAI } from 'openai';
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import type { Network, PostAnswer } from '../network/open-network.ts';
+import { type TakenVectors, takeVectors } from './take-vectors.ts';
 
 /** What a call tells our own transport through the package's `fetchOptions`. */
 export interface PostOptions {
   readonly key: string;
   readonly maxAnswerBytes: number;
+  /** Hears of the vectors that were taken out of the answer's text before it is parsed. */
+  readonly onTaken: (vectors: TakenVectors['vectors']) => void;
 }
 
 /** Statuses that `Response` allows no body for. */
 const BODILESS = new Set([204, 205, 304]);
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 const HEADERS_PASSED = [
   'x-request-id',
   'x-should-retry',
@@ -38,7 +42,7 @@ export async function openClient(baseUrl: string, network: Network): Promise<Ope
       maxRetries: 0,
       logLevel: 'off',
       fetch: async (url, init) => {
-        const { key, maxAnswerBytes, body, signal } = init as PostOptions & {
+        const { key, maxAnswerBytes, onTaken, body, signal } = init as PostOptions & {
           readonly body: string;
           readonly signal: AbortSignal;
         };
@@ -53,7 +57,7 @@ export async function openClient(baseUrl: string, network: Network): Promise<Ope
           signal,
           maxAnswerBytes,
         });
-        return toResponse(answer);
+        return toResponse(answer, onTaken);
       },
     });
   } catch {
@@ -64,15 +68,30 @@ export async function openClient(baseUrl: string, network: Network): Promise<Ope
   }
 }
 
-/** Whatever type the server claims, the body is read as JSON: what is none is refused then. */
-function toResponse({ status, headers, body }: PostAnswer): Response {
+/**
+ * Whatever type the server claims, the body is read as JSON: what is none is refused then. It is here already: as the body of a `Response` it
+ * would go through a stream, copied three times and decoded by a slower decoder (12 ms of CPU per 1,000 vectors of 1536 dimensions).
+ */
+function toResponse({ status, headers, body }: PostAnswer, onTaken: PostOptions['onTaken']): Response {
   const passed = new Headers({ 'content-type': 'application/json' });
   for (const name of HEADERS_PASSED) {
     const value = headers.get(name);
     if (value !== null) passed.set(name, value);
   }
-  return new Response(BODILESS.has(status) ? null : (body as Uint8Array<ArrayBuffer>), {
-    status,
-    headers: passed,
+  const response = new Response(null, { status, headers: passed });
+  return Object.assign(response, {
+    async text() {
+      if (BODILESS.has(status)) return '';
+      const { text, vectors } = takeVectors(withoutMark(body));
+      onTaken(vectors);
+      return text;
+    },
   });
+}
+
+/** As a `Response` reads its body: without a byte order mark. */
+function withoutMark(body: Buffer): Buffer {
+  return body.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK)
+    ? body.subarray(BYTE_ORDER_MARK.length)
+    : body;
 }

@@ -20,6 +20,7 @@ import { withinDeadline } from '../network/within-deadline.ts';
 import { describeFailure } from './describe-failure.ts';
 import { openClient, type PostOptions } from './open-client.ts';
 import { readEmbeddings } from './read-embeddings.ts';
+import type { TakenVectors } from './take-vectors.ts';
 
 /** OpenAI takes 2,048 texts and 300,000 tokens; our counts can differ from its own, and its replies must fit in memory. */
 const LIMITS: EmbeddingLimits = {
@@ -72,9 +73,13 @@ async function callEndpoint(
   client: OpenAI,
   model: ModelDefinition,
   texts: readonly string[],
-  { signal, ...options }: PostOptions & { readonly signal: AbortSignal },
+  { signal, ...options }: Omit<PostOptions, 'onTaken'> & { readonly signal: AbortSignal },
   clock: Clock,
 ): Promise<EmbedReply> {
+  let taken: TakenVectors['vectors'] | undefined;
+  const onTaken: PostOptions['onTaken'] = vectors => {
+    taken = vectors;
+  };
   try {
     const { data, response } = await client.embeddings
       .create(
@@ -84,12 +89,12 @@ async function callEndpoint(
           encoding_format: 'base64',
           ...(model.sendDimensions ? { dimensions: model.dimensions } : {}),
         },
-        { signal, fetchOptions: options as object },
+        { signal, fetchOptions: { ...options, onTaken } as object },
       )
       .withResponse();
     rejectErrorBody(data, response.headers, { dialect: 'openai', nowMs: clock.now });
     const requestId = readRequestId(response.headers);
-    return { ...readEmbeddings(data, requestId), requestId };
+    return { ...readEmbeddings(data, requestId, taken), requestId };
   } catch (error) {
     if (error instanceof FreshetError) throw error;
     if (error instanceof SyntaxError) throw invalidReply(undefined);

@@ -6,29 +6,37 @@ import { isOlderVersion } from '../sql/is-older-version.ts';
 /** The oldest pgvector whose binary format, casts and index behaviour this code was run against. */
 const OLDEST_PGVECTOR = '0.8.0';
 
-/** What is wrong with the server is said in words here. Rejects with `UsageError`. */
-export async function checkServer(client: pg.Client): Promise<void> {
+interface ServerFacts {
+  readonly server: number;
+  readonly database: string;
+  /** Version of pgvector; null where it is not installed. */
+  readonly vector: string | null;
+  readonly vectorTypeOid: number | null;
+}
+
+/** One round trip: resolves with the OID of type `vector`. What is wrong with the server is said in words here. Rejects with `UsageError`. */
+export async function checkServer(client: pg.Client): Promise<number> {
   try {
-    const answer = await client.query<{ server: number; vector: string | null; database: string }>(
+    const answer = await client.query<ServerFacts>(
       `SELECT current_setting('server_version_num')::int AS server, current_database() AS database,
-              (SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'vector') AS vector`,
+              e.extversion AS vector, t.oid::int AS "vectorTypeOid"
+         FROM (VALUES (1)) AS one (line)
+         LEFT JOIN pg_catalog.pg_extension AS e ON e.extname = 'vector'
+         LEFT JOIN pg_catalog.pg_type AS t ON t.typname = 'vector' AND t.typnamespace = e.extnamespace`,
     );
-    for (const row of answer.rows) checkVersions(`PostgreSQL at ${client.host}:${client.port}`, row);
+    return checkFacts(`PostgreSQL at ${client.host}:${client.port}`, answer.rows[0]!);
   } catch (error) {
     throw toDatabaseFailure(error);
   }
 }
 
-function checkVersions(
-  place: string,
-  found: { server: number; vector: string | null; database: string },
-): void {
+function checkFacts(place: string, found: ServerFacts): number {
   if (found.server < 150_000) {
     throw new UsageError(
       `${place} is version ${Math.floor(found.server / 10_000)}; Freshet needs PostgreSQL 15 or newer. Upgrade the server, or name another one in the database URL.`,
     );
   }
-  if (found.vector === null) {
+  if (found.vector === null || found.vectorTypeOid === null) {
     throw new UsageError(
       `${place}: pgvector is not installed in database "${found.database}". Install the server's pgvector package (0.8.0 or newer), then run the statement below in that database as its owner.`,
       'CREATE EXTENSION vector;',
@@ -40,4 +48,5 @@ function checkVersions(
       'ALTER EXTENSION vector UPDATE;',
     );
   }
+  return found.vectorTypeOid;
 }

@@ -2,7 +2,6 @@ import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { classifyingDialect } from '../sql/classifying-dialect.ts';
 import type { FreshetTables } from '../sql/freshet-tables.ts';
-import { readVectorTypeOids } from '../sql/read-vector-type-oids.ts';
 import { SESSION_STATEMENT } from '../sql/session-statement.ts';
 import type { SqlDatabase } from '../sql/sql-database.ts';
 import { beginPostgresRun } from './begin-postgres-run.ts';
@@ -12,6 +11,7 @@ import { discardDeadConnections } from './discard-dead-connections.ts';
 import { nameStatements } from './name-statements.ts';
 import type { PostgresEndpoint } from './postgres-endpoint.ts';
 import { createPostgresTickLock } from './postgres-tick-lock.ts';
+import { sendBuffersUncopied } from './send-buffers-uncopied.ts';
 import { accessByEndpoint, accessByUrl, type ServerAccess } from './server-access.ts';
 
 /** Statements that nobody waits for any more have this long when the database is closed. */
@@ -28,7 +28,7 @@ type OpenOptions = { readonly maxConnections: number; readonly applicationName?:
  */
 export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
   const access = await createAccess(options);
-  if ('connectionString' in options) await checkByItself(access);
+  const checked = 'connectionString' in options ? await checkByItself(access) : undefined;
   const pool = new pg.Pool({
     ...access.settings,
     // The pool hands every client its own settings; the types say that it takes none.
@@ -43,6 +43,7 @@ export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
   pool.on('connect', client => {
     connected.add(client);
     nameStatements(client);
+    sendBuffersUncopied((client as unknown as pg.Client).connection);
     client.on('error', () => {
       // A connection that breaks while a transaction waits between two statements has nobody else to tell: its next statement rejects.
     });
@@ -59,18 +60,11 @@ export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
   const kysely = new Kysely<FreshetTables>({
     dialect: classifyingDialect(new PostgresDialect({ pool: connecting })),
   });
-  const readOids = async () => {
-    if ('endpoint' in options) await checkInPool(connecting);
-    return readVectorTypeOids(kysely);
-  };
-  const oids = await readOids().catch(async error => {
-    await pool.end();
-    throw error;
-  });
+  const vectorTypeOid = checked ?? (await checkInPool(connecting));
   return {
     engine: 'postgres',
     kysely,
-    vectorTypeOid: async () => oids.element,
+    vectorTypeOid: async () => vectorTypeOid,
     beginRun: () => beginPostgresRun(access),
     tickLock: createPostgresTickLock(() => connectClient(access)),
     close: async () => {
@@ -94,15 +88,23 @@ async function createAccess(options: OpenOptions): Promise<ServerAccess> {
 }
 
 /** One connection before the pool, whose failures are explained to a person. */
-async function checkByItself(access: ServerAccess): Promise<void> {
+async function checkByItself(access: ServerAccess): Promise<number> {
   const client = await connectClient(access);
-  await checkServer(client).finally(() => client.end().catch(() => {}));
+  return checkServer(client).finally(() => client.end().catch(() => {}));
 }
 
 /** The first connection of the pool, which stays: a deployed function starts without one to spare. */
-async function checkInPool(pool: { connect(): Promise<pg.PoolClient> }): Promise<void> {
-  const client = await pool.connect();
-  await checkServer(client as unknown as pg.Client).finally(() => client.release());
+async function checkInPool(pool: {
+  connect(): Promise<pg.PoolClient>;
+  end(): Promise<void>;
+}): Promise<number> {
+  try {
+    const client = await pool.connect();
+    return await checkServer(client as unknown as pg.Client).finally(() => client.release());
+  } catch (error) {
+    await pool.end().catch(() => {});
+    throw error;
+  }
 }
 
 /** What the client was doing is rolled back. */

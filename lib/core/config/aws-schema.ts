@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { gpuSection } from './gpu-schema.ts';
 import { DEFAULT_MAX_CONNECTIONS } from './lambda-connections.ts';
-import { flag, wholeNumber, word, wordLike } from './schema-leaves.ts';
+import { flag, timeZone, wholeNumber, word, wordLike } from './schema-leaves.ts';
 
 const account = wordLike(/^\d{12}$/, 'expected the 12 digits of an AWS account, in quotes');
 const region = wordLike(/^[a-z]{2}(-[a-z]+)+-\d$/, 'expected a region such as eu-west-1');
@@ -88,9 +88,7 @@ const schedules = z.strictObject(
   {
     incremental: schedule.default('rate(5 minutes)'),
     full: schedule.default('cron(0 3 * * ? *)'),
-    timeZone: word('expected an IANA time zone such as Europe/Berlin')
-      .refine(isTimeZone, { error: 'expected an IANA time zone such as Europe/Berlin' })
-      .default('UTC'),
+    timeZone: timeZone.default('UTC'),
   },
   { error: 'expected an object such as { incremental: "rate(5 minutes)", full: "cron(0 3 * * ? *)" }' },
 );
@@ -165,10 +163,12 @@ export type StageSettings = z.output<typeof stageSettings>;
 
 export const DEFAULT_STAGE_SETTINGS: StageSettings = stageSettings.parse({});
 
-const stageName = wordLike(
-  /^[a-z][a-z0-9-]{0,19}$/,
-  'expected the name of a stage: lower-case letters, digits and dashes, at most 20',
-);
+/** Of a stage: a stack, metrics and the names of what AWS makes carry it. */
+export const STAGE_NAME = /^[a-z][a-z0-9-]{0,19}$/;
+export const STAGE_NAME_EXPECTATION =
+  'the name of a stage: lower-case letters, digits and dashes, at most 20, a letter first';
+
+const stageName = wordLike(STAGE_NAME, `expected ${STAGE_NAME_EXPECTATION}`);
 
 /** The section `aws` of `freshet.config.ts`. A stage is one deployment: one stack, one database. */
 export const awsSection = z.strictObject(
@@ -182,11 +182,3 @@ export const awsSection = z.strictObject(
 
 export type AwsSection = z.output<typeof awsSection>;
 export type AwsStage = z.output<typeof stage>;
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-}

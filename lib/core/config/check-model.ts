@@ -43,7 +43,7 @@ export function describeMissingPlace(alias: string): string {
 
 function checkPlace(
   settings: ParsedModel,
-  { provider }: ModelDefinition,
+  { provider, alias }: ModelDefinition,
   complain: (key: Key, message: string) => void,
 ): void {
   for (const { key, providers } of PLACE_KEYS) {
@@ -57,11 +57,26 @@ function checkPlace(
     if (provider === needing && settings[key] === undefined)
       complain(key, `is missing; provider "${needing}" needs it, as ${example}`);
   }
-  if (provider === 'sagemaker' && settings.revision === undefined)
-    complain(
-      'revision',
-      'is missing; an endpoint can be given other weights under the same name: pin the commit of the model that it serves',
-    );
+  if (provider === 'sagemaker') checkServedRevision(settings, alias, complain);
+}
+
+/** Names that move with the weights. */
+const MOVING = new Set(['latest', 'main', 'head']);
+
+function checkServedRevision(
+  settings: ParsedModel,
+  alias: string,
+  complain: (key: Key, message: string) => void,
+): void {
+  const { revision } = settings;
+  if (revision !== undefined && !MOVING.has(revision.toLowerCase())) return;
+  const what = revision === undefined ? 'is missing' : `is ${JSON.stringify(revision)}, which moves`;
+  const pinned = findKnownModel(settings.modelId ?? alias)?.revision;
+  const example = pinned === undefined ? '' : `, as ${pinned}`;
+  complain(
+    'revision',
+    `${what}; an endpoint can be given other weights under the same name: pin the commit of the model that it serves${example}, or the digits that models publish prints`,
+  );
 }
 
 function checkDimensions(

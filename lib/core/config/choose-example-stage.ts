@@ -1,5 +1,10 @@
 import { UsageError } from '../errors/usage-error.ts';
-import { DEFAULT_STAGE_SETTINGS, type StageSettings } from './aws-schema.ts';
+import {
+  DEFAULT_STAGE_SETTINGS,
+  STAGE_NAME,
+  STAGE_NAME_EXPECTATION,
+  type StageSettings,
+} from './aws-schema.ts';
 import type { PipelineConfig, SourceConfig } from './pipeline-config.ts';
 
 /** What the example's table is called. */
@@ -8,9 +13,10 @@ const TABLE = 'ai_items';
 /**
  * A stage beside the example database: where the configuration has one of that name, all of it but its network and its database; else the
  * defaults.
- * @throws UsageError when a source is not the example's table
+ * @throws UsageError when a source is not the example's table, or no stage can have the name
  */
 export function chooseExampleStage(config: PipelineConfig, name: string): StageSettings {
+  if (!STAGE_NAME.test(name)) throw new UsageError(`-c stage=${name}: expected ${STAGE_NAME_EXPECTATION}.`);
   const strange = config.sources.find(({ table }) => !isExampleTable(table));
   if (strange !== undefined)
     throw new UsageError(

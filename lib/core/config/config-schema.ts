@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { awsSection } from './aws-schema.ts';
-import { flag, wholeNumber, word } from './schema-leaves.ts';
+import { flag, timeZone, wholeNumber, word } from './schema-leaves.ts';
 
 const identifier = word('expected a name of 1 to 63 bytes, as in the database').refine(
   name => Buffer.byteLength(name) <= 63 && !name.includes('\0'),
@@ -46,9 +46,7 @@ const source = z.strictObject(
     table: tableName,
     key: identifier.optional(),
     updatedAt: identifier.default('updated_at'),
-    timeZone: word('expected an IANA time zone such as Europe/Berlin')
-      .refine(isTimeZone, { error: 'expected an IANA time zone such as Europe/Berlin' })
-      .optional(),
+    timeZone: timeZone.optional(),
     text: z.strictObject(
       {
         columns: z
@@ -174,11 +172,3 @@ export type FreshetConfig = z.input<typeof configSchema>;
 export type ParsedConfig = z.output<typeof configSchema>;
 export type ParsedModel = z.output<typeof model>;
 export type ParsedSource = z.output<typeof source>;
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-}

@@ -6,6 +6,8 @@ export interface KnownModel {
   readonly name: string;
   /** The full name: the repository on the Hugging Face hub, or OpenAI's name. */
   readonly fullName: string;
+  /** The commit of the hub's repository that is meant where nobody says another; undefined: the weights have no public revisions. */
+  readonly revision?: string;
   /** In Ollama's library; undefined: not there, or not known to be these weights. */
   readonly ollamaName?: string;
   /** Where the weights are served, if there is only one such place. */
@@ -45,7 +47,8 @@ const e5 = {
 
 /**
  * Dimensions, lengths and normalisation of the sentence-transformers models: the table of pretrained models in their documentation.
- * The others: their model cards. No revision is given here: none was checked against the hub, so that who serves weights names theirs.
+ * The others: their model cards. Revisions: commits of the hub, each pinned alike by several public projects that have nothing to do with each other
+ * (docs/decisions/0013-what-a-pinned-revision-means.md).
  */
 export const knownModels: readonly KnownModel[] = [
   {
@@ -66,6 +69,7 @@ export const knownModels: readonly KnownModel[] = [
   {
     ...selfHosted,
     ...named('all-MiniLM-L6-v2', 'sentence-transformers'),
+    revision: '1110a243fdf4706b3f48f1d95db1a4f5529b4d41',
     ollamaName: 'all-minilm',
     dimensions: 384,
     maxTokensPerText: 256,
@@ -74,18 +78,21 @@ export const knownModels: readonly KnownModel[] = [
   {
     ...selfHosted,
     ...named('all-MiniLM-L12-v2', 'sentence-transformers'),
+    revision: 'c004d8e3e901237d8fa7e9fff12774962e391ce5',
     dimensions: 384,
     maxTokensPerText: 128,
   },
   {
     ...selfHosted,
     ...named('all-mpnet-base-v2', 'sentence-transformers'),
+    revision: 'e8c3b32edf5434bc2275fc9bab85f82640a19130',
     dimensions: 768,
     maxTokensPerText: 384,
   },
   {
     ...selfHosted,
     ...named('paraphrase-multilingual-MiniLM-L12-v2', 'sentence-transformers'),
+    revision: 'e8f8c211226b894fcb81acc59f3b34ba3efd5f42',
     dimensions: 384,
     maxTokensPerText: 128,
     normalized: false,
@@ -93,17 +100,34 @@ export const knownModels: readonly KnownModel[] = [
   {
     ...selfHosted,
     ...named('bge-m3', 'BAAI'),
+    revision: '5617a9f61b028005a4858fdac845db406aefb181',
     ollamaName: 'bge-m3',
     dimensions: 1024,
     maxTokensPerText: 8192,
   },
-  { ...e5, ...named('multilingual-e5-small', 'intfloat'), dimensions: 384 },
-  { ...e5, ...named('multilingual-e5-base', 'intfloat'), dimensions: 768 },
-  { ...e5, ...named('multilingual-e5-large', 'intfloat'), dimensions: 1024 },
+  {
+    ...e5,
+    ...named('multilingual-e5-small', 'intfloat'),
+    revision: '614241f622f53c4eeff9890bdc4f31cfecc418b3',
+    dimensions: 384,
+  },
+  {
+    ...e5,
+    ...named('multilingual-e5-base', 'intfloat'),
+    revision: 'd128750597153bb5987e10b1c3493a34e5a4502a',
+    dimensions: 768,
+  },
+  {
+    ...e5,
+    ...named('multilingual-e5-large', 'intfloat'),
+    revision: '3d7cfbdacd47fdda877c5cd8a79fbcc4f2a574f3',
+    dimensions: 1024,
+  },
   // The card: 8192 tokens, 2048 without the longer rotary base; dimensions 768, 512, 256, 128 and 64.
   {
     ...selfHosted,
     ...named('nomic-embed-text', 'nomic-ai', 'nomic-embed-text-v1.5'),
+    revision: 'e9b6763023c676ca8431644204f50c2b100d9aab',
     ollamaName: 'nomic-embed-text',
     dimensions: 768,
     shortestDimensions: 64,
@@ -115,6 +139,7 @@ export const knownModels: readonly KnownModel[] = [
   {
     ...selfHosted,
     ...named('mxbai-embed-large', 'mixedbread-ai', 'mxbai-embed-large-v1'),
+    revision: 'db9d1fe0f31addb4978201b2bf3e577f3f8900d2',
     ollamaName: 'mxbai-embed-large',
     dimensions: 1024,
     shortestDimensions: 512,

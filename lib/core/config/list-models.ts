@@ -10,7 +10,7 @@ export interface ListedModel
   > {
   /** Null: weights that are known and that the configuration puts nowhere. */
   readonly provider: ModelDefinition['provider'] | null;
-  /** Null: nobody says, or no place says it yet. */
+  /** Null: nobody says. */
   readonly revision: string | null;
   readonly maxTokensPerText: number | null;
   readonly origin: 'built in' | 'configured';
@@ -42,7 +42,7 @@ export function listModels({ models, sources }: PipelineConfig): ListedModel[] {
           documentPrefix,
           queryPrefix,
           provider: null,
-          revision: null,
+          revision: known.revision ?? null,
         },
         ...{ modelId: known.fullName, usdPerMillionTokens: 0, origin: 'built in', sources: [] },
       };

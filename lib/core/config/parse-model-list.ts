@@ -7,7 +7,7 @@ const MAX_TOKENS = 1_000_000;
 
 /**
  * Entries `alias:model_id:rev:dim:max_seq`, in an array or in one text parted by commas, semicolons or white space. Only `model_id` may
- * hold a colon (Ollama's tags do). An empty `rev` is `latest`.
+ * hold a colon (Ollama's tags do). An empty `rev` is left to what is known of the weights.
  */
 export function parseModelList(
   list: string | readonly string[],

@@ -55,3 +55,8 @@ export interface PipelineLimits {
 export function aliasesOf({ models, fallback }: SourceConfig): readonly string[] {
   return fallback === undefined ? models : [...models, fallback];
 }
+
+/** Aliases that a source names, its fallback too, each once, in alphabetical order. */
+export function usedAliases({ sources }: Pick<PipelineConfig, 'sources'>): string[] {
+  return [...new Set(sources.flatMap(aliasesOf))].sort();
+}

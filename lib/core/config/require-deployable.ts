@@ -2,7 +2,7 @@ import { UsageError } from '../errors/usage-error.ts';
 import type { ModelDefinition } from '../model/space.ts';
 import { formatPath } from './describe-issues.ts';
 import { LAMBDA_CONNECTIONS, type LambdaName } from './lambda-connections.ts';
-import { aliasesOf, type PipelineConfig } from './pipeline-config.ts';
+import { type PipelineConfig, usedAliases } from './pipeline-config.ts';
 import { TEI_IMAGE_ACCOUNTS } from './tei-images.ts';
 
 /** What pgvector's HNSW index takes of type `vector`, which the view shows. */
@@ -18,11 +18,6 @@ export interface Deployment {
   /** Ticks of `detect` that its schedules can have running at the same time. */
   readonly scheduledTicks: number;
   readonly maxConnections: number;
-}
-
-/** Aliases that a source names, its fallback too, each once, in alphabetical order. */
-export function usedAliases(config: PipelineConfig): string[] {
-  return [...new Set(config.sources.flatMap(aliasesOf))].sort();
 }
 
 /**

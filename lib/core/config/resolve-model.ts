@@ -15,7 +15,7 @@ export function resolveModel(alias: string, settings: ParsedModel): ModelDefinit
   const dimensions = settings.dimensions ?? known?.dimensions ?? 1;
   return {
     modelId: nameAt(provider, alias, known),
-    revision: 'latest',
+    revision: revisionAt(provider, known),
     ...(known && { maxTokensPerText: known.maxTokensPerText }),
     documentPrefix: known?.documentPrefix ?? '',
     queryPrefix: known?.queryPrefix ?? '',
@@ -33,6 +33,12 @@ export function resolveModel(alias: string, settings: ParsedModel): ModelDefinit
 function nameAt(provider: ProviderName, alias: string, known: KnownModel | undefined): string {
   if (known === undefined) return alias;
   return provider === 'ollama' ? (known.ollamaName ?? known.fullName) : known.fullName;
+}
+
+/** Ollama's weights are conversions with digests of their own; what SageMaker serves has to be said. */
+function revisionAt(provider: ProviderName, known: KnownModel | undefined): string {
+  const servesTheHubs = provider === 'openai' || provider === 'http';
+  return (servesTheHubs ? known?.revision : undefined) ?? 'latest';
 }
 
 /** OpenAI's third generation is always told; another server only where a shorter vector is wanted, as not every one knows the parameter. */

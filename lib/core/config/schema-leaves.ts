@@ -12,3 +12,16 @@ export const wholeNumber = (least: number, most: number) => {
 };
 
 export const flag = z.boolean({ error: 'expected true or false' });
+
+const IANA = 'expected an IANA time zone such as Europe/Berlin';
+
+/** One that this Node knows. */
+export const timeZone = word(IANA).refine(isTimeZone, { error: IANA });
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}

@@ -1,4 +1,4 @@
-/** As much as the adapter may ever put into one call unless a model says more. */
+/** More than the 32 that the adapter sends where a model says nothing, so that `limits.maxTextsPerCall` can be raised without a new endpoint. */
 const TEXTS_PER_CALL = 256;
 
 /**

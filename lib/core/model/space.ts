@@ -6,7 +6,7 @@ export interface ModelDefinition {
   readonly provider: ProviderName;
   /** The provider's own name of the model. */
   readonly modelId: string;
-  /** Pinned revision of the weights, or `latest` where the provider has none. Part of the space's fingerprint. */
+  /** Pinned revision of the weights, or `latest` where nobody pins one. Part of the space's fingerprint. */
   readonly revision: string;
   readonly dimensions: number;
   /** Longest text in tokens; longer ones are cut or skipped as the source says. Undefined: no limit. */

@@ -10,16 +10,14 @@ import { sendLeasedRows } from './send-leased-rows.ts';
 
 /** A slice of 50,000 keys takes well under a second; this leaves room for a slow one and its sends. */
 const SLICE_RESERVE_MS = 10_000;
-/** A slice is read again for every part of it that is leased, so it must not be much larger than what can be leased at once. */
-const FIRST_SLICE_PER_CAPACITY = 2;
 const SMALLEST_SLICE_ROWS = 1000;
 
 type Range = { readonly after: string | null; readonly through: string | null };
 
 /**
  * Walks the key in slices from the stored cursor until the pass ends, the capacity is used or the time runs short. A slice of which
- * something stale is left, or was not sent, is walked again. Slices begin small and double while they come out whole: a backfill reads each
- * key about twice, a pass that finds nothing soon walks the largest slices.
+ * something stale is left, or was not sent, is walked again: so none is expected to hold more than can be leased. A backfill reads each key
+ * once, a pass that finds nothing soon walks the largest slices.
  */
 export async function reconcileSpace(
   ports: DetectPorts,
@@ -41,10 +39,7 @@ export async function reconcileSpace(
   let slices = 0;
   let orphans: OrphanReport | undefined;
   const largestSliceRows = ports.limits.sliceRows;
-  let sliceRows = Math.min(
-    largestSliceRows,
-    Math.max(SMALLEST_SLICE_ROWS, capacity * FIRST_SLICE_PER_CAPACITY),
-  );
+  let sliceRows = Math.min(largestSliceRows, Math.max(SMALLEST_SLICE_ROWS, capacity));
   const report = (passEnded: boolean): PassResult => ({
     leased,
     sent,
@@ -65,9 +60,15 @@ export async function reconcileSpace(
     slices += 1;
     if (through === null) return report(true);
     after = through;
-    sliceRows = Math.min(largestSliceRows, sliceRows * 2);
+    const growth = findGrowth(slice.rows.length, capacity - leased);
+    sliceRows = Math.min(largestSliceRows, Math.max(SMALLEST_SLICE_ROWS, Math.ceil(sliceRows * growth)));
   }
   return report(false);
+}
+
+/** Of the next slice over the last one, whose share of stale rows it is expected to have: at most double. */
+function findGrowth(leasedInSlice: number, capacityLeft: number): number {
+  return leasedInSlice === 0 ? 2 : Math.min(2, capacityLeft / leasedInSlice);
 }
 
 async function dispatchSlice(

@@ -3,6 +3,7 @@ import { writeMessage } from '../../core/messages/write-message.ts';
 import type { AnnounceMessage } from '../../core/model/dispatch-message.ts';
 import type { ResultObject } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
+import { failureOfOutcome } from '../../core/report/failure-of-outcome.ts';
 import { encodeResult } from '../../core/result/encode-result.ts';
 import { proveObject } from '../prove-object.ts';
 import { retryTransient } from '../retry-transient.ts';
@@ -29,8 +30,8 @@ export async function announceResult(
   await retryTransient(ports, remainingMs, () => ports.objects.put(message.key, body));
   await retryTransient(ports, remainingMs, () => announce(ports, message));
   for (const { id, outcome } of result.outcomes) {
-    const failed = outcome !== 'embedded' && outcome !== 'excluded:empty';
-    if (failed) ports.observer?.rowFailed({ source: space.source.name, id, outcome });
+    if (failureOfOutcome(outcome) !== undefined)
+      ports.observer?.rowFailed({ source: space.source.name, id, outcome });
   }
   return ids;
 }

@@ -4,7 +4,7 @@ import type { Lane } from '../../core/model/vocabulary.ts';
 import { packTexts } from '../../core/packing/pack-texts.ts';
 import { PROBE_TEXT } from '../probe-text.ts';
 import type { CallRecord } from './call-provider.ts';
-import { callWithRetries, isInvalidReply } from './call-with-retries.ts';
+import { callWithRetries, isInvalidReply, type RetryBounds } from './call-with-retries.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 import { measureTexts } from './measure-texts.ts';
 import type { UniqueText } from './plan-batch.ts';
@@ -23,8 +23,12 @@ export interface Purchase {
   readonly ended: FreshetError | undefined;
 }
 
-/** A hundred texts with one culprit take 14 calls to halve down to it, and one to tell it from a wrong configuration. */
+/**
+ * A hundred texts with one culprit take 14 calls to halve down to it, and one to tell it from a wrong configuration. Repeated calls count; what is left
+ * of a batch is delivered again with as many.
+ */
 const EXTRA_CALLS_PER_HUNDRED = 15;
+
 interface Buying {
   readonly ports: EmbedPorts;
   readonly space: Space;
@@ -35,15 +39,15 @@ interface Buying {
   readonly calls: CallRecord[];
   readonly pending: Group[];
   extraCallsLeft: number;
-  /** Something succeeded, so that a refusal is about a text and not about the configuration. */
+  /** Something succeeded lately, so that a refusal is about a text and not about the configuration. */
   proven: boolean;
   ended: FreshetError | undefined;
 }
 
 interface Group {
   readonly positions: readonly number[];
-  /** Its vectors came back unusable once. */
-  readonly again: boolean;
+  /** Its vectors came back unusable once: `all` that were asked for together, or `some` of them. */
+  readonly unusable: 'none' | 'some' | 'all';
   /** Made by taking another group apart. */
   readonly extra: boolean;
 }
@@ -72,7 +76,7 @@ export async function buyVectors(
     remainingMs,
     results: new Map(),
     calls: [],
-    pending: packs.map(positions => ({ positions, again: false, extra: false })),
+    pending: packs.map(positions => ({ positions, unusable: 'none', extra: false })),
     extraCallsLeft: Math.max(1, Math.ceil(texts.length / 100)) * EXTRA_CALLS_PER_HUNDRED,
     proven: false,
     ended: undefined,
@@ -86,13 +90,18 @@ export async function buyVectors(
 async function buyGroup(buying: Buying, group: Group): Promise<void> {
   if (group.extra && !spendExtraCall(buying)) return;
   const texts = group.positions.map(position => buying.texts[position]).filter(text => text !== undefined);
-  const { vectors, failure } = await call(buying, {
+  const request = {
     texts: texts.map(({ text }) => text),
     items: texts.reduce((sum, { rows }) => sum + rows.length, 0),
-  });
+  };
+  // A reply of the wrong shape is asked for again only where it decides a text.
+  const decides = texts.length === 1 && buying.proven;
+  const { vectors, failure } = group.extra
+    ? await callExtra(buying, request, decides ? 1 : 0)
+    : await call(buying, request);
   if (vectors) return keepVectors(buying, group, vectors);
   if (!failure) return;
-  if (failure.code === 'wrong_dimensions' && group.again && buying.proven) {
+  if (failure.code === 'wrong_dimensions' && group.unusable !== 'none' && buying.proven) {
     // The model is the right one, as its other vectors showed: only these texts come back wrong.
     if (group.positions.length > 1) return takeApart(buying, group);
     return refuse(buying, group.positions, invalidVector());
@@ -117,11 +126,14 @@ async function keepVectors(buying: Buying, group: Group, vectors: readonly (Buff
     }
   }
   if (invalid.length === 0) return;
-  if (!group.again) {
-    buying.pending.unshift({ positions: invalid, again: true, extra: true });
-    return;
-  }
-  await refuse(buying, invalid, invalidVector());
+  const all = invalid.length === group.positions.length && invalid.length > 1;
+  if (group.unusable === 'none') {
+    // Not one vector of several: what others showed before is in doubt.
+    if (all) buying.proven = false;
+    buying.pending.unshift({ positions: invalid, unusable: all ? 'all' : 'some', extra: true });
+  } else if (all && group.unusable === 'all') {
+    if (await prove(buying, invalidVector())) takeApart(buying, group);
+  } else await refuse(buying, invalid, invalidVector());
 }
 
 /** A refusal is a verdict only where something else was accepted: else one probe decides between the text and the configuration. */
@@ -131,32 +143,51 @@ async function refuse(
   failure: FreshetError,
   verdict: TextResult = { kind: 'refused', code: failure.code },
 ): Promise<void> {
-  if (!buying.proven) {
-    if (!spendExtraCall(buying)) return;
-    const probe = await call(buying, { texts: [PROBE_TEXT], items: 0 });
-    const probeFailure = probe.failure ?? (probe.vectors?.[0] ? undefined : invalidVector());
-    if (probeFailure) {
-      const alike = probeFailure.code === failure.code;
-      buying.ended = alike ? asConfigurationFault(failure) : probeFailure;
-      return;
-    }
-    buying.proven = true;
-  }
+  if (!(await prove(buying, failure))) return;
   for (const position of positions) buying.results.set(position, verdict);
 }
 
-function takeApart(buying: Buying, { positions, again }: Group): void {
+/** Two texts that have nothing to do with each other and fail alike: that ends the purchase as a fault of the configuration. */
+async function prove(buying: Buying, failure: FreshetError): Promise<boolean> {
+  if (buying.proven) return true;
+  if (!spendExtraCall(buying)) return false;
+  const probe = await callExtra(buying, { texts: [PROBE_TEXT], items: 0 }, 1);
+  const probeFailure = probe.failure ?? (probe.vectors?.[0] ? undefined : invalidVector());
+  if (probeFailure) {
+    const alike = probeFailure.code === failure.code;
+    buying.ended = alike ? asConfigurationFault(failure) : probeFailure;
+    return false;
+  }
+  buying.proven = true;
+  return true;
+}
+
+function takeApart(buying: Buying, { positions, unusable }: Group): void {
   const half = Math.ceil(positions.length / 2);
   buying.pending.unshift(
-    { positions: positions.slice(0, half), again, extra: true },
-    { positions: positions.slice(half), again, extra: true },
+    { positions: positions.slice(0, half), unusable, extra: true },
+    { positions: positions.slice(half), unusable, extra: true },
   );
 }
 
-async function call(buying: Buying, request: { readonly texts: readonly string[]; readonly items: number }) {
+interface TextsToBuy {
+  readonly texts: readonly string[];
+  readonly items: number;
+}
+
+async function call(buying: Buying, request: TextsToBuy, bounds?: RetryBounds) {
   const { ports, space, lane, remainingMs } = buying;
-  const { records, result } = await callWithRetries(ports, { space, lane, ...request }, remainingMs);
+  const { records, result } = await callWithRetries(ports, { space, lane, ...request }, remainingMs, bounds);
   buying.calls.push(...records);
+  return result;
+}
+
+/** A call that was charged, and its repetitions, which are charged as well. */
+async function callExtra(buying: Buying, request: TextsToBuy, retriesInvalidReply: number) {
+  const madeBefore = buying.calls.length;
+  const bounds = { retries: buying.extraCallsLeft, retriesInvalidReply };
+  const result = await call(buying, request, bounds);
+  buying.extraCallsLeft -= Math.max(0, buying.calls.length - madeBefore - 1);
   return result;
 }
 

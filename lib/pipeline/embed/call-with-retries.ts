@@ -18,6 +18,18 @@ const MIN_CALL_MS = 1_000;
 /** Longest wait with a Lambda running; the queue waits for longer ones at no cost. */
 const MAX_WAIT_MS = 20_000;
 
+/** How often a call may be repeated at most. */
+export interface RetryBounds {
+  readonly retries: number;
+  /** Of those, after a reply of the wrong shape. */
+  readonly retriesInvalidReply: number;
+}
+
+const USUAL_BOUNDS: RetryBounds = {
+  retries: Number.POSITIVE_INFINITY,
+  retriesInvalidReply: MAX_RETRIES_INVALID_REPLY,
+};
+
 export interface RetriedCall {
   readonly records: readonly CallRecord[];
   readonly result: Pick<CallResult, 'vectors' | 'failure'>;
@@ -31,15 +43,17 @@ export async function callWithRetries(
   ports: EmbedPorts,
   request: Omit<CallRequest, 'deadlineMs'>,
   remainingMs: () => number,
+  bounds: RetryBounds = USUAL_BOUNDS,
 ): Promise<RetriedCall> {
   const gate = gateOf(ports.providers(request.space.model.alias));
   const entry = gate.enter(ports.clock.now());
   if (typeof entry === 'number') return { records: [], result: { failure: gateClosed(gate.code(), entry) } };
   let failure: FreshetError | undefined;
   let ended = false;
-  const maxRetries = entry === 'probe' ? 0 : (request.space.model.maxRetries ?? MAX_RETRIES);
+  const retries = Math.min(request.space.model.maxRetries ?? MAX_RETRIES, bounds.retries);
   try {
-    const call = await callWhilePatient(ports, request, remainingMs, maxRetries);
+    const own = { ...bounds, retries: entry === 'probe' ? 0 : retries };
+    const call = await callWhilePatient(ports, request, remainingMs, own);
     ({ failure } = call.result);
     ended = call.records.length > 0;
     return call;
@@ -54,7 +68,7 @@ async function callWhilePatient(
   ports: EmbedPorts,
   request: Omit<CallRequest, 'deadlineMs'>,
   remainingMs: () => number,
-  maxRetries: number,
+  bounds: RetryBounds,
 ): Promise<RetriedCall> {
   const { timeoutSeconds } = request.space.model;
   const timeoutMs = timeoutSeconds === undefined ? ports.limits.callTimeoutMs : timeoutSeconds * 1000;
@@ -68,7 +82,7 @@ async function callWhilePatient(
     failure = result.failure;
     if (failure === undefined) return { records, result };
     const waitMs =
-      attempt < countRetries(failure, maxRetries)
+      attempt < countRetries(failure, bounds)
         ? findWaitMs(failure, attempt, ports.randomness.fraction())
         : undefined;
     if (waitMs === undefined || waitMs + SETTLE_RESERVE_MS + MIN_CALL_MS > remainingMs()) {
@@ -87,8 +101,8 @@ function findWaitMs(failure: FreshetError, attempt: number, fraction: number): n
   return waitMs <= MAX_WAIT_MS ? waitMs : undefined;
 }
 
-function countRetries({ code }: FreshetError, maxRetries: number): number {
-  return isInvalidReply(code) ? Math.min(maxRetries, MAX_RETRIES_INVALID_REPLY) : maxRetries;
+function countRetries({ code }: FreshetError, { retries, retriesInvalidReply }: RetryBounds): number {
+  return isInvalidReply(code) ? Math.min(retries, retriesInvalidReply) : retries;
 }
 
 /** Also a backend that broke under a batch: out of memory on a GPU depends on the size. */

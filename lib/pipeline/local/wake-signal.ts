@@ -9,6 +9,9 @@ export interface WakeSignal {
   wait(ms: number): Promise<void>;
 }
 
+/** Without a reason of its own each abort makes an error with a stack that nobody reads. */
+const NOTIFIED = 'notified';
+
 /** Sleeps on the port's clock, so that a virtual one decides when nothing happens. */
 export function createWakeSignal(clock: Clock): WakeSignal {
   let sleeping: AbortController | undefined;
@@ -16,7 +19,7 @@ export function createWakeSignal(clock: Clock): WakeSignal {
   return {
     notify() {
       notified = true;
-      sleeping?.abort();
+      sleeping?.abort(NOTIFIED);
     },
     async wait(ms) {
       if (!notified) {

@@ -1,18 +1,21 @@
 import type { ResultObject } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
 import type { QueueRecord } from '../queue-record.ts';
-import { loadResult } from './load-result.ts';
+import { retryTransient } from '../retry-transient.ts';
+import { type LoadedResult, loadResult } from './load-result.ts';
 import { measureWrite } from './measure-write.ts';
 import type { WritePorts } from './write-ports.ts';
 
 /** Of the vectors in one transaction: many more cost the database more per row (33 ms of CPU per 1,000 rows at 0.6 MB, 35 at 3 MB, 48 at 6 MB). */
 const MAX_BYTES = 2 * 1024 * 1024;
 
+/** Fetches under way at once: each mostly waits for the store. */
+const FETCHES = 4;
+
 interface Group {
   readonly space: Space;
   readonly records: QueueRecord[];
   readonly results: ResultObject[];
-  readonly keys: Set<string>;
   bytes: number;
 }
 
@@ -27,10 +30,12 @@ export async function writeTogether(
   remainingMs: () => number,
 ): Promise<readonly QueueRecord[]> {
   const done: QueueRecord[] = [];
-  for (const group of await groupRecords(ports, records, remainingMs)) {
+  for (const group of groupRecords(records, await loadAll(ports, records, remainingMs))) {
     const startedMs = ports.clock.now();
     try {
-      const report = await ports.outcomes.writeResults(group.space, group.results);
+      const report = await retryTransient(ports, remainingMs, () =>
+        ports.outcomes.writeResults(group.space, group.results),
+      );
       measureWrite(ports, report, startedMs, group.results);
       done.push(...group.records);
     } catch {
@@ -40,26 +45,40 @@ export async function writeTogether(
   return done;
 }
 
-async function groupRecords(
+/** By the place of their record; undefined where it cannot be read or the store cannot be asked. */
+async function loadAll(
   ports: WritePorts,
   records: readonly QueueRecord[],
   remainingMs: () => number,
-): Promise<Group[]> {
+): Promise<readonly (LoadedResult | undefined)[]> {
+  const loaded = new Array<LoadedResult | undefined>(records.length);
+  const remaining = records.entries();
+  const work = async () => {
+    for (const [place, record] of remaining)
+      loaded[place] = await loadResult(ports, record, remainingMs).catch(() => undefined);
+  };
+  await Promise.all(Array.from({ length: Math.min(FETCHES, records.length) }, work));
+  return loaded;
+}
+
+function groupRecords(
+  records: readonly QueueRecord[],
+  loaded: readonly (LoadedResult | undefined)[],
+): readonly Group[] {
   const groups: Group[] = [];
-  for (const record of records) {
-    const loaded = await loadResult(ports, record, remainingMs).catch(() => undefined);
-    if (!loaded?.space || !loaded.result) continue;
-    const { space, result, message } = loaded;
+  const keys = new Set<string>();
+  for (const [place, record] of records.entries()) {
+    const { space, result, message } = loaded[place] ?? {};
+    if (!space || !result || !message || keys.has(message.key)) continue;
     const bytes = result.vectors.length;
     let group = groups.find(({ space: { spaceId } }) => spaceId === space.spaceId);
-    if (group?.keys.has(message.key)) continue;
     if (!group || group.bytes + bytes > MAX_BYTES) {
-      group = { space, records: [], results: [], keys: new Set(), bytes: 0 };
+      group = { space, records: [], results: [], bytes: 0 };
       groups.unshift(group);
     }
     group.records.push(record);
     group.results.push(result);
-    group.keys.add(message.key);
+    keys.add(message.key);
     group.bytes += bytes;
   }
   return groups;

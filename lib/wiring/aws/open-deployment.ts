@@ -56,13 +56,13 @@ export async function openDeployment(
   if (outputs === undefined)
     throw new UsageError(
       `There is no stack ${stackName} in ${identity.region} of account ${identity.account}.`,
-      `--stage and --region name another one; npx cdk deploy -c stage=${request.stage} makes this one.`,
+      `--stage and --region name another one; npm run deploy -- --stage ${request.stage} makes this one.`,
     );
   const operate = outputs.get(OUTPUT);
   if (operate === undefined)
     throw new UsageError(
       `The stack ${stackName} has no output ${OUTPUT}: it was deployed by an older version.`,
-      `npx cdk deploy -c stage=${request.stage}`,
+      `npm run deploy -- --stage ${request.stage}`,
     );
   const settings = parseDeploymentSettings(await readVariable(clients.lambda, operate, 'FRESHET_DEPLOYMENT'));
   const ask = async (name: string, details: object) =>

@@ -12,7 +12,7 @@ export async function startBackfill(
   if (detect === undefined)
     throw new UsageError(
       'The deployment does not say which function detects: it was made by an older version.',
-      `npx cdk deploy -c stage=${stage}`,
+      `npm run deploy -- --stage ${stage}`,
     );
   const answer = await ask('backfill', selection);
   const sources = [...new Set(answer.spaces.map(({ source }) => source))];

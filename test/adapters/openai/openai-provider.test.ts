@@ -103,6 +103,16 @@ describe('a reply', () => {
     });
   });
 
+  it('reads an answer that begins with a byte order mark', async () => {
+    const right = vectorForText('one', 8);
+    const data = [{ index: 0, embedding: right.toString('base64') }];
+    server.setBehaviour(() => ({ kind: 'raw', body: `\ufeff${JSON.stringify({ data, model: 'größer' })}` }));
+
+    const reply = await embed(['one']);
+
+    expect(reply.items).toEqual([{ index: 0, bytes: right }]);
+  });
+
   it('tells of no tokens rather than of none used', async () => {
     server.setBehaviour(() => ({
       kind: 'raw',

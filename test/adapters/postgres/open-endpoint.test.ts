@@ -5,7 +5,9 @@ import { createSecretLogin } from '../../../lib/adapters/postgres/create-secret-
 import type { ReadLogin } from '../../../lib/adapters/postgres/database-login.ts';
 import { openPostgres } from '../../../lib/adapters/postgres/open-postgres.ts';
 import type { PostgresEndpoint } from '../../../lib/adapters/postgres/postgres-endpoint.ts';
+import { answers } from '../../../lib/adapters/sql/database-answers.ts';
 import type { SqlDatabase } from '../../../lib/adapters/sql/sql-database.ts';
+import { createSystemClock } from '../../../lib/adapters/system/system-clock.ts';
 import type { FreshetError } from '../../../lib/core/errors/freshet-error.ts';
 import {
   AUTHORITY_PEM,
@@ -75,6 +77,8 @@ describe('a database by its endpoint, over TLS', () => {
 
     expect(await db.vectorTypeOid()).toBe(1000);
     expect(server?.logins).toEqual([{ user: 'writer', password: 'hidden-password' }]);
+    // The session's settings, and everything that is asked of the server.
+    expect(server?.statements).toHaveLength(2);
   });
 
   test.each([
@@ -156,6 +160,65 @@ describe('a pool of a function that was frozen', () => {
     await sql`SELECT 1`.execute(db.kysely);
 
     expect(server?.logins).toHaveLength(1);
+  });
+});
+
+describe('whether a database by its endpoint answers', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+  const clock = createSystemClock();
+  const passMs = (ms: number) => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    vi.setSystemTime(Date.now() + ms);
+  };
+
+  test('costs a statement only where its connection has been idle', async () => {
+    await start({ judge: () => undefined });
+    const db = await open();
+    const statementsOf = async () => {
+      const before = server!.statements.length;
+      expect(await answers(db, clock)).toBe(true);
+      return server!.statements.slice(before);
+    };
+
+    expect(await statementsOf()).toEqual([]);
+    passMs(60_000);
+    expect(await statementsOf()).toEqual(['SELECT 1']);
+    expect(server?.logins).toHaveLength(1);
+  });
+
+  test('is found out within seconds where the kept connection does not, and another one does', async () => {
+    await start({ judge: () => undefined });
+    const db = await open();
+    server?.fallSilent();
+    passMs(60_000);
+
+    expect(await answers(db, clock)).toBe(true);
+    expect(server?.logins).toHaveLength(2);
+  });
+
+  test('is no where nothing takes connections any more', async () => {
+    await start({ judge: () => undefined });
+    const db = await open();
+    await server?.close();
+    passMs(60_000);
+
+    expect(await answers(db, clock)).toBe(false);
+    server = undefined;
+  });
+
+  test('is no where a statement that nobody waits for any more has the only connection', async () => {
+    await start({ judge: () => undefined });
+    const db = await open();
+    server?.fallSilent();
+    const left = sql`SELECT 2`.execute(db.kysely).catch(() => 'broken off');
+
+    expect(await answers(db, clock)).toBe(false);
+
+    await db.close();
+    expect(await left).toBe('broken off');
+    opened = undefined;
   });
 });
 

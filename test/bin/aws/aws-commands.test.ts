@@ -43,7 +43,7 @@ describe('finding the deployment', () => {
 
     expect(code).toBe(2);
     expect(errors).toContain('There is no stack freshet-prod in eu-central-1 of account 111122223333.');
-    expect(errors).toContain('npx cdk deploy -c stage=prod');
+    expect(errors).toContain('npm run deploy -- --stage prod');
   });
 
   test('says that a stack of an older version must be deployed again', async () => {

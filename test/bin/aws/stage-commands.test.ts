@@ -2,9 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { deployStage } from '../../../bin/aws/deploy-stage.ts';
-import { destroyStage } from '../../../bin/aws/destroy-stage.ts';
-import { smokeStage } from '../../../bin/aws/smoke-stage.ts';
+import { deployFlags, deployStage } from '../../../bin/aws/deploy-stage.ts';
+import { destroyFlags, destroyStage } from '../../../bin/aws/destroy-stage.ts';
+import { smokeFlags, smokeStage } from '../../../bin/aws/smoke-stage.ts';
+import { readFlags } from '../../../bin/terminal/read-flags.ts';
 import { createScriptedAws } from '../../doubles/scripted-aws.ts';
 
 const CONTEXT = ['-c', 'stage=smoke', '-c', 'example=true'];
@@ -177,4 +178,28 @@ describe.each(['deploy', 'destroy', 'smoke'])('npm run %s', command => {
       text: expect.stringContaining('Did you mean --stage?'),
     });
   });
+
+  test('says what it does and which flags it has', () => {
+    const { status, text } = run({}, ['--help']);
+
+    expect(status).toBe(0);
+    expect(text).toMatch(new RegExp(`^npm run ${command} -- \\[flags\\]: .*\n\n  --stage NAME +the stage\n`));
+    expect(text).toContain('--help');
+  });
+
+  test('refuses what npm did not pass on as a flag', () => {
+    const { status, text } = run({}, ['prod']);
+
+    expect(status).toBe(2);
+    expect(text).toContain(
+      `freshet: ${command} takes no argument, got "prod".\n  npm run ${command} -- [flags]: two dashes`,
+    );
+  });
+});
+
+test('a stage has a name that a stack can have', () => {
+  for (const flags of [deployFlags, destroyFlags, smokeFlags])
+    expect(() => readFlags(['--stage', 'My Stage'], flags)).toThrow(
+      '--stage "My Stage": expected the name of a stage: lower-case letters, digits and dashes, at most 20, a letter first.',
+    );
 });

@@ -21,6 +21,10 @@ describe('readFlags', () => {
     expect(read.positionals).toEqual(['text']);
   });
 
+  it('takes -h for --help', () => {
+    expect(readFlags(['-h'], runFlags).values).toEqual({ help: true });
+  });
+
   it.each([
     [['--bach-size', '3'], '--bach-size is not a flag of this command. Did you mean --batch-size?'],
     [['-x'], '-x is not a flag of this command.'],

@@ -98,6 +98,23 @@ describe('the registry', () => {
     ).toMatchObject({ dimensions: 768, documentPrefix: 'passage: ', queryPrefix: 'query: ' });
   });
 
+  it('pins the commit of weights from the hub where a server of ours loads them, and promises none elsewhere', () => {
+    const hosted = knownModels.filter(({ provider }) => provider === undefined);
+    const baseUrl = 'https://models.internal';
+    const revisionsAt = (place: Parameters<typeof parseModel>[1]) =>
+      hosted.map(({ name }) => parseModel(name, place)?.revision);
+
+    expect(hosted).toHaveLength(10);
+    for (const { revision } of hosted) expect(revision).toMatch(/^[0-9a-f]{40}$/);
+    expect(new Set(hosted.map(({ revision }) => revision)).size).toBe(10);
+    const pinned = hosted.map(({ revision }) => revision);
+    expect(revisionsAt({ provider: 'http', baseUrl })).toEqual(pinned);
+    expect(revisionsAt({ provider: 'openai', baseUrl })).toEqual(pinned);
+    expect(revisionsAt({ provider: 'http', baseUrl, revision: 'mine' })).toEqual(Array(10).fill('mine'));
+    expect(revisionsAt({ provider: 'ollama' })).toEqual(Array(10).fill('latest'));
+    expect(builtInModels.openai?.revision).toBe('latest');
+  });
+
   it('checks the length of vectors only where the server is asked for it or the weights give it', () => {
     const name = 'paraphrase-multilingual-MiniLM-L12-v2';
     const baseUrl = 'http://127.0.0.1:9';
@@ -139,6 +156,16 @@ describe('the registry', () => {
   it.each([
     ['bge-m3', { provider: 'sagemaker', revision: 'a' }, 'endpointName: is missing; provider "sagemaker"'],
     ['bge-m3', { provider: 'sagemaker', endpointName: 'a' }, 'revision: is missing; an endpoint can'],
+    [
+      'bge-m3',
+      { provider: 'sagemaker', endpointName: 'a', revision: 'latest' },
+      'revision: is "latest", which moves; an endpoint can be given other weights under the same name: pin the commit of the model that it serves, as 5617a9f61b028005a4858fdac845db406aefb181',
+    ],
+    [
+      'bge-m3',
+      { provider: 'sagemaker', endpointName: 'a', revision: 'Main' },
+      'revision: is "Main", which moves',
+    ],
     ['bge-m3', { provider: 'http' }, 'baseUrl: is missing; provider "http" needs it'],
     ['bge-m3', { provider: 'ollama', endpointName: 'a' }, 'endpointName: means nothing to provider "ollama"'],
     ['openai', { inferenceComponentName: 'a' }, 'inferenceComponentName: means nothing to provider "openai"'],

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Space } from '../../../core/model/space.ts';
 import type { LeasedRow, LeaseRequest } from '../../../ports/detection-store.ts';
 import { arrayLiteral } from '../array-literal.ts';
-import { isFree, leaseChosenRows } from '../detection/lease-chosen-rows.ts';
+import { isFree, leaseChosenRows, leasedWithVersions } from '../detection/lease-chosen-rows.ts';
 import { type LeasedLine, leasedRows } from '../detection/leased-rows.ts';
 import { quoteSpace } from '../quoted-space.ts';
 import type { SqlDatabase } from '../sql-database.ts';
@@ -17,7 +17,7 @@ export async function leaseNamedRows(
   const { source, vectors, key, version, leaseId, keyType } = quoteSpace(space);
   const { rows } = await sql<LeasedLine>`
     WITH chosen AS MATERIALIZED (
-      SELECT ${leaseId} AS id, ${version} AS version
+      SELECT ${leaseId} AS id, ${version} AS version, row_number() OVER (ORDER BY ${key}) AS place
         FROM (SELECT DISTINCT unnest(${arrayLiteral(request.ids)}::${keyType}[]) AS id) AS u
         JOIN ${source} AS s ON ${key} = u.id
         LEFT JOIN ${vectors} AS v ON v.item_id = ${key} AND v.chunk = 0
@@ -27,8 +27,6 @@ export async function leaseNamedRows(
          AND (l.item_id IS NULL OR ${isFree('l', request)})
        ORDER BY ${key} LIMIT ${request.limit}::int
     ), leased AS (${leaseChosenRows(space.spaceId, request)})
-    SELECT chosen.id, leased.attempts, chosen.version::text AS version
-      FROM leased JOIN chosen ON chosen.id = leased.item_id
-     ORDER BY chosen.id`.execute(db.kysely);
+    SELECT r.id, r.attempts, r.version FROM (${leasedWithVersions}) AS r ORDER BY r.place`.execute(db.kysely);
   return leasedRows(rows);
 }

@@ -61,8 +61,8 @@ export async function upsertOutcomes(
       RETURNING outcome
     )
     SELECT count(*) FILTER (WHERE outcome = 'embedded')::int AS embedded,
-           count(*) FILTER (WHERE outcome = 'excluded:empty')::int AS excluded,
-           count(*) FILTER (WHERE outcome NOT IN ('embedded', 'excluded:empty'))::int AS failed
+           count(*) FILTER (WHERE outcome IN ('excluded:empty', 'too-long'))::int AS excluded,
+           count(*) FILTER (WHERE outcome NOT IN ('embedded', 'excluded:empty', 'too-long'))::int AS failed
       FROM written`.execute(db);
   return rows[0] ?? { embedded: 0, excluded: 0, failed: 0 };
 }

@@ -1,0 +1,55 @@
+import type pg from 'pg';
+
+const TEXT = 0;
+const BINARY = 1;
+
+/**
+ * PostgreSQL's Bind message, all results in text: `B`, int32 length, portal and statement (each ended by a zero byte), int16 count and an int16 per
+ * format of a value, int16 count and per value int32 bytes (−1: NULL) and the bytes, int16 1 and int16 the format of the results. Buffers of
+ * `largeBytes` and more are pieces of their own, uncopied.
+ */
+export function composeBind(config: pg.BindConfig, largeBytes: number): Buffer[] {
+  const values = (config.values ?? []).map((value, place) =>
+    toBytes(config.valueMapper ? config.valueMapper(value, place) : value),
+  );
+  const formats = values.map(({ format }) => format);
+  const pieces = [
+    Buffer.from(`${config.portal ?? ''}\0${config.statement ?? ''}\0`),
+    int16s([values.length, ...formats, values.length]),
+    ...values.flatMap(({ bytes }) => (bytes === null ? [int32(-1)] : [int32(bytes.length), bytes])),
+    int16s([1, TEXT]),
+  ];
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 4);
+  return joinSmall([Buffer.from('B'), int32(length), ...pieces], largeBytes);
+}
+
+function toBytes(value: unknown): { readonly format: number; readonly bytes: Buffer | null } {
+  if (value === null || value === undefined) return { format: TEXT, bytes: null };
+  if (Buffer.isBuffer(value)) return { format: BINARY, bytes: value };
+  return { format: TEXT, bytes: Buffer.from(String(value)) };
+}
+
+function joinSmall(pieces: readonly Buffer[], largeBytes: number): Buffer[] {
+  const joined: Buffer[] = [];
+  let small: Buffer[] = [];
+  for (const piece of pieces) {
+    if (piece.length < largeBytes) small.push(piece);
+    else {
+      joined.push(Buffer.concat(small), piece);
+      small = [];
+    }
+  }
+  return [...joined, Buffer.concat(small)];
+}
+
+function int32(value: number): Buffer {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+}
+
+function int16s(values: readonly number[]): Buffer {
+  const bytes = Buffer.allocUnsafe(2 * values.length);
+  for (const [position, value] of values.entries()) bytes.writeUInt16BE(value, 2 * position);
+  return bytes;
+}

@@ -1,0 +1,109 @@
+import { Template } from 'aws-cdk-lib/assertions';
+import { SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { describe, expect, test } from 'vitest';
+import { EmbeddingPipeline } from '../../lib/constructs/embedding-pipeline.ts';
+import { FUNCTION_NAMES } from '../../lib/constructs/function-settings.ts';
+import { configInput, createApp, createStack, noAssets, stageInput } from '../factories/pipeline-stack.ts';
+import { resourcesOf } from '../support/resources-of.ts';
+
+interface FunctionProperties {
+  readonly VpcConfig?: { readonly SubnetIds: unknown[]; readonly Ipv6AllowedForDualStack?: boolean };
+  readonly Environment?: { readonly Variables: { readonly FRESHET_DEPLOYMENT?: unknown } };
+}
+
+const functionsOf = (template: Template) =>
+  resourcesOf<FunctionProperties>(template, 'AWS::Lambda::Function').filter(({ id }) =>
+    /Functions(detect|embed|write|guard|migrate|operate)/.test(id),
+  );
+const plain = Template.fromStack(createStack());
+
+describe('the network of a stage', () => {
+  test('is the one whose attributes it gives, and nothing is asked of AWS', () => {
+    const app = createApp();
+    createStack(configInput(), { app });
+
+    expect(app.synth().manifest.missing ?? []).toEqual([]);
+    for (const { properties } of functionsOf(plain))
+      expect(properties.VpcConfig?.SubnetIds).toEqual(stageInput.vpc.privateSubnetIds);
+    expect(functionsOf(plain)).toHaveLength(FUNCTION_NAMES.length);
+  });
+
+  test('is looked up where it gives the id alone', () => {
+    const app = createApp();
+    createStack(configInput({ stage: { vpc: { vpcId: 'vpc-0123456789abcdef0' } } }), { app });
+
+    expect(app.synth().manifest.missing).toMatchObject([
+      {
+        provider: 'vpc-provider',
+        props: {
+          account: '111122223333',
+          region: 'eu-west-1',
+          filter: { 'vpc-id': 'vpc-0123456789abcdef0' },
+        },
+      },
+    ]);
+  });
+
+  test('lets the functions out by IPv6 where the stage says so, and only there', () => {
+    const dual = Template.fromStack(
+      createStack(configInput({ stage: { vpc: { ...stageInput.vpc, ipv6: true } } })),
+    );
+    const allowedIn = (template: Template) =>
+      functionsOf(template).map(({ properties }) => properties.VpcConfig?.Ipv6AllowedForDualStack ?? false);
+    const rangesOf = (template: Template) =>
+      resourcesOf<{ SecurityGroupEgress: { CidrIpv6?: string; FromPort: number }[] }>(
+        template,
+        'AWS::EC2::SecurityGroup',
+      ).flatMap(({ properties }) =>
+        properties.SecurityGroupEgress.filter(({ CidrIpv6 }) => CidrIpv6 !== undefined).map(
+          ({ CidrIpv6, FromPort }) => `${CidrIpv6} ${FromPort}`,
+        ),
+      );
+
+    expect(allowedIn(dual)).toEqual(FUNCTION_NAMES.map(() => true));
+    expect(rangesOf(dual)).toEqual(['::/0 443']);
+    expect(allowedIn(plain)).toEqual(FUNCTION_NAMES.map(() => false));
+    expect(rangesOf(plain)).toEqual([]);
+  });
+
+  test('is entered by the subnets that the construct is given', () => {
+    const stack = createStack();
+    const vpc = new Vpc(stack, 'Own', {
+      natGateways: 0,
+      subnetConfiguration: [{ name: 'inner', subnetType: SubnetType.PRIVATE_ISOLATED }],
+    });
+    new EmbeddingPipeline(stack, 'Inner', {
+      config: configInput(),
+      vpc: vpc as never,
+      vpcSubnets: { subnetType: SubnetType.PRIVATE_ISOLATED },
+      database: {
+        host: 'db.example.com',
+        name: 'app',
+        securityGroup: stack.pipeline.network.securityGroup,
+      },
+      assets: noAssets,
+    });
+    const subnets = functionsOf(Template.fromStack(stack))
+      .filter(({ id }) => id.startsWith('Inner'))
+      .map(({ properties }) => JSON.stringify(properties.VpcConfig?.SubnetIds));
+
+    expect(subnets).toHaveLength(FUNCTION_NAMES.length);
+    for (const ids of subnets) expect(ids).toMatch(/^\[\{"Ref":"OwninnerSubnet1/);
+  });
+});
+
+test.each([
+  ['rds', undefined],
+  ['proxy', 'proxy' as const],
+])('every function is told whose certificates the database has: %s', (expected, certificateAuthority) => {
+  const database = { ...stageInput.database, ...(certificateAuthority && { certificateAuthority }) };
+  const template = Template.fromStack(createStack(configInput({ stage: { database } })));
+  const told = functionsOf(template).map(
+    ({ properties }) =>
+      /certificateAuthority\W+(\w+)/.exec(
+        JSON.stringify(properties.Environment?.Variables.FRESHET_DEPLOYMENT),
+      )?.[1],
+  );
+
+  expect(told).toEqual(FUNCTION_NAMES.map(() => expected));
+});
