@@ -8,8 +8,8 @@ export type InvokeEndpoint = (request: InvokeRequest) => Promise<InvokeReply>;
 export interface InvokeRequest {
   readonly endpointName: string;
   readonly inferenceComponentName?: string | undefined;
-  /** JSON. */
-  readonly body: string;
+  /** JSON, as UTF-8. */
+  readonly body: Buffer;
   readonly signal: AbortSignal;
   readonly maxAnswerBytes: number;
 }
@@ -30,6 +30,8 @@ const CONNECTION_TIMEOUT_MS = 2_000;
 export function openInvoker(
   config: Pick<SageMakerRuntimeClientConfig, 'endpoint' | 'credentials'> & {
     readonly region?: string | undefined;
+    /** Until the whole answer is there. */
+    readonly requestTimeoutMs?: number;
   } = {},
 ): InvokeEndpoint {
   let loading: ReturnType<typeof load> | undefined;
@@ -37,14 +39,14 @@ export function openInvoker(
     const { SageMakerRuntimeClient: Client, InvokeEndpointCommand: Command } = await import(
       '@aws-sdk/client-sagemaker-runtime'
     );
-    const { region, ...rest } = config;
+    const { region, requestTimeoutMs = REQUEST_TIMEOUT_MS, ...rest } = config;
     const client = new Client({
       ...rest,
       ...(region === undefined ? {} : { region }),
       maxAttempts: 1,
       requestHandler: {
         connectionTimeout: CONNECTION_TIMEOUT_MS,
-        requestTimeout: REQUEST_TIMEOUT_MS,
+        requestTimeout: requestTimeoutMs,
         throwOnRequestTimeout: true,
       },
     });
@@ -60,7 +62,7 @@ export function openInvoker(
         : { InferenceComponentName: request.inferenceComponentName }),
       ContentType: 'application/json',
       Accept: 'application/json',
-      Body: Buffer.from(request.body),
+      Body: request.body,
     });
     boundAnswers(command, request.maxAnswerBytes);
     const reply = await client.send(command, { abortSignal: request.signal });
