@@ -108,6 +108,7 @@ export async function openLocalParts(
     results: queues.results,
     waitForRoom: createRoomWait(queues.results, limits.concurrency, clock),
     queues: findQueue,
+    redelivers: false,
     limits: {
       batchSize: limits.batchSize,
       callTimeoutMs: limits.timeoutSeconds * 1000,
