@@ -85,7 +85,8 @@ export class PipelineStack extends Stack {
   }
 
   #importVpc({ vpcId, availabilityZones, privateSubnetIds, privateRouteTableIds }: AwsStage['vpc']): IVpc {
-    if (availabilityZones === undefined || privateSubnetIds === undefined) return this.#lookVpcUp(vpcId);
+    if (availabilityZones === undefined || privateSubnetIds === undefined)
+      return Vpc.fromLookup(this, 'Vpc', { vpcId });
     const vpc = Vpc.fromVpcAttributes(this, 'Vpc', {
       vpcId,
       availabilityZones,
@@ -97,16 +98,6 @@ export class PipelineStack extends Stack {
       reason:
         'Only the endpoint for S3 asks for route tables, and the configuration is refused without them.',
     });
-    return vpc;
-  }
-
-  /** A first synthesis has stand-ins and only says what is missing; the CDK asks AWS for it and synthesises again. An error would end it before it asks. */
-  #lookVpcUp(vpcId: string): IVpc {
-    const vpc = Vpc.fromLookup(this, 'Vpc', { vpcId });
-    const reason = 'Stand-ins for the ids of the network, which no template that is deployed holds.';
-    if (vpc.vpcId !== vpcId)
-      for (const id of ['CloudFormation-Validate::E1151', 'CloudFormation-Validate::F3031'])
-        Validations.of(this).acknowledge({ id, reason });
     return vpc;
   }
 

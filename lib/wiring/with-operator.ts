@@ -19,7 +19,7 @@ import { readStatus } from './read-status.ts';
 const ASK_TIMEOUT_MS = ANSWER_MS + 5_000;
 const LOOK_EVERY_MS = 250;
 
-export interface LocalOperator {
+interface LocalOperator {
   readonly ask: AskOperator;
   /** Asks every run on the database to stop after the batch in hand and waits up to `waitMs` for their end. */
   stopRuns(waitMs: number): Promise<{ readonly asked: number; readonly stillRunning: number }>;

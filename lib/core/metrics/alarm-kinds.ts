@@ -1,4 +1,4 @@
-export interface AlarmKind {
+interface AlarmKind {
   /** `page`: part of the one alarm that wakes somebody. `notice`: tells by itself, and can wait for the morning. */
   readonly severity: 'page' | 'notice';
   /** One sentence of the alarm's description. */
