@@ -103,8 +103,16 @@ export class PipelineStack extends Stack {
 
   /** What `cdk deploy` prints at its end. */
   #tellPeople(stageName: string): void {
-    const { lanes, resultsQueue, claimsBucket, functions, eventSources, dashboard, alarmTopic } =
-      this.pipeline;
+    const {
+      lanes,
+      resultsQueue,
+      scheduleDeadLetters,
+      claimsBucket,
+      functions,
+      eventSources,
+      dashboard,
+      alarmTopic,
+    } = this.pipeline;
     const command = (words: string) => `npm run freshet -- aws ${words} --stage ${stageName}`;
     const tell = (name: string, value: string) => new CfnOutput(this, name, { value });
     for (const { alias, lane, queue, deadLetterQueue } of lanes) {
@@ -117,6 +125,10 @@ export class PipelineStack extends Stack {
     tell('ClaimsBucketName', claimsBucket.bucketName);
     tell('DashboardUrl', dashboard.url);
     tell('AlarmTopicArn', alarmTopic.topic.topicArn);
+    if (alarmTopic.webhook !== undefined)
+      tell('WebhookLogGroupName', alarmTopic.webhook.logGroup.logGroupName);
+    tell('ScheduleDeadLetterQueueUrl', scheduleDeadLetters.queueUrl);
+    tell('GuardFunctionName', functions.guard.functionName);
     tell('DetectFunctionName', functions.detect.functionName);
     for (const [alias, mappings] of eventSources.embed)
       for (const [place, lane] of LANES.entries())

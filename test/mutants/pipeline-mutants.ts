@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts';
 
 const DETECT = 'lib/pipeline/detect';
 const EMBED = 'lib/pipeline/embed';
+const GUARD = 'lib/pipeline/guard';
 
 const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
@@ -267,6 +268,52 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'taking a dropped result for what it is, no write',
     file: 'lib/pipeline/write/create-write-step.ts',
     changes: [["if (outcome === 'written') await resume([record]);", 'await resume([record]);']],
+  },
+  {
+    name: 'probe-without-claim',
+    removes: 'claiming a probe before a stopped model is called',
+    file: `${GUARD}/probe-models.ts`,
+    changes: [
+      [
+        '  if (!(await state.probes.claim(latest.scope, latest.reason, interval))) return;\n',
+        '  if (interval <= 0) return;\n',
+      ],
+    ],
+  },
+  {
+    name: 'model-stays-paused',
+    removes: 'lifting a model’s pause when its provider answers again',
+    file: `${GUARD}/probe-models.ts`,
+    changes: [['  if (!answers && !changed) return;\n', '  if (!changed) return;\n']],
+  },
+  {
+    name: 'probe-lifts-operator-pause',
+    removes: 'leaving a model alone that an operator paused too',
+    file: `${GUARD}/probe-models.ts`,
+    changes: [[' || own.some(({ reason }) => !reason.startsWith(PROVIDER))', '']],
+  },
+  {
+    name: 'probe-unsettled',
+    removes: 'entering a probe in the ledger',
+    file: `${GUARD}/probe-models.ts`,
+    changes: [
+      [
+        'if (result.record !== undefined) await settleProbe(',
+        'if (result.record === null) await settleProbe(',
+      ],
+    ],
+  },
+  {
+    name: 'source-stays-closed',
+    removes: 'opening an event source when the pause is over',
+    file: `${GUARD}/settle-event-sources.ts`,
+    changes: [["  if (state === 'closed' || closedByUs) await change('open', source);\n", '']],
+  },
+  {
+    name: 'half-opened-source',
+    removes: 'taking the mark from an event source that is open and still marked',
+    file: `${GUARD}/settle-event-sources.ts`,
+    changes: [["if (state === 'closed' || closedByUs)", "if (state === 'closed')"]],
   },
 ];
 

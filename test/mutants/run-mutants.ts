@@ -1,131 +1,116 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { applyChanges } from './apply-changes.ts';
 import type { Mutant } from './mutant.ts';
 import { PIPELINE_MUTANTS } from './pipeline-mutants.ts';
 import { STATEMENT_MUTANTS } from './statement-mutants.ts';
+import { HISTORIES, lookFor, makeCopy, SEEDS, tryMutant, type Verdict } from './try-mutant.ts';
 import { writeMutantTable } from './write-mutant-table.ts';
 
-const USAGE = `npm run mutants [-- --only NAME] [--document]
+const USAGE = `npm run mutants [-- --only NAME[,NAME…]] [--document]
   Takes one safety mechanism after the other out of a copy and runs what must notice: the simulation, or (with DATABASE_URL) the
   differential suite. --document writes the table of docs/reliability.md; it needs all mutants and DATABASE_URL.
+  Ends with 0 only if all were killed.
 `;
-const SEEDS = process.env.FRESHET_MUTANT_SEEDS ?? '10000';
-const HISTORIES = process.env.FRESHET_MUTANT_HISTORIES ?? '1000';
-const COPIED = [
-  'bin',
-  'lib',
-  'functions',
-  'test',
-  'package.json',
-  'tsconfig.json',
-  'vitest.postgres.config.ts',
-];
+/** Mutants that are tried at the same time, each in a copy of its own. */
+const LANES = 2;
 
-export interface Verdict {
-  readonly mutant: Mutant;
-  /** What noticed: an invariant and its seed, or an operation and its history. Undefined: it lives. */
-  readonly killedBy: string | undefined;
+interface Choice {
+  readonly only: string | undefined;
+  readonly document: boolean;
 }
 
-function readArguments() {
+function readArguments(): Choice {
   try {
-    return parseArgs({ options: { only: { type: 'string' }, document: { type: 'boolean', default: false } } })
-      .values;
+    const { values } = parseArgs({
+      options: { only: { type: 'string' }, document: { type: 'boolean', default: false } },
+    });
+    return { only: values.only, document: values.document };
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n${USAGE}`);
-    process.exit(2);
+    return refuse((error as Error).message);
   }
 }
 
-function makeCopy(root: string): string {
-  const copy = mkdtempSync(path.join(tmpdir(), 'freshet-mutants-'));
-  for (const name of COPIED) cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
-  symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
-  return copy;
+function refuse(message: string): never {
+  process.stderr.write(`${message}\n${USAGE}`);
+  process.exit(2);
 }
 
-function tryMutant(copy: string, mutant: Mutant): Verdict {
-  const file = path.join(copy, mutant.file);
-  const original = readFileSync(file, 'utf8');
-  writeFileSync(file, applyChanges(original, mutant));
-  try {
-    return { mutant, killedBy: mutant.dies === 'simulation' ? simulate(copy) : replayHistories(copy) };
-  } finally {
-    writeFileSync(file, original);
+function choose({ only, document }: Choice, hasServer: boolean): Mutant[] {
+  const all = [...PIPELINE_MUTANTS, ...STATEMENT_MUTANTS];
+  if (document && (only !== undefined || !hasServer)) {
+    refuse(
+      '--document needs all mutants and DATABASE_URL: without them the table would be a part of itself.',
+    );
   }
-}
-
-function simulate(copy: string): string | undefined {
-  const run = spawnSync(
-    process.execPath,
-    ['test/simulation/simulate.ts', '--seeds', SEEDS, '--fail-fast', '--json'],
-    {
-      cwd: copy,
-      encoding: 'utf8',
-      maxBuffer: 64 * 1024 * 1024,
-    },
+  const names = only?.split(',');
+  for (const name of names ?? []) {
+    if (!all.some(mutant => mutant.name === name)) refuse(`There is no mutant "${name}".`);
+  }
+  return all.filter(
+    ({ name, dies }) => (names?.includes(name) ?? true) && (dies === 'simulation' || hasServer),
   );
-  if (run.status !== 0 && run.stdout === '') throw new Error(`The simulation did not start: ${run.stderr}`);
-  const { failures } = JSON.parse(run.stdout) as {
-    failures: { seed: number; violations: { invariant: string }[] }[];
-  };
-  const [first] = failures;
-  return first && `\`${first.violations[0]?.invariant}\`, seed ${first.seed}`;
 }
 
-function replayHistories(copy: string): string | undefined {
-  const vitest = path.join(copy, 'node_modules/vitest/vitest.mjs');
-  const suite = 'test/postgres/differential.test.ts';
-  const run = spawnSync(process.execPath, [vitest, 'run', '--config', 'vitest.postgres.config.ts', suite], {
-    cwd: copy,
-    encoding: 'utf8',
-    env: { ...process.env, FRESHET_DIFFERENTIAL_HISTORIES: HISTORIES, NO_COLOR: '1' },
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  if (run.status === 0) return undefined;
-  const difference = /History (\d+) differs at (\w+)/.exec(run.stdout + run.stderr);
-  if (!difference) throw new Error(`The differential suite failed otherwise: ${run.stdout}${run.stderr}`);
-  return `\`${difference[2]}\`, history ${difference[1]}`;
-}
-
-const values = readArguments();
-const root = path.resolve(import.meta.dirname, '../..');
-const hasServer = (process.env.DATABASE_URL ?? '') !== '';
-const mutants = [...PIPELINE_MUTANTS, ...STATEMENT_MUTANTS].filter(
-  ({ name, dies }) =>
-    (values.only === undefined || values.only === name) && (dies === 'simulation' || hasServer),
-);
-const copy = makeCopy(root);
-const verdicts: Verdict[] = [];
-try {
-  for (const [dies, check] of [
-    ['simulation', simulate],
-    ['postgres', replayHistories],
-  ] as const) {
-    const noticed = mutants.some(mutant => mutant.dies === dies) ? check(copy) : undefined;
+/** The source as it is must pass, or every mutant would look killed. */
+async function requireSound(copy: string, mutants: readonly Mutant[]): Promise<void> {
+  for (const dies of ['simulation', 'postgres'] as const) {
+    if (!mutants.some(mutant => mutant.dies === dies)) continue;
+    const noticed = await lookFor(copy, dies, LANES);
     if (noticed !== undefined)
       throw new Error(`The source as it is fails already: ${noticed}. Mend that first.`);
+    process.stdout.write(`the source as it is: ${dies === 'simulation' ? SEEDS : HISTORIES} pass\n`);
   }
-  for (const mutant of mutants) {
-    const verdict = tryMutant(copy, mutant);
-    verdicts.push(verdict);
-    process.stdout.write(`${mutant.name}: ${verdict.killedBy ?? 'LIVES'}\n`);
-  }
+}
+
+/** Half of the lanes begin at the end, where the statements are: those wait for the server, the others for the processor. */
+async function tryAll(copies: readonly string[], mutants: readonly Mutant[]): Promise<Verdict[]> {
+  const startedMs = performance.now();
+  const rest = [...mutants];
+  const verdicts: Verdict[] = [];
+  await Promise.all(
+    copies.map(async (copy, lane) => {
+      const take = () => (lane % 2 === 0 ? rest.shift() : rest.pop());
+      for (let mutant = take(); mutant; mutant = take()) {
+        const verdict = await tryMutant(copy, mutant);
+        verdicts.push(verdict);
+        const meanMs = (performance.now() - startedMs) / verdicts.length;
+        const leftMinutes = (meanMs * (mutants.length - verdicts.length)) / 60_000;
+        process.stdout.write(
+          `[${verdicts.length}/${mutants.length}, ${leftMinutes.toFixed(1)} min left] ${mutant.name}: ${describe(verdict)}\n`,
+        );
+      }
+    }),
+  );
+  return verdicts.sort((a, b) => mutants.indexOf(a.mutant) - mutants.indexOf(b.mutant));
+}
+
+const describe = ({ killedBy, trouble }: Verdict) =>
+  killedBy ?? (trouble === undefined ? 'LIVES' : `NOBODY CAN SAY: ${trouble}`);
+
+const choice = readArguments();
+const root = path.resolve(import.meta.dirname, '../..');
+const hasServer = (process.env.DATABASE_URL ?? '') !== '';
+const mutants = choose(choice, hasServer);
+if (mutants.length === 0) refuse('Nothing to try: mutants of statements need DATABASE_URL.');
+const startedMs = performance.now();
+const copies = Array.from({ length: Math.min(LANES, mutants.length) }, () => makeCopy(root));
+let verdicts: Verdict[];
+try {
+  await requireSound(copies[0] ?? '', mutants);
+  verdicts = await tryAll(copies, mutants);
 } finally {
-  rmSync(copy, { recursive: true, force: true });
+  for (const copy of copies) rmSync(copy, { recursive: true, force: true });
 }
-const living = verdicts.filter(({ killedBy }) => killedBy === undefined);
-process.stdout.write(`${verdicts.length} mutants, ${verdicts.length - living.length} killed`);
+const killed = verdicts.filter(({ killedBy }) => killedBy !== undefined).length;
+const minutes = (performance.now() - startedMs) / 60_000;
+process.stdout.write(`${verdicts.length} mutants, ${killed} killed, in ${minutes.toFixed(1)} minutes`);
 process.stdout.write(hasServer ? '\n' : '; those of statements were not tried: DATABASE_URL is not set\n');
-if (values.document) {
-  const revision = execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
-    cwd: root,
-    encoding: 'utf8',
-  }).trim();
-  writeMutantTable(path.join(root, 'docs/reliability.md'), verdicts, revision);
+if (choice.document) {
+  const revision = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' });
+  writeMutantTable(path.join(root, 'docs/reliability.md'), verdicts, {
+    ...{ revision: revision.trim(), minutes, seeds: SEEDS, histories: HISTORIES },
+  });
 }
-process.exitCode = living.length === 0 && verdicts.length > 0 ? 0 : 1;
+process.exitCode = killed === verdicts.length ? 0 : 1;

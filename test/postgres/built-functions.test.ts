@@ -64,7 +64,8 @@ test('the synthesised handlers embed every row, each with one connection, and a 
   expect(again.spaces).toMatchObject([{ leased: 0, passEnded: true }]);
   expect(deployment.provider.callCount).toBe(callsBefore);
   expect(await countConnections()).toEqual({ 'freshet-detect': 1, 'freshet-embed': 1, 'freshet-write': 1 });
-  for (const line of lines) expect(typeof JSON.parse(line)).toBe('object');
+  const components = new Set(lines.map(line => (JSON.parse(line) as { component: string }).component));
+  expect([...components].sort()).toEqual(['detect', 'embed', 'migrate', 'write']);
 });
 
 async function countConnections(): Promise<Record<string, number>> {

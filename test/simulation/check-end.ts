@@ -1,6 +1,7 @@
 import { sourceOf, type TwinSpace } from '../twin/twin-database.ts';
 import { readCoverage } from '../twin/twin-report.ts';
 import { queuesOf } from './services.ts';
+import { needsGuard } from './simulated-guard.ts';
 import { hashOf } from './texts.ts';
 import type { World } from './world.ts';
 
@@ -40,7 +41,19 @@ export function checkEnd(world: World): void {
       world.violate('accounted', `${callId} never reached the ledger`);
     }
   }
+  checkReopened(world);
   checkCost(world);
+}
+
+function checkReopened(world: World): void {
+  const { pauses } = world.twin;
+  const closed = queuesOf(world.services).filter(queue => queue.closed);
+  if (!needsGuard(world)) return;
+  const left = [
+    ...pauses.map(({ scope, reason }) => `${scope} ${reason}`),
+    ...closed.map(({ name }) => name),
+  ];
+  world.violate('reopened', left.join(', '));
 }
 
 function checkSpaceEnd(world: World, space: TwinSpace): void {

@@ -9,7 +9,7 @@ export function scheduleDelivery(world: World, queue: SimulatedQueue, delayMs: n
 }
 
 function deliver(world: World, queue: SimulatedQueue): void {
-  if (queue.busy >= world.shape.concurrency) return;
+  if (queue.closed || queue.busy >= world.shape.concurrency) return;
   const nowMs = world.scheduler.nowMs();
   const visible = [...queue.messages].filter(({ visibleAtMs }) => visibleAtMs <= nowMs);
   if (visible.length === 0) return;

@@ -5,7 +5,7 @@ import { queuesOf } from './services.ts';
 import { drawText } from './texts.ts';
 import type { World } from './world.ts';
 
-/** Where the database may say stop. */
+/** Where the database may say stop, or the provider, or somebody pauses. */
 const GUARD_CHECKS = 8;
 
 /** The ticks of the schedule, and what befalls a deployment now and then. All of it within the fault phase. */
@@ -37,7 +37,8 @@ export function scheduleIncidents(world: World): void {
   during(plan.lostLeases, () => loseLeases(world));
   during(plan.retirements, () => retire(world));
   during(plan.databaseStops, () => stopWritesForAWhile(world));
-  during(plan.databaseStops * GUARD_CHECKS, () => invokeGuard(world, () => undefined));
+  const pauses = plan.databaseStops + plan.keyRevoked + plan.pauses > 0;
+  during(pauses ? GUARD_CHECKS : 0, () => invokeGuard(world, () => undefined));
   during(plan.faultySources, () => breakSourceForAWhile(world));
 }
 

@@ -20,6 +20,11 @@ export const INVARIANTS = {
   'nothing-after-pause': 'No provider call is granted for a space that is paused at that moment. [12]',
   'lifted-by-write':
     'The pause of a database that said stop is lifted only by whoever has just written to it.',
+  'own-reason': 'Nobody but the operator lifts what the operator paused.',
+  'probes-are-rare':
+    'A stopped model is called by the guard alone, who claims each probe; claims of one scope are a minute apart at least.',
+  reopened:
+    'Once its provider answers again a model is not paused any more, and no event source stays closed that the guard closed.',
   'granted-first': 'A provider call is granted before it is made. [13]',
   'watermark-safe':
     'Below the watermark no open transaction began, and every stale row of an honest clock is leased. [14]',

@@ -18,6 +18,8 @@ export interface Invocation {
   grantedCallId: string | undefined;
   /** `world.sequence` when the database last took a write that proves something: a result, or the guard's rows. */
   wroteAt: number;
+  /** Scopes that it may probe once. */
+  readonly claims: Set<string>;
   /** Whoever waits for an answer hears that none will come. */
   died: () => void;
 }
@@ -34,6 +36,7 @@ export function createInvocation(world: World, component: Component, timeoutMs: 
     poisoned: false,
     grantedCallId: undefined,
     wroteAt: Number.NEGATIVE_INFINITY,
+    claims: new Set(),
     died: () => undefined,
   };
 }

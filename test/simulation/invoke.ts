@@ -2,8 +2,7 @@ import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import type { DetectRequest } from '../../lib/pipeline/detect/detect-ports.ts';
 import { detectStaleRows } from '../../lib/pipeline/detect/detect-stale-rows.ts';
 import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
-import type { GuardPorts, GuardState } from '../../lib/pipeline/guard/guard-ports.ts';
-import { probeDatabase } from '../../lib/pipeline/guard/probe-database.ts';
+import { guardPipeline } from '../../lib/pipeline/guard/guard-pipeline.ts';
 import type { QueueRecord, RecordResult } from '../../lib/pipeline/queue-record.ts';
 import { takeRecords } from '../../lib/pipeline/take-records.ts';
 import { createWriteStep, type WriteStep } from '../../lib/pipeline/write/create-write-step.ts';
@@ -100,13 +99,22 @@ export function invokeDetect(world: World, request: DetectRequest, ended: () => 
   );
 }
 
-/** The guard's look at a database that said stop: the real probe. Its other probes and its event sources are not part of the simulation. */
+/** What the guard's schedule and its alarms do. */
 export function invokeGuard(world: World, ended: () => void): void {
   const process = takeProcess(world, 'guard');
-  const { state, ...ports } = process.ports.guard;
-  const probe = async () =>
-    probeDatabase(ports as GuardPorts, state as GuardState, await state.control.reasons());
-  runInvocation(world, process, 'guard', ended, () => undefined, probe);
+  runInvocation(
+    world,
+    process,
+    'guard',
+    ended,
+    () => undefined,
+    invocation =>
+      guardPipeline(
+        process.ports.guard,
+        { action: 'check' },
+        () => invocation.deadlineMs - world.scheduler.nowMs(),
+      ),
+  );
 }
 
 /** However it ends, `answer` is called once, at the end or when the time is over; `forget` before it where nobody could answer. */

@@ -17,6 +17,8 @@ export interface Services {
   readonly purchases: Map<string, number>;
   /** How often a queue refused a message, by its body. */
   readonly refusals: Map<string, number>;
+  /** When a scope was last claimed for a probe, in the database's time. */
+  readonly claimedAt: Map<string, number>;
   providerCalls: number;
 }
 
@@ -33,6 +35,7 @@ export function createServices(spaces: readonly Space[]): Services {
     billed: new Set(),
     purchases: new Map(),
     refusals: new Map(),
+    claimedAt: new Map(),
     providerCalls: 0,
   };
 }

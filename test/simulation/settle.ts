@@ -8,6 +8,7 @@ import { scheduleDelivery } from './deliver.ts';
 import { NO_FAULTS } from './fault-plan.ts';
 import { invokeDetect, invokeGuard } from './invoke.ts';
 import { queuesOf } from './services.ts';
+import { needsGuard } from './simulated-guard.ts';
 import type { SimulatedQueue } from './simulated-queue.ts';
 import { isKiller } from './texts.ts';
 import { START_MS, type World } from './world.ts';
@@ -62,7 +63,7 @@ function calmDown(world: World): void {
     Object.assign(source, { hidden: false, rowSecurity: false, fault: undefined });
   }
   for (const { scope, reason } of [...world.twin.pauses]) {
-    if (reason !== 'database') world.stores.control.resume(scope, reason);
+    if (reason !== 'database' && !reason.startsWith('provider:')) world.stores.control.resume(scope, reason);
   }
   redrive(world, ['embed', 'write']);
 }
@@ -91,17 +92,24 @@ function tickUntilQuiet(world: World, stop: Stop, stage: string, quiet: () => vo
   const next = () => {
     // Whoever is paged by a dead letter sends it once more; a pause that a failed write set ends with that.
     redrive(world, ['write']);
+    resumeUnusedModels(world);
     // A pause that the guard has yet to lift is no rest: its claim waits longer where the clock stepped back below the pause.
-    const isAtRest = isQuiet(world) && !isStopped(world);
+    const isAtRest = isQuiet(world) && !needsGuard(world);
     if ((ticks >= 1 || stage !== 'incremental') && isAtRest) return quiet();
     world.scheduler.after(findWaitMs(world), () => tickUntilQuiet(world, stop, stage, quiet, ticks + 1));
   };
   const detect = () => invokeDetect(world, { pass: 'incremental' }, next);
-  if (isStopped(world)) invokeGuard(world, detect);
+  if (needsGuard(world)) invokeGuard(world, detect);
   else detect();
 }
 
-const isStopped = ({ twin }: World) => twin.pauses.some(({ reason }) => reason === 'database');
+/** Nobody probes a model that has no space any more: whoever retired the last one lifts its pause. */
+function resumeUnusedModels(world: World): void {
+  const used = new Set(liveSpaces(world).map(({ space }) => `model:${space.model.alias}`));
+  for (const { scope, reason } of [...world.twin.pauses]) {
+    if (scope.startsWith('model:') && !used.has(scope)) world.stores.control.resume(scope, reason);
+  }
+}
 
 const mostTicks = ({ plan }: World) => (plan.killerTexts > 0 ? MOST_TICKS_WITH_KILLERS : MOST_TICKS);
 

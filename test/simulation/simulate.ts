@@ -1,9 +1,13 @@
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { INVARIANTS } from './invariants.ts';
-import { runSimulations, type SimulationReport, simulateSeed } from './run-simulation.ts';
+import { simulateSeed } from './run-simulation.ts';
+import { addTotals, type Failure, type RangeReport, type Totals } from './simulate-range.ts';
+import { simulateSeeds } from './simulate-seeds.ts';
 
 const USAGE = `npm run simulate -- --seeds N [--start K] [--json]    runs seeds K, K + 1, …, N of them (K is 1 unless given)
                             [--fail-fast]                  ends with the first that breaks an invariant
+                            [--workers W]                  in W threads, as many as there are processors unless given
 npm run simulate -- --seed S [--json]                 runs one seed and prints its trace
 `;
 const SHOWN_FAILURES = 10;
@@ -16,6 +20,14 @@ function readNumber(name: string, value: string | undefined, otherwise: number):
   process.exit(2);
 }
 
+/** At least one: a run of nothing shows nothing. */
+function readCount(name: string, value: string | undefined, otherwise: number): number {
+  const count = readNumber(name, value, otherwise);
+  if (count > 0) return count;
+  process.stderr.write(`--${name} takes a whole number from 1 on.\n${USAGE}`);
+  process.exit(2);
+}
+
 function readArguments() {
   try {
     const { values } = parseArgs({
@@ -23,6 +35,7 @@ function readArguments() {
         seeds: { type: 'string' },
         seed: { type: 'string' },
         start: { type: 'string' },
+        workers: { type: 'string' },
         json: { type: 'boolean', default: false },
         'fail-fast': { type: 'boolean', default: false },
       },
@@ -48,71 +61,73 @@ async function replay(seed: number, json: boolean): Promise<boolean> {
   return report.violations.length === 0;
 }
 
-function printViolations({ seed, violations }: SimulationReport): void {
+function printViolations({ seed, violations }: Failure): void {
   for (const { invariant, detail } of violations) {
     process.stdout.write(`seed ${seed}: ${invariant}: ${detail}\n    ${INVARIANTS[invariant]}\n`);
   }
 }
 
-async function runMany(start: number, seeds: number, json: boolean, failFast: boolean): Promise<boolean> {
+interface Course {
+  readonly start: number;
+  readonly seeds: number;
+  readonly workers: number;
+  readonly failFast: boolean;
+}
+
+async function runMany(course: Course, json: boolean): Promise<boolean> {
   const startedMs = performance.now();
-  const usedBefore = process.cpuUsage();
-  const failures: SimulationReport[] = [];
-  const totals = { steps: 0, portCalls: 0, providerCalls: 0, virtualSeconds: 0, faults: 0 };
-  let begun = 0;
-  const jobs = function* () {
-    for (; begun < seeds && !(failFast && failures.length > 0); begun += 1) yield { seed: start + begun };
-  };
-  await runSimulations(jobs(), report => {
-    if (report.violations.length > 0) failures.push(report);
-    for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += report[key];
-  });
+  const reports: RangeReport[] = [];
+  await simulateSeeds(course, course, report => reports.push(report));
   const elapsedSeconds = (performance.now() - startedMs) / 1000;
-  const used = process.cpuUsage(usedBefore);
-  const cpuSeconds = (used.user + used.system) / 1e6;
-  failures.sort((a, b) => a.seed - b.seed);
+  const summary = summarize(course, reports, elapsedSeconds);
+  if (json) process.stdout.write(`${JSON.stringify(summary)}\n`);
+  else await printSummary(summary);
+  return summary.failed === 0;
+}
+
+function summarize({ start, workers }: Course, reports: readonly RangeReport[], elapsedSeconds: number) {
+  const failures = reports.flatMap(report => report.failures).sort((a, b) => a.seed - b.seed);
+  const seeds = reports.reduce((sum, report) => sum + report.seeds, 0);
+  const cpuSeconds = reports.reduce((sum, report) => sum + report.cpuSeconds, 0);
   const byInvariant: Record<string, number[]> = {};
   for (const { seed, violations } of failures) {
     for (const name of new Set(violations.map(violation => violation.invariant))) {
       byInvariant[name] = [...(byInvariant[name] ?? []), seed];
     }
   }
-  const summary = {
-    ...{ start, seeds: begun, failed: failures.length, seedsPerSecond: Math.round(begun / elapsedSeconds) },
-    ...{ seedsPerCpuSecond: Math.round(begun / cpuSeconds), cpuSeconds: Number(cpuSeconds.toFixed(2)) },
-    ...{ elapsedSeconds: Number(elapsedSeconds.toFixed(2)), ...totals },
+  return {
+    ...{ start, seeds, failed: failures.length, workers, seedsPerSecond: Math.round(seeds / elapsedSeconds) },
+    ...{ seedsPerCpuSecond: Math.round(seeds / cpuSeconds), cpuSeconds: Number(cpuSeconds.toFixed(2)) },
+    elapsedSeconds: Number(elapsedSeconds.toFixed(2)),
+    ...reports.map(({ totals }) => totals).reduce(addTotals),
     byInvariant,
-    failures: failures.slice(0, SHOWN_FAILURES).map(({ seed, violations, traceHash }) => ({
-      ...{ seed, traceHash, violations, replay: replayCommand(seed) },
-    })),
-  };
-  if (json) process.stdout.write(`${JSON.stringify(summary)}\n`);
-  else await printSummary(summary, failures);
-  return failures.length === 0;
+    failures: failures
+      .slice(0, SHOWN_FAILURES)
+      .map(failure => ({ ...failure, replay: replayCommand(failure.seed) })),
+  } satisfies Summary;
 }
 
-interface Summary {
+interface Summary extends Totals {
   readonly seeds: number;
   readonly failed: number;
+  readonly workers: number;
   readonly seedsPerSecond: number;
   readonly elapsedSeconds: number;
-  /** Of processor time, all threads of the process together: what the machine's other work leaves alone. */
+  /** Of processor time, all threads that simulate together: what the machine's other work leaves alone. */
   readonly seedsPerCpuSecond: number;
   readonly cpuSeconds: number;
-  readonly portCalls: number;
-  readonly providerCalls: number;
-  readonly virtualSeconds: number;
-  readonly faults: number;
   readonly byInvariant: Readonly<Record<string, readonly number[]>>;
+  /** The first of them. */
+  readonly failures: readonly Failure[];
 }
 
-async function printSummary(summary: Summary, failures: readonly SimulationReport[]): Promise<void> {
-  const [first] = failures;
+async function printSummary(summary: Summary): Promise<void> {
+  const [first] = summary.failures;
   if (first) {
     for (const line of (await simulateSeed(first.seed, { inWords: true })).trace)
       process.stdout.write(`${line}\n`);
   }
-  for (const failure of failures.slice(0, SHOWN_FAILURES)) {
+  for (const failure of summary.failures) {
     printViolations(failure);
     process.stdout.write(`    replay: ${replayCommand(failure.seed)}\n`);
   }
@@ -121,7 +136,7 @@ async function printSummary(summary: Summary, failures: readonly SimulationRepor
   }
   const days = Math.round(summary.virtualSeconds / 86_400);
   process.stdout.write(
-    `${summary.seeds} seeds, ${summary.failed} with violations; ${summary.portCalls} port calls, ${summary.faults} faults, ${summary.providerCalls} provider calls, ${days} days of virtual time in ${summary.elapsedSeconds} s (${summary.seedsPerSecond} seeds per second) and ${summary.cpuSeconds} s of processor time (${summary.seedsPerCpuSecond})\n`,
+    `${summary.seeds} seeds, ${summary.failed} with violations; ${summary.portCalls} port calls, ${summary.faults} faults, ${summary.providerCalls} provider calls, ${days} days of virtual time in ${summary.elapsedSeconds} s on ${summary.workers} threads (${summary.seedsPerSecond} seeds per second) and ${summary.cpuSeconds} s of processor time (${summary.seedsPerCpuSecond})\n`,
   );
 }
 
@@ -131,10 +146,13 @@ const values = readArguments();
 const isWell =
   values.seed === undefined
     ? await runMany(
-        readNumber('start', values.start, 1),
-        readNumber('seeds', values.seeds, 1000),
+        {
+          start: readNumber('start', values.start, 1),
+          seeds: readCount('seeds', values.seeds, 1000),
+          workers: readCount('workers', values.workers, availableParallelism()),
+          failFast: values['fail-fast'],
+        },
         values.json,
-        values['fail-fast'],
       )
     : await replay(readNumber('seed', values.seed, 1), values.json);
 process.exitCode = isWell ? 0 : 1;

@@ -1,10 +1,11 @@
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import type { DetectPorts } from '../../lib/pipeline/detect/detect-ports.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
-import type { GuardState } from '../../lib/pipeline/guard/guard-ports.ts';
+import type { GuardPorts, GuardState } from '../../lib/pipeline/guard/guard-ports.ts';
 import type { RecordPorts } from '../../lib/pipeline/take-records.ts';
 import type { WritePorts } from '../../lib/pipeline/write/write-ports.ts';
 import type { ControlStore } from '../../lib/ports/control-store.ts';
+import type { EmbeddingStore } from '../../lib/ports/embedding-store.ts';
 import type { LogFields, Logger } from '../../lib/ports/logger.ts';
 import type { MessageQueue } from '../../lib/ports/message-queue.ts';
 import type { Metrics } from '../../lib/ports/metrics.ts';
@@ -16,6 +17,13 @@ import { callPort, sleep } from './call-port.ts';
 import { checkGrant } from './check-purchases.ts';
 import type { Invocation } from './invocation.ts';
 import { createObjects, createSender } from './service-ports.ts';
+import {
+  createEventSources,
+  createProbedProvider,
+  grantProbe,
+  mappingsOf,
+  watchClaims,
+} from './simulated-guard.ts';
 import { answerCall } from './simulated-provider.ts';
 import { MAX_RECEIVE_COUNT } from './simulated-queue.ts';
 import { CANARY, isKiller } from './texts.ts';
@@ -27,12 +35,7 @@ export interface SimulatedPorts {
   readonly detect: DetectPorts;
   readonly embed: EmbedPorts;
   readonly write: WritePorts;
-  /** What the guard's probe of the database needs. */
-  readonly guard: {
-    readonly logger: Logger;
-    readonly metrics: Metrics;
-    readonly state: Pick<GuardState, 'control' | 'probes' | 'requireWrites'>;
-  };
+  readonly guard: GuardPorts;
 }
 
 const SILENT: Metrics = {
@@ -130,20 +133,28 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
   };
 }
 
-function createGuardPorts(
-  world: World,
-  current: () => Invocation,
-  { logger, control }: Shared,
-): SimulatedPorts['guard'] {
+function createGuardPorts(world: World, current: () => Invocation, shared: Shared): GuardPorts {
+  const granted = new Map<string, string>();
+  const { embedding } = world.stores;
+  const state: GuardState = {
+    control: shared.control,
+    spaces: shared.spaces,
+    probes: wrapMethods<ProbeClaims>(world, current, watchClaims(world, current)),
+    embedding: wrapMethods<Pick<EmbeddingStore, 'grantCall' | 'revokeGrant'>>(world, current, {
+      grantCall: grantProbe(world, granted),
+      revokeGrant: embedding.revokeGrant,
+    }),
+    outcomes: wrapMethods(world, current, watchOutcomes(world, current)),
+    requireWrites: () =>
+      callPort(world, current(), 'requireWrites', 'database', () => proveWrites(world, current)),
+  };
+  const limits = limitsOf(world);
   return {
-    logger,
-    metrics: SILENT,
-    state: {
-      control,
-      probes: wrapMethods<ProbeClaims>(world, current, world.stores.probes),
-      requireWrites: () =>
-        callPort(world, current(), 'requireWrites', 'database', () => proveWrites(world, current)),
-    },
+    ...shared,
+    mappings: mappingsOf(world),
+    eventSources: createEventSources(world, current),
+    openState: () => callPort(world, current(), 'openState', 'database', () => state),
+    providers: alias => createProbedProvider(world, current, alias, granted, limits),
   };
 }
 
@@ -253,6 +264,7 @@ function watchControl(world: World, current: () => Invocation): World['stores'][
       if (isPaused && wroteAt < recordSequence) {
         world.violate('lifted-by-write', `${component} #${number} wrote nothing`);
       }
+      if (reason === 'operator') world.violate('own-reason', `${component} #${number} resumes ${scope}`);
       control.resume(scope, reason);
     },
   };
@@ -276,6 +288,15 @@ function watchOutcomes(world: World, current: () => Invocation): World['stores']
   };
 }
 
+function limitsOf({ shape }: World): ReturnType<EmbedPorts['providers']>['limits'] {
+  return {
+    maxTextsPerCall: shape.maxTextsPerCall,
+    maxTokensPerCall: 1_000_000,
+    maxBytesPerCall: 10_000_000,
+    tokenization: 'local',
+  };
+}
+
 /** One per process and model, as the wiring makes them: what a process learns of a provider it keeps. */
 function createProvider(
   world: World,
@@ -283,12 +304,7 @@ function createProvider(
   alias: string,
 ): ReturnType<EmbedPorts['providers']> {
   return {
-    limits: {
-      maxTextsPerCall: world.shape.maxTextsPerCall,
-      maxTokensPerCall: 1_000_000,
-      maxBytesPerCall: 10_000_000,
-      tokenization: 'local',
-    },
+    limits: limitsOf(world),
     embed: request => {
       const invocation = current();
       return callPort(world, invocation, `embed ${alias}`, 'provider', () => {

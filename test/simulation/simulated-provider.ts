@@ -29,7 +29,8 @@ export function answerCall(
   if (random.chance(faults.outage)) {
     throw failure('transient', random.pick(['http_503', 'http_500', 'network_econnrefused']));
   }
-  if (random.chance(faults.keyRevoked)) throw failure('stop', 'invalid_api_key');
+  if (random.chance(faults.keyRevoked))
+    throw failure('stop', random.pick(['invalid_api_key', 'insufficient_quota']));
   if (texts.length > world.shape.tooManyTexts) throw failure('too-large', 'http_413');
   if (texts.some(isRefused)) throw failure('item', 'http_400');
 

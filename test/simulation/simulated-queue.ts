@@ -6,6 +6,11 @@ export interface SimulatedQueue {
   readonly deadLetters: SimulatedMessage[];
   /** Invocations that are working on a batch. */
   busy: number;
+  /** Its event source takes nothing. */
+  closed: boolean;
+  /** The guard's mark. */
+  closedByUs: boolean;
+  changingUntilMs: number;
 }
 
 export interface SimulatedMessage {
@@ -20,7 +25,10 @@ export interface SimulatedMessage {
 export const MAX_RECEIVE_COUNT = 5;
 
 export function createSimulatedQueue(name: string, consumer: SimulatedQueue['consumer']): SimulatedQueue {
-  return { name, consumer, messages: new Set(), deadLetters: [], busy: 0 };
+  return {
+    ...{ name, consumer, messages: new Set(), deadLetters: [], busy: 0 },
+    ...{ closed: false, closedByUs: false, changingUntilMs: 0 },
+  };
 }
 
 export function findByReceipt(queue: SimulatedQueue, receiptHandle: string): SimulatedMessage | undefined {

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { NO_FAULTS } from './fault-plan.ts';
 import { REGRESSION_SEEDS } from './regression-seeds.ts';
 import { runSimulations, type SimulationReport, simulateSeed } from './run-simulation.ts';
+import type { RangeReport } from './simulate-range.ts';
+import { simulateSeeds } from './simulate-seeds.ts';
 import type { ForcedFate, SimulationOptions } from './world.ts';
 
 const SEEDS = 300;
@@ -41,6 +43,21 @@ describe('the pipeline under simulated faults', () => {
     const bySeed = together.map(({ report }) => report).sort((a, b) => a.seed - b.seed);
     expect(bySeed.map(({ traceHash }) => traceHash)).toEqual(alone);
     expect(new Set(alone).size).toBe(alone.length);
+  });
+
+  test('says the same of a range of seeds however many threads run it', async () => {
+    const sumUp = async (workers: number) => {
+      const reports: RangeReport[] = [];
+      const course = { workers, failFast: true };
+      await simulateSeeds({ start: 500, seeds: 130 }, course, report => reports.push(report));
+      return reports.sort((a, b) => a.start - b.start).map(({ cpuSeconds: _, ...report }) => report);
+    };
+    const together = await sumUp(2);
+    expect(together.map(({ start, seeds }) => ({ start, seeds }))).toEqual([
+      { start: 500, seeds: 100 },
+      { start: 600, seeds: 30 },
+    ]);
+    expect(together).toEqual(await sumUp(1));
   });
 
   test('survives the death of its process, a failure and a lost reply at every single port call', async () => {

@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { applyChanges } from './apply-changes.ts';
+import type { Mutant } from './mutant.ts';
+
+export const SEEDS = Number(process.env.FRESHET_MUTANT_SEEDS ?? 10_000);
+export const HISTORIES = Number(process.env.FRESHET_MUTANT_HISTORIES ?? 1_000);
+const COPIED = [
+  'bin',
+  'lib',
+  'functions',
+  'test',
+  'package.json',
+  'tsconfig.json',
+  'vitest.postgres.config.ts',
+];
+
+export interface Verdict {
+  readonly mutant: Mutant;
+  /** What noticed: an invariant and its seed, or an operation and its history. Undefined: it lives, or nobody can say. */
+  readonly killedBy: string | undefined;
+  /** Why nobody can say: what had to notice failed in another way. */
+  readonly trouble?: string;
+}
+
+/** A copy of the source that a mutant may be put into; whoever makes it removes it. */
+export function makeCopy(root: string): string {
+  const copy = mkdtempSync(path.join(tmpdir(), 'freshet-mutants-'));
+  for (const name of COPIED) cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
+  symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
+  return copy;
+}
+
+/** In a copy that nobody else works on; the copy is whole again afterwards. */
+export async function tryMutant(copy: string, mutant: Mutant): Promise<Verdict> {
+  const file = path.join(copy, mutant.file);
+  const original = readFileSync(file, 'utf8');
+  try {
+    writeFileSync(file, applyChanges(original, mutant));
+    return { mutant, killedBy: await lookFor(copy, mutant.dies, 1) };
+  } catch (error) {
+    return { mutant, killedBy: undefined, trouble: (error as Error).message };
+  } finally {
+    writeFileSync(file, original);
+  }
+}
+
+/** What notices that something is wrong with the copy; undefined: nothing does. */
+export function lookFor(copy: string, dies: Mutant['dies'], workers: number): Promise<string | undefined> {
+  return dies === 'simulation' ? simulate(copy, workers) : replayHistories(copy);
+}
+
+async function simulate(copy: string, workers: number): Promise<string | undefined> {
+  const script = 'test/simulation/simulate.ts';
+  const run = await runNode(copy, [
+    ...[script, '--seeds', String(SEEDS), '--workers', String(workers), '--fail-fast', '--json'],
+  ]);
+  if (run.status !== 0 && run.stdout === '') throw new Error(`The simulation did not start: ${run.stderr}`);
+  const { failures } = JSON.parse(run.stdout) as {
+    failures: { seed: number; violations: { invariant: string }[] }[];
+  };
+  const [first] = failures;
+  return first && `\`${first.violations[0]?.invariant}\`, seed ${first.seed}`;
+}
+
+async function replayHistories(copy: string): Promise<string | undefined> {
+  const vitest = path.join(copy, 'node_modules/vitest/vitest.mjs');
+  const suite = 'test/postgres/differential.test.ts';
+  const run = await runNode(copy, [vitest, 'run', '--config', 'vitest.postgres.config.ts', suite], {
+    FRESHET_DIFFERENTIAL_HISTORIES: String(HISTORIES),
+    NO_COLOR: '1',
+  });
+  if (run.status === 0) return undefined;
+  const difference = /History (\d+) differs at (\w+)/.exec(run.stdout + run.stderr);
+  if (!difference) throw new Error(`The differential suite failed otherwise: ${run.stdout}${run.stderr}`);
+  return `\`${difference[2]}\`, history ${difference[1]}`;
+}
+
+interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function runNode(cwd: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { cwd, env: { ...process.env, ...environment } });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.on('error', reject);
+    child.on('close', status => resolve({ status, stdout, stderr }));
+  });
+}
