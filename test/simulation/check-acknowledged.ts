@@ -1,5 +1,6 @@
 import type { AnnounceMessage, DispatchMessage } from '../../lib/core/model/dispatch-message.ts';
 import type { QueueRecord } from '../../lib/pipeline/queue-record.ts';
+import type { Invocation } from './invocation.ts';
 import type { World } from './world.ts';
 
 /** A message that is acknowledged is gone: what it stood for must be somewhere else by then. */
@@ -30,6 +31,17 @@ function checkLedger(world: World, { key }: AnnounceMessage): void {
   for (const callId of callIdsOf(object)) {
     if (!world.twin.ledger.has(callId)) world.violate('accounted', `${key} is acknowledged and not written`);
   }
+}
+
+/** Whoever fails to write pauses everything, and its message comes again: with that one's success the pause is over. */
+export function checkPauseEnded(
+  { twin, databasePausedAt, violate }: World,
+  { wroteAt, recordSequence, number }: Invocation,
+  { receiveCount }: QueueRecord,
+): void {
+  const hasWritten = wroteAt >= recordSequence && databasePausedAt < wroteAt;
+  if (receiveCount < 2 || !hasWritten || !twin.pauses.some(({ reason }) => reason === 'database')) return;
+  violate('ended-by-write', `write #${number} wrote and leaves the database paused`);
 }
 
 /** Objects never change, and are announced and acknowledged more than once. */

@@ -20,6 +20,8 @@ export const INVARIANTS = {
   'nothing-after-pause': 'No provider call is granted for a space that is paused at that moment. [12]',
   'lifted-by-write':
     'The pause of a database that said stop is lifted only by whoever has just written to it.',
+  'ended-by-write':
+    'A result that is written after it failed once ends the pause of the database that was there by then.',
   'own-reason': 'Nobody but the operator lifts what the operator paused.',
   'probes-are-rare':
     'A stopped model is called by the guard alone, who claims each probe; claims of one scope are a minute apart at least.',

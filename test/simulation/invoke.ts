@@ -7,7 +7,7 @@ import type { QueueRecord, RecordResult } from '../../lib/pipeline/queue-record.
 import { takeRecords } from '../../lib/pipeline/take-records.ts';
 import { createWriteStep, type WriteStep } from '../../lib/pipeline/write/create-write-step.ts';
 import { drawThawMs } from './call-port.ts';
-import { checkAcknowledged } from './check-acknowledged.ts';
+import { checkAcknowledged, checkPauseEnded } from './check-acknowledged.ts';
 import { type Component, createInvocation, type Invocation, kill } from './invocation.ts';
 import { createPorts, type SimulatedPorts } from './simulated-ports.ts';
 import type { World } from './world.ts';
@@ -72,6 +72,7 @@ export function invokeConsumer(
           remainingMs: () => invocation.deadlineMs - world.scheduler.nowMs(),
           done: record => {
             checkAcknowledged(world, component, record);
+            if (component === 'write') checkPauseEnded(world, invocation, record);
             acknowledged.add(record.messageId);
           },
           ...(process.together && {

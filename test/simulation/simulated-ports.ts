@@ -153,7 +153,10 @@ function createGuardPorts(world: World, current: () => Invocation, shared: Share
     ...shared,
     mappings: mappingsOf(world),
     eventSources: createEventSources(world, current),
-    openState: () => callPort(world, current(), 'openState', 'database', () => state),
+    openState: async () => {
+      await callPort(world, current(), 'openState', 'database', () => undefined);
+      return state;
+    },
     providers: alias => createProbedProvider(world, current, alias, granted, limits),
   };
 }
@@ -258,6 +261,10 @@ function watchControl(world: World, current: () => Invocation): World['stores'][
   const { control } = world.stores;
   return {
     ...control,
+    pause: (scope, reason, detail) => {
+      if (reason === 'database') world.databasePausedAt = world.sequence;
+      control.pause(scope, reason, detail);
+    },
     resume: (scope, reason) => {
       const { wroteAt, recordSequence, component, number } = current();
       const isPaused = reason === 'database' && control.reasons(scope).some(pause => pause.reason === reason);

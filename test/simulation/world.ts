@@ -73,6 +73,8 @@ export interface World {
   readonly storedReadings: Map<string, number>;
   /** Idle processes that remember their last invocation. */
   readonly warm: Readonly<Record<Component, Process[]>>;
+  /** `sequence` when somebody last asked for the pause of the database. */
+  databasePausedAt: number;
   /** The database fell over to a replica, which takes no writes. */
   readOnly: boolean;
   /** Database time less virtual time, in milliseconds; it falls when the clock steps back. */
@@ -136,6 +138,7 @@ export function createWorld(
       hardFaults: 0,
       clockOffsetMs: 0,
       readOnly: false,
+      databasePausedAt: 0,
     },
     violate(invariant, detail) {
       world.violations.push({ invariant, detail, atMs: scheduler.nowMs() });
