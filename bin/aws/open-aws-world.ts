@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { S3Client } from '@aws-sdk/client-s3';
 import { createConsoleClients } from '../../lib/adapters/aws/create-console-clients.ts';
 import { readOutputs } from '../../lib/adapters/cloudformation/read-outputs.ts';
 import { readEventSourceState, switchEventSource } from '../../lib/adapters/lambda/switch-event-source.ts';
 import { invokeFunction } from '../../lib/adapters/lambda-invoke/invoke-function.ts';
+import { createS3Client } from '../../lib/adapters/s3/create-s3-client.ts';
 import { emptyBucket } from '../../lib/adapters/s3/empty-bucket.ts';
 import { findDeadLetterQueue } from '../../lib/adapters/sqs/find-dead-letter-queue.ts';
 import { startMove } from '../../lib/adapters/sqs/move-dead-letters.ts';
@@ -25,10 +25,7 @@ export interface WorldOptions {
 
 export function openAwsWorld({ region, profile, say }: WorldOptions): AwsWorld {
   const clients = createConsoleClients({ region, profile });
-  const s3 = new S3Client({
-    ...(region !== undefined && { region }),
-    ...(profile !== undefined && { profile }),
-  });
+  const s3 = createS3Client({ region, profile });
   const clock = createSystemClock();
   return {
     identify: () => findIdentity(clients.sts),

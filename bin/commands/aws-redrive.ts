@@ -1,6 +1,6 @@
 import { UsageError } from '../../lib/core/errors/usage-error.ts';
 import { chooseQueues, readDepth } from '../../lib/wiring/aws/deployed-queues.ts';
-import { cancelQueueMove } from '../../lib/wiring/aws/move-queue.ts';
+import { cancelQueueMove, MAX_MOVES_PER_SECOND } from '../../lib/wiring/aws/move-queue.ts';
 import { switchFlag, textFlag, wholeNumberFlag } from '../terminal/flag.ts';
 import { formatCount } from '../terminal/format-numbers.ts';
 import { type AwsContext, applyFlag, defineAwsCommand } from './aws-command.ts';
@@ -12,7 +12,10 @@ export const redriveFlags = {
   source: textFlag('NAME', 'only rows of this source'),
   class: textFlag('C', 'only rows whose last outcome failed with this class or code'),
   'whole-queue': switchFlag('let SQS move every letter back unread, superseded ones too'),
-  'per-second': wholeNumberFlag('N', 'messages per second of --whole-queue', { least: 1, most: 500 }),
+  'per-second': wholeNumberFlag('N', 'messages per second of --whole-queue', {
+    least: 1,
+    most: MAX_MOVES_PER_SECOND,
+  }),
   cancel: switchFlag('end the --whole-queue move that runs; what was moved stays moved'),
   apply: applyFlag,
 } as const;

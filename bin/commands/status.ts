@@ -1,5 +1,4 @@
-import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
-import { readStatus } from '../../lib/wiring/read-status.ts';
+import { askStatus } from '../../lib/wiring/with-operator.ts';
 import { formatCoverage } from '../terminal/format-coverage.ts';
 import { reportLedger } from '../terminal/report-ledger.ts';
 import { reportPauses } from '../terminal/report-pauses.ts';
@@ -11,7 +10,7 @@ export const command = defineCommand({
   flags: workspaceFlags,
   async run(context) {
     const { terminal } = context;
-    const status = await withWorkspace(workspaceRequest(context), readStatus);
+    const status = await askStatus(workspaceRequest(context));
     terminal.result(status);
     for (const line of status.spaces.flatMap(formatCoverage)) terminal.line(line);
     reportLedger(status.ledger, terminal);

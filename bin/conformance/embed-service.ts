@@ -1,3 +1,5 @@
+import { parseJson } from '../../lib/core/messages/parse-json.ts';
+
 /** A server that says it speaks `/v1/embed`, as the checks see it. */
 export interface EmbedService {
   readonly model: string;
@@ -35,15 +37,7 @@ export function openService(options: {
         body: typeof body === 'string' ? body : JSON.stringify(body),
         signal: AbortSignal.timeout(timeoutMs),
       });
-      return { status: response.status, json: parse(await response.text()) };
+      return { status: response.status, json: parseJson(await response.text()) };
     },
   };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,3 +1,5 @@
+import { parseJson } from '../../lib/core/messages/parse-json.ts';
+
 /** `time component LEVEL event key=value …`; a line that is not of our logger stays as it is. */
 export function formatLogLine(line: {
   readonly component: string;
@@ -13,12 +15,8 @@ export function formatLogLine(line: {
 }
 
 function parseFields(message: string): Record<string, unknown> | undefined {
-  try {
-    const fields: unknown = JSON.parse(message);
-    return typeof fields === 'object' && fields !== null && 'event' in fields
-      ? (fields as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
+  const fields = parseJson(message);
+  return typeof fields === 'object' && fields !== null && 'event' in fields
+    ? (fields as Record<string, unknown>)
+    : undefined;
 }

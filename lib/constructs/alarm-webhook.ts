@@ -28,6 +28,7 @@ export interface AlarmWebhookProps {
 /** Posts what the topic says. Outside the VPC: a network that is broken is one of the things that it tells. */
 export class AlarmWebhook extends Construct {
   readonly function: LambdaFunction;
+  readonly logGroup: LogGroup;
 
   constructor(scope: Construct, id: string, props: AlarmWebhookProps) {
     super(scope, id);
@@ -35,6 +36,7 @@ export class AlarmWebhook extends Construct {
       retention: props.logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
     });
+    this.logGroup = logGroup;
     const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     role.addToPolicy(
       new PolicyStatement({

@@ -7,6 +7,8 @@ export interface BundleMeasures {
   readonly entryBytes: number;
   /** With what the first event loads besides: the wiring, the database, the queues. */
   readonly firstEventBytes: number;
+  /** In how many files these are: Node finds, opens and links each. */
+  readonly firstEventFiles: number;
   /** Loaded only where a configuration needs them, the largest first: what each adds to the above. */
   readonly lazyParts: readonly { readonly name: string; readonly bytes: number }[];
   /** Path inside the folder of the module that the first event loads. */
@@ -37,6 +39,7 @@ export function measureBundle(name: HandlerName, { metafile }: HandlerBundle): B
   return {
     entryBytes: sum(outputs, reach(outputs, [entry])),
     firstEventBytes: sum(outputs, loaded),
+    firstEventFiles: loaded.size,
     lazyParts,
     wiring: wiring.slice(entry.length - 'index.mjs'.length),
   };

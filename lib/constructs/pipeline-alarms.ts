@@ -12,7 +12,7 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { ALARM_KINDS, type AlarmKindName, describeAlarm } from '../core/metrics/alarm-kinds.ts';
+import { ALARM_KINDS, type AlarmKindName, describeAlarm, describePage } from '../core/metrics/alarm-kinds.ts';
 import { listAlarms } from './alarm-rules.ts';
 import type { ObservedPipeline } from './observed-pipeline.ts';
 
@@ -67,7 +67,7 @@ export class PipelineAlarms extends Construct {
       alarm: this.#createAlarm(
         rule.of === undefined ? rule.kind : `${rule.kind}-${rule.of}`,
         rule,
-        describeAlarm(rule.kind),
+        describeAlarm(rule.kind, props.stage, rule.of),
       ),
     }));
     for (const { kind, alarm } of this.alarms)
@@ -75,7 +75,7 @@ export class PipelineAlarms extends Construct {
 
     const paging = this.alarms.filter(({ kind }) => ALARM_KINDS[kind].severity === 'page');
     this.page = new CompositeAlarm(this, 'Page', {
-      alarmDescription: `Freshet ${props.stage} needs somebody now; the alarms behind this one say why. What to do: docs/operations.md`,
+      alarmDescription: describePage(props.stage),
       alarmRule: AlarmRule.anyOf(...paging.map(({ alarm }) => AlarmRule.fromAlarm(alarm, AlarmState.ALARM))),
       actionsEnabled: props.enabled,
       actionsSuppressor: this.#createSuppressor(props.observed),
@@ -100,9 +100,9 @@ export class PipelineAlarms extends Construct {
   }
 
   #createAlarm(id: string, rule: Omit<AlarmRuleOf, 'kind'>, description: string): Alarm {
-    const { of, metric, threshold, at = 'above', periods = 1, badPeriods = periods, missing } = rule;
+    const { metric, threshold, at = 'above', periods = 1, badPeriods = periods, missing } = rule;
     return new Alarm(this, id, {
-      alarmDescription: of === undefined ? description : `${of}: ${description}`,
+      alarmDescription: description,
       metric,
       threshold,
       comparisonOperator:

@@ -85,7 +85,8 @@ export class PipelineStack extends Stack {
   }
 
   #importVpc({ vpcId, availabilityZones, privateSubnetIds, privateRouteTableIds }: AwsStage['vpc']): IVpc {
-    if (availabilityZones === undefined || privateSubnetIds === undefined) return this.#lookVpcUp(vpcId);
+    if (availabilityZones === undefined || privateSubnetIds === undefined)
+      return Vpc.fromLookup(this, 'Vpc', { vpcId });
     const vpc = Vpc.fromVpcAttributes(this, 'Vpc', {
       vpcId,
       availabilityZones,
@@ -100,20 +101,18 @@ export class PipelineStack extends Stack {
     return vpc;
   }
 
-  /** A first synthesis has stand-ins and only says what is missing; the CDK asks AWS for it and synthesises again. An error would end it before it asks. */
-  #lookVpcUp(vpcId: string): IVpc {
-    const vpc = Vpc.fromLookup(this, 'Vpc', { vpcId });
-    const reason = 'Stand-ins for the ids of the network, which no template that is deployed holds.';
-    if (vpc.vpcId !== vpcId)
-      for (const id of ['CloudFormation-Validate::E1151', 'CloudFormation-Validate::F3031'])
-        Validations.of(this).acknowledge({ id, reason });
-    return vpc;
-  }
-
   /** What `cdk deploy` prints at its end. */
   #tellPeople(stageName: string): void {
-    const { lanes, resultsQueue, claimsBucket, functions, eventSources, dashboard, alarmTopic } =
-      this.pipeline;
+    const {
+      lanes,
+      resultsQueue,
+      scheduleDeadLetters,
+      claimsBucket,
+      functions,
+      eventSources,
+      dashboard,
+      alarmTopic,
+    } = this.pipeline;
     const command = (words: string) => `npm run freshet -- aws ${words} --stage ${stageName}`;
     const tell = (name: string, value: string) => new CfnOutput(this, name, { value });
     for (const { alias, lane, queue, deadLetterQueue } of lanes) {
@@ -126,6 +125,10 @@ export class PipelineStack extends Stack {
     tell('ClaimsBucketName', claimsBucket.bucketName);
     tell('DashboardUrl', dashboard.url);
     tell('AlarmTopicArn', alarmTopic.topic.topicArn);
+    if (alarmTopic.webhook !== undefined)
+      tell('WebhookLogGroupName', alarmTopic.webhook.logGroup.logGroupName);
+    tell('ScheduleDeadLetterQueueUrl', scheduleDeadLetters.queueUrl);
+    tell('GuardFunctionName', functions.guard.functionName);
     tell('DetectFunctionName', functions.detect.functionName);
     for (const [alias, mappings] of eventSources.embed)
       for (const [place, lane] of LANES.entries())

@@ -9,7 +9,7 @@ export const LOCAL_MAX_RECEIVES = 5;
 /** Writes are repeatable and one at a time: a result that a failed write left is taken up again soon. */
 export const RESULTS_VISIBILITY_SECONDS = 15;
 
-export interface LocalQueueOptions {
+interface LocalQueueOptions {
   readonly aliases: readonly string[];
   /** Longer than an embed invocation may take. */
   readonly dispatchVisibilitySeconds: number;

@@ -13,11 +13,12 @@ import type { SqlDatabase } from '../adapters/sql/sql-database.ts';
 import { createOutcomeStore } from '../adapters/sql/writing/sql-outcome-store.ts';
 import { FreshetError } from '../core/errors/freshet-error.ts';
 import type { GuardedMappings, GuardPorts, GuardState } from '../pipeline/guard/guard-ports.ts';
+import { toFreshetError } from '../pipeline/to-freshet-error.ts';
 import { type LambdaParts, readLambdaParts } from './lambda-parts.ts';
 import { createLambdaProviders } from './lambda-providers.ts';
 import type { LambdaSurroundings } from './lambda-surroundings.ts';
 import { createReopenedSpaces } from './reopened-spaces.ts';
-import { toFreshetError, type Wired, wireLambda } from './wire-lambda.ts';
+import { type Wired, wireLambda } from './wire-lambda.ts';
 
 /** Wired without the database: guard is there for when it does not answer. */
 export async function wireGuard(surroundings?: LambdaSurroundings): Promise<Wired<GuardPorts>> {

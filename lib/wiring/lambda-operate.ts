@@ -3,7 +3,6 @@ import { createEmbeddingStore } from '../adapters/sql/embedding/sql-embedding-st
 import { createRedriveStore } from '../adapters/sql/redrive/sql-redrive-store.ts';
 import { createReportStore } from '../adapters/sql/report/sql-report-store.ts';
 import { createResetStore } from '../adapters/sql/reset/sql-reset-store.ts';
-import { createSqsClient } from '../adapters/sqs/create-sqs-client.ts';
 import { findDeadLetterQueue } from '../adapters/sqs/find-dead-letter-queue.ts';
 import { createSqsQueue } from '../adapters/sqs/sqs-queue.ts';
 import type { DeploymentSettings } from '../core/config/deployment-settings.ts';
@@ -19,8 +18,7 @@ export async function wireOperate(surroundings?: LambdaSurroundings): Promise<Wi
   return wireLambda('operate', surroundings, given =>
     openWithDatabase('operate', given, parts => {
       const { settings, config, database } = parts;
-      const queues = createLambdaQueues(settings, config);
-      const client = createSqsClient({ region: settings.region });
+      const { client, dispatch, results } = createLambdaQueues(settings, config);
       const detection = createDetectionStore(database);
       return {
         ...parts,
@@ -31,8 +29,8 @@ export async function wireOperate(surroundings?: LambdaSurroundings): Promise<Wi
           stale: createRedriveStore(database),
           detection,
           embedding: createEmbeddingStore(database),
-          queues: queues.dispatch,
-          results: queues.results,
+          queues: dispatch,
+          results,
           deadLetters: async source => {
             const { url } = await findDeadLetterQueue(client, urlOf(settings, source));
             return createSqsQueue({ client, queueUrl: url });

@@ -6,11 +6,15 @@ import { FreshetError } from '../core/errors/freshet-error.ts';
 import type { DispatchQueues } from '../ports/dispatch-queues.ts';
 import type { MessageQueue } from '../ports/message-queue.ts';
 
+interface LambdaQueues {
+  /** The one client of the function. */
+  readonly client: ReturnType<typeof createSqsClient>;
+  readonly dispatch: DispatchQueues;
+  readonly results: MessageQueue;
+}
+
 /** Throws `FreshetError` where the deployment has no queues for a model that the configuration uses. */
-export function createLambdaQueues(
-  settings: DeploymentSettings,
-  config: PipelineConfig,
-): { readonly dispatch: DispatchQueues; readonly results: MessageQueue } {
+export function createLambdaQueues(settings: DeploymentSettings, config: PipelineConfig): LambdaQueues {
   const client = createSqsClient({ region: settings.region });
   const urlsOf = (alias: string) => {
     if (Object.hasOwn(settings.queues, alias)) return settings.queues[alias]!;
@@ -21,6 +25,7 @@ export function createLambdaQueues(
   };
   for (const alias of usedAliases(config)) urlsOf(alias);
   return {
+    client,
     dispatch: (alias, lane) => createSqsQueue({ client, queueUrl: urlsOf(alias)[lane] }),
     results: createSqsQueue({ client, queueUrl: settings.resultsQueueUrl }),
   };

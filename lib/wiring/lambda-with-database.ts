@@ -10,7 +10,7 @@ import type { LambdaSurroundings } from './lambda-surroundings.ts';
 import { createReopenedSpaces } from './reopened-spaces.ts';
 import type { Wired } from './wire-lambda.ts';
 
-export interface DatabaseParts extends LambdaParts {
+interface DatabaseParts extends LambdaParts {
   readonly database: SqlDatabase;
   readonly spaces: SpaceRegistry;
   readonly control: ControlStore;

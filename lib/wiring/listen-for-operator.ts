@@ -17,7 +17,7 @@ const LOOK_EVERY_MS = 1000;
 export const ANSWER_MS = 20_000;
 
 /** What a run hears of other processes while it works. */
-export interface OperatorListener {
+interface OperatorListener {
   /** Aborts when `freshet stop` asked for it. */
   readonly stopped: AbortSignal;
   close(): Promise<void>;

@@ -33,7 +33,7 @@ const SETTLE_MS = 30_000;
 /** Five batches of the default size: more rows at once cost the database no less per row. */
 const CALLS_PER_MESSAGE = 5;
 
-export interface LocalRunRequest {
+interface LocalRunRequest {
   readonly tally: RunTally;
   readonly runId: number;
   readonly maxWaitMs: number;
@@ -108,6 +108,7 @@ export async function openLocalParts(
     results: queues.results,
     waitForRoom: createRoomWait(queues.results, limits.concurrency, clock),
     queues: findQueue,
+    redelivers: false,
     limits: {
       batchSize: limits.batchSize,
       callTimeoutMs: limits.timeoutSeconds * 1000,

@@ -5,7 +5,7 @@ import type { Published } from '../core/publish/published.ts';
 import { publishModel } from '../pipeline/publish/publish-model.ts';
 import type { FolderFile } from '../ports/model-folder.ts';
 
-export interface PublishRequest {
+interface PublishRequest {
   readonly folder: string;
   readonly bucket: string;
   /** Ends with a slash. */

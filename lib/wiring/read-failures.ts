@@ -4,7 +4,7 @@ import type { FailureGroup } from '../ports/report-store.ts';
 import { openSpaceList } from './open-space-list.ts';
 import type { Workspace } from './open-workspace.ts';
 
-export interface SourceFailures extends FailureGroup {
+interface SourceFailures extends FailureGroup {
   readonly source: string;
   readonly model: string;
 }

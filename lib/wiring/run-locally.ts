@@ -22,7 +22,7 @@ import type { Workspace } from './open-workspace.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import { refuseChangedModels } from './refuse-changed-models.ts';
 
-export interface RunOptions {
+interface RunOptions {
   readonly signal: AbortSignal;
   readonly maxWaitMs: number;
   /** Undefined: all. */
@@ -59,7 +59,7 @@ export interface RunEnd {
   readonly notices: readonly string[];
 }
 
-export interface StopReason {
+interface StopReason {
   readonly message: string;
   readonly code: string;
 }

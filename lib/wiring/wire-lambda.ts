@@ -3,8 +3,7 @@ import { createJsonLogger } from '../adapters/system/json-logger.ts';
 import { createSystemClock } from '../adapters/system/system-clock.ts';
 import type { ComponentName } from '../core/config/lambda-connections.ts';
 import { FreshetError } from '../core/errors/freshet-error.ts';
-import { UsageError } from '../core/errors/usage-error.ts';
-import { describeFailure } from '../pipeline/describe-failure.ts';
+import { toFreshetError } from '../pipeline/to-freshet-error.ts';
 import { type LambdaSurroundings, readSurroundings } from './lambda-surroundings.ts';
 
 /** The ports of a function with what they rest on. */
@@ -53,19 +52,6 @@ async function withinTime<Ports>(wiring: Promise<Wired<Ports>>): Promise<Wired<P
     `What the function needs did not open within ${WIRING_MS / 1000} seconds: look at the database and the network of its subnets.`,
     { failureClass: 'transient', code: 'wiring_timeout' },
   );
-}
-
-export function toFreshetError(error: unknown): FreshetError {
-  if (error instanceof FreshetError) return error;
-  if (error instanceof UsageError) {
-    const { message, remedy } = error;
-    return new FreshetError(remedy === undefined ? message : `${message} ${remedy}`, {
-      failureClass: 'stop',
-      code: 'not_usable',
-    });
-  }
-  const { message, ...details } = describeFailure(error);
-  return new FreshetError(message, details);
 }
 
 /** The settings themselves can be what is wrong: the line needs none of them. */

@@ -9,16 +9,17 @@ import { UsageError } from '../core/errors/usage-error.ts';
 import { isRunScope, runScope, STOP_REQUESTED } from '../core/model/run-scope.ts';
 import { answerOperator } from '../pipeline/operate/answer-operator.ts';
 import { parseOperateRequest } from '../pipeline/operate/parse-operate-request.ts';
-import type { AskOperator } from '../ports/operator.ts';
+import type { AskOperator, StatusAnswer } from '../ports/operator.ts';
 import { ANSWER_MS, requestFolder } from './listen-for-operator.ts';
 import { openOperatePorts } from './open-operate-ports.ts';
 import { type Workspace, type WorkspaceRequest, withWorkspace } from './open-workspace.ts';
 import { readReply } from './read-reply.ts';
+import { readStatus } from './read-status.ts';
 
 const ASK_TIMEOUT_MS = ANSWER_MS + 5_000;
 const LOOK_EVERY_MS = 250;
 
-export interface LocalOperator {
+interface LocalOperator {
   readonly ask: AskOperator;
   /** Asks every run on the database to stop after the batch in hand and waits up to `waitMs` for their end. */
   stopRuns(waitMs: number): Promise<{ readonly asked: number; readonly stillRunning: number }>;
@@ -28,18 +29,31 @@ export interface LocalOperator {
  * The operator of a database: through the database itself where it can be opened, else through the process that has the embedded one.
  * @throws UsageError where that process takes no requests: a command that is over soon, or one on another host.
  */
-export async function withOperator<Result>(
+export function withOperator<Result>(
   request: WorkspaceRequest,
   use: (operator: LocalOperator) => Promise<Result>,
 ): Promise<Result> {
-  const held = await withWorkspace(request, async workspace => ({
-    result: await use(await operateDirectly(workspace)),
-  })).catch(error => {
-    if (error instanceof DirectoryInUseError && error.holder !== undefined) return error;
-    throw error;
-  });
+  return openOrAsk(request, async workspace => use(await operateDirectly(workspace)), use);
+}
+
+/** What `status` tells, from the database itself or from the run that has the embedded one. Only reads. */
+export function askStatus(request: WorkspaceRequest): Promise<StatusAnswer> {
+  return openOrAsk(request, readStatus, operator => operator.ask('status', {}));
+}
+
+async function openOrAsk<Result>(
+  request: WorkspaceRequest,
+  open: (workspace: Workspace) => Promise<Result>,
+  ask: (operator: LocalOperator) => Promise<Result>,
+): Promise<Result> {
+  const held = await withWorkspace(request, async workspace => ({ result: await open(workspace) })).catch(
+    error => {
+      if (error instanceof DirectoryInUseError && error.holder !== undefined) return error;
+      throw error;
+    },
+  );
   if (!(held instanceof DirectoryInUseError)) return held.result;
-  return use(operateThroughHolder(held, held.holder!));
+  return ask(operateThroughHolder(held, held.holder!));
 }
 
 async function operateDirectly(workspace: Workspace): Promise<LocalOperator> {

@@ -3,13 +3,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createHttpProvider } from '../../lib/adapters/http/http-provider.ts';
 import { type Network, openNetwork } from '../../lib/adapters/network/open-network.ts';
 import { createOllamaProvider } from '../../lib/adapters/ollama/ollama-provider.ts';
-import type { InvokeRequest } from '../../lib/adapters/sagemaker/open-invoker.ts';
+import { type InvokeRequest, openInvoker } from '../../lib/adapters/sagemaker/open-invoker.ts';
 import { createSageMakerProvider } from '../../lib/adapters/sagemaker/sagemaker-provider.ts';
 import { UsageError } from '../../lib/core/errors/usage-error.ts';
 import { type Answering, embed } from '../doubles/behaviours/behaviour.ts';
 import { PROTOCOLS, type ProtocolName } from '../doubles/behaviours/protocols.ts';
 import { type BehaviourServer, startBehaviourServer } from '../doubles/behaviours/start-behaviour-server.ts';
 import { createNetworkClock } from '../doubles/network-clock.ts';
+import { neverAnswer, startScriptedAwsServer } from '../doubles/scripted-aws-server.ts';
 import { vectorForText } from '../doubles/vector-for-text.ts';
 import { makeModel } from '../factories/model-definition.ts';
 
@@ -133,7 +134,7 @@ describe('sagemaker', () => {
       makeModel({ provider: 'sagemaker', endpointName: 'embeddings', ...model }),
       async request => {
         requests.push(request);
-        const { inputs } = JSON.parse(request.body) as { inputs: string[] };
+        const { inputs } = JSON.parse(request.body.toString()) as { inputs: string[] };
         const body = Buffer.from(JSON.stringify(PROTOCOLS.sagemaker.vectorsOf(inputs)));
         return { body, requestId: '0b2fe6a6-6f0c-4ad4-8a1c-6ad3a4f7d2aa' };
       },
@@ -149,7 +150,7 @@ describe('sagemaker', () => {
 
     expect(reply).toMatchObject({ items: vectors, requestId: '0b2fe6a6-6f0c-4ad4-8a1c-6ad3a4f7d2aa' });
     expect(requests[0]).toMatchObject({ endpointName: 'embeddings', inferenceComponentName: 'bge' });
-    expect(JSON.parse(requests[0]?.body ?? '')).toEqual({
+    expect(JSON.parse(String(requests[0]?.body))).toEqual({
       inputs: call.texts,
       normalize: false,
       truncate: true,
@@ -176,6 +177,54 @@ describe('sagemaker', () => {
     });
     expect(requests).toEqual([]);
   });
+
+  it.each([
+    ['as TEI starts', undefined, 2_000_000],
+    ["at InvokeEndpoint's own limit", 5_000_000, 6_000_000],
+  ])(
+    'sends a body of exactly the limit %s, and none of a byte more',
+    async (_, maxBytesPerCall, mostBytes) => {
+      const { requests, provider } = watch({ limits: { maxBytesPerCall } });
+      const bytesOf = (texts: readonly string[]) =>
+        Buffer.byteLength(JSON.stringify({ inputs: texts, normalize: true, truncate: true, dimensions: 8 }));
+      // A quotation mark is one byte of the text and two of the body.
+      const quotes = '"'.repeat(mostBytes / 4);
+      const filled = `${quotes}${'a'.repeat(mostBytes - bytesOf([quotes]))}`;
+
+      await provider.embed({ texts: [filled], deadlineMs: 1000 });
+
+      expect(requests[0]?.body.length).toBe(mostBytes);
+      await expect(provider.embed({ texts: [`${filled}a`], deadlineMs: 1000 })).rejects.toMatchObject({
+        failureClass: 'too-large',
+        code: 'payload_too_large',
+      });
+      expect(requests).toHaveLength(1);
+    },
+  );
+
+  it.each([384, 768, 1024, 1536, 3072, 16_000])(
+    'asks for as many vectors of %i dimensions as 6 MB hold at 20 characters a float, and no more than 512',
+    dimensions => {
+      const { maxTextsPerCall } = watch({ dimensions, limits: { maxTextsPerCall: 512 } }).provider.limits;
+      const bytesOf = (texts: number) => texts * dimensions * 20;
+
+      expect(bytesOf(maxTextsPerCall)).toBeLessThanOrEqual(6_000_000);
+      if (maxTextsPerCall < 512) expect(bytesOf(maxTextsPerCall + 1)).toBeGreaterThan(6_000_000);
+    },
+  );
+
+  it('gives up by itself where the socket stays silent, as the SDK would only warn of', async () => {
+    const silent = await startScriptedAwsServer([neverAnswer]);
+    const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+    const endpoint = silent.access.endpoint ?? '';
+    const invoke = openInvoker({ region: 'eu-central-1', endpoint, credentials, requestTimeoutMs: 100 });
+    const model = makeModel({ provider: 'sagemaker', endpointName: 'embeddings' });
+    const provider = createSageMakerProvider(model, invoke, createNetworkClock());
+
+    await expect(provider.embed(call)).rejects.toMatchObject({ failureClass: 'transient', code: 'timeout' });
+    expect(silent.requests).toHaveLength(1);
+    await silent.close();
+  }, 10_000);
 
   it('asks for the name of its endpoint', () => {
     expect(() => watch({ endpointName: undefined })).toThrow(UsageError);

@@ -174,7 +174,7 @@ describe('npm start on the embedded database', () => {
     ]);
     await running.errorsInclude('tokens');
 
-    const second = await freshet('status');
+    const second = await freshet('search', 'joy');
     running.child.kill('SIGKILL');
     await running.ended;
     const next = await freshet('run', '--json');

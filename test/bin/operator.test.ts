@@ -17,7 +17,7 @@ const TIMEOUT_MS = 180_000;
 
 describe('an operator beside a run on the embedded database', () => {
   it(
-    'pauses, resets, resumes and stops it from processes of their own',
+    'asks how it stands, pauses, resets, resumes and stops it from processes of their own',
     async () => {
       expect((await freshet('start')).code).toBe(0);
       const watching = startCli(directory, ['run', '--watch', '--watch-interval', '100ms', '--json']);
@@ -25,6 +25,7 @@ describe('an operator beside a run on the embedded database', () => {
 
       const paused = await freshet('pause', '--reason', 'night OPS-1');
       await watching.errorsInclude('pipeline is paused (operator): night OPS-1.');
+      const status = await freshet('status');
       const mistyped = await freshet('pause', '--source', 'ai_item');
       const reset = await freshet('reset', '--all', '--apply', '--yes');
       const resumed = await freshet('resume');
@@ -34,6 +35,11 @@ describe('an operator beside a run on the embedded database', () => {
       expect(readObject(paused)).toMatchObject({
         changed: true,
         paused: [{ scope: 'pipeline', detail: 'night OPS-1' }],
+      });
+      expect(readObject(status)).toMatchObject({
+        spaces: [{ source: 'ai_items', model: 'hash', eligible: 2000, fresh: 2000 }],
+        paused: [{ scope: 'pipeline', detail: 'night OPS-1' }],
+        ledger: { providerCalls: 20 },
       });
       expect(mistyped).toMatchObject({ code: 2 });
       expect(mistyped.errors).toContain('source:ai_items, model:hash');

@@ -1,12 +1,14 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type * as Detect from '../../functions/detect/handler.ts';
 import type * as Embed from '../../functions/embed/handler.ts';
 import type * as Migrate from '../../functions/migrate/handler.ts';
 import type * as Write from '../../functions/write/handler.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
-import type { FunctionName } from '../../lib/constructs/function-settings.ts';
+import { FUNCTION_NAMES, type FunctionName } from '../../lib/constructs/function-settings.ts';
+import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
 import { makeContext } from '../factories/lambda-event.ts';
-import { buildHandlers } from '../support/built-handlers.ts';
 import {
   createRows,
   embedEverything,
@@ -16,15 +18,17 @@ import {
 } from '../support/embed-everything.ts';
 import { type Deployment, describeConfig, openDeployment } from '../support/open-deployment.ts';
 import { openTestDatabase } from '../support/open-test-database.ts';
+import { synthesiseHandlers } from '../support/synthesised-handlers.ts';
 
 const ROWS = 5_000;
-/** Takes 10 seconds on two idle processors and a minute where ten other suites want them too. */
-const TIMEOUT_MS = 120_000;
+/** The synthesis and the run take some 10 seconds of CPU each, and minutes where ten other suites want the processors too. */
+const TIMEOUT_MS = 300_000;
 const DIMENSIONS = 1536;
 
 let deployment: Deployment;
 let database: SqlDatabase;
-let built: ReturnType<typeof buildHandlers>;
+let config: FreshetConfig;
+let built: ReturnType<typeof synthesiseHandlers>;
 let functions: Functions;
 const lines: string[] = [];
 
@@ -35,9 +39,12 @@ beforeAll(async () => {
     databaseSecret: { username: 'freshet', password: 'unused' },
   });
   database = await openTestDatabase({ migrated: false });
-  const config = describeConfig(deployment.provider, DIMENSIONS);
-  built = buildHandlers(['migrate', 'detect', 'embed', 'write'], config);
-  // The bundle is the one that is deployed; only the database is the embedded one.
+  config = describeConfig(deployment.provider, DIMENSIONS);
+  built = synthesiseHandlers({
+    ...config,
+    database: { url: 'postgres://app:hunter2@db.example.com/app', viewSchema: 'embeddings' },
+  });
+  // The assets are the ones that are deployed; only the database is the embedded one.
   const around = (name: FunctionName) => ({
     variables: deployment.variables,
     directory: built.folderOf(name),
@@ -56,7 +63,20 @@ afterAll(async () => {
   built.remove();
 });
 
-test('the built functions embed every row through queues and bucket, and only what nobody can read is dead', {
+test('the assets are a folder for each function: the entry, its parts and the configuration, without where the database is', () => {
+  expect([...built.shipped.keys()].sort()).toEqual([...FUNCTION_NAMES].sort());
+  for (const [name, text] of built.shipped) {
+    const { models, ...shipped } = JSON.parse(text);
+    expect(readdirSync(built.folderOf(name as FunctionName))).toEqual(
+      expect.arrayContaining(['chunks', 'freshet.config.json', 'index.mjs', 'index.mjs.map']),
+    );
+    expect(shipped).toEqual({ sources: config.sources, database: { viewSchema: 'embeddings' } });
+    expect(models.served).toEqual({ ...config.models!.served, baseUrl: 'https://models.example.com/v1' });
+  }
+  expect(readFileSync(path.join(built.assembly, '.gitignore'), 'utf8').trim()).toBe('*');
+});
+
+test('the synthesised functions embed every row through queues and bucket, and only what nobody can read is dead', {
   timeout: TIMEOUT_MS,
 }, async () => {
   await createRows(database, ROWS);

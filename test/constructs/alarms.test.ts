@@ -1,7 +1,12 @@
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
+import { readCommand } from '../../bin/terminal/read-command.ts';
 import { FUNCTION_SETTINGS, visibilitySeconds } from '../../lib/constructs/function-settings.ts';
-import { ALARM_KINDS, type AlarmKindName } from '../../lib/core/metrics/alarm-kinds.ts';
+import {
+  ALARM_KINDS,
+  type AlarmKindName,
+  MAX_DESCRIPTION_CHARACTERS,
+} from '../../lib/core/metrics/alarm-kinds.ts';
 import { MODEL_PREFIX, servedModel } from '../factories/gpu-endpoint-stack.ts';
 import { createObservedStack, webhookSecret } from '../factories/observed-stack.ts';
 import { configInput, createStack } from '../factories/pipeline-stack.ts';
@@ -13,6 +18,7 @@ const ENDPOINT_ALARMS = 4;
 
 const { stack, template } = createObservedStack({ gpu: true });
 const alarms = resourcesOf<AlarmProperties>(template, 'AWS::CloudWatch::Alarm');
+const suppressorId = alarms.find(({ properties }) => properties.MetricName === 'OperatorPauses')?.id;
 const ofKind = (kind: AlarmKindName, from = alarms) =>
   from.filter(({ properties }) => properties.AlarmDescription.endsWith(`#${kind}`));
 const only = (kind: AlarmKindName, from = alarms) => {
@@ -28,6 +34,35 @@ describe('the alarms', () => {
       for (const { properties } of ofKind(kind))
         expect(properties.AlarmDescription).toContain(ALARM_KINDS[kind].meaning);
     }
+  });
+
+  test('say in a mail what is wrong and what to type first, within what CloudWatch takes', async () => {
+    for (const { id, properties } of alarms) {
+      const text = properties.AlarmDescription;
+      expect(text.length, id).toBeLessThanOrEqual(MAX_DESCRIPTION_CHARACTERS);
+      const [, meaning, command] =
+        /^(.+?) First: `(.+?)`\. What to do: docs\/operations\.md#[a-z-]+$/.exec(text) ?? [];
+      if (id === suppressorId) continue;
+      expect(meaning?.length, text).toBeGreaterThan(20);
+      if (!command?.startsWith('npm run freshet -- ')) expect(command, text).toMatch(/^aws [a-z]+ [a-z-]+ /);
+      else
+        expect(await readCommand(command.split(' ').slice(4)), text).toMatchObject({
+          kind: 'command',
+          values: { stage: 'test' },
+        });
+      expect(text).not.toMatch(/[<>]/);
+    }
+  });
+
+  test('name in the first command what they watch, where they watch several', () => {
+    const texts = ofKind('function-errors').map(({ properties }) => properties.AlarmDescription);
+
+    expect(texts.join('\n')).toContain(
+      'write: A function failed as a whole; its messages come again. First: `npm run freshet -- aws logs --function write --trouble --stage test`. What',
+    );
+    expect(only('endpoint-latency').AlarmDescription).toContain(
+      `--inference-component-name ${servedModel.inferenceComponentName}\`. What`,
+    );
   });
 
   test('go off when a row waits longer than promised, and when nobody tells', () => {
@@ -189,6 +224,7 @@ describe('the alarms', () => {
 
 describe('the page', () => {
   const composites = resourcesOf<{
+    AlarmDescription: string;
     AlarmRule: { 'Fn::Join': [string, unknown[]] };
     ActionsSuppressor: { 'Fn::GetAtt': [string, string] };
     AlarmActions: unknown[];
@@ -207,6 +243,12 @@ describe('the page', () => {
       }
     expect(composites[0]?.properties.AlarmActions).toHaveLength(1);
     expect(composites[0]?.properties.OKActions).toHaveLength(1);
+  });
+
+  test('says itself what to type, and where to read on', () => {
+    expect(composites[0]?.properties.AlarmDescription).toBe(
+      'Freshet test needs somebody now; the alarms behind this one say why. First: `npm run freshet -- aws status --stage test`. What to do: docs/operations.md#first',
+    );
   });
 
   test('is silent while an operator has paused everything', () => {

@@ -10,6 +10,9 @@ export interface QueueUnderTest {
 
 export const CONTRACT_QUEUE = { visibilitySeconds: 2, maxReceiveCount: 3 } as const;
 
+/** SQS: the longest body. */
+const LARGEST_BODY_BYTES = 1_048_576;
+
 /** Where a server that stands in for SQS does something else; each use says which server and why. */
 export interface ServerLimits {
   /** What it takes, where that is less than SQS does. */
@@ -22,7 +25,7 @@ export interface ServerLimits {
 export function describeQueueContract(
   name: string,
   open: () => Promise<QueueUnderTest>,
-  { largestBodyBytes = 1_048_576, honoursOldReceipts = false }: ServerLimits = {},
+  { largestBodyBytes = LARGEST_BODY_BYTES, honoursOldReceipts = false }: ServerLimits = {},
 ): void {
   const hiding = CONTRACT_QUEUE.visibilitySeconds + 0.5;
   const receiveOne = async (queue: ReceivingQueue): Promise<ReceivedMessage> => {
@@ -140,10 +143,15 @@ export function describeQueueContract(
       const largest = 'x'.repeat(largestBodyBytes);
 
       const taken = await queue.send([{ body: largest }]);
-      const refused = await queue.send([{ body: 'short' }, { body: `${largest}x` }]).catch(() => undefined);
+      const refused = await queue.send([{ body: 'short' }, { body: `${largest}x` }]).then(
+        ({ failed }) => failed.map(({ index }) => index),
+        () => 'the whole request',
+      );
 
       expect(taken.failed).toEqual([]);
-      if (refused) expect(refused.failed.map(({ index }) => index)).toEqual([1]);
+      // What the queue cannot know to be too long for its server, the server may refuse with all that came along.
+      const answers = largestBodyBytes === LARGEST_BODY_BYTES ? [[1]] : [[1], 'the whole request'];
+      expect(answers).toContainEqual(refused);
       const received = await queue.receive(10);
       expect(received.some(({ body }) => body.length === largest.length)).toBe(true);
       expect(received.every(({ body }) => body.length <= largest.length)).toBe(true);

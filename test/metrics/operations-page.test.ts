@@ -1,7 +1,16 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
-import { ALARM_KINDS, type AlarmKindName, describeAlarm } from '../../lib/core/metrics/alarm-kinds.ts';
+import {
+  ALARM_KINDS,
+  type AlarmKindName,
+  describeAlarm,
+  firstCommand,
+} from '../../lib/core/metrics/alarm-kinds.ts';
+import { createGpuStack } from '../factories/gpu-endpoint-stack.ts';
+import { createObservedStack } from '../factories/observed-stack.ts';
+import { importClosure } from '../support/import-closure.ts';
 import { printAwsHelp } from '../support/print-aws-help.ts';
 
 const DOCS = path.join(import.meta.dirname, '../../docs');
@@ -29,7 +38,43 @@ describe('docs/operations.md', () => {
     expect(section).toMatch(/^\* Confirm: /m);
     expect(section).toMatch(/^\* Do: /m);
     expect(section).toMatch(/npm run freshet -- aws |npm run deploy -- |aws [a-z-]+ [a-z-]+ /);
-    expect(describeAlarm(kind)).toContain(`docs/operations.md#${kind}`);
+    expect(describeAlarm(kind, 'prod')).toContain(`docs/operations.md#${kind}`);
+  });
+
+  test.each(kinds)('has under %s what the alarm itself says to type first', kind => {
+    const [before, after] = firstCommand(kind, 'prod', '<of>').split('<of>');
+
+    expect(sections.get(kind)).toContain(before);
+    expect(sections.get(kind)).toContain(after ?? '');
+  });
+
+  test('names no event of a log that nobody writes', () => {
+    const sources = ['detect', 'embed', 'write', 'guard', 'notify']
+      .flatMap(name => [...importClosure(`functions/${name}/handler.ts`).values()])
+      .join('\n');
+    const places = [...kinds, 'freshet-prod', 'freshet-prod-gpu'];
+    const named = [...page.matchAll(/`([a-z]+(?:-[a-z]+)+)`/g)].map(([, name]) => name!);
+
+    const events = named.filter(name => !places.includes(name) || name === 'orphan-removal-stopped');
+    expect(events.length).toBeGreaterThan(3);
+    for (const name of events) expect(sources, name).toContain(`('${name}'`);
+    for (const [, code] of page.matchAll(/`provider:([a-z_]+)`/g)) expect(sources).toContain(`'${code}'`);
+  });
+
+  test('takes from the outputs of the stacks only what is there, and leaves no placeholder unexplained', () => {
+    const outputs = [
+      createObservedStack({ gpu: true }).template,
+      Template.fromStack(createGpuStack()),
+    ].flatMap(template => Object.keys(template.findOutputs('*')));
+    const taken = [...page.matchAll(/\boutput ([A-Z]\w+)/g)].map(([, name]) => name!);
+    const explained = [...page.matchAll(/(?:export |^\s*)([A-Z][A-Z_]+)=|`\$([A-Z][A-Z_]+)` is/gm)].map(
+      ([, set, told]) => set ?? told,
+    );
+    const used = new Set([...page.matchAll(/\$([A-Z][A-Z_]+)/g)].map(([, name]) => name!));
+
+    expect(taken.length).toBeGreaterThan(5);
+    for (const name of taken) expect(outputs).toContain(name);
+    expect([...used].filter(name => !explained.includes(name))).toEqual([]);
   });
 
   test('links only to pages and sections that are there', () => {

@@ -79,7 +79,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'unmarked-announcement',
     removes: 'marking rows as announced',
     file: `${EMBED}/embed-record.ts`,
-    changes: [['if (settled.size > 0) await', 'if (settled.size < 0) await']],
+    changes: [['const needsMark = settled.size > 0', 'const needsMark = settled.size < 0']],
   },
   {
     name: 'no-copies',

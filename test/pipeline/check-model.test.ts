@@ -93,6 +93,44 @@ describe('a model check', () => {
     expect(cut.problem?.message).toContain('Only the text over the limit differs');
   });
 
+  test.each([
+    [0.9991, undefined],
+    [0.99901, undefined],
+    [0.99899, 'golden_mismatch'],
+    [0.9989, 'golden_mismatch'],
+  ])('finds a cosine of %d %s', async (cosine, code) => {
+    const { check, provider, golden } = setUp();
+    const turnedBy = (cosineOfAll: number) => {
+      provider.script = request => ({
+        ...embedAll(request),
+        items: request.texts.map((_, index) => ({
+          index,
+          bytes: Buffer.from(new Float32Array([cosineOfAll, Math.sqrt(1 - cosineOfAll ** 2), 0, 0]).buffer),
+        })),
+      });
+    };
+    turnedBy(1);
+    await check();
+    turnedBy(cosine);
+
+    const second = await check();
+
+    expect(second.cosine).toBeCloseTo(cosine, 6);
+    expect(second.problem?.code).toBe(code);
+    expect(golden.confirmed).toHaveLength(code === undefined ? 1 : 0);
+  });
+
+  test('measures the first call, which may have woken the endpoint', async () => {
+    const { check, provider, clock } = setUp({ maxTextsPerCall: 1 });
+    provider.script = async (request, call) => {
+      await clock.sleep(call === 1 ? 1_234 : 5);
+      return embedAll(request);
+    };
+
+    expect((await check()).latencyMs).toBe(1_234);
+    expect((await check()).latencyMs).toBe(5);
+  });
+
   test('compares nothing where it is switched off, and starts anew with another revision', async () => {
     const { check, provider } = setUp();
     await check();

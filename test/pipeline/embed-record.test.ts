@@ -117,6 +117,50 @@ describe('a message of stale rows', () => {
     expect(stages.filter(stage => stage === 'queued')).toHaveLength(150);
   });
 
+  describe('from a queue that never delivers again what was done', () => {
+    const deliveredOnce = (texts: readonly string[]) => {
+      const batch = dispatch(texts);
+      return {
+        ...batch,
+        world: { ...batch.world, embedPorts: { ...batch.world.embedPorts, redelivers: false as const } },
+      };
+    };
+    const stagesOf = ({ table }: ReturnType<typeof dispatch>) =>
+      [...table.leases.values()].map(({ stage }) => stage);
+
+    test('leaves its leases as embedding took them once it is done', async () => {
+      const batch = deliveredOnce(numbered(3));
+
+      expect(await embed(batch)).toBe('done');
+
+      expect(batch.world.database.events).not.toContain('markAnnounced');
+      expect(stagesOf(batch)).toEqual(['embedding', 'embedding', 'embedding']);
+      expect(await readResult(batch.world)).toMatchObject({ outcomes: { length: 3 } });
+    });
+
+    test('marks what was settled when a later call ends it', async () => {
+      const batch = deliveredOnce(numbered(101));
+      batch.world.provider.script = async request =>
+        codesIn(request, 'text 100') ? failWith('throttled', 'http_429', 300_000) : embedAll(request);
+
+      expect(await embed(batch)).toBe('returned');
+
+      expect(stagesOf(batch)).toEqual([...Array(100).fill('announced'), 'queued']);
+    });
+
+    test('marks what was settled when it ends so late that it may count as failed', async () => {
+      const batch = deliveredOnce(numbered(3));
+      batch.world.provider.script = async request => {
+        await batch.world.clock.sleep(16_000);
+        return embedAll(request);
+      };
+
+      expect(await embed(batch, { remainingMs: 20_000 })).toBe('done');
+
+      expect(stagesOf(batch)).toEqual(['announced', 'announced', 'announced']);
+    });
+  });
+
   test('of several batches marks what was settled when the store fails in the middle', async () => {
     const batch = dispatch(numbered(250));
     let puts = 0;

@@ -5,7 +5,6 @@ import type * as Embed from '../../functions/embed/handler.ts';
 import type * as Migrate from '../../functions/migrate/handler.ts';
 import type * as Write from '../../functions/write/handler.ts';
 import { makeContext } from '../factories/lambda-event.ts';
-import { buildHandlers } from '../support/built-handlers.ts';
 import {
   createRows,
   embedEverything,
@@ -14,6 +13,7 @@ import {
   misbehave,
 } from '../support/embed-everything.ts';
 import { DATABASE_ARN, type Deployment, describeConfig, openDeployment } from '../support/open-deployment.ts';
+import { synthesiseHandlers } from '../support/synthesised-handlers.ts';
 import { type DatabaseBehindTls, openDatabaseBehindTls } from './support/database-behind-tls.ts';
 
 const ROWS = 5_000;
@@ -21,7 +21,7 @@ const DIMENSIONS = 1536;
 
 let behindTls: DatabaseBehindTls;
 let deployment: Deployment;
-let built: ReturnType<typeof buildHandlers>;
+let built: ReturnType<typeof synthesiseHandlers>;
 let functions: Functions;
 let lines: string[];
 
@@ -29,10 +29,7 @@ beforeAll(async () => {
   behindTls = await openDatabaseBehindTls(DATABASE_ARN);
   const { place, login } = behindTls;
   deployment = await openDeployment({ dimensions: DIMENSIONS, database: place, databaseSecret: login });
-  built = buildHandlers(
-    ['migrate', 'detect', 'embed', 'write'],
-    describeConfig(deployment.provider, DIMENSIONS),
-  );
+  built = synthesiseHandlers(describeConfig(deployment.provider, DIMENSIONS));
   vi.stubEnv('LAMBDA_TASK_ROOT', built.folderOf('migrate'));
   lines = [];
   vi.spyOn(process.stdout, 'write').mockImplementation(chunk => lines.push(String(chunk)) > 0);
@@ -52,7 +49,7 @@ afterAll(async () => {
 });
 
 /** The exports that Lambda invokes, with nothing given but the environment: TLS, secrets, queues, bucket and provider are real or a server's. */
-test('the built handlers embed every row, each with one connection, and a second tick finds nothing', async () => {
+test('the synthesised handlers embed every row, each with one connection, and a second tick finds nothing', async () => {
   await createRows(behindTls.database, ROWS);
   await functions.migrate({}, makeContext());
   misbehave(deployment);
@@ -67,7 +64,8 @@ test('the built handlers embed every row, each with one connection, and a second
   expect(again.spaces).toMatchObject([{ leased: 0, passEnded: true }]);
   expect(deployment.provider.callCount).toBe(callsBefore);
   expect(await countConnections()).toEqual({ 'freshet-detect': 1, 'freshet-embed': 1, 'freshet-write': 1 });
-  for (const line of lines) expect(typeof JSON.parse(line)).toBe('object');
+  const components = new Set(lines.map(line => (JSON.parse(line) as { component: string }).component));
+  expect([...components].sort()).toEqual(['detect', 'embed', 'migrate', 'write']);
 });
 
 async function countConnections(): Promise<Record<string, number>> {

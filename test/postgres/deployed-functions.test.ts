@@ -7,6 +7,7 @@ import { createLambda as createDetect } from '../../functions/detect/handler.ts'
 import { createLambda as createGuard } from '../../functions/guard/handler.ts';
 import { createLambda as createMigrate } from '../../functions/migrate/handler.ts';
 import { createLambda as createWrite } from '../../functions/write/handler.ts';
+import { openPostgres } from '../../lib/adapters/postgres/open-postgres.ts';
 import type { DeploymentSettings } from '../../lib/core/config/deployment-settings.ts';
 import { type LoopbackLambdaApi, startLoopbackLambdaApi } from '../doubles/loopback-lambda-api.ts';
 import { makeContext, makeSqsEvent } from '../factories/lambda-event.ts';
@@ -186,6 +187,24 @@ describe('detect', () => {
     expect(report).toEqual({ spaces: [], overlapped: true });
     expect(lines.some(line => JSON.parse(line).OverlappedTicks === 1)).toBe(true);
   });
+});
+
+test('a tick is over with its work where the network has forgotten the connection that holds its lock', async () => {
+  const { host, port, name: database, certificateAuthority } = behindTls.place;
+  const { username: user, password } = behindTls.login;
+  const readLogin = async () => ({ user, password });
+  const endpoint = { host, port, database, certificateAuthority, readLogin };
+  const opened = await openPostgres({ endpoint, maxConnections: 1 });
+  const startedMs = performance.now();
+
+  const report = await opened.tickLock?.tryAlone('detect', 60_000, async () => {
+    behindTls.proxy.goSilent();
+    return { done: true };
+  });
+
+  expect(report).toEqual({ done: true });
+  expect(performance.now() - startedMs).toBeLessThan(10_000);
+  await opened.close();
 });
 
 describe('guard', () => {

@@ -10,7 +10,7 @@ export interface TlsProxy {
   readonly port: number;
   /** The certificate's own: it is its authority. */
   readonly pem: string;
-  /** Connections get no answer any more, and keep their peers waiting; as after a freeze whose flow the network forgot. */
+  /** Connections carry nothing any more in either direction, and keep their peers waiting; as after a freeze whose flow the network forgot. */
   goSilent(): void;
   /** Ends every connection and takes no new one, until `open`. */
   shut(): Promise<void>;
@@ -35,6 +35,7 @@ export async function startTlsProxy(serverUrl: string): Promise<TlsProxy> {
       const inside = new TLSSocket(client, { isServer: true, ...certificate });
       const upstream = connect(Number(serverPort || 5432), hostname);
       remember(upstream);
+      remember(inside);
       inside.on('error', () => upstream.destroy());
       inside.on('close', () => upstream.destroy());
       upstream.on('close', () => client.destroy());

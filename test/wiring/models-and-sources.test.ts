@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { formatChecks } from '../../bin/terminal/format-models.ts';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
+import { checkModels } from '../../lib/wiring/check-models.ts';
 import { type LoopbackServer, startLoopbackOpenAiServer } from '../doubles/loopback-openai-server.ts';
 import { vectorForText } from '../doubles/vector-for-text.ts';
 import { openTestWorkspace } from '../support/open-workspace.ts';
@@ -180,4 +182,38 @@ describe('one configuration', () => {
     expect(filled.rows).toEqual([{ count: 30 }]);
     expect(shown.rows).toEqual([{ model: 'mine' }]);
   });
+});
+
+it('checks several models at once: one that answers, one that does not, and one that runs in the process', async () => {
+  const small = { provider: 'openai', modelId: 'text-embedding-3-small', baseUrl: server.baseUrl } as const;
+  await open({
+    models: {
+      good: small,
+      wrong: { ...small, dimensions: 512 },
+      tiny: { provider: 'hash', modelId: 'feature-hashing', dimensions: 16 },
+    },
+    sources: [{ ...notes, model: ['good', 'wrong', 'tiny'] }],
+  });
+  server.setBehaviour(() => ({ kind: 'vectors', vector: text => vectorForText(text, 1536) }));
+
+  const checks = await checkModels(opened.workspace);
+  const again = await checkModels(opened.workspace, new Set(['good', 'tiny']));
+
+  const resultsOf = (found: typeof checks) =>
+    found.map(({ alias, golden, problem }) => [alias, golden, problem?.code]);
+  expect(resultsOf(checks)).toEqual([
+    ['good', 'recorded', undefined],
+    ['wrong', 'failed', 'wrong_dimensions'],
+    ['tiny', 'recorded', undefined],
+  ]);
+  expect(resultsOf(again)).toEqual([
+    ['good', 'compared', undefined],
+    ['tiny', 'compared', undefined],
+  ]);
+  expect(checks[1]?.problem?.line).toBe('models.wrong.dimensions, in freshet.config.ts');
+  const [good] = checks;
+  const printed = formatChecks([{ ...good!, latencyMs: 1_234.4 }, checks[1]!]);
+  expect(printed[0]).toMatch(/ ms /);
+  expect(printed[2]).toMatch(/^good .* 1234 /);
+  expect(printed.join('\n')).toContain('The line is models.wrong.dimensions, in freshet.config.ts.');
 });

@@ -2,30 +2,40 @@ import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 
 type Credentials = NonNullable<SQSClientConfig['credentials']>;
 
-export interface AwsAccess {
-  readonly region: string;
+export interface ClientAccess {
+  /** Undefined: the SDK's own chain, of environment and profile. */
+  readonly region?: string | undefined;
+  /** One of the person's own; undefined: the SDK's own chain. */
+  readonly profile?: string | undefined;
   /** An address that takes the service's place, as a local server in tests. Queue URLs with another host are sent there too. */
   readonly endpoint?: string | undefined;
   /** Undefined: the SDK's own chain, which in Lambda is the function's role. */
   readonly credentials?: Credentials | undefined;
   /** How long one request may take. Undefined: what fits the service. */
   readonly requestTimeoutMs?: number | undefined;
+  /** A call and its repeats. Undefined: three, as the SDK's standard mode has them. */
+  readonly maxAttempts?: number | undefined;
 }
 
-/** A call and its repeats: three attempts, as the SDK's standard mode has them. */
-export const MAX_ATTEMPTS = 3;
+/** A function is told its region. */
+export interface AwsAccess extends ClientAccess {
+  readonly region: string;
+}
+
+const MAX_ATTEMPTS = 3;
 
 /**
  * What every client is made with. The SDK only warns of a request that takes too long unless it is told to throw, and its default for
  * how often it tries has changed between versions: so both are said.
  */
-export function clientSettings(access: AwsAccess, defaults: { readonly requestTimeoutMs: number }) {
+export function clientSettings(access: ClientAccess, defaults: { readonly requestTimeoutMs: number }) {
   const requestTimeoutMs = access.requestTimeoutMs ?? defaults.requestTimeoutMs;
   return {
-    region: access.region,
+    ...(access.region === undefined ? {} : { region: access.region }),
+    ...(access.profile === undefined ? {} : { profile: access.profile }),
     ...(access.endpoint === undefined ? {} : { endpoint: access.endpoint }),
     ...(access.credentials === undefined ? {} : { credentials: access.credentials }),
-    maxAttempts: MAX_ATTEMPTS,
+    maxAttempts: access.maxAttempts ?? MAX_ATTEMPTS,
     retryMode: 'standard',
     requestHandler: {
       connectionTimeout: 2_000,

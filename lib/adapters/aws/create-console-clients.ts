@@ -25,21 +25,15 @@ const QUICK_MS = 10_000;
 /** Longer than `operate` may run: its answer is waited for. */
 const INVOCATION_MS = 320_000;
 
-export function createConsoleClients({ region, profile }: ConsoleAccess): ConsoleClients {
-  const settings = (requestTimeoutMs: number) => {
-    const { region: _, ...timeouts } = clientSettings({ region: '' }, { requestTimeoutMs });
-    return {
-      ...timeouts,
-      ...(region === undefined ? {} : { region }),
-      ...(profile === undefined ? {} : { profile }),
-    };
-  };
-  const quick = settings(QUICK_MS);
+export function createConsoleClients(access: ConsoleAccess): ConsoleClients {
+  const quick = clientSettings(access, { requestTimeoutMs: QUICK_MS });
   return {
     sts: new STSClient(quick),
     cloudFormation: new CloudFormationClient(quick),
     // An invocation that is asked twice works twice.
-    lambda: new LambdaClient({ ...settings(INVOCATION_MS), maxAttempts: 1 }),
+    lambda: new LambdaClient(
+      clientSettings({ ...access, maxAttempts: 1 }, { requestTimeoutMs: INVOCATION_MS }),
+    ),
     sqs: new SQSClient(quick),
     scheduler: new SchedulerClient(quick),
     logs: new CloudWatchLogsClient(quick),

@@ -1,5 +1,6 @@
 import { classifyAwsFailure } from '../../core/errors/classify-aws-failure.ts';
 import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { findNetworkCode } from '../network/find-network-code.ts';
 
 /** What the SDK rejected with, as `FreshetError`. The error itself does not travel on: its message can hold what was sent. */
 export function toAwsFailure(service: string, error: unknown): FreshetError {
@@ -35,16 +36,6 @@ export function httpStatus(error: unknown): number | undefined {
 export function attemptsOf(error: unknown): number {
   const attempts = read(read(error, '$metadata'), 'attempts');
   return typeof attempts === 'number' ? attempts : 1;
-}
-
-function findNetworkCode(error: unknown): string | undefined {
-  let cause: unknown = error;
-  for (let depth = 0; depth < 5 && cause !== undefined && cause !== null; depth += 1) {
-    const code = read(cause, 'code');
-    if (typeof code === 'string' && /^[A-Z][A-Z0-9_]+$/.test(code)) return code;
-    cause = read(cause, 'cause');
-  }
-  return undefined;
 }
 
 function read(value: unknown, key: string): unknown {

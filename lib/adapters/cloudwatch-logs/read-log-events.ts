@@ -1,7 +1,7 @@
 import { type CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { askAws } from '../aws/ask-aws.ts';
 
-export interface LogEvent {
+interface LogEvent {
   readonly eventId: string;
   readonly atMs: number;
   readonly message: string;

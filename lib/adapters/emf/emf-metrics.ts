@@ -3,7 +3,7 @@ import { LogSerializer } from 'aws-embedded-metrics/lib/serializers/LogSerialize
 import { METRIC_NAMESPACE, METRICS, type MetricUnit } from '../../core/metrics/metric-names.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 
-export interface EmfMetricsOptions {
+interface EmfMetricsOptions {
   /** Takes one line of CloudWatch's embedded metric format, without the line end. */
   readonly write: (line: string) => void;
   readonly dimensions: { readonly stage: string; readonly component: string; readonly provider: string };

@@ -1,5 +1,6 @@
 import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { parseJson } from '../../core/messages/parse-json.ts';
 import { askAws } from '../aws/ask-aws.ts';
 
 const ACTION = 'lambda:InvokeFunction';
@@ -15,7 +16,7 @@ export async function invokeFunction(
       new InvokeCommand({ FunctionName: functionName, Payload: Buffer.from(JSON.stringify(event)) }),
     ),
   );
-  const answer: unknown = parseJson(Payload);
+  const answer: unknown = parseJson(Buffer.from(Payload ?? []).toString('utf8'));
   if (FunctionError === undefined) return answer;
   const { errorMessage } = (answer ?? {}) as { errorMessage?: unknown };
   throw new FreshetError(
@@ -34,12 +35,4 @@ export async function startFunction(
   await askAws(ACTION, () =>
     client.send(new InvokeCommand({ FunctionName: functionName, InvocationType: 'Event', Payload })),
   );
-}
-
-function parseJson(payload: Uint8Array | undefined): unknown {
-  try {
-    return JSON.parse(Buffer.from(payload ?? []).toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }

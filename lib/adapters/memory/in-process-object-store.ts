@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../../ports/object-store.ts';
 
-export interface InProcessObjectStore extends ObjectStore {
+interface InProcessObjectStore extends ObjectStore {
   /** For a runner that has read an object for the last time. */
   remove(key: string): void;
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { OutgoingMessage, ReceivedMessage, ReceivingQueue } from '../../ports/message-queue.ts';
 import type { Randomness } from '../../ports/randomness.ts';
 
-export interface InProcessQueueOptions {
+interface InProcessQueueOptions {
   readonly name: string;
   readonly visibilitySeconds: number;
   /** Deliveries after which the next receive moves the message to `deadLetter` (or drops it where there is none). */
@@ -16,7 +16,7 @@ export interface InProcessQueueOptions {
   readonly duplicateShare?: number | undefined;
 }
 
-export interface InProcessQueue extends ReceivingQueue {
+interface InProcessQueue extends ReceivingQueue {
   /** When the next message that is invisible now can be received; undefined when nothing is invisible. */
   nextVisibleAtMs(): number | undefined;
   /** Bodies of all that was sent and not deleted, visible or not. */

@@ -1,9 +1,9 @@
-/** The first code on the way down: `fetch failed` ← `ECONNREFUSED`; `terminated` ← `UND_ERR_SOCKET`. */
+/** The first code of a network on the way down, not a service's word: `fetch failed` ← `ECONNREFUSED`; `terminated` ← `UND_ERR_SOCKET`. */
 export function findNetworkCode(error: unknown): string | undefined {
   let cause: unknown = error;
   for (let depth = 0; depth < 5 && typeof cause === 'object' && cause !== null; depth += 1) {
     const { code, cause: next } = cause as { readonly code?: unknown; readonly cause?: unknown };
-    if (typeof code === 'string') return code;
+    if (typeof code === 'string' && /^[A-Z][A-Z0-9_]+$/.test(code)) return code;
     cause = next;
   }
   return undefined;

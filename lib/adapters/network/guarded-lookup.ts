@@ -14,7 +14,7 @@ type Answered = (
 ) => void;
 
 /** The code of a connection that was refused because of where its name leads. */
-export const FORBIDDEN_ADDRESS = 'ERR_FORBIDDEN_ADDRESS';
+const FORBIDDEN_ADDRESS = 'ERR_FORBIDDEN_ADDRESS';
 
 /**
  * For `connect.lookup`: the addresses that the socket is about to use, so no second answer of a resolver can differ from the one checked. One

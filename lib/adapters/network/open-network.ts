@@ -14,7 +14,7 @@ export interface Network {
   close(): Promise<void>;
 }
 
-export interface PostRequest {
+interface PostRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;

@@ -2,12 +2,13 @@ import { classifyProviderFailure } from '../../core/errors/classify-provider-fai
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import type { Dialect } from '../../core/errors/provider-signal.ts';
 import { codeOfWord } from '../../core/errors/provider-words.ts';
+import { parseJson } from '../../core/messages/parse-json.ts';
 import { describeAnswer, readErrorWords, readRequestId } from './describe-answer.ts';
 import { findNetworkCode } from './find-network-code.ts';
 import type { AnswerHeaders, Network, PostAnswer } from './open-network.ts';
 import { invalidReply } from './read-vectors.ts';
 
-export interface JsonRequest {
+interface JsonRequest {
   readonly url: string;
   readonly body: object;
   /** Bearer token; none is sent when it is empty. */
@@ -26,7 +27,7 @@ export interface JsonReply {
 /** An object that a 2xx carried. Everything else rejects with `FreshetError`: also a 200 whose body says that it is an error. */
 export async function postJson(network: Network, request: JsonRequest): Promise<JsonReply> {
   const answer = await post(network, request);
-  const json = parse(answer.body);
+  const json = parseJson(answer.body.toString('utf8'));
   const requestId = readRequestId(answer.headers);
   if (answer.status < 200 || answer.status > 299) {
     throw classifyProviderFailure(
@@ -49,15 +50,20 @@ export function rejectErrorBody(
   throw classifyProviderFailure(describeAnswer({ status: 200, headers, body: json }, dialect, nowMs()));
 }
 
+/** No `authorization` where the key is empty. */
+export function composeHeaders(key: string): Readonly<Record<string, string>> {
+  return {
+    accept: 'application/json',
+    'content-type': 'application/json',
+    ...(key === '' ? {} : { authorization: `Bearer ${key}` }),
+  };
+}
+
 async function post(network: Network, request: JsonRequest): Promise<PostAnswer> {
   try {
     return await network.post({
       url: request.url,
-      headers: {
-        accept: 'application/json',
-        'content-type': 'application/json',
-        ...(request.key === '' ? {} : { authorization: `Bearer ${request.key}` }),
-      },
+      headers: composeHeaders(request.key),
       body: JSON.stringify(request.body),
       signal: request.signal,
       maxAnswerBytes: request.maxAnswerBytes,
@@ -65,14 +71,5 @@ async function post(network: Network, request: JsonRequest): Promise<PostAnswer>
   } catch (error) {
     if (error instanceof FreshetError) throw error;
     throw classifyProviderFailure({ networkCode: findNetworkCode(error) ?? 'UNKNOWN' });
-  }
-}
-
-/** Undefined for what is no JSON. */
-function parse(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    return undefined;
   }
 }

@@ -1,5 +1,5 @@
 /** Room for all vectors of a reply: a hundred buffers of their own cost more than their bytes. */
-export interface Slab {
+interface Slab {
   readonly bytes: Buffer;
   used: number;
 }

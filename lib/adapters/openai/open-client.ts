@@ -1,6 +1,7 @@
 import type { OpenAI } from 'openai';
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import type { Network, PostAnswer } from '../network/open-network.ts';
+import { composeHeaders } from '../network/post-json.ts';
 import { type TakenVectors, takeVectors } from './take-vectors.ts';
 
 /** What a call tells our own transport through the package's `fetchOptions`. */
@@ -48,11 +49,7 @@ export async function openClient(baseUrl: string, network: Network): Promise<Ope
         };
         const answer = await network.post({
           url: String(url),
-          headers: {
-            accept: 'application/json',
-            'content-type': 'application/json',
-            ...(key === '' ? {} : { authorization: `Bearer ${key}` }),
-          },
+          headers: composeHeaders(key),
           body,
           signal,
           maxAnswerBytes,

@@ -30,7 +30,7 @@ const LIMITS: EmbeddingLimits = {
   tokenization: 'local',
 };
 
-export interface OpenAiAccess {
+interface OpenAiAccess {
   /** Undefined, or an empty key: no `authorization` is sent. */
   readonly key: KeySource | undefined;
   readonly baseUrl?: string | undefined;

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { Kysely, PGliteDialect } from 'kysely';
+import { BytePieces } from '../../core/vectors/byte-pieces.ts';
 import { classifyingDialect } from '../sql/classifying-dialect.ts';
 import type { FreshetTables } from '../sql/freshet-tables.ts';
 import { readVectorTypeOids } from '../sql/read-vector-type-oids.ts';
@@ -40,7 +41,8 @@ async function openUnlocked(dataDir: string | undefined, unlock: () => Promise<v
   await pglite.exec(SESSION_STATEMENT);
   const kysely = new Kysely<FreshetTables>({ dialect: classifyingDialect(new PGliteDialect({ pglite })) });
   const oids = await readVectorTypeOids(kysely);
-  for (const oid of [oids.element, oids.array]) pglite.serializers[oid] = value => value;
+  for (const oid of [oids.element, oids.array])
+    pglite.serializers[oid] = value => (value instanceof BytePieces ? value.toBuffer() : value);
   return {
     engine: 'pglite',
     kysely,

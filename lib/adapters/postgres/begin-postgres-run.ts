@@ -3,6 +3,7 @@ import { toDatabaseFailure } from '../sql/classifying-dialect.ts';
 import { drawRunId } from '../sql/draw-run-id.ts';
 import { RUN_LOCK_CLASS, type RunLock } from '../sql/sql-database.ts';
 import { connectClient } from './connect-client.ts';
+import { endSession } from './end-session.ts';
 import type { ServerAccess } from './server-access.ts';
 
 /** The lock is a session's: it needs a connection that lives as long as the run and is shared with nobody. */
@@ -16,14 +17,14 @@ export async function beginPostgresRun(access: ServerAccess): Promise<RunLock> {
   );
   const end = async () => {
     ended = true;
-    await client.end();
+    await endSession(client);
   };
   try {
     // A time limit of the role must not end a session that is idle on purpose.
     await client.query("SELECT pg_catalog.set_config('idle_session_timeout', '0', false)");
     return { runId: await lockFreshRunId(client), lost, end };
   } catch (error) {
-    await end().catch(() => {});
+    await end();
     throw toDatabaseFailure(error);
   }
 }

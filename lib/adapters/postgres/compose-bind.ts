@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { BytePieces } from '../../core/vectors/byte-pieces.ts';
 
 const TEXT = 0;
 const BINARY = 1;
@@ -9,24 +10,32 @@ const BINARY = 1;
  * `largeBytes` and more are pieces of their own, uncopied.
  */
 export function composeBind(config: pg.BindConfig, largeBytes: number): Buffer[] {
-  const values = (config.values ?? []).map((value, place) =>
-    toBytes(config.valueMapper ? config.valueMapper(value, place) : value),
+  const { valueMapper = value => value } = config;
+  const values = ((config.values ?? []) as unknown[]).map((value, place) =>
+    value instanceof BytePieces
+      ? { format: BINARY, pieces: value.pieces }
+      : toPieces(valueMapper(value, place)),
   );
   const formats = values.map(({ format }) => format);
   const pieces = [
     Buffer.from(`${config.portal ?? ''}\0${config.statement ?? ''}\0`),
     int16s([values.length, ...formats, values.length]),
-    ...values.flatMap(({ bytes }) => (bytes === null ? [int32(-1)] : [int32(bytes.length), bytes])),
+    ...values.flatMap(value =>
+      value.pieces ? [int32(sumLengths(value.pieces)), ...value.pieces] : [int32(-1)],
+    ),
     int16s([1, TEXT]),
   ];
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 4);
-  return joinSmall([Buffer.from('B'), int32(length), ...pieces], largeBytes);
+  return joinSmall([Buffer.from('B'), int32(4 + sumLengths(pieces)), ...pieces], largeBytes);
 }
 
-function toBytes(value: unknown): { readonly format: number; readonly bytes: Buffer | null } {
-  if (value === null || value === undefined) return { format: TEXT, bytes: null };
-  if (Buffer.isBuffer(value)) return { format: BINARY, bytes: value };
-  return { format: TEXT, bytes: Buffer.from(String(value)) };
+function toPieces(value: unknown): { readonly format: number; readonly pieces?: readonly Buffer[] } {
+  if (value === null || value === undefined) return { format: TEXT };
+  if (Buffer.isBuffer(value)) return { format: BINARY, pieces: [value] };
+  return { format: TEXT, pieces: [Buffer.from(String(value))] };
+}
+
+function sumLengths(pieces: readonly Buffer[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
 }
 
 function joinSmall(pieces: readonly Buffer[], largeBytes: number): Buffer[] {

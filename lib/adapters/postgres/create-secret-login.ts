@@ -1,4 +1,5 @@
 import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { parseJson } from '../../core/messages/parse-json.ts';
 import type { SecretStore } from '../../ports/secret-store.ts';
 import type { DatabaseLogin, ReadLogin } from './database-login.ts';
 
@@ -11,7 +12,7 @@ export function createSecretLogin(options: {
 }
 
 function readFields(secret: string): DatabaseLogin {
-  const fields = parse(secret);
+  const fields = parseJson(secret);
   if (typeof fields === 'object' && fields !== null && 'username' in fields && 'password' in fields) {
     const { username: user, password } = fields;
     if (typeof user === 'string' && user !== '' && typeof password === 'string' && password !== '')
@@ -21,12 +22,4 @@ function readFields(secret: string): DatabaseLogin {
     'The database secret is not JSON with the texts "username" and "password": store it as RDS does.',
     { failureClass: 'stop', code: 'secret_without_fields' },
   );
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

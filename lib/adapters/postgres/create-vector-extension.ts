@@ -1,4 +1,5 @@
 import { connectClient } from './connect-client.ts';
+import { endSession } from './end-session.ts';
 import type { PostgresEndpoint } from './postgres-endpoint.ts';
 import { accessByEndpoint } from './server-access.ts';
 
@@ -8,6 +9,6 @@ export async function createVectorExtension(endpoint: PostgresEndpoint): Promise
   try {
     await client.query('CREATE EXTENSION IF NOT EXISTS vector');
   } finally {
-    await client.end().catch(() => {});
+    await endSession(client);
   }
 }

@@ -8,6 +8,7 @@ import { beginPostgresRun } from './begin-postgres-run.ts';
 import { checkServer } from './check-server.ts';
 import { connectClient } from './connect-client.ts';
 import { discardDeadConnections } from './discard-dead-connections.ts';
+import { endSession } from './end-session.ts';
 import { nameStatements } from './name-statements.ts';
 import type { PostgresEndpoint } from './postgres-endpoint.ts';
 import { createPostgresTickLock } from './postgres-tick-lock.ts';
@@ -90,7 +91,7 @@ async function createAccess(options: OpenOptions): Promise<ServerAccess> {
 /** One connection before the pool, whose failures are explained to a person. */
 async function checkByItself(access: ServerAccess): Promise<number> {
   const client = await connectClient(access);
-  return checkServer(client).finally(() => client.end().catch(() => {}));
+  return checkServer(client).finally(() => endSession(client));
 }
 
 /** The first connection of the pool, which stays: a deployed function starts without one to spare. */

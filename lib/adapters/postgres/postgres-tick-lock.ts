@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { TickLock } from '../../ports/tick-lock.ts';
 import { toDatabaseFailure } from '../sql/classifying-dialect.ts';
+import { endSession } from './end-session.ts';
 
 /** First key of the advisory locks that ticks hold; the second is the hash of the tick's name. */
 const TICK_LOCK_CLASS = 1_179_800_139;
@@ -22,7 +23,7 @@ export function createPostgresTickLock(connect: () => Promise<pg.Client>): TickL
         return await work();
       } finally {
         // The end of the session rolls back, and frees the lock; a session that broke has freed it already.
-        await client.end().catch(() => {});
+        await endSession(client);
       }
     },
   };

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { BytePieces } from '../../core/vectors/byte-pieces.ts';
 import { composeBind } from './compose-bind.ts';
 
 /** Below this a copy costs less than another piece for the socket. */
@@ -11,10 +12,14 @@ const LARGE_BYTES = 65_536;
 export function sendBuffersUncopied(connection: pg.Connection): void {
   const bind = connection.bind.bind(connection);
   connection.bind = (config, more) => {
-    const isLarge = config?.values?.some(value => Buffer.isBuffer(value) && value.length >= LARGE_BYTES);
-    if (!config || !isLarge) return bind(config, more);
+    const holdsLarge = config?.values?.some(isLarge);
+    if (!config || !holdsLarge) return bind(config, more);
     const { stream } = connection;
     // As the driver does with a connection that is gone: the statement learns of it by the connection's own error.
     if (stream.writable) for (const piece of composeBind(config, LARGE_BYTES)) stream.write(piece);
   };
+}
+
+function isLarge(value: unknown): boolean {
+  return (Buffer.isBuffer(value) || value instanceof BytePieces) && value.length >= LARGE_BYTES;
 }

@@ -1,8 +1,8 @@
 import { S3Client } from '@aws-sdk/client-s3';
-import { type AwsAccess, clientSettings } from '../aws/client-settings.ts';
+import { type ClientAccess, clientSettings } from '../aws/client-settings.ts';
 
 /** Objects are a few megabytes, which take well below a second. */
-export function createS3Client(access: AwsAccess): S3Client {
+export function createS3Client(access: ClientAccess): S3Client {
   return new S3Client({
     ...clientSettings(access, { requestTimeoutMs: 8_000 }),
     // A server given by its address has no bucket's host name.

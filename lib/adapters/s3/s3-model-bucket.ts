@@ -1,13 +1,14 @@
 import { Readable } from 'node:stream';
-import { HeadBucketCommand, HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { HeadBucketCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import type { FreshetError } from '../../core/errors/freshet-error.ts';
 import { UsageError } from '../../core/errors/usage-error.ts';
 import { PART_BYTES } from '../../core/publish/composite-checksum.ts';
 import type { ModelBucket } from '../../ports/model-bucket.ts';
 import { errorName, httpStatus, toAwsFailure } from '../aws/to-aws-failure.ts';
+import { createS3Client } from './create-s3-client.ts';
 
-export interface ModelBucketAccess {
+interface ModelBucketAccess {
   readonly bucket: string;
   /** Undefined: what the SDK finds in the environment and the profile. */
   readonly region?: string | undefined;
@@ -18,6 +19,8 @@ export interface ModelBucketAccess {
 /** Of one request: a part of 8 MB takes over a minute at 1 Mbit/s. */
 const REQUEST_TIMEOUT_MS = 150_000;
 const PARTS_AT_ONCE = 4;
+/** A line that breaks now and then must not cost a file of gigabytes. */
+const MAX_ATTEMPTS = 5;
 
 /** @throws UsageError when the bucket is not there, is not ours to use, or stands in another region. */
 export async function openModelBucket({
@@ -25,15 +28,11 @@ export async function openModelBucket({
   region,
   endpoint,
 }: ModelBucketAccess): Promise<ModelBucket & { close(): void }> {
-  const client = new S3Client({
-    ...(region !== undefined && { region }),
-    ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
-    maxAttempts: 5,
-    requestHandler: {
-      connectionTimeout: 5_000,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      throwOnRequestTimeout: true,
-    },
+  const client = createS3Client({
+    region,
+    endpoint,
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    maxAttempts: MAX_ATTEMPTS,
   });
   try {
     await client.send(new HeadBucketCommand({ Bucket: bucket }));

@@ -1,6 +1,7 @@
 import { pipeline, type Readable, Transform } from 'node:stream';
-import type { InvokeEndpointCommand, SageMakerRuntimeClientConfig } from '@aws-sdk/client-sagemaker-runtime';
+import type { InvokeEndpointCommand } from '@aws-sdk/client-sagemaker-runtime';
 import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { type ClientAccess, clientSettings } from '../aws/client-settings.ts';
 
 /** InvokeEndpoint, of which the provider needs no more. Rejects with the errors of the AWS SDK, which must not travel on. */
 export type InvokeEndpoint = (request: InvokeRequest) => Promise<InvokeReply>;
@@ -8,8 +9,8 @@ export type InvokeEndpoint = (request: InvokeRequest) => Promise<InvokeReply>;
 export interface InvokeRequest {
   readonly endpointName: string;
   readonly inferenceComponentName?: string | undefined;
-  /** JSON. */
-  readonly body: string;
+  /** JSON, as UTF-8. */
+  readonly body: Buffer;
   readonly signal: AbortSignal;
   readonly maxAnswerBytes: number;
 }
@@ -21,33 +22,16 @@ export interface InvokeReply {
 
 /** SageMaker gives a container 60 s; AWS advises a socket timeout of 70 s. Our own deadline usually comes first. */
 const REQUEST_TIMEOUT_MS = 70_000;
-const CONNECTION_TIMEOUT_MS = 2_000;
 
-/**
- * One try per call: retries are the pipeline's. The SDK is loaded at the first call. `region` undefined: what the SDK finds. The rest of `config` is for
- * servers on this machine.
- */
-export function openInvoker(
-  config: Pick<SageMakerRuntimeClientConfig, 'endpoint' | 'credentials'> & {
-    readonly region?: string | undefined;
-  } = {},
-): InvokeEndpoint {
+/** One try per call: retries are the pipeline's. The SDK is loaded at the first call. */
+export function openInvoker(access: ClientAccess = {}): InvokeEndpoint {
   let loading: ReturnType<typeof load> | undefined;
   const load = async () => {
     const { SageMakerRuntimeClient: Client, InvokeEndpointCommand: Command } = await import(
       '@aws-sdk/client-sagemaker-runtime'
     );
-    const { region, ...rest } = config;
-    const client = new Client({
-      ...rest,
-      ...(region === undefined ? {} : { region }),
-      maxAttempts: 1,
-      requestHandler: {
-        connectionTimeout: CONNECTION_TIMEOUT_MS,
-        requestTimeout: REQUEST_TIMEOUT_MS,
-        throwOnRequestTimeout: true,
-      },
-    });
+    const settings = clientSettings({ ...access, maxAttempts: 1 }, { requestTimeoutMs: REQUEST_TIMEOUT_MS });
+    const client = new Client(settings);
     return { client, Command };
   };
   return async request => {
@@ -60,7 +44,7 @@ export function openInvoker(
         : { InferenceComponentName: request.inferenceComponentName }),
       ContentType: 'application/json',
       Accept: 'application/json',
-      Body: Buffer.from(request.body),
+      Body: request.body,
     });
     boundAnswers(command, request.maxAnswerBytes);
     const reply = await client.send(command, { abortSignal: request.signal });

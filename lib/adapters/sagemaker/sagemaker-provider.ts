@@ -1,6 +1,7 @@
 import { classifyProviderFailure } from '../../core/errors/classify-provider-failure.ts';
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import { UsageError } from '../../core/errors/usage-error.ts';
+import { parseJson } from '../../core/messages/parse-json.ts';
 import type { ModelDefinition } from '../../core/model/space.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/embedding-provider.ts';
@@ -54,16 +55,16 @@ export function createSageMakerProvider(
   };
 }
 
-function composeBody(model: ModelDefinition, texts: readonly string[], maxBytes: number): string {
-  const body = JSON.stringify({
+function composeBody(model: ModelDefinition, texts: readonly string[], maxBytes: number): Buffer {
+  const fields = {
     inputs: texts,
     normalize: model.normalized,
     truncate: true,
     ...(model.sendDimensions ? { dimensions: model.dimensions } : {}),
-  });
-  const bytes = Buffer.byteLength(body);
-  if (bytes <= maxBytes) return body;
-  throw new FreshetError(`A request of ${bytes} bytes is over the limit of ${maxBytes}.`, {
+  };
+  const body = Buffer.from(JSON.stringify(fields));
+  if (body.length <= maxBytes) return body;
+  throw new FreshetError(`A request of ${body.length} bytes is over the limit of ${maxBytes}.`, {
     failureClass: 'too-large',
     code: 'payload_too_large',
   });
@@ -72,12 +73,7 @@ function composeBody(model: ModelDefinition, texts: readonly string[], maxBytes:
 /** `[[…], …]`: it names no model and counts no tokens. */
 function readReply({ body, requestId: given }: InvokeReply) {
   const requestId = readRequestId(given);
-  let vectors: unknown;
-  try {
-    vectors = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
-  } catch {
-    throw invalidReply(requestId);
-  }
+  const vectors = parseJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
   if (!Array.isArray(vectors)) throw invalidReply(requestId);
   return { items: readVectors(vectors), tokens: undefined, requestId };
 }

@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-scheduler';
 import { askAws } from '../aws/ask-aws.ts';
 
-export type ScheduleState = 'enabled' | 'disabled';
+type ScheduleState = 'enabled' | 'disabled';
 
 /** `name`, or `group/name` outside the default group. */
 export async function readSchedule(client: SchedulerClient, schedule: string): Promise<ScheduleState> {

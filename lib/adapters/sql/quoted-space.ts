@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Space } from '../../core/model/space.ts';
 
 /** The identifiers and types of a space as they enter a statement. The source's alias is always `s`. */
-export interface QuotedSpace {
+interface QuotedSpace {
   readonly source: RawBuilder<unknown>;
   readonly vectors: RawBuilder<unknown>;
   readonly key: RawBuilder<unknown>;

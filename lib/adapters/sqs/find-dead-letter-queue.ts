@@ -2,7 +2,7 @@ import { GetQueueAttributesCommand, GetQueueUrlCommand, type SQSClient } from '@
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import { askAws } from '../aws/ask-aws.ts';
 
-export interface DeadLetterQueue {
+interface DeadLetterQueue {
   readonly arn: string;
   readonly url: string;
 }

@@ -4,6 +4,8 @@ import type { OutgoingMessage } from '../../ports/message-queue.ts';
 export interface IndexedMessage {
   readonly index: number;
   readonly message: OutgoingMessage;
+  /** Of the body. */
+  readonly bytes: number;
 }
 
 /** SQS: entries of one `SendMessageBatch`. */
@@ -15,14 +17,13 @@ export function packEntries(messages: readonly IndexedMessage[]): IndexedMessage
   let batch: IndexedMessage[] = [];
   let bytes = 0;
   for (const entry of messages) {
-    const size = Buffer.byteLength(entry.message.body);
-    if (batch.length === MAX_ENTRIES || (batch.length > 0 && bytes + size > MAX_BODY_BYTES)) {
+    if (batch.length === MAX_ENTRIES || (batch.length > 0 && bytes + entry.bytes > MAX_BODY_BYTES)) {
       batches.push(batch);
       batch = [];
       bytes = 0;
     }
     batch.push(entry);
-    bytes += size;
+    bytes += entry.bytes;
   }
   if (batch.length > 0) batches.push(batch);
   return batches;

@@ -25,7 +25,7 @@ const CONCURRENT_BATCHES = 8;
 const MAX_ROUNDS = 3;
 
 /** SQS as `sendMessages` needs it. */
-export interface SendTarget {
+interface SendTarget {
   readonly client: SQSClient;
   readonly queueUrl: string;
   /** How long a send may take altogether, repeats included. */
@@ -41,10 +41,14 @@ export async function sendMessages(
   messages: readonly OutgoingMessage[],
 ): Promise<SendReport> {
   const deadline = AbortSignal.timeout(target.timeoutMs);
-  const indexed = messages.map((message, index) => ({ index, message }));
+  const indexed = messages.map((message, index) => ({
+    index,
+    message,
+    bytes: Buffer.byteLength(message.body),
+  }));
   const failed = new Map<number, string>();
-  for (const { index, message } of indexed) {
-    const fault = findSendFault(message);
+  for (const { index, message, bytes } of indexed) {
+    const fault = findSendFault(message, bytes);
     if (fault !== undefined) failed.set(index, fault);
   }
   let waiting: IndexedMessage[] = indexed.filter(({ index }) => !failed.has(index));

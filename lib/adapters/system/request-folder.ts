@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseJson } from '../../core/messages/parse-json.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 /** What one process asks of another through a folder; the answer lies beside it under the same name. */
@@ -82,10 +83,5 @@ async function writeWhole(path: string, value: object): Promise<void> {
 
 async function readWhole(path: string): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return text === undefined ? undefined : parseJson(text);
 }

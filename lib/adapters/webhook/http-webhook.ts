@@ -8,7 +8,7 @@ import { readWebhookUrl } from './webhook-url.ts';
 const POST_MS = 10_000;
 const MAX_ANSWER_BYTES = 64 * 1024;
 
-/** A Slack or Discord webhook whose address is a secret; an address that was refused is read anew once, for it may have been changed. */
+/** A Slack or Discord webhook whose address is a secret; an address that was refused, or is none, is read anew once, for it may have been changed. */
 export function createHttpWebhook(options: {
   readonly secrets: SecretStore;
   readonly secretArn: string;
@@ -32,11 +32,19 @@ export function createHttpWebhook(options: {
       });
     return answer.status;
   };
+  const readAnew = async () => readWebhookUrl(await secrets.read(secretArn, { fresh: true }));
+  const readKnown = async () => {
+    const secret = await secrets.read(secretArn);
+    try {
+      return readWebhookUrl(secret);
+    } catch {
+      return readAnew();
+    }
+  };
   return {
     async post(text) {
-      let status = await postTo(readWebhookUrl(await secrets.read(secretArn)), text);
-      if (isGone(status))
-        status = await postTo(readWebhookUrl(await secrets.read(secretArn, { fresh: true })), text);
+      let status = await postTo(await readKnown(), text);
+      if (isGone(status)) status = await postTo(await readAnew(), text);
       if (status >= 200 && status <= 299) return;
       throw new FreshetError(`The webhook answered ${status}.`, {
         failureClass: isGone(status) ? 'stop' : 'transient',

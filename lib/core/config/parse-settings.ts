@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import { FreshetError } from '../errors/freshet-error.ts';
+import { parseJson } from '../messages/parse-json.ts';
 
 /**
  * One JSON object that the stack gave a function by an environment variable.
@@ -10,19 +11,11 @@ export function parseSettings<Schema extends z.ZodType>(
   variable: string,
   json: string | undefined,
 ): z.output<Schema> {
-  const parsed = schema.safeParse(parseJson(json));
+  const parsed = schema.safeParse(parseJson(json ?? ''));
   if (parsed.success) return parsed.data;
   const paths = parsed.error.issues.map(issue => issue.path.join('.') || variable);
   throw new FreshetError(
     `${variable} is not what this version expects (at ${[...new Set(paths)].join(', ')}): deploy the stack again.`,
     { failureClass: 'stop', code: 'bad_deployment_settings' },
   );
-}
-
-function parseJson(json: string | undefined): unknown {
-  try {
-    return JSON.parse(json ?? '');
-  } catch {
-    return undefined;
-  }
 }

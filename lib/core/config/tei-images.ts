@@ -27,7 +27,7 @@ const TEI_IMAGE_TAGS = {
   '1.9.4': '2.0.1-tei1.9.4-gpu-py310-cu129-ubuntu24.04',
 } as const;
 
-export type TeiVersion = keyof typeof TEI_IMAGE_TAGS;
+type TeiVersion = keyof typeof TEI_IMAGE_TAGS;
 
 export const TEI_VERSIONS = Object.keys(TEI_IMAGE_TAGS) as TeiVersion[];
 

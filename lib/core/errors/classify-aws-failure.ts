@@ -2,7 +2,7 @@ import type { FailureClass } from '../model/vocabulary.ts';
 import { FreshetError } from './freshet-error.ts';
 import { isTlsFailure } from './is-tls-failure.ts';
 
-export interface AwsSignal {
+interface AwsSignal {
   /** Of whom the error is told: `SQS`, `S3`, `Secrets Manager`. */
   readonly service: string;
   /** The service's name for the error, as `ThrottlingException` or `AWS.SimpleQueueService.NonExistentQueue`. */

@@ -7,13 +7,13 @@ const MAX_DELAY_SECONDS = 900;
 const CARRIED = /^[\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]*$/u;
 
 /** SQS's code for a message that it would refuse whatever the queue; undefined for one that can be sent. */
-export function findSendFault(message: {
-  readonly body: string;
-  readonly delaySeconds?: number;
-}): string | undefined {
+export function findSendFault(
+  message: { readonly body: string; readonly delaySeconds?: number },
+  bodyBytes: number = Buffer.byteLength(message.body),
+): string | undefined {
   const delay = message.delaySeconds ?? 0;
   if (!Number.isInteger(delay) || delay < 0 || delay > MAX_DELAY_SECONDS) return 'InvalidParameterValue';
   if (message.body.length === 0) return 'EmptyValue';
-  if (Buffer.byteLength(message.body) > MAX_BODY_BYTES) return 'MessageTooLong';
+  if (bodyBytes > MAX_BODY_BYTES) return 'MessageTooLong';
   return CARRIED.test(message.body) ? undefined : 'InvalidMessageContents';
 }

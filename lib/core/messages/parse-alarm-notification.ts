@@ -9,7 +9,7 @@ export interface AlarmNotification {
 }
 
 const STATES = ['ALARM', 'OK', 'INSUFFICIENT_DATA'] as const;
-export type AlarmStateName = (typeof STATES)[number];
+type AlarmStateName = (typeof STATES)[number];
 
 /** What CloudWatch publishes of an alarm; undefined for anything else. */
 export function parseAlarmNotification(message: string): AlarmNotification | undefined {

@@ -1,8 +1,10 @@
-export interface AlarmKind {
+interface AlarmKind {
   /** `page`: part of the one alarm that wakes somebody. `notice`: tells by itself, and can wait for the morning. */
   readonly severity: 'page' | 'notice';
   /** One sentence of the alarm's description. */
   readonly meaning: string;
+  /** What to type first, to see what is wrong; `aws:` stands before words of `freshet aws`, `<of>` for what the alarm watches. Changes nothing. */
+  readonly first: string;
 }
 
 /** Every kind of alarm; its section in docs/operations.md has the kind's name as its heading. */
@@ -11,101 +13,141 @@ export const ALARM_KINDS = {
     severity: 'page',
     meaning:
       'A changed row has waited for its vector for longer than promised, or detect has stopped telling.',
+    first: 'aws:status',
   },
   'dead-letters': {
     severity: 'page',
     meaning:
       'Messages failed five times and lie in a dead-letter queue; their rows stay stale until somebody looks.',
+    first: 'aws:logs --trouble --since 1h',
   },
   'database-unreachable': {
     severity: 'page',
     meaning:
       'The database has not answered for five minutes, or guard has stopped telling; all queues are closed.',
+    first: 'aws:logs --function guard --trouble',
   },
   'models-paused': {
     severity: 'page',
     meaning:
       'A model stands still because its provider said stop (key, quota, model) or the database takes no writes.',
+    first: 'aws:status',
   },
   'sources-paused': {
     severity: 'page',
     meaning:
       'A source stands still because its table is not what it was: a column, a right or the table itself changed.',
+    first: 'aws:status',
   },
   'queue-age': {
     severity: 'notice',
     meaning:
       'A message has waited for longer than three visibility timeouts: work comes in faster than it is done, or not at all.',
+    first: 'aws:status',
   },
   'function-errors': {
     severity: 'notice',
     meaning: 'A function failed as a whole; its messages come again.',
+    first: 'aws:logs --function <of> --trouble',
   },
   'function-throttles': {
     severity: 'notice',
     meaning: 'Lambda refused to start a function: the account’s concurrency is used up.',
+    first: 'aws lambda get-account-settings --query AccountLimit',
   },
   'function-duration': {
     severity: 'notice',
     meaning: 'One invocation in a hundred takes more than 80 % of the time that the function has.',
+    first: 'aws:logs --function <of> --trouble --since 1h',
   },
   'provider-errors': {
     severity: 'notice',
     meaning: 'More than a fifth of the calls of the provider failed for other reasons than throttling.',
+    first: 'aws:logs --function embed --trouble',
   },
   'provider-throttles': {
     severity: 'notice',
     meaning:
       'The provider asked for more than a fifth of the calls to come later: the fleet is over its limit.',
+    first: 'aws:logs --function embed --trouble',
   },
   'unknown-failures': {
     severity: 'notice',
     meaning:
       'A provider failed in a way that no rule knows; the messages come again and end as dead letters.',
+    first: 'aws:logs --function embed --trouble --since 1h',
   },
   'endpoint-errors': {
     severity: 'notice',
     meaning: 'The GPU endpoint answers 5xx, or not at all, in three minutes of five.',
+    first: 'aws:logs --function embed --trouble',
   },
   'endpoint-latency': {
     severity: 'notice',
     meaning:
       'One call in a hundred of the GPU endpoint takes over 30 s, half of the time that SageMaker gives it.',
+    first: 'aws sagemaker describe-inference-component --inference-component-name <of>',
   },
   'endpoint-memory': {
     severity: 'notice',
     meaning: 'Over 95 % of the memory of the endpoint’s GPU is taken: the next large batch may not fit.',
+    first: 'aws logs tail /aws/sagemaker/InferenceComponents/<of> --since 1h',
   },
   'endpoint-overhead': {
     severity: 'notice',
     meaning: 'SageMaker itself adds more than a second to a call of the GPU endpoint.',
+    first: 'aws sagemaker describe-inference-component --inference-component-name <of>',
   },
   budget: {
     severity: 'notice',
     meaning: 'The provider’s calls of one day cost more than the budget; nothing is paused by it.',
+    first: 'aws:status',
   },
   'orphan-removal-stopped': {
     severity: 'notice',
     meaning:
       'Many source rows are missing at once, or row security may hide them, so that no vector is deleted until somebody confirms.',
+    first: 'aws:logs --function detect --trouble --since 24h',
   },
   'mapping-disabled-by-hand': {
     severity: 'notice',
     meaning: 'Somebody disabled an event source mapping, and nobody but a person enables it again.',
+    first: 'aws:status',
   },
   'schedule-dead-letters': {
     severity: 'notice',
     meaning: 'A tick of detect or guard failed or never started; the next one does its work.',
+    first: 'aws:logs --trouble --since 6h',
   },
   'webhook-errors': {
     severity: 'notice',
     meaning: 'Messages of alarms do not reach the webhook.',
+    first: "aws cloudformation describe-stacks --stack-name freshet-<stage> --query 'Stacks[0].Outputs'",
   },
 } as const satisfies Record<string, AlarmKind>;
 
 export type AlarmKindName = keyof typeof ALARM_KINDS;
 
-/** What an operator reads first. */
-export function describeAlarm(kind: AlarmKindName): string {
-  return `${ALARM_KINDS[kind].meaning} What to do: docs/operations.md#${kind}`;
+/** The line to type first. `of`: what the alarm watches, where its kind watches several. */
+export function firstCommand(kind: AlarmKindName, stage: string, of = ''): string {
+  const { first } = ALARM_KINDS[kind];
+  const line = first.startsWith('aws:')
+    ? `npm run freshet -- aws ${first.slice('aws:'.length)} --stage ${stage}`
+    : first;
+  return line.replace('<of>', of).replace('<stage>', stage);
+}
+
+/** CloudWatch's limit. */
+export const MAX_DESCRIPTION_CHARACTERS = 1_024;
+
+/** All that a mail or a message in Slack says beside the alarm's name: what is wrong, and what to type, without a page that has to be found first. */
+export function describeAlarm(kind: AlarmKindName, stage: string, of?: string): string {
+  const { meaning } = ALARM_KINDS[kind];
+  const subject = of === undefined ? '' : `${of}: `;
+  return `${subject}${meaning} First: \`${firstCommand(kind, stage, of)}\`. What to do: docs/operations.md#${kind}`;
+}
+
+/** Of the alarm over all that wake somebody. */
+export function describePage(stage: string): string {
+  return `Freshet ${stage} needs somebody now; the alarms behind this one say why. First: \`npm run freshet -- aws status --stage ${stage}\`. What to do: docs/operations.md#first`;
 }

@@ -1,4 +1,4 @@
-export interface EndpointMetric {
+interface EndpointMetric {
   readonly namespace: 'AWS/SageMaker' | '/aws/sagemaker/InferenceComponents';
   readonly unit: string;
   readonly meaning: string;

@@ -3,7 +3,7 @@ export type MetricUnit = 'Count' | 'Milliseconds' | 'Seconds' | 'Percent' | 'US 
 /** The value of the dimension `component`. */
 export type MetricComponent = 'detect' | 'embed' | 'write' | 'guard' | 'migrate' | 'operate';
 
-export interface MetricDefinition {
+interface MetricDefinition {
   readonly unit: MetricUnit;
   /** Who emits it. Each of them is a series of its own, and is paid for. */
   readonly from: readonly MetricComponent[];

@@ -1,5 +1,5 @@
 /** What a provider takes in one call. */
-export interface CallLimits {
+interface CallLimits {
   readonly maxTextsPerCall: number;
   readonly maxTokensPerCall: number;
   readonly maxBytesPerCall: number;

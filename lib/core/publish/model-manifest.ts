@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /** A file of a model, named by its path within the folder, with slashes. */
-export interface ModelFile {
+interface ModelFile {
   readonly path: string;
   readonly bytes: number;
   /** Of the whole file, in hexadecimal digits. */
@@ -9,7 +9,7 @@ export interface ModelFile {
 }
 
 /** What a published model consists of. Its own SHA-256 is the name of the prefix. */
-export interface ModelManifest {
+interface ModelManifest {
   readonly text: string;
   readonly sha256: string;
 }

@@ -9,7 +9,7 @@ export interface ReceivedReply {
   readonly model?: string | undefined;
 }
 
-export interface ExpectedReply {
+interface ExpectedReply {
   readonly count: number;
   readonly dimensions: number;
   readonly normalized: boolean;

@@ -1,10 +1,13 @@
+import { BytePieces } from './byte-pieces.ts';
 import { setElementOid } from './set-element-oid.ts';
 import { VECTOR_ARRAY } from './vector-array-layout.ts';
 
-/** One binary `vector[]` of all elements in their order, with the OID of this database's `vector`. The inputs are left as they are. */
-export function joinVectorArrays(arrays: readonly Buffer[], oid: number): Buffer {
+/** One binary `vector[]` of all elements in their order, with the OID of this database's `vector`. The elements stay where they are. */
+export function joinVectorArrays(arrays: readonly Buffer[], oid: number): BytePieces {
   const filled = arrays.filter(array => array.length > VECTOR_ARRAY.emptyBytes);
-  if (filled.length === 0) return setElementOid(Buffer.alloc(VECTOR_ARRAY.emptyBytes), oid);
+  if (filled.length === 0) {
+    return new BytePieces([setElementOid(Buffer.alloc(VECTOR_ARRAY.emptyBytes), oid)]);
+  }
   const header = Buffer.alloc(VECTOR_ARRAY.headerBytes);
   header.writeInt32BE(1, 0);
   header.writeInt32BE(filled.some(array => array.readInt32BE(4) === 1) ? 1 : 0, 4);
@@ -13,7 +16,7 @@ export function joinVectorArrays(arrays: readonly Buffer[], oid: number): Buffer
     12,
   );
   header.writeInt32BE(1, 16);
-  return Buffer.concat([
+  return new BytePieces([
     setElementOid(header, oid),
     ...filled.map(array => array.subarray(VECTOR_ARRAY.headerBytes)),
   ]);

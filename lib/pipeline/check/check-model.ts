@@ -13,7 +13,7 @@ import { describeFailure } from '../describe-failure.ts';
 import { cutToTokens } from '../embed/keep-text.ts';
 
 /** float16 on a GPU and float32 on a CPU stay above it; another pooling, prefix or revision does not. */
-export const LEAST_COSINE = 0.999;
+const LEAST_COSINE = 0.999;
 
 export interface ModelCheck {
   readonly alias: string;
@@ -40,9 +40,9 @@ export interface CheckProblem {
   readonly key?: ModelKey;
 }
 
-export type ModelKey = 'dimensions' | 'normalized' | 'modelId' | 'baseUrl' | 'endpointName' | 'revision';
+type ModelKey = 'dimensions' | 'normalized' | 'modelId' | 'baseUrl' | 'endpointName' | 'revision';
 
-export interface CheckPorts {
+interface CheckPorts {
   readonly provider: EmbeddingProvider;
   readonly tokenizer: Tokenizer;
   readonly golden: GoldenStore;

@@ -5,7 +5,7 @@ import type { SourceFault } from '../../ports/detection-store.ts';
 import { findPauseReasons } from '../find-pause-reasons.ts';
 import type { DetectPorts } from './detect-ports.ts';
 
-export interface SourceCheck {
+interface SourceCheck {
   readonly fault: SourceFault | undefined;
   /** Reasons that are not about a fault of the source. */
   readonly pausedBy: readonly PauseReason[];

@@ -6,7 +6,7 @@ import type { Lane } from '../../core/model/vocabulary.ts';
 import type { LeasedRow } from '../../ports/detection-store.ts';
 import type { DetectLimits, DetectPorts } from './detect-ports.ts';
 
-export interface SendPorts extends Pick<DetectPorts, 'queues' | 'logger'> {
+interface SendPorts extends Pick<DetectPorts, 'queues' | 'logger'> {
   readonly detection: Pick<DetectPorts['detection'], 'confirmSent' | 'abandonLeases'>;
   readonly limits: Pick<DetectLimits, 'batchSize' | 'callsPerMessage' | 'queuedLeaseSeconds'>;
 }
@@ -14,7 +14,7 @@ export interface SendPorts extends Pick<DetectPorts, 'queues' | 'logger'> {
 /** A lease of many rows is sent as about so many messages, so that the workers finish together. */
 const MESSAGES_PER_LEASE = 8;
 
-export interface SendResult {
+interface SendResult {
   readonly sent: number;
   readonly refused: readonly LeasedRow[];
 }

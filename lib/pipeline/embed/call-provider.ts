@@ -6,11 +6,10 @@ import { estimateTokens } from '../../core/packing/estimate-tokens.ts';
 import { rejectOtherModel } from '../../core/reply/compare-model-names.ts';
 import { validateReply } from '../../core/reply/validate-reply.ts';
 import type { EmbeddingStore, GrantRefusal } from '../../ports/embedding-store.ts';
-import { describeFailure } from '../describe-failure.ts';
+import { toFreshetError } from '../to-freshet-error.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 
-export interface CallPorts
-  extends Pick<EmbedPorts, 'providers' | 'clock' | 'randomness' | 'metrics' | 'observer'> {
+interface CallPorts extends Pick<EmbedPorts, 'providers' | 'clock' | 'randomness' | 'metrics' | 'observer'> {
   readonly embedding: Pick<EmbeddingStore, 'grantCall'>;
 }
 
@@ -126,12 +125,6 @@ function pausedMeanwhile({ scope, reason }: GrantRefusal): FreshetError {
 function isRefusal({ failureClass, code }: FreshetError): boolean {
   if (failureClass !== 'transient' && failureClass !== 'unknown') return true;
   return code.startsWith('http_') || code === 'network_econnrefused' || code === 'network_enotfound';
-}
-
-function toFreshetError(error: unknown): FreshetError {
-  if (error instanceof FreshetError) return error;
-  const { message, ...details } = describeFailure(error);
-  return new FreshetError(message, details);
 }
 
 function measureCall({ metrics, observer }: CallPorts, entry: LedgerEntry): void {

@@ -30,7 +30,7 @@ const USUAL_BOUNDS: RetryBounds = {
   retriesInvalidReply: MAX_RETRIES_INVALID_REPLY,
 };
 
-export interface RetriedCall {
+interface RetriedCall {
   readonly records: readonly CallRecord[];
   readonly result: Pick<CallResult, 'vectors' | 'failure'>;
 }

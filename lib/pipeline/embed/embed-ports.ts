@@ -35,10 +35,12 @@ export interface EmbedPorts {
    * a message; returns at the latest when the time runs short. Absent: always welcome.
    */
   readonly waitForRoom?: ((remainingMs: () => number) => Promise<void>) | undefined;
+  /** False where a message that was done never comes again: queues in this process, which whoever takes from them acknowledges at once. */
+  readonly redelivers?: false | undefined;
   readonly observer?: RunObserver | undefined;
 }
 
-export interface EmbedLimits {
+interface EmbedLimits {
   /** Texts per call where the provider allows it. */
   readonly batchSize: number;
   /** Of one provider call. */

@@ -10,7 +10,7 @@ import type { QueueRecord, RecordResult } from '../queue-record.ts';
 import { retryTransient } from '../retry-transient.ts';
 import { buyVectors, type Purchase } from './buy-vectors.ts';
 import { decideRow, type RowDecision, withoutVector } from './decide-row.ts';
-import type { EmbedPorts } from './embed-ports.ts';
+import { type EmbedPorts, SETTLE_RESERVE_MS } from './embed-ports.ts';
 import { giveBack, leaveToDetect } from './give-back.ts';
 import { giveBackRest } from './give-back-rest.ts';
 import { type BatchPlan, planBatch, splitPlan } from './plan-batch.ts';
@@ -74,7 +74,8 @@ async function embedRows(
 
 /**
  * Each batch is bought, stored and announced before the next one is bought, so that a worker that dies loses the call in flight and no
- * other. The rows are marked at the end: until then, and where it is never reached, the lease that embedding took holds them.
+ * other. The rows are marked at the end: until then, and where it is never reached, the lease that embedding took holds them. It still does
+ * where the message is done in good time and cannot come again: then nobody would read the mark.
  */
 async function settlePlan(
   ports: EmbedPorts,
@@ -86,6 +87,7 @@ async function settlePlan(
   const { dispatchId, lane } = message;
   const settled = new Set<string>();
   let ended: Purchase['ended'];
+  let isDone = false;
   try {
     for (const [position, part] of splitPlan(plan, ports.limits.batchSize).entries()) {
       if (position > 0) await ports.waitForRoom?.(remainingMs);
@@ -99,10 +101,12 @@ async function settlePlan(
       ended = settlement.purchase.ended;
       if (ended) break;
     }
+    isDone = ended === undefined && remainingMs() > SETTLE_RESERVE_MS;
   } finally {
     const seconds = ports.limits.announcedLeaseSeconds;
     const mark = () => ports.embedding.markAnnounced(space, dispatchId, [...settled], seconds);
-    if (settled.size > 0) await retryTransient(ports, remainingMs, mark);
+    const needsMark = settled.size > 0 && !(isDone && ports.redelivers === false);
+    if (needsMark) await retryTransient(ports, remainingMs, mark);
   }
   return { settled, ended };
 }

@@ -9,7 +9,7 @@ import type { EmbedPorts } from './embed-ports.ts';
 const LEASE_MARGIN_SECONDS = 60;
 const MAX_VISIBILITY_SECONDS = 43_200;
 
-export interface WaitingRows {
+interface WaitingRows {
   readonly space: Space;
   readonly message: DispatchMessage;
   readonly ids: readonly string[];

@@ -11,7 +11,7 @@ const PROBE_ANSWER_MS = 5_000;
  * What the workers of one process know together of a provider that asked for patience: while it lasts one of them asks, the others wait.
  * Without it every message in hand would knock by itself.
  */
-export interface ThrottleGate {
+interface ThrottleGate {
   /** `probe`: the caller alone may call, once, and must `leave`. A number: milliseconds until it pays to come again. */
   enter(nowMs: number): 'open' | 'probe' | number;
   /** A call ended `throttled` for good, with this code. */

@@ -2,7 +2,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { ReceivedMessage, ReceivingQueue } from '../../ports/message-queue.ts';
 
 /** An SQS event, field by field as Lambda gives it. */
-export interface LocalEvent {
+interface LocalEvent {
   Records: LocalRecord[];
 }
 
@@ -39,7 +39,7 @@ export interface LocalContext {
   succeed(): void;
 }
 
-export interface BatchAnswer {
+interface BatchAnswer {
   batchItemFailures: { itemIdentifier: string }[];
 }
 

@@ -1,5 +1,4 @@
 import { FreshetError } from '../../core/errors/freshet-error.ts';
-import { UsageError } from '../../core/errors/usage-error.ts';
 import { describeFailure } from '../describe-failure.ts';
 import type { MigratePorts, MigrateReport } from './migrate-ports.ts';
 import { requireProvider } from './require-provider.ts';
@@ -50,9 +49,6 @@ async function readKey({ keyOf }: MigratePorts, alias: string): Promise<void> {
 
 /** CloudFormation shows a reason on one line. */
 function toRefusal(error: unknown): FreshetError {
-  const { code, message } =
-    error instanceof UsageError
-      ? { code: 'not_usable', message: [error.message, error.remedy].filter(Boolean).join(' ') }
-      : describeFailure(error);
+  const { code, message } = describeFailure(error);
   return new FreshetError(message.replace(/\s*\n\s*/g, ' '), { failureClass: 'stop', code });
 }

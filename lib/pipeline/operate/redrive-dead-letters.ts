@@ -15,7 +15,7 @@ const EMPTY_RECEIVES = 3;
 /** SQS's limit for one receive. */
 const RECEIVE_LIMIT = 10;
 
-export type RedrivingPorts = Omit<OperatePorts, 'redrive'> & { readonly redrive: RedrivePorts };
+type RedrivingPorts = Omit<OperatePorts, 'redrive'> & { readonly redrive: RedrivePorts };
 
 /**
  * Takes dead letters of one queue and sends again only what is still worth it. A letter is deleted after its rows were sent or found superseded, so

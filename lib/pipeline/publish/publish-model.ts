@@ -3,7 +3,7 @@ import type { Published } from '../../core/publish/published.ts';
 import type { ModelBucket } from '../../ports/model-bucket.ts';
 import type { FolderFile } from '../../ports/model-folder.ts';
 
-export interface PublishOptions {
+interface PublishOptions {
   /** False: only looks what is there. */
   readonly apply: boolean;
   readonly signal: AbortSignal;

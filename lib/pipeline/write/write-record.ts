@@ -11,7 +11,7 @@ import { measureWrite } from './measure-write.ts';
 import type { WritePorts } from './write-ports.ts';
 
 /** Either way the message is done. `dropped`: its result was not stored, which says nothing of whether the database takes results. */
-export type WriteOutcome = 'written' | 'dropped';
+type WriteOutcome = 'written' | 'dropped';
 
 /** From an announcement to outcome rows. An object that is missing or corrupt is dropped with a reason and its rows are dispatched again. */
 export async function writeRecord(

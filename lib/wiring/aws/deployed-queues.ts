@@ -13,7 +13,7 @@ export interface DeployedQueue {
   readonly url: string;
 }
 
-export interface QueueDepth {
+interface QueueDepth {
   readonly queue: string;
   readonly visible: number;
   readonly inFlight: number;

@@ -11,7 +11,7 @@ const OVERLAP_MS = 60_000;
 const OURS = '{ $.event = "*" }';
 const TROUBLE = '{ ($.level = "WARN") || ($.level = "ERROR") }';
 
-export interface FollowRequest {
+interface FollowRequest {
   /** `detect`, `embed`, …; undefined: all of them. */
   readonly component: string | undefined;
   readonly sinceMs: number;

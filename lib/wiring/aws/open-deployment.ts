@@ -26,7 +26,7 @@ export interface Deployment {
   readonly lineOf: (words: string) => string;
 }
 
-export interface DeploymentRequest extends ConsoleAccess {
+interface DeploymentRequest extends ConsoleAccess {
   readonly stage: string;
 }
 

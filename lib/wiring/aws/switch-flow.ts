@@ -4,7 +4,7 @@ import { readSchedule, switchSchedule } from '../../adapters/scheduler/switch-sc
 import type { EventSource } from '../../ports/event-sources.ts';
 import type { Deployment } from './open-deployment.ts';
 
-export interface Flow {
+interface Flow {
   readonly eventSources: readonly {
     readonly feeds: string;
     readonly mappingId: string;

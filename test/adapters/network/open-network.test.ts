@@ -1,9 +1,12 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { createHttpProvider } from '../../../lib/adapters/http/http-provider.ts';
 import type { ResolveName } from '../../../lib/adapters/network/guarded-lookup.ts';
-import { openNetwork } from '../../../lib/adapters/network/open-network.ts';
+import { type Network, openNetwork } from '../../../lib/adapters/network/open-network.ts';
+import { createOllamaProvider } from '../../../lib/adapters/ollama/ollama-provider.ts';
+import { createOpenAiProvider } from '../../../lib/adapters/openai/openai-provider.ts';
+import type { EmbeddingProvider } from '../../../lib/ports/embedding-provider.ts';
 import { createNetworkClock } from '../../doubles/network-clock.ts';
 import { makeModel } from '../../factories/model-definition.ts';
 
@@ -41,20 +44,46 @@ it('keeps its connections from one call to the next', async () => {
   expect(counts.connections).toBeLessThanOrEqual(2);
 });
 
-it('never connects to where a name of this machine should not lead, and says so as a fault to mend', async () => {
-  const { port, counts } = await startCounting();
-  const elsewhere: ResolveName = (_, __, callback) =>
-    callback(null, [{ address: '169.254.169.254', family: 4 }]);
-  const network = openNetwork(elsewhere);
-  ended.unshift(() => network.close());
-  const model = makeModel({ provider: 'http', baseUrl: `http://localhost:${port}` });
-  const provider = createHttpProvider(model, { key: undefined }, network, createNetworkClock());
+const clock = createNetworkClock();
+const ADAPTERS: readonly [string, (baseUrl: string, network: Network) => EmbeddingProvider][] = [
+  [
+    'openai',
+    (baseUrl, network) => createOpenAiProvider(makeModel({ baseUrl }), { key: undefined }, network, clock),
+  ],
+  [
+    'http',
+    (baseUrl, network) => createHttpProvider(makeModel({ baseUrl }), { key: undefined }, network, clock),
+  ],
+  ['ollama', (baseUrl, network) => createOllamaProvider(makeModel({ baseUrl }), network, clock)],
+];
 
-  await expect(provider.embed({ texts: ['a'], deadlineMs: 1000 })).rejects.toMatchObject({
-    failureClass: 'stop',
-    code: 'forbidden_address',
-  });
-  expect(counts.connections).toBe(0);
+describe.each(ADAPTERS)('%s', (_, create) => {
+  it.each([
+    ['a name of this machine', 'localhost', '169.254.169.254'],
+    ['a name of this machine', 'localhost', '203.0.113.7'],
+    ['any other name', 'models.example', '169.254.169.254'],
+    ['any other name', 'models.example', 'fd00:ec2::254'],
+    ['any other name', 'models.example', '::ffff:169.254.170.2'],
+  ])(
+    'never connects where %s (%s) leads to %s, and says so as a fault to mend',
+    async (_name, host, address) => {
+      const { port, counts } = await startCounting();
+      const asked: string[] = [];
+      const elsewhere: ResolveName = (name, __, callback) => {
+        asked.push(name);
+        callback(null, [{ address, family: address.includes(':') ? 6 : 4 }]);
+      };
+      const network = openNetwork(elsewhere);
+      ended.unshift(() => network.close());
+      const scheme = host === 'localhost' ? 'http' : 'https';
+
+      const call = create(`${scheme}://${host}:${port}`, network).embed({ texts: ['a'], deadlineMs: 1000 });
+
+      await expect(call).rejects.toMatchObject({ failureClass: 'stop', code: 'forbidden_address' });
+      expect(asked).toEqual([host]);
+      expect(counts.connections).toBe(0);
+    },
+  );
 });
 
 it('ends a call that is called off', async () => {

@@ -1,3 +1,4 @@
+import { OpenAI } from 'openai';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openNetwork } from '../../../lib/adapters/network/open-network.ts';
 import { createOpenAiProvider } from '../../../lib/adapters/openai/openai-provider.ts';
@@ -307,6 +308,27 @@ describe('the environment', () => {
     expect(headers.authorization).toBe(`Bearer ${KEY}`);
     expect(Object.keys(headers).filter(name => /^(x-|openai-)/.test(name))).toEqual([]);
     await elsewhere.close();
+  });
+
+  it('makes the package print nothing, where it would tell of each request by itself', async () => {
+    vi.stubEnv('OPENAI_LOG', 'debug');
+    const printed: string[] = [];
+    const spies = (['debug', 'info', 'log', 'warn', 'error'] as const).map(name =>
+      vi.spyOn(console, name).mockImplementation((...told: unknown[]) => {
+        printed.push(JSON.stringify(told));
+      }),
+    );
+    const ofPackage = new OpenAI({ apiKey: KEY, baseURL: server.baseUrl, maxRetries: 0 });
+    await ofPackage.embeddings.create({ model: 'text-embedding-3-small', input: CANARY });
+    const printedByPackage = printed.splice(0);
+
+    await embed([CANARY]);
+    await failure({ kind: 'echo', status: 400 });
+    await failure({ kind: 'reset' });
+    for (const spy of spies) spy.mockRestore();
+
+    expect(printedByPackage.length).toBeGreaterThan(0);
+    expect(printed).toEqual([]);
   });
 
   it('stops with the remedy when custom headers cannot be read', async () => {

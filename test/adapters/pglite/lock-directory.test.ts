@@ -42,7 +42,7 @@ describe('lockDirectory', () => {
     await expect(lockDirectory(directory)).rejects.toMatchObject({
       name: 'UsageError',
       message: expect.stringContaining(`is in use by process ${child.pid} since `),
-      remedy: `kill ${child.pid}`,
+      remedy: `npm run freshet -- stop ends a run after the batch in hand; kill ${child.pid} ends whatever it is.`,
     });
   });
 

@@ -2,9 +2,12 @@ import { Duplex } from 'node:stream';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { sendBuffersUncopied } from '../../../lib/adapters/postgres/send-buffers-uncopied.ts';
+import { BytePieces } from '../../../lib/core/vectors/byte-pieces.ts';
 
 const LARGE = Buffer.alloc(70_000, 7);
 const SMALL = Buffer.from([0, 1, 255]);
+
+const PIECES = new BytePieces([Buffer.alloc(20, 1), LARGE, SMALL, LARGE]) as unknown as Buffer;
 
 type Values = pg.BindConfig['values'];
 
@@ -20,7 +23,14 @@ function bind(values: Values, uncopied: boolean): readonly Buffer[] {
   });
   const connection = new pg.Connection({ stream } as unknown as pg.ConnectionConfig);
   if (uncopied) sendBuffersUncopied(connection);
-  connection.bind({ statement: 'freshet_1', values, valueMapper: value => value }, false);
+  connection.bind(
+    {
+      statement: 'freshet_1',
+      values,
+      valueMapper: value => (value instanceof BytePieces ? value.toPostgres() : value),
+    },
+    false,
+  );
   return pieces;
 }
 
@@ -33,6 +43,7 @@ describe('a statement with a large Buffer', () => {
     ['last', [undefined, SMALL, '{}', LARGE]],
     ['twice', [LARGE, 'between', LARGE]],
     ['alone', [LARGE]],
+    ['in pieces', ['{1,2}', PIECES, '{}']],
   ])('is the driver’s own message where the Buffer is %s', (_place, values) => {
     expect(join(bind(values, true))).toBe(join(bind(values, false)));
   });

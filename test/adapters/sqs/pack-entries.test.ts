@@ -4,6 +4,8 @@ import { packEntries } from '../../../lib/adapters/sqs/pack-entries.ts';
 
 const LIMIT_BYTES = 1_048_576;
 
+const entry = (index: number, body: string) => ({ index, message: { body }, bytes: Buffer.byteLength(body) });
+
 test('batches hold every message once, in order, within ten entries and 1 MiB', () => {
   const sizes = fc.array(
     fc.oneof(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: LIMIT_BYTES })),
@@ -13,7 +15,7 @@ test('batches hold every message once, in order, within ten entries and 1 MiB', 
   );
   fc.assert(
     fc.property(sizes, lengths => {
-      const entries = lengths.map((length, index) => ({ index, message: { body: 'x'.repeat(length) } }));
+      const entries = lengths.map((length, index) => entry(index, 'x'.repeat(length)));
 
       const batches = packEntries(entries);
 
@@ -30,7 +32,7 @@ test('batches hold every message once, in order, within ten entries and 1 MiB', 
 });
 
 test('bytes count, not characters', () => {
-  const half = { body: 'ä'.repeat(LIMIT_BYTES / 4 + 1) };
+  const half = 'ä'.repeat(LIMIT_BYTES / 4 + 1);
 
-  expect(packEntries([half, half].map((message, index) => ({ index, message })))).toHaveLength(2);
+  expect(packEntries([entry(0, half), entry(1, half)])).toHaveLength(2);
 });

@@ -86,6 +86,16 @@ describe('the webhook', () => {
     expect(next.received).toHaveLength(1);
   });
 
+  test('whose address was mended is read anew at once, since an alarm is tried for minutes only', async () => {
+    const { url, received } = await startReceiver(200);
+    const { webhook, reads } = openWebhook('no address', `${url}/mended`);
+
+    await webhook.post('x');
+
+    expect(reads).toEqual([false, true]);
+    expect(received).toHaveLength(1);
+  });
+
   test.each([
     ['that is gone', 410, 'stop', 'http_410'],
     ['that is down', 503, 'transient', 'http_503'],

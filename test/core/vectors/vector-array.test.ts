@@ -70,7 +70,7 @@ describe('joinVectorArrays', () => {
         const parts = lists.map(vectors => encodeVectorArray(toBuffers(vectors), 3));
         const before = parts.map(part => Buffer.from(part));
 
-        const joined = joinVectorArrays(parts, 4711);
+        const joined = joinVectorArrays(parts, 4711).toBuffer();
 
         expect(joined).toEqual(setElementOid(encodeVectorArray(toBuffers(lists.flat()), 3), 4711));
         expect(parts).toEqual(before);

@@ -6,7 +6,7 @@ import { toVersionTime } from './to-version-time.ts';
 /** Covers a backend that has begun and not yet shown it, and clocks of writers that run a little behind. */
 export const HORIZON_MARGIN_SECONDS = 300;
 /** Where a backend hides its transaction: the longest that one is trusted to stay open unseen. */
-export const HIDDEN_BACKEND_MARGIN_SECONDS = 900;
+const HIDDEN_BACKEND_MARGIN_SECONDS = 900;
 
 /**
  * `now()` in a row is the start of its transaction, so the oldest open one bounds what can still appear. A prepared transaction has no
