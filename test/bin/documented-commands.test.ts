@@ -6,6 +6,7 @@ import { readCommand } from '../../bin/terminal/read-command.ts';
 import { createStubbedConsole } from '../doubles/stubbed-console.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
 import { importClosure } from '../support/import-closure.ts';
+import { parseCommand } from '../support/parse-command.ts';
 import { shellLinesOf, wordsOf } from '../support/shell-lines.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -63,6 +64,9 @@ function freshetWords(command: string): string[] | undefined {
   return args.slice(1);
 }
 
+/** Read by the parser of the script, and as the CDK reads its own. */
+const OF_A_DEPLOYMENT = /^(npx cdk|npm run (deploy|destroy|smoke)) /;
+
 /** Where a page leaves something to its reader. */
 const OPEN = /…$/;
 
@@ -72,8 +76,10 @@ describe('what the pages ask to type', () => {
     const problems: string[] = [];
     for (const { place, command } of lines) {
       try {
-        const words = freshetWords(command.replace(OPEN, '').trim());
+        const typed = command.replace(OPEN, '').trim();
+        const words = freshetWords(typed);
         if (words !== undefined) await readCommand(words);
+        else if (OF_A_DEPLOYMENT.test(typed)) await parseCommand(typed);
       } catch (error) {
         problems.push(`${place}: ${command}: ${(error as Error).message}`);
       }
@@ -101,6 +107,15 @@ describe('what the pages ask to type', () => {
       { place: 'a.md:6', command: 'npm ci' },
       { place: 'a.md:6', command: 'npm start' },
     ]);
+  });
+
+  test.each([
+    ['npm run deploy --stage prod', 'npm keeps --stage for itself'],
+    ['npm run deploy -- --stag prod', 'Did you mean --stage?'],
+    ['npx cdk deploy -c stage=prod', 'name the stacks, or --all'],
+    ['npx cdk synth -c stag=prod', '-c stag: not read'],
+  ])('would not pass as %s', async (command, reason) => {
+    await expect(parseCommand(command)).rejects.toThrow(reason);
   });
 
   test('fails for a script, a command or a flag that is not there', async () => {

@@ -3,8 +3,7 @@ import path from 'node:path';
 import { deployFlags } from '../../bin/aws/deploy-stage.ts';
 import { destroyFlags } from '../../bin/aws/destroy-stage.ts';
 import { smokeFlags } from '../../bin/aws/smoke-stage.ts';
-import { awsCommandList } from '../../bin/commands/aws-command-list.ts';
-import { commandList } from '../../bin/commands/command-list.ts';
+import { readCommand } from '../../bin/terminal/read-command.ts';
 import { type Flags, readFlags } from '../../bin/terminal/read-flags.ts';
 
 interface Parsed {
@@ -50,15 +49,11 @@ function refuseArguments(parsed: Parsed): Parsed {
   return parsed;
 }
 
-async function parseFreshet([name = '', ...rest]: readonly string[]): Promise<Parsed> {
-  if (name === '--help') return { values: {}, positionals: [] };
-  const list = name === 'aws' ? awsCommandList : commandList;
-  const [command, words] = name === 'aws' ? [rest[0] ?? '', rest.slice(1)] : [name, rest];
-  if (name === 'aws' && (command === '…' || command === '--help')) return { values: {}, positionals: [] };
-  if (!Object.hasOwn(list, command)) throw new Error(`freshet ${name} ${command}: there is no such command`);
-  const { flags, argument } = (await list[command]!()).command;
-  const parsed = readFlags(words, flags);
-  return argument === undefined ? refuseArguments(parsed) : parsed;
+async function parseFreshet(words: readonly string[]): Promise<Parsed> {
+  const read = await readCommand(words);
+  if (read.kind !== 'command') return { values: {}, positionals: [] };
+  const { values, positionals } = read;
+  return { values, positionals };
 }
 
 /** With several stacks in the app, as a stage with a GPU endpoint or the example has, `deploy` and `destroy` want to be told which. */

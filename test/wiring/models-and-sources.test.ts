@@ -203,16 +203,16 @@ it('checks several models at once: one that answers, one that does not, and one 
     found.map(({ alias, golden, problem }) => [alias, golden, problem?.code]);
   expect(resultsOf(checks)).toEqual([
     ['good', 'recorded', undefined],
-    ['wrong', 'failed', 'wrong_dimensions'],
     ['tiny', 'recorded', undefined],
+    ['wrong', 'failed', 'wrong_dimensions'],
   ]);
   expect(resultsOf(again)).toEqual([
     ['good', 'compared', undefined],
     ['tiny', 'compared', undefined],
   ]);
-  expect(checks[1]?.problem?.line).toBe('models.wrong.dimensions, in freshet.config.ts');
+  expect(checks[2]?.problem?.line).toBe('models.wrong.dimensions, in freshet.config.ts');
   const [good] = checks;
-  const printed = formatChecks([{ ...good!, latencyMs: 1_234.4 }, checks[1]!]);
+  const printed = formatChecks([{ ...good!, latencyMs: 1_234.4 }, checks[2]!]);
   expect(printed[0]).toMatch(/ ms /);
   expect(printed[2]).toMatch(/^good .* 1234 /);
   expect(printed.join('\n')).toContain('The line is models.wrong.dimensions, in freshet.config.ts.');

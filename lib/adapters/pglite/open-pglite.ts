@@ -3,7 +3,6 @@ import { dirname } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { Kysely, PGliteDialect } from 'kysely';
-import { BytePieces } from '../../core/vectors/byte-pieces.ts';
 import { classifyingDialect } from '../sql/classifying-dialect.ts';
 import type { FreshetTables } from '../sql/freshet-tables.ts';
 import { readVectorTypeOids } from '../sql/read-vector-type-oids.ts';
@@ -41,8 +40,7 @@ async function openUnlocked(dataDir: string | undefined, unlock: () => Promise<v
   await pglite.exec(SESSION_STATEMENT);
   const kysely = new Kysely<FreshetTables>({ dialect: classifyingDialect(new PGliteDialect({ pglite })) });
   const oids = await readVectorTypeOids(kysely);
-  for (const oid of [oids.element, oids.array])
-    pglite.serializers[oid] = value => (value instanceof BytePieces ? value.toBuffer() : value);
+  for (const oid of [oids.element, oids.array]) pglite.serializers[oid] = serializeVectors;
   return {
     engine: 'pglite',
     kysely,
@@ -54,4 +52,10 @@ async function openUnlocked(dataDir: string | undefined, unlock: () => Promise<v
       await unlock();
     },
   };
+}
+
+/** By the method that `pg` asks too, and not by the class: a bundled function has a copy of its own of every class. */
+function serializeVectors(value: Buffer | { toPostgres(): Buffer }) {
+  // The driver's types know texts only; bytes are what it sends.
+  return ('toPostgres' in value ? value.toPostgres() : value) as unknown as string;
 }

@@ -56,7 +56,7 @@ export async function openDeployment(
   if (outputs === undefined)
     throw new UsageError(
       `There is no stack ${stackName} in ${identity.region} of account ${identity.account}.`,
-      `--stage and --region name another one; npm run deploy -- --stage ${request.stage} makes this one.`,
+      `--stage and --region name another one; this one is made by: npm run deploy -- --stage ${request.stage}`,
     );
   const operate = outputs.get(OUTPUT);
   if (operate === undefined)
