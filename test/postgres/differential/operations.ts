@@ -189,6 +189,20 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     const slice = random.chance(0.7) ? { after: null, through: null } : { after: null, through: '9' };
     return both(real.detection.removeOrphans, stores.detection.removeOrphans, space, slice);
   },
+  /** What one pass marks, the next ones look at: in this order within an hour or two the single operations hardly ever come. */
+  passThrice: async pair => {
+    const { real, stores, space, random, server } = pair;
+    const whole = { after: null, through: null };
+    const answers: Answers[] = [];
+    for (let pass = 0; pass < 3; pass += 1) {
+      answers.push(await both(real.detection.removeOrphans, stores.detection.removeOrphans, space, whole));
+      const { writeReconcileCursor } = real.detection;
+      answers.push(await both(writeReconcileCursor, stores.detection.writeReconcileCursor, space, null, true));
+      pair.nowMicros += seconds(random.pick([1, 900, 1900]));
+      await server.setNow(pair.nowMicros);
+    }
+    return { real: answers.map(answer => answer.real), twin: answers.map(answer => answer.twin) };
+  },
   confirmSent: pair =>
     both(
       pair.real.detection.confirmSent,
@@ -320,6 +334,7 @@ export const WEIGHTED_NAMES: readonly string[] = Object.keys(OPERATIONS).flatMap
     beginEmbedding: 4,
     removeOrphans: 8,
     writeReconcileCursor: 8,
+    passThrice: 4,
   }[name];
   return Array.from({ length: weight ?? (name === 'retryFailures' ? 1 : 2) }, () => name);
 });
