@@ -197,7 +197,9 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     for (let pass = 0; pass < 3; pass += 1) {
       answers.push(await both(real.detection.removeOrphans, stores.detection.removeOrphans, space, whole));
       const { writeReconcileCursor } = real.detection;
-      answers.push(await both(writeReconcileCursor, stores.detection.writeReconcileCursor, space, null, true));
+      answers.push(
+        await both(writeReconcileCursor, stores.detection.writeReconcileCursor, space, null, true),
+      );
       pair.nowMicros += seconds(random.pick([1, 900, 1900]));
       await server.setNow(pair.nowMicros);
     }
