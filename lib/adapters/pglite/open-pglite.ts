@@ -54,8 +54,9 @@ async function openUnlocked(dataDir: string | undefined, unlock: () => Promise<v
   };
 }
 
-/** By the method that `pg` asks too, and not by the class: a bundled function has a copy of its own of every class. */
-function serializeVectors(value: Buffer | { toPostgres(): Buffer }) {
+/** By the method that `pg` asks too, and not by the class: a bundled function has a copy of its own of every class. Texts and bytes are sent as they are. */
+function serializeVectors(value: unknown) {
+  const isPieces = typeof value === 'object' && value !== null && 'toPostgres' in value;
   // The driver's types know texts only; bytes are what it sends.
-  return ('toPostgres' in value ? value.toPostgres() : value) as unknown as string;
+  return (isPieces ? (value as { toPostgres(): Buffer }).toPostgres() : value) as string;
 }
