@@ -8,6 +8,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    globalSetup: 'test/setup/make-empty-database.ts',
     env: { AWS_EMF_ENVIRONMENT: 'Local', TZ: 'UTC' },
   },
 });

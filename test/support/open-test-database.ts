@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { openAsBlob } from 'node:fs';
 import { sql } from 'kysely';
+import { inject } from 'vitest';
 import { openPglite } from '../../lib/adapters/pglite/open-pglite.ts';
 import { openPostgres } from '../../lib/adapters/postgres/open-postgres.ts';
 import { migrate } from '../../lib/adapters/sql/migrations/migrate.ts';
@@ -21,7 +23,7 @@ export async function openTestDatabase(options: { migrated?: boolean } = {}): Pr
 }
 
 async function openShared(): Promise<SqlDatabase> {
-  shared ??= openPglite({ memory: true });
+  shared ??= openAsBlob(inject('emptyDatabase')).then(image => openPglite({ memory: true, image }));
   const db = await shared;
   await emptyDatabase(db);
   return { ...db, close: async () => {} };

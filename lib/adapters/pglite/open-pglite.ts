@@ -14,28 +14,29 @@ import { runTypedStatement } from './run-typed-statement.ts';
 
 /**
  * Opens or creates an embedded PostgreSQL in `directory` (under a lock: rejects with `UsageError` while another process has it), or in
- * memory. There is one session: kysely queues the statements and transactions of concurrent flows, so that a transaction never
+ * memory: a new one, or that of an `image`, a tar file of a data directory. There is one session: kysely queues the statements and transactions of concurrent flows, so that a transaction never
  * sees another flow's statements.
  */
 export async function openPglite(
-  place: { readonly directory: string } | { readonly memory: true },
+  place: { readonly directory: string } | { readonly memory: true; readonly image?: Blob },
 ): Promise<SqlDatabase> {
-  if ('memory' in place) return openUnlocked(undefined, async () => {});
+  if ('memory' in place)
+    return openUnlocked(place.image === undefined ? {} : { loadDataDir: place.image }, async () => {});
   await mkdir(dirname(place.directory), { recursive: true });
   const unlock = await lockDirectory(place.directory);
   try {
-    return await openUnlocked(place.directory, unlock);
+    return await openUnlocked({ dataDir: place.directory }, unlock);
   } catch (error) {
     await unlock();
     throw error;
   }
 }
 
-async function openUnlocked(dataDir: string | undefined, unlock: () => Promise<void>): Promise<SqlDatabase> {
-  const pglite = await PGlite.create({
-    ...(dataDir === undefined ? {} : { dataDir }),
-    extensions: { vector },
-  });
+async function openUnlocked(
+  place: { readonly dataDir?: string; readonly loadDataDir?: Blob },
+  unlock: () => Promise<void>,
+): Promise<SqlDatabase> {
+  const pglite = await PGlite.create({ ...place, extensions: { vector } });
   await pglite.exec('CREATE EXTENSION IF NOT EXISTS vector');
   await pglite.exec(SESSION_STATEMENT);
   const kysely = new Kysely<FreshetTables>({ dialect: classifyingDialect(new PGliteDialect({ pglite })) });
