@@ -1,32 +1,23 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { MODEL_PREFIX, servedModel } from '../factories/gpu-endpoint-stack.ts';
 import { configInput } from '../factories/pipeline-stack.ts';
+import { runApp } from '../support/run-app.ts';
 
-const root = path.resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(path.join(tmpdir(), 'freshet-app-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /**
- * What `cdk` does: the program of `cdk.json`, the context in its environment, no credentials. Nothing is bundled, as for `cdk ls`, and the CDK's own
- * rules for templates, which take seconds, are left out: the test of the assets has both.
+ * Nothing is bundled, as for `cdk ls`, and the CDK's own rules for templates, which take seconds, are left out: the test of the assets has both.
  */
 function synthesise(context: Record<string, string>) {
-  const { context: flags } = JSON.parse(readFileSync(path.join(root, 'cdk.json'), 'utf8'));
-  const { status, stderr } = spawnSync(process.execPath, ['bin/app.ts'], {
-    cwd: root,
-    encoding: 'utf8',
-    env: {
-      PATH: process.env.PATH,
-      CDK_VALIDATION: 'false',
-      CDK_OUTDIR: path.join(folder, 'cdk.out'),
-      CDK_CONTEXT_JSON: JSON.stringify({ ...flags, 'aws:cdk:bundling-stacks': [], ...context }),
-    },
-  });
-  return { status, stderr };
+  return runApp(
+    path.join(folder, 'cdk.out'),
+    { 'aws:cdk:bundling-stacks': [], ...context },
+    { CDK_VALIDATION: 'false' },
+  );
 }
 
 test('a bare synth describes the demo, needs no credentials, and leaves nothing for git', () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 const program = join(import.meta.dirname, '../../bin/freshet.ts');
 
 /** Shared by all starts: a fifth of the processor's time of a short command goes into compiling it. */
-const compileCache = join(tmpdir(), 'freshet-tests-compile-cache');
+const compileCache = join(import.meta.dirname, '../../node_modules/.cache/freshet-tests');
 
 export interface CliResult {
   /** Null when a signal ended it. */

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -6,8 +5,8 @@ import path from 'node:path';
 import type { FunctionName } from '../../lib/constructs/function-settings.ts';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
 import { stageInput } from '../factories/pipeline-stack.ts';
+import { runApp } from './run-app.ts';
 
-const root = path.resolve(import.meta.dirname, '../..');
 const requireModule = createRequire(import.meta.url);
 
 /** In place of a server on this machine, which a stage with a model of its own is refused for. */
@@ -60,17 +59,7 @@ export function synthesiseHandlers(config: FreshetConfig) {
 const CONFIG = 'freshet.config.json';
 const readConfig = (asset: string) => readFileSync(path.join(asset, CONFIG), 'utf8');
 
-/** What `cdk` does: the program of `cdk.json`, the context in its environment, no credentials. */
 function synthesise(assembly: string, context: Readonly<Record<string, string>>): void {
-  const { context: flags } = JSON.parse(readFileSync(path.join(root, 'cdk.json'), 'utf8'));
-  const { status, stderr } = spawnSync(process.execPath, ['bin/app.ts'], {
-    cwd: root,
-    encoding: 'utf8',
-    env: {
-      PATH: process.env.PATH,
-      CDK_OUTDIR: assembly,
-      CDK_CONTEXT_JSON: JSON.stringify({ ...flags, ...context }),
-    },
-  });
+  const { status, stderr } = runApp(assembly, context);
   if (status !== 0) throw new Error(`bin/app.ts ended with ${status}:\n${stderr}`);
 }
