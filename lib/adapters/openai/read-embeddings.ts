@@ -37,7 +37,7 @@ function readVector(embedding: unknown, taken: ReadonlyMap<string, Buffer>): Buf
 }
 
 function decodeAlone(encoded: string): Buffer {
-  return decodeBase64(encoded, { bytes: Buffer.allocUnsafe(Math.ceil((encoded.length * 3) / 4)), used: 0 });
+  return decodeBase64(encoded, Buffer.allocUnsafe(Math.ceil((encoded.length * 3) / 4)));
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -71,3 +71,8 @@ export interface ResultObject {
    */
   readonly vectors: Buffer;
 }
+
+/** A result before it is encoded: its vectors are still those that the provider gave, float32 little-endian, one per entry of `outcomes`, null unless embedded. */
+export interface ComposedResult extends Omit<ResultObject, 'vectors'> {
+  readonly vectors: readonly (Buffer | null)[];
+}

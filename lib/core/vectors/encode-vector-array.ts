@@ -1,17 +1,36 @@
 import { VECTOR_ARRAY } from './vector-array-layout.ts';
 
+/** PostgreSQL's binary `vector[]` of these vectors in memory of its own: see `writeVectorArray`. */
+export function encodeVectorArray(vectors: readonly (Buffer | null)[], dimensions: number): Buffer {
+  const array = Buffer.allocUnsafe(measureVectorArray(vectors, dimensions));
+  writeVectorArray(array, vectors, dimensions);
+  return array;
+}
+
+/** Bytes of the array that `writeVectorArray` writes. */
+export function measureVectorArray(vectors: readonly (Buffer | null)[], dimensions: number): number {
+  if (vectors.length === 0) return VECTOR_ARRAY.emptyBytes;
+  const present = vectors.reduce((count, vector) => (vector === null ? count : count + 1), 0);
+  return VECTOR_ARRAY.headerBytes + 4 * vectors.length + elementBytesOf(dimensions) * present;
+}
+
 /**
  * PostgreSQL's binary `vector[]`: little-endian float32 in, big-endian out, null for NULL. The element OID is 0 until `setElementOid`
- * (that of `vector` differs between databases). The inputs are left as they are.
+ * (that of `vector` differs between databases). The inputs are left as they are. `array` has just the bytes that `measureVectorArray` says.
  *
  * Every field is a multiple of 4 bytes, so all is laid out in little-endian words and turned around at once at the end.
  */
-export function encodeVectorArray(vectors: readonly (Buffer | null)[], dimensions: number): Buffer {
-  if (vectors.length === 0) return Buffer.alloc(VECTOR_ARRAY.emptyBytes);
-  const present = vectors.reduce((count, vector) => (vector === null ? count : count + 1), 0);
-  const elementBytes = VECTOR_ARRAY.elementHeaderBytes + 4 * dimensions;
-  const array = Buffer.allocUnsafe(VECTOR_ARRAY.headerBytes + 4 * vectors.length + elementBytes * present);
-  const hasNulls = present < vectors.length ? 1 : 0;
+export function writeVectorArray(
+  array: Buffer,
+  vectors: readonly (Buffer | null)[],
+  dimensions: number,
+): void {
+  if (vectors.length === 0) {
+    array.fill(0);
+    return;
+  }
+  const elementBytes = elementBytesOf(dimensions);
+  const hasNulls = vectors.includes(null) ? 1 : 0;
   let offset = 0;
   for (const word of [1, hasNulls, 0, vectors.length, 1]) offset = array.writeInt32LE(word, offset);
   for (const vector of vectors) {
@@ -27,5 +46,7 @@ export function encodeVectorArray(vectors: readonly (Buffer | null)[], dimension
     offset = array.writeInt32LE(dimensions * 65_536, offset);
     offset += vector.copy(array, offset);
   }
-  return array.swap32();
+  array.swap32();
 }
+
+const elementBytesOf = (dimensions: number): number => VECTOR_ARRAY.elementHeaderBytes + 4 * dimensions;

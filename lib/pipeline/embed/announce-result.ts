@@ -1,7 +1,7 @@
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import { writeMessage } from '../../core/messages/write-message.ts';
 import type { AnnounceMessage } from '../../core/model/dispatch-message.ts';
-import type { ResultObject } from '../../core/model/result-object.ts';
+import type { ComposedResult } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
 import { failureOfOutcome } from '../../core/report/failure-of-outcome.ts';
 import { encodeResult } from '../../core/result/encode-result.ts';
@@ -13,7 +13,7 @@ import type { EmbedPorts } from './embed-ports.ts';
 export async function announceResult(
   ports: EmbedPorts,
   space: Space,
-  result: ResultObject,
+  result: ComposedResult,
   remainingMs: () => number,
 ): Promise<string[]> {
   const ids = [...result.outcomes, ...result.copies, ...result.touches].map(({ id }) => id);

@@ -1,7 +1,6 @@
-import type { OutcomeEntry, ResultObject, Verdict } from '../../core/model/result-object.ts';
+import type { ComposedResult, OutcomeEntry, Verdict } from '../../core/model/result-object.ts';
 import type { Space } from '../../core/model/space.ts';
 import type { Lane, Outcome } from '../../core/model/vocabulary.ts';
-import { encodeVectorArray } from '../../core/vectors/encode-vector-array.ts';
 import type { Purchase, TextResult } from './buy-vectors.ts';
 import { estimateSentTokens } from './call-provider.ts';
 import { pickReading, withoutVector } from './decide-row.ts';
@@ -17,7 +16,7 @@ export interface Settlement {
 }
 
 /** What is known of a message's rows, bought or not; rows of undecided texts are not in it. Every row of a text gets its own vector by position. */
-export function composeResult({ space, plan, purchase, ...dispatch }: Settlement): ResultObject {
+export function composeResult({ space, plan, purchase, ...dispatch }: Settlement): ComposedResult {
   const outcomes: OutcomeEntry[] = [...plan.outcomes];
   const vectors: (Buffer | null)[] = plan.outcomes.map(() => null);
   const verdicts: Verdict[] = [];
@@ -38,17 +37,16 @@ export function composeResult({ space, plan, purchase, ...dispatch }: Settlement
       }
     }
   }
-  const { dimensions } = space.model;
   return {
     spaceId: space.spaceId,
     ...dispatch,
-    dimensions,
+    dimensions: space.model.dimensions,
     calls: purchase.calls.map(({ entry }) => entry),
     outcomes,
     copies: plan.copies,
     touches: plan.touches,
     verdicts,
-    vectors: encodeVectorArray(vectors, dimensions),
+    vectors,
   };
 }
 

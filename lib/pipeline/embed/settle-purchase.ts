@@ -1,4 +1,4 @@
-import type { ResultObject } from '../../core/model/result-object.ts';
+import type { ComposedResult } from '../../core/model/result-object.ts';
 import { announceResult } from './announce-result.ts';
 import type { Purchase } from './buy-vectors.ts';
 import { composeResult, type Settlement } from './compose-result.ts';
@@ -25,11 +25,11 @@ export async function settlePurchase(
   return settled;
 }
 
-function isWorthAnnouncing(result: ResultObject, { calls }: Purchase): boolean {
+function isWorthAnnouncing(result: ComposedResult, { calls }: Purchase): boolean {
   const entries = result.outcomes.length + result.copies.length + result.touches.length;
   return entries > 0 || calls.some(({ maybeBilled }) => maybeBilled);
 }
 
-function measureResult({ metrics }: EmbedPorts, result: ResultObject): void {
+function measureResult({ metrics }: EmbedPorts, result: ComposedResult): void {
   metrics.count('RefusedTexts', result.verdicts.length);
 }
