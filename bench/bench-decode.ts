@@ -3,6 +3,7 @@ import type { Network } from '../lib/adapters/network/open-network.ts';
 import { createOpenAiProvider } from '../lib/adapters/openai/openai-provider.ts';
 import { createSystemClock } from '../lib/adapters/system/system-clock.ts';
 import { validateReply } from '../lib/core/reply/validate-reply.ts';
+import { BytePieces } from '../lib/core/vectors/byte-pieces.ts';
 import { encodeVectorArray } from '../lib/core/vectors/encode-vector-array.ts';
 import { vectorForText } from '../test/doubles/vector-for-text.ts';
 import { makeModel } from '../test/factories/model-definition.ts';
@@ -39,11 +40,15 @@ function openClient(body: string): OpenAI {
 
 const model = 'text-embedding-3-small';
 
-/** To what the writer stores: every vector checked, all of them one binary `vector[]`. The body comes as the network reads it. */
+/** To what the writer stores: every vector checked, all of them one binary `vector[]`. The body comes in one piece, as the network reads a small one. */
 function readOurs(body: string, dimensions: number): () => Promise<number> {
   const definition = makeModel({ modelId: model, dimensions });
   const network: Network = {
-    post: async () => ({ status: 200, headers: { get: () => null }, body: Buffer.from(body) }),
+    post: async () => ({
+      status: 200,
+      headers: { get: () => null },
+      body: new BytePieces([Buffer.from(body)]),
+    }),
     close: async () => undefined,
   };
   const access = { key: undefined, baseUrl: 'http://127.0.0.1:9/v1' };

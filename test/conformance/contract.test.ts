@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fromJSONSchema, type ZodType } from 'zod';
 import { createHttpProvider } from '../../lib/adapters/http/http-provider.ts';
 import type { Network } from '../../lib/adapters/network/open-network.ts';
+import { BytePieces } from '../../lib/core/vectors/byte-pieces.ts';
 import { createNetworkClock } from '../doubles/network-clock.ts';
 import { type Flaw, SERVICE, startEmbedService } from '../doubles/start-embed-service.ts';
 import { makeModel } from '../factories/model-definition.ts';
@@ -115,7 +116,8 @@ it.each([true, false])(
     const network: Network = {
       post: async ({ body }) => {
         bodies.push(JSON.parse(body));
-        return { status: 200, headers: new Headers(), body: Buffer.from('{"dim":1,"vectors":[[1],[1]]}') };
+        const answer = Buffer.from('{"dim":1,"vectors":[[1],[1]]}');
+        return { status: 200, headers: new Headers(), body: new BytePieces([answer]) };
       },
       close: async () => undefined,
     };

@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import type { Agent } from 'undici';
 import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { BytePieces } from '../../core/vectors/byte-pieces.ts';
 import { createGuardedLookup, type ResolveName } from './guarded-lookup.ts';
 
 /** The one way out for all providers that speak HTTP. */
@@ -26,7 +27,8 @@ interface PostRequest {
 export interface PostAnswer {
   readonly status: number;
   readonly headers: AnswerHeaders;
-  readonly body: Buffer;
+  /** In the pieces that it came in, which are the caller's own. */
+  readonly body: BytePieces;
 }
 
 export interface AnswerHeaders {
@@ -90,7 +92,7 @@ async function openAgent(resolve: ResolveName | undefined): Promise<Agent> {
   });
 }
 
-async function collect(body: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer> {
+async function collect(body: AsyncIterable<Buffer>, maxBytes: number): Promise<BytePieces> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of body) {
@@ -99,16 +101,21 @@ async function collect(body: AsyncIterable<Buffer>, maxBytes: number): Promise<B
     if (length > maxBytes) throw tooLarge();
     chunks.push(chunk);
   }
-  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length);
+  return new BytePieces(chunks);
 }
 
 /** Nothing packed was asked for, but proxies pack all the same. */
-async function unpack(body: Buffer, encoding: string | null, maxOutputLength: number): Promise<Buffer> {
+async function unpack(
+  body: BytePieces,
+  encoding: string | null,
+  maxOutputLength: number,
+): Promise<BytePieces> {
   const name = encoding?.trim().toLowerCase() ?? 'identity';
   if (name === 'identity' || name === '' || body.length === 0) return body;
   if (!Object.hasOwn(UNPACK, name)) throw unreadable();
   try {
-    return await UNPACK[name as keyof typeof UNPACK](body, { maxOutputLength });
+    const unpacked = await UNPACK[name as keyof typeof UNPACK](body.toBuffer(), { maxOutputLength });
+    return new BytePieces([unpacked]);
   } catch (error) {
     throw (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? tooLarge() : unreadable();
   }

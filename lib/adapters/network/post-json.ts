@@ -27,7 +27,7 @@ export interface JsonReply {
 /** An object that a 2xx carried. Everything else rejects with `FreshetError`: also a 200 whose body says that it is an error. */
 export async function postJson(network: Network, request: JsonRequest): Promise<JsonReply> {
   const answer = await post(network, request);
-  const json = parseJson(answer.body.toString('utf8'));
+  const json = parseJson(answer.body.toBuffer().toString('utf8'));
   const requestId = readRequestId(answer.headers);
   if (answer.status < 200 || answer.status > 299) {
     throw classifyProviderFailure(

@@ -1,5 +1,6 @@
 import type { OpenAI } from 'openai';
 import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { BytePieces } from '../../core/vectors/byte-pieces.ts';
 import type { Network, PostAnswer } from '../network/open-network.ts';
 import { composeHeaders } from '../network/post-json.ts';
 import { type TakenVectors, takeVectors } from './take-vectors.ts';
@@ -87,8 +88,10 @@ function toResponse({ status, headers, body }: PostAnswer, onTaken: PostOptions[
 }
 
 /** As a `Response` reads its body: without a byte order mark. */
-function withoutMark(body: Buffer): Buffer {
-  return body.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK)
-    ? body.subarray(BYTE_ORDER_MARK.length)
-    : body;
+function withoutMark(body: BytePieces): BytePieces {
+  const [first] = body.pieces;
+  if (first === undefined || first[0] !== BYTE_ORDER_MARK[0]) return body;
+  const whole = body.toBuffer();
+  const isMarked = whole.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
+  return new BytePieces([isMarked ? whole.subarray(BYTE_ORDER_MARK.length) : whole]);
 }

@@ -1,4 +1,6 @@
+import type { BytePieces } from '../../core/vectors/byte-pieces.ts';
 import { decodeBase64 } from './decode-base64.ts';
+import { PieceReader } from './piece-reader.ts';
 
 /** A reply's JSON, and the vectors that were taken out of it, by what stands there in their place. */
 export interface TakenVectors {
@@ -10,7 +12,6 @@ const KEY = Buffer.from('"embedding"');
 const QUOTE = 0x22;
 const COLON = 0x3a;
 const SPACES: ReadonlySet<number> = new Set(Buffer.from(' \t\r\n'));
-/** Bytes of a float32. */
 const FLOAT_BYTES = 4;
 
 /**
@@ -18,52 +19,55 @@ const FLOAT_BYTES = 4;
  * letter by letter, and be copied once more. In valid JSON the key's letters within quotes, a colon and a quote begin a key's value and nothing
  * else: within a string the quotes would be escaped. A reply with a string there that is no plain base64 is left whole, for the parser to say what it is.
  *
- * The vectors take the place of their letters in `body`, which is used up by it: other memory for them would have to be cleared by the kernel first.
+ * The vectors take the place of their letters in `body`, which is used up by it, and lies in the pieces that came from the socket: other memory, for
+ * all pieces or for the vectors, would have to be cleared by the kernel first.
  */
-export function takeVectors(body: Buffer): TakenVectors {
+export function takeVectors(body: BytePieces): TakenVectors {
+  const reader = new PieceReader(body);
   const vectors = new Map<string, Buffer>();
-  const replaced: { readonly start: number; readonly encoded: string }[] = [];
-  const pieces: string[] = [];
+  const replaced: { readonly letters: Buffer; readonly encoded: string }[] = [];
+  const texts: string[] = [];
   let taken = 0;
   let end = 0;
-  for (let key = body.indexOf(KEY); key >= 0; key = body.indexOf(KEY, end)) {
-    const start = findString(body, key + KEY.length);
-    end = start === undefined ? key + KEY.length : body.indexOf(QUOTE, start);
+  for (let key = reader.indexOf(KEY, 0); key >= 0; key = reader.indexOf(KEY, end)) {
+    const start = findString(reader, key + KEY.length);
+    end = start === undefined ? key + KEY.length : reader.indexOf(QUOTE, start);
     if (end < 0) break;
     if (start === undefined) continue;
-    const encoded = body.toString('latin1', start, end);
-    replaced.push({ start, encoded });
-    const bytes = decodeBase64(encoded, findRoom(body, start, end));
+    const letters = reader.slice(start, end);
+    const encoded = letters.toString('latin1');
+    replaced.push({ letters, encoded });
+    const bytes = decodeBase64(encoded, findRoom(letters));
     if (bytes.length === 0) {
-      for (const each of replaced) body.write(each.encoded, each.start, 'latin1');
-      return { text: body.toString('utf8'), vectors: new Map() };
+      for (const each of replaced) each.letters.write(each.encoded, 'latin1');
+      return { text: body.toBuffer().toString('utf8'), vectors: new Map() };
     }
     const place = `#${vectors.size}`;
     vectors.set(place, bytes);
-    pieces.push(body.toString('utf8', taken, start), place);
+    texts.push(reader.slice(taken, start).toString('utf8'), place);
     taken = end;
   }
-  pieces.push(body.toString('utf8', taken));
-  return { text: pieces.join(''), vectors };
+  texts.push(reader.slice(taken, body.length).toString('utf8'));
+  return { text: texts.join(''), vectors };
 }
 
 /** Where the letters of a string begin that is the value of the key before `offset`; undefined: it has another value, or is no key. */
-function findString(body: Buffer, offset: number): number | undefined {
-  const colon = skipSpaces(body, offset);
-  if (body[colon] !== COLON) return undefined;
-  const quote = skipSpaces(body, colon + 1);
-  return body[quote] === QUOTE ? quote + 1 : undefined;
+function findString(reader: PieceReader, offset: number): number | undefined {
+  const colon = skipSpaces(reader, offset);
+  if (reader.at(colon) !== COLON) return undefined;
+  const quote = skipSpaces(reader, colon + 1);
+  return reader.at(quote) === QUOTE ? quote + 1 : undefined;
 }
 
-function skipSpaces(body: Buffer, offset: number): number {
+function skipSpaces(reader: PieceReader, offset: number): number {
   let place = offset;
-  while (SPACES.has(body[place] ?? 0)) place += 1;
+  while (SPACES.has(reader.at(place) ?? 0)) place += 1;
   return place;
 }
 
 /** From where floats can be looked at as they lie, if the letters, of which every four become three bytes, leave so much room. */
-function findRoom(body: Buffer, start: number, end: number): Buffer {
-  const skipped = (FLOAT_BYTES - ((body.byteOffset + start) % FLOAT_BYTES)) % FLOAT_BYTES;
-  const fits = skipped + Math.ceil(((end - start) * 3) / 4) <= end - start;
-  return body.subarray(fits ? start + skipped : start, end);
+function findRoom(letters: Buffer): Buffer {
+  const skipped = (FLOAT_BYTES - (letters.byteOffset % FLOAT_BYTES)) % FLOAT_BYTES;
+  const fits = skipped + Math.ceil((letters.length * 3) / 4) <= letters.length;
+  return skipped > 0 && fits ? letters.subarray(skipped) : letters;
 }

@@ -8,8 +8,10 @@ export class BytePieces {
     this.length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   }
 
+  /** All in one piece: a copy, unless they lie in one already. */
   toBuffer(): Buffer {
-    return Buffer.concat(this.pieces, this.length);
+    const [first] = this.pieces;
+    return first !== undefined && this.pieces.length === 1 ? first : Buffer.concat(this.pieces, this.length);
   }
 
   /** By this name `pg` asks a value that it does not know. */

@@ -1,17 +1,27 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { takeVectors } from '../../../lib/adapters/openai/take-vectors.ts';
+import { BytePieces } from '../../../lib/core/vectors/byte-pieces.ts';
 import { vectorForText } from '../../doubles/vector-for-text.ts';
 
 const vector = vectorForText('one', 8);
 const encoded = vector.toString('base64');
 const others = vectorForText('two', 8);
 
-const take = (json: string) => takeVectors(Buffer.from(json));
+const take = (json: string, cuts: readonly number[] = []) => takeVectors(cutAt(json, cuts));
+
+/** A body in pieces, as it may come from a socket; some of them may be empty. */
+function cutAt(json: string, cuts: readonly number[]): BytePieces {
+  const body = Buffer.from(json);
+  const places = [...cuts.map(cut => Math.round(cut * body.length)), body.length].sort((a, b) => a - b);
+  return new BytePieces(
+    places.map((place, index) => Buffer.from(body.subarray(places[index - 1] ?? 0, place))),
+  );
+}
 
 /** What a reply says, with vectors given back as the base64 that they were taken from. */
-function restore(json: string): unknown {
-  const { text, vectors } = take(json);
+function restore(json: string, cuts: readonly number[]): unknown {
+  const { text, vectors } = take(json, cuts);
   return JSON.parse(text, (name, value) =>
     name.endsWith('embedding') && vectors.has(value) ? vectors.get(value)?.toString('base64') : value,
   );
@@ -51,6 +61,7 @@ const reply = fc.record({
     { maxLength: 5 },
   ),
 });
+const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 9 });
 const layout = fc.constantFrom<string | number | undefined>(undefined, 1, '\t', ' \r\n ');
 
 describe('takeVectors', () => {
@@ -88,11 +99,21 @@ describe('takeVectors', () => {
     expect(take(json)).toEqual({ text: json, vectors: new Map() });
   });
 
+  it('takes a vector from across the pieces of a body, wherever they were cut', () => {
+    const json = JSON.stringify({ data: [{ embedding: encoded }, { index: 1, embedding: encoded }] });
+    const whole = take(json);
+
+    for (let first = 0; first <= json.length; first += 1) {
+      const cut = take(json, [first / json.length, (first + 5) / json.length]);
+      expect(cut).toEqual(whole);
+    }
+  });
+
   it('changes nothing of what a reply says, however it is written', () => {
     fc.assert(
-      fc.property(reply, layout, (said, space) => {
+      fc.property(reply, layout, cuts, (said, space, places) => {
         const json = JSON.stringify(said, null, space);
-        expect(restore(json)).toEqual(JSON.parse(json));
+        expect(restore(json, places)).toEqual(JSON.parse(json));
       }),
     );
   });
@@ -104,11 +125,11 @@ describe('takeVectors', () => {
       cut: fc.nat(4),
     });
     fc.assert(
-      fc.property(reply, damage, (said, { at, letters, cut }) => {
+      fc.property(reply, damage, cuts, (said, { at, letters, cut }, places) => {
         const json = JSON.stringify(said);
         const place = Math.floor(at * json.length);
         const damaged = Buffer.from(json.slice(0, place) + letters + json.slice(place + cut)).toString();
-        expect(isJson(take(damaged).text)).toBe(isJson(damaged));
+        expect(isJson(take(damaged, places).text)).toBe(isJson(damaged));
       }),
       { numRuns: 500 },
     );
