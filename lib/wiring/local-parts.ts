@@ -90,6 +90,7 @@ export async function openLocalParts(
     ...portsOf('detect'),
     detection: createDetectionStore(database),
     queues: findQueue,
+    confirmsSends: false,
     limits: {
       batchSize: limits.batchSize,
       // Who asks for a pause between batches gets one batch per message.
