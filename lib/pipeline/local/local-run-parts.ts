@@ -53,6 +53,8 @@ export interface LocalRunParts {
 
 export interface LocalRunLimits {
   readonly batchSize: number;
+  /** Leased rows per space at any time, those of other runs too. */
+  readonly maxInFlight: number;
   /** Embed invocations at the same time. */
   readonly concurrency: number;
   /** Of one invocation. */
