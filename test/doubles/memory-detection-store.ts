@@ -48,6 +48,7 @@ export function createMemoryDetectionStore(database: MemoryDatabase): DetectionS
       return database.of(space).fault;
     },
     async countInFlight(space) {
+      database.record(`countInFlight ${space.spaceId}`);
       return keysOf(space).filter(id => !isFree(space, id)).length;
     },
     async readPosition(space) {
@@ -116,6 +117,7 @@ export function createMemoryDetectionStore(database: MemoryDatabase): DetectionS
       changeLeases(space, dispatch, ids, 0);
     },
     async readStaleness(space) {
+      database.record(`readStaleness ${space.spaceId}`);
       const table = database.of(space);
       const stale = [...table.rows.values()].filter(row => isStale(table, row));
       const waiting = { rows: stale.length, oldestAgeSeconds: stale.length };

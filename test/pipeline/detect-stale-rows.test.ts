@@ -183,6 +183,18 @@ describe('the incremental pass', () => {
   });
 });
 
+describe('how stale a space is', () => {
+  test('is not asked where nobody watches it', async () => {
+    const world = makeWorld();
+    fill(world, 7);
+
+    await detectStaleRows({ ...world.detectPorts, reportsStaleness: false }, incremental, plenty);
+
+    expect(world.metrics.sums.has('StaleRows')).toBe(false);
+    expect(world.database.events).not.toContain('readStaleness 1');
+  });
+});
+
 describe('detection into queues of this process', () => {
   const local = (rows: number) => {
     const world = makeWorld();

@@ -27,6 +27,8 @@ export interface DetectPorts {
   readonly confirmsSends?: false | undefined;
   /** Undefined: local runs, which share the work by their leases. */
   readonly lock?: TickLock | undefined;
+  /** False where no alarm watches it: local runs, of which `status` tells. */
+  readonly reportsStaleness?: false | undefined;
   /** Rejects where it takes longer. Undefined: local runs, which report their coverage themselves. */
   readonly readCoveragePercent?: ((space: Space, timeoutMs: number) => Promise<number>) | undefined;
 }
