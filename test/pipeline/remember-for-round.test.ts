@@ -66,6 +66,20 @@ describe('the two passes of a round', () => {
     expect(walked.spaces[0]).toMatchObject({ sent: 5 });
   });
 
+  test('ask again where a statement on the source failed: the source may have changed since', async () => {
+    const { world, ports } = makeRemembering(5);
+    world.database.before = event => {
+      if (event !== 'leaseChangedRows') return;
+      world.database.of(makeSpace()).fault = { code: 'column-missing', message: 'column title is gone' };
+      throw new FreshetError('gone', { failureClass: 'stop', code: 'sqlstate_42703' });
+    };
+
+    await detectStaleRows(ports, { pass: 'incremental' }, plenty);
+    const walked = await detectStaleRows(ports, { pass: 'reconcile' }, plenty);
+
+    expect(walked.spaces[0]?.fault).toMatchObject({ code: 'column-missing' });
+  });
+
   test('lease together no more than may be in flight', async () => {
     const { world, ports } = makeRemembering(30, 20);
     const table = world.database.of(makeSpace());

@@ -19,19 +19,27 @@ export function rememberForRound(store: DetectionStore, clock: Clock): RoundMemo
   const deadRuns = createMemory<true>(clock);
   const faults = createMemory<{ readonly fault: SourceFault | undefined }>(clock);
   const inFlight = createMemory<{ leases: number }>(clock);
-  const noteLeased = <Leased extends { readonly rows: readonly LeasedRow[] }>(
+  const beginRound = () => {
+    for (const memory of [deadRuns, faults, inFlight]) memory.forget();
+  };
+  const noteLeased = async <Leased extends { readonly rows: readonly LeasedRow[] }>(
     spaceId: number,
-    leased: Leased,
-  ): Leased => {
-    const counted = inFlight.recall(spaceId);
-    if (counted !== undefined) counted.leases += leased.rows.length;
-    return leased;
+    lease: Promise<Leased>,
+  ): Promise<Leased> => {
+    try {
+      const leased = await lease;
+      const counted = inFlight.recall(spaceId);
+      if (counted !== undefined) counted.leases += leased.rows.length;
+      return leased;
+    } catch (error) {
+      // The source may have changed since it was looked at, and nobody knows what was leased.
+      beginRound();
+      throw error;
+    }
   };
 
   return {
-    beginRound() {
-      for (const memory of [deadRuns, faults, inFlight]) memory.forget();
-    },
+    beginRound,
     detection: {
       ...store,
       async expireLeasesOfDeadRuns() {
@@ -54,12 +62,8 @@ export function rememberForRound(store: DetectionStore, clock: Clock): RoundMemo
         inFlight.keep(space.spaceId, { leases });
         return leases;
       },
-      async leaseChangedRows(space, request) {
-        return noteLeased(space.spaceId, await store.leaseChangedRows(space, request));
-      },
-      async leaseStaleSlice(space, request) {
-        return noteLeased(space.spaceId, await store.leaseStaleSlice(space, request));
-      },
+      leaseChangedRows: (space, request) => noteLeased(space.spaceId, store.leaseChangedRows(space, request)),
+      leaseStaleSlice: (space, request) => noteLeased(space.spaceId, store.leaseStaleSlice(space, request)),
     },
   };
 }
