@@ -116,6 +116,7 @@ async function walk(store: DetectionStore, space: Space): Promise<number> {
 const newLease = (lane: 'fresh' | 'bulk') => ({
   dispatchId: randomUUID(),
   lane,
+  stage: 'sending' as const,
   limit: 5000,
   leaseSeconds: 120,
   runId: null,

@@ -1,5 +1,5 @@
 import type { Space } from '../core/model/space.ts';
-import type { Lane } from '../core/model/vocabulary.ts';
+import type { Lane, LeaseStage } from '../core/model/vocabulary.ts';
 
 /** What `detect` asks of the database. Every method is one transaction (most are one statement), READ COMMITTED. */
 export interface DetectionStore {
@@ -50,8 +50,11 @@ export interface DetectionStore {
 
   /** After the send is confirmed: stage `queued`, expiry extended. Only leases of this dispatch. */
   confirmSent(space: Space, dispatchId: string, ids: readonly string[], leaseSeconds: number): Promise<void>;
-  /** For messages that were not accepted: the rows become free at once and the attempt does not count. */
-  abandonLeases(space: Space, dispatchId: string, ids: readonly string[]): Promise<void>;
+  /**
+   * For messages that were not accepted: the rows become free at once and the attempt does not count. Only leases that still are what they
+   * began as. Without ids all of the dispatch: its answer never came, and nobody knows which they are.
+   */
+  abandonLeases(space: Space, dispatch: LeaseDispatch, ids?: readonly string[]): Promise<void>;
 
   /** For the metric that tells the truth: per lane the rows whose outcome is not written yet, and the age of the oldest, by `first_seen`. */
   readStaleness(space: Space): Promise<Readonly<Record<Lane, WaitingRows>>>;
@@ -63,8 +66,14 @@ export interface WaitingRows {
   readonly oldestAgeSeconds: number;
 }
 
-export interface LeaseRequest {
+/** One act of leasing. */
+export interface LeaseDispatch {
   readonly dispatchId: string;
+  /** What its leases begin as; `queued` where nobody needs to confirm that they were sent. */
+  readonly stage: Extract<LeaseStage, 'sending' | 'queued'>;
+}
+
+export interface LeaseRequest extends LeaseDispatch {
   readonly lane: Lane;
   readonly limit: number;
   readonly leaseSeconds: number;

@@ -16,6 +16,7 @@ import { createTokenizer } from '../adapters/tokenizer/gpt-tokenizer.ts';
 import { nameProviders } from '../core/config/name-providers.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN } from '../pipeline/embed/embed-ports.ts';
 import type { LocalRunParts } from '../pipeline/local/local-run-parts.ts';
+import { rememberForRound } from '../pipeline/local/remember-for-round.ts';
 import { createRoomWait } from '../pipeline/local/results-room.ts';
 import type { RunTally, RunTotals } from '../pipeline/local/run-tally.ts';
 import type { DispatchQueues } from '../ports/dispatch-queues.ts';
@@ -85,11 +86,14 @@ export async function openLocalParts(
     runId: request.runId,
     observer: request.tally,
   };
+  const looks = rememberForRound(createDetectionStore(database), clock);
   const detect = createDetectHandler({
     ...shared,
     ...portsOf('detect'),
-    detection: createDetectionStore(database),
+    detection: looks.detection,
     queues: findQueue,
+    confirmsSends: false,
+    reportsStaleness: false,
     limits: {
       batchSize: limits.batchSize,
       // Who asks for a pause between batches gets one batch per message.
@@ -126,6 +130,7 @@ export async function openLocalParts(
   const parts: LocalRunParts = {
     ...shared,
     handlers: { detect, embed, write },
+    beginRound: looks.beginRound,
     queues,
     tally: request.tally,
     embedding,

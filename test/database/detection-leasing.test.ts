@@ -241,7 +241,7 @@ describe('what detect does with its leases', () => {
     await items.leaseChanged('2026-01-01', { dispatchId });
 
     await items.detection.confirmSent(items.space, dispatchId, ['1', '2'], 5000);
-    await items.detection.abandonLeases(items.space, dispatchId, ['2', '3']);
+    await items.detection.abandonLeases(items.space, { dispatchId, stage: 'sending' }, ['2', '3']);
 
     expect(await items.leases()).toMatchObject([
       { id: '1', stage: 'queued', secondsLeft: 5000 },
@@ -249,6 +249,25 @@ describe('what detect does with its leases', () => {
       { id: '3', stage: 'queued', live: false },
     ]);
     expect((await items.leaseChanged(null)).rows).toMatchObject([{ id: '3', attempts: 0 }]);
+  });
+
+  it('begins leases as queued where nobody will confirm them, and frees those that still are', async () => {
+    const items = await openRows(4);
+    const dispatch = { dispatchId: randomUUID(), stage: 'queued' } as const;
+    await items.leaseSlice({ ...dispatch, leaseSeconds: 5000 });
+    expect(await items.leases()).toMatchObject(Array(4).fill({ stage: 'queued', secondsLeft: 5000 }));
+    await items.embedding.beginEmbedding(items.space, dispatch.dispatchId, ['1']);
+
+    await items.detection.abandonLeases(items.space, dispatch, ['1', '2']);
+    await items.detection.abandonLeases(items.space, { ...dispatch, dispatchId: randomUUID() });
+    const some = (await items.leases()).map(({ live }) => live);
+    await items.detection.abandonLeases(items.space, dispatch);
+
+    expect(some).toEqual([true, false, true, true]);
+    expect(await items.leases()).toMatchObject([
+      { id: '1', stage: 'embedding', live: true },
+      ...['2', '3', '4'].map(id => ({ id, stage: 'queued', live: false, attempts: 0 })),
+    ]);
   });
 
   it('does not confirm over a worker that was faster', async () => {

@@ -1,5 +1,10 @@
 import type { Space } from '../../lib/core/model/space.ts';
-import type { DetectionStore, LeasedRow, LeaseRequest } from '../../lib/ports/detection-store.ts';
+import type {
+  DetectionStore,
+  LeaseDispatch,
+  LeasedRow,
+  LeaseRequest,
+} from '../../lib/ports/detection-store.ts';
 import { isStale, type MemoryDatabase, type MemoryRow } from './memory-database.ts';
 
 export function createMemoryDetectionStore(database: MemoryDatabase): DetectionStore {
@@ -13,15 +18,20 @@ export function createMemoryDetectionStore(database: MemoryDatabase): DetectionS
       const old = leases.get(id);
       const began = old?.stage === 'embedding' || old?.stage === 'announced';
       const attempts = (old?.attempts ?? 0) + (began ? 1 : 0);
-      const { dispatchId, lane, leaseSeconds } = request;
+      const { dispatchId, lane, stage, leaseSeconds } = request;
       const expiresAtMs = clock.now() + leaseSeconds * 1000;
-      leases.set(id, { dispatchId, lane, stage: 'sending', attempts, expiresAtMs });
+      leases.set(id, { dispatchId, lane, stage, attempts, expiresAtMs });
       return { id, attempts, version };
     });
-  const changeLeases = (space: Space, dispatchId: string, ids: readonly string[], seconds: number) => {
+  const changeLeases = (
+    space: Space,
+    { dispatchId, stage }: LeaseDispatch,
+    ids: Iterable<string>,
+    seconds: number,
+  ) => {
     for (const id of ids) {
       const found = database.of(space).leases.get(id);
-      if (found?.dispatchId !== dispatchId || found.stage !== 'sending') continue;
+      if (found?.dispatchId !== dispatchId || found.stage !== stage) continue;
       found.stage = 'queued';
       found.expiresAtMs = clock.now() + seconds * 1000;
     }
@@ -38,6 +48,7 @@ export function createMemoryDetectionStore(database: MemoryDatabase): DetectionS
       return database.of(space).fault;
     },
     async countInFlight(space) {
+      database.record(`countInFlight ${space.spaceId}`);
       return keysOf(space).filter(id => !isFree(space, id)).length;
     },
     async readPosition(space) {
@@ -99,13 +110,14 @@ export function createMemoryDetectionStore(database: MemoryDatabase): DetectionS
     },
     async confirmSent(space, dispatchId, ids, leaseSeconds) {
       database.record('confirmSent');
-      changeLeases(space, dispatchId, ids, leaseSeconds);
+      changeLeases(space, { dispatchId, stage: 'sending' }, ids, leaseSeconds);
     },
-    async abandonLeases(space, dispatchId, ids) {
+    async abandonLeases(space, dispatch, ids = [...database.of(space).leases.keys()]) {
       database.record('abandonLeases');
-      changeLeases(space, dispatchId, ids, 0);
+      changeLeases(space, dispatch, ids, 0);
     },
     async readStaleness(space) {
+      database.record(`readStaleness ${space.spaceId}`);
       const table = database.of(space);
       const stale = [...table.rows.values()].filter(row => isStale(table, row));
       const waiting = { rows: stale.length, oldestAgeSeconds: stale.length };

@@ -12,9 +12,10 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     file: `${DETECT}/detect-changed-rows.ts`,
     changes: [
       ['  const horizon = await detection.readHorizon(space);\n', ''],
+      ['watermark: watermark ?? horizon };', "watermark: watermark ?? '2026-01-01 00:00:00+00' };"],
       [
-        'watermark: watermark ?? horizon,\n  });',
-        "watermark: watermark ?? '2026-01-01 00:00:00+00',\n  });\n  const horizon = await detection.readHorizon(space);",
+        'detection.leaseChangedRows(space, request),\n  );',
+        'detection.leaseChangedRows(space, request),\n  );\n  const horizon = await detection.readHorizon(space);',
       ],
     ],
   },

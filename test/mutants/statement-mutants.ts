@@ -95,7 +95,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'abandons-rows-in-work',
     removes: 'abandoning only what was not sent',
     file: `${DETECTION}/abandon-leases.ts`,
-    changes: [["\n      AND l.stage = 'sending'", '']],
+    changes: [['\n      AND l.stage = ${stage}::text', '']],
   },
   {
     name: 'takes-over-rows-in-work',

@@ -183,6 +183,80 @@ describe('the incremental pass', () => {
   });
 });
 
+describe('how stale a space is', () => {
+  test('is not asked where nobody watches it', async () => {
+    const world = makeWorld();
+    fill(world, 7);
+
+    await detectStaleRows({ ...world.detectPorts, reportsStaleness: false }, incremental, plenty);
+
+    expect(world.metrics.sums.has('StaleRows')).toBe(false);
+    expect(world.database.events).not.toContain('readStaleness 1');
+  });
+});
+
+describe('detection into queues of this process', () => {
+  const local = (rows: number) => {
+    const world = makeWorld();
+    Object.assign(tableOf(world), { watermark: 'v010', horizon: 'v900' });
+    fill(world, rows);
+    return { world, ports: { ...world.detectPorts, confirmsSends: false } as const };
+  };
+  const leasesOf = (world: World) => [...tableOf(world).leases.values()];
+
+  test.each([incremental, reconcile])(
+    'leases rows as queued for the queue’s time and confirms nothing: %j',
+    async request => {
+      const { world, ports } = local(250);
+
+      const report = await detectStaleRows(ports, request, plenty);
+
+      expect(report.spaces).toMatchObject([{ leased: 250, sent: 250 }]);
+      const expiresAtMs = world.clock.now() + world.detectPorts.limits.queuedLeaseSeconds * 1000;
+      expect(leasesOf(world)).toMatchObject(Array(250).fill({ stage: 'queued', expiresAtMs }));
+      expect(world.database.events).not.toContain('confirmSent');
+    },
+  );
+
+  test('frees what a queue refuses all the same', async () => {
+    const { world, ports } = local(150);
+    const send = async () => ({ failed: [{ index: 1, code: 'MessageTooLong' }] });
+
+    const report = await detectStaleRows(
+      { ...ports, queues: () => ({ send, changeVisibility: async () => undefined }) },
+      incremental,
+      plenty,
+    );
+
+    expect(report.spaces[0]).toMatchObject({ leased: 150, sent: 100 });
+    expect(leasesOf(world).filter(({ expiresAtMs }) => expiresAtMs <= world.clock.now())).toHaveLength(50);
+  });
+
+  test.each([
+    ['leaseChangedRows', incremental],
+    ['leaseStaleSlice', reconcile],
+  ] as const)(
+    'gives back at once what was leased where the answer of %s is lost',
+    async (method, request) => {
+      const { world, ports } = local(20);
+      const detection = {
+        ...ports.detection,
+        [method]: async (...args: Parameters<typeof ports.detection.leaseStaleSlice>) => {
+          await world.detectPorts.detection[method](args[0], { ...args[1], watermark: 'v010' });
+          throw new FreshetError('reset', { failureClass: 'transient', code: 'network_econnreset' });
+        },
+      };
+
+      const report = await detectStaleRows({ ...ports, detection }, request, plenty);
+      const next = await detectStaleRows(ports, incremental, plenty);
+
+      expect(report.spaces[0]?.fault).toMatchObject({ code: 'network_econnreset' });
+      expect(next.spaces[0]).toMatchObject({ sent: 20 });
+      expect(leasesOf(world).every(({ attempts }) => attempts === 0)).toBe(true);
+    },
+  );
+});
+
 describe('coverage', () => {
   test('is counted at the end of a walk over all keys, and only there', async () => {
     const world = makeWorld();

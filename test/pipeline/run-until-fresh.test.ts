@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import type { LocalRunLimits } from '../../lib/pipeline/local/local-run-parts.ts';
 import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
 import { countOutcomes, isStale, putRow } from '../doubles/memory-database.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
@@ -98,6 +99,76 @@ describe('a local run', () => {
 
     expect(mostActive).toBe(4);
     expect(most).toBeLessThanOrEqual((20 + 4 + 4) * 100);
+  });
+
+  describe('that looks ahead', () => {
+    /** Runs with a provider of this latency, and tells when it looked for edits and how many rows it leased each time. */
+    async function watchLooks(latencyMs: number, rows: number, limits: Partial<LocalRunLimits> = {}) {
+      const world = makeWorld();
+      fill(world, rows);
+      const looks: { readonly atMs: number; readonly rows: number }[] = [];
+      const startedMs = world.clock.now();
+      world.provider.script = async request => {
+        await world.clock.sleep(latencyMs);
+        return embedAll(request);
+      };
+      const ports = {
+        ...world.detectPorts,
+        limits: { ...world.detectPorts.limits, callsPerMessage: 5, sliceRows: 50_000 },
+      };
+      const parts = toLocalRunParts({ ...world, detectPorts: ports }, { concurrency: 4, ...limits });
+      const result = await runUntilFresh({
+        ...parts,
+        handlers: {
+          ...parts.handlers,
+          async detect(request, context) {
+            const atMs = world.clock.now() - startedMs;
+            const report = await parts.handlers.detect(request, context);
+            looks.push({ atMs, rows: report.spaces.reduce((sum, { leased }) => sum + leased, 0) });
+            return report;
+          },
+        },
+      });
+      expect(result.embedded).toBe(rows);
+      return { looks: looks.filter(({ rows: leased }) => leased > 0), result };
+    }
+
+    test('leases about as much at once as it finishes in a second, looks about once a second and lets no worker wait', async () => {
+      const { looks, result } = await watchLooks(80, 40_000);
+
+      expect(looks[0]?.rows).toBe(2_400);
+      const later = looks.slice(3, -1);
+      expect(later.length).toBeGreaterThan(2);
+      for (const { rows } of later) {
+        expect(rows).toBeGreaterThan(3_600);
+        expect(rows).toBeLessThanOrEqual(5_000);
+      }
+      const gaps = later.slice(1).map(({ atMs }, index) => atMs - (later[index]?.atMs ?? 0));
+      for (const gap of gaps) expect(gap).toBeLessThan(1_500);
+      // Four workers that are never idle take 8,000 ms for 400 calls.
+      expect(result.durationMs).toBeLessThan(8_200);
+    });
+
+    test('takes no more than ever while its provider is slow', async () => {
+      const { looks } = await watchLooks(2_000, 10_000);
+
+      for (const { rows } of looks) expect(rows).toBeLessThanOrEqual(2_400);
+    });
+
+    test('leaves others room in what may be in flight', async () => {
+      const { looks } = await watchLooks(5, 30_000, { maxInFlight: 6_000 });
+
+      expect(Math.max(...looks.map(({ rows }) => rows))).toBeLessThanOrEqual(3_000);
+    });
+
+    test('takes up no more rows than it may when it is fast', async () => {
+      const world = makeWorld();
+      fill(world, 12_000);
+
+      const result = await runUntilFresh(toLocalRunParts(world, { maxItems: 9_050 }));
+
+      expect(result.itemsDone).toBe(9_050);
+    });
   });
 
   test('pauses between the batches of a worker', async () => {

@@ -24,7 +24,8 @@ export function toLocalRunParts(
     control: world.control,
     clock: world.clock,
     limits: {
-      ...{ batchSize: 100, concurrency: 2, invocationTimeoutMs: 600_000, pauseMs: 0, maxWaitMs: 300_000 },
+      ...{ batchSize: 100, maxInFlight: 10_000, concurrency: 2, pauseMs: 0 },
+      ...{ invocationTimeoutMs: 600_000, maxWaitMs: 300_000 },
       ...limits,
     },
     ...more,

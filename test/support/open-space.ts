@@ -56,7 +56,10 @@ export function request(
   changes: Partial<LeaseRequest> = {},
   lane: LeaseRequest['lane'] = 'bulk',
 ): LeaseRequest {
-  return { dispatchId: randomUUID(), lane, limit: 100, leaseSeconds: 120, runId: null, ...changes };
+  return {
+    ...{ dispatchId: randomUUID(), lane, stage: 'sending', limit: 100, leaseSeconds: 120, runId: null },
+    ...changes,
+  };
 }
 
 async function readStored(db: SqlDatabase, space: Space) {

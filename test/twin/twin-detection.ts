@@ -48,10 +48,10 @@ export function createTwinDetection(twin: TwinDatabase): Synchronous<DetectionSt
         lease.expiresAt = Math.max(lease.expiresAt, now + seconds(leaseSeconds));
       }
     },
-    abandonLeases: (space, dispatchId, ids) => {
+    abandonLeases: (space, { dispatchId, stage }, ids) => {
       const now = twin.now();
       for (const lease of ownLeases(twin, space, dispatchId, ids)) {
-        if (lease.stage === 'sending') Object.assign(lease, { stage: 'queued', expiresAt: now });
+        if (lease.stage === stage) Object.assign(lease, { stage: 'queued', expiresAt: now });
       }
     },
     readStaleness: space => {

@@ -7,10 +7,10 @@ export function ownLeases(
   twin: TwinDatabase,
   space: Space,
   dispatchId: string,
-  ids: readonly string[],
+  ids?: readonly string[],
 ): TwinLease[] {
   const { leases } = spaceOf(twin, space);
-  return [...new Set(ids)]
+  return [...new Set(ids ?? leases.keys())]
     .map(id => leases.get(id))
     .filter(lease => lease !== undefined)
     .filter(lease => lease.dispatchId === dispatchId);

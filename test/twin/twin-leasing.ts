@@ -121,7 +121,7 @@ function leaseRows(
       id,
       dispatchId: request.dispatchId,
       lane: request.lane,
-      stage: 'sending',
+      stage: request.stage,
       attempts,
       runId: request.runId,
       firstSeen: hadExpired ? old.firstSeen : now,

@@ -1,10 +1,7 @@
 import type { Space } from '../../core/model/space.ts';
-import {
-  type DetectPorts,
-  NOTHING_DETECTED,
-  type PassResult,
-  SENDING_LEASE_SECONDS,
-} from './detect-ports.ts';
+import { beginDispatch } from './begin-dispatch.ts';
+import { type DetectPorts, NOTHING_DETECTED, type PassResult } from './detect-ports.ts';
+import { leaseOrGiveBack } from './lease-or-give-back.ts';
 import { sendLeasedRows } from './send-leased-rows.ts';
 
 /**
@@ -18,17 +15,14 @@ export async function detectChangedRows(
   capacity: number,
 ): Promise<PassResult> {
   if (capacity <= 0) return NOTHING_DETECTED;
-  const { detection, randomness } = ports;
+  const { detection } = ports;
   const { watermark } = await detection.readPosition(space);
   const horizon = await detection.readHorizon(space);
-  const dispatch = { dispatchId: randomness.identifier(), lane: 'fresh' as const };
-  const changed = await detection.leaseChangedRows(space, {
-    ...dispatch,
-    limit: capacity,
-    leaseSeconds: SENDING_LEASE_SECONDS,
-    runId: ports.runId,
-    watermark: watermark ?? horizon,
-  });
+  const dispatch = beginDispatch(ports, 'fresh');
+  const request = { ...dispatch, limit: capacity, watermark: watermark ?? horizon };
+  const changed = await leaseOrGiveBack(ports, space, dispatch, () =>
+    detection.leaseChangedRows(space, request),
+  );
   const { sent, refused } = await sendLeasedRows(ports, space, dispatch, changed.rows);
   if (horizon !== null) {
     const unsent = [changed.firstUnsentVersion, ...refused.map(row => row.version)];

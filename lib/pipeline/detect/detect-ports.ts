@@ -20,8 +20,15 @@ export interface DetectPorts {
   readonly limits: DetectLimits;
   /** The local run that holds the leases; null for the deployed pipeline. */
   readonly runId: number | null;
+  /**
+   * False where a message is there once `send` returns, and only the end of the process loses it: queues in this process. What is leased is then
+   * on its way as it is, and nothing has to be confirmed.
+   */
+  readonly confirmsSends?: false | undefined;
   /** Undefined: local runs, which share the work by their leases. */
   readonly lock?: TickLock | undefined;
+  /** False where no alarm watches it: local runs, of which `status` tells. */
+  readonly reportsStaleness?: false | undefined;
   /** Rejects where it takes longer. Undefined: local runs, which report their coverage themselves. */
   readonly readCoveragePercent?: ((space: Space, timeoutMs: number) => Promise<number>) | undefined;
 }
@@ -91,6 +98,3 @@ export const NOTHING_DETECTED: PassResult = {
   passEnded: false,
   slices: 0,
 };
-
-/** From leasing to the confirmed send: long enough for a slow queue, short enough that a killed detect delays its rows little. */
-export const SENDING_LEASE_SECONDS = 120;

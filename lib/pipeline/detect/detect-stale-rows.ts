@@ -97,7 +97,8 @@ function reportPass(ports: DetectPorts, space: Space, result: PassResult): void 
 
 /** Also while paused or at capacity: it is the promise that the alarm watches. */
 async function reportStaleness(ports: DetectPorts, space: Space): Promise<void> {
-  const { metrics } = ports;
+  const { metrics, reportsStaleness } = ports;
+  if (reportsStaleness === false) return;
   const { fresh, bulk } = await ports.detection.readStaleness(space);
   metrics.count('StaleRows', fresh.rows);
   metrics.count('OldestStaleRowAgeSeconds', fresh.oldestAgeSeconds);

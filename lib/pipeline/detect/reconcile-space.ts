@@ -1,11 +1,8 @@
 import type { Space } from '../../core/model/space.ts';
 import type { OrphanReport, StaleSlice } from '../../ports/detection-store.ts';
-import {
-  type DetectPorts,
-  NOTHING_DETECTED,
-  type PassResult,
-  SENDING_LEASE_SECONDS,
-} from './detect-ports.ts';
+import { beginDispatch } from './begin-dispatch.ts';
+import { type DetectPorts, NOTHING_DETECTED, type PassResult } from './detect-ports.ts';
+import { leaseOrGiveBack } from './lease-or-give-back.ts';
 import { sendLeasedRows } from './send-leased-rows.ts';
 
 /** A slice of 50,000 keys takes well under a second; this leaves room for a slow one and its sends. */
@@ -77,14 +74,10 @@ async function dispatchSlice(
   range: Range,
   limit: number,
 ): Promise<StaleSlice & { readonly sent: number }> {
-  const dispatch = { dispatchId: ports.randomness.identifier(), lane: 'bulk' as const };
-  const slice = await ports.detection.leaseStaleSlice(space, {
-    ...dispatch,
-    ...range,
-    limit,
-    leaseSeconds: SENDING_LEASE_SECONDS,
-    runId: ports.runId,
-  });
+  const dispatch = beginDispatch(ports, 'bulk');
+  const slice = await leaseOrGiveBack(ports, space, dispatch, () =>
+    ports.detection.leaseStaleSlice(space, { ...dispatch, ...range, limit }),
+  );
   const { sent } = await sendLeasedRows(ports, space, dispatch, slice.rows);
   return { ...slice, sent };
 }

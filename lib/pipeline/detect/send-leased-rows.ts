@@ -3,7 +3,7 @@ import { writeMessage } from '../../core/messages/write-message.ts';
 import type { DispatchMessage } from '../../core/model/dispatch-message.ts';
 import type { Space } from '../../core/model/space.ts';
 import type { Lane } from '../../core/model/vocabulary.ts';
-import type { LeasedRow } from '../../ports/detection-store.ts';
+import type { LeaseDispatch, LeasedRow } from '../../ports/detection-store.ts';
 import type { DetectLimits, DetectPorts } from './detect-ports.ts';
 
 interface SendPorts extends Pick<DetectPorts, 'queues' | 'logger'> {
@@ -14,6 +14,11 @@ interface SendPorts extends Pick<DetectPorts, 'queues' | 'logger'> {
 /** A lease of many rows is sent as about so many messages, so that the workers finish together. */
 const MESSAGES_PER_LEASE = 8;
 
+/** The leases that are sent, and where to. */
+interface SentDispatch extends LeaseDispatch {
+  readonly lane: Lane;
+}
+
 interface SendResult {
   readonly sent: number;
   readonly refused: readonly LeasedRow[];
@@ -23,7 +28,7 @@ interface SendResult {
 export async function sendLeasedRows(
   ports: SendPorts,
   space: Space,
-  dispatch: { readonly dispatchId: string; readonly lane: Lane },
+  dispatch: SentDispatch,
   rows: readonly LeasedRow[],
 ): Promise<SendResult> {
   if (rows.length === 0) return { sent: 0, refused: [] };
@@ -35,16 +40,16 @@ export async function sendLeasedRows(
     failed = new Set(report.failed.map(failure => failure.index));
   } catch (error) {
     // Nothing is known of any of them: those that did arrive find their leases gone and are skipped.
-    await ports.detection.abandonLeases(space, dispatch.dispatchId, idsOf(rows));
+    await ports.detection.abandonLeases(space, dispatch, idsOf(rows));
     throw error;
   }
   const accepted = batches.filter((_, index) => !failed.has(index)).flat();
   const refused = batches.filter((_, index) => failed.has(index)).flat();
   const leaseSeconds = ports.limits.queuedLeaseSeconds;
-  if (accepted.length > 0)
+  if (dispatch.stage === 'sending' && accepted.length > 0)
     await ports.detection.confirmSent(space, dispatch.dispatchId, idsOf(accepted), leaseSeconds);
   if (refused.length > 0) {
-    await ports.detection.abandonLeases(space, dispatch.dispatchId, idsOf(refused));
+    await ports.detection.abandonLeases(space, dispatch, idsOf(refused));
     ports.logger.warn('send-refused', { spaceId: space.spaceId, rows: refused.length });
   }
   return { sent: accepted.length, refused };
@@ -72,11 +77,7 @@ function countCalls(rows: number, { batchSize, callsPerMessage = 1 }: SendPorts[
   return Math.max(1, Math.min(callsPerMessage, Math.ceil(batches / MESSAGES_PER_LEASE)));
 }
 
-function composeMessage(
-  space: Space,
-  dispatch: { readonly dispatchId: string; readonly lane: Lane },
-  batch: readonly LeasedRow[],
-): string {
+function composeMessage(space: Space, dispatch: SentDispatch, batch: readonly LeasedRow[]): string {
   const message: DispatchMessage = {
     v: 1,
     kind: 'dispatch',

@@ -41,6 +41,8 @@ export interface LocalRunParts {
   readonly control: ControlStore;
   readonly clock: Clock;
   readonly limits: LocalRunLimits;
+  /** Called before each round of looking for stale rows: what `detect` heard in the last one no longer holds. */
+  readonly beginRound?: (() => void) | undefined;
   /** `incremental`: done when that pass finds nothing, and no pause reason is lifted. Default: a whole reconcile pass too. */
   readonly passes?: 'incremental' | 'both' | undefined;
   /** Names of sources; undefined: all. */
@@ -53,6 +55,8 @@ export interface LocalRunParts {
 
 export interface LocalRunLimits {
   readonly batchSize: number;
+  /** Leased rows per space at any time, those of other runs too. */
+  readonly maxInFlight: number;
   /** Embed invocations at the same time. */
   readonly concurrency: number;
   /** Of one invocation. */

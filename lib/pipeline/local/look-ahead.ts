@@ -110,6 +110,7 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
     orphansKept: () => [...orphansKept.values()],
     async round(maxRows, idle) {
       try {
+        parts.beginRound?.();
         const changed = await detect('incremental', maxRows);
         const changedRows = sumLeased(changed);
         leasedRows += changedRows;

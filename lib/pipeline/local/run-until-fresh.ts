@@ -1,9 +1,11 @@
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import type { ObservedReason } from '../../ports/run-observer.ts';
 import { abandonQueued } from './abandon-queued.ts';
+import { countBatchesAhead } from './batches-ahead.ts';
 import { clearStalePauses } from './clear-stale-pauses.ts';
 import type { LocalRunParts, RunResult } from './local-run-parts.ts';
 import { createLookAhead, type LookAhead } from './look-ahead.ts';
+import { createRecentProgress, type RecentProgress } from './recent-progress.ts';
 import { createRunWorkers, type RunWorkers } from './run-workers.ts';
 import { createWakeSignal, type WakeSignal } from './wake-signal.ts';
 
@@ -11,8 +13,6 @@ import { createWakeSignal, type WakeSignal } from './wake-signal.ts';
 const GRACE_MS = 4_000;
 /** Giving back waits for a lock no longer than this. */
 const GIVE_BACK_MS = 500;
-/** Batches leased ahead of the workers: enough that detect looks seldom, few enough that several runs find work side by side. */
-const MIN_BATCHES_AHEAD = 24;
 
 interface Run {
   readonly parts: LocalRunParts;
@@ -26,6 +26,7 @@ interface Run {
   failure: unknown;
   progressAtMs: number;
   itemsDone: number;
+  readonly recentProgress: RecentProgress;
 }
 
 /**
@@ -60,6 +61,7 @@ export async function runUntilFresh(parts: LocalRunParts): Promise<RunResult> {
 
 function createRun(parts: LocalRunParts, hasFallback: boolean): Run {
   const wake = createWakeSignal(parts.clock);
+  const { itemsDone } = parts.tally.totals();
   const run: Run = {
     parts,
     wake,
@@ -76,7 +78,8 @@ function createRun(parts: LocalRunParts, hasFallback: boolean): Run {
     detecting: false,
     failure: undefined,
     progressAtMs: parts.clock.now(),
-    itemsDone: 0,
+    itemsDone,
+    recentProgress: createRecentProgress(parts.clock, itemsDone),
   };
   return run;
 }
@@ -116,15 +119,15 @@ function isIdle(run: Run, queued: { readonly total: number }): boolean {
   return !run.detecting && !run.workers.isWriting() && run.workers.embedding() === 0 && queued.total === 0;
 }
 
-/** Looks ahead by a few messages only, and again once the workers are about to take the last: what a run holds, no other can work on. */
+/** Looks ahead by about a second's work only, and again once the workers are about to take the last messages: what a run holds, no other can work on. */
 function startDetect(run: Run, queued: { readonly waiting: number }, idle: boolean): void {
   const { parts, lookAhead } = run;
   const { batchSize, concurrency, maxItems } = parts.limits;
-  const batchesAhead = Math.max(3 * concurrency, MIN_BATCHES_AHEAD);
   const pointless = idle ? lookAhead.isComplete() : lookAhead.isExhausted();
   if (run.detecting || pointless || lookAhead.nextAtMs() > parts.clock.now()) return;
   if (queued.waiting > concurrency) return;
   const allowed = (maxItems ?? Number.POSITIVE_INFINITY) - lookAhead.leasedRows();
+  const batchesAhead = countBatchesAhead(parts.limits, run.recentProgress.finishedRows());
   const maxRows = Math.min((batchesAhead - queued.waiting) * batchSize, allowed);
   if (maxRows <= 0) return;
   run.detecting = true;
@@ -155,6 +158,7 @@ function noteProgress(run: Run): void {
   const { itemsDone } = run.parts.tally.totals();
   if (itemsDone === run.itemsDone) return;
   run.itemsDone = itemsDone;
+  run.recentProgress.note(itemsDone);
   run.progressAtMs = run.parts.clock.now();
 }
 

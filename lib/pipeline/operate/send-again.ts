@@ -2,7 +2,7 @@ import type { Space } from '../../core/model/space.ts';
 import { failureOfOutcome } from '../../core/report/failure-of-outcome.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { StaleRow } from '../../ports/redrive-store.ts';
-import { SENDING_LEASE_SECONDS } from '../detect/detect-ports.ts';
+import { SENDING_LEASE_SECONDS } from '../detect/begin-dispatch.ts';
 import { sendLeasedRows } from '../detect/send-leased-rows.ts';
 import type { RedrivePorts } from './operate-ports.ts';
 import type { Letter } from './read-letters.ts';
@@ -65,7 +65,7 @@ async function dispatchAgain(
     const held = ids.filter(id => wanted.get(id)?.heldBy === dispatchId);
     if (held.length > 0) await ports.embedding.postponeLeases(space, dispatchId, held, 0);
   }
-  const dispatch = { dispatchId: ports.randomness.identifier(), lane };
+  const dispatch = { dispatchId: ports.randomness.identifier(), lane, stage: 'sending' as const };
   const rows = await ports.stale.leaseNamedRows(space, {
     ...dispatch,
     ids: [...wanted.keys()],

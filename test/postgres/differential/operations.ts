@@ -45,6 +45,8 @@ function someRequest(pair: Pair, lane: 'fresh' | 'bulk') {
     limit: pair.random.pick([0, 1, 2, 3, 50]),
     leaseSeconds: someSeconds(pair),
     runId,
+    // As in a local run.
+    stage: runId === null ? ('sending' as const) : ('queued' as const),
   };
 }
 
@@ -211,12 +213,17 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       pair.stores.detection.confirmSent,
       ...([pair.space, someDispatch(pair), someIds(pair), someSeconds(pair)] as const),
     ),
-  abandonLeases: pair =>
-    both(
-      pair.real.detection.abandonLeases,
-      pair.stores.detection.abandonLeases,
-      ...([pair.space, someDispatch(pair), someIds(pair)] as const),
-    ),
+  abandonLeases: pair => {
+    const dispatchId = someDispatch(pair);
+    const ids = someIds(pair);
+    const stage = ids.length % 2 === 0 ? ('sending' as const) : ('queued' as const);
+    const { real, stores, space } = pair;
+    return both(
+      real.detection.abandonLeases,
+      stores.detection.abandonLeases,
+      ...([space, { dispatchId, stage }, ids.length > 2 ? undefined : ids] as const),
+    );
+  },
   beginEmbedding: async pair => {
     const ids = someIds(pair);
     const dispatchId = someDispatch(pair);

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Space } from '../../../core/model/space.ts';
+import type { LeaseDispatch } from '../../../ports/detection-store.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import { lockLeases } from './lock-leases.ts';
 
@@ -7,12 +8,12 @@ import { lockLeases } from './lock-leases.ts';
 export async function abandonLeases(
   db: SqlDatabase,
   space: Space,
-  dispatchId: string,
-  ids: readonly string[],
+  { dispatchId, stage }: LeaseDispatch,
+  ids?: readonly string[],
 ): Promise<void> {
   await sql`WITH mine AS MATERIALIZED (${lockLeases(space, dispatchId, ids)})
     UPDATE freshet.leases AS l SET stage = 'queued', expires_at = now()
     FROM mine
     WHERE l.space_id = mine.space_id AND l.item_id = mine.item_id AND l.dispatch_id = ${dispatchId}::uuid
-      AND l.stage = 'sending'`.execute(db.kysely);
+      AND l.stage = ${stage}::text`.execute(db.kysely);
 }

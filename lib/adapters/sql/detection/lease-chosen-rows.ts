@@ -11,14 +11,14 @@ import type { LeaseRequest } from '../../../ports/detection-store.ts';
 export function leaseChosenRows(spaceId: number, request: LeaseRequest): RawBuilder<unknown> {
   return sql`INSERT INTO freshet.leases AS t
       (space_id, item_id, dispatch_id, lane, stage, attempts, run_id, expires_at)
-    SELECT ${spaceId}::int, chosen.id, ${request.dispatchId}::uuid, ${request.lane}::text, 'sending', 0,
+    SELECT ${spaceId}::int, chosen.id, ${request.dispatchId}::uuid, ${request.lane}::text, ${request.stage}::text, 0,
            ${request.runId}::int, now() + ${request.leaseSeconds}::float8 * interval '1 second'
       FROM chosen
      ORDER BY chosen.id COLLATE "C"
     ON CONFLICT (space_id, item_id) DO UPDATE SET
       dispatch_id = excluded.dispatch_id,
       lane = excluded.lane,
-      stage = 'sending',
+      stage = excluded.stage,
       attempts = t.attempts
         + CASE WHEN t.expires_at <= now() AND t.stage IN ('embedding', 'announced') THEN 1 ELSE 0 END,
       run_id = excluded.run_id,

@@ -36,7 +36,7 @@ export function createDetectionStore(
     removeOrphans: (space, slice) => removeOrphans(db, space, slice),
     confirmSent: (space, dispatchId, ids, leaseSeconds) =>
       confirmSent(db, space, dispatchId, ids, leaseSeconds),
-    abandonLeases: (space, dispatchId, ids) => abandonLeases(db, space, dispatchId, ids),
+    abandonLeases: (space, dispatch, ids) => abandonLeases(db, space, dispatch, ids),
     readStaleness: space => readStaleness(db, space),
   };
 }

@@ -1,0 +1,83 @@
+import type { Clock } from '../../ports/clock.ts';
+import type { DetectionStore, LeasedRow, SourceFault } from '../../ports/detection-store.ts';
+
+/** No answer is older when it is used, however long the passes of a round take. */
+const TRUSTED_MS = 1_000;
+
+interface RoundMemory {
+  readonly detection: DetectionStore;
+  /** From now on everything is asked anew. */
+  beginRound(): void;
+}
+
+/**
+ * The two passes of a round of looking ahead follow each other within milliseconds, and both ask which runs died, whether the source is still
+ * what it was and how much is in flight. Here the second is told what the first heard; rows leased since then are added to those in flight,
+ * rows finished since then are not taken off.
+ */
+export function rememberForRound(store: DetectionStore, clock: Clock): RoundMemory {
+  const deadRuns = createMemory<true>(clock);
+  const faults = createMemory<{ readonly fault: SourceFault | undefined }>(clock);
+  const inFlight = createMemory<{ leases: number }>(clock);
+  const beginRound = () => {
+    for (const memory of [deadRuns, faults, inFlight]) memory.forget();
+  };
+  const noteLeased = async <Leased extends { readonly rows: readonly LeasedRow[] }>(
+    spaceId: number,
+    lease: Promise<Leased>,
+  ): Promise<Leased> => {
+    try {
+      const leased = await lease;
+      const counted = inFlight.recall(spaceId);
+      if (counted !== undefined) counted.leases += leased.rows.length;
+      return leased;
+    } catch (error) {
+      // The source may have changed since it was looked at, and nobody knows what was leased.
+      beginRound();
+      throw error;
+    }
+  };
+
+  return {
+    beginRound,
+    detection: {
+      ...store,
+      async expireLeasesOfDeadRuns() {
+        if (deadRuns.recall(0) !== undefined) return 0;
+        const expired = await store.expireLeasesOfDeadRuns();
+        deadRuns.keep(0, true);
+        return expired;
+      },
+      async findSourceFault(space) {
+        const found = faults.recall(space.spaceId);
+        if (found !== undefined) return found.fault;
+        const fault = await store.findSourceFault(space);
+        faults.keep(space.spaceId, { fault });
+        return fault;
+      },
+      async countInFlight(space) {
+        const counted = inFlight.recall(space.spaceId);
+        if (counted !== undefined) return counted.leases;
+        const leases = await store.countInFlight(space);
+        inFlight.keep(space.spaceId, { leases });
+        return leases;
+      },
+      leaseChangedRows: (space, request) => noteLeased(space.spaceId, store.leaseChangedRows(space, request)),
+      leaseStaleSlice: (space, request) => noteLeased(space.spaceId, store.leaseStaleSlice(space, request)),
+    },
+  };
+}
+
+function createMemory<Answer>(clock: Clock) {
+  const answers = new Map<number, { readonly atMs: number; readonly answer: Answer }>();
+  return {
+    forget: () => answers.clear(),
+    keep(id: number, answer: Answer) {
+      answers.set(id, { atMs: clock.now(), answer });
+    },
+    recall(id: number): Answer | undefined {
+      const kept = answers.get(id);
+      return kept !== undefined && clock.now() - kept.atMs <= TRUSTED_MS ? kept.answer : undefined;
+    },
+  };
+}

@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest';
+import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import { detectStaleRows } from '../../lib/pipeline/detect/detect-stale-rows.ts';
+import { rememberForRound } from '../../lib/pipeline/local/remember-for-round.ts';
+import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
+import { countOutcomes, putRow } from '../doubles/memory-database.ts';
+import { makeSpace } from '../factories/space.ts';
+import { makeWorld, type World } from '../factories/world.ts';
+import { toLocalRunParts } from '../support/local-run-parts.ts';
+
+const plenty = () => 600_000;
+const QUESTIONS = ['expireLeasesOfDeadRuns', 'findSourceFault 1', 'countInFlight 1'];
+
+function makeRemembering(rows: number, maxInFlight = 10_000) {
+  const world = makeWorld();
+  for (let index = 0; index < rows; index += 1) {
+    putRow(world.database, makeSpace(), String(index).padStart(5, '0'), `text ${index}`, 'v100');
+  }
+  const { detection, beginRound } = rememberForRound(world.detectPorts.detection, world.clock);
+  const limits = { ...world.detectPorts.limits, maxInFlight };
+  return { world, beginRound, ports: { ...world.detectPorts, detection, limits } };
+}
+
+const asked = ({ database }: World) =>
+  QUESTIONS.map(question => database.events.filter(event => event === question).length);
+
+describe('the two passes of a round', () => {
+  test('ask once what both need to know, and the next round asks anew', async () => {
+    const { world, beginRound, ports } = makeRemembering(5);
+    const passes = async () => {
+      await detectStaleRows(ports, { pass: 'incremental' }, plenty);
+      await detectStaleRows(ports, { pass: 'reconcile' }, plenty);
+      return asked(world);
+    };
+
+    const first = await passes();
+    beginRound();
+
+    expect(first).toEqual([1, 1, 1]);
+    expect(await passes()).toEqual([2, 2, 2]);
+  });
+
+  test('ask again what was heard more than a second ago', async () => {
+    const { world, ports } = makeRemembering(5);
+
+    await detectStaleRows(ports, { pass: 'incremental' }, plenty);
+    await world.clock.sleep(1_001);
+    await detectStaleRows(ports, { pass: 'reconcile' }, plenty);
+
+    expect(asked(world)).toEqual([2, 2, 2]);
+  });
+
+  test('ask again what failed', async () => {
+    const { world, ports } = makeRemembering(5);
+    let failures = 1;
+    world.database.before = event => {
+      if (event !== 'findSourceFault 1' || failures === 0) return;
+      failures -= 1;
+      throw new FreshetError('away', { failureClass: 'transient', code: 'network_econnreset' });
+    };
+
+    const failed = await detectStaleRows(ports, { pass: 'incremental' }, plenty);
+    const walked = await detectStaleRows(ports, { pass: 'reconcile' }, plenty);
+
+    expect(failed.spaces[0]?.fault).toMatchObject({ code: 'network_econnreset' });
+    expect(walked.spaces[0]).toMatchObject({ sent: 5 });
+  });
+
+  test('ask again where a statement on the source failed: the source may have changed since', async () => {
+    const { world, ports } = makeRemembering(5);
+    world.database.before = event => {
+      if (event !== 'leaseChangedRows') return;
+      world.database.of(makeSpace()).fault = { code: 'column-missing', message: 'column title is gone' };
+      throw new FreshetError('gone', { failureClass: 'stop', code: 'sqlstate_42703' });
+    };
+
+    await detectStaleRows(ports, { pass: 'incremental' }, plenty);
+    const walked = await detectStaleRows(ports, { pass: 'reconcile' }, plenty);
+
+    expect(walked.spaces[0]?.fault).toMatchObject({ code: 'column-missing' });
+  });
+
+  test('lease together no more than may be in flight', async () => {
+    const { world, ports } = makeRemembering(30, 20);
+    const table = world.database.of(makeSpace());
+    Object.assign(table, { watermark: 'v200', horizon: 'v900' });
+    for (let index = 0; index < 12; index += 1)
+      putRow(world.database, makeSpace(), `edit ${index}`, 'text', 'v300');
+
+    const changed = await detectStaleRows(ports, { pass: 'incremental' }, plenty);
+    const walked = await detectStaleRows(ports, { pass: 'reconcile' }, plenty);
+    const more = await detectStaleRows(ports, { pass: 'reconcile' }, plenty);
+
+    expect([changed, walked, more].map(({ spaces }) => spaces[0]?.leased)).toEqual([12, 8, 0]);
+  });
+
+  test('hear of a fault that the source got since the last round', async () => {
+    const { world, beginRound, ports } = makeRemembering(5);
+    await detectStaleRows(ports, { pass: 'incremental' }, plenty);
+    world.database.of(makeSpace()).fault = { code: 'source-swapped', message: 'another table' };
+
+    beginRound();
+    const report = await detectStaleRows(ports, { pass: 'incremental' }, plenty);
+
+    expect(report.spaces[0]?.fault).toMatchObject({ code: 'source-swapped' });
+  });
+});
+
+describe('a local run that remembers for a round', () => {
+  test('does all there is to do, and asks once a round', async () => {
+    const { world, beginRound, ports } = makeRemembering(6_000);
+
+    await runUntilFresh(toLocalRunParts({ ...world, detectPorts: ports }, {}, { beginRound }));
+
+    expect(countOutcomes(world.database.of(makeSpace()), 'embedded')).toBe(6_000);
+    const rounds = world.database.events.filter(event => event === 'leaseChangedRows').length;
+    expect(rounds).toBeGreaterThan(2);
+    expect(asked(world)).toEqual([rounds, rounds, rounds]);
+  });
+});
