@@ -3,10 +3,11 @@ import type { ResultObject } from '../../../core/model/result-object.ts';
 import { arrayLiteral } from '../array-literal.ts';
 import type { FreshetTables } from '../freshet-tables.ts';
 import { prepared } from '../prepared.ts';
+import { genericPlansFollow } from './generic-plans.ts';
 
 /**
  * The objects' calls enter the ledger and their grants are settled. Gives back the ids of those that were new: a second writer of an
- * object waits here, on the ledger's key, until the first has committed, and then finds all of them.
+ * object waits here, on the ledger's key, until the first has committed, and then finds all of them. It stands first in the transaction.
  */
 export async function recordCalls(
   db: Kysely<FreshetTables>,
@@ -36,6 +37,7 @@ export async function recordCalls(
                   ${arrayLiteral(calls.map(call => call.requestId))}::text[],
                   ${arrayLiteral(calls.map(call => call.runId))}::int[])
         AS u (call_id, model_alias, lane, items, unique_texts, tokens, cost_usd, latency_ms, outcome, request_id, run_id)
+     WHERE ${genericPlansFollow}
      ORDER BY u.call_id
     ON CONFLICT (call_id) DO NOTHING
     RETURNING call_id::text AS "callId"`.execute(db);
