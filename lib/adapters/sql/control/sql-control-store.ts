@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import type { ControlStore } from '../../../ports/control-store.ts';
+import type { ControlStore, PauseReason } from '../../../ports/control-store.ts';
+import { prepared } from '../prepared.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
 export function createControlStore(db: SqlDatabase): ControlStore {
@@ -25,14 +26,11 @@ export function createControlStore(db: SqlDatabase): ControlStore {
         .execute();
     },
     async reasons(scope) {
-      return db.kysely
-        .selectFrom('freshet.control')
-        .select(['scope', 'reason', 'detail', sql<string>`since::text`.as('since')])
-        .$if(scope !== undefined, query => query.where('scope', '=', scope ?? ''))
-        .orderBy('freshet.control.since')
-        .orderBy('scope')
-        .orderBy('reason')
-        .execute();
+      const ofScope = scope === undefined ? sql`` : sql` WHERE scope = ${scope}`;
+      const { rows } = await sql<PauseReason>`${prepared}
+        SELECT scope, reason, detail, since::text AS since FROM freshet.control${ofScope}
+         ORDER BY control.since, scope, reason`.execute(db.kysely);
+      return rows;
     },
   };
 }
