@@ -59,7 +59,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'release-by-version-alone',
     removes: 'comparing `xmin` before a lease is deleted',
     file: `${WRITING}/release-leases.ts`,
-    changes: [['coalesce(v.source_xid = s.xid', 'coalesce(true']],
+    changes: [['coalesce(v.source_xid = s.xmin', 'coalesce(true']],
   },
   {
     name: 'release-counts-attempts',

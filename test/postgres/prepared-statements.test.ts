@@ -45,13 +45,13 @@ test('plans what a write transaction repeats for any values, from its first exec
     }
 
     const { rows } = await sql<{ verb: string; generic: number; custom: number }>`
-      SELECT substring(statement FROM 'INSERT INTO "|MERGE|readAt') AS verb, generic_plans::int AS generic, custom_plans::int AS custom
-        FROM pg_prepared_statements WHERE statement ~ 'INSERT INTO "|MERGE|readAt' ORDER BY verb`.execute(
+      SELECT substring(statement FROM 'INSERT INTO "|RETURNING l.item_id|readAt') AS verb, generic_plans::int AS generic, custom_plans::int AS custom
+        FROM pg_prepared_statements WHERE statement ~ 'INSERT INTO "|RETURNING l.item_id|readAt' ORDER BY verb`.execute(
       database.kysely,
     );
     expect(rows).toEqual([
       { verb: 'INSERT INTO "', generic: 3, custom: 0 },
-      { verb: 'MERGE', generic: 3, custom: 0 },
+      { verb: 'RETURNING l.item_id', generic: 3, custom: 0 },
       { verb: 'readAt', generic: 0, custom: 3 },
     ]);
   } finally {

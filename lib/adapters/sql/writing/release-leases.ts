@@ -8,8 +8,9 @@ import { quoteSpace } from '../quoted-space.ts';
 /**
  * Ends the leases of a dispatch: deleted where the source row is gone or its outcome was made from just this version and `xmin`; else the
  * row was overtaken, and its lease, expired and without attempts, is what the next incremental pass finds it by. It compares what is
- * stored with what is there, whoever wrote it. OFFSET 0 makes the joins look-ups per lease, however old the statistics are. One pass in the order of
- * the ids, as everywhere; a lease that another dispatch took over meanwhile no longer matches.
+ * stored with what is there, whoever wrote it. OFFSET 0 makes the look-ups of outcomes one per lease, however old the statistics are. Both
+ * passes are in the order of the ids, as everywhere; the second sees what the first deleted too, and is left out where that was all, as is
+ * usual. A lease that another dispatch took over meanwhile no longer matches. (A MERGE looks every lease up twice, or reads all leases.)
  */
 export async function releaseLeases(
   db: Kysely<FreshetTables>,
@@ -19,19 +20,18 @@ export async function releaseLeases(
 ): Promise<void> {
   if (ids.length === 0) return;
   const { source, vectors, key, version, leasedKey } = quoteSpace(space);
-  await sql`${prepared}WITH mine AS MATERIALIZED (
-      SELECT l.item_id, s.key IS NULL OR coalesce(v.source_xid = s.xid
-               AND v.source_version IS NOT DISTINCT FROM s.version, false) AS settled
-        FROM freshet.leases AS l
-        LEFT JOIN LATERAL (SELECT ${key} AS key, ${version} AS version, s.xmin AS xid
-                             FROM ${source} AS s WHERE ${key} = ${leasedKey} OFFSET 0) AS s ON true
-        LEFT JOIN LATERAL (SELECT v.source_version, v.source_xid
-                             FROM ${vectors} AS v WHERE v.item_id = s.key AND v.chunk = 0 OFFSET 0) AS v ON true
+  await sql`${prepared}WITH settled AS (
+      DELETE FROM freshet.leases AS l
        WHERE ${leasesOf(space, dispatchId, ids)}
-       ORDER BY l.item_id
+         AND coalesce((SELECT coalesce(v.source_xid = s.xmin AND v.source_version IS NOT DISTINCT FROM ${version}, false)
+                         FROM ${source} AS s
+                         LEFT JOIN LATERAL (SELECT v.source_version, v.source_xid
+                                              FROM ${vectors} AS v WHERE v.item_id = ${key} AND v.chunk = 0 OFFSET 0) AS v ON true
+                        WHERE ${key} = ${leasedKey}), true)
+      RETURNING l.item_id
     )
-    MERGE INTO freshet.leases AS l USING mine
-       ON l.space_id = ${space.spaceId}::int AND l.item_id = mine.item_id AND l.dispatch_id = ${dispatchId}::uuid
-     WHEN MATCHED AND mine.settled THEN DELETE
-     WHEN MATCHED THEN UPDATE SET stage = 'queued', attempts = 0, expires_at = now()`.execute(db);
+    UPDATE freshet.leases AS l SET stage = 'queued', attempts = 0, expires_at = now()
+     WHERE (SELECT count(*) FROM settled) < ${ids.length}::int
+       AND ${leasesOf(space, dispatchId, ids)}
+       AND l.item_id NOT IN (SELECT item_id FROM settled)`.execute(db);
 }
