@@ -101,6 +101,80 @@ describe('a local run', () => {
     expect(most).toBeLessThanOrEqual((20 + 4 + 4) * 100);
   });
 
+  describe('that writes', () => {
+    /** Runs with calls of these latencies, in the order they are made, and tells when how many results were written together. */
+    async function watchWrites(latenciesMs: readonly number[], limits: Partial<LocalRunLimits> = {}) {
+      const world = makeWorld();
+      fill(world, latenciesMs.length * 100);
+      const startedMs = world.clock.now();
+      world.provider.script = async (request, call) => {
+        await world.clock.sleep(latenciesMs[call - 1] ?? 0);
+        return embedAll(request);
+      };
+      const writes: { readonly atMs: number; readonly results: number }[] = [];
+      const parts = toLocalRunParts(world, { concurrency: 4, ...limits });
+      await runUntilFresh({
+        ...parts,
+        handlers: {
+          ...parts.handlers,
+          async write(event, context) {
+            writes.push({ atMs: world.clock.now() - startedMs, results: event.Records.length });
+            return parts.handlers.write(event, context);
+          },
+        },
+      });
+      expect(staleRowsOf(world)).toBe(0);
+      return writes;
+    }
+
+    test('writes together what comes within a moment of each other', async () => {
+      expect(await watchWrites([100, 110, 1_000, 1_000])).toEqual([
+        { atMs: 120, results: 2 },
+        { atMs: 1_000, results: 2 },
+      ]);
+    });
+
+    test('lets a result wait no longer than that moment', async () => {
+      expect(await watchWrites([100, 1_000, 1_000, 1_000])).toEqual([
+        { atMs: 120, results: 1 },
+        { atMs: 1_000, results: 3 },
+      ]);
+    });
+
+    test('waits for nobody where the workers would, or where nothing more is bought', async () => {
+      expect(await watchWrites([100, 105, 110, 1_000])).toEqual([
+        { atMs: 110, results: 3 },
+        { atMs: 1_000, results: 1 },
+      ]);
+      expect(await watchWrites([100, 1_000], { concurrency: 2 })).toEqual([
+        { atMs: 100, results: 1 },
+        { atMs: 1_000, results: 1 },
+      ]);
+    });
+
+    test('waits for nothing once it is told to stop', async () => {
+      const world = makeWorld();
+      fill(world, 400);
+      const stop = new AbortController();
+      let writtenAtMs: number | undefined;
+      world.provider.script = async (request, call) => {
+        await world.clock.sleep(call === 1 ? 100 : 2_000);
+        if (call === 1) stop.abort();
+        return embedAll(request);
+      };
+      const startedMs = world.clock.now();
+      const parts = toLocalRunParts(world, { concurrency: 4 }, { signal: stop.signal });
+      const write: typeof parts.handlers.write = (event, context) => {
+        writtenAtMs ??= world.clock.now() - startedMs;
+        return parts.handlers.write(event, context);
+      };
+
+      await runUntilFresh({ ...parts, handlers: { ...parts.handlers, write } });
+
+      expect(writtenAtMs).toBe(100);
+    });
+  });
+
   describe('that looks ahead', () => {
     /** Runs with a provider of this latency, and tells when it looked for edits and how many rows it leased each time. */
     async function watchLooks(latencyMs: number, rows: number, limits: Partial<LocalRunLimits> = {}) {

@@ -181,8 +181,8 @@ function toError({ message, ...details }: ObservedReason): FreshetError {
   return new FreshetError(message, details);
 }
 
-/** Until something happens by itself: a hidden message returns, given-back rows are due, or patience ends. */
-function findWaitMs({ parts, lookAhead, progressAtMs }: Run): number {
+/** Until something happens by itself: a hidden message returns, given-back rows are due, results waited long enough, or patience ends. */
+function findWaitMs({ parts, lookAhead, workers, progressAtMs }: Run): number {
   const { clock, limits, queues, tally } = parts;
   const now = clock.now();
   const moments = [
@@ -190,6 +190,7 @@ function findWaitMs({ parts, lookAhead, progressAtMs }: Run): number {
     queues.results.nextVisibleAtMs(),
     tally.recheckAtMs(),
     lookAhead.nextAtMs(),
+    workers.nextWriteAtMs(),
     progressAtMs + limits.maxWaitMs,
   ].filter(moment => moment !== undefined && moment > now) as number[];
   return Math.min(now + limits.maxWaitMs, ...moments) - now;

@@ -4,6 +4,8 @@ import { hasResultsRoom } from './results-room.ts';
 
 /** SQS gives a Lambda up to ten messages at once. */
 const WRITE_BATCH = 10;
+/** A transaction for two results costs much less than two. Short against a call, for what is bought and not written is lost with the process. */
+const GATHER_MS = 20;
 
 export interface RunWorkers {
   /**
@@ -11,8 +13,13 @@ export interface RunWorkers {
    * results.
    */
   startEmbeds(): Promise<void>;
-  /** Starts a write invocation when none runs and a result is there. */
+  /**
+   * Starts a write invocation when none runs and a result is there. Results wait a moment for those of the calls under way, as a batching window
+   * has them do in a deployed pipeline, but never so many that the embed invocations would wait for room.
+   */
   startWrite(): Promise<void>;
+  /** When results that wait for others are written at the latest; undefined where none do. */
+  readonly nextWriteAtMs: () => number | undefined;
   readonly embedding: () => number;
   readonly isWriting: () => boolean;
   /** From now on embed invocations have at most this long. */
@@ -28,6 +35,15 @@ export function createRunWorkers(parts: LocalRunParts, onEnd: (error?: unknown) 
   let embedding = 0;
   let writing = false;
   let endsAtMs = Number.POSITIVE_INFINITY;
+  let gatheringUntilMs: number | undefined;
+
+  const isGathering = async () => {
+    const { visible } = await queues.results.depth();
+    const mayBeMore = embedding > 0 && endsAtMs === Number.POSITIVE_INFINITY;
+    if (visible === 0 || visible >= limits.concurrency - 1 || !mayBeMore) return false;
+    gatheringUntilMs ??= clock.now() + GATHER_MS;
+    return clock.now() < gatheringUntilMs;
+  };
 
   const receiveNext = async () => {
     for (const lane of lanes) {
@@ -52,6 +68,7 @@ export function createRunWorkers(parts: LocalRunParts, onEnd: (error?: unknown) 
   return {
     embedding: () => embedding,
     isWriting: () => writing,
+    nextWriteAtMs: () => gatheringUntilMs,
     shorten(ms) {
       endsAtMs = clock.now() + ms;
     },
@@ -69,7 +86,8 @@ export function createRunWorkers(parts: LocalRunParts, onEnd: (error?: unknown) 
       }
     },
     async startWrite() {
-      if (writing) return;
+      if (writing || (await isGathering())) return;
+      gatheringUntilMs = undefined;
       const messages = await queues.results.receive(WRITE_BATCH);
       if (messages.length === 0) return;
       writing = true;
