@@ -101,6 +101,21 @@ describe('a local run', () => {
     expect(most).toBeLessThanOrEqual((20 + 4 + 4) * 100);
   });
 
+  test('embeds rows whose keys are so long that no message holds a batch of them', async () => {
+    const world = makeWorld([makeSpace()], 1_000);
+    for (let index = 0; index < 1_000; index += 1) {
+      const key = String(index).padStart(2_600, 'ä');
+      putRow(world.database, makeSpace(), key, `text ${index % 900}`, 'v100');
+    }
+
+    const result = await runUntilFresh(toLocalRunParts(world, { batchSize: 1_000 }));
+
+    expect(staleRowsOf(world)).toBe(0);
+    expect(result).toMatchObject({ deadLetters: 0, failed: 0 });
+    expect(world.provider.requests.flatMap(({ texts }) => texts)).toHaveLength(900);
+    expect(world.results.remainingBodies()).toEqual([]);
+  });
+
   describe('that writes', () => {
     /** Runs with calls of these latencies, in the order they are made, and tells when how many results were written together. */
     async function watchWrites(latenciesMs: readonly number[], limits: Partial<LocalRunLimits> = {}) {

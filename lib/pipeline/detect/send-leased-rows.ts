@@ -1,4 +1,5 @@
 import { batchSizeForAttempts, MAX_ATTEMPTS } from '../../core/dispatch/batch-tier.ts';
+import { MAX_BODY_BYTES } from '../../core/messages/find-send-fault.ts';
 import { writeMessage } from '../../core/messages/write-message.ts';
 import type { DispatchMessage } from '../../core/model/dispatch-message.ts';
 import type { Space } from '../../core/model/space.ts';
@@ -13,6 +14,9 @@ interface SendPorts extends Pick<DetectPorts, 'queues' | 'logger'> {
 
 /** A lease of many rows is sent as about so many messages, so that the workers finish together. */
 const MESSAGES_PER_LEASE = 8;
+
+/** What embedding announces names the same rows, and takes some hundred bytes more than their message. */
+const MAX_MESSAGE_BYTES = MAX_BODY_BYTES - 1024;
 
 /** The leases that are sent, and where to. */
 interface SentDispatch extends LeaseDispatch {
@@ -32,19 +36,22 @@ export async function sendLeasedRows(
   rows: readonly LeasedRow[],
 ): Promise<SendResult> {
   if (rows.length === 0) return { sent: 0, refused: [] };
-  const batches = batchByAttempts(rows, ports.limits);
-  const bodies = batches.map(batch => ({ body: composeMessage(space, dispatch, batch) }));
+  const messages = batchByAttempts(rows, ports.limits).flatMap(batch =>
+    composeMessages(space, dispatch, batch),
+  );
   let failed: ReadonlySet<number>;
   try {
-    const report = await ports.queues(space.model.alias, dispatch.lane).send(bodies);
+    const report = await ports
+      .queues(space.model.alias, dispatch.lane)
+      .send(messages.map(({ body }) => ({ body })));
     failed = new Set(report.failed.map(failure => failure.index));
   } catch (error) {
     // Nothing is known of any of them: those that did arrive find their leases gone and are skipped.
     await ports.detection.abandonLeases(space, dispatch, idsOf(rows));
     throw error;
   }
-  const accepted = batches.filter((_, index) => !failed.has(index)).flat();
-  const refused = batches.filter((_, index) => failed.has(index)).flat();
+  const accepted = messages.flatMap(({ batch }, index) => (failed.has(index) ? [] : batch));
+  const refused = messages.flatMap(({ batch }, index) => (failed.has(index) ? batch : []));
   const leaseSeconds = ports.limits.queuedLeaseSeconds;
   if (dispatch.stage === 'sending' && accepted.length > 0)
     await ports.detection.confirmSent(space, dispatch.dispatchId, idsOf(accepted), leaseSeconds);
@@ -75,6 +82,23 @@ function batchByAttempts(rows: readonly LeasedRow[], limits: SendPorts['limits']
 function countCalls(rows: number, { batchSize, callsPerMessage = 1 }: SendPorts['limits']): number {
   const batches = Math.ceil(rows / batchSize);
   return Math.max(1, Math.min(callsPerMessage, Math.ceil(batches / MESSAGES_PER_LEASE)));
+}
+
+interface ComposedMessage {
+  readonly batch: readonly LeasedRow[];
+  readonly body: string;
+}
+
+/** One message, or several where the keys are so long that one would not hold them. */
+function composeMessages(
+  space: Space,
+  dispatch: SentDispatch,
+  batch: readonly LeasedRow[],
+): readonly ComposedMessage[] {
+  const body = composeMessage(space, dispatch, batch);
+  if (batch.length === 1 || Buffer.byteLength(body) <= MAX_MESSAGE_BYTES) return [{ batch, body }];
+  const half = Math.ceil(batch.length / 2);
+  return [batch.slice(0, half), batch.slice(half)].flatMap(part => composeMessages(space, dispatch, part));
 }
 
 function composeMessage(space: Space, dispatch: SentDispatch, batch: readonly LeasedRow[]): string {
