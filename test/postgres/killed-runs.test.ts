@@ -6,7 +6,8 @@ const ROWS = 4000;
 const KILLS = 50;
 const EDITS_PER_ROUND = 120;
 const BATCH_SIZE = 25;
-const CONCURRENCY = 2;
+/** The default: results of fewer workers do not wait for each other. */
+const CONCURRENCY = 4;
 /** A call lasts as long; so may the time between the call that a kill waits for and the kill. */
 const LATENCY_MS = 20;
 /** From the start of a process to its first call, about. */
