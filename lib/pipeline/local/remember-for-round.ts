@@ -16,8 +16,8 @@ interface RoundMemory {
  * rows finished since then are not taken off.
  */
 export function rememberForRound(store: DetectionStore, clock: Clock): RoundMemory {
-  const deadRuns = createMemory<true>(clock);
-  const faults = createMemory<{ readonly fault: SourceFault | undefined }>(clock);
+  const deadRuns = createMemory<void>(clock);
+  const faults = createMemory<SourceFault | undefined>(clock);
   const inFlight = createMemory<{ leases: number }>(clock);
   const beginRound = () => {
     for (const memory of [deadRuns, faults, inFlight]) memory.forget();
@@ -43,24 +43,17 @@ export function rememberForRound(store: DetectionStore, clock: Clock): RoundMemo
     detection: {
       ...store,
       async expireLeasesOfDeadRuns() {
-        if (deadRuns.recall(0) !== undefined) return 0;
-        const expired = await store.expireLeasesOfDeadRuns();
-        deadRuns.keep(0, true);
+        // Told once: whoever asks counts them.
+        let expired = 0;
+        await deadRuns.ask(0, async () => {
+          expired = await store.expireLeasesOfDeadRuns();
+        });
         return expired;
       },
-      async findSourceFault(space) {
-        const found = faults.recall(space.spaceId);
-        if (found !== undefined) return found.fault;
-        const fault = await store.findSourceFault(space);
-        faults.keep(space.spaceId, { fault });
-        return fault;
-      },
+      findSourceFault: space => faults.ask(space.spaceId, () => store.findSourceFault(space)),
       async countInFlight(space) {
-        const counted = inFlight.recall(space.spaceId);
-        if (counted !== undefined) return counted.leases;
-        const leases = await store.countInFlight(space);
-        inFlight.keep(space.spaceId, { leases });
-        return leases;
+        const ask = async () => ({ leases: await store.countInFlight(space) });
+        return (await inFlight.ask(space.spaceId, ask)).leases;
       },
       leaseChangedRows: (space, request) => noteLeased(space.spaceId, store.leaseChangedRows(space, request)),
       leaseStaleSlice: (space, request) => noteLeased(space.spaceId, store.leaseStaleSlice(space, request)),
@@ -70,14 +63,19 @@ export function rememberForRound(store: DetectionStore, clock: Clock): RoundMemo
 
 function createMemory<Answer>(clock: Clock) {
   const answers = new Map<number, { readonly atMs: number; readonly answer: Answer }>();
+  const find = (id: number) => {
+    const kept = answers.get(id);
+    return kept !== undefined && clock.now() - kept.atMs <= TRUSTED_MS ? kept : undefined;
+  };
   return {
     forget: () => answers.clear(),
-    keep(id: number, answer: Answer) {
+    recall: (id: number) => find(id)?.answer,
+    async ask(id: number, question: () => Promise<Answer>): Promise<Answer> {
+      const kept = find(id);
+      if (kept !== undefined) return kept.answer;
+      const answer = await question();
       answers.set(id, { atMs: clock.now(), answer });
-    },
-    recall(id: number): Answer | undefined {
-      const kept = answers.get(id);
-      return kept !== undefined && clock.now() - kept.atMs <= TRUSTED_MS ? kept.answer : undefined;
+      return answer;
     },
   };
 }
