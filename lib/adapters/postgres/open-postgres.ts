@@ -36,7 +36,7 @@ export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
   const checked = 'connectionString' in options ? await checkByItself(access) : undefined;
   const pool = new pg.Pool({
     ...access.settings,
-    // The pool gives each client its own settings; the types say that it gives none.
+    // The pool gives each client its own settings; the types say that a client takes none.
     Client: access.Client as unknown as new () => pg.ClientBase,
     max: options.maxConnections,
     onConnect: async client => {
