@@ -1,6 +1,10 @@
 import type { LeasedRow } from '../../../ports/detection-store.ts';
 
-/** A line of a leasing statement: there is always one, with nulls where nothing was leased. */
+/**
+ * A line of a leasing statement.
+ * A statement that reports more than the rows has at least one line, with nulls where nothing was
+ * leased.
+ */
 export interface LeasedLine {
   readonly id: string | null;
   readonly attempts: number | null;
