@@ -57,7 +57,7 @@ export function attemptsWhenLeased(alias: string): RawBuilder<number> {
 
 /**
  * Renders whether a lease leaves its row to the caller.
- * Such a lease expired, or it waits in the bulk queue and the caller leases edits.
+ * Such a lease has expired, or it waits in the bulk queue and the caller leases edits.
  */
 export function isFree(alias: string, request: LeaseRequest): RawBuilder<boolean> {
   const lease = (column: string) => sql.id(alias, column);

@@ -2,8 +2,8 @@ import type { LeasedRow } from '../../../ports/detection-store.ts';
 
 /**
  * A line of a leasing statement.
- * A statement that reports more than the rows has at least one line, with nulls where nothing was
- * leased.
+ * A statement that also reports what the limit left out always has a line, which holds nulls where
+ * nothing was leased.
  */
 export interface LeasedLine {
   readonly id: string | null;
