@@ -25,8 +25,9 @@ export const MISSING_ROWS = 20;
  * One statement does everything, so that what is counted is what is marked and deleted. All missing
  * rows of the slice count against its outcome rows, also those that earlier passes marked: a table
  * that is emptied step by step must not slip through. Where too many rows are missing, none is
- * marked or deleted, but rows that came back lose their mark. Where row-level security may hide
- * rows, no mark changes. A table without a row was emptied, however small the table was before.
+ * marked or deleted, but rows that came back lose their mark. Where rows are missing and row-level
+ * security may hide them, no mark changes. A table without a row was emptied, however small the
+ * table was before.
  *
  * The range bounds both sides of the join (a merge join of two index ranges). The last conditions
  * of the UPDATE and the DELETE are checked again on a row that the writer changed meanwhile: a row
