@@ -1,10 +1,10 @@
 import { UsageError } from '../../core/errors/usage-error.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 
-/** Another process has the embedded database. */
+/** Says that another process holds the embedded database in `directory`. */
 export class DirectoryInUseError extends UsageError {
   readonly directory: string;
-  /** Undefined where the process is on another host. */
+  /** Process that holds the database; undefined where it runs on another host. */
   readonly holder: ProcessIdentity | undefined;
 
   constructor(

@@ -5,18 +5,22 @@ import { DirectoryInUseError } from './directory-in-use-error.ts';
 import { findLife, identifyProcess, type ProcessIdentity } from './process-identity.ts';
 
 interface LockRecord extends ProcessIdentity {
-  /** Names this holding of the lock. */
+  /** Tells this holding of the lock from every other one. */
   readonly token: string;
   readonly since: string;
 }
 
 /**
- * Takes the lock file `lock` beside `directory`, which PGlite itself does not guard: two processes would overwrite each other's pages.
- * Rejects with `DirectoryInUseError` while another live process holds it. Resolves with what gives it back.
+ * Takes the lock file `lock` beside `directory` and resolves with what releases the lock.
+ * PGlite itself does not guard its directory: two processes would overwrite each other's pages.
  *
- * A dead holder's file is not deleted (whoever comes second would delete the winner's): its successor is the file `lock.after.<token of the
- * dead holder>`, which only one process can create, and the holder is the last of that chain. A successor then renames its file over `lock`,
- * and whoever finds itself outside the chain has lost.
+ * A dead holder's file is not deleted, because a process that came second would delete the winner's
+ * file. The successor creates the file `lock.after.<token of the dead holder>` instead, which only
+ * one process can create. The last file of that chain names the holder. The successor then renames
+ * its file over `lock`. A process whose file is not the last of the chain has lost and looks again.
+ *
+ * @throws DirectoryInUseError while another process holds the lock and lives, or runs on another
+ * host.
  */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
   const path = `${dirname(resolve(directory))}/lock`;
@@ -38,7 +42,10 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
   }
 }
 
-/** The record is written whole before it gets its name: nobody reads half of one. */
+/**
+ * Writes the record under a name of its own, before it gets the name of the lock.
+ * The record is then whole when others see it: no process reads half of one.
+ */
 async function createRecord(path: string): Promise<{ token: string; file: string }> {
   const token = randomUUID();
   const file = `${path}.${token}`;
@@ -70,7 +77,7 @@ async function readRecord(path: string): Promise<LockRecord | undefined> {
   try {
     return JSON.parse(text) as LockRecord;
   } catch {
-    // Left torn by a power cut: nobody alive wrote it.
+    // A power cut left the file torn: no process that lives wrote it.
     return { token: 'unreadable', pid: 0, host: '', started: null, since: '' };
   }
 }

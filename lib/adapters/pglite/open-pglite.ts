@@ -13,9 +13,12 @@ import { lockDirectory } from './lock-directory.ts';
 import { runTypedStatement } from './run-typed-statement.ts';
 
 /**
- * Opens or creates an embedded PostgreSQL in `directory` (under a lock: rejects with `UsageError` while another process has it), or in
- * memory: a new one, or that of an `image`, a tar file of a data directory. There is one session: kysely queues the statements and transactions of concurrent flows, so that a transaction never
- * sees another flow's statements.
+ * Opens or creates an embedded PostgreSQL with pgvector, in a directory or in memory.
+ * A database in `directory` is opened under a lock. A database in `memory` is new, or it is the one
+ * of `image`, a tar file of a data directory.
+ * There is one session. Kysely queues the statements and transactions of concurrent flows, so a
+ * transaction never sees another flow's statements.
+ * @throws UsageError while another process has the directory.
  */
 export async function openPglite(
   place: { readonly directory: string } | { readonly memory: true; readonly image?: Blob },
@@ -55,9 +58,13 @@ async function openUnlocked(
   };
 }
 
-/** By the method that `pg` asks too, and not by the class: a bundled function has a copy of its own of every class. Texts and bytes are sent as they are. */
+/**
+ * Turns a vector parameter into what PGlite sends; texts and Buffers are sent as they are.
+ * Pieces of bytes are known by the method that `pg` asks for too, and not by their class: a bundled
+ * function has its own copy of every class.
+ */
 function serializeVectors(value: unknown) {
   const isPieces = typeof value === 'object' && value !== null && 'toPostgres' in value;
-  // The driver's types know texts only; bytes are what it sends.
+  // The driver's types know texts only, but the driver sends bytes too.
   return (isPieces ? (value as { toPostgres(): Buffer }).toPostgres() : value) as string;
 }

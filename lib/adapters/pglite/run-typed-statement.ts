@@ -2,14 +2,16 @@ import { type PGlite, types } from '@electric-sql/pglite';
 import { UsageError } from '../../core/errors/usage-error.ts';
 import type { TypedResult } from '../sql/sql-database.ts';
 
-/** Times as the server prints them: a JS `Date` would drop microseconds. */
+/** Keeps times as the server prints them: a JS `Date` would drop microseconds. */
 const parsers = Object.fromEntries(
   [types.TIMESTAMPTZ, types.TIMESTAMP, types.DATE].map(type => [type, (text: string) => text]),
 );
 
 /**
- * Runs what a person typed with the `search_path` that such a person expects, and tells that person what the server says about it:
- * the one place where a server's message passes, because its reader wrote the statement.
+ * Runs what a person typed, with the `search_path` that such a person expects.
+ * The text may hold several statements; the result is that of the last one.
+ * @throws UsageError with the server's own message. This is the one place where a server's message
+ * passes, because its reader wrote the statement.
  */
 export async function runTypedStatement(pglite: PGlite, statement: string): Promise<TypedResult> {
   const [before] = (await pglite.query<{ path: string }>(`SELECT current_setting('search_path') AS path`))

@@ -6,7 +6,10 @@ import { connectClient } from './connect-client.ts';
 import { endSession } from './end-session.ts';
 import type { ServerAccess } from './server-access.ts';
 
-/** The lock is a session's: it needs a connection that lives as long as the run and is shared with nobody. */
+/**
+ * Takes a run's advisory lock on a connection that lives as long as the run.
+ * The lock belongs to the session, so the connection is shared with nobody.
+ */
 export async function beginPostgresRun(access: ServerAccess): Promise<RunLock> {
   const client = await connectClient(access);
   let ended = false;
@@ -20,7 +23,7 @@ export async function beginPostgresRun(access: ServerAccess): Promise<RunLock> {
     await endSession(client);
   };
   try {
-    // A time limit of the role must not end a session that is idle on purpose.
+    // A time limit of the role must not end this session, which is idle on purpose.
     await client.query("SELECT pg_catalog.set_config('idle_session_timeout', '0', false)");
     return { runId: await lockFreshRunId(client), lost, end };
   } catch (error) {

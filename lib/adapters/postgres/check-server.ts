@@ -3,18 +3,22 @@ import { UsageError } from '../../core/errors/usage-error.ts';
 import { toDatabaseFailure } from '../sql/classifying-dialect.ts';
 import { isOlderVersion } from '../sql/is-older-version.ts';
 
-/** The oldest pgvector whose binary format, casts and index behaviour this code was run against. */
+/** Oldest pgvector whose binary format, casts and index behaviour this code was run against. */
 const OLDEST_PGVECTOR = '0.8.0';
 
 interface ServerFacts {
   readonly server: number;
   readonly database: string;
-  /** Version of pgvector; null where it is not installed. */
+  /** Version of pgvector; null where pgvector is not installed. */
   readonly vector: string | null;
   readonly vectorTypeOid: number | null;
 }
 
-/** One round trip: resolves with the OID of type `vector`. What is wrong with the server is said in words here. Rejects with `UsageError`. */
+/**
+ * Checks the server's versions in one round trip; resolves with the OID of type `vector`.
+ * @throws UsageError where PostgreSQL is older than 15, or pgvector is missing or older than 0.8.0.
+ * @throws FreshetError where the server cannot be asked.
+ */
 export async function checkServer(client: pg.Client): Promise<number> {
   try {
     const answer = await client.query<ServerFacts>(

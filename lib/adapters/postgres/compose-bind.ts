@@ -5,9 +5,15 @@ const TEXT = 0;
 const BINARY = 1;
 
 /**
- * PostgreSQL's Bind message, all results in text: `B`, int32 length, portal and statement (each ended by a zero byte), int16 count and an int16 per
- * format of a value, int16 count and per value int32 bytes (−1: NULL) and the bytes, int16 1 and int16 the format of the results. Buffers of
- * `largeBytes` and more are pieces of their own, uncopied.
+ * Composes PostgreSQL's Bind message, which asks for all results in text.
+ * The layout is from "Message Formats" in PostgreSQL's description of its protocol:
+ * - `B` and the int32 length of the message without the `B`;
+ * - the names of portal and statement, each ended by a zero byte;
+ * - an int16 count and an int16 format per value;
+ * - an int16 count and, per value, the int32 number of its bytes (−1: NULL) and the bytes;
+ * - int16 1 and the int16 format of the results.
+ *
+ * Buffers of `largeBytes` and more become pieces of their own and are not copied.
  */
 export function composeBind(config: pg.BindConfig, largeBytes: number): Buffer[] {
   const { valueMapper = value => value } = config;

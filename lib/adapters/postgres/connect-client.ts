@@ -4,7 +4,11 @@ import { toDatabaseFailure } from '../sql/classifying-dialect.ts';
 import { explainConnectionFailure } from './explain-connection-failure.ts';
 import type { ServerAccess } from './server-access.ts';
 
-/** A connected client outside the pool. Of a server given by its URL, rejects with `UsageError` where the person can mend it. */
+/**
+ * Connects a client outside the pool.
+ * @throws UsageError where the server is given by its URL and a person can mend the failure.
+ * @throws FreshetError for every other failure.
+ */
 export async function connectClient(access: ServerAccess): Promise<pg.Client> {
   return access.connecting(async () => {
     const client = createClient(access);

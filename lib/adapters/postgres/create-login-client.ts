@@ -4,8 +4,8 @@ import type { DatabaseLogin } from './database-login.ts';
 type Callback = (error: Error) => void;
 
 /**
- * A client that asks who it is just before it connects. `pg` takes a function for the password alone, and a rotation can change the
- * user too.
+ * Makes a class of clients that read their login just before they connect.
+ * `pg` takes a function for the password only, and a rotation can change the user too.
  */
 export function createLoginClient(readLogin: () => Promise<DatabaseLogin>): typeof pg.Client {
   return class LoginClient extends pg.Client {
@@ -23,7 +23,11 @@ export function createLoginClient(readLogin: () => Promise<DatabaseLogin>): type
   };
 }
 
-/** The startup message and the answer to a password request read these; `pg` keeps passwords from being listed, and so does this. */
+/**
+ * Sets user and password where the startup message and the password request look for them.
+ * The password is not enumerable: `pg` keeps passwords from being listed, and so does this
+ * function.
+ */
 function identify(client: pg.Client, login: DatabaseLogin): void {
   const parameters = (client as unknown as { connectionParameters: { user: string } }).connectionParameters;
   for (const target of [client, parameters]) {

@@ -3,7 +3,10 @@ import { parseJson } from '../../core/messages/parse-json.ts';
 import type { SecretStore } from '../../ports/secret-store.ts';
 import type { DatabaseLogin, ReadLogin } from './database-login.ts';
 
-/** User and password from a secret as RDS makes it: JSON with `username` and `password`. Both are read together: a rotation can change the user. */
+/**
+ * Reads the login from a secret as RDS makes it: JSON with `username` and `password`.
+ * User and password are read together, because a rotation can change the user.
+ */
 export function createSecretLogin(options: {
   readonly secrets: SecretStore;
   readonly secretArn: string;

@@ -3,7 +3,12 @@ import { endSession } from './end-session.ts';
 import type { PostgresEndpoint } from './postgres-endpoint.ts';
 import { accessByEndpoint } from './server-access.ts';
 
-/** Before anything else is opened there: what opens a database looks for the type. Idempotent. Rejects with `FreshetError`. */
+/**
+ * Creates pgvector in the database of an endpoint where it is missing. Idempotent.
+ * This comes before the database is opened anywhere, because opening looks for the type `vector`.
+ * @throws FreshetError where the connection fails. A refused statement rejects with the error of
+ * `pg`.
+ */
 export async function createVectorExtension(endpoint: PostgresEndpoint): Promise<void> {
   const client = await connectClient(await accessByEndpoint(endpoint));
   try {

@@ -4,7 +4,9 @@ export interface DatabaseLogin {
 }
 
 /**
- * Who connects, asked before every new connection. `fresh` when the server refused what was given last: what is remembered is not
- * good any more. Rejects with `FreshetError`.
+ * Reads who connects; asked before every new connection.
+ * `fresh` is set when the server refused the login that was given last, so that a remembered login
+ * is not given again.
+ * @throws FreshetError and nothing else.
  */
 export type ReadLogin = (options: { readonly fresh: boolean }) => Promise<DatabaseLogin>;

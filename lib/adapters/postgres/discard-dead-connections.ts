@@ -1,14 +1,19 @@
 import type pg from 'pg';
 
-/** Idle longer than this, a connection is asked before it is used. Between two statements of one invocation passes far less. */
+/**
+ * Milliseconds of idleness after which a connection is asked before it is used.
+ * Far less passes between two statements of one invocation.
+ */
 const TRUSTED_IDLE_MS = 1_000;
 
-/** A server that is there answers within milliseconds. */
+/** Milliseconds to wait for the answer; a server that is there answers within a few. */
 const ANSWER_MS = 1_000;
 
 /**
- * Takes connections from a pool. A function that was frozen wakes up with connections that may have died meanwhile; a statement on such
- * a one would wait for minutes, and with a pool of one so would all after it.
+ * Takes connections from a pool and discards those that died while they were idle.
+ * A function that was frozen wakes up with connections that may have died meanwhile. A statement on
+ * a dead connection would wait for minutes, and with a pool of one connection all statements after
+ * it would wait too.
  */
 export function discardDeadConnections(
   pool: pg.Pool,
@@ -23,7 +28,7 @@ export function discardDeadConnections(
   return async () => {
     for (;;) {
       const client = await take();
-      // A new one has just answered.
+      // A connection that was never released is new, and has just answered.
       if (isTrusted(client) || (await answers(client))) return client;
       client.release(true);
     }

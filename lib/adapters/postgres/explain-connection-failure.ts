@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { UsageError } from '../../core/errors/usage-error.ts';
 
-/** SQLSTATEs of a refused connection, as sentences that follow the server's place. */
+/** Errors for people, by the SQLSTATE of a refused connection. */
 const REFUSALS: Readonly<Record<string, (target: Target) => UsageError>> = {
   '28P01': refusedUser,
   '28000': refusedUser,
@@ -27,8 +27,9 @@ interface Target {
 }
 
 /**
- * A failure to connect as a sentence with host and remedy; undefined where it is none. Never holds the password, the URL or the
- * server's own message.
+ * Explains a failure to connect in a sentence with host and remedy.
+ * Undefined where the error is no failure to connect. The sentence never holds the password, the
+ * URL or the server's own message.
  */
 export function explainConnectionFailure(error: unknown, client: pg.Client): UsageError | undefined {
   if (error instanceof UsageError) return error;

@@ -3,14 +3,21 @@ import { isTlsFailure } from '../../core/errors/is-tls-failure.ts';
 import { toDatabaseFailure } from '../sql/classifying-dialect.ts';
 import type { PostgresEndpoint } from './postgres-endpoint.ts';
 
-/** Wrong password, and a role that may not log in so; IAM's refusals come as either. */
+/**
+ * SQLSTATEs of a wrong password and of a role that may not log in this way.
+ * A refusal by IAM comes as either.
+ */
 const LOGIN_REFUSED = /^(28P01|28000)$/;
 
 export function isLoginRefused(error: unknown): boolean {
   return LOGIN_REFUSED.test(codeOf(error));
 }
 
-/** A failure to connect in words with the server's place. Never holds the login or the server's own message. */
+/**
+ * Explains a failure to connect to an endpoint in a sentence with the server's place.
+ * The sentence never holds the login or the server's own message. A `FreshetError` is given back as
+ * it is.
+ */
 export function explainEndpointFailure(error: unknown, endpoint: PostgresEndpoint): Error {
   if (error instanceof FreshetError) return error;
   const place = `PostgreSQL at ${endpoint.host}:${endpoint.port}`;

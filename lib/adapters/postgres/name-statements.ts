@@ -4,7 +4,10 @@ import { isPrepared } from '../sql/prepared.ts';
 
 const names = new Map<string, string>();
 
-/** Gives the statements of a client that are marked as prepared a name, by which `pg` has the server keep their plan for the session. */
+/**
+ * Names the statements of a client that are marked as prepared.
+ * By the name, `pg` has the server keep their plan for the session.
+ */
 export function nameStatements(client: pg.PoolClient): void {
   const query = client.query.bind(client) as (...given: unknown[]) => unknown;
   const named = (first: unknown, ...rest: unknown[]) =>

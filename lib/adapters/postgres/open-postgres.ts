@@ -15,7 +15,7 @@ import { createPostgresTickLock } from './postgres-tick-lock.ts';
 import { sendBuffersUncopied } from './send-buffers-uncopied.ts';
 import { accessByEndpoint, accessByUrl, type ServerAccess } from './server-access.ts';
 
-/** Statements that nobody waits for any more have this long when the database is closed. */
+/** Milliseconds that statements have at the close, when nobody waits for them any more. */
 const CLOSE_MS = 250;
 
 type OpenOptions = { readonly maxConnections: number; readonly applicationName?: string | undefined } & (
@@ -24,15 +24,19 @@ type OpenOptions = { readonly maxConnections: number; readonly applicationName?:
 );
 
 /**
- * Connects to a PostgreSQL ≥ 15 with pgvector ≥ 0.8.0. By a connection string, TLS is as it says (`sslmode=verify-full&sslrootcert=…`), and
- * what the person can mend rejects with `UsageError`. By an endpoint, TLS is verify-full, and a failure to connect is a `FreshetError`.
+ * Connects to a PostgreSQL ≥ 15 with pgvector ≥ 0.8.0.
+ * By a connection string, TLS is as the string says (`sslmode=verify-full&sslrootcert=…`). By an
+ * endpoint, TLS is verify-full.
+ * @throws UsageError where the server is too old or has no pgvector, and, by a connection string,
+ * for a failure to connect that the person can mend.
+ * @throws FreshetError for every other failure to connect.
  */
 export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
   const access = await createAccess(options);
   const checked = 'connectionString' in options ? await checkByItself(access) : undefined;
   const pool = new pg.Pool({
     ...access.settings,
-    // The pool hands every client its own settings; the types say that it takes none.
+    // The pool gives each client its own settings; the types say that a client takes none.
     Client: access.Client as unknown as new () => pg.ClientBase,
     max: options.maxConnections,
     onConnect: async client => {
@@ -46,11 +50,13 @@ export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
     nameStatements(client);
     sendBuffersUncopied((client as unknown as pg.Client).connection);
     client.on('error', () => {
-      // A connection that breaks while a transaction waits between two statements has nobody else to tell: its next statement rejects.
+      // A connection can break while a transaction waits between two statements.
+      // Nobody else needs to be told then: the transaction's next statement rejects.
     });
   });
   pool.on('error', () => {
-    // An idle connection that the server closed is already out of the pool; the next statement opens another.
+    // An idle connection that the server closed is already out of the pool.
+    // The next statement opens another connection.
   });
   const connect = () => access.connecting(() => pool.connect());
   const connecting = {
@@ -69,7 +75,8 @@ export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
     beginRun: () => beginPostgresRun(access),
     tickLock: createPostgresTickLock(() => connectClient(access)),
     close: async () => {
-      // The pool waits for the statements that are left; one that waits for a lock would keep the process for ever.
+      // The pool waits for the statements that are left.
+      // A statement that waits for a lock would keep the process for ever.
       const timer = setTimeout(() => connected.forEach(breakOff), CLOSE_MS);
       await kysely.destroy().finally(() => clearTimeout(timer));
     },
@@ -88,13 +95,19 @@ async function createAccess(options: OpenOptions): Promise<ServerAccess> {
   return { ...access, settings };
 }
 
-/** One connection before the pool, whose failures are explained to a person. */
+/**
+ * Checks the server on a connection before the pool exists.
+ * Failures of this connection are explained to a person.
+ */
 async function checkByItself(access: ServerAccess): Promise<number> {
   const client = await connectClient(access);
   return checkServer(client).finally(() => endSession(client));
 }
 
-/** The first connection of the pool, which stays: a deployed function starts without one to spare. */
+/**
+ * Checks the server on the first connection of the pool, which stays in the pool.
+ * A deployed function has no connection to spare, so it starts without an additional one.
+ */
 async function checkInPool(pool: {
   connect(): Promise<pg.PoolClient>;
   end(): Promise<void>;
@@ -108,7 +121,7 @@ async function checkInPool(pool: {
   }
 }
 
-/** What the client was doing is rolled back. */
+/** Closes the connection; the server rolls back what the client was doing. */
 function breakOff(client: pg.PoolClient): void {
   (client as unknown as pg.Client).end().catch(() => {});
 }

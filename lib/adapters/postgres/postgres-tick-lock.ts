@@ -3,16 +3,21 @@ import type { TickLock } from '../../ports/tick-lock.ts';
 import { toDatabaseFailure } from '../sql/classifying-dialect.ts';
 import { endSession } from './end-session.ts';
 
-/** First key of the advisory locks that ticks hold; the second is the hash of the tick's name. */
+/** First key of the advisory locks of ticks; the second one is the hash of the tick's name. */
 const TICK_LOCK_CLASS = 1_179_800_139;
 
-/** The server's own clock decides when a lock is taken from a session that says nothing: not sooner than its holder's time is over. */
+/**
+ * Milliseconds beyond `atMostMs` after which the server ends a session that says nothing.
+ * The server's own clock decides, so a holder does not lose its lock before its time is over.
+ */
 const GRACE_MS = 5_000;
 
 /**
- * Each tick opens a connection of its own and holds the lock in a transaction that does nothing else, so that the lock goes with the
- * connection. A function that was frozen or lost its network leaves a connection that the server would believe in for hours:
- * therefore the server ends it when the tick's time is over.
+ * Makes the lock that keeps two ticks of one name from running side by side.
+ * Each tick opens a connection of its own and holds the lock in a transaction that does nothing
+ * else, so the lock goes with the connection. A function that was frozen or lost its network leaves
+ * a connection that the server would believe in for hours. The server therefore ends the connection
+ * when the tick's time is over.
  */
 export function createPostgresTickLock(connect: () => Promise<pg.Client>): TickLock {
   return {
@@ -22,7 +27,8 @@ export function createPostgresTickLock(connect: () => Promise<pg.Client>): TickL
         if (!(await takeLock(client, name, atMostMs))) return undefined;
         return await work();
       } finally {
-        // The end of the session rolls back, and frees the lock; a session that broke has freed it already.
+        // The end of the session rolls back and frees the lock.
+        // A session that broke has freed the lock already.
         await endSession(client);
       }
     },

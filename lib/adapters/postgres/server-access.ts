@@ -8,7 +8,7 @@ import type { PostgresEndpoint } from './postgres-endpoint.ts';
 export interface ServerAccess {
   readonly settings: pg.ClientConfig;
   readonly Client: typeof pg.Client;
-  /** Runs what connects, a second time where that can help. */
+  /** Runs `connect`, a second time where that can help. */
   readonly connecting: <T>(connect: () => Promise<T>) => Promise<T>;
 }
 
@@ -17,11 +17,14 @@ export function accessByUrl(connectionString: string): ServerAccess {
 }
 
 /**
- * A login that the server refuses is read anew once and tried again, so that a rotation goes unnoticed; refused again, it is a `stop`.
- * Rejects with `FreshetError` only.
+ * Gives access to a server by its endpoint, whose login may rotate.
+ * A login that the server refuses is read anew once and tried again, so a rotation goes unnoticed.
+ * A second refusal rejects with class `stop`.
+ * @throws FreshetError and nothing else.
  */
 export async function accessByEndpoint(endpoint: PostgresEndpoint): Promise<ServerAccess> {
-  // From a refusal to the next success, so that connections that are made at the same time do not go back to what is remembered.
+  // True from a refusal to the next success.
+  // Connections that are made at the same time then do not go back to the remembered login.
   let refused = false;
   return {
     settings: await endpointSettings(endpoint),

@@ -1,9 +1,13 @@
-/** Words, numbers, hashes, ids and timestamps: inside an element PostgreSQL keeps a space, at its ends it drops one. */
+/**
+ * Elements that need no quotes: words, numbers, hashes, ids and timestamps.
+ * PostgreSQL keeps a space inside an element and drops a space at its ends.
+ */
 const PLAIN = /^[\w+:.-]+(?: [\w+:.-]+)*$/;
 
 /**
- * A PostgreSQL array in its text form, to be cast in SQL (`::bigint[]`, `::text[]`). One string for a whole list: `pg` and PGlite
- * then send the same bytes, and the statement's text does not depend on the number of elements.
+ * Writes a PostgreSQL array in its text form, to be cast in SQL (`::bigint[]`, `::text[]`).
+ * A whole list is one string. `pg` and PGlite then send the same bytes, and the statement's text
+ * does not depend on the number of elements.
  */
 export function arrayLiteral(values: readonly (string | number | null)[]): string {
   return `{${values.map(toElement).join(',')}}`;
@@ -15,7 +19,7 @@ function toElement(value: string | number | null): string | number {
   return `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
-/** The word means no value, in any case. */
+/** Tells whether the unquoted text would mean NULL, which it does in any case of its letters. */
 function isNull(text: string): boolean {
   return text.length === 4 && text.toUpperCase() === 'NULL';
 }

@@ -4,8 +4,9 @@ import { FreshetError } from '../../core/errors/freshet-error.ts';
 import { UsageError } from '../../core/errors/usage-error.ts';
 
 /**
- * The dialect with every rejection turned into a `FreshetError`. The server's own message is dropped, not kept as a cause: it can
- * quote a row ("Key (title)=(…) already exists").
+ * Wraps a dialect so that every rejection is a `FreshetError`.
+ * The server's own message is dropped, and not kept as a cause, because it can quote a row ("Key
+ * (title)=(…) already exists").
  */
 export function classifyingDialect(dialect: Dialect): Dialect {
   return {
@@ -16,11 +17,14 @@ export function classifyingDialect(dialect: Dialect): Dialect {
   };
 }
 
-/** What a driver rejected with, as `FreshetError`; errors that are already for people pass. */
+/**
+ * Turns what a driver rejected with into a `FreshetError`.
+ * Errors that are already for people pass unchanged.
+ */
 export function toDatabaseFailure(error: unknown): Error {
   if (error instanceof FreshetError || error instanceof UsageError) return error;
   const code = codeOf(error) ?? codeOf((error as { cause?: unknown } | null)?.cause);
-  // Every SQLSTATE holds a digit; `EPIPE` is as long and is none.
+  // Every SQLSTATE holds a digit; `EPIPE` is as long and holds none.
   if (code !== undefined && /^(?=.*\d)[0-9A-Z]{5}$/.test(code))
     return classifyDatabaseFailure({ sqlState: code });
   return classifyDatabaseFailure({
@@ -33,7 +37,10 @@ function codeOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** `pg` gives no code to a connection that ended under a statement or could not be had in time. */
+/**
+ * Tells whether an error without a code means that the connection is lost.
+ * `pg` gives no code to a connection that ended under a statement or could not be had in time.
+ */
 function saysConnectionLost(error: unknown): boolean {
   return error instanceof Error && /terminated|timeout|connection error|not queryable/i.test(error.message);
 }

@@ -1,12 +1,14 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { SqlDatabase } from './sql-database.ts';
 
-/** Longer than it takes to find a dead connection and to make another one. */
+/** Milliseconds to wait, longer than a dead connection takes to be found and replaced. */
 const ANSWER_MS = 3_000;
 
 /**
- * Whether the database gives a connection within three seconds. It asks the idle ones itself before it gives them, and replaces those that died
- * while the function was frozen; what it cannot replace is one that is taken by a statement nobody waits for any more.
+ * Tells whether the database gives a connection within three seconds.
+ * The database asks idle connections itself before it gives them, and replaces those that died
+ * while the function was frozen. It cannot replace a connection that is taken by a statement for
+ * which nobody waits any more.
  */
 export async function answers({ kysely }: SqlDatabase, clock: Clock): Promise<boolean> {
   const taken = kysely

@@ -1,7 +1,11 @@
 import type { Generated } from 'kysely';
 import type { Lane, LeaseStage, SpaceStatus } from '../../core/model/vocabulary.ts';
 
-/** Schema `freshet` as kysely sees it: names are qualified. Timestamps are read as text (`::text`) and written as text: a JS `Date` drops microseconds. */
+/**
+ * Schema `freshet` as kysely sees it; the names of the tables are qualified.
+ * Timestamps are read as text (`::text`) and written as text, because a JS `Date` drops
+ * microseconds.
+ */
 export interface FreshetTables {
   'freshet.migrations': { version: number; name: string; applied_at: Generated<string> };
   'freshet.spaces': {

@@ -1,4 +1,7 @@
-/** Whether dotted version `a` is older than `b`: "0.10.1" is newer than "0.8". What is not a number counts as 0. */
+/**
+ * Tells whether dotted version `a` is older than `b`: "0.8" is older than "0.10.1".
+ * A part that is not a number counts as 0.
+ */
 export function isOlderVersion(a: string, b: string): boolean {
   const left = a.split('.').map(part => Number.parseInt(part, 10) || 0);
   const right = b.split('.').map(part => Number.parseInt(part, 10) || 0);

@@ -1,12 +1,16 @@
 import { type RawBuilder, sql } from 'kysely';
 import { RUN_LOCK_CLASS } from './sql-database.ts';
 
-/** Whether lease `l` holds: unexpired, and of no local run or of one whose session still has its advisory lock. */
+/**
+ * Renders whether lease `l` holds.
+ * A lease holds while it is unexpired and belongs either to no local run, or to a run whose session
+ * still has its advisory lock.
+ */
 export function liveLease(): RawBuilder<boolean> {
   return sql<boolean>`(l.expires_at > now() AND (l.run_id IS NULL OR l.run_id IN (${liveRuns()})))`;
 }
 
-/** The run ids whose lock is held in this database. */
+/** Renders the ids of the runs whose lock is held in this database. */
 export function liveRuns(): RawBuilder<number> {
   return sql<number>`SELECT objid::int8::int4 FROM pg_locks
     WHERE locktype = 'advisory' AND granted AND objsubid = 2

@@ -2,7 +2,10 @@ import { type Kysely, sql } from 'kysely';
 import { UsageError } from '../../core/errors/usage-error.ts';
 import type { FreshetTables } from './freshet-tables.ts';
 
-/** OIDs of `vector` and `vector[]`: they differ between databases. */
+/**
+ * Reads the OIDs of `vector` and `vector[]`, which differ between databases.
+ * @throws UsageError where pgvector is not installed.
+ */
 export async function readVectorTypeOids(
   db: Kysely<FreshetTables>,
 ): Promise<{ readonly element: number; readonly array: number }> {

@@ -1,7 +1,8 @@
 /**
- * Puts a session into the state that every statement relies on: UTC and ISO for timestamps as text, READ COMMITTED, and a search path
- * without the application's schemas, so that only pgvector's operators resolve unqualified. Without pgvector the path stays as it is.
- * Time limits stay those of the role.
+ * Puts a session into the state that every statement relies on.
+ * Timestamps as text are in UTC and ISO, and the isolation is READ COMMITTED. The search path has
+ * none of the application's schemas, so that only pgvector's operators resolve unqualified. Without
+ * pgvector the path stays as it is. Time limits stay those of the role.
  */
 export const SESSION_STATEMENT = `
   SELECT pg_catalog.set_config('TimeZone', 'UTC', false),

@@ -2,7 +2,10 @@ import { type Kysely, sql } from 'kysely';
 import type { SampleItem } from '../../../ports/sample-store.ts';
 import type { FreshetTables } from '../freshet-tables.ts';
 
-/** Creates `public.ai_items` with the items, in one transaction. A table of that name is left as it is; false then. */
+/**
+ * Creates the table `public.ai_items` with the items, in one transaction.
+ * A table of that name is left as it is; the function then resolves with false.
+ */
 export async function createSampleTable(
   db: Kysely<FreshetTables>,
   items: readonly SampleItem[],

@@ -4,7 +4,11 @@ import type { LeaseDispatch } from '../../../ports/detection-store.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import { lockLeases } from './lock-leases.ts';
 
-/** The lease stays, expired: the next incremental pass finds the row by it even where the watermark has passed. */
+/**
+ * Expires the leases of rows whose messages were not accepted.
+ * The expired lease stays: the next incremental pass finds the row by the lease, even where the
+ * watermark has passed the row.
+ */
 export async function abandonLeases(
   db: SqlDatabase,
   space: Space,

@@ -5,8 +5,10 @@ import type { SqlDatabase } from '../sql-database.ts';
 import { leasesOf } from './lock-leases.ts';
 
 /**
- * A worker can be faster than the confirmation: a row that is being embedded keeps its stage and gets the longer lease, one that was given
- * back or announced meanwhile keeps both.
+ * Sets the stage of the leases that were sent to `queued` and extends them.
+ * A worker can be faster than the confirmation. A row that is being embedded keeps its stage and
+ * gets the longer lease. A row that was given back or announced meanwhile keeps both stage and
+ * lease.
  */
 export async function confirmSent(
   db: SqlDatabase,

@@ -2,7 +2,11 @@ import { sql } from 'kysely';
 import type { Space } from '../../../core/model/space.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
-/** Counts by the key's prefix; `maxInFlight` bounds what there is to count. */
+/**
+ * Counts the unexpired leases of the space.
+ * The count reads by the prefix of the primary key, and `maxInFlight` bounds what there is to
+ * count.
+ */
 export async function countInFlight(db: SqlDatabase, space: Space): Promise<number> {
   const { rows } = await sql<{ leases: number }>`
     SELECT count(*)::int AS leases FROM freshet.leases

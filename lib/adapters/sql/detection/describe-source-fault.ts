@@ -5,14 +5,16 @@ import { quoteName } from '../sources/quote-name.ts';
 /** What `pg_catalog` says of the table that now has the source's name. */
 export interface SourceFacts {
   readonly role: string;
-  /** Null: no table has the name. */
+  /** OID of that table; null where no table has the name. */
   readonly oid: number | null;
-  /** What the table of the space is called now; null: it is gone. */
+  /** Present name of the table that the space was made from; null where that table is gone. */
   readonly oldName: string | null;
   readonly schemaUsable: boolean;
   readonly columns: readonly {
     readonly name: string;
+    /** Type with its modifier, as `character varying(20)`. */
     readonly type: string;
+    /** Type without its modifier. */
     readonly plainType: string;
     readonly isArray: boolean;
     readonly readable: boolean;
@@ -21,7 +23,7 @@ export interface SourceFacts {
 
 const MIGRATE = 'npm run freshet -- migrate';
 
-/** The first thing that is wrong, the gravest first. */
+/** Describes the gravest fault of the source; undefined where the source has none. */
 export function describeSourceFault(source: ResolvedSource, facts: SourceFacts): SourceFault | undefined {
   const table = quoteName(source.schema, source.table);
   const place = `Source "${source.name}"`;

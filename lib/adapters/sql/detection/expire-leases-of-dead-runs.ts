@@ -3,9 +3,12 @@ import { liveRuns } from '../live-lease.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
 /**
- * A run that lives holds its advisory lock, and PostgreSQL lets it go with the connection, however the process ended. The stage stays:
- * rows that were being embedded when the process died count an attempt, rows that merely waited do not. SKIP LOCKED: a lease that
- * somebody changes at this moment is not dead.
+ * Expires the leases of local runs that are dead and resolves with their number.
+ * A run that lives holds its advisory lock. PostgreSQL frees the lock with the connection, however
+ * the process ended.
+ * The stage of a lease stays. A row that was being embedded when the process died counts an
+ * attempt; a row that merely waited does not. `SKIP LOCKED` leaves out a lease that another session
+ * changes at this moment, because such a lease is not dead.
  */
 export async function expireLeasesOfDeadRuns(db: SqlDatabase): Promise<number> {
   const { rows } = await sql<{ expired: number }>`

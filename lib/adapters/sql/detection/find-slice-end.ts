@@ -4,7 +4,10 @@ import { quoteSpace } from '../quoted-space.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import { withinRange } from './key-range.ts';
 
-/** OFFSET walks the key's index alone (an index-only scan); the keys that it skips never leave the server. */
+/**
+ * Finds the key that ends a slice of `rows` keys after `cursor`; null for the last slice.
+ * OFFSET walks the key's index alone (an index-only scan). The skipped keys never leave the server.
+ */
 export async function findSliceEnd(
   db: SqlDatabase,
   space: Space,

@@ -4,7 +4,11 @@ import type { SourceFault } from '../../../ports/detection-store.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import { describeSourceFault, type SourceFacts } from './describe-source-fault.ts';
 
-/** Reads `pg_catalog` alone: it takes no lock on the source, so an application's migration neither waits for it nor stops it. */
+/**
+ * Finds what is wrong with the source's table; undefined where all is well.
+ * The statement reads `pg_catalog` alone. It takes no lock on the source, so an application's
+ * migration neither waits for the statement nor stops it.
+ */
 export async function findSourceFault(
   db: SqlDatabase,
   { source }: Pick<Space, 'source'>,

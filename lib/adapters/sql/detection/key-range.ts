@@ -1,12 +1,12 @@
 import { type RawBuilder, sql } from 'kysely';
 
-/** A range of keys, open below and closed above; null is an open end. */
+/** A range of keys as text, open below and closed above; null is an open end. */
 export interface KeyRange {
   readonly after: string | null;
   readonly through: string | null;
 }
 
-/** ` AND column > … AND column <= …`, or as much of it as the range has. */
+/** Renders ` AND column > … AND column <= …`, or as much of it as the range has. */
 export function withinRange(
   column: RawBuilder<unknown>,
   keyType: RawBuilder<unknown>,

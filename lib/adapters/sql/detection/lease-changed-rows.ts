@@ -7,13 +7,18 @@ import { attemptsWhenLeased, isFree, leaseChosenRows, leasedWithVersions } from 
 import { type LeasedLine, leasedRows } from './leased-rows.ts';
 
 /**
- * One statement finds and leases, so that the rows are chosen under one snapshot, later than the horizon that the caller read.
+ * Finds and leases the changed rows and the rows whose lease expired, at most `limit`.
+ * One statement does both, so that the rows are chosen under one snapshot. The snapshot is later
+ * than the horizon that the caller read.
  *
- * - `changed` walks the index on (version, key) from the watermark; the join to outcomes and leases is a look-up per row (0.4 ms for
- *   100 stale rows of 10 million). One row more than the limit says where the next watermark must stop. A watermark of null finds none.
- * - `expired` is what was leased and never finished. It compares `xmin` too, because the reconcile pass leases by it. Those that turned
- *   out fresh or gone lose their lease here. Rows that came from a backfill stand behind the edits,
- *   rows with attempts behind all others.
+ * - `changed` walks the index on (version, key) from the watermark. The join to outcomes and leases
+ *   is a look-up per row (0.4 ms for 100 stale rows of 10 million). One row more than the limit is
+ *   read and says where the next watermark must stop. A watermark of null finds no row.
+ * - `expired` holds the rows that were leased and never finished. It compares `xmin` too, because
+ *   the reconcile pass leases by `xmin`. Rows that turned out fresh or gone lose their lease here.
+ *
+ * Rows that came from a backfill stand behind the edits. Rows with attempts stand behind all
+ * others.
  */
 export async function leaseChangedRows(
   db: SqlDatabase,

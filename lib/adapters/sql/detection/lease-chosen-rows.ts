@@ -2,11 +2,13 @@ import { type RawBuilder, sql } from 'kysely';
 import type { LeaseRequest } from '../../../ports/detection-store.ts';
 
 /**
- * The INSERT that leases the rows of the CTE `chosen (id)`, for use as a CTE. Whoever reaches a row second waits on the unique index,
- * then sees an unexpired lease and gets nothing back: two callers never both lease a row, whatever their snapshots showed.
+ * Renders the INSERT that leases the rows of the CTE `chosen (id)`, for use as a CTE.
+ * Whoever reaches a row second waits on the unique index, then sees an unexpired lease and gets
+ * nothing back. Two callers therefore never both lease a row, whatever their snapshots showed.
  *
- * `attempts` rises only where embedding had begun. A lease taken over from the other lane is not an attempt, and its age starts anew:
- * the time that a backfill waited is not the age of an edit. Rows are locked in the order of their ids, as everywhere.
+ * `attempts` rises only where embedding had begun. A lease that is taken over from the other lane
+ * is not an attempt. The age of such a lease starts anew, because the time that a backfill waited
+ * is not the age of an edit. Rows are locked in the order of their ids, as everywhere.
  */
 export function leaseChosenRows(spaceId: number, request: LeaseRequest): RawBuilder<unknown> {
   return sql`INSERT INTO freshet.leases AS t
@@ -29,8 +31,10 @@ export function leaseChosenRows(spaceId: number, request: LeaseRequest): RawBuil
 }
 
 /**
- * What the CTE `leased` took, with version and place from the CTE `chosen`. Brought together by grouping: nobody knows how large a CTE
- * is, and where the planner takes it for one row it joins two of them by comparing each with each (decision 11).
+ * Selects what the CTE `leased` took, with version and place from the CTE `chosen`.
+ * The two CTEs are brought together by grouping. The planner does not know how large a CTE is.
+ * Where the planner takes a CTE for one row, it joins two of them by comparing each row with each
+ * (decision 11).
  */
 export const leasedWithVersions: RawBuilder<unknown> = sql`
   SELECT u.id, max(u.attempts) AS attempts, max(u.version) AS version, max(u.place) AS place
@@ -40,15 +44,21 @@ export const leasedWithVersions: RawBuilder<unknown> = sql`
    GROUP BY u.id HAVING count(u.attempts) > 0`;
 
 /**
- * Attempts that the row of a lease (of a LEFT JOIN) has when it is leased now. Rows go by it, lowest first: one that may have killed its process, or was
- * merely there when it died, comes after all others, so that processes that die early do not die with the same rows again and again.
+ * Renders the attempts that a row has when it is leased now.
+ * `alias` is a lease of a LEFT JOIN; a row without a lease has no attempts.
+ * Rows are leased by their attempts, lowest first. A row that may have killed its process, or was
+ * merely there when the process died, comes after all others. Processes that die early then do not
+ * die with the same rows again and again.
  */
 export function attemptsWhenLeased(alias: string): RawBuilder<number> {
   return sql`coalesce(${sql.id(alias, 'attempts')}
     + CASE WHEN ${sql.id(alias, 'stage')} IN ('embedding', 'announced') THEN 1 ELSE 0 END, 0)`;
 }
 
-/** Whether a lease leaves its row to the caller: it expired, or it waits in the bulk queue and the caller is an edit. */
+/**
+ * Renders whether a lease leaves its row to the caller.
+ * Such a lease has expired, or it waits in the bulk queue and the caller leases edits.
+ */
 export function isFree(alias: string, request: LeaseRequest): RawBuilder<boolean> {
   const lease = (column: string) => sql.id(alias, column);
   const expired = sql<boolean>`${lease('expires_at')} <= now()`;

@@ -1,6 +1,10 @@
 import type { LeasedRow } from '../../../ports/detection-store.ts';
 
-/** A line of a leasing statement: there is always one, with nulls where nothing was leased. */
+/**
+ * A line of a leasing statement.
+ * A statement that also reports what the limit left out always has a line, which holds nulls where
+ * nothing was leased.
+ */
 export interface LeasedLine {
   readonly id: string | null;
   readonly attempts: number | null;

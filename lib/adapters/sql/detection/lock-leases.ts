@@ -3,8 +3,10 @@ import type { Space } from '../../../core/model/space.ts';
 import { arrayLiteral } from '../array-literal.ts';
 
 /**
- * Whether a lease `l` is of the dispatch and among the ids (undefined: any). PostgreSQL serves it from the key's index, in the order of the ids, which is the
- * order in which leases are locked everywhere. Should a plan ever lock in another, a deadlock is `transient` and tried again.
+ * Renders whether a lease `l` is of the dispatch and among the ids (undefined: any).
+ * PostgreSQL serves the condition from the key's index in the order of the ids, which is the order
+ * in which leases are locked everywhere. If a plan ever locks in another order, a deadlock is
+ * `transient` and the statement is tried again.
  */
 export function leasesOf(
   space: Space,
@@ -20,8 +22,9 @@ export function leasesOf(
 }
 
 /**
- * The leases of a dispatch among the ids, locked in the order of their ids whatever the plan, for use as a CTE. It costs as much again as the
- * change itself: for what happens seldom.
+ * Renders a SELECT that locks leases of a dispatch among the ids, for use as a CTE.
+ * The order of the locks is that of the ids, whatever the plan. The SELECT costs as much again as
+ * the change itself, so it is for changes that happen seldom.
  */
 export function lockLeases(
   space: Space,

@@ -4,10 +4,19 @@ import type { Space } from '../../../core/model/space.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import { findSourceFault } from './find-source-fault.ts';
 
-/** Table, schema or column gone, no permission, operator or cast of another type. */
+/**
+ * Failures that a changed table can cause.
+ * The table, the schema or a column is gone; a permission is missing; or an operator or a cast is
+ * of another type.
+ */
 const SUSPECT = /^sqlstate_(42P01|3F000|42703|42501|42883|42804|42846)$/;
 
-/** A statement that failed because the application changed its table fails with what is wrong with the table, so that only its source stops. */
+/**
+ * Runs the work and names what is wrong with the source's table where the work failed by it.
+ * Only this source stops when the application changed its table.
+ * @throws FreshetError of class `stop` whose code begins with `SOURCE_FAULT_PREFIX` where the table
+ * has a fault; else what the work rejected with.
+ */
 export async function nameSourceFault<Value>(
   db: SqlDatabase,
   space: Space,

@@ -3,15 +3,26 @@ import type { Space } from '../../../core/model/space.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import { toVersionTime } from './to-version-time.ts';
 
-/** Covers a backend that has begun and not yet shown it, and clocks of writers that run a little behind. */
+/**
+ * Seconds between the oldest open transaction and the horizon.
+ * The margin covers a backend that has begun and not yet shown its transaction, and clocks of
+ * writers that run a little behind.
+ */
 export const HORIZON_MARGIN_SECONDS = 300;
-/** Where a backend hides its transaction: the longest that one is trusted to stay open unseen. */
+/**
+ * Seconds of the margin where a backend hides its transaction.
+ * A hidden transaction is trusted to stay open for no longer than this.
+ */
 const HIDDEN_BACKEND_MARGIN_SECONDS = 900;
 
 /**
- * `now()` in a row is the start of its transaction, so the oldest open one bounds what can still appear. A prepared transaction has no
- * backend: it stops the horizon. Other users' backends show nothing without `pg_read_all_stats` ("<insufficient privilege>"), and a
- * backend with `track_activities` off has state "disabled". Rows without a user are PostgreSQL's own workers, which write no rows.
+ * Reads the time before which no open transaction can still commit a row; null: unknown.
+ * `now()` in a row is the start of the row's transaction, so the oldest open transaction bounds
+ * what can still appear. A prepared transaction has no backend, so the horizon is null while one is
+ * open.
+ * Other users' backends show nothing without `pg_read_all_stats` ("<insufficient privilege>"). A
+ * backend with `track_activities` off has state "disabled". Rows without a user are PostgreSQL's
+ * own workers, which write no rows.
  */
 export async function readHorizon(
   db: SqlDatabase,

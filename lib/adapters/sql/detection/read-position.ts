@@ -3,7 +3,10 @@ import type { Space } from '../../../core/model/space.ts';
 import type { DetectionPosition } from '../../../ports/detection-store.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
-/** A space that no pass has looked at yet has no row. */
+/**
+ * Reads how far the passes have come in the space.
+ * A space that no pass has looked at yet may have no row; its watermark and cursor then are null.
+ */
 export async function readPosition(db: SqlDatabase, space: Space): Promise<DetectionPosition> {
   const { rows } = await sql<DetectionPosition>`
     SELECT watermark, reconcile_cursor AS "reconcileCursor",

@@ -6,7 +6,11 @@ import type { SqlDatabase } from '../sql-database.ts';
 
 const NONE: WaitingRows = { rows: 0, oldestAgeSeconds: 0 };
 
-/** Expired leases too: a row keeps its lease, and with it `first_seen`, until its outcome is written. */
+/**
+ * Counts the rows of each lane that wait for their outcome, with the age of the oldest.
+ * Expired leases count too: a row keeps its lease, and with it `first_seen`, until its outcome is
+ * written.
+ */
 export async function readStaleness(
   db: SqlDatabase,
   space: Space,

@@ -6,18 +6,32 @@ import { quoteSpace } from '../quoted-space.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import { type KeyRange, withinRange } from './key-range.ts';
 
-/** Of a slice's outcome rows; above it somebody must say that the rows are meant to be gone. */
+/**
+ * Share of a slice's outcome rows that may be missing at once.
+ * Above this share, somebody must say that the rows are meant to be gone.
+ */
 const MISSING_SHARE = 0.1;
-/** Below as many missing rows the share says nothing: a table of a dozen rows may lose three. */
+/**
+ * Number of missing rows below which the share says nothing.
+ * A table of a dozen rows may lose three.
+ */
 export const MISSING_ROWS = 20;
 
 /**
- * One statement, so that what is counted is what is marked and deleted. All missing rows of the slice count against its outcome rows,
- * those marked by earlier passes too: a table that is emptied step by step must not slip through. When the rule stops it, nothing is
- * marked either; rows that came back lose their mark in any case. A table without a row was emptied, however small it was.
+ * Marks the slice's outcome rows without a source row and deletes those marked long ago.
+ * A row is deleted when its mark is an hour old and older than the beginning of the last whole
+ * pass.
  *
- * The range bounds both sides of the join (a merge join of two index ranges). The last conditions of the UPDATE and the DELETE are
- * checked again on a row that the writer changed meanwhile: a row that it just wrote has no mark and stays.
+ * One statement does everything, so that what is counted is what is marked and deleted. All missing
+ * rows of the slice count against its outcome rows, also those that earlier passes marked: a table
+ * that is emptied step by step must not slip through. Where too many rows are missing, none is
+ * marked or deleted, but rows that came back lose their mark. Where rows are missing and row-level
+ * security may hide them, no mark changes. A table without a row was emptied, however small the
+ * table was before.
+ *
+ * The range bounds both sides of the join (a merge join of two index ranges). The last conditions
+ * of the UPDATE and the DELETE are checked again on a row that the writer changed meanwhile: a row
+ * that the writer just wrote has no mark and stays.
  */
 export async function removeOrphans(db: SqlDatabase, space: Space, slice: KeyRange): Promise<OrphanReport> {
   const { source, vectors, key, keyType } = quoteSpace(space);

@@ -15,7 +15,10 @@ import { removeOrphans } from './remove-orphans.ts';
 import { writeReconcileCursor } from './write-reconcile-cursor.ts';
 import { writeWatermark } from './write-watermark.ts';
 
-/** `horizonMarginSeconds` must be positive: a margin of 0 loses rows (shown). */
+/**
+ * Makes the store of `detect`, whose margin of the horizon is 300 seconds by default.
+ * @throws RangeError for a margin that is not positive: a margin of 0 loses rows (shown).
+ */
 export function createDetectionStore(
   db: SqlDatabase,
   options: { readonly horizonMarginSeconds?: number } = {},

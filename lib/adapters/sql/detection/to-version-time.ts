@@ -2,8 +2,10 @@ import { type RawBuilder, sql } from 'kysely';
 import type { ResolvedSource } from '../../../core/model/space.ts';
 
 /**
- * A moment (`timestamptz`) as the version column would hold it, as text. Without time zone, local time goes back when summer ends. What
- * bounds versions from below must then lie under every local time still to come, so a set-back within the next two hours is taken off at once.
+ * Renders a moment (`timestamptz`) as the version column would hold it, as text.
+ * In a column without time zone, local time goes back when summer ends. What bounds versions from
+ * below must then lie under every local time still to come. A set-back within the next two hours is
+ * therefore taken off at once.
  */
 export function toVersionTime(
   moment: RawBuilder<unknown>,

@@ -3,8 +3,10 @@ import type { Space } from '../../../core/model/space.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
 /**
- * A pass counts as begun when the one before it ended: never later than its first slice, so that an orphan which the pass itself marked
- * is not taken for one that was missing all the while. The first pass of a space has no beginning, and removes nothing.
+ * Writes how far the reconcile pass has come and, where it ended, when it ended.
+ * A pass counts as begun when the pass before it ended. That is never later than its first slice,
+ * so an orphan which the pass itself marked is not taken for an orphan that was missing during the
+ * whole pass. The first pass of a space has no beginning and removes nothing.
  */
 export async function writeReconcileCursor(
   db: SqlDatabase,

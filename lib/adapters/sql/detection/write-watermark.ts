@@ -5,8 +5,10 @@ import { quoteSpace } from '../quoted-space.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
 /**
- * Assigned, never the later of old and new: a transaction that is seen late must be able to move it back. The candidates are compared as
- * what they are: as text, `10:00:00.5+00` and `10:00:00+00` stand in the wrong order.
+ * Sets the watermark to the earliest of the candidates; null is no candidate.
+ * The watermark may move back, because a transaction that is seen late must be able to move it. The
+ * candidates are compared in the version column's type. As text, `10:00:00.5+00` stands before
+ * `10:00:00+00` in many collations.
  */
 export async function writeWatermark(
   db: SqlDatabase,

@@ -1,9 +1,10 @@
+/** What one check of `freshet doctor` found. */
 export interface DoctorFinding {
-  /** Short and stable: `server`, `pgvector`, `schema`, `source`, `updated-at-index`, `transactions`, … */
+  /** Short and stable name of the check, such as `server`, `schema` or `updated-at-index`. */
   readonly check: string;
   readonly ok: boolean;
   readonly severity: 'error' | 'warning' | 'info';
   readonly message: string;
-  /** What mends it, to be pasted. */
+  /** SQL or a command that mends the finding, ready to be pasted. */
   readonly statement?: string | undefined;
 }

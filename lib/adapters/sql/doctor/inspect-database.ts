@@ -14,7 +14,10 @@ import { inspectVectors } from './inspect-vectors.ts';
 
 export type { DoctorFinding } from './doctor-finding.ts';
 
-/** Everything that `freshet doctor` says of the database; it writes nothing. What one source lacks does not hide the others. */
+/**
+ * Collects everything that `freshet doctor` says of the database, and writes nothing.
+ * A source that cannot be read does not hide the findings of the others.
+ */
 export async function inspectDatabase(
   db: SqlDatabase,
   config: PipelineConfig,

@@ -13,7 +13,10 @@ interface Counted {
   readonly confirmed: boolean;
 }
 
-/** Outcome rows whose source row is gone or cannot be seen: whether they will be removed, and what an operator does where they are kept. */
+/**
+ * Reports whether outcome rows whose source row is gone or hidden will be removed.
+ * Where they are kept, the finding says what an operator does.
+ */
 export async function inspectOrphans(
   db: SqlDatabase,
   source: ResolvedSource,

@@ -3,9 +3,14 @@ import { isOlderVersion } from '../is-older-version.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import type { DoctorFinding } from './doctor-finding.ts';
 
-/** pgvector's changelog: parallel HNSW builds overflow before 0.8.2, vacuum can corrupt an HNSW index before 0.8.3 and fail on one before 0.8.4. */
+/**
+ * Oldest pgvector without a known fault of its HNSW indexes.
+ * pgvector's changelog: parallel HNSW builds overflow before 0.8.2; vacuum can corrupt an HNSW
+ * index before 0.8.3 and fail on one before 0.8.4.
+ */
 const ADVISED_PGVECTOR = '0.8.4';
 
+/** Reports the versions of PostgreSQL and pgvector. */
 export async function inspectServer(db: SqlDatabase): Promise<readonly DoctorFinding[]> {
   const found = await sql<{ server: string; vector: string }>`
     SELECT current_setting('server_version') AS server, e.extversion AS vector

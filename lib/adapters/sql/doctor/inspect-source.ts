@@ -4,6 +4,7 @@ import { quoteName } from '../sources/quote-name.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import type { DoctorFinding } from './doctor-finding.ts';
 
+/** Reports the indexes of the source's table and whether row-level security hides rows of it. */
 export async function inspectSource(
   db: SqlDatabase,
   source: ResolvedSource,
@@ -67,7 +68,7 @@ function versionIndex(
     ok: false,
     severity: 'warning',
     message: `Source "${source.name}": no index on ${columns}${found.indexedWithoutKey ? ', only on the first' : ''}: each incremental pass ${found.indexedWithoutKey ? 'sorts what it reads' : 'reads the whole table'}.`,
-    // A partitioned table's index cannot be built concurrently in one statement.
+    // The index of a partitioned table cannot be built concurrently in one statement.
     statement: `CREATE INDEX ${found.partitioned ? '' : 'CONCURRENTLY '}ON ${place(source)} ${columns};`,
   };
 }

@@ -3,7 +3,10 @@ import { quoteName } from '../sources/quote-name.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import type { DoctorFinding } from './doctor-finding.ts';
 
-/** Whether the start of other sessions' transactions can be seen: the incremental pass must not step over a row that one of them commits late. */
+/**
+ * Reports whether other sessions' transactions can be seen and which ones hold up detection.
+ * The incremental pass must not step over a row that one of these transactions commits late.
+ */
 export async function inspectTransactions(db: SqlDatabase): Promise<readonly DoctorFinding[]> {
   const found = await sql<{
     role: string;
@@ -57,7 +60,10 @@ function prepared(count: number): DoctorFinding {
   };
 }
 
-/** Half an hour: far over any ordinary transaction; the incremental pass re-reads all that changed since the oldest began. */
+/**
+ * Reports a transaction that is open for half an hour, far longer than any ordinary one.
+ * The incremental pass re-reads all that changed since the oldest transaction began.
+ */
 function oldest(seconds: number): DoctorFinding {
   const ok = seconds < 1800;
   return {

@@ -5,12 +5,19 @@ import type { SqlDatabase } from '../sql-database.ts';
 import type { DoctorFinding } from './doctor-finding.ts';
 import { inspectOrphans } from './inspect-orphans.ts';
 
-/** Below this many vectors a plain scan answers as fast; above it a search reads them all. */
+/**
+ * Number of vectors above which a search index is worth its cost.
+ * Below this number a plain scan answers as fast. Above it, a search without an index reads every
+ * vector.
+ */
 const WORTH_AN_INDEX = 10_000;
-/** What HNSW takes of type `vector`; wider ones are indexed as `halfvec` (to 4,000). */
+/**
+ * Most dimensions that HNSW takes of type `vector`, by pgvector's documentation.
+ * Wider vectors are indexed as `halfvec`, up to 4,000 dimensions.
+ */
 const MAX_INDEXED_DIMENSIONS = 2000;
 
-/** The search index of the source's active space, and its vectors without a row. */
+/** Reports the search index of the source's active space and the vectors without a row. */
 export async function inspectVectors(
   db: SqlDatabase,
   source: ResolvedSource,

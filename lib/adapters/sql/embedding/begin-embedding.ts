@@ -4,10 +4,16 @@ import { leasesOf } from '../detection/lock-leases.ts';
 import { prepared } from '../prepared.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
-/** The longest that a function may run: nobody else takes up the rows meanwhile, however late their message came. */
+/**
+ * Seconds that a function may run at the longest, which is the limit of AWS Lambda.
+ * Nobody else takes up the rows during this time, however late their message came.
+ */
 const LONGEST_EMBEDDING_SECONDS = 900;
 
-/** A lease that expired and was not taken over is still this dispatch's. */
+/**
+ * Takes up the ids whose lease is the dispatch's, and resolves with these ids.
+ * A lease that expired and was not taken over is still this dispatch's.
+ */
 export async function beginEmbedding(
   db: SqlDatabase,
   space: Space,

@@ -6,7 +6,11 @@ import { arrayLiteral } from '../array-literal.ts';
 import { prepared } from '../prepared.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
-/** A statement of its own, committed before the call is made: a worker that dies in the call leaves it behind. */
+/**
+ * Grants a call unless it is paused; resolves with the pause that refuses it.
+ * The grant is a statement of its own that is committed before the call is made. A worker that dies
+ * in the call leaves the grant behind.
+ */
 export async function grantCall(
   db: SqlDatabase,
   space: Space,

@@ -5,9 +5,11 @@ import type { SqlDatabase } from '../sql-database.ts';
 import { oneHolder } from './one-holder.ts';
 
 /**
- * Two index look-ups per hash; only hashes that were found come back. EXISTS would become a hash of the whole vector table (2.7 ms per
- * call at 10,000 rows, growing), and an equality with LIMIT 1 a scan of it where statistics are old: `oneHolder` leaves no such choice, and
- * OFFSET 0 none for the verdicts.
+ * Looks up which hashes (hexadecimal) have a vector in the space, and which were refused.
+ * Each hash costs two index look-ups, and only hashes that were found come back. PostgreSQL would
+ * make EXISTS a hash of the whole vector table (2.7 ms per call at 10,000 rows, growing). It would
+ * make an equality with LIMIT 1 a scan of the table where statistics are old. `oneHolder` leaves no
+ * such choice for the vectors, and OFFSET 0 leaves none for the verdicts.
  */
 export async function lookUpHashes(
   db: SqlDatabase,
@@ -28,7 +30,7 @@ export async function lookUpHashes(
   };
 }
 
-/** The array of what the hashes say in hexadecimal: decoded as it is read, once. */
+/** Writes hexadecimal hashes as a `bytea[]`, which the server decodes once, as it reads it. */
 function byteaLiteral(hashes: ReadonlySet<string>): string {
   return `{${[...hashes].map(hash => `"\\\\x${hash}"`).join(',')}}`;
 }

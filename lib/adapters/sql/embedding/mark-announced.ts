@@ -4,7 +4,10 @@ import { leasesOf } from '../detection/lock-leases.ts';
 import { prepared } from '../prepared.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
-/** The writer can be faster: a lease that it deleted or gave back (`queued`) is left alone. */
+/**
+ * Sets the stage of the dispatch's leases to `announced` and gives them a new expiry.
+ * The writer can be faster. A lease that the writer deleted or gave back (`queued`) is left alone.
+ */
 export async function markAnnounced(
   db: SqlDatabase,
   space: Space,

@@ -3,9 +3,12 @@ import type { Space } from '../../../core/model/space.ts';
 import { quoteSpace } from '../quoted-space.ts';
 
 /**
- * `FROM … LIMIT 1`: an outcome row `v` that holds a vector for the hash. The hash is bounded from both sides and ordered by, not equated:
- * only the index on content_hash can serve that, whatever the planner believes of the table. It asks for the vector, which the table
- * ties to the outcome `embedded`: the planner takes a text that it knows nothing of to be rare, and would then collect and sort all rows of a hash.
+ * Renders `FROM … LIMIT 1`: an outcome row `v` that holds a vector for the hash.
+ * The hash is bounded from both sides and ordered by, not equated. Only the index on `content_hash`
+ * can serve that, whatever the planner believes of the table.
+ * The condition asks for the vector, which the table ties to the outcome `embedded`. With a
+ * condition on the outcome, the planner would collect and sort all rows of a hash, because it takes
+ * a text of which it knows nothing to be rare.
  */
 export function oneHolder(space: Space, hash: RawBuilder<unknown>): RawBuilder<unknown> {
   const { vectors } = quoteSpace(space);

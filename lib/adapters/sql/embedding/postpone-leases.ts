@@ -3,7 +3,11 @@ import type { Space } from '../../../core/model/space.ts';
 import { lockLeases } from '../detection/lock-leases.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
-/** Stage `queued` is what keeps the next lease from counting an attempt. Rows whose result is announced are the writer's. */
+/**
+ * Gives rows back: their leases are `queued` and expire after `afterSeconds`.
+ * The stage `queued` keeps the next lease from counting an attempt. Rows whose result is announced
+ * belong to the writer and are left alone.
+ */
 export async function postponeLeases(
   db: SqlDatabase,
   space: Space,

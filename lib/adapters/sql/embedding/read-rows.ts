@@ -8,10 +8,13 @@ import { quoteSpace } from '../quoted-space.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
 /**
- * One autocommit SELECT, so that text, version, `xmin` and stamp are of one snapshot. `now()` of its own transaction is not later than
- * that snapshot; `clock_timestamp()` could stamp an old text newer than a new one. The stamp is above the stored one even after a clock
- * stepped back. OFFSET 0 makes the join a look-up per row: while a table fills, its statistics are old and a plain join reads it whole
- * (25 ms of CPU per 1,000 rows instead of 8). `octet_length` does not unpack a long value, so an over-long text never leaves the server whole.
+ * Reads text, version, `xmin` and stamp of the rows that exist, all of one snapshot.
+ * One autocommit SELECT gives one snapshot. The `now()` of its own transaction is not later than
+ * that snapshot; `clock_timestamp()` could stamp an old text newer than a new one. The stamp is
+ * above the stored stamp, even after a clock stepped back.
+ * OFFSET 0 makes the join a look-up per row. While a table fills, its statistics are old and a
+ * plain join reads the whole table (25 ms of CPU per 1,000 rows instead of 8).
+ * `octet_length` does not unpack a long value, so an over-long text never leaves the server whole.
  */
 export async function readRows(
   db: SqlDatabase,
@@ -61,7 +64,10 @@ function asText(column: TextColumn): RawBuilder<unknown> {
   return column.isArray ? sql`array_to_string(${name}, ', ')` : sql`${name}::text`;
 }
 
-/** More bytes than the limit and more characters too: what `left` then takes away is never below the limit in bytes. */
+/**
+ * Renders whether a text is longer than the limit in bytes and in characters.
+ * What `left` then takes away lies above the limit in bytes.
+ */
 function isOver(text: RawBuilder<unknown>, maxBytes: number): RawBuilder<boolean> {
   return sql`(octet_length(${text}) > ${maxBytes}::int AND char_length(${text}) > ${maxBytes}::int)`;
 }

@@ -1,7 +1,10 @@
 import { sql, type Transaction } from 'kysely';
 import type { FreshetTables } from '../freshet-tables.ts';
 
-/** Key of the advisory lock under which schema `freshet`, the spaces and their views are changed: "freshet" in ASCII. */
+/**
+ * Key of the advisory lock for changes of schema `freshet`, the spaces and their views.
+ * The number is "freshet" in ASCII.
+ */
 const SCHEMA_LOCK_KEY = '28836227677971828';
 
 /** Holds off every other change of the schema until the transaction ends. */

@@ -9,8 +9,10 @@ import { readSchemaVersion } from './read-schema-version.ts';
 import { requireSchemaRights } from './require-schema-rights.ts';
 
 /**
- * Brings schema `freshet` to the version that the code needs, each migration in a transaction of its own. Several at once wait for each
- * other and apply each migration once. Rejects with `UsageError` when the database is newer than the code or the role may not create.
+ * Brings schema `freshet` to the version that the code needs.
+ * Each migration is a transaction of its own. Several callers at once wait for each other and apply
+ * each migration once.
+ * @throws UsageError when the database is newer than the code, or when the role may not create.
  */
 export async function migrate(
   db: SqlDatabase,

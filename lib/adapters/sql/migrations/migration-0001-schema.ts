@@ -1,9 +1,11 @@
 /**
- * Schema `freshet`. Content hashes are `bytea`; item ids in `leases` are text because the table serves sources with different
- * key types (vector tables have the source's own type).
+ * Creates the tables of schema `freshet`.
+ * Content hashes are `bytea`. Item ids in `leases` are text, because the table serves sources with
+ * different key types; vector tables have the source's own type.
  *
- * `leases` is unlogged: a crash of the database empties it, and the reconcile pass finds again what was on its way. It has no
- * index beside its key, so that every change of stage stays a HOT update.
+ * `leases` is unlogged: a crash of the database empties it, and the reconcile pass finds again what
+ * was on its way. `leases` has no index beside its key, so that every change of stage stays a HOT
+ * update.
  */
 export const migration0001Schema = {
   version: 1,

@@ -1,4 +1,7 @@
-/** One row per model as it is configured: `vectors` holds those of all golden texts, float32 little-endian, one after the other. */
+/**
+ * Creates the table of golden vectors, with one row per model as the model is configured.
+ * `vectors` holds the vectors of all golden texts one after the other, float32 little-endian.
+ */
 export const migration0002GoldenVectors = {
   version: 2,
   name: 'golden-vectors',

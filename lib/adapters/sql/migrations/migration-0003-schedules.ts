@@ -1,6 +1,7 @@
 /**
- * What schedules must know of each other: whether a reconcile pass is under way, and when what a pause reason stops was last tried (NULL: not
- * since the pause began).
+ * Adds what schedules must know of each other.
+ * `pass_open` says whether a reconcile pass is under way. `probed_at` says when the work that a
+ * pause reason stops was last tried; NULL: not since the pause began.
  */
 export const migration0003Schedules = {
   version: 3,

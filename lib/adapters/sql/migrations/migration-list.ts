@@ -8,7 +8,10 @@ export interface Migration {
   readonly statements: readonly string[];
 }
 
-/** Every migration in order of its version, without gaps. A migration that was released is never changed. */
+/**
+ * Every migration in the order of its version, without gaps.
+ * A migration that was released is never changed.
+ */
 export const MIGRATIONS: readonly Migration[] = [
   migration0001Schema,
   migration0002GoldenVectors,

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { FreshetTables } from '../freshet-tables.ts';
 
-/** Version of schema `freshet`; 0: there is none yet. */
+/** Reads the version of schema `freshet`; 0 where there is no schema yet. */
 export async function readSchemaVersion(db: Kysely<FreshetTables>): Promise<number> {
   const table = await sql<{ present: boolean }>`
     SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

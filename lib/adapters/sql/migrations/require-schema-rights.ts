@@ -3,7 +3,10 @@ import { UsageError } from '../../../core/errors/usage-error.ts';
 import { quoteName } from '../sources/quote-name.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
-/** What the role lacks on schema `freshet` and its tables, with the GRANTs; undefined: nothing, or there is no such schema yet. */
+/**
+ * Finds what the role lacks on schema `freshet` and its tables, with the GRANTs.
+ * Undefined where the role lacks nothing, or where there is no such schema yet.
+ */
 export async function findMissingSchemaRights(
   db: SqlDatabase,
   need: 'read' | 'write',
@@ -26,6 +29,10 @@ export async function findMissingSchemaRights(
   );
 }
 
+/**
+ * Rejects where the role lacks rights on schema `freshet` or its tables.
+ * @throws UsageError with the GRANTs that are missing.
+ */
 export async function requireSchemaRights(db: SqlDatabase, need: 'read' | 'write'): Promise<void> {
   const missing = await findMissingSchemaRights(db, need);
   if (missing !== undefined) throw missing;

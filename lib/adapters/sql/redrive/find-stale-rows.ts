@@ -6,6 +6,10 @@ import { liveLease } from '../live-lease.ts';
 import { quoteSpace } from '../quoted-space.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
+/**
+ * Finds those of the ids whose row is there and stale, by version or `xmin`.
+ * @throws FreshetError of class `item` where an id is no key of the source.
+ */
 export async function findStaleRows(
   db: SqlDatabase,
   space: Space,

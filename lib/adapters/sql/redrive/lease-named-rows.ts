@@ -7,7 +7,11 @@ import { type LeasedLine, leasedRows } from '../detection/leased-rows.ts';
 import { quoteSpace } from '../quoted-space.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
-/** One statement chooses and leases, as in `detect`: between a look and the lease a row may have become fresh or somebody else's. */
+/**
+ * Leases those of the ids that are stale and free, at most `limit`.
+ * One statement chooses and leases, as in `detect`. Between a look and the lease, a row may have
+ * become fresh, or another dispatch may have leased it.
+ */
 export async function leaseNamedRows(
   db: SqlDatabase,
   space: Space,

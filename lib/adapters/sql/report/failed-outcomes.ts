@@ -2,8 +2,9 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Space } from '../../../core/model/space.ts';
 
 /**
- * Outcome rows that count as failed, with the class and code that people see: `refused:<code>` is class `item`; `undelivered` (embedding began
- * five times and never ended) is class and code of its own; `undelivered:<code>` is that class with the code of an outage.
+ * Selects the outcome rows that count as failed, with the class and code that people see.
+ * `refused:<code>` has class `item`. `undelivered` (embedding began five times and never ended) is
+ * both class and code. `undelivered:<code>` has class `undelivered` and the code of an outage.
  */
 export function failedOutcomes(space: Space): RawBuilder<unknown> {
   return sql`

@@ -6,8 +6,11 @@ import { liveLease } from '../live-lease.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
 /**
- * One class per source row, in one snapshot. On its way beats stale; an outcome counts only while it is that of the row's version; a text
- * over the limit counts as excluded, like an empty one. Reads the whole table: for people, not for a schedule.
+ * Counts the source rows of each class in one snapshot; each row has one class.
+ * A stale row that is on its way counts as in flight. An outcome counts only while it is that of
+ * the row's version. A text over the limit counts as excluded, like an empty text.
+ * The statement reads the whole table. It is for people, and for a schedule only under a time
+ * limit.
  */
 export async function readCoverage(db: SqlDatabase, space: Space): Promise<Coverage> {
   const { source } = space;

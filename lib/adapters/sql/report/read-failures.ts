@@ -4,7 +4,10 @@ import type { FailureGroup } from '../../../ports/report-store.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import { failedOutcomes } from './failed-outcomes.ts';
 
-/** Rows whose present version failed, by cause. Rows that were edited since wait for another attempt and are not listed. */
+/**
+ * Counts the rows whose present version failed, by cause, most frequent first.
+ * Rows that were edited since wait for another attempt and are not listed.
+ */
 export async function readFailures(
   db: SqlDatabase,
   space: Space,

@@ -3,9 +3,13 @@ import type { Space } from '../../../core/model/space.ts';
 import type { LedgerTotals } from '../../../ports/report-store.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
-/** A grant that nobody settled for this long belongs to a call whose answer is lost: longer than a call, its result's queue and the writer take. */
+/**
+ * Minutes after which a grant that nobody settled belongs to a call whose answer is lost.
+ * A call, the queue of its result and the writer together take less.
+ */
 const LOST_AFTER_MINUTES = 15;
 
+/** Adds up the space's calls and the grants of calls whose answer is lost. */
 export async function readLedger(db: SqlDatabase, space: Space): Promise<LedgerTotals> {
   const totals = await sql<LedgerTotals>`
     SELECT (SELECT count(*)::float8 FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS "providerCalls",

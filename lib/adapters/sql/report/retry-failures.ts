@@ -6,9 +6,12 @@ import type { SqlDatabase } from '../sql-database.ts';
 import { failedOutcomes } from './failed-outcomes.ts';
 
 /**
- * One statement: the outcome rows become stale for ever until they are written again, their verdicts are forgotten (those of other rows with
- * the same text too: their outcomes stay until they are retried or edited), and an expired lease makes the next incremental pass find them.
- * A row that is on its way keeps its lease; one that was retried and is still stale is not counted again.
+ * Makes failed rows stale and forgets their verdicts; resolves with the number of rows.
+ * One statement does all of it. The outcome rows stay stale until they are written again. The
+ * verdicts are forgotten for other rows with the same text too, but the outcomes of those rows stay
+ * until they are retried or edited. An expired lease makes the next incremental pass find each row.
+ * A row that is on its way keeps its lease. A row that was retried and is still stale is not
+ * counted again.
  */
 export async function retryFailures(
   db: SqlDatabase,

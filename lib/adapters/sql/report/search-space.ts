@@ -5,7 +5,12 @@ import type { SearchHit } from '../../../ports/report-store.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import { encodeQueryVector } from './encode-query-vector.ts';
 
-/** `queryVector`: float32, little-endian. Rows whose source row is gone are not found; with an HNSW index the search goes on until there are `limit`. */
+/**
+ * Finds the rows whose vectors are nearest to the query by cosine distance.
+ * `queryVector` is float32, little-endian. Rows whose source row is gone are not found. With an
+ * HNSW index the search goes on until there are `limit` rows.
+ * @throws UsageError where the query has other dimensions than the space's model.
+ */
 export async function searchSpace(
   db: SqlDatabase,
   space: Space,
@@ -19,7 +24,7 @@ export async function searchSpace(
     );
   }
   return db.kysely.transaction().execute(async transaction => {
-    // Without it an HNSW scan ends after 40 candidates, however many of them are hidden by the join.
+    // An HNSW scan would else end after 40 candidates, however many of them the join hides.
     await sql`SET LOCAL hnsw.iterative_scan = strict_order`.execute(transaction);
     const found = await sql<{ id: string; similarity: number; columns: string }>`
       SELECT v.item_id::text AS id, 1 - (v.embedding <=> ${encodeQueryVector(queryVector)}::vector) AS similarity,

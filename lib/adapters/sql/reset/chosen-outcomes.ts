@@ -2,8 +2,10 @@ import { type RawBuilder, sql } from 'kysely';
 import type { ResetSelection } from '../../../ports/reset-store.ts';
 
 /**
- * Whether outcome `v` is one that a reset takes: not failed (`retry` is for those), not of a row that is gone, and not reset already. Older
- * means by the time of the vector, or of the reading where there is no vector.
+ * Renders whether a reset takes outcome `v`.
+ * A reset takes no outcome that failed (`retry` is for those), that is of a row which is gone, or
+ * that was reset already. `olderThan` means the time of the vector, or of the reading where there
+ * is no vector.
  */
 export function isChosen({ olderThan }: ResetSelection): RawBuilder<boolean> {
   const age =

@@ -6,8 +6,10 @@ import type { SqlDatabase } from '../sql-database.ts';
 import { isChosen } from './chosen-outcomes.ts';
 
 /**
- * A text is bought once for all its rows, and not at all where a row outside the selection keeps its vector. Rows that were copied have no
- * tokens of their own; where no row of a text has them, four characters count as one.
+ * Counts the rows that a reset takes, and the texts and tokens that must be bought for them.
+ * A text is bought once for all its rows, and not at all where a row outside the selection keeps
+ * its vector. The tokens of a text are the most that one of its rows has. Where none of them has
+ * any, four characters count as one token.
  */
 export async function planReset(
   db: SqlDatabase,

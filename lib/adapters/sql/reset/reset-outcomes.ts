@@ -6,8 +6,11 @@ import type { SqlDatabase } from '../sql-database.ts';
 import { isChosen } from './chosen-outcomes.ts';
 
 /**
- * One short transaction per batch, its rows locked in the order of their keys, as everywhere. The vector stays where it is and is found until the
- * new one is written; without its hash no touch and no copy takes it for current. The reconcile pass finds the rows.
+ * Resets one batch of outcomes in the order of the key; `cursor` null: no batch is left.
+ * Each batch is one short transaction. Its rows are locked in the order of their keys, as
+ * everywhere.
+ * The vector stays where it is and is found until the new one is written. Without its hash, no
+ * touch and no copy takes the vector for current. The reconcile pass finds the rows.
  */
 export async function resetOutcomes(
   db: SqlDatabase,

@@ -3,15 +3,18 @@ import type { FreshetTables } from '../freshet-tables.ts';
 
 export interface PipelineRole {
   readonly name: string;
-  /** As PostgreSQL stores a password. */
+  /** The password as PostgreSQL stores it. */
   readonly verifier: string;
   readonly viewSchema: string;
 }
 
 /**
- * A role that owns its two schemas, reads the source table, and may do nothing else: not even create another schema. `pg_read_all_stats`
- * lets it see how old the open transactions of others are, which the incremental pass would otherwise have to guess. Run by the
- * database's owner, who becomes a member of the role: without that it could not make schemas for it. Idempotent.
+ * Creates the role of the pipeline with exactly the rights that it needs. Idempotent.
+ * The role owns its two schemas, reads the source table, and may do nothing else: it may not even
+ * create another schema. `pg_read_all_stats` lets the role see how old the open transactions of
+ * others are, which the incremental pass would otherwise have to guess.
+ * The database's owner runs this function and becomes a member of the role. Without the membership,
+ * the owner could not make schemas for the role.
  */
 export async function createPipelineRole(db: Kysely<FreshetTables>, role: PipelineRole): Promise<void> {
   const name = sql.id(role.name);

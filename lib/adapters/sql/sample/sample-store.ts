@@ -8,7 +8,7 @@ import { openSpaces } from '../spaces/open-spaces.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import { createPipelineRole, type PipelineRole } from './create-pipeline-role.ts';
 
-/** As the owner of the database. */
+/** Makes the store of the example database, which must be opened as its owner. */
 export function createSampleStore(
   database: SqlDatabase,
   config: PipelineConfig,

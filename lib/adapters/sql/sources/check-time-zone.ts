@@ -4,7 +4,10 @@ import { UsageError } from '../../../core/errors/usage-error.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 import { suggestNames } from './suggest-names.ts';
 
-/** The zone of a `timestamp without time zone`, as the server spells it. */
+/**
+ * Finds the zone of a `timestamp without time zone`, spelled as the server spells it.
+ * @throws UsageError where no zone is configured, or the server does not know the zone.
+ */
 export async function checkTimeZone(
   db: SqlDatabase,
   config: SourceConfig,

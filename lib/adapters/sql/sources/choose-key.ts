@@ -9,13 +9,20 @@ import { suggestNames } from './suggest-names.ts';
 
 const KEY_TYPES = ['bigint', 'integer', 'uuid', 'text', 'character varying'];
 
-/** A unique index that can stand for a key: immediate, valid, on columns alone, over all rows. */
+/**
+ * A unique index that can stand for a key.
+ * Such an index is immediate and valid, covers all rows, and is on columns without expressions.
+ */
 interface UniqueIndex {
   readonly isPrimary: boolean;
   readonly columns: readonly string[];
 }
 
-/** The key column: as configured, else the primary key's. It must be one column, unique, NOT NULL and of a type that ids can have. */
+/**
+ * Chooses the key column: the configured one, else the primary key's.
+ * The key must be one column, unique, NOT NULL and of a type that ids can have.
+ * @throws UsageError where there is no such column.
+ */
 export async function chooseKey(
   db: SqlDatabase,
   table: FoundTable,

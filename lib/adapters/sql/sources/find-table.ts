@@ -6,13 +6,14 @@ import type { SqlDatabase } from '../sql-database.ts';
 import { quoteName } from './quote-name.ts';
 import { suggestNames } from './suggest-names.ts';
 
+/** A table in the database; `oid` is that of `pg_class`. */
 export interface FoundTable {
   readonly oid: number;
   readonly schema: string;
   readonly name: string;
 }
 
-/** `relkind`s that are no table, as people call them. */
+/** Kinds of relations (`relkind`) that are no table, as people call them. */
 const OTHER_KINDS: Readonly<Record<string, string>> = {
   v: 'a view',
   m: 'a materialized view',
@@ -21,7 +22,11 @@ const OTHER_KINDS: Readonly<Record<string, string>> = {
   c: 'a composite type',
 };
 
-/** An ordinary or partitioned table by its exact name; a name without schema is looked up along the role's own search path. */
+/**
+ * Finds an ordinary or partitioned table by its exact name.
+ * A name without schema is looked up along the role's own search path.
+ * @throws UsageError where there is no such table, or the name is that of another relation.
+ */
 export async function findTable(db: SqlDatabase, config: SourceConfig): Promise<FoundTable> {
   const { schema, name } = splitName(config);
   const schemas = schema === undefined ? await readDefaultSchemas(db.kysely) : [schema];
@@ -53,7 +58,10 @@ function splitName(config: SourceConfig): { schema: string | undefined; name: st
   return second === undefined ? { schema: undefined, name: first } : { schema: first, name: second };
 }
 
-/** The session's path is ours; the role's own is what a reset would give. */
+/**
+ * Reads the schemas of the role's own search path.
+ * The path of the session is Freshet's. A reset of the path gives the role's own.
+ */
 async function readDefaultSchemas(kysely: Kysely<FreshetTables>): Promise<string[]> {
   return kysely.transaction().execute(async transaction => {
     await sql`SET LOCAL search_path TO DEFAULT`.execute(transaction);

@@ -3,11 +3,11 @@ import type { SqlDatabase } from '../sql-database.ts';
 
 export interface TableColumn {
   readonly name: string;
-  /** With its modifier, as `character varying(20)`. */
+  /** Type with its modifier, as `character varying(20)`. */
   readonly type: string;
-  /** Without its modifier. */
+  /** Type without its modifier. */
   readonly baseType: string;
-  /** Of an array; null for other types. */
+  /** Type of the elements of an array; null for other types. */
   readonly elementType: string | null;
   readonly notNull: boolean;
 }

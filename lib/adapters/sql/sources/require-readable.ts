@@ -4,7 +4,10 @@ import type { SqlDatabase } from '../sql-database.ts';
 import type { FoundTable } from './find-table.ts';
 import { quoteName } from './quote-name.ts';
 
-/** USAGE on the schema and SELECT on the table, or on each of the columns and `xmin`. */
+/**
+ * Requires USAGE on the schema, and SELECT on the table or on each column and `xmin`.
+ * @throws UsageError that begins with `place` and has the GRANTs that are missing.
+ */
 export async function requireReadable(
   db: SqlDatabase,
   table: FoundTable,

@@ -11,8 +11,9 @@ import { requireReadable } from './require-readable.ts';
 import { suggestNames } from './suggest-names.ts';
 
 /**
- * The configured source as the database has it now. Rejects with `UsageError` that names the source, what is wrong, what exists and,
- * where there is one, the statement that mends it.
+ * Resolves the configured source as the database has it now.
+ * @throws UsageError that names the source, what is wrong, what exists and, where there is one, the
+ * statement that mends it.
  */
 export async function resolveSource(
   db: SqlDatabase,
@@ -68,7 +69,10 @@ function requireVersionType(column: TableColumn, place: string): ResolvedSource[
   );
 }
 
-/** Whatever has a text form that people wrote may be embedded; bytes and vectors are no text. */
+/**
+ * Requires a column of text: any type may be embedded whose text form people wrote.
+ * Bytes and vectors are no text.
+ */
 function requireText(column: TableColumn, place: string): { name: string; isArray: boolean } {
   const element = column.elementType ?? column.baseType;
   if (/^(bytea|(.+\.)?(vector|halfvec|sparsevec))$/.test(element)) {

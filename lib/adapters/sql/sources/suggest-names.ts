@@ -1,6 +1,6 @@
 import { nearestWord } from '../../../core/config/nearest-word.ts';
 
-/** The end of a sentence about a name that does not exist: the nearest name that does, else the first three. */
+/** Ends a sentence about a missing name with the nearest existing name, else the first three. */
 export function suggestNames(wanted: string, existing: readonly string[]): string {
   if (existing.length === 0) return ' (there is none)';
   const nearest = nearestWord(wanted, existing);

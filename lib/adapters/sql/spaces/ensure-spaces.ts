@@ -15,11 +15,14 @@ import { type SpaceBinding, toSpaceBindings } from './space-binding.ts';
 import { type SpaceRow, toSpace } from './to-space.ts';
 
 /**
- * Finds or creates the space of each source and model with its vector table and position, and points the view at the space of the source's
- * first model. A changed recipe or model is another fingerprint and so another space, empty at first; it becomes the active one at once and
- * the former one is retired, as are the spaces that the configuration no longer has. A retired space that comes back goes on where it was.
- * Rejects with `UsageError`; each source is one transaction. Only `adopt` takes over a table that was swapped or whose types changed:
- * without it such a source stays as it was and `detect` pauses it.
+ * Finds or creates the spaces of each source, with their vector tables and positions.
+ * There is a space per source and model. The view of the source shows the space of its first model.
+ * A changed recipe or model is another fingerprint and so another space, which is empty at first.
+ * It becomes the active one at once and the former one is retired, as are the spaces that the
+ * configuration no longer has. A retired space that comes back goes on where it was.
+ * Each source is one transaction. Only `adopt` takes over a table that was swapped or whose types
+ * changed. Without `adopt`, such a source stays as it was and `detect` pauses it.
+ * @throws UsageError that says which source is wrong and how to mend it.
  */
 export async function ensureSpaces(
   db: SqlDatabase,
@@ -129,7 +132,8 @@ async function createSpace(
     versionType: source.versionType,
     dimensions: model.dimensions,
   });
-  // No watermark yet: the first incremental pass sets it, and what is older belongs to the reconcile pass.
+  // There is no watermark yet: the first incremental pass sets it.
+  // Older rows belong to the reconcile pass.
   await transaction.insertInto('freshet.positions').values({ space_id: row.space_id }).execute();
   return row;
 }
@@ -144,7 +148,10 @@ async function readCollation(db: Kysely<FreshetTables>, source: ResolvedSource):
   return found.rows[0]?.collation ?? null;
 }
 
-/** Retired first: one active space per source is a unique index. */
+/**
+ * Sets the status of each space of the source.
+ * Spaces are retired first, because a unique index allows one active space per source.
+ */
 async function assignStatuses(
   transaction: Transaction<FreshetTables>,
   sourceName: string,

@@ -4,7 +4,10 @@ import { UsageError } from '../../../core/errors/usage-error.ts';
 import { quoteName } from '../sources/quote-name.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
-/** Turns a refusal to create a space's table or view (42501) into the GRANTs that are missing; anything else is thrown on. */
+/**
+ * Turns a refusal (42501) to create a table or view into the GRANTs that are missing.
+ * @throws UsageError with the GRANTs; any other error as it came.
+ */
 export async function explainCreationRefusal(
   error: unknown,
   db: SqlDatabase,

@@ -13,7 +13,10 @@ import { toSpace } from './to-space.ts';
 
 const MIGRATE = 'npm run freshet -- migrate';
 
-/** The spaces of the configuration, without writing anything. Rejects with `UsageError` where `migrate` has yet to make one. */
+/**
+ * Opens the spaces of the configuration without writing anything.
+ * @throws UsageError where `migrate` has yet to make the schema or a space.
+ */
 export async function openSpaces(db: SqlDatabase, config: PipelineConfig): Promise<SpaceRegistry> {
   const needed = MIGRATIONS.at(-1)?.version ?? 0;
   await requireSchemaRights(db, 'read');

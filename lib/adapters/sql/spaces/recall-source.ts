@@ -6,8 +6,10 @@ import type { FreshetTables } from '../freshet-tables.ts';
 import type { SpaceRow } from './to-space.ts';
 
 /**
- * The source as its space was made for it, where the configuration still asks for just that: whatever is different now, the application
- * changed the table. Undefined where the configuration is new or was changed.
+ * Recalls the source as its space was made for it.
+ * Undefined where the configuration is new or was changed. Where the configuration still asks for
+ * the same source, any difference to the database comes from a change that the application made to
+ * its table.
  */
 export async function recallSource(
   db: Kysely<FreshetTables>,

@@ -7,10 +7,14 @@ import { quoteName } from '../sources/quote-name.ts';
 const COMMENT = 'Vectors that Freshet keeps; replaced when another space becomes active.';
 
 /**
- * The view that applications join: the key under its own column's name (so that `USING` works), the vector cast to `vector` without
- * modifier (so that a space with other dimensions can replace it), the model and the time. It does not mention the source table and so never
- * stands in the way of the application's own migrations. A view that is right already is left alone: to replace it needs its owner and a
- * lock that waits for every search.
+ * Makes the view that applications join, unless the view is right already.
+ * The key has its own column's name, so that `USING` works. The vector is cast to `vector` without
+ * modifier, so that a space with other dimensions can replace it. The model and the time stand
+ * beside the vector. The view does not mention the source table, and so never stands in the way of
+ * the application's own migrations.
+ * To replace a view needs its owner and a lock that waits for every search. A view that is right
+ * already is therefore left alone.
+ * @throws UsageError where Freshet did not make the relation that has the view's name.
  */
 export async function replaceSourceView(
   transaction: Transaction<FreshetTables>,
@@ -45,7 +49,7 @@ export async function replaceSourceView(
 interface FoundRelation {
   readonly ours: boolean;
   readonly shape: string;
-  /** Whether it shows this space. */
+  /** Whether the view shows this space. */
   readonly current: boolean;
 }
 

@@ -5,8 +5,11 @@ import type { FreshetTables } from '../freshet-tables.ts';
 import type { SpaceBinding } from './space-binding.ts';
 
 /**
- * One revision of a model has one length of vectors: other dimensions under the same alias and revision are a slip, and would put an empty
- * space in the place of a full one. A space that holds no vector yet may be left behind.
+ * Rejects other dimensions than those of the vectors stored for the same model revision.
+ * One revision of a model has one length of vectors. Other dimensions under the same alias and
+ * revision are a slip, and would put an empty space in the place of a full one. A space that holds
+ * no vector yet may be left behind.
+ * @throws UsageError with both numbers of dimensions.
  */
 export async function requireSameDimensions(
   transaction: Transaction<FreshetTables>,

@@ -3,7 +3,12 @@ import type { ResolvedSource } from '../../../core/model/space.ts';
 import { quoteName } from '../sources/quote-name.ts';
 import type { SpaceRow } from './to-space.ts';
 
-/** Outcome rows hold keys and versions in the source columns' own types; when the application changed one, the vector table must follow. */
+/**
+ * Requires that the space has the key and version types of the source's table.
+ * Outcome rows hold keys and versions in the source columns' own types. When the application
+ * changed one of the types, the vector table must follow.
+ * @throws UsageError with the statements that change the vector table.
+ */
 export function requireSameShape(row: SpaceRow, source: ResolvedSource, viewSchema: string): void {
   if (row.key_type === source.keyType && row.version_type === source.versionType) return;
   const table = quoteName('freshet', `vectors_${row.space_id}`);

@@ -7,9 +7,10 @@ import type { SqlDatabase } from '../sql-database.ts';
 import { recallSource } from './recall-source.ts';
 
 /**
- * The source as the database has it. Where the application broke it since its space was made, the source as it was then: `detect` finds what
- * is wrong, pauses it with the reason and leaves the others alone. A source that never was, or that the configuration names
- * wrongly now, rejects with `UsageError`.
+ * Resolves the source as the database has it, or as it was before the application broke it.
+ * In the second case `detect` finds what is wrong, pauses this source with the reason and leaves
+ * the others alone.
+ * @throws UsageError for a source that never was, or that the configuration names wrongly now.
  */
 export async function resolveKnownSource(
   db: SqlDatabase,

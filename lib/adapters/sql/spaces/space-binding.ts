@@ -4,7 +4,7 @@ import type { ModelDefinition, ResolvedSource } from '../../../core/model/space.
 import { describeRecipe } from '../../../core/text/describe-recipe.ts';
 import { fingerprintSpace } from '../../../core/text/fingerprint-space.ts';
 
-/** What the configuration and the database say of a space before its row is looked up. */
+/** What configuration and database say of a space before its row is looked up. */
 export interface SpaceBinding {
   readonly source: ResolvedSource;
   readonly model: ModelDefinition;
@@ -13,7 +13,10 @@ export interface SpaceBinding {
   readonly fallbackFor?: readonly string[] | undefined;
 }
 
-/** One per model of the source, the first one's first, that of the fallback last. */
+/**
+ * Makes one binding per model of the source: the first model's first, the fallback's last.
+ * @throws UsageError where the configuration does not define a model.
+ */
 export function toSpaceBindings(
   config: PipelineConfig,
   sourceConfig: SourceConfig,

@@ -5,7 +5,10 @@ import type { SpaceBinding } from './space-binding.ts';
 
 export type SpaceRow = Selectable<FreshetTables['freshet.spaces']>;
 
-/** The OID is the stored one: a table that was swapped since the space was bound to it shows by another OID in the database. */
+/**
+ * Makes a space from its stored row and its binding; the table's OID is the stored one.
+ * A table that was swapped since the space was bound to it shows by another OID in the database.
+ */
 export function toSpace(
   row: SpaceRow,
   binding: Pick<SpaceBinding, 'source' | 'model' | 'fallbackFor'>,

@@ -7,9 +7,11 @@ import type { FreshetTables } from '../freshet-tables.ts';
 import { quoteSpace } from '../quoted-space.ts';
 
 /**
- * Gives rows the vector that the space holds for their hash, looked up here and now: any row with the hash will do, also one that this
- * object brought. Copying from a named row would store a wrong vector as fresh where that row changed meanwhile (shown). A hash that
- * nobody holds any more writes nothing. Same guard, order and join as the upsert of outcomes.
+ * Gives rows the vector that the space holds for their hash; resolves with their number.
+ * The vector is looked up here and now. Any row with the hash will do, also a row that this object
+ * brought. Copying from a named row would store a wrong vector as fresh where that row changed
+ * meanwhile (shown). A hash that nobody holds any more writes nothing.
+ * The guard, the order and the join are the same as in `upsertOutcomes`.
  */
 export async function copyOutcomes(
   db: Kysely<FreshetTables>,

@@ -3,7 +3,11 @@ import type { Space } from '../../../core/model/space.ts';
 import { lockLeases } from '../detection/lock-leases.ts';
 import type { SqlDatabase } from '../sql-database.ts';
 
-/** The stage stays `announced`, so that the next lease counts an attempt: a row whose objects are lost again and again comes to an end. */
+/**
+ * Expires leases of the dispatch whose result object is missing or corrupt.
+ * The stage stays `announced`, so that the next lease counts an attempt. A row whose objects are
+ * lost again and again thereby comes to an end.
+ */
 export async function expireLeases(
   db: SqlDatabase,
   space: Space,

@@ -5,8 +5,10 @@ import type { FreshetTables } from '../freshet-tables.ts';
 import { quoteSpace } from '../quoted-space.ts';
 
 /**
- * Locks the outcome rows by key. Each of the writer's statements locks its own rows in that order; an object with several kinds of entries
- * needs this first, or two objects with one row in different roles could wait for each other.
+ * Locks the outcome rows of the ids in the order of their keys.
+ * Each of the writer's statements locks its own rows in that order. An object with several kinds of
+ * entries needs this lock first: else two objects that have one row in different roles could wait
+ * for each other.
  */
 export async function lockOutcomes(
   db: Kysely<FreshetTables>,

@@ -6,8 +6,10 @@ import { prepared } from '../prepared.ts';
 import { genericPlansFollow } from './generic-plans.ts';
 
 /**
- * The objects' calls enter the ledger and their grants are settled. Gives back the ids of those that were new: a second writer of an
- * object waits here, on the ledger's key, until the first has committed, and then finds all of them. It stands first in the transaction.
+ * Enters the objects' calls into the ledger and settles their grants.
+ * Resolves with the ids of the calls that were new. A second writer of an object waits here, on the
+ * ledger's key, until the first writer has committed, and then finds all calls in the ledger. The
+ * statement stands first in the transaction.
  */
 export async function recordCalls(
   db: Kysely<FreshetTables>,

@@ -6,11 +6,17 @@ import { prepared } from '../prepared.ts';
 import { quoteSpace } from '../quoted-space.ts';
 
 /**
- * Ends the leases of a dispatch: deleted where the source row is gone or its outcome was made from just this version and `xmin`; else the
- * row was overtaken, and its lease, expired and without attempts, is what the next incremental pass finds it by. It compares what is
- * stored with what is there, whoever wrote it. OFFSET 0 makes the look-ups of outcomes one per lease, however old the statistics are. Both
- * passes are in the order of the ids, as everywhere; the second sees what the first deleted too, and is left out where that was all, as is
- * usual. A lease that another dispatch took over meanwhile no longer matches. (A MERGE looks every lease up twice, or reads all leases.)
+ * Ends the leases of a dispatch: deletes those of finished rows and expires the others.
+ * A lease is deleted where the source row is gone, or where its outcome was made from just this
+ * version and `xmin`. Else the row was overtaken; the next incremental pass finds it by its lease,
+ * which is expired and has no attempts. The statement compares what is stored with what is there,
+ * whoever wrote it.
+ *
+ * OFFSET 0 makes the look-ups of outcomes one per lease, however old the statistics are. Both
+ * passes are in the order of the ids, as everywhere. The second pass also sees the leases that the
+ * first one deleted, and is left out where the first one deleted all, as is usual. A lease that
+ * another dispatch took over meanwhile no longer matches. (A MERGE looks every lease up twice, or
+ * reads all leases.)
  */
 export async function releaseLeases(
   db: Kysely<FreshetTables>,

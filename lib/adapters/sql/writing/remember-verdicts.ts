@@ -3,7 +3,10 @@ import type { Verdict } from '../../../core/model/result-object.ts';
 import { arrayLiteral } from '../array-literal.ts';
 import type { FreshetTables } from '../freshet-tables.ts';
 
-/** A hash that was refused before counts on. Ordered by hash, one line per hash, for the same reasons as outcomes. */
+/**
+ * Stores verdicts; a hash that was refused before has one attempt more.
+ * The verdicts are ordered by hash, one line per hash, for the same reasons as outcomes.
+ */
 export async function rememberVerdicts(
   db: Kysely<FreshetTables>,
   spaceId: number,

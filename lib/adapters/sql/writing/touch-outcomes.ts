@@ -6,10 +6,13 @@ import type { FreshetTables } from '../freshet-tables.ts';
 import { quoteSpace } from '../quoted-space.ts';
 
 /**
- * Brings version, `xmin` and stamp up to a reading whose text was unchanged: only where the outcome still has the hash that was compared
- * and no later reading was written (without the hash a wrong vector is stored as fresh: shown). No indexed column changes and the
- * vector stays where it is, so the update is HOT. The conditions stand twice because the first ones are of the statement's snapshot;
- * those of the UPDATE are checked on the row as locked.
+ * Brings version, `xmin` and stamp of outcomes up to a reading with the same text.
+ * Only an outcome is touched that still has the hash that was compared, and for which no later
+ * reading was written. Without the hash, a wrong vector is stored as fresh (shown).
+ * No indexed column changes and the vector stays where it is, so the update is HOT. The conditions
+ * stand twice: the first ones are of the statement's snapshot, and those of the UPDATE are checked
+ * on the locked row.
+ * Resolves with the number of rows.
  */
 export async function touchOutcomes(
   db: Kysely<FreshetTables>,

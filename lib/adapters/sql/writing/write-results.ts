@@ -22,8 +22,10 @@ const REPEATED: WriteReport = {
 };
 
 /**
- * One transaction, one statement per step, however many objects. Locks are taken in one order everywhere: ledger, vectors, verdicts, leases,
- * each by key (leases by dispatch first). An object without calls cannot be known as repeated; writing it again changes nothing that the
+ * Writes result objects in one transaction, with one statement per step for all of them.
+ * Locks are taken in one order everywhere: ledger, vectors, verdicts, leases, each by key (leases
+ * by dispatch first).
+ * An object without calls cannot be known as repeated. Writing it again changes nothing that the
  * guard would not let it change.
  */
 export async function writeResults(
