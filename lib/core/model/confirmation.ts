@@ -1,5 +1,5 @@
 /**
- * The `reason` in `freshet.control` that confirms rows which went missing as meant to be gone.
+ * The `reason` in `freshet.control` that confirms missing rows as meant to be gone.
  * An operator writes it with the scope `source:<name>`. A confirmation pauses nothing and holds for
  * a day.
  */
