@@ -6,7 +6,7 @@ import { takesDimensions } from './resolve-model.ts';
 
 type Key = keyof ParsedModel;
 
-/** Keys that one kind of place needs, and that mean nothing elsewhere. */
+/** Keys that describe one kind of place and mean nothing to other providers. */
 const PLACE_KEYS: readonly { readonly key: Key; readonly providers: readonly ProviderName[] }[] = [
   { key: 'baseUrl', providers: ['openai', 'http', 'ollama'] },
   { key: 'endpointName', providers: ['sagemaker'] },
@@ -19,7 +19,10 @@ const NEEDED: readonly { readonly key: Key; readonly provider: ProviderName; rea
   { key: 'baseUrl', provider: 'http', example: "baseUrl: 'https://embeddings.internal'" },
 ];
 
-/** What one key of a model must know of another. `settings` are the given ones, `model` what they were resolved to. */
+/**
+ * Finds contradictions between the keys of a model.
+ * `settings` are the given keys, `model` is what they were resolved to.
+ */
 export function checkModel(settings: ParsedModel, model: ModelDefinition): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const complain = (key: Key, message: string) =>
@@ -36,7 +39,7 @@ export function checkModel(settings: ParsedModel, model: ModelDefinition): Confi
   return problems;
 }
 
-/** For weights that are known and served nowhere in particular. */
+/** Describes the problem of known weights that have no place. */
 export function describeMissingPlace(alias: string): string {
   return `is missing: where is ${alias} served? For example models: { ${JSON.stringify(alias)}: { provider: 'ollama' } }, or provider 'http' with baseUrl, 'sagemaker' with endpointName and revision, 'openai' with baseUrl`;
 }
@@ -60,7 +63,7 @@ function checkPlace(
   if (provider === 'sagemaker') checkServedRevision(settings, alias, complain);
 }
 
-/** Names that move with the weights. */
+/** Revisions that move when the weights change. */
 const MOVING = new Set(['latest', 'main', 'head']);
 
 function checkServedRevision(
