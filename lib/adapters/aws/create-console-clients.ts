@@ -25,7 +25,7 @@ export interface ConsoleClients {
 }
 
 const QUICK_MS = 10_000;
-/** Longer than `operate` may run, because the command waits for its answer. */
+/** Time limit of an invocation: longer than `operate` may run, whose answer is waited for. */
 const INVOCATION_MS = 320_000;
 
 /** Creates the clients of `freshet aws`, each with a time limit that fits its service. */

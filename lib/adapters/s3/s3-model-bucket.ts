@@ -19,7 +19,10 @@ interface ModelBucketAccess {
 /** Time limit of one request: a part of 8 MB takes over a minute at 1 Mbit/s. */
 const REQUEST_TIMEOUT_MS = 150_000;
 const PARTS_AT_ONCE = 4;
-/** Requests of one call. A file of gigabytes must survive a line that breaks now and then. */
+/**
+ * Requests of one call, repeats included.
+ * A file of gigabytes must survive a connection that breaks now and then.
+ */
 const MAX_ATTEMPTS = 5;
 
 /**

@@ -14,11 +14,11 @@ import { createUnsettledPuts } from './unsettled-puts.ts';
 
 /**
  * Size limit of an object: far above the largest result, which is a batch of vectors.
- * A function's memory holds such an object twice.
+ * A function's memory can hold two objects of this size.
  */
 const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 
-/** Below the shortest time limit of a function. */
+/** Time limit of a put or get: below the shortest time limit of a function. */
 const TIMEOUT_MS = 30_000;
 
 /**

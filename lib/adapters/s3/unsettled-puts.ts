@@ -1,5 +1,5 @@
 /**
- * Far more puts than a function has under way.
+ * Number of puts that are remembered: far more than one function has under way.
  * Beyond this number the oldest are forgotten. A repeat of a forgotten put fails instead of being
  * taken for done.
  */

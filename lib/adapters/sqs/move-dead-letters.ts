@@ -16,7 +16,7 @@ export interface MoveTask {
   readonly handle: string | undefined;
 }
 
-/** SQS's limit for the rate of a move, in messages. A queue has one move task at a time. */
+/** SQS's limit for the rate of a move. A queue has at most one move task at a time. */
 export const MAX_MOVES_PER_SECOND = 500;
 
 /**

@@ -16,7 +16,7 @@ const MAX_RECEIVE = 10;
 const MAX_VISIBILITY_SECONDS = 43_200;
 
 /**
- * Below the shortest time limit of a function.
+ * Time limit of a whole send: below the shortest time limit of a function.
  * A healthy send of 1,000 batches takes a few seconds.
  */
 const SEND_TIMEOUT_MS = 30_000;

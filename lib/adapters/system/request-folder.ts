@@ -54,7 +54,7 @@ export async function askThroughFolder(
 
 /**
  * Answers requests one after the other, each once, until the signal aborts.
- * Requests from before that are too old are removed without an answer. The promise never rejects.
+ * Requests that are too old are removed without an answer. The promise never rejects.
  */
 export async function watchRequestFolder(
   folder: string,

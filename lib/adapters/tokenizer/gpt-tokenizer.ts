@@ -2,7 +2,7 @@ import type { Tokenizer } from '../../ports/tokenizer.ts';
 import { sliceText } from './slice-text.ts';
 
 /**
- * Encodes text that looks like a special token as plain text.
+ * The option by which text that looks like a special token is encoded as plain text.
  * The API does the same, and a row must not be refused for such text.
  */
 const AS_PLAIN_TEXT = { disallowedSpecial: new Set<string>() };

@@ -31,7 +31,7 @@ export const gpuSection = z.strictObject(
     ).optional(),
     /** An existing bucket in the stage's region. Undefined: the stack makes one. */
     modelBucket: wordLike(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'expected the name of a bucket').optional(),
-    /** Least number of copies. With 0, nothing runs and is billed by the hour while nobody asks. */
+    /** Least number of copies. With 0, no instance runs and is billed while nobody asks. */
     minCopies: wholeNumber(0, 100).default(0),
     maxCopies: wholeNumber(1, 100).default(1),
     /**

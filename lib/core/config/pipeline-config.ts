@@ -39,17 +39,21 @@ export interface SourceConfig {
   readonly onOutage?: 'stop' | 'dead-letter' | undefined;
 }
 
+/** Limits that hold for every source and model, unless these set their own. */
 export interface PipelineLimits {
   /** Rows per message, and texts per call where the provider allows as many. */
   readonly batchSize: number;
+  /** Embed invocations of a local run at the same time. */
   readonly concurrency: number;
   /** Leased rows per space at any time, at most. */
   readonly maxInFlight: number;
+  /** Longest prepared text in UTF-16 units. Undefined: only the model limits the length. */
   readonly maxCharacters?: number | undefined;
   /** Time limit of one provider call. */
   readonly timeoutSeconds: number;
+  /** Pause between two batches of one worker of a local run. */
   readonly pauseMs: number;
-  /** Keys per slice of the reconcile pass. */
+  /** Keys per slice of the reconcile pass, at most. */
   readonly sliceRows: number;
   /** The value for sources that set none. Undefined: `stop`. */
   readonly onOutage?: 'stop' | 'dead-letter' | undefined;

@@ -31,7 +31,8 @@ export interface CountedFunction {
   readonly invocationMs: number;
   /**
    * Milliseconds of a cold start.
-   * The loading of the function, plus what its first invocation took beyond the later ones.
+   * They are the time to load the function, and what its first invocation took beyond the later
+   * ones.
    */
   readonly startMs: number;
   /** Execution environments that run at the same time, at most. Each pays one start. */

@@ -33,8 +33,8 @@ export function createMoney(currency: string | undefined, rate: string | undefin
 }
 
 /**
- * Rounds to fewer decimals the larger the amount is: 4 below 1, 2 below 100, then none.
- * Small amounts keep enough decimals not to read as zero.
+ * Formats an amount with 4 decimals below 1, 2 decimals below 100, and none above.
+ * Small amounts keep enough decimals to differ from zero.
  */
 function amount(value: number): string {
   if (value === 0) return '0';

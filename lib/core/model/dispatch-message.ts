@@ -26,7 +26,7 @@ export interface AnnounceMessage {
   readonly spaceId: number;
   readonly dispatchId: string;
   readonly key: string;
-  /** SHA-256 of the whole object, in hexadecimal. */
+  /** The digest of the object's bytes, as `proveObject` computes it: SHA-256, in hexadecimal. */
   readonly sha256: string;
   readonly ids: readonly string[];
 }

@@ -22,8 +22,8 @@ const BYTES_PER_TOKEN = 7;
 
 /**
  * The texts that a check asks every model to embed.
- * They are three scripts and code, and one text that is longer than the model takes, because
- * runtimes cut differently.
+ * One is English, one mixes other scripts, and one is code. The last is longer than the model
+ * takes, because runtimes cut differently.
  */
 export function goldenTexts(maxTokensPerText: number | undefined): readonly string[] {
   const bytes = (maxTokensPerText ?? LONG_TEXT_TOKENS) * BYTES_PER_TOKEN;

@@ -30,6 +30,13 @@ export type Lane = 'fresh' | 'bulk';
  */
 export type LeaseStage = 'sending' | 'queued' | 'embedding' | 'announced';
 
+/**
+ * Which part a space has for its source.
+ *
+ * - `active`: the view of the source shows this space. A source has at most one.
+ * - `building`: the configuration names this space too.
+ * - `retired`: the configuration does not name this space any more.
+ */
 export type SpaceStatus = 'building' | 'active' | 'retired';
 
 /**

@@ -16,7 +16,7 @@ import {
 /**
  * Decodes a result object; `vectors` is a view into `body`.
  * Nothing is read beyond the lengths that were checked. Whether the bytes are the announced ones is
- * left to the caller, who compares the SHA-256.
+ * left to the caller, who compares their digest.
  * @throws FreshetError `corrupt_result`, of class `unknown`
  */
 export function decodeResult(body: Buffer): ResultObject {

@@ -1,5 +1,5 @@
 /**
- * The prefix `claims/` and characters that every store can name, without `..`.
+ * The prefix `claims/`, then characters that every store can name, without `..`.
  * The rights of the functions end at that prefix, and no key leads out of a folder.
  */
 const RESULT_KEY = /^(?!.*\.\.)claims\/[A-Za-z0-9._/=-]{1,504}$/;

@@ -8,6 +8,7 @@ import type { FieldKind } from './field-checks.ts';
  * than objects and faster to read.
  */
 export const MAGIC = Buffer.from('FRESHET1', 'latin1');
+/** Bytes before the header: `FRESHET1` and the header's length. */
 export const PREFIX_BYTES = MAGIC.length + 4;
 
 type Fields<T> = { readonly [Key in keyof T]-?: FieldKind };
