@@ -6,7 +6,7 @@ import { takesDimensions } from './resolve-model.ts';
 
 type Key = keyof ParsedModel;
 
-/** Keys that describe one kind of place and mean nothing to other providers. */
+/** Keys that one kind of place needs, and that mean nothing elsewhere. */
 const PLACE_KEYS: readonly { readonly key: Key; readonly providers: readonly ProviderName[] }[] = [
   { key: 'baseUrl', providers: ['openai', 'http', 'ollama'] },
   { key: 'endpointName', providers: ['sagemaker'] },
@@ -19,10 +19,7 @@ const NEEDED: readonly { readonly key: Key; readonly provider: ProviderName; rea
   { key: 'baseUrl', provider: 'http', example: "baseUrl: 'https://embeddings.internal'" },
 ];
 
-/**
- * Finds contradictions between the keys of a model.
- * `settings` are the given keys, `model` is what they were resolved to.
- */
+/** What one key of a model must know of another. `settings` are the given ones, `model` what they were resolved to. */
 export function checkModel(settings: ParsedModel, model: ModelDefinition): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const complain = (key: Key, message: string) =>
@@ -39,7 +36,7 @@ export function checkModel(settings: ParsedModel, model: ModelDefinition): Confi
   return problems;
 }
 
-/** Describes the problem of known weights that have no place. */
+/** For weights that are known and served nowhere in particular. */
 export function describeMissingPlace(alias: string): string {
   return `is missing: where is ${alias} served? For example models: { ${JSON.stringify(alias)}: { provider: 'ollama' } }, or provider 'http' with baseUrl, 'sagemaker' with endpointName and revision, 'openai' with baseUrl`;
 }
@@ -63,7 +60,7 @@ function checkPlace(
   if (provider === 'sagemaker') checkServedRevision(settings, alias, complain);
 }
 
-/** Revisions that move when the weights change. */
+/** Names that move with the weights. */
 const MOVING = new Set(['latest', 'main', 'head']);
 
 function checkServedRevision(

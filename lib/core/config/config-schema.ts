@@ -67,7 +67,7 @@ const source = z.strictObject(
 
 const providerExpectation = 'expected "openai", "http", "ollama", "sagemaker" or "hash"';
 
-/** The keys that say where a model is served. */
+/** Where a model is served. */
 const placeShape = {
   provider: z
     .enum(['hash', 'openai', 'http', 'ollama', 'sagemaker'], { error: providerExpectation })

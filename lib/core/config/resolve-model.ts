@@ -5,9 +5,8 @@ import { findKnownModel, type KnownModel } from './known-models.ts';
 const OLLAMA_URL = 'http://127.0.0.1:11434';
 
 /**
- * Resolves a model from its configuration, what is known of its weights, and defaults.
- * The configuration wins over the known facts, and these win over the defaults. What none of them
- * says is filled in, so that later checks can go on; `checkModel` names what is missing.
+ * What the configuration says of a model over what is known of its weights, over defaults. What neither says is filled in so that checks can
+ * go on: `checkModel` names it.
  */
 export function resolveModel(alias: string, settings: ParsedModel): ModelDefinition {
   const known = findKnownModel(settings.modelId ?? alias);
@@ -36,30 +35,19 @@ function nameAt(provider: ProviderName, alias: string, known: KnownModel | undef
   return provider === 'ollama' ? (known.ollamaName ?? known.fullName) : known.fullName;
 }
 
-/**
- * Chooses the revision where the configuration names none.
- * Ollama's weights are conversions with digests of their own, and the revision of SageMaker's
- * weights has to be configured.
- */
+/** Ollama's weights are conversions with digests of their own; what SageMaker serves has to be said. */
 function revisionAt(provider: ProviderName, known: KnownModel | undefined): string {
   const servesTheHubs = provider === 'openai' || provider === 'http';
   return (servesTheHubs ? known?.revision : undefined) ?? 'latest';
 }
 
-/**
- * Whether a call tells the provider the dimensions.
- * OpenAI's third generation is always told. Another server is told only where a shorter vector is
- * wanted, because not every server knows the parameter.
- */
+/** OpenAI's third generation is always told; another server only where a shorter vector is wanted, as not every one knows the parameter. */
 function sendsDimensions(provider: ProviderName, dimensions: number, known: KnownModel | undefined): boolean {
   if (known?.shortestDimensions === undefined || !takesDimensions(provider)) return false;
   return known.provider === 'openai' || dimensions !== known.dimensions;
 }
 
-/**
- * Whether a call of the provider can carry `dimensions`.
- * `/v1/embed` has no such field, and `hash` makes the dimensions of its model.
- */
+/** `/v1/embed` has no such field, and `hash` makes what it is told. */
 export function takesDimensions(provider: ProviderName): boolean {
   return provider !== 'http' && provider !== 'hash';
 }

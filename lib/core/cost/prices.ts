@@ -1,7 +1,4 @@
-/**
- * Where a price was read: on the vendor's page, quoted elsewhere, or nowhere.
- * A price from `memory` is to be checked before anybody relies on it.
- */
+/** Where a figure comes from: a page of the vendor, of somebody else who quotes it, or memory, which is to be checked before it is relied on. */
 export type PriceOrigin = 'vendor' | 'quoted' | 'memory';
 
 export interface PriceSource {
@@ -178,7 +175,7 @@ export const HOSTED_SOURCES: readonly PriceSource[] = [
   { page: 'embeddingcost.com/openai', dated: 'May 2026' },
 ];
 
-/** Where it was read that a Batch costs half. */
+/** That it is half the price. */
 export const BATCH_SOURCES: readonly PriceSource[] = [{ page: 'help.openai.com/en/articles/9197833' }];
 
 export interface GpuInstance {

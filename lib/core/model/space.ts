@@ -1,6 +1,6 @@
 import type { SpaceStatus } from './vocabulary.ts';
 
-/** A model with all its settings, as the registry resolves an alias. */
+/** A model as the registry resolves an alias. */
 export interface ModelDefinition {
   readonly alias: string;
   readonly provider: ProviderName;
@@ -24,16 +24,12 @@ export interface ModelDefinition {
   readonly normalized: boolean;
   readonly usdPerMillionTokens: number;
   readonly baseUrl?: string | undefined;
-  /** Whether the endpoint accepts `dimensions`, as OpenAI's third generation does. */
+  /** Whether the endpoint accepts `dimensions` (OpenAI's third generation does). */
   readonly sendDimensions: boolean;
-  /** Name of the SageMaker endpoint. */
+  /** Name of the SageMaker endpoint, and of its inference component where it has one. */
   readonly endpointName?: string | undefined;
-  /** Name of the endpoint's inference component, where the endpoint has one. */
   readonly inferenceComponentName?: string | undefined;
-  /**
-   * Whether each text's SHA-256 is sent with it, for a server that caches by the digest.
-   * Only the provider `http` sends digests.
-   */
+  /** `http`: whether each text's SHA-256 travels with it, for a server that caches by it. */
   readonly sendTextHashes?: boolean | undefined;
   /**
    * Limits of one call, instead of the provider's usual ones.
@@ -56,10 +52,7 @@ export interface ModelDefinition {
 
 export type ProviderName = 'hash' | 'openai' | 'http' | 'ollama' | 'sagemaker';
 
-/**
- * A source as configured, checked against `pg_catalog`.
- * Identifiers are raw: every statement quotes them.
- */
+/** A source as configured, checked against `pg_catalog`. Identifiers are raw: every statement quotes them. */
 export interface ResolvedSource {
   readonly name: string;
   readonly schema: string;
