@@ -10,8 +10,11 @@ const WRONG_CREDENTIALS =
 const DENIED = /^(AccessDenied(Exception)?|UnauthorizedOperation|AuthorizationError(Exception)?|Forbidden)$/;
 
 /**
- * One call for a person at the keyboard. `action` is the IAM action, as `sqs:StartMessageMoveTask`: it is what somebody has to allow. Rejects with
- * `UsageError` for what that person can mend, else with `FreshetError`; the service's own words are not kept.
+ * Makes one call to AWS for a person at the keyboard.
+ * `action` is the IAM action that somebody has to allow, as `sqs:StartMessageMoveTask`. The
+ * service's own message is not kept.
+ * @throws UsageError for what that person can mend
+ * @throws FreshetError for every other failure
  */
 export async function askAws<Answer>(action: string, call: () => Promise<Answer>): Promise<Answer> {
   try {
@@ -22,7 +25,7 @@ export async function askAws<Answer>(action: string, call: () => Promise<Answer>
 }
 
 function explain(action: string, error: unknown): UsageError | FreshetError {
-  // Other adapters have put their own code before the service's name.
+  // Other adapters have put their own prefix before the service's name.
   const name = error instanceof FreshetError ? error.code.replace(/^aws_/, '') : (errorName(error) ?? '');
   const message = error instanceof Error ? error.message : '';
   if (error instanceof UsageError) return error;
@@ -44,7 +47,10 @@ function explain(action: string, error: unknown): UsageError | FreshetError {
   return sayToPerson(action, toAwsFailure(action, error));
 }
 
-/** A function tries again by itself; here a person does. */
+/**
+ * Words a passing failure for a person, who has to repeat the command.
+ * A function repeats the call by itself.
+ */
 function sayToPerson(action: string, { message, failureClass, code, requestId }: FreshetError): FreshetError {
   const isPassing = failureClass === 'transient' || failureClass === 'throttled';
   const sentence = !isPassing

@@ -2,22 +2,26 @@ import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 
 type Credentials = NonNullable<SQSClientConfig['credentials']>;
 
+/** How a client reaches AWS. Undefined values are left to the SDK. */
 export interface ClientAccess {
-  /** Undefined: the SDK's own chain, of environment and profile. */
+  /** The region. Undefined: the SDK's own chain of environment and profile. */
   readonly region?: string | undefined;
-  /** One of the person's own; undefined: the SDK's own chain. */
+  /** A profile of the person's own. Undefined: the SDK's own chain. */
   readonly profile?: string | undefined;
-  /** An address that takes the service's place, as a local server in tests. Queue URLs with another host are sent there too. */
+  /**
+   * An address that replaces the service's, as that of a local server in tests.
+   * Requests for queue URLs with another host are sent there too.
+   */
   readonly endpoint?: string | undefined;
-  /** Undefined: the SDK's own chain, which in Lambda is the function's role. */
+  /** The credentials. Undefined: the SDK's own chain, which in Lambda is the function's role. */
   readonly credentials?: Credentials | undefined;
-  /** How long one request may take. Undefined: what fits the service. */
+  /** Time limit of one request. Undefined: the default of the service's client. */
   readonly requestTimeoutMs?: number | undefined;
-  /** A call and its repeats. Undefined: three, as the SDK's standard mode has them. */
+  /** Requests of one call, repeats included. Undefined: 3, as in the SDK's standard mode. */
   readonly maxAttempts?: number | undefined;
 }
 
-/** A function is told its region. */
+/** The access of a function, which is always told its region. */
 export interface AwsAccess extends ClientAccess {
   readonly region: string;
 }
@@ -25,8 +29,9 @@ export interface AwsAccess extends ClientAccess {
 const MAX_ATTEMPTS = 3;
 
 /**
- * What every client is made with. The SDK only warns of a request that takes too long unless it is told to throw, and its default for
- * how often it tries has changed between versions: so both are said.
+ * Composes the settings of an AWS client.
+ * The SDK only warns of a request that takes too long unless it is told to throw, and its default
+ * number of attempts has changed between versions. Both are therefore set here.
  */
 export function clientSettings(access: ClientAccess, defaults: { readonly requestTimeoutMs: number }) {
   const requestTimeoutMs = access.requestTimeoutMs ?? defaults.requestTimeoutMs;
@@ -40,7 +45,7 @@ export function clientSettings(access: ClientAccess, defaults: { readonly reques
     requestHandler: {
       connectionTimeout: 2_000,
       requestTimeout: requestTimeoutMs,
-      // Between two pieces of a body: the time of the request ends with its headers.
+      // The limit between two pieces of a body: the request's own limit ends with the headers.
       socketTimeout: requestTimeoutMs,
       throwOnRequestTimeout: true,
     },

@@ -6,7 +6,10 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { STSClient } from '@aws-sdk/client-sts';
 import { clientSettings } from './client-settings.ts';
 
-/** What `freshet aws` talks to. Undefined values are left to the SDK's own chain: environment, profile, SSO. */
+/**
+ * The region and profile of `freshet aws`.
+ * Undefined values are left to the SDK's own chain: environment, profile, SSO.
+ */
 export interface ConsoleAccess {
   readonly region: string | undefined;
   readonly profile: string | undefined;
@@ -22,15 +25,16 @@ export interface ConsoleClients {
 }
 
 const QUICK_MS = 10_000;
-/** Longer than `operate` may run: its answer is waited for. */
+/** Time limit of an invocation: longer than `operate` may run, whose answer is waited for. */
 const INVOCATION_MS = 320_000;
 
+/** Creates the clients of `freshet aws`, each with a time limit that fits its service. */
 export function createConsoleClients(access: ConsoleAccess): ConsoleClients {
   const quick = clientSettings(access, { requestTimeoutMs: QUICK_MS });
   return {
     sts: new STSClient(quick),
     cloudFormation: new CloudFormationClient(quick),
-    // An invocation that is asked twice works twice.
+    // The SDK must not repeat an invocation: the function would do its work twice.
     lambda: new LambdaClient(
       clientSettings({ ...access, maxAttempts: 1 }, { requestTimeoutMs: INVOCATION_MS }),
     ),

@@ -2,12 +2,16 @@ import { classifyAwsFailure } from '../../core/errors/classify-aws-failure.ts';
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import { findNetworkCode } from '../network/find-network-code.ts';
 
-/** What the SDK rejected with, as `FreshetError`. The error itself does not travel on: its message can hold what was sent. */
+/**
+ * Turns an error of the SDK into a `FreshetError`.
+ * The SDK's error is not kept as the cause: its message can contain what was sent.
+ */
 export function toAwsFailure(service: string, error: unknown): FreshetError {
   if (error instanceof FreshetError) return error;
   const name = errorName(error);
   const networkCode = findNetworkCode(error);
-  // The SDK calls every connection that broke a timeout; the code below tells which were.
+  // The SDK names every broken connection a timeout; Node's code tells real timeouts from the
+  // others.
   const slow = name === 'TimeoutError' && (networkCode === undefined || networkCode === 'ETIMEDOUT');
   const requestId = read(read(error, '$metadata'), 'requestId');
   return classifyAwsFailure({
@@ -21,18 +25,19 @@ export function toAwsFailure(service: string, error: unknown): FreshetError {
   });
 }
 
-/** The service's name for an error; undefined where it came from elsewhere. */
+/** The service's name for an error. Undefined where no service raised the error. */
 export function errorName(error: unknown): string | undefined {
   const name = read(error, 'name');
   return typeof name === 'string' ? name : undefined;
 }
 
+/** The HTTP status with which the service failed a call. Undefined where no answer came. */
 export function httpStatus(error: unknown): number | undefined {
   const status = read(read(error, '$metadata'), 'httpStatusCode');
   return typeof status === 'number' ? status : undefined;
 }
 
-/** How many requests the SDK made of a call that failed. */
+/** Number of requests that the SDK made for a failed call. */
 export function attemptsOf(error: unknown): number {
   const attempts = read(read(error, '$metadata'), 'attempts');
   return typeof attempts === 'number' ? attempts : 1;

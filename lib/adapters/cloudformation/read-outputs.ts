@@ -2,7 +2,10 @@ import { type CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/clien
 import { askAws } from '../aws/ask-aws.ts';
 import { errorName } from '../aws/to-aws-failure.ts';
 
-/** Undefined: there is no stack of that name. CloudFormation says so with `ValidationError`, which for a well-formed name means nothing else. */
+/**
+ * Reads the outputs of a stack; undefined where no stack has that name.
+ * CloudFormation answers `ValidationError` then, which means nothing else for a well-formed name.
+ */
 export async function readOutputs(
   client: CloudFormationClient,
   stackName: string,

@@ -7,7 +7,10 @@ interface LogEvent {
   readonly message: string;
 }
 
-/** Everything from `sinceMs` on, page by page, oldest first within a page. */
+/**
+ * Reads a log group's events from `sinceMs` on, page by page, oldest first within a page.
+ * `filter` is a filter pattern of CloudWatch Logs.
+ */
 export async function* readLogEvents(
   client: CloudWatchLogsClient,
   request: { readonly logGroup: string; readonly sinceMs: number; readonly filter?: string | undefined },

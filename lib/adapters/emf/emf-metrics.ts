@@ -14,13 +14,14 @@ const UNITS: Readonly<Record<MetricUnit, Unit>> = {
   Milliseconds: Unit.Milliseconds,
   Seconds: Unit.Seconds,
   Percent: Unit.Percent,
-  // CloudWatch knows no currency.
+  // CloudWatch has no unit for a currency.
   'US dollars': Unit.None,
 };
 
 /**
- * The library picks its environment and its sink (standard output, an agent's socket) by itself unless both are given: here lines go
- * to `write` and nowhere else.
+ * Creates metrics in CloudWatch's embedded metric format.
+ * The library chooses its environment and its sink (standard output, an agent's socket) by itself
+ * unless both are given. Both are given here, so that lines go only to `write`.
  */
 export function createEmfMetrics(options: EmfMetricsOptions): Metrics {
   let gathered = 0;
@@ -46,7 +47,8 @@ export function createEmfMetrics(options: EmfMetricsOptions): Metrics {
       try {
         await full.flush();
       } catch {
-        // A metric that cannot be written must not fail the batch that it counts; the alarm on missing data sees it.
+        // A metric that cannot be written must not fail the batch that it counts; the alarm on
+        // missing data sees the gap.
       }
     },
   };

@@ -5,7 +5,12 @@ import { askAws } from '../aws/ask-aws.ts';
 
 const ACTION = 'lambda:InvokeFunction';
 
-/** Waits for the answer. A function that threw rejects here with its sentence: ours hold no text of a row. */
+/**
+ * Invokes a function and waits for its answer.
+ * The error of a function that threw carries the function's own sentence; our sentences contain no
+ * text of a row.
+ * @throws FreshetError `function_failed`, of class `unknown`, where the function threw
+ */
 export async function invokeFunction(
   client: LambdaClient,
   functionName: string,
@@ -25,7 +30,10 @@ export async function invokeFunction(
   );
 }
 
-/** Does not wait: the function works by itself, and its own alarms say how it ended. */
+/**
+ * Starts a function and does not wait for its end.
+ * The function's own alarms tell how it ended.
+ */
 export async function startFunction(
   client: LambdaClient,
   functionName: string,

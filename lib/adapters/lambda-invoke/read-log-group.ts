@@ -1,7 +1,7 @@
 import { GetFunctionConfigurationCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import { askAws } from '../aws/ask-aws.ts';
 
-/** Where a deployed function logs to. */
+/** Reads the name of a deployed function's log group. */
 export async function readLogGroup(client: LambdaClient, functionName: string): Promise<string> {
   return askAws('lambda:GetFunctionConfiguration', async () => {
     const command = new GetFunctionConfigurationCommand({ FunctionName: functionName });

@@ -1,7 +1,7 @@
 import { GetFunctionConfigurationCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import { askAws } from '../aws/ask-aws.ts';
 
-/** A variable of a deployed function's environment. */
+/** Reads a variable of a deployed function's environment. */
 export async function readVariable(
   client: LambdaClient,
   functionName: string,

@@ -10,13 +10,17 @@ import { FreshetError } from '../../core/errors/freshet-error.ts';
 import type { EventSource, EventSources } from '../../ports/event-sources.ts';
 import { toAwsFailure } from '../aws/to-aws-failure.ts';
 
-/** The mark of a mapping that we disabled. A deployment leaves it alone: it is no tag of the template. */
+/**
+ * The tag of a mapping that we disabled.
+ * A deployment leaves the tag alone, because it is not in the template.
+ */
 const MARK_KEY = 'freshet:paused-by';
 const MARK_VALUE = 'guard';
 
 /**
- * Event source mappings. The mark comes before the closing and goes after the opening: whatever breaks off in between leaves a mapping
- * that is marked, which the next run settles.
+ * Creates the port for Lambda's event source mappings.
+ * The tag is set before the closing and removed after the opening. An operation that breaks off in
+ * between leaves a tagged mapping, and the next run settles it.
  */
 export function createLambdaEventSources(client: LambdaClient): EventSources {
   const enable = (mappingId: string, enabled: boolean) =>
@@ -41,7 +45,10 @@ export function createLambdaEventSources(client: LambdaClient): EventSources {
   };
 }
 
-/** Lambda's other words are `Creating`, `Enabling`, `Disabling`, `Updating` and `Deleting`. */
+/**
+ * Translates Lambda's word for the state of a mapping.
+ * Its other words are `Creating`, `Enabling`, `Disabling`, `Updating` and `Deleting`.
+ */
 function toState(state: string | undefined): EventSource['state'] {
   if (state === 'Enabled') return 'open';
   return state === 'Disabled' ? 'closed' : 'changing';

@@ -1,13 +1,15 @@
 import type { ObjectStore } from '../../ports/object-store.ts';
 
 interface InProcessObjectStore extends ObjectStore {
-  /** For a runner that has read an object for the last time. */
+  /** Removes an object that its reader needs no more. */
   remove(key: string): void;
 }
 
 /**
- * Objects live as long as the process. Bodies are copied on the way in: what the caller does to its buffer later changes nothing.
- * `sealed` where nobody else can reach them, and who puts a body there leaves it alone: then it is kept as it is.
+ * Creates an object store that lives as long as the process.
+ * Bodies are copied on the way in, so that later changes of the caller's buffer have no effect.
+ * With `sealed` they are kept as they are: nobody else can reach the objects, and the caller leaves
+ * the body alone.
  */
 export function createInProcessObjectStore(options: { readonly sealed?: true } = {}): InProcessObjectStore {
   const objects = new Map<string, Buffer>();

@@ -7,7 +7,10 @@ import type { Randomness } from '../../ports/randomness.ts';
 interface InProcessQueueOptions {
   readonly name: string;
   readonly visibilitySeconds: number;
-  /** Deliveries after which the next receive moves the message to `deadLetter` (or drops it where there is none). */
+  /**
+   * Deliveries after which the next receive moves the message to `deadLetter`.
+   * Without a dead-letter queue the message is dropped.
+   */
   readonly maxReceiveCount: number;
   readonly deadLetter?: ReceivingQueue | undefined;
   readonly clock: Clock;
@@ -17,11 +20,11 @@ interface InProcessQueueOptions {
 }
 
 interface InProcessQueue extends ReceivingQueue {
-  /** When the next message that is invisible now can be received; undefined when nothing is invisible. */
+  /** When the next invisible message can be received. Undefined: none is invisible. */
   nextVisibleAtMs(): number | undefined;
-  /** Bodies of all that was sent and not deleted, visible or not. */
+  /** Bodies of all messages that were sent and not deleted, visible or not. */
   remainingBodies(): string[];
-  /** Calls `listener`, and no earlier one any more, whenever messages were sent. */
+  /** Calls `listener` after every send. A later listener replaces the earlier one. */
   onSent(listener: () => void): void;
 }
 
@@ -34,11 +37,14 @@ interface StoredMessage {
   receiptHandle: string | undefined;
 }
 
-/** SQS: its limit for a receive, and for `VisibilityTimeout`. */
+/** SQS's limits for the messages of one receive and for `VisibilityTimeout`. */
 const MAX_RECEIVE = 10;
 const MAX_VISIBILITY_SECONDS = 43_200;
 
-/** A standard queue with SQS's rules in memory; `test/contracts` holds both to the same suite. */
+/**
+ * Creates a standard queue in memory that follows SQS's rules.
+ * `test/contracts` holds this queue and SQS to the same suite.
+ */
 export function createInProcessQueue(options: InProcessQueueOptions): InProcessQueue {
   const { clock, randomness } = options;
   const messages = new Map<string, StoredMessage>();
@@ -72,7 +78,7 @@ export function createInProcessQueue(options: InProcessQueueOptions): InProcessQ
     return { messageId, receiptHandle, body, receiveCount, sentAtMs };
   };
 
-  /** SQS lets any receipt delete or hide until a newer one supersedes it. */
+  /** Finds the message of a receipt. As in SQS, a receipt counts until a newer one replaces it. */
   const findByReceipt = (receiptHandle: string) => {
     const message = messages.get(receiptHandle.slice(0, receiptHandle.indexOf('#')));
     return message?.receiptHandle === receiptHandle ? message : undefined;

@@ -15,8 +15,10 @@ const AS_THE_HUB_GAVE_IT =
   'Download the whole model once more, for example: hf download <owner>/<model> --revision <commit> --local-dir <folder>';
 
 /**
- * The files of a model as they were downloaded, without hidden ones, each read once. `onRead` is told the bytes read so far.
- * @throws UsageError where the embedding image could not serve them: files missing, a pointer in place of weights, weights cut short
+ * Reads the files of a downloaded model, without hidden ones, each once.
+ * `onRead` is told the bytes read so far and the bytes of all files.
+ * @throws UsageError where the embedding image could not serve the files: some are missing, a
+ *   pointer stands in place of weights, or weights are cut short
  */
 export async function readModelFolder(
   folder: string,
@@ -51,7 +53,10 @@ export async function readModelFolder(
   return files;
 }
 
-/** Links to files are followed: the hub's own cache is made of them. */
+/**
+ * Lists the files of a folder at any depth, sorted, without hidden ones.
+ * Links to files are followed, because the hub's own cache consists of them.
+ */
 async function listFiles(folder: string, below: string): Promise<string[]> {
   const entries = await readdir(join(folder, below), { withFileTypes: true }).catch(error => {
     throw new UsageError(

@@ -2,7 +2,11 @@ import { Signer } from '@aws-sdk/rds-signer';
 import { toAwsFailure } from '../aws/to-aws-failure.ts';
 import type { ReadLogin } from '../postgres/database-login.ts';
 
-/** Logs in with IAM: a token per new connection, signed here without a request. It opens connections for 15 minutes; what is open stays open. */
+/**
+ * Creates a login that uses IAM: a token for each new connection.
+ * The token is signed locally, without a request. A token opens connections for 15 minutes; open
+ * connections stay open after that.
+ */
 export function createIamLogin(options: {
   readonly host: string;
   readonly port: number;

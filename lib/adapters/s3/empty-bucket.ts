@@ -2,7 +2,10 @@ import { DeleteObjectsCommand, ListObjectsV2Command, type S3Client } from '@aws-
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import { askAws } from '../aws/ask-aws.ts';
 
-/** Deletes every object of a bucket without versions. Resolves with their number; 0 where there is no such bucket any more. */
+/**
+ * Deletes every object of a bucket without versions.
+ * Resolves with the number of deleted objects, which is 0 where the bucket no longer exists.
+ */
 export async function emptyBucket(client: S3Client, bucket: string): Promise<number> {
   let deleted = 0;
   for (;;) {

@@ -2,7 +2,12 @@ import { Readable } from 'node:stream';
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 
-/** The whole body; the SDK compares its checksum as it is read. Stops at `maxObjectBytes`, whatever the header said. */
+/**
+ * Reads the whole body of an object; the SDK checks its checksum on the way.
+ * Reading stops at `maxObjectBytes`, whatever the header said.
+ * @throws FreshetError `object_too_large`, of class `unknown`
+ * @throws FreshetError `aws_body_broken`, of class `transient`
+ */
 export async function readBody(answer: GetObjectCommandOutput, maxObjectBytes: number): Promise<Buffer> {
   const { Body, ContentLength } = answer;
   if (!(Body instanceof Readable)) throw brokenBody();
@@ -19,7 +24,7 @@ export async function readBody(answer: GetObjectCommandOutput, maxObjectBytes: n
       chunks.push(chunk);
     }
   } catch (error) {
-    // The connection broke, stood still too long, or the checksum is another one.
+    // The connection broke or stalled, or the checksum differs.
     throw error instanceof FreshetError ? error : brokenBody();
   }
   if (ContentLength !== undefined && bytes !== ContentLength) throw brokenBody();

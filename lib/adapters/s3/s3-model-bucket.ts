@@ -10,19 +10,26 @@ import { createS3Client } from './create-s3-client.ts';
 
 interface ModelBucketAccess {
   readonly bucket: string;
-  /** Undefined: what the SDK finds in the environment and the profile. */
+  /** The region. Undefined: what the SDK finds in the environment and the profile. */
   readonly region?: string | undefined;
-  /** A server in the place of S3, as one on this machine. */
+  /** A server that replaces S3, as one on this machine. */
   readonly endpoint?: string | undefined;
 }
 
-/** Of one request: a part of 8 MB takes over a minute at 1 Mbit/s. */
+/** Time limit of one request: a part of 8 MB takes over a minute at 1 Mbit/s. */
 const REQUEST_TIMEOUT_MS = 150_000;
 const PARTS_AT_ONCE = 4;
-/** A line that breaks now and then must not cost a file of gigabytes. */
+/**
+ * Requests of one call, repeats included.
+ * A file of gigabytes must survive a connection that breaks now and then.
+ */
 const MAX_ATTEMPTS = 5;
 
-/** @throws UsageError when the bucket is not there, is not ours to use, or stands in another region. */
+/**
+ * Opens a bucket that models are published into, and checks that it can be used.
+ * @throws UsageError when the bucket does not exist, refuses these credentials, or lies in another
+ *   region
+ */
 export async function openModelBucket({
   bucket,
   region,

@@ -12,21 +12,30 @@ import { attemptsOf, errorName, httpStatus, toAwsFailure } from '../aws/to-aws-f
 import { readBody } from './read-body.ts';
 import { createUnsettledPuts } from './unsettled-puts.ts';
 
-/** Far above the largest result (a batch of vectors), and within a function's memory twice over. */
+/**
+ * Size limit of an object: far above the largest result, which is a batch of vectors.
+ * A function's memory can hold two objects of this size.
+ */
 const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 
-/** Below the shortest time limit of a function. */
+/** Time limit of a put or get: below the shortest time limit of a function. */
 const TIMEOUT_MS = 30_000;
 
-/** Tries of our own: for a put that S3 answers with 409, and for a body that broke off, which the SDK does not repeat. */
+/**
+ * Our own tries, for two cases that the SDK does not repeat.
+ * S3 answers a put with 409, or a body breaks off.
+ */
 const MAX_TRIES = 3;
 
-/** Objects of one bucket under `claims/`, each put once. Every rejection is a `FreshetError`. */
+/**
+ * Creates a store for the objects of one bucket under `claims/`, each put once.
+ * Every rejection of its methods is a `FreshetError`.
+ */
 export function createS3ObjectStore(options: {
   readonly client: S3Client;
   readonly bucket: string;
   readonly maxObjectBytes?: number | undefined;
-  /** How long a put or get may take altogether, repeats included. Default 30 s. */
+  /** Time limit of a whole put or get, repeats included. Default 30 s. */
   readonly timeoutMs?: number | undefined;
 }): ObjectStore {
   const { client, bucket: Bucket, maxObjectBytes = MAX_OBJECT_BYTES, timeoutMs = TIMEOUT_MS } = options;
@@ -44,7 +53,8 @@ export function createS3ObjectStore(options: {
       return 'done';
     } catch (error) {
       if (httpStatus(error) === 412) {
-        // The key is this attempt's alone: an earlier request of ours, whose answer was lost, left what stands there.
+        // No other attempt has this key. The object is therefore from an earlier request of ours
+        // whose answer was lost.
         if (attemptsOf(error) > 1 || unsettled.has(Key, digest)) return 'done';
         throw foreignObject();
       }
@@ -89,7 +99,10 @@ export function createS3ObjectStore(options: {
   };
 }
 
-/** Undefined where S3 says that there is no such object, which it does to those alone who may list the bucket. */
+/**
+ * Starts reading an object; undefined where S3 says that there is none.
+ * S3 says so only to those who may list the bucket.
+ */
 async function getAnswer(
   client: S3Client,
   place: { readonly Bucket: string; readonly Key: string },

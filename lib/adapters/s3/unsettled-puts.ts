@@ -1,9 +1,14 @@
-/** More than one function has under way by far; the oldest are forgotten, and their repeats fail instead of passing unseen. */
+/**
+ * Number of puts that are remembered: far more than one function has under way.
+ * Beyond this number the oldest are forgotten. A repeat of a forgotten put fails instead of being
+ * taken for done.
+ */
 const MAX_REMEMBERED = 1_000;
 
 /**
- * Puts that failed without it being known whether the object is there: key and hash of the bytes. A repeat that is refused because the
- * object exists is then known to have met its own bytes, without the right to read the bucket.
+ * Remembers failed puts whose object may be there nevertheless, by key and digest.
+ * When S3 refuses the repeat of such a put because the object exists, the object has the same
+ * bytes. The function needs no right to read the bucket for that conclusion.
  */
 export function createUnsettledPuts() {
   const digests = new Map<string, string>();

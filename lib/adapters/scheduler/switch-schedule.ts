@@ -8,13 +8,19 @@ import { askAws } from '../aws/ask-aws.ts';
 
 type ScheduleState = 'enabled' | 'disabled';
 
-/** `name`, or `group/name` outside the default group. */
+/**
+ * Reads whether a schedule is enabled.
+ * `schedule` is `name`, or `group/name` outside the default group.
+ */
 export async function readSchedule(client: SchedulerClient, schedule: string): Promise<ScheduleState> {
   const { State } = await describe(client, schedule);
   return State === 'DISABLED' ? 'disabled' : 'enabled';
 }
 
-/** An update replaces the whole schedule, so everything it had is said again. Resolves with whether anything changed. */
+/**
+ * Enables or disables a schedule. Resolves with whether anything changed.
+ * An update replaces the whole schedule, so that all its other settings are sent again.
+ */
 export async function switchSchedule(
   client: SchedulerClient,
   schedule: string,

@@ -4,17 +4,23 @@ import type { Clock } from '../../ports/clock.ts';
 import type { SecretStore } from '../../ports/secret-store.ts';
 import { toAwsFailure } from '../aws/to-aws-failure.ts';
 
-/** How long a secret is believed: the longest time between a rotation and its use where nothing is refused. */
+/**
+ * How long a secret is cached.
+ * Where nothing is refused, a rotated secret is used after this time at the latest.
+ */
 const CACHE_MS = 5 * 60_000;
 
 interface Cached {
   readonly value: string;
   readonly readAtMs: number;
-  /** Place of its request among all. */
+  /** Number of the request that read the value, counted from the store's creation. */
   readonly order: number;
 }
 
-/** Reads that come together share one request. What failed is not kept: the next read asks again. */
+/**
+ * Creates the store of secrets. Concurrent reads of a secret share one request.
+ * A failure is not cached: the next read asks again.
+ */
 export function createSecretStore(options: {
   readonly client: SecretsManagerClient;
   readonly clock: Clock;
@@ -25,7 +31,8 @@ export function createSecretStore(options: {
   const underWay = new Map<string, Promise<string>>();
 
   const request = (secretArn: string, fresh: boolean): Promise<string> => {
-    // A request that began before the refusal can still bring the old value: `fresh` joins only one that began for the same reason.
+    // A request that began before the refusal can still bring the old value, so `fresh` joins only
+    // a request that began as `fresh`.
     const key = `${fresh ? 'fresh' : 'cached'} ${secretArn}`;
     const running = underWay.get(key);
     if (running !== undefined) return running;
@@ -33,7 +40,7 @@ export function createSecretStore(options: {
     const order = requests;
     const started = readSecret(client, secretArn)
       .then(value => {
-        // A request that began later may have been answered before, with the newer secret.
+        // A later request may have been answered earlier, with the newer secret.
         const known = cached.get(secretArn);
         if (known !== undefined && known.order > order) return known.value;
         cached.set(secretArn, { value, readAtMs: clock.now(), order });
@@ -48,7 +55,7 @@ export function createSecretStore(options: {
     async read(secretArn, { fresh } = { fresh: false }) {
       const known = fresh ? undefined : cached.get(secretArn);
       const ageMs = known === undefined ? CACHE_MS : clock.now() - known.readAtMs;
-      // A clock that was set back makes an age negative: that is read anew too.
+      // A clock that was set back makes the age negative: the secret is read anew then too.
       if (known !== undefined && ageMs >= 0 && ageMs < CACHE_MS) return known.value;
       return request(secretArn, fresh);
     },

@@ -7,7 +7,10 @@ interface DeadLetterQueue {
   readonly url: string;
 }
 
-/** Where a queue's dead letters go, by its redrive policy. */
+/**
+ * Finds the dead-letter queue of a queue by the queue's redrive policy.
+ * @throws FreshetError `no_dead_letter_queue`, of class `stop`
+ */
 export async function findDeadLetterQueue(client: SQSClient, queueUrl: string): Promise<DeadLetterQueue> {
   const command = new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['RedrivePolicy'] });
   const { Attributes } = await askAws('sqs:GetQueueAttributes', () => client.send(command));

@@ -6,19 +6,23 @@ import {
 } from '@aws-sdk/client-sqs';
 import { askAws } from '../aws/ask-aws.ts';
 
+/** A task of SQS that moves dead letters back to their queue. */
 export interface MoveTask {
   readonly status: 'RUNNING' | 'COMPLETED' | 'CANCELLING' | 'CANCELLED' | 'FAILED';
   readonly moved: number;
-  /** Undefined where SQS does not say. */
+  /** Messages to move. Undefined where SQS does not say. */
   readonly toMove: number | undefined;
-  /** Only of a task that runs: by it it can be cancelled. */
+  /** The handle by which a running task can be cancelled. Undefined for other tasks. */
   readonly handle: string | undefined;
 }
 
-/** SQS's limits: one task per queue, 500 messages in a second. */
+/** SQS's limit for the rate of a move. A queue has at most one move task at a time. */
 export const MAX_MOVES_PER_SECOND = 500;
 
-/** Moves all dead letters back to the queue that they came from. Without a rate SQS goes as fast as it can. */
+/**
+ * Starts moving all dead letters back to the queues that they came from.
+ * `perSecond` is the rate in messages. Undefined: as fast as SQS can.
+ */
 export async function startMove(
   client: SQSClient,
   deadLetterArn: string,
@@ -31,7 +35,7 @@ export async function startMove(
   await askAws('sqs:StartMessageMoveTask', () => client.send(command));
 }
 
-/** The latest task of the queue; undefined: there never was one. */
+/** Finds the latest move task of a dead-letter queue. Undefined: there never was one. */
 export async function findMove(client: SQSClient, deadLetterArn: string): Promise<MoveTask | undefined> {
   const command = new ListMessageMoveTasksCommand({ SourceArn: deadLetterArn, MaxResults: 1 });
   const { Results } = await askAws('sqs:ListMessageMoveTasks', () => client.send(command));
@@ -45,7 +49,7 @@ export async function findMove(client: SQSClient, deadLetterArn: string): Promis
   };
 }
 
-/** What was moved already stays moved. */
+/** Cancels a move task. Messages that were moved before stay moved. */
 export async function cancelMove(client: SQSClient, handle: string): Promise<void> {
   await askAws('sqs:CancelMessageMoveTask', () =>
     client.send(new CancelMessageMoveTaskCommand({ TaskHandle: handle })),

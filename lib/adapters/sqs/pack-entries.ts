@@ -1,17 +1,21 @@
 import { MAX_BODY_BYTES } from '../../core/messages/find-send-fault.ts';
 import type { OutgoingMessage } from '../../ports/message-queue.ts';
 
+/** A message with its position in the caller's list. */
 export interface IndexedMessage {
   readonly index: number;
   readonly message: OutgoingMessage;
-  /** Of the body. */
+  /** UTF-8 bytes of the body. */
   readonly bytes: number;
 }
 
-/** SQS: entries of one `SendMessageBatch`. */
+/** SQS's limit for the entries of one `SendMessageBatch`. */
 const MAX_ENTRIES = 10;
 
-/** In order, each batch within SQS's limits for entries and for the bytes of all bodies together. */
+/**
+ * Packs messages in order into batches within SQS's limits.
+ * The limits are those for entries and for the bytes of all bodies together.
+ */
 export function packEntries(messages: readonly IndexedMessage[]): IndexedMessage[][] {
   const batches: IndexedMessage[][] = [];
   let batch: IndexedMessage[] = [];

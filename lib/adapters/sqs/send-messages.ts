@@ -8,33 +8,42 @@ import { type IndexedMessage, packEntries } from './pack-entries.ts';
 interface SendFailure {
   readonly index: number;
   readonly code: string;
-  /** The queue, not the message, is to blame: the same entry can pass the next time. */
+  /** Whether the queue is to blame and not the message: the same entry can pass the next time. */
   readonly passing: boolean;
 }
 
 interface BatchResult {
   readonly failed: readonly SendFailure[];
-  /** Set where the whole request failed: nothing is known of its messages. */
+  /** Set where the whole request failed: nothing is known of its messages then. */
   readonly error?: FreshetError;
 }
 
-/** Requests under way at once: a send of thousands of messages stays within seconds, and far from the client's 50 connections. */
+/**
+ * Requests under way at once.
+ * A send of thousands of messages takes seconds with this number, and stays far below the client's
+ * 50 connections.
+ */
 const CONCURRENT_BATCHES = 8;
 
-/** Rounds of entries that the queue failed while it took others. Whole requests are repeated by the SDK. */
+/**
+ * Rounds for entries that the queue failed while it took others.
+ * The SDK repeats whole requests.
+ */
 const MAX_ROUNDS = 3;
 
-/** SQS as `sendMessages` needs it. */
+/** The queue to send to, and the client for it. */
 interface SendTarget {
   readonly client: SQSClient;
   readonly queueUrl: string;
-  /** How long a send may take altogether, repeats included. */
+  /** Time limit of a whole send, repeats included. */
   readonly timeoutMs: number;
 }
 
 /**
- * As `MessageQueue.send`: rejects only where no request got through, so that what one batch met never hides that another was accepted.
- * A message of a request that failed counts as not accepted and can still arrive.
+ * Sends messages as `MessageQueue.send` specifies.
+ * The call rejects only where no request got through, so that the failure of one batch never hides
+ * that another batch was accepted. A message of a failed request counts as not accepted and can
+ * still arrive.
  */
 export async function sendMessages(
   target: SendTarget,
@@ -100,7 +109,7 @@ async function sendBatch(
       const id = String(position);
       if (taken.has(id)) return [];
       const refusal = refusals.get(id);
-      // What the answer does not mention was not accepted either.
+      // An entry that the answer does not mention was not accepted either.
       return [{ index, code: codeOf(refusal?.Code), passing: refusal?.SenderFault !== true }];
     });
     return { failed };
@@ -110,7 +119,7 @@ async function sendBatch(
   }
 }
 
-/** The service's code, as long as it looks like one: it is logged. */
+/** Returns the service's code if it has the form of one, because the code is logged. */
 function codeOf(code: string | undefined): string {
   return code !== undefined && /^[A-Za-z][A-Za-z0-9.]{1,99}$/.test(code) ? code : 'NotAccepted';
 }

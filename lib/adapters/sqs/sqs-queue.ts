@@ -11,21 +11,28 @@ import type { ReceivedMessage, ReceivingQueue } from '../../ports/message-queue.
 import { errorName, toAwsFailure } from '../aws/to-aws-failure.ts';
 import { sendMessages } from './send-messages.ts';
 
-/** SQS: messages of one receive, and the longest visibility timeout. */
+/** SQS's limits for the messages of one receive and for the visibility timeout. */
 const MAX_RECEIVE = 10;
 const MAX_VISIBILITY_SECONDS = 43_200;
 
-/** Below the shortest time limit of a function; a healthy send of 1,000 batches takes a few seconds. */
+/**
+ * Time limit of a whole send: below the shortest time limit of a function.
+ * A healthy send of 1,000 batches takes a few seconds.
+ */
 const SEND_TIMEOUT_MS = 30_000;
 
-/** What SQS answers to a receipt whose message was deleted, expired, or is visible again. */
+/** SQS's error names for a receipt whose message was deleted, expired, or is visible again. */
 const GONE = /(MessageNotInflight|ReceiptHandleIsInvalid|InvalidParameterValue)$/;
 
-/** A standard queue. Functions use its sending side; Lambda's poller does the receiving there. Every rejection is a `FreshetError`. */
+/**
+ * Creates the port for a standard queue of SQS.
+ * Functions use only the sending side; Lambda's poller receives for them. Every rejection of its
+ * methods is a `FreshetError`.
+ */
 export function createSqsQueue(options: {
   readonly client: SQSClient;
   readonly queueUrl: string;
-  /** How long a send may take altogether, repeats included. Default 30 s. */
+  /** Time limit of a whole send, repeats included. Default 30 s. */
   readonly sendTimeoutMs?: number | undefined;
 }): ReceivingQueue {
   const { client, queueUrl: QueueUrl, sendTimeoutMs: timeoutMs = SEND_TIMEOUT_MS } = options;

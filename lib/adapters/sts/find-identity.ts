@@ -1,7 +1,7 @@
 import { GetCallerIdentityCommand, type STSClient } from '@aws-sdk/client-sts';
 import { askAws } from '../aws/ask-aws.ts';
 
-/** Which account and region the commands that follow will touch. */
+/** Finds the account and the region that the commands after it will touch. */
 export async function findIdentity(client: STSClient): Promise<{ account: string; region: string }> {
   return askAws('sts:GetCallerIdentity', async () => {
     const region = await client.config.region();

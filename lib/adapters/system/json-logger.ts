@@ -2,8 +2,10 @@ import type { Clock } from '../../ports/clock.ts';
 import type { LogFields, Logger } from '../../ports/logger.ts';
 
 /**
- * One JSON object per line, without the line end. `context` is on every line; a field of the same name loses against it. `timestamp` and
- * `level` are as Lambda expects them of lines that are JSON already: it filters by them, and gives a line without them its own.
+ * Creates a logger that writes one JSON object per line, without the line end.
+ * `context` is on every line and wins over a field of the same name. `timestamp` and `level` are as
+ * Lambda expects them in lines that are already JSON: Lambda filters by them, and adds its own to a
+ * line without them.
  */
 export function createJsonLogger(
   write: (line: string) => void,

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { parseJson } from '../../core/messages/parse-json.ts';
 import type { Clock } from '../../ports/clock.ts';
 
-/** What one process asks of another through a folder; the answer lies beside it under the same name. */
+/**
+ * A request of one process to another through a folder.
+ * The answer lies beside the request under the same name.
+ */
 interface FolderRequest {
   readonly askedAtMs: number;
   readonly request: unknown;
@@ -13,12 +16,13 @@ interface FolderRequest {
 const REQUEST = '.request.json';
 const ANSWER = '.answer.json';
 const LOOK_EVERY_MS = 200;
-/** A request that nobody answered by then belongs to a process that has given up. */
+/** Age after which a request is dropped: the process that asked has given up by then. */
 const LASTS_MS = 30_000;
 
 /**
- * Asks the process that watches `folder`. Resolves with its answer; undefined when none came while `isWatched` held and within `timeoutMs`.
- * Files get their names whole: nobody reads half of one.
+ * Asks the process that watches `folder`, and resolves with its answer.
+ * The result is undefined when no answer came while `isWatched` held and within `timeoutMs`. A file
+ * gets its name only when it is complete, so that nobody reads half of one.
  */
 export async function askThroughFolder(
   folder: string,
@@ -48,7 +52,10 @@ export async function askThroughFolder(
   }
 }
 
-/** Answers requests until the signal aborts; one after the other, each once. What was left there earlier is swept out. Never rejects. */
+/**
+ * Answers requests one after the other, each once, until the signal aborts.
+ * Requests that are too old are removed without an answer. The promise never rejects.
+ */
 export async function watchRequestFolder(
   folder: string,
   answer: (request: unknown) => Promise<object>,

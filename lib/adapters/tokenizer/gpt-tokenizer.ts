@@ -1,10 +1,16 @@
 import type { Tokenizer } from '../../ports/tokenizer.ts';
 import { sliceText } from './slice-text.ts';
 
-/** Text that looks like a special token is text: the API takes it as such, and a row must not be refused for it. */
+/**
+ * The option by which text that looks like a special token is encoded as plain text.
+ * The API does the same, and a row must not be refused for such text.
+ */
 const AS_PLAIN_TEXT = { disallowedSpecial: new Set<string>() };
 
-/** OpenAI's `cl100k_base`, of all its embedding models. Its megabyte of ranks is loaded at the first use, never before. */
+/**
+ * Creates a tokenizer for `cl100k_base`, which all of OpenAI's embedding models use.
+ * Its megabyte of ranks is loaded at the first use.
+ */
 export function createTokenizer(): Tokenizer {
   let loading: Promise<Encoding> | undefined;
   const load = () => {
@@ -32,7 +38,7 @@ function countTokens(encoding: Encoding, text: string): number {
   return tokens;
 }
 
-/** Reads no further than the slice in which the limit falls. */
+/** Cuts a text to `maxTokens`, reading no further than the slice in which the limit falls. */
 function truncateText(encoding: Encoding, text: string, maxTokens: number): { text: string; tokens: number } {
   let kept = '';
   let tokens = 0;
@@ -53,7 +59,11 @@ function truncateText(encoding: Encoding, text: string, maxTokens: number): { te
   return { text, tokens };
 }
 
-/** A prefix can have more tokens than it had inside the whole, and a token can end inside a code point. */
+/**
+ * Shortens the last slice token by token until the whole text fits.
+ * A prefix can have more tokens than it had inside the whole, and a token can end inside a code
+ * point.
+ */
 function shortenUntilItFits(
   encoding: Encoding,
   kept: string,

@@ -1,12 +1,15 @@
 /**
- * A byte-pair encoder takes time with the square of a run without spaces: 22 s for 100,000 Chinese characters, half a millisecond
- * for each slice of this many. Ordinary text has a space within it, and then slicing changes nothing.
+ * Longest slice in UTF-16 units.
+ * A byte-pair encoder takes time with the square of a run without spaces: 22 s for 100,000 Chinese
+ * characters, but half a millisecond for each slice of this length. Ordinary text has a space
+ * within a slice, and then slicing changes no token.
  */
 const SLICE_UNITS = 500;
 
 /**
- * The text in slices for one encoding each. Cut before a space that follows a letter or digit, where `cl100k_base` always cuts; else
- * between code points, where the count can be off by a token.
+ * Yields the text in slices, to be encoded one by one.
+ * A cut lies before a space that follows a letter or digit, where `cl100k_base` always cuts.
+ * Without such a space the cut lies between code points, and the count can be off by one token.
  */
 export function* sliceText(text: string): Generator<string> {
   let start = 0;

@@ -8,7 +8,11 @@ import { readWebhookUrl } from './webhook-url.ts';
 const POST_MS = 10_000;
 const MAX_ANSWER_BYTES = 64 * 1024;
 
-/** A Slack or Discord webhook whose address is a secret; an address that was refused, or is none, is read anew once, for it may have been changed. */
+/**
+ * Creates a webhook of Slack or Discord whose address is a secret.
+ * An address that was refused or is malformed is read anew once, because somebody may have changed
+ * the secret.
+ */
 export function createHttpWebhook(options: {
   readonly secrets: SecretStore;
   readonly secretArn: string;

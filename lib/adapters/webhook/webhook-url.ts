@@ -2,7 +2,11 @@ import { isIP } from 'node:net';
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import { isForbiddenAddress, isLoopbackAddress, isLoopbackName } from '../network/addresses.ts';
 
-/** The secret's string as an address; https, or http on this machine. Throws `FreshetError`, which never holds it. */
+/**
+ * Parses the secret's string as an address: https, or http on this machine.
+ * @throws FreshetError `bad_webhook_address`, of class `stop`; its message never contains the
+ *   secret
+ */
 export function readWebhookUrl(secret: string): URL {
   const url = URL.parse(secret.trim());
   if (url === null) throw refuse('is no address');

@@ -25,7 +25,11 @@ const keyArn = wordLike(
 const zoneExpectation =
   'expected an array of zones such as ["eu-west-1a", "eu-west-1b"], one for each private subnet';
 
-/** By attributes nothing is asked of AWS at synth. With `vpcId` alone the CDK looks the rest up, which takes an account and credentials. */
+/**
+ * The network of a stage, by its id or by all its attributes.
+ * With attributes, synth asks AWS nothing. With `vpcId` alone the CDK looks the rest up, which
+ * takes an account, a region and credentials.
+ */
 const vpc = z.strictObject(
   {
     vpcId: idOf('vpc'),
@@ -34,11 +38,14 @@ const vpc = z.strictObject(
       .min(1, { error: zoneExpectation })
       .optional(),
     privateSubnetIds: idsOf('subnet').optional(),
-    /** One for each private subnet. */
+    /** One route table for each private subnet. */
     privateRouteTableIds: idsOf('rtb').optional(),
-    /** Makes a gateway endpoint for S3 (free) in the private route tables; leave it out where they have one. */
+    /**
+     * Creates a gateway endpoint for S3 (free) in the private route tables.
+     * Leave it out where the route tables have one.
+     */
     s3Endpoint: flag.default(false),
-    /** Lets the functions go out by IPv6, where the subnets have it. */
+    /** Lets the functions send by IPv6, where the subnets have it. */
     ipv6: flag.default(false),
   },
   { error: 'expected an object such as { vpcId, availabilityZones, privateSubnetIds }' },
@@ -52,9 +59,9 @@ const database = z.strictObject(
     ),
     port: wholeNumber(1, 65_535).default(5432),
     name: word('expected the name of a database'),
-    /** JSON with `username` and `password`, as RDS makes it. */
+    /** ARN of a secret with JSON of `username` and `password`, as RDS makes it. */
     secretArn: secretArn.optional(),
-    /** Where the secrets are encrypted with a key of your own. */
+    /** ARN of your own key, where one encrypts the secrets. */
     secretKeyArn: keyArn.optional(),
     iam: z
       .strictObject(
@@ -93,7 +100,7 @@ const schedules = z.strictObject(
   { error: 'expected an object such as { incremental: "rate(5 minutes)", full: "cron(0 3 * * ? *)" }' },
 );
 
-/** Lambda takes no less than 2. */
+/** The maximum concurrency of an event source. Lambda's least is 2. */
 const concurrency = wholeNumber(2, 1000);
 
 const maxConcurrency = z.strictObject(
@@ -117,7 +124,7 @@ const alarms = z.strictObject(
         { error: 'expected an object such as { workspaceId, channelId }' },
       )
       .optional(),
-    /** The secret holds the address: who knows it can post. */
+    /** The webhook's address is a secret, because whoever knows it can post. */
     webhook: z.strictObject({ secretArn }, { error: 'expected an object such as { secretArn }' }).optional(),
     budgetUsd: z
       .number({ error: 'expected US dollars per day, more than 0' })
@@ -127,7 +134,7 @@ const alarms = z.strictObject(
   { error: 'expected an object such as { email: ["ops@example.com"] }' },
 );
 
-/** What CloudWatch Logs accepts, up to two years. */
+/** Retentions that CloudWatch Logs accepts, up to two years. */
 const RETENTION_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] as const;
 const retentionExpectation = `expected one of ${RETENTION_DAYS.join(', ')}`;
 const tagExpectation = 'expected an object of texts, such as { team: "search" }';
@@ -138,7 +145,7 @@ const stage = z.strictObject(
     region: region.optional(),
     vpc,
     database,
-    /** Model alias → secret whose string is the provider's key. */
+    /** Model alias → ARN of the secret whose string is the provider's key. */
     providerSecrets: z
       .record(word('expected an alias'), secretArn, {
         error: 'expected an object such as { openai: "arn:…" }',
@@ -156,21 +163,27 @@ const stage = z.strictObject(
   { error: 'expected an object such as { vpc, database }' },
 );
 
-/** A stage beside the example database, which brings its own network. */
+/** The settings of a stage beside the example database, which brings its own network. */
 const stageSettings = stage.omit({ vpc: true, database: true });
 
 export type StageSettings = z.output<typeof stageSettings>;
 
 export const DEFAULT_STAGE_SETTINGS: StageSettings = stageSettings.parse({});
 
-/** Of a stage: a stack, metrics and the names of what AWS makes carry it. */
+/**
+ * The pattern of a stage's name.
+ * The stack, the metrics and the names of resources contain the stage's name.
+ */
 export const STAGE_NAME = /^[a-z][a-z0-9-]{0,19}$/;
 export const STAGE_NAME_EXPECTATION =
   'the name of a stage: lower-case letters, digits and dashes, at most 20, a letter first';
 
 const stageName = wordLike(STAGE_NAME, `expected ${STAGE_NAME_EXPECTATION}`);
 
-/** The section `aws` of `freshet.config.ts`. A stage is one deployment: one stack, one database. */
+/**
+ * The section `aws` of `freshet.config.ts`.
+ * A stage is one deployment: one stack, one database.
+ */
 export const awsSection = z.strictObject(
   {
     stages: z.record(stageName, stage, {

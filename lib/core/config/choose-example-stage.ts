@@ -7,13 +7,15 @@ import {
 } from './aws-schema.ts';
 import type { PipelineConfig, SourceConfig } from './pipeline-config.ts';
 
-/** What the example's table is called. */
+/** Name of the example's table, in the schema `public`. */
 const TABLE = 'ai_items';
 
 /**
- * A stage beside the example database: where the configuration has one of that name, all of it but its network and its database; else the
- * defaults.
- * @throws UsageError when a source is not the example's table, or no stage can have the name
+ * Chooses the settings of a stage beside the example database.
+ * A stage of that name in the configuration gives all but its network and its database. Without
+ * such a stage the defaults hold.
+ * @throws UsageError when a source names another table than the example's, or the name is no stage
+ *   name
  */
 export function chooseExampleStage(config: PipelineConfig, name: string): StageSettings {
   if (!STAGE_NAME.test(name)) throw new UsageError(`-c stage=${name}: expected ${STAGE_NAME_EXPECTATION}.`);

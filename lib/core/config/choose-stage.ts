@@ -3,7 +3,11 @@ import type { AwsStage } from './aws-schema.ts';
 import { nearestWord } from './nearest-word.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 
-/** @throws UsageError when the configuration has no such stage; it names the nearest, or how to add the first. */
+/**
+ * Finds a stage of the configuration by its name.
+ * @throws UsageError when the configuration has no such stage; the error names the nearest one, or
+ *   how to add the first
+ */
 export function chooseStage(config: PipelineConfig, name: string): AwsStage {
   const stages = config.aws?.stages ?? {};
   if (Object.hasOwn(stages, name)) return stages[name]!;

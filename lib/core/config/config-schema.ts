@@ -86,7 +86,10 @@ const callLimits = z.strictObject(
   { error: 'expected an object such as { maxTextsPerCall: 32 }' },
 );
 
-/** A model that is known needs only its place; another one needs `provider`, `modelId` and `dimensions`. */
+/**
+ * An entry of `models`.
+ * A known model needs only its place. Any other model needs `provider`, `modelId` and `dimensions`.
+ */
 const model = z.strictObject(
   {
     ...placeShape,
@@ -141,7 +144,10 @@ const database = z.strictObject(
 const registryExpectation =
   'expected entries alias:model_id:rev:dim:max_seq, in an array or parted by commas';
 
-/** The shape of `freshet.config.ts`. What one key must know of another is checked by `parseConfig`. */
+/**
+ * The shape of `freshet.config.ts`.
+ * `parseConfig` checks what one key must know of another.
+ */
 export const configSchema = z.strictObject(
   {
     database: database.prefault({}),

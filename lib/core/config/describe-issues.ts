@@ -1,7 +1,10 @@
 import * as z from 'zod';
 import { nearestWord } from './nearest-word.ts';
 
-/** A problem of a configuration: where it is, as one would write it in the file, and what to do about it. */
+/**
+ * A problem of a configuration.
+ * `path` is written as in the file, and `message` says what to do.
+ */
 export interface ConfigProblem {
   readonly path: string;
   readonly message: string;
@@ -9,7 +12,10 @@ export interface ConfigProblem {
 
 type Path = readonly PropertyKey[];
 
-/** One problem per misplaced key. A key that is missing because it was misspelt is not named twice. */
+/**
+ * Translates zod's issues into one problem per misplaced key.
+ * A key that is missing only because it was misspelt is not named a second time.
+ */
 export function describeIssues(
   issues: readonly z.core.$ZodIssue[],
   schema: z.ZodType,
@@ -37,7 +43,10 @@ export function describeIssues(
   return [...problems.values()];
 }
 
-/** `sources[0].text.columns`; keys that are no identifiers are quoted. The empty path is the configuration itself. */
+/**
+ * Formats a path as `sources[0].text.columns`.
+ * Keys that are no identifiers are quoted. The empty path is the configuration itself.
+ */
 export function formatPath(path: Path): string {
   let text = '';
   for (const step of path) {
@@ -53,7 +62,11 @@ function describeUnknownKey(nearest: string | undefined, known: readonly string[
   return `is not a known key${suggestion} (known: ${known.join(', ')})`;
 }
 
-/** A connection string may hold a password, so its value is never repeated. */
+/**
+ * Describes the value that was found.
+ * The value of `database.url` is never repeated, because a connection string may contain a
+ * password.
+ */
 function describeFound(path: string, found: unknown): string {
   if (found === undefined) return 'but it is missing';
   if (found === null) return 'got null';

@@ -2,7 +2,10 @@ import type { AwsSection, AwsStage } from './aws-schema.ts';
 import { type ConfigProblem, formatPath } from './describe-issues.ts';
 import { nearestWord } from './nearest-word.ts';
 
-/** What one key of the section `aws` must know of another, for every stage. */
+/**
+ * Finds contradictions between the keys of the section `aws`, for every stage.
+ * `aliases` are all models that a stage may name.
+ */
 export function findAwsProblems(
   aws: AwsSection | undefined,
   aliases: readonly string[],

@@ -1,4 +1,7 @@
-/** Instances of SageMaker with one GPU that the embedding image was built for (compute capability 7.5, 8.6 and 8.9): NVIDIA T4, A10G, L4. */
+/**
+ * SageMaker's instances with one GPU that the embedding image was built for.
+ * Their GPUs are NVIDIA's T4, A10G and L4 (compute capability 7.5, 8.6 and 8.9).
+ */
 export const GPU_INSTANCE_TYPES = [
   'ml.g4dn.xlarge',
   'ml.g4dn.2xlarge',

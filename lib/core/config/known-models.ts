@@ -1,31 +1,48 @@
 import type { ProviderName } from '../model/space.ts';
 
-/** Facts about weights that hold wherever they are served. What decides vectors besides is the place: provider, address, pinned revision. */
+/**
+ * Facts about weights that hold wherever the weights are served.
+ * The place decides the rest: provider, address, pinned revision.
+ */
 export interface KnownModel {
-  /** As people write it in a configuration. */
+  /** The name that people write in a configuration. */
   readonly name: string;
   /** The full name: the repository on the Hugging Face hub, or OpenAI's name. */
   readonly fullName: string;
-  /** The commit of the hub's repository that is meant where nobody says another; undefined: the weights have no public revisions. */
+  /**
+   * The commit of the hub's repository that is used where nobody names another.
+   * Undefined: the weights have no public revisions.
+   */
   readonly revision?: string;
-  /** In Ollama's library; undefined: not there, or not known to be these weights. */
+  /**
+   * The name in Ollama's library.
+   * Undefined: the library does not have the weights, or is not known to have the same ones.
+   */
   readonly ollamaName?: string;
-  /** Where the weights are served, if there is only one such place. */
+  /** The provider, where only one serves the weights. */
   readonly provider?: ProviderName;
   readonly dimensions: number;
-  /** The shortest that the weights were trained to be cut to (Matryoshka); undefined: they cannot be cut. */
+  /**
+   * The shortest length to which the vectors were trained to be cut (Matryoshka).
+   * Undefined: the vectors cannot be cut.
+   */
   readonly shortestDimensions?: number;
   readonly maxTokensPerText: number;
   readonly documentPrefix: string;
   readonly queryPrefix: string;
-  /** False: vectors have length 1 only where the server is asked for it (TEI, Ollama and `/v1/embed` are). */
+  /**
+   * Whether vectors have length 1 without being asked for it.
+   * If false, the server must be asked for length 1: TEI, Ollama and `/v1/embed` are asked.
+   */
   readonly normalized: boolean;
   readonly usdPerMillionTokens: number;
 }
 
 /**
- * 8192 is in OpenAI's API description; the first model was announced with 8191, which is the safe bound. Prices are list prices of May 2026.
- * Only the third generation takes `dimensions` (API description).
+ * Facts that OpenAI's models share.
+ * OpenAI's API description says 8192 tokens; the first model was announced with 8191, which is the
+ * safe bound. Prices are list prices of May 2026. According to the API description, only the third
+ * generation takes `dimensions`.
  */
 const openAi = {
   provider: 'openai',
@@ -37,7 +54,11 @@ const openAi = {
 
 const selfHosted = { documentPrefix: '', queryPrefix: '', normalized: true, usdPerMillionTokens: 0 } as const;
 
-/** From the model cards: one of the two always, also where texts are compared with each other. */
+/**
+ * Facts that the E5 models share.
+ * According to their model cards, one of the two prefixes is always needed, also where texts are
+ * compared with each other.
+ */
 const e5 = {
   ...selfHosted,
   maxTokensPerText: 512,
@@ -46,9 +67,11 @@ const e5 = {
 } as const;
 
 /**
- * Dimensions, lengths and normalisation of the sentence-transformers models: the table of pretrained models in their documentation.
- * The others: their model cards. Revisions: commits of the hub, each pinned alike by several public projects that have nothing to do with each other
- * (docs/decisions/0013-what-a-pinned-revision-means.md).
+ * The weights that are known by name.
+ * Dimensions, lengths and normalisation of the sentence-transformers models are from the table of
+ * pretrained models in their documentation, those of the others from their model cards. Revisions
+ * are commits of the hub. Several public projects that have nothing to do with each other pin each
+ * of them (docs/decisions/0013-what-a-pinned-revision-means.md).
  */
 export const knownModels: readonly KnownModel[] = [
   {
@@ -74,7 +97,8 @@ export const knownModels: readonly KnownModel[] = [
     dimensions: 384,
     maxTokensPerText: 256,
   },
-  // The weights' own `sentence_bert_config.json` is said to cut at 128, the documentation's table says 256: the lower one holds in both.
+  // The weights' own `sentence_bert_config.json` is said to cut at 128 tokens, and the
+  // documentation's table says 256. The lower limit holds in both cases.
   {
     ...selfHosted,
     ...named('all-MiniLM-L12-v2', 'sentence-transformers'),
@@ -123,7 +147,8 @@ export const knownModels: readonly KnownModel[] = [
     revision: '3d7cfbdacd47fdda877c5cd8a79fbcc4f2a574f3',
     dimensions: 1024,
   },
-  // The card: 8192 tokens, 2048 without the longer rotary base; dimensions 768, 512, 256, 128 and 64.
+  // The model card says 8192 tokens, or 2048 without the longer rotary base, and dimensions of 768,
+  // 512, 256, 128 and 64.
   {
     ...selfHosted,
     ...named('nomic-embed-text', 'nomic-ai', 'nomic-embed-text-v1.5'),
@@ -135,7 +160,8 @@ export const knownModels: readonly KnownModel[] = [
     documentPrefix: 'search_document: ',
     queryPrefix: 'search_query: ',
   },
-  // The documentation shows vectors cut to 512; whether the weights give unit length by themselves is not said there.
+  // The documentation shows vectors cut to 512. It does not say whether the weights give unit
+  // length by themselves.
   {
     ...selfHosted,
     ...named('mxbai-embed-large', 'mixedbread-ai', 'mxbai-embed-large-v1'),
@@ -149,7 +175,11 @@ export const knownModels: readonly KnownModel[] = [
   },
 ];
 
-/** By short name, full name, the full name without its owner, or Ollama's name with or without a tag. */
+/**
+ * Finds known weights by a name that people use for them.
+ * The name is the short name, the full name, the full name without its owner, or Ollama's name with
+ * or without a tag. Case does not matter.
+ */
 export function findKnownModel(name: string): KnownModel | undefined {
   const wanted = name.toLowerCase();
   const untagged = wanted.replace(/:[^:/]*$/, '');

@@ -1,4 +1,7 @@
-/** Connections that one execution environment of a function holds at once: a pool of one, and for `detect` the session of its tick's lock beside it. */
+/**
+ * Database connections that one execution environment of each function holds at once.
+ * Each function has a pool of one connection. `detect` also holds the session of its tick's lock.
+ */
 export const LAMBDA_CONNECTIONS = {
   detect: 2,
   embed: 1,
@@ -10,11 +13,17 @@ export const LAMBDA_CONNECTIONS = {
 
 export type LambdaName = keyof typeof LAMBDA_CONNECTIONS;
 
-/** The function of the example database, beside the pipeline's. */
+/** Connections of the example database's function, beside those of the pipeline. */
 export const SAMPLE_CONNECTIONS = 1;
 
-/** What a stage may hold unless it says otherwise: PostgreSQL itself takes 100 unless told otherwise, and the application needs the rest. */
+/**
+ * Connections that a stage may hold unless its configuration says otherwise.
+ * PostgreSQL's default is 100, and the application needs the rest.
+ */
 export const DEFAULT_MAX_CONNECTIONS = 60;
 
-/** As it stands in logs and metrics; `sample` belongs to the example database, `notify` to the alarms, and neither to the pipeline. */
+/**
+ * Names of the functions in logs and metrics.
+ * `sample` belongs to the example database and `notify` to the alarms, not to the pipeline.
+ */
 export type ComponentName = LambdaName | 'notify' | 'sample';

@@ -3,22 +3,27 @@ import { builtInModels } from './built-in-models.ts';
 import { knownModels } from './known-models.ts';
 import { aliasesOf, type PipelineConfig } from './pipeline-config.ts';
 
+/** A model as `freshet models` lists it. */
 export interface ListedModel
   extends Pick<
     ModelDefinition,
     'alias' | 'modelId' | 'dimensions' | 'documentPrefix' | 'queryPrefix' | 'usdPerMillionTokens'
   > {
-  /** Null: weights that are known and that the configuration puts nowhere. */
+  /** Null: the weights are known, and the configuration gives them no place. */
   readonly provider: ModelDefinition['provider'] | null;
-  /** Null: nobody says. */
+  /** Null: the revision is not known. */
   readonly revision: string | null;
   readonly maxTokensPerText: number | null;
   readonly origin: 'built in' | 'configured';
-  /** Names of the sources that use it. */
+  /** Names of the sources that use the model. */
   readonly sources: readonly string[];
 }
 
-/** What a source can name: the models of the configuration first, then the built-in ones, then known weights that have no place yet. */
+/**
+ * Lists the models that a source can name.
+ * The models of the configuration come first, then the built-in ones, then known weights without a
+ * place.
+ */
 export function listModels({ models, sources }: PipelineConfig): ListedModel[] {
   const placed = Object.values(models).map((model): ListedModel => {
     const { alias, provider, modelId, revision, dimensions, maxTokensPerText } = model;

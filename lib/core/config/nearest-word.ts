@@ -1,6 +1,8 @@
 /**
- * The candidate that a misspelt word most likely meant: fewest insertions, deletions, replacements and swaps of neighbours
- * (optimal string alignment), at most a third of the word's length and at least two. Undefined: nothing is near.
+ * Finds the candidate that a misspelt word most likely meant.
+ * The distance is the number of insertions, deletions, replacements and swaps of neighbours
+ * (optimal string alignment). It may be up to a third of the word's length, and up to 2 for short
+ * words. Undefined: no candidate is that near.
  */
 export function nearestWord(word: string, candidates: readonly string[]): string | undefined {
   let nearest: string | undefined;

@@ -9,7 +9,8 @@ import { resolveSources } from './resolve-sources.ts';
 
 /**
  * Checks what `freshet.config.ts` exports and fills in the defaults.
- * @throws UsageError that lists every problem: the key's path, what was expected there and the nearest valid word.
+ * @throws UsageError lists every problem: the key's path, what was expected there and the nearest
+ *   valid word
  */
 export function parseConfig(input: unknown): PipelineConfig {
   const parsed = configSchema.safeParse(input);

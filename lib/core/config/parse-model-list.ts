@@ -6,8 +6,10 @@ const MAX_DIMENSIONS = 16_000;
 const MAX_TOKENS = 1_000_000;
 
 /**
- * Entries `alias:model_id:rev:dim:max_seq`, in an array or in one text parted by commas, semicolons or white space. Only `model_id` may
- * hold a colon (Ollama's tags do). An empty `rev` is left to what is known of the weights.
+ * Parses entries `alias:model_id:rev:dim:max_seq`; problems are added to `problems`.
+ * The entries are an array, or one text in which commas, semicolons or white space separate them.
+ * Only `model_id` may contain a colon, as Ollama's tags do. An empty `rev` is filled from what is
+ * known of the weights.
  */
 export function parseModelList(
   list: string | readonly string[],

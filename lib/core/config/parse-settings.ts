@@ -3,8 +3,8 @@ import { FreshetError } from '../errors/freshet-error.ts';
 import { parseJson } from '../messages/parse-json.ts';
 
 /**
- * One JSON object that the stack gave a function by an environment variable.
- * @throws FreshetError that names the keys at fault, never their values.
+ * Parses the JSON object that the stack gave a function in an environment variable.
+ * @throws FreshetError `bad_deployment_settings`; names the keys at fault, never their values
  */
 export function parseSettings<Schema extends z.ZodType>(
   schema: Schema,

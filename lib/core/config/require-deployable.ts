@@ -5,15 +5,19 @@ import { LAMBDA_CONNECTIONS, type LambdaName } from './lambda-connections.ts';
 import { type PipelineConfig, usedAliases } from './pipeline-config.ts';
 import { TEI_IMAGE_ACCOUNTS } from './tei-images.ts';
 
-/** What pgvector's HNSW index takes of type `vector`, which the view shows. */
+/**
+ * The most dimensions that pgvector's HNSW index takes of the type `vector`.
+ * The view shows vectors of that type.
+ */
 const MAX_INDEXED_DIMENSIONS = 2000;
 
+/** The settings of a stage that decide whether its deployment can work. */
 export interface Deployment {
   readonly stage: string;
-  /** Undefined: the stack is for whatever region it is deployed to. */
+  /** The region. Undefined: the stack fits any region that it is deployed to. */
   readonly region?: string | undefined;
   readonly providerSecrets: Readonly<Record<string, string>>;
-  /** Of each alias's two lanes, and of `write`. */
+  /** Maximum concurrency of each lane of each alias, and of `write`. */
   readonly maxConcurrency: { readonly fresh: number; readonly bulk: number; readonly write: number };
   /** Ticks of `detect` that its schedules can have running at the same time. */
   readonly scheduledTicks: number;
@@ -21,8 +25,8 @@ export interface Deployment {
 }
 
 /**
- * Refuses what would deploy and then not work.
- * @throws UsageError that lists every problem with its remedy
+ * Refuses a deployment that would succeed and then not work.
+ * @throws UsageError lists every problem with its remedy
  */
 export function requireDeployable(config: PipelineConfig, deployment: Deployment): void {
   const models = usedAliases(config).map(alias => config.models[alias]!);
@@ -88,8 +92,9 @@ function findMissingEndpoint(
 }
 
 /**
- * Execution environments of each function that there can be at once, and whose connections a frozen environment keeps. `detect` is started by an
- * operator too (`backfill`, `reset`), one at a time, as `operate` is; `migrate` runs in a deployment, beside all the others.
+ * Counts the execution environments that each function can have at once.
+ * A frozen environment keeps its connections. An operator can also start `detect` (`backfill`,
+ * `reset`) and `operate`, one at a time. `migrate` runs during a deployment, beside all the others.
  */
 function countEnvironments(
   models: number,

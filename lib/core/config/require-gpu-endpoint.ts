@@ -5,21 +5,22 @@ import type { GpuSection } from './gpu-schema.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import { findTeiImage, TEI_IMAGE_ACCOUNTS, type TeiImage } from './tei-images.ts';
 
-/** Refused `MinInstanceCount` 0 in August 2026, while us-east-1 took it. */
+/** Regions that refused a `MinInstanceCount` of 0 in August 2026, while us-east-1 took it. */
 const REGIONS_WITHOUT_SCALE_TO_ZERO: readonly string[] = ['eu-west-3'];
 
+/** What the stack of a GPU endpoint is made from. */
 export interface GpuEndpoint {
   readonly region: string;
   readonly image: TeiImage;
   readonly endpointName: string;
   readonly inferenceComponentName: string;
-  /** The most texts that the adapter may put into one call of this model; undefined: what is usual. */
+  /** The most texts that the adapter may put into one call. Undefined: the usual number. */
   readonly maxTextsPerCall: number | undefined;
 }
 
 /**
- * What the section `gpu` of a stage comes to, once it is known that it would deploy and start.
- * @throws UsageError that lists every problem with its remedy
+ * Resolves the section `gpu` of a stage to an endpoint that can be deployed and started.
+ * @throws UsageError lists every problem with its remedy
  */
 export function requireGpuEndpoint(
   config: PipelineConfig,
@@ -84,7 +85,7 @@ function findCopyProblems(
   return problems;
 }
 
-/** What SageMaker takes as the name of an endpoint or a component. */
+/** Whether SageMaker takes a text as the name of an endpoint or a component. */
 function isName(name: string | undefined): boolean {
   return name !== undefined && /^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$/.test(name);
 }

@@ -7,7 +7,10 @@ import { findKnownModel } from './known-models.ts';
 import { parseModelList } from './parse-model-list.ts';
 import { resolveModel } from './resolve-model.ts';
 
-/** Every model that a source may name: built in, from `registry` and from `models` (which wins), each at its place. */
+/**
+ * Resolves every model that a source may name, each with its place.
+ * They are built in, listed in `registry`, or entries of `models`; the last of these wins.
+ */
 export function resolveModels(
   config: ParsedConfig,
   problems: ConfigProblem[],
@@ -39,14 +42,18 @@ function withoutUndefined(settings: ParsedModel): ParsedModel {
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 
-/** What a built-in alias stands for holds as long as the entry does not name another model or provider. */
+/**
+ * Returns what a built-in alias adds to an entry of the same name.
+ * The alias gives its model only where the entry names none, and its provider in any case. The
+ * entry's own keys win over both.
+ */
 function standsFor(alias: string, own: ParsedModel): ParsedModel {
   const builtIn = Object.hasOwn(builtInAliases, alias) ? builtInAliases[alias] : undefined;
   if (builtIn === undefined) return {};
   return own.modelId === undefined ? builtIn : { provider: builtIn.provider };
 }
 
-/** A model that names a provider is served where it says, and takes nothing from the common place. */
+/** Gives a model the common place, unless it names a provider or only one serves it. */
 function placeModel(alias: string, settings: ParsedModel, place: Partial<ParsedModel>): ParsedModel {
   const named = settings.provider ?? findKnownModel(settings.modelId ?? alias)?.provider;
   return named === undefined ? { ...place, ...settings } : settings;

@@ -9,7 +9,11 @@ import type { SourceConfig } from './pipeline-config.ts';
 type Models = Readonly<Record<string, ModelDefinition>>;
 type Path = (string | number)[];
 
-/** Sources with their models by name: `profile` is replaced by what it stands for, and every alias is one that exists. */
+/**
+ * Resolves the sources to the aliases of their models.
+ * `profile` is replaced by the models that it stands for, and every alias is checked to exist.
+ * `problems` receives what is wrong.
+ */
 export function resolveSources(
   config: Pick<ParsedConfig, 'sources' | 'profiles' | 'limits'>,
   models: Models,

@@ -9,16 +9,22 @@ const sampleSettings = z.strictObject({
   host: text,
   port: z.int().min(1).max(65_535),
   name: text,
-  /** Of the database's owner, as RDS makes and rotates it. */
+  /** ARN of the secret of the database's owner, as RDS makes and rotates it. */
   ownerSecretArn: text,
-  /** Of the pipeline's role, which `load` makes. */
+  /** ARN of the secret of the pipeline's role, which `load` creates. */
   pipelineSecretArn: text,
 });
 
-/** What the example database's stack tells its function by the variable `FRESHET_SAMPLE` (one JSON object). */
+/**
+ * The settings in the variable `FRESHET_SAMPLE`, one JSON object.
+ * The stack of the example database writes them for its function.
+ */
 export type SampleSettings = z.output<typeof sampleSettings>;
 
-/** @throws FreshetError that names the key at fault, never its value. */
+/**
+ * Parses the variable `FRESHET_SAMPLE`.
+ * @throws FreshetError `bad_deployment_settings`; names the keys at fault, never their values
+ */
 export function parseSampleSettings(json: string | undefined): SampleSettings {
   return parseSettings(sampleSettings, 'FRESHET_SAMPLE', json);
 }

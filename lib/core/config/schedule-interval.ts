@@ -1,8 +1,8 @@
 const SECONDS = { minute: 60, hour: 3_600, day: 86_400 } as const;
 
 /**
- * The longest time between two ticks, in seconds, for judging whether one is missing. Of a `cron(…)` only its shape is read: an hour where the hours are
- * open, a day else.
+ * Seconds between two ticks, at most, to judge whether a tick is missing.
+ * Of a `cron(…)` only the hours are read: an hour where they are `*`, else a day.
  */
 export function scheduleIntervalSeconds(expression: string): number {
   const rate = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression);
@@ -12,8 +12,9 @@ export function scheduleIntervalSeconds(expression: string): number {
 }
 
 /**
- * Runs of a function that a schedule can have going at the same time, when each may take `timeoutSeconds`. Of a `cron(…)` only its minutes are
- * read: with more than one minute named, every minute is taken for one of them.
+ * Counts the runs that a schedule can have going at once if each takes `timeoutSeconds`.
+ * Of a `cron(…)` only the minutes are read: one minute means a run every hour, anything else is
+ * taken for a run every minute.
  */
 export function countOverlappingRuns(expression: string, timeoutSeconds: number): number {
   const minutes = /^cron\((\S+)/.exec(expression)?.[1];

@@ -1,6 +1,9 @@
 import * as z from 'zod';
 
-/** Every leaf says in its error what was expected there; `describeIssues` puts the path before it and what was found behind. */
+/**
+ * A text that is not blank. Like every leaf, it says in its error what was expected.
+ * `describeIssues` puts the path before that error and the value that was found behind it.
+ */
 export const word = (expected: string) => z.string({ error: expected }).trim().min(1, { error: expected });
 
 export const wordLike = (pattern: RegExp, expected: string) =>
@@ -15,7 +18,7 @@ export const flag = z.boolean({ error: 'expected true or false' });
 
 const IANA = 'expected an IANA time zone such as Europe/Berlin';
 
-/** One that this Node knows. */
+/** A time zone that this Node knows. */
 export const timeZone = word(IANA).refine(isTimeZone, { error: IANA });
 
 function isTimeZone(name: string): boolean {

@@ -1,6 +1,7 @@
 /**
- * Accounts that hold AWS's image of Text Embeddings Inference, by region: of the SageMaker Python SDK's list, those read in May 2026. An
- * endpoint in another region would be created and never start.
+ * Accounts that hold AWS's image of Text Embeddings Inference, by region.
+ * They are the regions of the SageMaker Python SDK's list that were read in May 2026. An endpoint
+ * in another region would be created and never start.
  */
 export const TEI_IMAGE_ACCOUNTS: Readonly<Record<string, string>> = {
   'us-east-1': '683313688378',
@@ -20,7 +21,10 @@ export const TEI_IMAGE_ACCOUNTS: Readonly<Record<string, string>> = {
   'sa-east-1': '737474898029',
 };
 
-/** Tags of the GPU image in the repository `tei`, by version of Text Embeddings Inference: the same list. */
+/**
+ * Tags of the GPU image in the repository `tei`, by version of Text Embeddings Inference.
+ * They are from the same list.
+ */
 const TEI_IMAGE_TAGS = {
   '1.8.2': '2.0.1-tei1.8.2-gpu-py310-cu122-ubuntu22.04',
   '1.9.3': '2.0.1-tei1.9.3-gpu-py310-cu129-ubuntu24.04',
@@ -31,6 +35,7 @@ type TeiVersion = keyof typeof TEI_IMAGE_TAGS;
 
 export const TEI_VERSIONS = Object.keys(TEI_IMAGE_TAGS) as TeiVersion[];
 
+/** The place of the image in Amazon's container registry (ECR). */
 export interface TeiImage {
   /** Account of the registry that holds the image. */
   readonly account: string;
@@ -38,7 +43,7 @@ export interface TeiImage {
   readonly uri: string;
 }
 
-/** Undefined: the image is not known in that region. */
+/** Finds the image for a region. Undefined: the image is not known there. */
 export function findTeiImage(region: string, version: TeiVersion): TeiImage | undefined {
   const account = Object.hasOwn(TEI_IMAGE_ACCOUNTS, region) ? TEI_IMAGE_ACCOUNTS[region] : undefined;
   if (account === undefined) return undefined;

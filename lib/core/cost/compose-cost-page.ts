@@ -10,23 +10,24 @@ import { findProviderMs, type PlumbingAssumptions, pricePlumbing } from './price
 import { priceWatching, type WatchedStage } from './price-watching.ts';
 import { PRICES } from './prices.ts';
 
+/** Everything that the cost page is composed from. */
 export interface CostPage {
   readonly run: CountedRun;
   readonly stage: DeployedStage;
-  /** What a GPU endpoint adds to it, as the templates have it. */
+  /** What a GPU endpoint adds to the stage's watching, counted in the templates. */
   readonly endpoint: WatchedStage;
   readonly assumptions: PlumbingAssumptions;
   readonly money: Money;
-  /** What ran: processor count, Node's version, load. */
+  /** The machine of the counted run: processor count, Node's version, load. */
   readonly machine: string;
 }
 
-/** US dollars that AWS may take for a million rows. */
+/** The target: US dollars that AWS may charge for a million rows. */
 export const PLUMBING_CEILING_USD = 0.3;
 
 const OTHER_LATENCIES_MS = [250, 500, 1000, 1500, 3000] as const;
 
-/** `docs/cost.md`. */
+/** Composes the Markdown of `docs/cost.md`. */
 export function composeCostPage({ run, stage, endpoint, assumptions, money, machine }: CostPage): string {
   const plumbing = pricePlumbing(run, assumptions);
   const month = priceMonth(stage, run);
@@ -75,7 +76,10 @@ ${describePrices()}
 `;
 }
 
-/** Tracking a target makes these itself, on a metric of every ten seconds: from memory. */
+/**
+ * Number of alarms that target tracking creates by itself, on a 10-second metric.
+ * The number is from memory.
+ */
 const TARGET_TRACKING_ALARMS = 2;
 
 function describeEndpoint(endpoint: WatchedStage, money: Money): string {
@@ -86,7 +90,7 @@ function describeEndpoint(endpoint: WatchedStage, money: Money): string {
   return `A GPU endpoint adds ${money.inline(usd)} for being watched: ${alarmMetrics} metrics that ${alarms} alarms watch, and ${TARGET_TRACKING_ALARMS} quick alarms that its scaling makes by itself (their number is from memory).`;
 }
 
-/** What the reader may ask for, shown at a rate that nobody claims. */
+/** Explains the second currency by an example rate that is not meant to be current. */
 function describeSecondCurrency(usd: number): string {
   const example = createMoney('EUR', '0.92');
   return `\`npm run cost -- --currency EUR --rate 0.92\` adds a column in another currency. The rate is yours to give: at this one, which is only an example, the sum of the first table is ${example.inline(usd)}.`;

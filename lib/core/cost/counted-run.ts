@@ -1,40 +1,45 @@
-/** What a real run took, as it was counted. Durations are those of the machine that ran it. */
+/** The counts of a real run. Durations are those of the machine that ran it. */
 export interface CountedRun {
   readonly rows: number;
-  /** Of all rows, by the model's tokenizer. */
+  /** Tokens of all rows together, counted by the model's tokenizer. */
   readonly tokens: number;
   readonly dimensions: number;
   readonly functions: Readonly<Record<RunFunction, CountedFunction>>;
-  /** A tick that finds nothing to do. */
+  /** Milliseconds of a tick that finds nothing to do. */
   readonly idleMs: { readonly detect: number; readonly guard: number };
   readonly providerCalls: number;
-  /** Action → its requests, and the pieces of 64 KB that are paid. */
+  /** By SQS action: its requests, and the billed pieces of 64 KB. */
   readonly sqs: Readonly<Record<string, { readonly requests: number; readonly pieces: number }>>;
   readonly s3: Readonly<Record<'puts' | 'gets' | 'putBytes' | 'getBytes', number>>;
   readonly provider: Traffic;
   readonly database: Traffic;
   readonly queueTraffic: Traffic;
   readonly logBytes: number;
-  /** Of one idle tick. */
+  /** Bytes of log that one idle tick writes. */
   readonly idleLogBytes: { readonly detect: number; readonly guard: number };
-  /** Distinct pairs of a metric's name and its dimensions. */
+  /** Number of distinct pairs of a metric's name and its dimensions. */
   readonly metricSeries: number;
 }
 
 export type RunFunction = 'detect' | 'embed' | 'write';
 
+/** The counts of one Lambda function over the run. */
 export interface CountedFunction {
   readonly invocations: number;
   readonly memoryMb: number;
-  /** The median of all but the first. */
+  /** Median duration of an invocation. The first invocation is left out. */
   readonly invocationMs: number;
-  /** Loading, and what the first invocation took beyond the others. */
+  /**
+   * Milliseconds of a cold start.
+   * They are the time to load the function, and what its first invocation took beyond the later
+   * ones.
+   */
   readonly startMs: number;
-  /** At once, at most: each starts once. */
+  /** Execution environments that run at the same time, at most. Each pays one start. */
   readonly environments: number;
 }
 
-/** Bytes as the functions see them. */
+/** Bytes to and from one partner, as the functions see them. */
 export interface Traffic {
   readonly sentBytes: number;
   readonly receivedBytes: number;

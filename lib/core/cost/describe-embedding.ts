@@ -13,7 +13,10 @@ const MILLION = 1e6;
 const BILLION = 1e9;
 const LENGTHS = [50, 200, 500] as const;
 
-/** What the vectors of a million rows cost where they are bought, beside a GPU of one's own. */
+/**
+ * Describes what the vectors of a million rows cost: bought, and on one's own GPU.
+ * `tokensPerRow` is the mean of the counted run.
+ */
 export function describeEmbedding(tokensPerRow: number, money: Money): string {
   const lengths = [tokensPerRow, ...LENGTHS];
   const headings = ['', ...lengths.map(length => `${length.toFixed(length % 1 === 0 ? 0 : 1)} tokens a row`)];

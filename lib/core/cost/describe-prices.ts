@@ -9,7 +9,7 @@ import {
   type PriceSource,
 } from './prices.ts';
 
-/** Every price that a page of costs is made of, with its sources and their dates. */
+/** Lists every price used on the cost page, with its sources and their dates. */
 export function describePrices(): string {
   const rows = listPrices().map(({ what, usd, unit, origin, sources }) => [
     what,
@@ -24,6 +24,7 @@ that was read, does not say when it was written. None of these was asked of AWS'
 ${formatTable(['what', 'USD', 'for one', 'origin', 'source'], rows)}`;
 }
 
+/** Lists the prices of AWS, of hosted models and of GPU instances in one form. */
 export function listPrices(): readonly Price[] {
   return [
     ...Object.values(PRICES),
@@ -59,7 +60,7 @@ function describeSource({ page, dated }: PriceSource): string {
   return `${page} (${dated ?? 'undated'})`;
 }
 
-/** Without an exponent, and with the digits that it was given with. */
+/** Formats a price without an exponent and without trailing zeros. */
 function formatPrice(usd: number): string {
   return usd.toFixed(12).replace(/\.?0+$/, '');
 }

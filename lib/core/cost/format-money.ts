@@ -1,17 +1,20 @@
 import { UsageError } from '../errors/usage-error.ts';
 
-/** How amounts are shown: in US dollars, and in a second currency where one is given. */
+/** Formats amounts in US dollars and, where one is given, in a second currency. */
 export interface Money {
   readonly headings: readonly string[];
-  /** One text for each heading. */
+  /** Formats an amount of US dollars: one text for each heading. */
   format(usd: number): string[];
-  /** Within a sentence. */
+  /** Formats an amount of US dollars for use within a sentence. */
   inline(usd: number): string;
-  /** A sentence about the rate; empty without a second currency. */
+  /** A sentence that states the exchange rate. Empty without a second currency. */
   readonly note: string;
 }
 
-/** @throws UsageError for a rate without a currency, a currency without a rate, or what is neither. */
+/**
+ * Creates the formatter of amounts; `rate` is the price of one US dollar in `currency`.
+ * @throws UsageError when only one of the two is given, or one of them is malformed.
+ */
 export function createMoney(currency: string | undefined, rate: string | undefined): Money {
   if (currency === undefined && rate === undefined)
     return { headings: ['USD'], format: usd => [amount(usd)], inline: usd => `$${amount(usd)}`, note: '' };
@@ -29,13 +32,16 @@ export function createMoney(currency: string | undefined, rate: string | undefin
   };
 }
 
-/** As many decimals as a small amount needs to be told from nothing. */
+/**
+ * Formats an amount with 4 decimals below 1, 2 decimals below 100, and none above.
+ * Small amounts keep enough decimals to differ from zero.
+ */
 function amount(value: number): string {
   if (value === 0) return '0';
   return value.toFixed(value >= 100 ? 0 : value >= 1 ? 2 : 4);
 }
 
-/** Of Markdown; columns of numbers stand to the right. */
+/** Formats a Markdown table. Columns that hold only numbers are aligned to the right. */
 export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const rule = headings.map((_, column) =>
     rows.every(row => /^(\*\*)?[\d.,]+( ms)?(\*\*)?$/.test(row[column] ?? '')) ? '---:' : '---',

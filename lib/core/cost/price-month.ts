@@ -3,23 +3,26 @@ import type { CountedRun } from './counted-run.ts';
 import { priceWatching, type WatchedStage } from './price-watching.ts';
 import { HOURS_PER_MONTH, PRICES } from './prices.ts';
 
-/** What a stage has, whether rows change or not. */
+/** What a deployed stage keeps and invokes, whether rows change or not. */
 export interface DeployedStage extends WatchedStage {
-  /** Whose values the functions read. */
+  /** Secrets whose values the functions read. */
   readonly secrets: number;
   readonly eventSources: number;
-  /** Invocations a month. */
+  /** Invocations of each function per month. */
   readonly ticks: Readonly<Record<'detect' | 'guard', number>>;
   readonly memoryMb: Readonly<Record<'detect' | 'guard', number>>;
 }
 
-/** Lambda keeps that many long polls of 20 s open on a queue that is empty: from memory. */
+/** Long polls of 20 s that Lambda keeps open on an empty queue: from memory. */
 const POLLERS_PER_QUEUE = 5;
 const POLLS_PER_HOUR = 180;
 
 const MB_PER_GB = 1024;
 
-/** US dollars a month of a stage that nobody writes to, without free tiers. */
+/**
+ * Prices a month of a stage that nobody writes to, without free tiers.
+ * The metric series are those that the counted run wrote.
+ */
 export function priceMonth(stage: DeployedStage, run: CountedRun): CostLine[] {
   const polls = stage.eventSources * POLLERS_PER_QUEUE * POLLS_PER_HOUR * HOURS_PER_MONTH;
   const each = (service: string, count: number, usd: number, what: string): CostLine => ({

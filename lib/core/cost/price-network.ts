@@ -4,7 +4,10 @@ import { PRICES } from './prices.ts';
 
 const ROWS = 1_000_000;
 
-/** US dollars for a million rows by the way that the bytes take: what is paid depends on the network that the functions stand in. */
+/**
+ * Prices the network for a million rows, by the way that the bytes take.
+ * Which lines are paid depends on the network in which the functions run.
+ */
 export function priceNetwork(run: CountedRun): CostLine[] {
   const scale = ROWS / run.rows;
   const gigabytes = ({ sentBytes, receivedBytes }: Traffic) => ((sentBytes + receivedBytes) * scale) / GB;

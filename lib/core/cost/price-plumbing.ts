@@ -2,13 +2,17 @@ import { type CostLine, GB, totalOf } from './cost-line.ts';
 import type { CountedRun, RunFunction } from './counted-run.ts';
 import { PRICES } from './prices.ts';
 
+/** What `pricePlumbing` needs and a run cannot count. */
 export interface PlumbingAssumptions {
-  /** How long the provider takes for one call: paid as the time of `embed`, which waits. */
+  /** Milliseconds of one provider call. `embed` waits for the answer and is billed for it. */
   readonly providerMs: number;
-  /** Share of the invocations that are traced. X-Ray's default beyond the first one of a second. */
+  /**
+   * Share of the invocations that X-Ray traces, 0 to 1.
+   * X-Ray's default traces the first request of each second, and this share of the rest.
+   */
   readonly tracedShare: number;
   readonly claimRetentionDays: number;
-  /** Lambda's own lines about an invocation: its start and its report, as JSON. */
+  /** Bytes of Lambda's own JSON lines about an invocation: its start and its report. */
   readonly platformLogBytes: number;
 }
 
@@ -16,7 +20,10 @@ const ROWS = 1_000_000;
 const MB_PER_GB = 1024;
 const DAYS_PER_MONTH = 30;
 
-/** The wait for one call of the provider at which a million rows take `usd`; undefined: they take more without any wait. */
+/**
+ * Finds the milliseconds per provider call at which a million rows cost `usd`.
+ * Undefined where a million rows cost more even without any wait.
+ */
 export function findProviderMs(
   run: CountedRun,
   assumptions: PlumbingAssumptions,
@@ -28,7 +35,10 @@ export function findProviderMs(
   return wait > 0 ? wait : undefined;
 }
 
-/** US dollars that AWS takes for a million rows, without the provider and without what leaves the network. */
+/**
+ * Prices what AWS charges for a million rows.
+ * The provider's price and the network (`priceNetwork`) are left out.
+ */
 export function pricePlumbing(run: CountedRun, assumptions: PlumbingAssumptions): CostLine[] {
   const scale = ROWS / run.rows;
   const invocations = Object.values(run.functions).reduce((sum, one) => sum + one.invocations, 0) * scale;

@@ -1,20 +1,26 @@
 import type { CostLine } from './cost-line.ts';
 import { PRICES } from './prices.ts';
 
-/** What of a stage watches it, as its template has it. */
+/** The parts of a stage that watch it, as counted in its template. */
 export interface WatchedStage {
   readonly alarms: number;
-  /** Of all alarms together: one that computes from several metrics watches each of them. */
+  /**
+   * Metrics watched by all alarms together.
+   * An alarm that computes from several metrics watches each of them.
+   */
   readonly alarmMetrics: number;
-  /** Those that are looked at in periods below a minute; they are not among `alarmMetrics`. */
+  /** Metrics that alarms watch in periods below a minute. `alarmMetrics` leaves them out. */
   readonly highResolutionAlarmMetrics: number;
   readonly compositeAlarms: number;
   readonly dashboards: number;
-  /** Of KMS: the topic has one, because alarms cannot publish under the key of SNS. */
+  /** KMS keys. The topic has a key because alarms cannot publish under the key of SNS. */
   readonly keys: number;
 }
 
-/** US dollars a month for watching a stage, without free tiers. `seriesAre`: how the series were counted, in words. */
+/**
+ * Prices a month of watching a stage, without free tiers.
+ * `series` is the number of custom metric series. `seriesAre` says in words how they were counted.
+ */
 export function priceWatching(stage: WatchedStage, series: number, seriesAre: string): CostLine[] {
   const { alarms, alarmMetrics, highResolutionAlarmMetrics } = stage;
   const each = (service: string, count: number, how: string, usd: number): CostLine[] =>

@@ -3,17 +3,18 @@ export type PriceOrigin = 'vendor' | 'quoted' | 'memory';
 
 export interface PriceSource {
   readonly page: string;
-  /** As the page dates itself; undefined: it does not. */
+  /** The date that the page gives itself. Undefined where the page has none. */
   readonly dated?: string;
 }
 
+/** A list price in US dollars, with its unit and its sources. */
 export interface Price {
   readonly usd: number;
-  /** What the figure buys once. */
+  /** The quantity that `usd` buys. */
   readonly unit: string;
   readonly what: string;
   readonly origin: PriceOrigin;
-  /** None where it is from memory. */
+  /** Empty where `origin` is `memory`. */
   readonly sources: readonly PriceSource[];
 }
 
@@ -28,7 +29,7 @@ const C3X: PriceSource = { page: 'c3x.dev/resources/aws/aws_cloudwatch_metric_al
 const DEVNOTES: PriceSource = { page: 'devnotes.tech/understanding-aws-s3-pricing' };
 const NAT: readonly PriceSource[] = [{ page: 'usage.ai' }, { page: 'cloud-horizons.com' }];
 
-/** List prices in US dollars of us-east-1, without free tiers and tax. */
+/** List prices of AWS in us-east-1, in US dollars, without free tiers and tax. */
 export const PRICES = {
   lambdaGbSecond: {
     usd: 0.0000133334,
@@ -165,7 +166,10 @@ export const HOSTED_MODELS: readonly HostedModel[] = [
   { name: 'text-embedding-3-large', usdPerMillionTokens: 0.13, batchUsdPerMillionTokens: 0.065 },
 ];
 
-/** Of OpenAI’s own price page no copy was at hand. */
+/**
+ * Where the prices of `HOSTED_MODELS` were read.
+ * No copy of OpenAI's own price page was at hand.
+ */
 export const HOSTED_SOURCES: readonly PriceSource[] = [
   { page: 'tokenmix.ai/blog/openai-embedding-pricing', dated: 'April 2026' },
   { page: 'embeddingcost.com/openai', dated: 'May 2026' },
@@ -188,11 +192,12 @@ const G5: GpuInstance = {
   sources: [{ page: 'zircon.tech' }, { page: 'huggingface.co/blog, sagemaker-huggingface-embedding' }],
 };
 
-/** From memory: 1.40 times what EC2 takes for a g6.xlarge. */
+/** Its price is from memory: 1.40 times the price of an EC2 g6.xlarge. */
 const G6: GpuInstance = { name: 'ml.g6.xlarge', usdPerHour: 1.127, origin: 'memory', sources: [] };
 
 export const GPU_INSTANCES: readonly GpuInstance[] = [G5, G6];
 
+/** A GPU instance with a throughput that is assumed for it. */
 export interface GpuPlan {
   readonly instance: GpuInstance;
   readonly tokensPerSecond: number;
@@ -200,7 +205,11 @@ export interface GpuPlan {
   readonly evidence: string;
 }
 
-/** Nobody has published what Text Embeddings Inference does on these for the usual models: measure before deciding. */
+/**
+ * The instances and throughputs that the cost page compares.
+ * Nobody has published the throughput of Text Embeddings Inference on these instances for the usual
+ * models: measure before deciding.
+ */
 export const GPU_PLANS: readonly GpuPlan[] = [
   {
     instance: G5,
@@ -224,7 +233,11 @@ export const GPU_PLANS: readonly GpuPlan[] = [
   },
 ];
 
-/** Hours that are paid each time an endpoint wakes from zero: its start, and the idle time before it goes back. From memory: none was measured. */
+/**
+ * Hours that are billed for each wake from zero besides the work itself.
+ * They cover the start and the idle time before the endpoint returns to zero. The figure is from
+ * memory; none was measured.
+ */
 export const HOURS_PER_WAKE = 0.4;
 
 export const HOURS_PER_MONTH = 730;

@@ -2,10 +2,14 @@ import type { FailureClass } from '../model/vocabulary.ts';
 import { FreshetError } from './freshet-error.ts';
 import { isTlsFailure } from './is-tls-failure.ts';
 
+/** What is known of a failed call to an AWS service. */
 interface AwsSignal {
-  /** Of whom the error is told: `SQS`, `S3`, `Secrets Manager`. */
+  /** The service's name for people: `SQS`, `S3`, `Secrets Manager`. */
   readonly service: string;
-  /** The service's name for the error, as `ThrottlingException` or `AWS.SimpleQueueService.NonExistentQueue`. */
+  /**
+   * The service's error name, as `ThrottlingException`.
+   * SQS puts a prefix before it: `AWS.SimpleQueueService.NonExistentQueue`.
+   */
   readonly name?: string | undefined;
   readonly status?: number | undefined;
   /** Node's code of an error below HTTP, as `ECONNRESET`. */
@@ -14,7 +18,11 @@ interface AwsSignal {
   readonly requestId?: string | undefined;
 }
 
-/** By the end of the service's name for the error; first match holds. S3's `SlowDown` comes with 503: the bucket is there, so it is tried again like one. */
+/**
+ * Failure classes by the end of the service's error name; the first match counts.
+ * S3 answers `SlowDown` with status 503. The bucket exists, so `SlowDown` is `transient` like any
+ * other 503.
+ */
 const NAMES: readonly (readonly [RegExp, FailureClass])[] = [
   [/(Throttl\w*|TooManyRequests(Exception)?|RequestLimitExceeded|LimitExceededException)$/, 'throttled'],
   [
@@ -22,7 +30,7 @@ const NAMES: readonly (readonly [RegExp, FailureClass])[] = [
     'transient',
   ],
   [/(RequestTimeout(Exception)?|ConditionalRequestConflict|OperationAborted)$/, 'transient'],
-  // Credentials that ended while the process was frozen: the next call has new ones.
+  // Credentials that expired while the process was frozen: the next call has new ones.
   [/(ExpiredToken(Exception)?|RequestExpired|RequestTimeTooSkewed)$/, 'transient'],
   [/(AccessDenied(Exception)?|UnrecognizedClient(Exception)?|InvalidClientTokenId)$/, 'stop'],
   [/(InvalidAccessKeyId|SignatureDoesNotMatch|InvalidSignatureException|NotAuthorized)$/, 'stop'],
@@ -43,7 +51,12 @@ const ACTION: Readonly<Record<FailureClass, string>> = {
   unknown: 'the cause is not known',
 };
 
-/** Name first, then what broke below HTTP, then the status. The service's own words are not kept: they hold ARNs, and can hold what was sent. */
+/**
+ * Turns a failed AWS call into a `FreshetError` with a class and a code.
+ * A timeout decides first, then a known error name, then Node's code of an error below HTTP, then
+ * the HTTP status. The service's own message is not kept: it contains ARNs and can contain what was
+ * sent.
+ */
 export function classifyAwsFailure(signal: AwsSignal): FreshetError {
   const { failureClass, code } = findVerdict(signal);
   return new FreshetError(

@@ -2,13 +2,17 @@ import type { FailureClass } from '../model/vocabulary.ts';
 import { FreshetError } from './freshet-error.ts';
 import { isTlsFailure } from './is-tls-failure.ts';
 
-/** First match holds. A reply that was lost (08, 57P0x) counts as a failure: every write can be repeated. */
+/**
+ * Failure classes by SQLSTATE; the first match counts.
+ * A lost reply (08xxx, 57P0x) counts as a failure, because every write can be repeated.
+ */
 const CLASSES: readonly (readonly [RegExp, FailureClass])[] = [
-  // Serialisation, deadlock, completion unknown; connection gone, shut down, starting up, idle too long; too many clients; timeouts.
+  // Serialisation failure, deadlock, completion unknown; connection lost, server shutting down or
+  // starting, session idle for too long; too many clients; timeouts.
   [/^(40001|40003|40P01|08...|57P0[1235]|53300|57014|55P03)$/, 'transient'],
-  // Privilege, disk full, read-only, table or column gone, password or role refused.
+  // Missing privilege, disk full, read-only, table or column gone, password or role refused.
   [/^(42501|53100|25006|42P01|42703|28...)$/, 'stop'],
-  // The values of one row.
+  // Values of one row that the database refuses.
   [/^(22...|23...)$/, 'item'],
 ];
 
@@ -21,7 +25,11 @@ const ACTION: Readonly<Record<FailureClass, string>> = {
   unknown: 'the cause is not known',
 };
 
-/** One class per SQLSTATE (or Node error code, where the connection broke). The database's own message is not kept: it can quote a row. */
+/**
+ * Turns a database failure into a `FreshetError` with a class and a code.
+ * The SQLSTATE decides, or Node's error code where the connection broke. The database's own message
+ * is not kept: it can quote a row.
+ */
 export function classifyDatabaseFailure(signal: {
   readonly sqlState?: string | undefined;
   readonly networkCode?: string | undefined;

@@ -1,12 +1,15 @@
 import type { FailureClass } from '../model/vocabulary.ts';
 
-/** What every failure of a port is turned into, once, where it enters. It carries codes and numbers; never a provider's message or a row's text. */
+/**
+ * The one form of a port's failure; the adapter creates it where the failure enters.
+ * The error carries codes and numbers, never a provider's message or a row's text.
+ */
 export class FreshetError extends Error {
   override readonly name: string = 'FreshetError';
   readonly failureClass: FailureClass;
-  /** Short and stable, as `rate_limit`, `http_503`, `sqlstate_40001`. */
+  /** A short and stable code, as `rate_limit`, `http_503` or `sqlstate_40001`. */
   readonly code: string;
-  /** How long the other side asked us to wait. */
+  /** Milliseconds that the other side asked us to wait. Undefined where it did not ask. */
   readonly retryAfterMs: number | undefined;
   readonly requestId: string | undefined;
 

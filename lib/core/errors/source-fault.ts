@@ -1,6 +1,6 @@
 import { FreshetError } from './freshet-error.ts';
 
-/** Begins the code of an error, and the reason of a pause, that concern one source's table and nothing else. */
+/** Prefix of error codes and pause reasons that concern the table of one source alone. */
 export const SOURCE_FAULT_PREFIX = 'source-fault:';
 
 export function isSourceFault(error: unknown): error is FreshetError {

@@ -2,7 +2,11 @@ import { FreshetError } from '../errors/freshet-error.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** The object in `body`, if it has exactly these keys and each passes its check. Messages are the one thing here that others could forge. */
+/**
+ * Parses the object in `body`, which must have exactly these keys, each with a valid value.
+ * Messages are the only input that a stranger could forge, so that unknown keys are refused too.
+ * @throws FreshetError `bad_message`, of class `unknown`
+ */
 export function parseExactly(
   body: string,
   checks: Readonly<Record<string, (value: unknown) => boolean>>,

@@ -1,17 +1,22 @@
+/** The parts of CloudWatch's alarm notification that people are told. */
 export interface AlarmNotification {
   readonly name: string;
   readonly description: string;
   readonly state: AlarmStateName;
+  /** When the state changed, as CloudWatch writes it. */
   readonly changedAt: string | undefined;
   readonly region: string | undefined;
-  /** Names of the alarms behind a composite one. */
+  /** Names of the alarms that caused a composite alarm. Empty for other alarms. */
   readonly behind: readonly string[];
 }
 
 const STATES = ['ALARM', 'OK', 'INSUFFICIENT_DATA'] as const;
 type AlarmStateName = (typeof STATES)[number];
 
-/** What CloudWatch publishes of an alarm; undefined for anything else. */
+/**
+ * Parses the message that CloudWatch publishes about an alarm.
+ * Undefined for any other message.
+ */
 export function parseAlarmNotification(message: string): AlarmNotification | undefined {
   const parsed = parseJson(message);
   if (typeof parsed !== 'object' || parsed === null) return undefined;

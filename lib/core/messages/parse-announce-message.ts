@@ -4,7 +4,11 @@ import { isPositiveInteger, isTexts, isUuid, parseExactly } from './message-chec
 
 const SHA256 = /^[0-9a-f]{64}$/;
 
-/** Throws `FreshetError` `bad_message`, class `unknown`. `ids` may be empty: a call that gave no usable vectors is announced for the ledger alone. */
+/**
+ * Parses the body of an announce message.
+ * `ids` may be empty: a call without usable vectors is announced only for the ledger.
+ * @throws FreshetError `bad_message`, of class `unknown`
+ */
 export function parseAnnounceMessage(body: string): AnnounceMessage {
   return parseExactly(body, {
     v: value => value === 1,

@@ -1,7 +1,11 @@
 import type { DispatchMessage } from '../model/dispatch-message.ts';
 import { isCount, isPositiveInteger, isTexts, isUuid, parseExactly } from './message-checks.ts';
 
-/** Throws `FreshetError` `bad_message`, class `unknown`: never acknowledged, so that it reaches the dead-letter queue and a person. */
+/**
+ * Parses the body of a dispatch message.
+ * A malformed message is never acknowledged, so that it reaches the dead-letter queue and a person.
+ * @throws FreshetError `bad_message`, of class `unknown`
+ */
 export function parseDispatchMessage(body: string): DispatchMessage {
   return parseExactly(body, {
     v: value => value === 1,

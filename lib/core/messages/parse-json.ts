@@ -1,4 +1,7 @@
-/** Undefined for what is no JSON. Never throws: the parser's own message quotes what it was given. */
+/**
+ * Parses JSON; undefined where the text is not JSON.
+ * The parser's own error is swallowed because its message quotes the text.
+ */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

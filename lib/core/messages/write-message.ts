@@ -1,8 +1,9 @@
 import type { AnnounceMessage, DispatchMessage } from '../model/dispatch-message.ts';
 
 /**
- * The body of a message. Of the characters that JSON leaves as they are, SQS refuses two, which a key of text can hold: they are escaped
- * like the others.
+ * Writes the body of a message as JSON that SQS accepts.
+ * JSON leaves U+FFFE and U+FFFF as they are, and SQS refuses both. A text key can contain them, so
+ * they are escaped here.
  */
 export function writeMessage(message: DispatchMessage | AnnounceMessage): string {
   return JSON.stringify(message).replace(/[\uFFFE\uFFFF]/g, character =>

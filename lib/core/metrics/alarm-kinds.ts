@@ -1,13 +1,21 @@
+/** What people are told about alarms of one kind. */
 interface AlarmKind {
-  /** `page`: part of the one alarm that wakes somebody. `notice`: tells by itself, and can wait for the morning. */
+  /**
+   * How urgent the alarm is.
+   * A `page` is part of the one alarm that wakes somebody. A `notice` is sent by itself and can
+   * wait for the morning.
+   */
   readonly severity: 'page' | 'notice';
-  /** One sentence of the alarm's description. */
+  /** The sentence of the alarm's description that says what is wrong. */
   readonly meaning: string;
-  /** What to type first, to see what is wrong; `aws:` stands before words of `freshet aws`, `<of>` for what the alarm watches. Changes nothing. */
+  /**
+   * The command to type first, which shows what is wrong and changes nothing.
+   * After `aws:` come the words of `freshet aws`; `<of>` stands for what the alarm watches.
+   */
   readonly first: string;
 }
 
-/** Every kind of alarm; its section in docs/operations.md has the kind's name as its heading. */
+/** Every kind of alarm. The kind's name is the heading of its section in docs/operations.md. */
 export const ALARM_KINDS = {
   freshness: {
     severity: 'page',
@@ -128,7 +136,10 @@ export const ALARM_KINDS = {
 
 export type AlarmKindName = keyof typeof ALARM_KINDS;
 
-/** The line to type first. `of`: what the alarm watches, where its kind watches several. */
+/**
+ * Composes the command to type first.
+ * `of` names what the alarm watches, where alarms of that kind watch several things.
+ */
 export function firstCommand(kind: AlarmKindName, stage: string, of = ''): string {
   const { first } = ALARM_KINDS[kind];
   const line = first.startsWith('aws:')
@@ -137,17 +148,21 @@ export function firstCommand(kind: AlarmKindName, stage: string, of = ''): strin
   return line.replace('<of>', of).replace('<stage>', stage);
 }
 
-/** CloudWatch's limit. */
+/** The longest description that CloudWatch takes. */
 export const MAX_DESCRIPTION_CHARACTERS = 1_024;
 
-/** All that a mail or a message in Slack says beside the alarm's name: what is wrong, and what to type, without a page that has to be found first. */
+/**
+ * Composes an alarm's description: what is wrong, what to type first, where to read on.
+ * A mail or a message in Slack shows nothing else beside the alarm's name, so nobody has to find a
+ * page first.
+ */
 export function describeAlarm(kind: AlarmKindName, stage: string, of?: string): string {
   const { meaning } = ALARM_KINDS[kind];
   const subject = of === undefined ? '' : `${of}: `;
   return `${subject}${meaning} First: \`${firstCommand(kind, stage, of)}\`. What to do: docs/operations.md#${kind}`;
 }
 
-/** Of the alarm over all that wake somebody. */
+/** Composes the description of the composite alarm that wakes somebody. */
 export function describePage(stage: string): string {
   return `Freshet ${stage} needs somebody now; the alarms behind this one say why. First: \`npm run freshet -- aws status --stage ${stage}\`. What to do: docs/operations.md#first`;
 }

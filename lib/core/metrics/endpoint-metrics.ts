@@ -2,14 +2,21 @@ interface EndpointMetric {
   readonly namespace: 'AWS/SageMaker' | '/aws/sagemaker/InferenceComponents';
   readonly unit: string;
   readonly meaning: string;
-  /** `documented`: in SageMaker's list of its metrics, under the dimension that is used here. `memory`: check it on an account. */
+  /**
+   * How sure the metric is to exist under this dimension.
+   * A `documented` metric is in SageMaker's list with that dimension. One from `memory` must be
+   * checked on an account.
+   */
   readonly known: 'documented' | 'memory';
 }
 
 const INVOCATIONS = 'AWS/SageMaker';
 const UTILIZATION = '/aws/sagemaker/InferenceComponents';
 
-/** What SageMaker tells of an inference component, once a minute, by its name as the only dimension. None of it is ours, and none of it costs a series. */
+/**
+ * Metrics that SageMaker publishes of an inference component once a minute.
+ * Their only dimension is the component's name. Freshet emits none of them and pays for no series.
+ */
 export const ENDPOINT_METRICS = {
   Invocations: { namespace: INVOCATIONS, unit: 'Count', known: 'documented', meaning: 'calls' },
   Invocation5XXErrors: {

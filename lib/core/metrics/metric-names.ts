@@ -1,11 +1,11 @@
 export type MetricUnit = 'Count' | 'Milliseconds' | 'Seconds' | 'Percent' | 'US dollars';
 
-/** The value of the dimension `component`. */
+/** The values of the dimension `component`. */
 export type MetricComponent = 'detect' | 'embed' | 'write' | 'guard' | 'migrate' | 'operate';
 
 interface MetricDefinition {
   readonly unit: MetricUnit;
-  /** Who emits it. Each of them is a series of its own, and is paid for. */
+  /** The components that emit the metric. Each of them is a series of its own and is billed. */
   readonly from: readonly MetricComponent[];
   readonly meaning: string;
 }
@@ -14,8 +14,9 @@ const CALLERS = ['embed', 'guard'] as const;
 const EVERYBODY = ['detect', 'embed', 'write', 'guard'] as const;
 
 /**
- * Every metric of namespace Freshet. A tick emits a state (stale rows, ages, pauses) also when it is 0, so that an alarm sees it end; a state of
- * a space is a sample per space. What is counted per event can be missing.
+ * Every metric of the namespace Freshet.
+ * A tick emits a state (stale rows, ages, pauses) even when it is 0, so that an alarm sees it end.
+ * A state of a space is one sample per space. Counts of events are missing where no event happened.
  */
 export const METRICS = {
   StaleRows: {
@@ -209,6 +210,7 @@ export const METRICS = {
 
 export type MetricName = keyof typeof METRICS;
 
+/** Names of the metrics in milliseconds. */
 export type DurationName = {
   [Name in MetricName]: (typeof METRICS)[Name]['unit'] extends 'Milliseconds' ? Name : never;
 }[MetricName];

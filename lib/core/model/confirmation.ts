@@ -1,5 +1,6 @@
 /**
- * `reason` in `freshet.control`, scope `source:<name>`: an operator says that the rows which went missing are meant to be gone. It pauses
- * nothing and holds for a day.
+ * The `reason` in `freshet.control` that confirms missing rows as meant to be gone.
+ * An operator writes it with the scope `source:<name>`. A confirmation pauses nothing and holds for
+ * a day.
  */
 export const ORPHANS_CONFIRMED = 'orphans:confirmed';

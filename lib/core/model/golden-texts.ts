@@ -1,4 +1,7 @@
-/** Of the texts below. Raised when one of them changes: golden vectors are then recorded anew. */
+/**
+ * Version of the golden texts. It is raised when one of them changes.
+ * Golden vectors are then recorded anew.
+ */
 export const GOLDEN_TEXT_VERSION = 1;
 
 const SHORT_TEXTS = [
@@ -9,12 +12,19 @@ const SHORT_TEXTS = [
 
 const SENTENCE =
   'The harbour was quiet, and the boats that had gone out at dawn came back one by one with the tide. ';
-/** Where the model names no limit. */
+/** The assumed limit of a model that names none. */
 const LONG_TEXT_TOKENS = 512;
-/** A token of English holds about four and a half bytes, so that this many per token is longer than the limit. */
+/**
+ * Bytes of golden text per token of the limit.
+ * A token of English has about four and a half bytes, so that the long text exceeds the limit.
+ */
 const BYTES_PER_TOKEN = 7;
 
-/** What every model is asked at a check: three scripts and code, and one text that is longer than the model takes, because runtimes cut differently. */
+/**
+ * The texts that a check asks every model to embed.
+ * One is English, one mixes other scripts, and one is code. The last is longer than the model
+ * takes, because runtimes cut differently.
+ */
 export function goldenTexts(maxTokensPerText: number | undefined): readonly string[] {
   const bytes = (maxTokensPerText ?? LONG_TEXT_TOKENS) * BYTES_PER_TOKEN;
   return [...SHORT_TEXTS, SENTENCE.repeat(Math.ceil(bytes / SENTENCE.length)).trim()];

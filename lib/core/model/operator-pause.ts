@@ -1,2 +1,2 @@
-/** `reason` in `freshet.control` of what a person paused, and only a person resumes. */
+/** The `reason` in `freshet.control` of what a person paused. Only a person resumes it. */
 export const OPERATOR_PAUSE = 'operator';

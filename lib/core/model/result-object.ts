@@ -1,45 +1,60 @@
 import type { Lane, Outcome } from './vocabulary.ts';
 
-/** Which reading of the source row an entry speaks of. All four are text as PostgreSQL prints them. */
+/**
+ * The reading of the source row that an entry belongs to.
+ * All four fields are text as PostgreSQL prints them.
+ */
 export interface RowReading {
   readonly id: string;
-  /** `updated_at::text`, null where the column is NULL. */
+  /** `updated_at::text`, or null where the column is NULL. */
   readonly version: string | null;
   readonly xid: string;
   readonly readAt: string;
 }
 
-/** A row whose outcome is known now: embedded (with its vector), excluded, refused, too long or undelivered. */
+/**
+ * A row whose outcome is known now.
+ * The row is embedded (with its vector), excluded, refused, too long or undelivered.
+ */
 export interface OutcomeEntry extends RowReading {
   readonly outcome: Outcome;
-  /** SHA-256 in hexadecimal; null where no text was read. */
+  /** SHA-256 in hexadecimal, or null where no text was read. */
   readonly contentHash: string | null;
+  /** UTF-16 units of the prepared text, or PostgreSQL's characters where reading cut it. */
   readonly textLength: number;
+  /** UTF-16 units of the text that were embedded; 0 without a vector. */
   readonly keptLength: number;
   readonly tokens: number;
 }
 
-/** A row whose text another row of the space already paid for. It names the hash, never an item. */
+/**
+ * A row whose text was already paid for by another row of the space.
+ * The entry names the content hash, never another row.
+ */
 export interface CopyEntry extends RowReading {
   readonly contentHash: string;
   readonly textLength: number;
   readonly keptLength: number;
 }
 
-/** A row whose prepared text did not change since its outcome was stored. */
+/** A row whose prepared text has not changed since its outcome was stored. */
 export interface TouchEntry extends RowReading {
   readonly contentHash: string;
 }
 
-/** A text that the provider refused: detail for people, and what keeps it from being bought again. */
+/**
+ * A text that the provider refused.
+ * The verdict tells people the code, and keeps the text from being bought again.
+ */
 export interface Verdict {
   readonly contentHash: string;
   readonly failureClass: 'item';
   readonly code: string;
 }
 
+/** One call of a provider, as the ledger keeps it. */
 export interface LedgerEntry {
-  /** Made before the call, UUID. */
+  /** UUID that is drawn before the call. */
   readonly callId: string;
   readonly modelAlias: string;
   readonly lane: Lane;
@@ -53,7 +68,10 @@ export interface LedgerEntry {
   readonly requestId: string | null;
 }
 
-/** The object between `embed` and `write`: this header and the vectors of `outcomes`, aligned by position. */
+/**
+ * The object that `embed` stores for `write`: entries, and the vectors of `outcomes`.
+ * The vectors are aligned with `outcomes` by position.
+ */
 export interface ResultObject {
   readonly spaceId: number;
   readonly dispatchId: string;
@@ -66,13 +84,18 @@ export interface ResultObject {
   readonly touches: readonly TouchEntry[];
   readonly verdicts: readonly Verdict[];
   /**
-   * PostgreSQL binary `vector[]` with one element per entry of `outcomes`, NULL unless embedded. Its element OID is 0:
-   * the writer sets that of its own database.
+   * PostgreSQL's binary `vector[]` with one element per entry of `outcomes`.
+   * An element is NULL unless its row is embedded. The element OID is 0: the writer sets that of
+   * its own database.
    */
   readonly vectors: Buffer;
 }
 
-/** A result before it is encoded: its vectors are still those that the provider gave, float32 little-endian, one per entry of `outcomes`, null unless embedded. */
+/**
+ * A result before it is encoded, with the vectors as the provider gave them.
+ * Each vector is float32, little-endian. There is one per entry of `outcomes`, null unless
+ * embedded.
+ */
 export interface ComposedResult extends Omit<ResultObject, 'vectors'> {
   readonly vectors: readonly (Buffer | null)[];
 }

@@ -1,4 +1,7 @@
-/** `reason` in `freshet.control`, scope `run:<run id>`: an operator asks that local run to stop after the batch in hand. */
+/**
+ * The `reason` in `freshet.control` by which an operator asks a local run to stop.
+ * Its scope is `run:<run id>`. The run stops after the batch in hand.
+ */
 export const STOP_REQUESTED = 'stop';
 
 const PREFIX = 'run:';
@@ -7,7 +10,7 @@ export function runScope(runId: number): string {
   return `${PREFIX}${runId}`;
 }
 
-/** Such a reason concerns one run and pauses nothing. */
+/** Whether a scope concerns one run. Reasons of such a scope pause nothing. */
 export function isRunScope(scope: string): boolean {
   return scope.startsWith(PREFIX);
 }

@@ -6,15 +6,21 @@ export interface ModelDefinition {
   readonly provider: ProviderName;
   /** The provider's own name of the model. */
   readonly modelId: string;
-  /** Pinned revision of the weights, or `latest` where nobody pins one. Part of the space's fingerprint. */
+  /**
+   * Pinned revision of the weights, or `latest` where nobody pins one.
+   * The revision is part of the space's fingerprint.
+   */
   readonly revision: string;
   readonly dimensions: number;
-  /** Longest text in tokens; longer ones are cut or skipped as the source says. Undefined: no limit. */
+  /**
+   * Longest text in tokens. Undefined: no limit.
+   * Longer texts are cut or skipped, as the source says.
+   */
   readonly maxTokensPerText?: number | undefined;
-  /** Put before every document text; part of the space's fingerprint. */
+  /** Text before every document text. The prefix is part of the space's fingerprint. */
   readonly documentPrefix: string;
   readonly queryPrefix: string;
-  /** Whether vectors have length 1; checked on every reply when true. */
+  /** Whether vectors have length 1. If so, every reply is checked for it. */
   readonly normalized: boolean;
   readonly usdPerMillionTokens: number;
   readonly baseUrl?: string | undefined;
@@ -25,7 +31,10 @@ export interface ModelDefinition {
   readonly inferenceComponentName?: string | undefined;
   /** `http`: whether each text's SHA-256 travels with it, for a server that caches by it. */
   readonly sendTextHashes?: boolean | undefined;
-  /** Instead of what is usual for the provider; never wider than what its adapter can take. */
+  /**
+   * Limits of one call, instead of the provider's usual ones.
+   * They are never wider than what the provider's adapter can take.
+   */
   readonly limits?:
     | {
         readonly maxTextsPerCall?: number | undefined;
@@ -33,11 +42,11 @@ export interface ModelDefinition {
         readonly maxBytesPerCall?: number | undefined;
       }
     | undefined;
-  /** Of one call; undefined: the pipeline's. */
+  /** Time limit of one call. Undefined: the pipeline's. */
   readonly timeoutSeconds?: number | undefined;
-  /** Tries after the first within one invocation; undefined: 2. */
+  /** Tries after the first within one invocation. Undefined: 2. */
   readonly maxRetries?: number | undefined;
-  /** `off`: its vectors are not compared with the golden ones. */
+  /** With `off`, the model's vectors are not compared with its golden vectors. */
   readonly check?: 'on' | 'off' | undefined;
 }
 
@@ -48,22 +57,34 @@ export interface ResolvedSource {
   readonly name: string;
   readonly schema: string;
   readonly table: string;
-  /** `pg_class.oid` at resolution; another OID later means that the table was swapped. */
+  /** `pg_class.oid` at resolution. Another OID later means that the table was swapped. */
   readonly tableOid: number;
   readonly keyColumn: string;
-  /** As `format_type` prints it: `bigint`, `integer`, `uuid`, `text` or `character varying(n)`. */
+  /**
+   * The type as `format_type` prints it.
+   * It is `bigint`, `integer`, `uuid`, `text` or `character varying(n)`.
+   */
   readonly keyType: string;
   readonly versionColumn: string;
   readonly versionType: 'timestamp with time zone' | 'timestamp without time zone';
-  /** IANA zone of a `timestamp without time zone` column; `UTC` otherwise. */
+  /** IANA zone of a `timestamp without time zone` column; `UTC` for the other type. */
   readonly versionTimeZone: string;
   readonly textColumns: readonly TextColumn[];
-  /** `{column}` placeholders; undefined joins the non-empty columns with newlines. */
+  /**
+   * Text with `{column}` placeholders.
+   * Undefined: the non-empty columns are joined with newlines.
+   */
   readonly template?: string | undefined;
   readonly overLimit: 'truncate' | 'skip';
-  /** Longest prepared text in UTF-16 units after which it counts as over the limit; undefined: the model alone decides. */
+  /**
+   * UTF-16 units of prepared text above which the text counts as over the limit.
+   * Undefined: the limit of the pipeline, where it has one, else only the model's.
+   */
   readonly maxCharacters?: number | undefined;
-  /** `dead-letter`: rows that an outage hits are recorded as undelivered, and the model is not paused. Undefined: `stop`. */
+  /**
+   * What becomes of rows that an outage hits. Undefined: `stop`.
+   * With `dead-letter`, they are recorded as undelivered and the model is not paused.
+   */
   readonly onOutage?: 'stop' | 'dead-letter' | undefined;
 }
 
@@ -72,14 +93,17 @@ export interface TextColumn {
   readonly isArray: boolean;
 }
 
-/** A row of `freshet.spaces` together with the source and model it binds. */
+/** A row of `freshet.spaces`, with the source and the model that it binds. */
 export interface Space {
   readonly spaceId: number;
   readonly source: ResolvedSource;
   readonly model: ModelDefinition;
   readonly status: SpaceStatus;
-  /** `vectors_<spaceId>`, in schema `freshet`. */
+  /** `vectors_<spaceId>`, in the schema `freshet`. */
   readonly vectorTable: string;
-  /** Aliases of the models whose place this space takes: it is worked on only while one of them is paused. */
+  /**
+   * Aliases of the models that this space stands in for.
+   * The space is worked on only while one of those models is paused.
+   */
   readonly fallbackFor?: readonly string[] | undefined;
 }

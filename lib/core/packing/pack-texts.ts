@@ -6,8 +6,9 @@ interface CallLimits {
 }
 
 /**
- * Positions of `texts`, in order, in as few consecutive calls as the limits allow. A text that breaks a limit alone gets a call of
- * its own: whether it is cut, skipped or tried is decided elsewhere.
+ * Packs texts in order into as few consecutive calls as the limits allow.
+ * The result holds positions of `texts`, one list per call. A text that alone exceeds a limit gets
+ * a call of its own: the caller decides whether it is cut, skipped or tried.
  */
 export function packTexts(
   texts: readonly { readonly bytes: number; readonly tokens: number }[],

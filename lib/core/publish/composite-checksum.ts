@@ -1,17 +1,28 @@
 import { createHash, type Hash } from 'node:crypto';
 
-/** Bytes of one part of a large upload. S3 takes 10,000 parts: 80 GB. */
+/**
+ * Bytes of one part of a large upload.
+ * S3 takes 10,000 parts, which are 80 GB of this size.
+ */
 export const PART_BYTES = 8 * 1024 * 1024;
 
+/** The size of a file, and its digests for the manifest and for S3. */
 export interface FileDigests {
   readonly bytes: number;
-  /** Of the whole file, in hexadecimal digits. */
+  /** SHA-256 of the whole file, in hexadecimal. */
   readonly sha256: string;
-  /** What S3 answers for the object: base64, and for more than one part the digest of the parts' digests with their number. */
+  /**
+   * The object's SHA-256 checksum as S3 reports it, in base64.
+   * For more than one part it is the digest of the parts' digests, followed by `-` and their
+   * number.
+   */
   readonly checksum: string;
 }
 
-/** Reads a file once, in pieces of any size. */
+/**
+ * Creates a digester that takes a file once, in pieces of any size.
+ * Call `update` for each piece in order, then `finish` once.
+ */
 export function createDigester(partBytes = PART_BYTES) {
   const whole = createHash('sha256');
   const parts: Buffer[] = [];

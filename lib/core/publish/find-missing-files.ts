@@ -2,7 +2,10 @@ import { MANIFEST_FILE } from './model-manifest.ts';
 
 const NEEDED = ['config.json', 'tokenizer.json'] as const;
 
-/** What keeps the embedding image from serving the files of a folder: a sentence for each. */
+/**
+ * Finds what keeps the embedding image from serving a folder: one sentence per problem.
+ * `paths` are relative to the folder, with slashes.
+ */
 export function findMissingFiles(paths: readonly string[]): string[] {
   const problems: string[] = NEEDED.filter(name => !paths.includes(name)).map(
     name => `${name} is missing at the top of the folder.`,

@@ -1,17 +1,23 @@
-/** The header's length, 8 bytes with the low one first, comes before everything else. */
+/** Bytes before the header of a safetensors file: the header's length, little-endian. */
 export const SAFETENSORS_PREFIX_BYTES = 8;
 
-/** The format's own bound. */
+/** The longest header that the safetensors format allows. */
 const MAX_HEADER_BYTES = 100_000_000;
 
-/** Undefined: this is no file of safetensors. A pointer of Git LFS, which a clone without it leaves behind, is the usual case. */
+/**
+ * Reads the header's length in bytes; undefined where the file is no safetensors.
+ * Usually such a file is a pointer of Git LFS, which a clone without Git LFS leaves behind.
+ */
 export function readHeaderLength(prefix: Buffer): number | undefined {
   if (prefix.length < SAFETENSORS_PREFIX_BYTES) return undefined;
   const length = prefix.readBigUInt64LE(0);
   return length >= 2n && length <= BigInt(MAX_HEADER_BYTES) ? Number(length) : undefined;
 }
 
-/** How long the file must be for every tensor that its header names; undefined: the header cannot be read. */
+/**
+ * Bytes that the file needs for every tensor in its header.
+ * Undefined where the header cannot be read.
+ */
 export function measureSafetensors(header: Buffer): number | undefined {
   let tensors: unknown;
   try {

@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
 
-/** A file of a model, named by its path within the folder, with slashes. */
+/** A file of a model. Its path is relative to the folder, with slashes. */
 interface ModelFile {
   readonly path: string;
   readonly bytes: number;
-  /** Of the whole file, in hexadecimal digits. */
+  /** SHA-256 of the whole file, in hexadecimal. */
   readonly sha256: string;
 }
 
-/** What a published model consists of. Its own SHA-256 is the name of the prefix. */
+/**
+ * The list of a published model's files, as JSON, with its digest.
+ * The model's prefix in the bucket is named by that digest.
+ */
 interface ModelManifest {
   readonly text: string;
   readonly sha256: string;
@@ -16,7 +19,7 @@ interface ModelManifest {
 
 export const MANIFEST_FILE = 'manifest.json';
 
-/** The same files give the same text, whatever order they come in. */
+/** Composes the manifest. The same files give the same text in whatever order they come. */
 export function composeManifest(files: readonly ModelFile[]): ModelManifest {
   const sorted = files
     .map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 }))

@@ -1,4 +1,7 @@
-/** Counts of a publication. `missing…`: what was not there before. */
+/**
+ * Counts of a publication.
+ * `missingFiles` and `missingBytes` count what the bucket did not have before.
+ */
 export interface Published {
   readonly files: number;
   readonly bytes: number;

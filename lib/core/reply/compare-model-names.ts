@@ -1,6 +1,9 @@
 import { FreshetError } from '../errors/freshet-error.ts';
 
-/** Families of which no name is an alias of another's. Servers add organisations, tags and versions to them. */
+/**
+ * Model families in which no name is an alias of another one.
+ * Servers add organisations, tags and versions to these names.
+ */
 const FAMILIES = [
   'text-embedding-3-small',
   'text-embedding-3-large',
@@ -18,8 +21,11 @@ const FAMILIES = [
 ];
 
 /**
- * `same`: one name is the other with an organisation, tag or version. `other`: both name known models, and not the same one; their dimensions may
- * well agree. `unfamiliar`: nobody can say, as with the deployment names of Azure and the file names of local servers.
+ * Compares the requested model's name with the name in the reply.
+ *
+ * - `same`: the names agree but for an organisation, tag or version.
+ * - `other`: both names are known models and differ. Their dimensions may well agree.
+ * - `unfamiliar`: nobody can say, as with Azure's deployment names and file names of local servers.
  */
 export function compareModelNames(requested: string, answered: string): 'same' | 'unfamiliar' | 'other' {
   const [asked, named] = [bareName(requested), bareName(answered)];
@@ -30,8 +36,8 @@ export function compareModelNames(requested: string, answered: string): 'same' |
 }
 
 /**
- * What is left of the comparison where the reply may be used; `same` where it names no model. The name in the reply is the server's text and is not
- * repeated.
+ * Rejects a reply from another model; returns `same` where the reply names no model.
+ * The name in the reply is the server's text, so that the error does not repeat it.
  * @throws FreshetError `wrong_model`, of class `stop`
  */
 export function rejectOtherModel(
@@ -50,7 +56,7 @@ function findFamily(name: string): string | undefined {
   return FAMILIES.find(family => name === family || name.startsWith(`${family}-`));
 }
 
-/** Without organisation and tag. */
+/** Strips the organisation and the tag from a model's name. */
 function bareName(name: string): string {
   const lower = name.toLowerCase();
   return lower.slice(lower.lastIndexOf('/') + 1).replace(/:.*$/, '');

@@ -4,8 +4,10 @@ import { rejectOtherModel } from './compare-model-names.ts';
 import { type ReceivedReply, validateReply } from './validate-reply.ts';
 
 /**
- * Vectors by position, for who cannot do without one of them. Besides what `validateReply` rejects: `wrong_model` where the reply names another one, and
- * `invalid_vector` where a vector is unusable, both of class `stop`.
+ * Returns all vectors by position, for callers that need every one of them.
+ * @throws FreshetError what `validateReply` throws
+ * @throws FreshetError `wrong_model` where the reply names another model, of class `stop`
+ * @throws FreshetError `invalid_vector` where a vector is unusable, of class `stop`
  */
 export function requireVectors(
   reply: ReceivedReply,

@@ -1,7 +1,7 @@
 import { FreshetError } from '../errors/freshet-error.ts';
 import { viewFloats } from '../vectors/view-floats.ts';
 
-/** As a provider gave it: float32, little-endian. */
+/** A provider's reply. The vectors are float32, little-endian. */
 export interface ReceivedReply {
   readonly items: readonly { readonly index: number; readonly bytes: Buffer }[];
   readonly requestId?: string | undefined;
@@ -15,13 +15,20 @@ interface ExpectedReply {
   readonly normalized: boolean;
 }
 
-/** float16 inference and rounding in transport stay well inside; a vector that was never normalised does not. */
+/**
+ * How far the length of a normalized vector may be from 1.
+ * float16 inference and rounding in transport stay well inside; a vector that was never normalised
+ * does not.
+ */
 const NORM_TOLERANCE = 0.01;
 
 /**
- * Vectors by position of the text that was sent. Rejects the whole reply for a wrong count or index (transient) and for vectors that all have
- * the same wrong length (stop: another model answers). `invalid` lists positions whose own vector is unusable: no or odd bytes, NaN,
- * infinite, zero, or not of length 1 where the model promises it.
+ * Arranges the vectors by the position of their texts and checks each one.
+ * `invalid` lists the positions whose own vector is unusable: of another length, NaN, infinite,
+ * zero, or not of length 1 where the model promises it. Their vectors are null.
+ * @throws FreshetError for a wrong count or index, of class `transient`
+ * @throws FreshetError `wrong_dimensions` where all vectors share a wrong length, of class `stop`:
+ *   another model answers
  */
 export function validateReply(
   reply: ReceivedReply,
@@ -78,12 +85,14 @@ function isUsable(bytes: Buffer, expected: ExpectedReply): boolean {
   if (bytes.length !== expected.dimensions * 4) return false;
   let squares = 0;
   const values = viewFloats(bytes);
-  // By position: an iterator takes five times as long, and this is the one look at every number.
+  // The loop goes by position: an iterator takes five times as long, and this loop alone reads
+  // every number.
   for (let position = 0; position < values.length; position += 1) {
     const value = values[position]!;
     squares += value * value;
   }
-  // pgvector adds up in float32: what is zero or infinite there has no cosine distance. NaN fails both comparisons.
+  // pgvector sums in float32: a vector whose sum is zero or infinite there has no cosine distance.
+  // NaN fails both comparisons.
   const inSinglePrecision = Math.fround(squares);
   if (!(inSinglePrecision > 0 && inSinglePrecision < Number.POSITIVE_INFINITY)) return false;
   return !expected.normalized || Math.abs(Math.sqrt(squares) - 1) <= NORM_TOLERANCE;

@@ -10,12 +10,16 @@ const FAILURE_CLASSES: readonly string[] = [
   'undelivered',
 ];
 
-/** Whether a cause that a person typed is a class; else it is a code. */
+/** Whether a cause that a person typed is a failure class; any other cause is a code. */
 export function isFailureClass(cause: string): boolean {
   return FAILURE_CLASSES.includes(cause);
 }
 
-/** Class and code that people see of a stored outcome, as the SQL of `failures` and `retry` says them; undefined: it is no failure. */
+/**
+ * Translates a stored outcome into the failure class and code that people see.
+ * Undefined where the outcome is no failure. The SQL of `failures` and `retry` translates the same
+ * way.
+ */
 export function failureOfOutcome(
   outcome: string | null,
 ): { readonly failureClass: string; readonly code: string } | undefined {

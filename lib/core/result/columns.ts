@@ -2,7 +2,10 @@ import { FIELD_CHECKS, type FieldKind } from './field-checks.ts';
 
 type Fields = Readonly<Record<string, FieldKind>>;
 
-/** One array per field. Throws a `RangeError` that names the field whose value could not be read back. */
+/**
+ * Turns rows into one array per field.
+ * @throws RangeError names the field whose value `fromColumns` could not read back
+ */
 export function toColumns(rows: readonly object[], fields: Fields): Record<string, unknown[]> {
   const columns: Record<string, unknown[]> = {};
   for (const name of Object.keys(fields)) {
@@ -15,7 +18,10 @@ export function toColumns(rows: readonly object[], fields: Fields): Record<strin
   return columns;
 }
 
-/** Throws a `RangeError` for a missing field, lists of different lengths or a value of the wrong kind. */
+/**
+ * Turns one array per field back into rows.
+ * @throws RangeError for a missing field, lists of different lengths, or a value of the wrong kind
+ */
 export function fromColumns<Row>(columns: unknown, fields: Fields): Row[] {
   if (typeof columns !== 'object' || columns === null) throw new RangeError('A list is missing.');
   const names = Object.keys(fields);

@@ -14,8 +14,10 @@ import {
 } from './result-layout.ts';
 
 /**
- * Reads nothing beyond the lengths it has checked; `vectors` is a view into `body`. Throws `FreshetError` `corrupt_result`, class `unknown`.
- * Whether the bytes are the announced ones is the SHA-256's affair.
+ * Decodes a result object; `vectors` is a view into `body`.
+ * Nothing is read beyond the lengths that were checked. Whether the bytes are the announced ones is
+ * left to the caller, who compares their digest.
+ * @throws FreshetError `corrupt_result`, of class `unknown`
  */
 export function decodeResult(body: Buffer): ResultObject {
   try {
@@ -44,7 +46,8 @@ function readResult(body: Buffer): ResultObject {
     verdicts: fromColumns(header.verdicts, VERDICT_FIELDS),
     vectors: body.subarray(vectorStart),
   };
-  // Also proves that nothing is cut off or added: the entries say how long the vectors are.
+  // This also proves that nothing is cut off or added: the entries determine the length of the
+  // vectors.
   checkVectorArray(
     result.vectors,
     result.outcomes.map(entry => entry.outcome === 'embedded'),

@@ -13,8 +13,10 @@ import {
 } from './result-layout.ts';
 
 /**
- * Throws a `RangeError` for what `decodeResult` would refuse in the header, or a vector of other dimensions: a fault of the caller, found before anything
- * is stored. The vectors are laid out where they stay: each is copied once.
+ * Encodes a result as the bytes of a result object.
+ * Each vector is copied once, to the place where it stays.
+ * @throws RangeError for what `decodeResult` would refuse in the header, and for a vector of other
+ *   dimensions: both are faults of the caller, found before anything is stored
  */
 export function encodeResult(result: ComposedResult): Buffer {
   const { vectors, dimensions } = result;

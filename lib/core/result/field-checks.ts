@@ -1,4 +1,7 @@
-/** What a field of the header may hold. The same table guards both ways: what could not be read back is never written. */
+/**
+ * The check of each kind of field in a result's header.
+ * Encoding and decoding use the same table, so that nothing is written that could not be read back.
+ */
 export const FIELD_CHECKS = {
   text: (value: unknown) => typeof value === 'string',
   textOrNull: (value: unknown) => value === null || typeof value === 'string',

@@ -2,10 +2,13 @@ import type { CopyEntry, LedgerEntry, OutcomeEntry, TouchEntry, Verdict } from '
 import type { FieldKind } from './field-checks.ts';
 
 /**
- * A result object's bytes: `FRESHET1`, uint32 (big-endian) length of the header, the header, the vectors. The header is JSON, its lists turned
- * into one array per field, which is about a third shorter and faster to read than objects.
+ * The first bytes of a result object.
+ * The layout is: `FRESHET1`, the header's length as uint32 (big-endian), the header, the vectors.
+ * The header is JSON. Its lists are turned into one array per field, which is about a third shorter
+ * than objects and faster to read.
  */
 export const MAGIC = Buffer.from('FRESHET1', 'latin1');
+/** Bytes before the header: `FRESHET1` and the header's length. */
 export const PREFIX_BYTES = MAGIC.length + 4;
 
 type Fields<T> = { readonly [Key in keyof T]-?: FieldKind };

@@ -1,12 +1,19 @@
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Asking once an hour harms nobody, and no reply can put rows away for longer: SQS hides a message for 12 hours at most. */
+/**
+ * The longest wait that a reply can ask for.
+ * Asking once an hour harms nobody, and no reply can put rows away for longer: SQS hides a message
+ * for at most 12 hours.
+ */
 const LONGEST_MS = 3_600_000;
 
 /**
- * Milliseconds that a reply's headers ask us to wait, an hour at most: `retry-after-ms`, else `retry-after` (seconds or a date), else
- * `x-ratelimit-reset-requests` or `-tokens` (`1s`, `6m0s`, `20ms`, or seconds): of what is used up, or the later one where neither is said to
- * be. Zero, negative (Azure) and unreadable ones say nothing.
+ * Milliseconds that a reply's headers ask us to wait, at most an hour.
+ * `retry-after-ms` decides first, then `retry-after` (seconds or a date), then
+ * `x-ratelimit-reset-requests` and `x-ratelimit-reset-tokens` (`1s`, `6m0s`, `20ms`, or seconds).
+ * Of the last two, the budget that is used up counts; the later one counts where neither or both
+ * are said to be used up. Headers that are zero, negative (Azure sends those) or unreadable are
+ * ignored.
  */
 export function parseWaitHint(
   headers: { get(name: string): string | null },

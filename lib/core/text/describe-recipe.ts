@@ -1,7 +1,10 @@
 import type { ResolvedSource } from '../model/space.ts';
 import { RECIPE_VERSION } from './recipe-version.ts';
 
-/** How a row becomes a text, as JSON with a fixed order of keys: equal recipes are equal strings. */
+/**
+ * Describes how a row becomes a text, as JSON.
+ * The order of its keys is fixed, so that equal recipes are equal strings.
+ */
 export function describeRecipe(
   source: Pick<ResolvedSource, 'textColumns' | 'template' | 'overLimit'>,
 ): string {

@@ -1,7 +1,10 @@
 import type { ModelDefinition } from '../model/space.ts';
 import { hashFields } from './hash-fields.ts';
 
-/** What a configuration promises about a model's vectors, whatever its alias and wherever it is served: equal promises mean equal vectors. */
+/**
+ * Fingerprints what a configuration promises about a model's vectors.
+ * The alias and the place of the model are left out. Equal fingerprints promise equal vectors.
+ */
 export function fingerprintModel(model: ModelDefinition): string {
   return hashFields([
     'freshet-model',

@@ -2,13 +2,14 @@ import type { ModelDefinition } from '../model/space.ts';
 import { hashFields } from './hash-fields.ts';
 
 /**
- * Everything that decides which vector a row gets. The query prefix, the price and the endpoint's address are not in it: changing
- * them leaves stored vectors as they are.
+ * Fingerprints everything that decides which vector a row gets.
+ * The query prefix, the price and the endpoint's address are left out: changing them leaves stored
+ * vectors as they are.
  */
 export function fingerprintSpace(space: {
   readonly sourceName: string;
   readonly model: ModelDefinition;
-  /** From `describeRecipe`. */
+  /** The recipe as `describeRecipe` returns it. */
   readonly recipe: string;
 }): string {
   const { model } = space;

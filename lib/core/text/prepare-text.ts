@@ -1,9 +1,11 @@
 import type { ResolvedSource } from '../model/space.ts';
 
 /**
- * The text that is fingerprinted and embedded: the source's columns by its template, or the non-empty ones joined with newlines.
- * Well-formed UTF-16 without NUL (strict servers refuse the whole batch for either) and trimmed. Empty when every column that
- * takes part is blank, whatever else the template says. `columns` has the order of `source.textColumns`.
+ * Prepares the text of a row that is fingerprinted and embedded.
+ * The source's template places the columns; without a template the non-empty columns are joined
+ * with newlines. The text is well-formed UTF-16 without NUL, because strict servers refuse a whole
+ * batch for either fault, and it is trimmed. The text is empty when every column that takes part is
+ * blank, whatever else the template says. `columns` has the order of `source.textColumns`.
  */
 export function prepareText(
   columns: readonly (string | null)[],
@@ -14,7 +16,11 @@ export function prepareText(
   return fillTemplate(source.template, source.textColumns, cleaned);
 }
 
-/** One pass, so that a value that looks like a placeholder stays what it is. A name that is no column stays as written. */
+/**
+ * Fills the template in one pass.
+ * A value that looks like a placeholder therefore stays as it is. A placeholder that names no
+ * column stays as written.
+ */
 function fillTemplate(
   template: string,
   textColumns: ResolvedSource['textColumns'],

@@ -1,2 +1,6 @@
-/** Of `prepareText` and `fingerprintText`. Raised when either would give another result for the same row: every space is then made anew. */
+/**
+ * Version of `prepareText` and `fingerprintText`.
+ * It is raised when either would give another result for the same row. Every space is then made
+ * anew.
+ */
 export const RECIPE_VERSION = 1;

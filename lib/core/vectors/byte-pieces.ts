@@ -1,4 +1,4 @@
-/** Bytes that lie in several places and are meant as one value. */
+/** Bytes that lie in several buffers and are meant as one value. */
 export class BytePieces {
   readonly pieces: readonly Buffer[];
   readonly length: number;
@@ -8,13 +8,13 @@ export class BytePieces {
     this.length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   }
 
-  /** All in one piece: a copy, unless they lie in one already. */
+  /** Returns the bytes in one buffer: a copy, unless they lie in one already. */
   toBuffer(): Buffer {
     const [first] = this.pieces;
     return first !== undefined && this.pieces.length === 1 ? first : Buffer.concat(this.pieces, this.length);
   }
 
-  /** By this name `pg` asks a value that it does not know. */
+  /** Returns the bytes for `pg`, which calls this method on values that it does not know. */
   toPostgres(): Buffer {
     return this.toBuffer();
   }

@@ -1,6 +1,10 @@
 import { VECTOR_ARRAY } from './vector-array-layout.ts';
 
-/** Throws a `RangeError` unless `array` is a binary `vector[]` with a vector of `dimensions` where `present` says so and NULL elsewhere, and nothing after it. */
+/**
+ * Checks that `array` is a binary `vector[]` and ends after its last element.
+ * An element has `dimensions` where `present` says so and is NULL elsewhere.
+ * @throws RangeError where the bytes are laid out otherwise
+ */
 export function checkVectorArray(array: Buffer, present: readonly boolean[], dimensions: number): void {
   let offset: number = present.length === 0 ? VECTOR_ARRAY.emptyBytes : VECTOR_ARRAY.headerBytes;
   if (present.length > 0) {

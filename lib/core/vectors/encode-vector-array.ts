@@ -1,6 +1,9 @@
 import { VECTOR_ARRAY } from './vector-array-layout.ts';
 
-/** PostgreSQL's binary `vector[]` of these vectors in memory of its own: see `writeVectorArray`. */
+/**
+ * Encodes vectors as PostgreSQL's binary `vector[]` in a buffer of its own.
+ * `writeVectorArray` describes the layout.
+ */
 export function encodeVectorArray(vectors: readonly (Buffer | null)[], dimensions: number): Buffer {
   const array = Buffer.allocUnsafe(measureVectorArray(vectors, dimensions));
   writeVectorArray(array, vectors, dimensions);
@@ -15,10 +18,14 @@ export function measureVectorArray(vectors: readonly (Buffer | null)[], dimensio
 }
 
 /**
- * PostgreSQL's binary `vector[]`: little-endian float32 in, big-endian out, null for NULL. The element OID is 0 until `setElementOid`
- * (that of `vector` differs between databases). The inputs are left as they are. `array` has just the bytes that `measureVectorArray` says.
+ * Writes vectors into `array` as PostgreSQL's binary `vector[]`, null as NULL.
+ * The input is little-endian float32 and is left as it is; the output is big-endian. `array` must
+ * have exactly the bytes that `measureVectorArray` returns. The element OID is 0 until
+ * `setElementOid`, because the OID of `vector` differs between databases.
  *
- * Every field is a multiple of 4 bytes, so all is laid out in little-endian words and turned around at once at the end.
+ * Every field is a multiple of 4 bytes, so that all of them are laid out as little-endian words
+ * first and swapped at once at the end.
+ * @throws RangeError for a vector of other dimensions
  */
 export function writeVectorArray(
   array: Buffer,

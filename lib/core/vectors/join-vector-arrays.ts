@@ -2,7 +2,10 @@ import { BytePieces } from './byte-pieces.ts';
 import { setElementOid } from './set-element-oid.ts';
 import { VECTOR_ARRAY } from './vector-array-layout.ts';
 
-/** One binary `vector[]` of all elements in their order, with the OID of this database's `vector`. The elements stay where they are. */
+/**
+ * Joins binary `vector[]` values into one.
+ * `oid` is the OID of this database's `vector`. The elements keep their order and are not copied.
+ */
 export function joinVectorArrays(arrays: readonly Buffer[], oid: number): BytePieces {
   const filled = arrays.filter(array => array.length > VECTOR_ARRAY.emptyBytes);
   if (filled.length === 0) {

@@ -1,11 +1,15 @@
 import { viewFloats } from './view-floats.ts';
 
-/** Of two vectors of the same length in float32, little-endian; 0 where one of them has no length. */
+/**
+ * Cosine of two vectors of the same length in float32, little-endian.
+ * It is 0 where one of the vectors is zero.
+ */
 export function cosineOf(left: Buffer, right: Buffer): number {
   const norms = normOf(left) * normOf(right);
   return norms === 0 ? 0 : dot(left, right) / norms;
 }
 
+/** Euclidean length of a vector in float32, little-endian. */
 export function normOf(vector: Buffer): number {
   return Math.sqrt(dot(vector, vector));
 }
