@@ -27,7 +27,8 @@ export interface AlarmWebhookProps {
 
 /**
  * The function that posts what the topic says to a webhook.
- * The function runs outside the VPC: a broken network is one of the things that it tells.
+ * The function runs outside the VPC, because a broken network is one of the things that alarms
+ * tell.
  */
 export class AlarmWebhook extends Construct {
   readonly function: LambdaFunction;

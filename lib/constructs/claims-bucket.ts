@@ -6,8 +6,8 @@ import { CLAIM_RETENTION_DAYS } from './function-settings.ts';
 
 /**
  * The bucket of result objects between `embed` and `write`.
- * An object outlives the message that names it, also as a dead letter (14 days from the first
- * send). What a late redrive finds gone is embedded again. The bucket is not versioned: vectors are
+ * An object outlives every message that names it; a dead letter stays 14 days from its first send.
+ * What a late redrive finds gone is embedded again. The bucket is not versioned: vectors are
  * deleted with their rows.
  */
 export class ClaimsBucket extends Construct {

@@ -123,7 +123,7 @@ export interface EmbeddingPipelineProps {
 /**
  * Keeps pgvector embeddings in step with the rows of a database that exists already.
  * The construct makes schedules that find stale rows, a `fresh` and a `bulk` queue per model, and
- * the functions between them. It makes nothing that holds state which cannot be found again.
+ * the functions between them. None of its resources holds state that cannot be found again.
  */
 export class EmbeddingPipeline extends Construct {
   /** The two queues of `embed` for each model alias. Their dead letters can be redriven. */

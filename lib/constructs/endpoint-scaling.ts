@@ -22,8 +22,8 @@ const SCALE_OUT_COOLDOWN_SECONDS = 60;
 
 /**
  * Scales the copies of the model with the calls in flight.
- * Target tracking adds copies and takes all of them away, but it cannot leave zero, where nothing
- * is measured. The first call that fails for want of a copy leaves zero, by an alarm.
+ * Target tracking adds copies and takes all of them away, but cannot leave zero, because nothing is
+ * measured there. An alarm on the first call that fails for want of a copy leaves zero.
  */
 export class EndpointScaling extends Construct {
   constructor(scope: Construct, id: string, props: EndpointScalingProps) {

@@ -31,14 +31,14 @@ const PORT = 5432;
 
 /**
  * An Aurora Serverless v2 PostgreSQL with a sample table, for trying a pipeline.
- * The stack spares a database of one's own. Its state is a copy of what the repository holds;
- * nothing of it belongs into production.
+ * A trial then needs no database of one's own. The state of the database is a copy of what the
+ * repository holds; nothing of it belongs into production.
  *
  * The capacity goes down to 0: after five minutes without a connection the database pauses, and
  * only its storage costs. A stage that is deployed with `-c paused=true` lets the database pause.
- * While the schedules tick, the database never pauses, because `guard` looks every minute, and it
- * runs on the half unit that is the least of a running database. A first connection after a pause
- * takes some 15 seconds, which the functions wait for.
+ * While the schedules tick, the database never pauses, because `guard` looks every minute. The
+ * database then runs on half a unit, which is the least of a running database. A first connection
+ * after a pause takes some 15 seconds, which the functions wait for.
  */
 export class ExampleDatabaseStack extends Stack {
   readonly vpc: IVpc;

@@ -23,8 +23,8 @@ export class ExampleNetwork extends Construct {
     this.vpc = new Vpc(this, 'Vpc', {
       maxAzs: 2,
       natGateways: 1,
-      // Nothing is in the default security group, so that nothing has to be taken out of it.
-      // The CDK's function that empties the group would leave a log group behind.
+      // The default security group keeps its rules, because no resource is in the group.
+      // The CDK's function that removes the rules would leave a log group behind.
       restrictDefaultSecurityGroup: false,
       subnetConfiguration: [
         { name: 'public', subnetType: SubnetType.PUBLIC, cidrMask: 26, mapPublicIpOnLaunch: false },

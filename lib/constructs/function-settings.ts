@@ -29,8 +29,8 @@ interface FunctionSettings {
 
 /**
  * Memory and timeout of each function.
- * Memory also buys CPU: a whole core at 1,769 MB. Vectors need little of it: a batch of 100 × 1536
- * floats is 0.6 MB, `embed` holds a batch at a time and `write` at most ten.
+ * Memory also buys CPU: a whole core at 1,769 MB. Vectors need little memory: a batch of
+ * 100 × 1536 floats is 0.6 MB, `embed` holds one batch at a time and `write` at most ten.
  *
  * - `detect`: shorter than the five minutes between two ticks, so that a slow tick has ended when
  *   the next one begins.
@@ -89,9 +89,9 @@ interface ConsumerSettings {
 
 /**
  * How `embed` and `write` take messages.
- * `embed` takes one message at a time: a message holds up to `limits.batchSize` rows already. A
- * second message that a slow call leaves no time for would come back with a receive counted, though
- * nobody tried it. `write` is quick, and gathers messages for a second.
+ * `embed` takes one message at a time: a message holds up to `limits.batchSize` rows already. If a
+ * slow call left no time for a second message, the message would come back with a receive counted,
+ * though nobody had tried to embed its rows. `write` is quick, and gathers messages for a second.
  */
 export const CONSUMERS: Readonly<Record<'embed' | 'write', ConsumerSettings>> = {
   embed: { batchSize: 1, windowSeconds: 0 },

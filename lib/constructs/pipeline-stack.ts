@@ -17,7 +17,7 @@ export interface PipelineStackProps extends StackProps {
   readonly stageName: string;
   /** The stage, from the section `aws` of the parsed configuration. */
   readonly stage: AwsStage | StageSettings;
-  /** The network and the database that take the place of those that the stage names. */
+  /** The network and the database to use in place of those that the stage names. */
   readonly surroundings?: { readonly vpc: IVpc; readonly database: PipelineDatabase };
   readonly paused?: boolean;
   readonly assets?: FunctionAssets;
@@ -141,7 +141,8 @@ export class PipelineStack extends Stack {
 /**
  * The name of the inference component that the stack of the stage's GPU endpoint makes.
  * Undefined until a model is published and named. The endpoint's alarms are in this stack, because
- * the topic is: this stack depends on the other one, which could not be given the topic.
+ * the topic is here. This stack depends on the stack of the endpoint, so that the topic cannot be
+ * given to that stack.
  */
 function nameComponent(
   config: FreshetConfig,

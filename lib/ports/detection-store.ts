@@ -88,9 +88,9 @@ export interface DetectionStore {
   confirmSent(space: Space, dispatchId: string, ids: readonly string[], leaseSeconds: number): Promise<void>;
   /**
    * Frees rows whose messages were not accepted. The attempt does not count.
-   * Only leases that are still in the stage in which the dispatch began them change. Without `ids`
-   * all leases of the dispatch are freed: the answer of the leasing statement never came, and
-   * nobody knows which rows it leased.
+   * Only leases change that are still in the stage in which the dispatch began them. Without `ids`
+   * all leases of the dispatch are freed. Callers leave `ids` out when the answer of the leasing
+   * statement never came, so that nobody knows which rows the statement leased.
    */
   abandonLeases(space: Space, dispatch: LeaseDispatch, ids?: readonly string[]): Promise<void>;
 

@@ -18,8 +18,8 @@ export interface EmbeddingStore {
   /**
    * Reads the texts with version, `xmin` and the stamp `readAt`, in one autocommit SELECT.
    * The stamp is `greatest(now(), stored read_at + 1 µs)`. Rows that are gone are not in the
-   * answer. A column over `maxBytesPerColumn` bytes is cut in SQL, before it is fetched, and its
-   * reading says so.
+   * answer. A column over `maxBytesPerColumn` bytes is cut in SQL before the fetch, and the reading
+   * says so in `cut`.
    */
   readRows(space: Space, ids: readonly string[], maxBytesPerColumn: number): Promise<SourceReading[]>;
 

@@ -8,7 +8,7 @@ import type { Space } from '../core/model/space.ts';
 export interface ResetStore {
   /**
    * What a reset of the whole selection would touch.
-   * The method reads the whole vector table. It is for people.
+   * The method reads the whole vector table, so that only people call it.
    */
   plan(space: Space, selection: ResetSelection): Promise<ResetPlan>;
   /**
@@ -37,7 +37,7 @@ export interface ResetPlan {
    */
   readonly texts: number;
   /**
-   * Tokens of those texts, as counted when they were bought.
+   * Tokens of the texts that must be bought, as counted when they were bought before.
    * Where no count is stored, the number is estimated from the length of the text.
    */
   readonly tokens: number;

@@ -18,7 +18,7 @@ export type CheckedModel = Omit<ModelCheck, 'problem'> & {
 };
 
 /**
- * Calls each model of the sources once and compares it with its golden vectors.
+ * Calls each model of the sources once and compares its vectors with the recorded ones.
  * `aliases` restricts the check to these models. The first check of a model records its vectors.
  */
 export async function checkModels(

@@ -25,14 +25,14 @@ export interface WorkspaceRequest {
   /** The folder that relative paths start from. */
   readonly directory: string;
   readonly limits?: Partial<PipelineLimits>;
-  /** Whether an embedded database may be created. Where it may not, its absence is an error. */
+  /** True: an embedded database may be created. False: its absence is an error. */
   readonly create: boolean;
   /** Checks what must hold before a database is opened. */
   readonly before?: (loaded: LoadedConfig, environment: Environment) => Promise<void> | void;
 }
 
 /**
- * Opens the workspace, lets `use` work in it, and closes the database however that ends.
+ * Opens the workspace, lets `use` work in it, and closes the database in any case.
  * @throws UsageError for a wrong configuration or address, and where no embedded database exists
  * and none may be created.
  */

@@ -10,8 +10,8 @@ const AGREES_FOR_SECONDS = 24 * 3600;
 
 /**
  * Refuses a run whose models no longer give the vectors that are stored.
- * Before a run buys anything, models are checked that have work to do, whose golden vectors were
- * recorded, and that were not compared for a day. A provider that fails is left to the run, which
+ * Runs call this before they buy anything. A model is checked when it has work to do, has recorded
+ * golden vectors, and was not compared for a day. A provider that fails is left to the run, which
  * waits and reports as it always does.
  * @throws UsageError where a model gives other vectors than the stored ones.
  */

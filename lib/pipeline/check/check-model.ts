@@ -14,8 +14,8 @@ import { cutToTokens } from '../embed/keep-text.ts';
 
 /**
  * The least cosine between a golden vector and its record at which the model is unchanged.
- * float16 on a GPU and float32 on a CPU stay above it. Another pooling, prefix or revision does
- * not.
+ * Vectors of float16 on a GPU and of float32 on a CPU agree better. Vectors of another pooling,
+ * prefix or revision agree worse.
  */
 const LEAST_COSINE = 0.999;
 

@@ -3,7 +3,7 @@ import type { LeaseRequest } from '../../ports/detection-store.ts';
 import type { DetectPorts } from './detect-ports.ts';
 
 /**
- * How long a lease lasts from leasing to the confirmed send.
+ * Seconds that a lease lasts from leasing to the confirmed send.
  * The time is long enough for a slow queue, and short enough that a killed `detect` delays its rows
  * little.
  */

@@ -53,8 +53,9 @@ export interface DetectLimits {
   /** Keys per slice of the reconcile pass. */
   readonly sliceRows: number;
   /**
-   * How long a lease lasts whose send is confirmed.
-   * The bound is the queue's worst case: the visibility timeout times the receives.
+   * Seconds that a lease lasts after its confirmed send.
+   * Where nobody confirms sends, the lease lasts as long from its beginning. The bound is the
+   * queue's worst case: the visibility timeout times the receives.
    */
   readonly queuedLeaseSeconds: number;
 }

@@ -2,9 +2,9 @@ import type { Space } from '../../core/model/space.ts';
 import type { ControlStore } from '../../ports/control-store.ts';
 
 /**
- * Whether a space is worked on now.
- * A fallback is worked on only while a failure of its provider pauses a model in whose place the
- * fallback stands. Every other space is always worked on.
+ * Whether a space is worked on now. Every space that is no fallback always is.
+ * A fallback is worked on only while a model that it stands in for is paused by a failure of that
+ * model's provider.
  */
 export async function isNeeded(control: ControlStore, space: Space): Promise<boolean> {
   if (space.fallbackFor === undefined) return true;

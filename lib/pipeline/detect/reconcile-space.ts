@@ -18,9 +18,9 @@ type Range = { readonly after: string | null; readonly through: string | null };
 /**
  * Walks the key in slices from the stored cursor and leases stale rows.
  * The walk goes on until the pass ends, the capacity is used or the time runs short. A slice is
- * walked again while stale rows of it are left, or were not sent. Therefore no slice is expected to
- * hold more stale rows than can be leased: a backfill reads each key once, and a pass that finds
- * nothing soon walks the largest slices.
+ * walked again while stale rows of the slice are left or were not sent. Therefore no slice is
+ * expected to hold more stale rows than can be leased: a backfill reads each key once, and a pass
+ * that finds nothing soon walks the largest slices.
  */
 export async function reconcileSpace(
   ports: DetectPorts,

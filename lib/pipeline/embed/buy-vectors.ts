@@ -120,7 +120,7 @@ async function buyGroup(buying: Buying, group: Group): Promise<void> {
   if (vectors) return keepVectors(buying, group, vectors);
   if (!failure) return;
   if (failure.code === 'wrong_dimensions' && group.unusable !== 'none' && buying.proven) {
-    // The model is the right one, as its other vectors showed: only these texts come back wrong.
+    // Other vectors showed that the model is the right one: only these texts come back wrong.
     if (group.positions.length > 1) return takeApart(buying, group);
     return refuse(buying, group.positions, invalidVector());
   }
@@ -171,8 +171,8 @@ async function refuse(
 
 /**
  * Whether the configuration works, as an accepted text or a probe shows.
- * When the probe text fails like the text in question, which has nothing to do with it, the
- * configuration is at fault and the purchase ends.
+ * The probe text has nothing to do with the refused text. When both fail alike, the configuration
+ * is at fault and the purchase ends.
  */
 async function prove(buying: Buying, failure: FreshetError): Promise<boolean> {
   if (buying.proven) return true;
@@ -208,7 +208,10 @@ async function call(buying: Buying, request: TextsToBuy, bounds?: RetryBounds) {
   return result;
 }
 
-/** Makes an extra call. Its repetitions are charged to the budget as the call itself was. */
+/**
+ * Makes an extra call, and charges its repetitions to the budget of extra calls.
+ * The call itself was charged before.
+ */
 async function callExtra(buying: Buying, request: TextsToBuy, retriesInvalidReply: number) {
   const madeBefore = buying.calls.length;
   const bounds = { retries: buying.extraCallsLeft, retriesInvalidReply };

@@ -55,8 +55,8 @@ export function estimateSentTokens(space: Space, text: string): number {
 }
 
 /**
- * Milliseconds until a message looks at the pause again that refused its call.
- * The pause is younger than the message's own look at the pause reasons.
+ * Milliseconds until a message whose call a pause refused looks at the pauses again.
+ * Such a pause is younger than the look at the pause reasons with which the message began.
  */
 const PAUSED_RETRY_MS = 60_000;
 

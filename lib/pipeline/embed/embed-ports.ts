@@ -58,7 +58,7 @@ interface EmbedLimits {
    * again.
    */
   readonly maxReceiveCount: number;
-  /** How long the lease of an announced row lasts: the worst case of the results queue. */
+  /** Seconds that the lease of an announced row lasts: the worst case of the results queue. */
   readonly announcedLeaseSeconds: number;
   /**
    * Bytes at which a column is cut before it is fetched.

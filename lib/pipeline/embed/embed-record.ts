@@ -78,9 +78,9 @@ async function embedRows(
 /**
  * Buys, stores and announces a plan batch by batch, and returns the settled ids.
  * Each batch is announced before the next batch is bought, so that a worker that dies loses the
- * call in flight and no other call. The rows are marked as announced at the end. Until then, the
- * lease that embedding took holds them. In-process queues never redeliver a finished message, so
- * the mark is skipped there when the message ends in good time.
+ * call in flight and no other call. The rows are marked as announced at the end. Until then their
+ * leases in stage `embedding` hold the rows. In-process queues never redeliver a finished message,
+ * so the mark is skipped there when the message ends in good time.
  */
 async function settlePlan(
   ports: EmbedPorts,

@@ -12,8 +12,8 @@ const MARGIN = 2.5;
 
 /**
  * What each text takes of a call, in bytes and tokens, prefix included.
- * The tokenizer counts only where the limit in tokens may decide. All bytes bound all tokens from
- * above: where the bytes, or the estimate with its margin, fit one call, the tokenizer is not
+ * The tokenizer counts only where the limit in tokens may decide. A text has at most as many tokens
+ * as bytes: where all bytes, or the estimate with its margin, fit one call, the tokenizer is not
  * asked. A server with a tokenizer of its own needs no count.
  */
 export async function measureTexts(

@@ -5,10 +5,11 @@ import type { Settlement } from './compose-result.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 
 /**
- * Decides texts that an outage left undecided as undelivered, where the source asks for it.
- * Only sources with `onOutage: 'dead-letter'` do; nothing is paused then. A failure of class `stop`
- * is an outage at once. A `transient` failure is an outage once the message's receives are used up.
- * Throttling is never an outage, nor is a model that answers other dimensions.
+ * Decides the texts that an outage left undecided: they become undelivered.
+ * Only sources with `onOutage: 'dead-letter'` ask for this, and their models are then not paused. A
+ * failure of class `stop` is an outage at once. A `transient` failure is an outage once the
+ * message's receives are used up. Throttling is never an outage, nor is a model that answers other
+ * dimensions.
  */
 export function recordOutage(ports: EmbedPorts, record: QueueRecord, settlement: Settlement): Settlement {
   const { space, plan, purchase } = settlement;

@@ -15,8 +15,8 @@ const SECOND_LOOK_MS = 5_000;
 
 /**
  * Brings the event sources to the state that the pause reasons ask for.
- * Before that, the guard tries whether the reasons that a failure set still hold. The guard looks
- * at the state as it is and remembers nothing, so that the next run mends a run that was missed,
+ * Before that, the guard tries whether the reasons that a failure set still hold. The guard reads
+ * the state anew each time and remembers nothing. The next run thereby mends a run that was missed,
  * repeated or cut short.
  */
 export async function guardPipeline(

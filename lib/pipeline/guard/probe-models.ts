@@ -10,8 +10,8 @@ import type { GuardPorts, GuardState } from './guard-ports.ts';
 
 const INTERVAL_SECONDS = 60;
 /**
- * Seconds between two probes of a model whose account must be paid or raised.
- * Billing does not come right by the minute.
+ * Seconds between two probes of a model that was stopped over money or a quota.
+ * Somebody has to pay or to raise a limit, which does not happen by the minute.
  */
 const BILLING_INTERVAL_SECONDS = 900;
 const BILLING = /quota|credit|billing|payment|_limit_(exceeded|reached)/;

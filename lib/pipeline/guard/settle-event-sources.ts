@@ -60,7 +60,7 @@ async function settle(
   return 'open';
 
   /**
-   * Closes a mapping again whose mark an overlapping run took away.
+   * Closes a mapping again when an overlapping run took its mark away.
    * The other run may have opened the mapping a moment before, and takes our mark for its own
    * leftover. Without the mark nobody would open the mapping again.
    */

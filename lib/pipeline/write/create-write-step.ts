@@ -17,9 +17,9 @@ export interface WriteStep {
 /**
  * Creates the write step, which pauses the whole pipeline when the database says stop.
  * The first write that succeeds again clears the pause. The message whose failure set the pause is
- * delivered again, so that its success clears the pause wherever the message runs; a new process
- * checks once. A dropped result shows nothing of the database: where no write follows, the guard's
- * probe clears the pause.
+ * delivered again, so that its success clears the pause wherever the message runs. A new process
+ * clears the pause with its first write. A dropped result shows nothing of the database: where no
+ * write follows, the guard's probe clears the pause.
  */
 export function createWriteStep(ports: WritePorts): WriteStep {
   let mayBePaused = true;

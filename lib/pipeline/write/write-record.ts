@@ -42,8 +42,8 @@ export async function writeRecord(
 }
 
 /**
- * Keeps what was paid when the table of a result is no longer what it was.
- * The calls enter the ledger, the rows are left to `detect`, and only their source pauses.
+ * Keeps the ledger entries of a result whose source table is no longer what it was.
+ * The rows are left to `detect`, and only their source pauses.
  * @throws any other failure.
  */
 async function keepLedger(

@@ -44,7 +44,7 @@ export async function writeTogether(
       measureWrite(ports, report, startedMs, group.results);
       done.push(...group.records);
     } catch {
-      // Each object says what is wrong when it is written alone.
+      // An object that cannot be written reports its fault when it is written alone.
     }
   }
   return done;

@@ -46,7 +46,7 @@ const OUTPUT = 'OperateFunctionName';
 
 /**
  * Finds a stage by its stack, and opens what commands need of it.
- * `onIdentity` is told account and region before anything else is asked of them.
+ * `onIdentity` is told account and region before anything else is asked of AWS.
  * @throws UsageError where there are no credentials, no such stack, or not the rights.
  */
 export async function openDeployment(
