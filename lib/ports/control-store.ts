@@ -10,7 +10,7 @@ export interface ControlStore {
    */
   pause(scope: string, reason: string, detail: string): Promise<void>;
   resume(scope: string, reason: string): Promise<void>;
-  /** The reasons of the scope; without a scope the reasons of all scopes. */
+  /** The reasons of the scope, oldest first; without a scope the reasons of all scopes. */
   reasons(scope?: string): Promise<readonly PauseReason[]>;
 }
 
