@@ -6,7 +6,11 @@ import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts
 import { EARLY_TIMEOUT_MS, flushMetrics } from '../middleware/flush-metrics.ts';
 import { lazilyWired } from '../middleware/lazily-wired.ts';
 
-/** `timeoutEarlyInMillis` before the time is over it throws, so that its metrics still go out; 0: never. */
+/**
+ * A handler that runs one tick of `detect`.
+ * The handler throws `timeoutEarlyInMillis` before the invocation's time is over, so that its
+ * metrics still go out; 0: never.
+ */
 export function createHandler(ports: DetectPorts, timeoutEarlyInMillis = 0) {
   return middy<DetectRequest, DetectReport>({ timeoutEarlyInMillis })
     .use(flushMetrics<DetectRequest, DetectReport>(ports.metrics))
@@ -25,5 +29,5 @@ export function createLambda(surroundings?: LambdaSurroundings) {
   );
 }
 
-/** What Lambda invokes; what it throws counts as an error of the schedule's tick. */
+/** What Lambda invokes. A throw counts as an error of the schedule's tick. */
 export const handler = createLambda();

@@ -15,5 +15,5 @@ export function createLambda(surroundings?: LambdaSurroundings) {
   }, createHandler);
 }
 
-/** What Lambda invokes. */
+/** What Lambda invokes for messages of the dispatch queues. */
 export const handler = createLambda();

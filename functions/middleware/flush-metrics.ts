@@ -1,10 +1,14 @@
 import type { MiddlewareObj } from '@middy/core';
 import type { Metrics } from '../../lib/ports/metrics.ts';
 
-/** Time to write the answer and the metrics of an invocation that hangs. */
+/** Milliseconds kept to write the answer and the metrics of an invocation that hangs. */
 export const EARLY_TIMEOUT_MS = 1_000;
 
-/** One event per invocation. What a frozen earlier one left goes out first; a timeout still reports what was counted until then. */
+/**
+ * A middleware that writes the metrics of an invocation as one event.
+ * Metrics that a frozen earlier invocation left go out first. An invocation that runs into the
+ * early timeout still reports what it counted until then.
+ */
 export function flushMetrics<Event, Result>(metrics: Metrics): MiddlewareObj<Event, Result> {
   return {
     before: () => metrics.flush(),

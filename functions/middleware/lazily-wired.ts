@@ -4,9 +4,10 @@ import type { Wired } from '../../lib/wiring/wire-lambda.ts';
 type Invoke<Event, Result> = (event: Event, context: Context) => Promise<Result>;
 
 /**
- * A handler that opens nothing before its first event. A wiring that failed is tried again at the next one, never remembered; what no longer
- * answers, because the function was frozen for a while, is closed and opened anew. Both reject, so that Lambda counts an error and every record
- * of the event comes again.
+ * A handler that opens nothing before its first event.
+ * A wiring that failed is not remembered: the next event tries again. Connections that no longer
+ * answer, because the function was frozen for a while, are closed and opened anew. A failed wiring
+ * rejects, so that Lambda counts an error and every record of the event comes again.
  */
 export function lazilyWired<Ports, Event, Result>(
   wire: () => Promise<Wired<Ports>>,

@@ -5,8 +5,12 @@ import { type RecordPorts, takeRecords } from '../../lib/pipeline/take-records.t
 import { EARLY_TIMEOUT_MS, flushMetrics } from './flush-metrics.ts';
 
 /**
- * Every record of the event is either done or in `batchItemFailures`: after the last one, after a throw, and when the time runs out
- * (middy then throws its `TimeoutError`). The list of those done is the only truth, so that no path can swallow a record.
+ * A handler of queue events that answers for every record, whatever happens.
+ * Every record of an event is either done or in `batchItemFailures`: after the last record, after a
+ * throw, and when the time runs out, where middy throws its `TimeoutError`. The answer is made from
+ * the set of done records alone, so that no path can swallow a record. `together` may take several
+ * records of an event first, and returns those that are done; `step` takes each of the others.
+ * `remainingMs` gives the milliseconds that the invocation has left.
  */
 export function createRecordHandler(
   ports: RecordPorts,

@@ -16,5 +16,8 @@ export function createLambda(surroundings?: LambdaSurroundings) {
   }, createHandler);
 }
 
-/** What the deployment invokes before the first tick; the message of what it throws is the reason that the deployment shows. */
+/**
+ * What the deployment invokes before the first tick.
+ * The deployment shows the message of a throw as the reason of its failure.
+ */
 export const handler = createLambda();

@@ -7,7 +7,10 @@ import type { OperateReply } from '../../lib/ports/operator.ts';
 import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts';
 import { lazilyWired } from '../middleware/lazily-wired.ts';
 
-/** What fails is part of the reply, in words and codes that may be shown. */
+/**
+ * A handler that answers an operator; a failure is part of the reply.
+ * The reply tells the failure in words and codes that may be shown.
+ */
 export function createHandler(ports: OperatePorts) {
   return middy<unknown, OperateReply>().handler(async (event, context) =>
     refuseReadably(ports.logger, () =>

@@ -17,5 +17,9 @@ export function createLambda(surroundings?: LambdaSurroundings) {
   }, createHandler);
 }
 
-/** The deployment of the example database invokes it to load the sample; `npm run smoke`, to change rows and look at the coverage. */
+/**
+ * What Lambda invokes for the example database.
+ * The deployment invokes the function to load the sample. `npm run smoke` invokes it to change rows
+ * and to look at the coverage.
+ */
 export const handler = createLambda();

@@ -16,5 +16,5 @@ export function createLambda(surroundings?: LambdaSurroundings) {
   }, createHandler);
 }
 
-/** What Lambda invokes. */
+/** What Lambda invokes for messages of the results queue. */
 export const handler = createLambda();

@@ -2,13 +2,21 @@ import { Stack } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import { acknowledge } from './acknowledge.ts';
 
-/** A wildcard in the resource of a right that `scope` has and is meant to have. */
+/**
+ * Acknowledges a wildcard in the resource of a right that `scope` is meant to have.
+ * `resource` is the ARN of the right, as CDK writes it; the reason is for whoever audits the
+ * account.
+ * @throws Error where the ARN is written in a way that `flatten` does not know.
+ */
 export function acknowledgeResource(scope: IConstruct, resource: string, reason: string): void {
   const text = flatten(Stack.of(scope).resolve(resource));
   acknowledge(scope, `AwsSolutions-IAM5[Resource::${text}]`, reason);
 }
 
-/** As cdk-nag names a resource: `<LogicalId.Attribute>` and `<Parameter>` in place of what the deployment fills in. */
+/**
+ * Writes a resource as cdk-nag names it.
+ * `<LogicalId.Attribute>` and `<Parameter>` stand in place of what the deployment fills in.
+ */
 function flatten(resource: unknown): string {
   if (typeof resource !== 'object' || resource === null) return String(resource);
   const { Ref, ...functions } = resource as Record<string, unknown>;

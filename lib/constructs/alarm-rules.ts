@@ -10,12 +10,16 @@ const MINUTE = Duration.minutes(1);
 const FIVE_MINUTES = Duration.minutes(5);
 const DAY = Duration.days(1);
 
-/** Share of failed calls, in percent, that is no bad luck any more. */
+/** The share of failed calls, in percent, that is no bad luck any more. */
 const PROVIDER_RATE_PERCENT = 20;
 const PART_OF_TIMEOUT = 0.8;
 const VISIBILITY_TIMEOUTS = 3;
 
-/** `detect` takes all of its time by design: a walk over all keys goes on until ten seconds are left. */
+/**
+ * The functions whose duration is watched.
+ * `detect` takes all of its time by design: a walk over all keys goes on until ten seconds are
+ * left.
+ */
 const TIMED: readonly FunctionName[] = OBSERVED_FUNCTIONS.filter(name => name !== 'detect');
 
 /** All alarms of a deployment but the composite one. */
@@ -37,7 +41,11 @@ export function listAlarms(
   ];
 }
 
-/** Also the dead man's switch of schedule and detect: no tick, no data. The period is never shorter than the time between two ticks. */
+/**
+ * The alarm on the age of the oldest stale row.
+ * The alarm is also the dead man's switch of schedule and `detect`: without a tick there is no
+ * data, and missing data alarms. The period is never shorter than the time between two ticks.
+ */
 function freshness({ metrics, sloSeconds, tickSeconds }: ObservedPipeline): AlarmRuleOf {
   const period = Duration.seconds(Math.max(FIVE_MINUTES.toSeconds(), tickSeconds));
   return {
@@ -49,7 +57,11 @@ function freshness({ metrics, sloSeconds, tickSeconds }: ObservedPipeline): Alar
   };
 }
 
-/** What is visible, not what was sent: letters that a redrive or SQS itself moves are not counted as sent. */
+/**
+ * The alarms on queues and dead-letter queues.
+ * The alarms count visible dead letters, not sent ones: letters that a redrive or SQS itself moves
+ * are not counted as sent.
+ */
 function ofQueues(observed: ObservedPipeline): AlarmRuleOf[] {
   const queues = observedQueues(observed);
   return [
@@ -146,7 +158,11 @@ function ofProvider({ metrics }: ObservedPipeline): AlarmRuleOf[] {
   ];
 }
 
-/** Guard looks once a minute. Where it falls silent, the first of these speaks: nobody opens or closes a queue then. */
+/**
+ * The alarms on what the guard reports.
+ * The guard looks once a minute. Where the guard falls silent, `database-unreachable` alarms:
+ * nobody opens or closes a queue then.
+ */
 function ofGuard({ metrics }: ObservedPipeline): AlarmRuleOf[] {
   const minuteOf = (name: 'PausedModels' | 'PausedSources' | 'MappingsDisabledByHand') =>
     metrics.one(name, { statistic: 'Maximum', period: MINUTE });
@@ -169,7 +185,11 @@ function ofGuard({ metrics }: ObservedPipeline): AlarmRuleOf[] {
   ];
 }
 
-/** Told at each walk over all keys, and by nobody between two: what is missing leaves the alarm as it is. */
+/**
+ * The alarm on a removal of orphans that was stopped.
+ * Each walk over all keys reports the metric, and nobody reports it between two walks: missing data
+ * leaves the alarm as it is.
+ */
 function orphans({ metrics }: ObservedPipeline): AlarmRuleOf {
   return {
     kind: 'orphan-removal-stopped',
@@ -179,7 +199,7 @@ function orphans({ metrics }: ObservedPipeline): AlarmRuleOf {
   };
 }
 
-/** Seen by the other receivers. */
+/** The alarm on the webhook's own failures, which the other receivers see. */
 function webhookErrors(webhook: LambdaFunction): AlarmRuleOf {
   return {
     kind: 'webhook-errors',

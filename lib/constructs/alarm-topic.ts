@@ -9,13 +9,19 @@ import { Construct } from 'constructs';
 import { AlarmWebhook } from './alarm-webhook.ts';
 import type { FunctionAssets } from './function-assets.ts';
 
-/** Whom the alarms tell. Each can be left out; the topic is there for subscriptions of one's own. */
+/**
+ * Whom the alarms tell. Each receiver can be left out.
+ * The topic exists without receivers too, for subscriptions of one's own.
+ */
 export interface AlarmReceivers {
-  /** Each must confirm the mail that SNS sends it first. */
+  /** Mail addresses. Each must first confirm the mail that SNS sends it. */
   readonly email?: readonly string[];
-  /** By AWS Chatbot, whose console must have been given the workspace once. */
+  /**
+   * A Slack channel that AWS Chatbot posts to.
+   * The workspace must have been authorized once in the console of AWS Chatbot.
+   */
   readonly slack?: { readonly workspaceId: string; readonly channelId: string } | undefined;
-  /** Secret whose string is the address of a Slack or Discord webhook. */
+  /** A secret whose string is the address of a Slack or Discord webhook. */
   readonly webhook?: { readonly secretArn: string } | undefined;
 }
 
@@ -23,14 +29,18 @@ export interface AlarmTopicProps {
   readonly stage: string;
   readonly receivers: AlarmReceivers;
   readonly assets: FunctionAssets;
-  /** Of the webhook's secret. @default the account's key for Secrets Manager */
+  /**
+   * ARN of the KMS key of the webhook's secret.
+   * @default the account's key for Secrets Manager
+   */
   readonly secretKeyArn?: string | undefined;
   readonly logRetention: RetentionDays;
 }
 
 /**
- * CloudWatch cannot publish to a topic under the key that AWS manages for SNS, so that this one has a key of its own. Plain HTTP is refused, and
- * nobody but this account's alarms publishes.
+ * The topic that alarms publish to.
+ * The topic has a key of its own, because CloudWatch cannot publish to a topic under the key that
+ * AWS manages for SNS. Plain HTTP is refused, and nobody but the alarms of this account publishes.
  */
 export class AlarmTopic extends Construct {
   readonly topic: Topic;
@@ -87,7 +97,9 @@ export class AlarmTopic extends Construct {
         conditions,
       }),
     );
-    // Who may publish is said above. Conditions here would be judged on the call that SNS makes, and alarms that cannot publish fail in silence.
+    // The topic's policy already says who may publish.
+    // Conditions here would be judged on the call that SNS makes, and alarms that cannot publish
+    // fail in silence.
     key.addToResourcePolicy(
       new PolicyStatement({
         sid: 'AllowAlarms',
@@ -98,7 +110,10 @@ export class AlarmTopic extends Construct {
     );
   }
 
-  /** The role may do nothing: Chatbot passes messages on, and whoever writes to it from Slack is refused. */
+  /**
+   * Subscribes a Slack channel with a role that may do nothing.
+   * Chatbot passes messages on, and whoever writes to it from Slack is refused.
+   */
   #tellSlack(stage: string, { workspaceId, channelId }: NonNullable<AlarmReceivers['slack']>): void {
     new SlackChannelConfiguration(this, 'Slack', {
       slackChannelConfigurationName: `freshet-${stage}-${Stack.of(this).region}`,

@@ -25,7 +25,11 @@ export interface AlarmWebhookProps {
   readonly logRetention: RetentionDays;
 }
 
-/** Posts what the topic says. Outside the VPC: a network that is broken is one of the things that it tells. */
+/**
+ * The function that posts what the topic says to a webhook.
+ * The function runs outside the VPC, because a broken network is one of the things that alarms
+ * tell.
+ */
 export class AlarmWebhook extends Construct {
   readonly function: LambdaFunction;
   readonly logGroup: LogGroup;

@@ -13,7 +13,11 @@ const root = path.resolve(import.meta.dirname, '../..');
 /** The rows that `sample` loads. */
 const SAMPLE = path.join(root, 'examples/demo/ai-items.data.json');
 
-/** The handlers with their libraries, and the configuration beside each as `freshet.config.json`. The asset's hash is that of its contents. */
+/**
+ * Bundles the handlers with their libraries and with the configuration.
+ * The configuration lies beside each handler as `freshet.config.json`. The hash of an asset is the
+ * hash of its contents.
+ */
 export function bundleFunctions(config: FreshetConfig): FunctionAssets {
   const json = `${JSON.stringify(withoutPlaces(config))}\n`;
   return {
@@ -21,7 +25,7 @@ export function bundleFunctions(config: FreshetConfig): FunctionAssets {
       Code.fromAsset(findHandlerFolder(name) ?? path.join(root, 'functions', name), {
         assetHashType: AssetHashType.OUTPUT,
         bundling: {
-          // Never pulled: the local bundling below does not decline.
+          // The image is never pulled: the local bundling below does not decline.
           image: DockerImage.fromRegistry('none'),
           local: {
             tryBundle: folder => {
@@ -49,7 +53,11 @@ function fillFolder(name: HandlerName, folder: string): void {
   }
 }
 
-/** Where the database is, the stack says; a URL could hold a password. Of the stages a function learns its own from the stack. */
+/**
+ * The configuration without the places that only the stack knows.
+ * The stack says where the database is; a URL could hold a password. A function learns its own
+ * stage from the stack.
+ */
 function withoutPlaces({ aws: _, database, ...config }: FreshetConfig): FreshetConfig {
   const { url: __, ...rest } = database ?? {};
   return { ...config, database: rest };

@@ -4,25 +4,30 @@ import type { BuildOptions, Metafile } from 'esbuild';
 import type { HandlerName } from './function-settings.ts';
 
 export interface HandlerBundle {
-  /** Path inside the folder, with `/`, and contents; `index.mjs` is the entry. */
+  /** Paths inside the folder, with `/`, and contents. `index.mjs` is the entry. */
   readonly files: readonly { readonly path: string; readonly contents: Uint8Array }[];
-  /** Paths in it are relative to the repository. */
+  /** What esbuild says of the bundle. Paths in it are relative to the repository. */
   readonly metafile: Metafile;
 }
 
 const root = path.resolve(import.meta.dirname, '../..');
 
-/** Where esbuild believes to write: it decides the paths inside source maps, which must not depend on where an app puts its assembly. */
+/**
+ * The folder that esbuild believes to write to.
+ * The folder decides the paths inside source maps, which must not depend on where an app puts its
+ * assembly.
+ */
 const OUTPUT = 'cdk.out/handlers';
 
-/** Libraries in CommonJS ask for `require`, which a module does not have. */
+/** Gives libraries in CommonJS the `require` that a module does not have. */
 const BANNER =
   "import { createRequire as createRequireOf } from 'node:module'; const require = createRequireOf(import.meta.url);";
 
 /**
- * A handler with everything that it reaches, as ES modules. What the sources import lazily (a provider's client, the tokenizer) becomes
- * files of its own, loaded when first needed. The AWS SDK is inside: the runtime's own has no fixed version. The same sources give
- * the same bytes, wherever they lie.
+ * Bundles a handler with everything that it reaches, as ES modules.
+ * What the sources import lazily, such as a provider's client or the tokenizer, becomes files of
+ * its own that are loaded when first needed. The AWS SDK is inside the bundle, because the
+ * runtime's own SDK has no fixed version. The same sources give the same bytes, wherever they lie.
  */
 export function bundleHandler(name: HandlerName): HandlerBundle {
   const { buildSync } = createRequire(import.meta.url)('esbuild') as typeof import('esbuild');

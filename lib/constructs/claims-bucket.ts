@@ -5,8 +5,10 @@ import { acknowledge } from './acknowledge.ts';
 import { CLAIM_RETENTION_DAYS } from './function-settings.ts';
 
 /**
- * Result objects between `embed` and `write`. An object outlives the message that names it, as a dead letter too
- * (14 days from the first send); what an object lost after a late redrive held is embedded again. Not versioned: vectors are deleted with their rows.
+ * The bucket of result objects between `embed` and `write`.
+ * An object outlives every message that names it; a dead letter stays 14 days from its first send.
+ * What a late redrive finds gone is embedded again. The bucket is not versioned: vectors are
+ * deleted with their rows.
  */
 export class ClaimsBucket extends Construct {
   readonly bucket: Bucket;

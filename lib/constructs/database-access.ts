@@ -3,28 +3,49 @@ import type { ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 
-/** The user's database: it exists already, and nothing here makes, changes or deletes one. */
+/**
+ * The user's database, which exists already.
+ * Nothing here makes, changes or deletes a database.
+ */
 export interface PipelineDatabase {
   readonly host: string;
-  /** @default 5432 */
+  /**
+   * Port of the server.
+   * @default 5432
+   */
   readonly port?: number;
   /** Name of the database. */
   readonly name: string;
-  /** Secrets Manager: JSON with `username` and `password`. Give this or `iam`. */
+  /**
+   * ARN of a secret of Secrets Manager: JSON with `username` and `password`.
+   * Give this or `iam`.
+   */
   readonly secretArn?: string;
-  /** KMS key of the secrets. @default the account's key for Secrets Manager */
+  /**
+   * ARN of the KMS key of the secrets.
+   * @default the account's key for Secrets Manager
+   */
   readonly secretKeyArn?: string;
-  /** IAM authentication as a user that has `rds_iam`; the id of the cluster, instance or proxy. */
+  /**
+   * IAM authentication as a user that has `rds_iam`.
+   * `resourceId` is the id of the cluster, instance or proxy.
+   */
   readonly iam?: { readonly user: string; readonly resourceId: string };
-  /** Gets a rule that lets the functions in. */
+  /** The security group of the database, which gets a rule that lets the functions in. */
   readonly securityGroup: ISecurityGroup;
-  /** `proxy` where the host is an RDS Proxy. @default rds */
+  /**
+   * The authority that signs the server's certificate; `proxy` where the host is an RDS Proxy.
+   * @default rds
+   */
   readonly certificateAuthority?: 'rds' | 'proxy';
-  /** Connections that the functions may hold together. @default 60 */
+  /**
+   * Connections that the functions may hold together.
+   * @default 60
+   */
   readonly maxConnections?: number;
 }
 
-/** What a function needs to log in. */
+/** The rights that a function needs to log in to the database. */
 export function databaseStatements(scope: Construct, database: PipelineDatabase): PolicyStatement[] {
   if (database.secretArn !== undefined)
     return secretStatements(scope, [database.secretArn], database.secretKeyArn);
@@ -39,7 +60,11 @@ export function databaseStatements(scope: Construct, database: PipelineDatabase)
   return [new PolicyStatement({ actions: ['rds-db:connect'], resources: [resource] })];
 }
 
-/** Exactly these secrets; with a key of the user's own, its use through Secrets Manager only. */
+/**
+ * The right to read exactly these secrets.
+ * With a key of the user's own, the statements also allow the use of the key, through Secrets
+ * Manager only.
+ */
 export function secretStatements(
   scope: Construct,
   secretArns: readonly string[],

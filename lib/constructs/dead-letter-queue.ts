@@ -3,7 +3,7 @@ import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { DEAD_LETTER_RETENTION_DAYS } from './function-settings.ts';
 
-/** Dead letters stay as long as SQS keeps anything. */
+/** A queue of dead letters, which stay as long as SQS keeps anything. */
 export class DeadLetterQueue extends Construct {
   readonly queue: Queue;
 

@@ -28,14 +28,21 @@ interface EventSources {
   readonly write: readonly EventSourceMapping[];
 }
 
-/** A queue URL is the longest of what only the deployment knows: the domain, an account and a name of at most 80 characters. */
+/**
+ * Bytes that a value can take which only the deployment knows.
+ * The longest of these values is a queue's URL: the domain, an account and a name of at most 80
+ * characters.
+ */
 const LONGEST_TOKEN_BYTES = 160;
 
-/** Of functions, schedules and event source mappings: names and ids, which AWS bounds. */
+/**
+ * Bytes of a name or id that only the deployment knows.
+ * Functions, schedules and event source mappings have names and ids whose length AWS bounds.
+ */
 const LONGEST_NAME_BYTES = 64;
 const HELD_BY_NAME: readonly (keyof DeploymentSettings)[] = ['eventSources', 'functions', 'scheduleNames'];
 
-/** For `NODE_OPTIONS` and what Lambda or a layer adds. */
+/** Bytes kept for `NODE_OPTIONS` and what Lambda or a layer adds. */
 const RESERVED_BYTES = 256;
 
 export function describeDeployment(scope: Construct, parts: DeploymentParts): DeploymentSettings {
@@ -68,7 +75,12 @@ export function describeDeployment(scope: Construct, parts: DeploymentParts): De
   };
 }
 
-/** Tells each function where everything is. Only `guard` and `operate` learn the mappings: they depend on the functions that they feed. */
+/**
+ * Tells each function where everything is.
+ * Only `guard` and `operate` learn the event source mappings, because the mappings depend on the
+ * functions that they feed.
+ * @throws UsageError where the settings do not fit the environment of a function.
+ */
 export function setDeployment(
   functions: Readonly<Record<FunctionName, LambdaFunction>>,
   deployment: DeploymentSettings,
@@ -105,7 +117,7 @@ function requireRoom(scope: Construct, settings: DeploymentSettings): void {
   );
 }
 
-/** The JSON's length once the deployment has put its values in. */
+/** The length of the settings as JSON, once the deployment has put its values in. */
 function countBytes(settings: DeploymentSettings): number {
   const write = (value: unknown, longestBytes: number) =>
     JSON.stringify(value, (_, leaf) =>

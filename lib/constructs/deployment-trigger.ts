@@ -6,19 +6,22 @@ import { Construct, type IConstruct } from 'constructs';
 
 export interface DeploymentTriggerProps {
   readonly run: LambdaFunction;
-  /** Of the function. */
+  /** Timeout of the function, in seconds. */
   readonly timeoutSeconds: number;
   readonly logRetention: RetentionDays;
   /** What the function needs to reach the database. */
   readonly after: readonly Construct[];
-  /** What must not begin before it has ended. */
+  /** What must not begin before the function has ended. */
   readonly before: readonly Construct[];
 }
 
-/** Where the CDK keeps, once per stack, the function that starts triggers. */
+/** The id under which the CDK keeps, once per stack, the function that starts triggers. */
 const PROVIDER = 'AWSCDK.TriggerCustomResourceProviderCustomResourceProvider';
 
-/** Runs a function during the deployment, whenever its code, the configuration or its settings changed; what it refuses fails the deployment. */
+/**
+ * Runs a function during the deployment. What the function refuses fails the deployment.
+ * The function runs whenever its code, the configuration or its settings changed.
+ */
 export class DeploymentTrigger extends Construct {
   constructor(scope: Construct, id: string, props: DeploymentTriggerProps) {
     super(scope, id);
@@ -33,7 +36,7 @@ export class DeploymentTrigger extends Construct {
   }
 }
 
-/** Left alone, the provider's logs would stay for ever. */
+/** Gives the provider's logs a retention. Without it the logs would stay for ever. */
 function logGroupOf(provider: IConstruct, retention: RetentionDays): LogGroup {
   const existing = provider.node.tryFindChild('Logs') as LogGroup | undefined;
   if (existing !== undefined) return existing;

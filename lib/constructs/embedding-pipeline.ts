@@ -45,46 +45,94 @@ export type {
 };
 
 export interface EmbeddingPipelineProps {
-  /** What `freshet.config.ts` exports. Its section `aws` is not read here: these props say where and how. */
+  /**
+   * What `freshet.config.ts` exports.
+   * The section `aws` of the configuration is not read here: these props say where and how.
+   */
   readonly config: FreshetConfig;
-  /** Its private subnets reach the database, AWS and the provider: by NAT, endpoints, or IPv6. */
+  /**
+   * The network of the functions.
+   * Private subnets of the VPC reach the database, AWS and the provider: by NAT, endpoints, or
+   * IPv6.
+   */
   readonly vpc: IVpc;
   readonly database: PipelineDatabase;
-  /** Name of the deployment in metrics, logs and reports. @default dev */
+  /**
+   * Name of the deployment in metrics, logs and reports.
+   * @default dev
+   */
   readonly stage?: string;
-  /** @default the private subnets with egress */
+  /**
+   * The subnets of the functions.
+   * @default the private subnets with egress
+   */
   readonly vpcSubnets?: SubnetSelection;
-  /** Lets the functions go out by IPv6. @default false */
+  /**
+   * Lets the functions go out by IPv6.
+   * @default false
+   */
   readonly ipv6?: boolean;
-  /** Model alias → ARN of the secret whose string is the provider's key. @default none */
+  /**
+   * Model alias → ARN of the secret whose string is the provider's key.
+   * @default none
+   */
   readonly providerSecrets?: Readonly<Record<string, string>>;
-  /** @default incremental rate(5 minutes), full cron(0 3 * * ? *), timeZone UTC */
+  /**
+   * When the schedules start `detect`: `rate(…)` or `cron(…)`, with an IANA time zone.
+   * @default incremental rate(5 minutes), full cron(0 3 * * ? *), timeZone UTC
+   */
   readonly schedules?: { readonly incremental?: string; readonly full?: string; readonly timeZone?: string };
-  /** Environments at once: of each alias's two queues, and of `write`. @default fresh 4, bulk 8, write 6 */
+  /**
+   * Environments at once: of each alias's two queues, and of `write`.
+   * @default fresh 4, bulk 8, write 6
+   */
   readonly maxConcurrency?: { readonly fresh?: number; readonly bulk?: number; readonly write?: number };
-  /** The promise: a changed row is embedded within this many minutes. @default 15 */
+  /**
+   * The promise: a changed row is embedded within this many minutes.
+   * @default 15
+   */
   readonly sloMinutes?: number;
-  /** Whom the alarms tell, and US dollars per day above which one goes off. @default nobody, no budget */
+  /**
+   * Whom the alarms tell, and the US dollars per day above which the budget alarm goes off.
+   * @default nobody, no budget
+   */
   readonly alarms?: AlarmReceivers & { readonly budgetUsd?: number | undefined };
-  /** The inference component of SageMaker that serves a model: a line of the dashboard and four of the alarms watch it. @default none */
+  /**
+   * The inference component of SageMaker that serves a model.
+   * A line of the dashboard and four of the alarms watch the component.
+   * @default none
+   */
   readonly inferenceComponentName?: string;
-  /** @default 30 days */
+  /**
+   * How long log lines stay.
+   * @default 30 days
+   */
   readonly logRetention?: RetentionDays;
-  /** Schedules and event sources are deployed switched off; what is queued stays. @default false */
+  /**
+   * Deploys schedules and event sources switched off; what is queued stays.
+   * @default false
+   */
   readonly paused?: boolean;
-  /** @default bundled from the sources, or the folders that an installed package brings along */
+  /**
+   * The code of the functions.
+   * @default bundled from the sources, or the folders that an installed package brings along
+   */
   readonly assets?: FunctionAssets;
 }
 
 /**
- * Keeps pgvector embeddings in step with the rows of a database that exists already: schedules that find stale rows, a `fresh` and a
- * `bulk` queue per model, the functions between them, and nothing that holds state which cannot be found again.
+ * Keeps pgvector embeddings in step with the rows of a database that exists already.
+ * The construct makes schedules that find stale rows, a `fresh` and a `bulk` queue per model, and
+ * the functions between them. None of its resources holds state that cannot be found again.
  */
 export class EmbeddingPipeline extends Construct {
-  /** Of each model alias the two queues of `embed`. What lies in a dead-letter queue can be redriven. */
+  /** The two queues of `embed` for each model alias. Their dead letters can be redriven. */
   readonly lanes: readonly PipelineLane[];
   readonly resultsQueue: QueuePair;
-  /** Ticks of `detect` and `guard` that failed; they are not redriven, the next tick does their work. */
+  /**
+   * Ticks of `detect` and `guard` that failed.
+   * These ticks are not redriven: the next tick does their work.
+   */
   readonly scheduleDeadLetters: Queue;
   readonly claimsBucket: Bucket;
   readonly functions: Readonly<Record<FunctionName, LambdaFunction>>;
@@ -97,7 +145,7 @@ export class EmbeddingPipeline extends Construct {
   readonly network: PipelineNetwork;
   readonly dashboard: PipelineDashboard;
   readonly alarms: PipelineAlarms;
-  /** For subscriptions of one's own. */
+  /** The topic of the alarms, for subscriptions of one's own. */
   readonly alarmTopic: AlarmTopic;
 
   constructor(scope: Construct, id: string, props: EmbeddingPipelineProps) {

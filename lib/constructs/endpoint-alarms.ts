@@ -4,12 +4,14 @@ import type { AlarmRuleOf } from './pipeline-alarms.ts';
 
 const MICROSECONDS = 1_000_000;
 
-/** In percent, of the endpoint's GPU. */
+/** Percent of the memory of the endpoint's GPU above which an alarm goes off. */
 export const FULL_MEMORY_PERCENT = 95;
 
 /**
- * Of an endpoint that serves one of the models. None of them pages: what an endpoint delays, `freshness` sees. Three bad minutes of five; an endpoint at
- * zero has no data, and that is no trouble. SageMaker gives a container 60 s for an answer, and takes no percentile of the overhead.
+ * The alarms on an endpoint that serves one of the models.
+ * None of these alarms pages: `freshness` sees what an endpoint delays. An alarm takes three bad
+ * minutes of five. An endpoint at zero has no data, and that is no trouble. SageMaker gives a
+ * container 60 s for an answer, and takes no percentile of the overhead.
  */
 export function listEndpointAlarms(inferenceComponentName: string): AlarmRuleOf[] {
   const metric = (name: EndpointMetricName, statistic: string) =>

@@ -7,12 +7,15 @@ import type { ModelStore } from './model-bucket.ts';
 
 export interface EndpointRoleProps {
   readonly bucket: ModelStore;
-  /** Ends with a slash. */
+  /** The prefix of the model's objects. Ends with a slash. */
   readonly modelPrefix: string;
   readonly image: TeiImage;
 }
 
-/** What SageMaker does for the endpoint: pull one image, read one model, write logs and metrics. */
+/**
+ * The role by which SageMaker works for the endpoint.
+ * SageMaker pulls one image, reads one model, and writes logs and metrics.
+ */
 export class EndpointRole extends Construct {
   readonly role: Role;
 

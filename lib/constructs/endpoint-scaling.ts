@@ -13,13 +13,17 @@ export interface EndpointScalingProps {
 
 const DIMENSION = 'sagemaker:inference-component:DesiredCopyCount';
 
-/** After the last change: a copy that has just come, or just gone, is given time to show in the metric. */
+/**
+ * Seconds after the last change of copies before copies are taken away.
+ * A copy that has just come or gone is given time to show in the metric.
+ */
 const SCALE_IN_COOLDOWN_SECONDS = 300;
 const SCALE_OUT_COOLDOWN_SECONDS = 60;
 
 /**
- * Copies of the model. Tracking the calls in flight adds copies and takes all of them away, but it cannot leave zero: nothing is measured there. The
- * call that failed for want of a copy does that, by an alarm.
+ * Scales the copies of the model with the calls in flight.
+ * Target tracking adds copies and takes all of them away, but cannot leave zero, because nothing is
+ * measured there. An alarm on the first call that fails for want of a copy leaves zero.
  */
 export class EndpointScaling extends Construct {
   constructor(scope: Construct, id: string, props: EndpointScalingProps) {

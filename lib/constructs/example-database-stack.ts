@@ -30,12 +30,15 @@ const OWNER = 'owner';
 const PORT = 5432;
 
 /**
- * An Aurora Serverless v2 PostgreSQL with a sample table, for trying a pipeline without a database of one's own. Its state is a copy of
- * what the repository holds; nothing of it belongs into production.
+ * An Aurora Serverless v2 PostgreSQL with a sample table, for trying a pipeline.
+ * A trial then needs no database of one's own. The state of the database is a copy of what the
+ * repository holds; nothing of it belongs into production.
  *
- * The capacity goes down to 0: after five minutes without a connection the database pauses and only its storage costs. Deployed with
- * `-c paused=true` it does; while the schedules tick it never does (`guard` looks every minute), and runs on the half unit that is the
- * least of a running one. A first connection after a pause takes some 15 seconds, which the functions wait for.
+ * The capacity goes down to 0: after five minutes without a connection the database pauses, and
+ * only its storage costs. A stage that is deployed with `-c paused=true` lets the database pause.
+ * While the schedules tick, the database never pauses, because `guard` looks every minute. The
+ * database then runs on half a unit, which is the least of a running database. A first connection
+ * after a pause takes some 15 seconds, which the functions wait for.
  */
 export class ExampleDatabaseStack extends Stack {
   readonly vpc: IVpc;
@@ -116,7 +119,10 @@ export class ExampleDatabaseStack extends Stack {
     return cluster;
   }
 
-  /** Letters and digits, which need no escaping anywhere; 32 of them are 190 bits. */
+  /**
+   * Creates the login of the pipeline's role.
+   * The password has letters and digits, which need no escaping anywhere; 32 of them are 190 bits.
+   */
   #createLogin(): Secret {
     const login = new Secret(this, 'PipelineLogin', {
       description: 'The role of the pipeline in the example database',

@@ -10,8 +10,10 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 
 /**
- * A small network for trying: two zones, because Aurora takes no fewer, and one NAT gateway, by which the functions reach SQS, Lambda,
- * Secrets Manager and the provider. Interface endpoints for the first three alone would cost more by the hour. S3 has its free endpoint.
+ * A small network for trying a pipeline, with two zones and one NAT gateway.
+ * Aurora takes no fewer than two zones. By the NAT gateway the functions reach SQS, Lambda, Secrets
+ * Manager and the provider; interface endpoints for the first three alone would cost more by the
+ * hour. S3 has its free endpoint.
  */
 export class ExampleNetwork extends Construct {
   readonly vpc: Vpc;
@@ -21,7 +23,8 @@ export class ExampleNetwork extends Construct {
     this.vpc = new Vpc(this, 'Vpc', {
       maxAzs: 2,
       natGateways: 1,
-      // Nothing is in it; the CDK's function that empties it would leave a log group behind.
+      // The default security group keeps its rules, because no resource is in the group.
+      // The CDK's function that removes the rules would leave a log group behind.
       restrictDefaultSecurityGroup: false,
       subnetConfiguration: [
         { name: 'public', subnetType: SubnetType.PUBLIC, cidrMask: 26, mapPublicIpOnLaunch: false },

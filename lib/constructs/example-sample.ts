@@ -17,7 +17,7 @@ export interface ExampleSampleProps {
   readonly stageName: string;
   readonly vpc: IVpc;
   readonly database: { readonly host: string; readonly port: number; readonly name: string };
-  /** Of the database; gets a rule that lets the function in. */
+  /** The security group of the database, which gets a rule that lets the function in. */
   readonly securityGroup: SecurityGroup;
   readonly ownerSecretArn: string;
   readonly pipelineSecretArn: string;
@@ -29,7 +29,10 @@ export interface ExampleSampleProps {
 
 const HTTPS = 443;
 
-/** Loads the sample during the deployment and makes the pipeline's role; later it edits rows for `npm run smoke`. */
+/**
+ * The function that loads the sample during the deployment and makes the pipeline's role.
+ * Later the function edits rows for `npm run smoke`.
+ */
 export class ExampleSample extends Construct {
   readonly function: LambdaFunction;
 

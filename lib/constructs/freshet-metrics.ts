@@ -9,14 +9,20 @@ import {
 
 export interface MetricOptions {
   readonly statistic: string;
-  /** @default 5 minutes */
+  /**
+   * The period over which the metric is read.
+   * @default 5 minutes
+   */
   readonly period?: Duration;
-  /** @default the first that emits it */
+  /**
+   * The component whose series is read.
+   * @default the first component that emits the metric
+   */
   readonly from?: MetricComponent;
   readonly label?: string;
 }
 
-/** The functions' own metrics, by the dimensions with which they emit them. */
+/** The functions' own metrics, by the dimensions with which the functions emit them. */
 export class FreshetMetrics {
   readonly #stage: string;
   readonly #provider: string;
@@ -26,6 +32,7 @@ export class FreshetMetrics {
     this.#provider = provider;
   }
 
+  /** The metric of one component. */
   one(metricName: MetricName, { from, period, ...options }: MetricOptions): Metric {
     return new Metric({
       namespace: METRIC_NAMESPACE,
@@ -40,7 +47,7 @@ export class FreshetMetrics {
     });
   }
 
-  /** Summed over the components that emit it; what is missing counts as 0. */
+  /** The sum over all components that emit the metric; missing data counts as 0. */
   sum(metricName: MetricName, options: Pick<MetricOptions, 'period' | 'label'> = {}): MathExpression {
     const parts = METRICS[metricName].from.map(
       component => [`${lowerFirst(metricName)}Of${component}`, component] as const,

@@ -11,14 +11,17 @@ export interface FunctionScheduleProps {
   readonly description: string;
   /** `rate(…)` or `cron(…)`. */
   readonly expression: string;
-  /** IANA zone of a `cron(…)`. */
+  /** IANA time zone of a `cron(…)`. */
   readonly timeZone: string;
   readonly input: Readonly<Record<string, unknown>>;
   readonly deadLetterQueue: IQueue;
   readonly enabled: boolean;
 }
 
-/** A tick that is lost or late is not repeated: the next one does its work. */
+/**
+ * Starts a function by a schedule.
+ * A tick that is lost or late is not repeated: the next tick does its work.
+ */
 export class FunctionSchedule extends Construct {
   readonly schedule: Schedule;
 
@@ -49,7 +52,7 @@ export class FunctionSchedule extends Construct {
       schedule: ScheduleExpression.expression(props.expression, TimeZone.of(props.timeZone)),
       enabled: props.enabled,
       target: new LambdaInvoke(props.target, {
-        // Left to itself the target would add the right to invoke every version and alias.
+        // Left to itself, the target would add the right to invoke every version and alias.
         role: role.withoutPolicyUpdates(),
         input: ScheduleTargetInput.fromObject(props.input),
         deadLetterQueue: props.deadLetterQueue,

@@ -12,7 +12,11 @@ export const FUNCTION_NAMES: readonly FunctionName[] = [
   'operate',
 ];
 
-/** `sample` belongs to the example database alone; `notify` is there only where alarms go to a webhook. */
+/**
+ * Every handler that is bundled.
+ * `sample` belongs to the example database alone. `notify` exists only where alarms go to a
+ * webhook.
+ */
 export type HandlerName = FunctionName | 'sample' | 'notify';
 
 export const LANES: readonly Lane[] = ['fresh', 'bulk'];
@@ -24,14 +28,20 @@ interface FunctionSettings {
 }
 
 /**
- * Memory also buys CPU: a whole core at 1,769 MB. None of them holds more than a batch of vectors (100 × 1536 floats are 0.6 MB).
+ * Memory and timeout of each function.
+ * Memory also buys CPU: a whole core at 1,769 MB. Vectors need little memory: a batch of
+ * 100 × 1536 floats is 0.6 MB, `embed` holds one batch at a time and `write` at most ten.
  *
- * - `detect`: shorter than five minutes between two ticks, so that a slow one has ended when the next begins.
- * - `embed`: a call of 60 s (`limits.timeoutSeconds`), one retry of it, and the time to store and announce what was bought.
- * - `write`: ten objects of at most 5 s each, and the early end. A core's half, because it checks and copies every vector.
+ * - `detect`: shorter than the five minutes between two ticks, so that a slow tick has ended when
+ *   the next one begins.
+ * - `embed`: a call of 60 s (`limits.timeoutSeconds`), one retry of the call, and the time to store
+ *   and announce what was bought.
+ * - `write`: ten objects of at most 5 s each, and the early end. Half a core, because `write`
+ *   checks and copies every vector.
  * - `guard`: shorter than the minute between two ticks.
  * - `migrate`: creates tables only, but waits for locks on them.
- * - `operate`: answers a command of `freshet aws` in bounded pieces; the command waits 320 s for a piece.
+ * - `operate`: answers a command of `freshet aws` in bounded pieces; the command waits 320 s for a
+ *   piece.
  * - `sample`: fills one small table.
  * - `notify`: reads a secret and posts, each at most twice, within their own limits.
  */
@@ -70,7 +80,6 @@ export const FUNCTION_SETTINGS: Readonly<Record<HandlerName, FunctionSettings>> 
   notify: { memoryMb: 256, timeoutSeconds: 30, description: 'posts alarms to a Slack or Discord webhook' },
 };
 
-/** Every handler that is bundled. */
 export const HANDLER_NAMES = Object.keys(FUNCTION_SETTINGS) as readonly HandlerName[];
 
 interface ConsumerSettings {
@@ -79,15 +88,21 @@ interface ConsumerSettings {
 }
 
 /**
- * `embed` takes one message at a time: it holds up to `limits.batchSize` rows already, and a second one that a slow call leaves no time
- * for would come back with a receive counted, though nobody tried it. `write` is quick, and gathers for a second.
+ * How `embed` and `write` take messages.
+ * `embed` takes one message at a time: a message holds up to `limits.batchSize` rows already. If a
+ * slow call left no time for a second message, the message would come back with a receive counted,
+ * though nobody had tried to embed its rows. `write` is quick, and gathers messages for a second.
  */
 export const CONSUMERS: Readonly<Record<'embed' | 'write', ConsumerSettings>> = {
   embed: { batchSize: 1, windowSeconds: 0 },
   write: { batchSize: 10, windowSeconds: 1 },
 };
 
-/** AWS asks for six times the function's timeout, and the window counts: what Lambda throttles comes back before it is delivered again. */
+/**
+ * Visibility timeout of a queue, in timeouts of its consumer.
+ * The batching window comes on top. AWS asks for six timeouts. What Lambda throttles then comes
+ * back before the message is delivered again.
+ */
 export const VISIBILITY_PER_TIMEOUT = 6;
 
 export function visibilitySeconds(consumer: 'embed' | 'write'): number {
@@ -96,16 +111,25 @@ export function visibilitySeconds(consumer: 'embed' | 'write'): number {
   );
 }
 
-/** A receive counts even when no consumer saw the message. */
+/**
+ * Receives after which a message becomes a dead letter.
+ * A receive counts even when no consumer saw the message.
+ */
 export const MAX_RECEIVE_COUNT = 5;
 
 export const QUEUE_RETENTION_DAYS = 4;
 
-/** The most that SQS keeps. A dead letter's age counts from its first send. */
+/**
+ * Days that a dead letter stays: the most that SQS keeps anything.
+ * The age of a dead letter counts from its first send.
+ */
 export const DEAD_LETTER_RETENTION_DAYS = 14;
 
-/** A result object outlives whatever can still name it; what a later redrive finds gone is embedded again. */
+/**
+ * Days that a result object stays: longer than whatever can still name the object.
+ * What a later redrive finds gone is embedded again.
+ */
 export const CLAIM_RETENTION_DAYS = Math.max(QUEUE_RETENTION_DAYS, DEAD_LETTER_RETENTION_DAYS) + 1;
 
-/** What Lambda accepts as the environment of a function, names included. */
+/** Bytes that Lambda accepts as the environment of a function, names included. */
 export const ENVIRONMENT_BYTES = 4096;

@@ -20,8 +20,10 @@ export interface GpuEndpointStackProps extends StackProps {
 }
 
 /**
- * The optional GPU endpoint of a stage, in a stack of its own: it is dear, slow to come up, and none of the pipeline's resources hangs on it. Until a
- * model is published and named it is only the bucket to publish into. Its alarms are the pipeline's, whose topic tells people.
+ * The optional GPU endpoint of a stage, in a stack of its own.
+ * The endpoint is dear and slow to come up, and none of the pipeline's resources depends on it.
+ * Until a model is published and named, the stack is only the bucket to publish into. The alarms of
+ * the endpoint are in the pipeline's stack, whose topic tells people.
  */
 export class GpuEndpointStack extends Stack {
   readonly bucket: ModelStore;
@@ -64,7 +66,10 @@ export class GpuEndpointStack extends Stack {
     this.#tellNames(settings);
   }
 
-  /** They are the configuration's own: what `models.<alias>` says is what was made. */
+  /**
+   * Prints the names of endpoint and component.
+   * The names are the configuration's own: what `models.<alias>` says is what was made.
+   */
   #tellNames({ endpointName, inferenceComponentName }: EndpointSettings): void {
     this.#tell('EndpointName', endpointName);
     this.#tell('InferenceComponentName', inferenceComponentName);

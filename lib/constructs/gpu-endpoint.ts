@@ -9,24 +9,28 @@ import type { ModelStore } from './model-bucket.ts';
 export interface GpuEndpointProps {
   readonly settings: EndpointSettings;
   readonly gpu: GpuSection;
-  /** Ends with a slash. */
+  /** The prefix of the model's objects. Ends with a slash. */
   readonly modelPrefix: string;
   readonly bucket: ModelStore;
 }
 
 export const VARIANT_NAME = 'AllTraffic';
 
-/** Its drivers run images of CUDA 12.2 and 12.9. */
+/** The machine image of the instances. Its drivers run images of CUDA 12.2 and 12.9. */
 const INFERENCE_AMI = 'al2-ami-sagemaker-inference-gpu-3-1';
 
-/** Of the machine's own memory, for tokenizers and loading; the weights lie on the GPU. Every instance offered has 16 GB. */
+/**
+ * Memory of the machine, in MB, that tokenizers and loading need.
+ * The weights lie on the GPU. Every instance that is offered has 16 GB.
+ */
 const MIN_MEMORY_MB = 8192;
 
 const STARTUP_SECONDS = 900;
 
 /**
- * Text Embeddings Inference on a GPU, weights from S3, cut off from every network. One copy takes one GPU, so that copies and instances rise
- * and fall together.
+ * Text Embeddings Inference on a GPU, cut off from every network.
+ * The weights come from S3. One copy takes one GPU, so that copies and instances rise and fall
+ * together.
  */
 export class GpuEndpoint extends Construct {
   readonly endpoint: CfnEndpoint;
@@ -51,7 +55,7 @@ export class GpuEndpoint extends Construct {
         },
       },
     });
-    // SageMaker tries the rights when the model is made, not when it is used.
+    // SageMaker tries the rights when the model is made, not when the model is used.
     model.node.addDependency(role);
     this.endpoint = this.#createEndpoint(settings, gpu, role.roleArn);
     this.component = new CfnInferenceComponent(this, 'Component', {
@@ -69,7 +73,8 @@ export class GpuEndpoint extends Construct {
           containerStartupHealthCheckTimeoutInSeconds: STARTUP_SECONDS,
         },
       },
-      // A component cannot be made with none: scaling takes the first copy away when nobody asks.
+      // A component cannot be made without a copy.
+      // Scaling takes the first copy away when nobody asks.
       runtimeConfig: { copyCount: Math.max(1, gpu.minCopies) },
     });
   }

@@ -3,22 +3,28 @@ import type { HandlerBundle } from './bundle-handler.ts';
 import type { HandlerName } from './function-settings.ts';
 
 export interface BundleMeasures {
-  /** What Lambda loads before it calls the handler. */
+  /** Bytes that Lambda loads before it calls the handler. */
   readonly entryBytes: number;
-  /** With what the first event loads besides: the wiring, the database, the queues. */
+  /** Bytes with what the first event loads besides: the wiring, the database, the queues. */
   readonly firstEventBytes: number;
-  /** In how many files these are: Node finds, opens and links each. */
+  /** Files that the first event needs. Node finds, opens and links each of them. */
   readonly firstEventFiles: number;
-  /** Loaded only where a configuration needs them, the largest first: what each adds to the above. */
+  /**
+   * Parts that are loaded only where a configuration needs them, the largest first.
+   * `bytes` is what a part adds to the bytes of the first event.
+   */
   readonly lazyParts: readonly { readonly name: string; readonly bytes: number }[];
   /** Path inside the folder of the module that the first event loads. */
   readonly wiring: string;
 }
 
-/** Parts that add less are not named one by one. */
+/** Bytes below which a part is not named. */
 const WORTH_NAMING_BYTES = 20_000;
 
-/** Of minified code; source maps are in the folder too, and read only to print a stack. */
+/**
+ * Measures the minified code of a bundle, in bytes.
+ * Source maps are in the folder too, but are read only to print a stack.
+ */
 export function measureBundle(name: HandlerName, { metafile }: HandlerBundle): BundleMeasures {
   const outputs = metafile.outputs;
   const files = Object.keys(outputs).filter(file => file.endsWith('.mjs'));
@@ -45,7 +51,7 @@ export function measureBundle(name: HandlerName, { metafile }: HandlerBundle): B
   };
 }
 
-/** The files and all that they import when they are loaded. */
+/** The files and all files that they import when they are loaded. */
 function reach(outputs: Metafile['outputs'], from: readonly string[]): Set<string> {
   const reached = new Set<string>();
   const waiting = [...from];
@@ -62,7 +68,7 @@ function sum(outputs: Metafile['outputs'], files: Iterable<string>): number {
   return [...files].reduce((bytes, file) => bytes + outputs[file]!.bytes, 0);
 }
 
-/** The package, or our own file. */
+/** The name of a package, or the path of a file of ours. */
 function partName(entryPoint: string): string {
   return /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(entryPoint)?.[1] ?? entryPoint;
 }

@@ -3,10 +3,13 @@ import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket } from 'aws-c
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledge.ts';
 
-/** A bucket of this stack, or one that exists. */
+/** A bucket of this stack, or a bucket that exists already. */
 export type ModelStore = Pick<IBucket, 'arnForObjects' | 'bucketArn' | 'bucketName' | 's3UrlForObject'>;
 
-/** Published models, each under a prefix that is its content's digest. Kept when the stack goes: spaces of vectors outlive an endpoint. */
+/**
+ * The bucket of published models, each under a prefix that is its content's digest.
+ * The bucket is kept when the stack goes: spaces of vectors outlive an endpoint.
+ */
 export class ModelBucket extends Construct {
   readonly bucket: Bucket;
 

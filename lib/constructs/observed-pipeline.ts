@@ -13,9 +13,9 @@ export interface ObservedPipeline {
   readonly resultsQueue: QueuePair;
   readonly scheduleDeadLetters: Queue;
   readonly sloSeconds: number;
-  /** Between two looks at the changed rows. */
+  /** Seconds between two looks at the changed rows. */
   readonly tickSeconds: number;
-  /** Of SageMaker, where one serves a model. */
+  /** The inference component of SageMaker, where one serves a model. */
   readonly inferenceComponentName?: string | undefined;
 }
 
@@ -44,7 +44,11 @@ export function observedQueues({ lanes, resultsQueue }: ObservedPipeline): reado
   ];
 }
 
-/** `migrate` runs in a deployment, which fails with it; what fails in `operate` is told to whoever asked. */
+/**
+ * The functions that dashboard and alarms watch.
+ * `migrate` runs in a deployment, which fails with it. What fails in `operate` is told to whoever
+ * asked.
+ */
 export const OBSERVED_FUNCTIONS: readonly FunctionName[] = FUNCTION_NAMES.filter(
   name => name !== 'migrate' && name !== 'operate',
 );

@@ -20,40 +20,54 @@ export interface PipelineAlarmsProps {
   readonly stage: string;
   readonly observed: ObservedPipeline;
   readonly topic: Topic;
-  /** Undefined: there is no webhook. */
+  /** The function that posts to the webhook; undefined: there is no webhook. */
   readonly webhook?: LambdaFunction | undefined;
-  /** US dollars per day; undefined: no alarm. */
+  /** US dollars per day; undefined: no alarm on the budget. */
   readonly budgetUsd?: number | undefined;
-  /** False: a stack that is deployed paused alarms nobody. */
+  /** False: the alarms tell nobody, as in a stack that is deployed paused. */
   readonly enabled: boolean;
 }
 
 /** One alarm, as `listAlarms` describes it. */
 export interface AlarmRuleOf {
   readonly kind: AlarmKindName;
-  /** What it watches, where a kind watches several. */
+  /** What the alarm watches, where a kind watches several things. */
   readonly of?: string;
   readonly metric: IMetric;
   readonly threshold: number;
-  /** Alarm above the threshold, or at it and above. @default above */
+  /**
+   * Alarm above the threshold, or at the threshold and above.
+   * @default above
+   */
   readonly at?: 'above' | 'from';
-  /** Periods in a row that are looked at. @default 1 */
+  /**
+   * Periods in a row that are looked at.
+   * @default 1
+   */
   readonly periods?: number;
-  /** As many of them make an alarm. @default all */
+  /**
+   * How many of these periods make an alarm when they are bad.
+   * @default all
+   */
   readonly badPeriods?: number;
-  /** @default notBreaching */
+  /**
+   * What missing data counts as.
+   * @default notBreaching
+   */
   readonly missing?: TreatMissingData;
 }
 
-/** A minute longer than guard takes to tell that somebody paused everything. */
+/** A minute longer than the guard takes to tell that somebody paused everything. */
 const SUPPRESSOR_WAIT = Duration.minutes(2);
 
 /**
- * Alarms that wake somebody speak through one composite alarm, so that an outage pages once however many of them see it; it is silent while an operator has
- * paused everything. The others speak for themselves.
+ * The alarms of a deployment, and how they speak.
+ * Alarms that wake somebody speak through one composite alarm, so that an outage pages once however
+ * many alarms see it. The composite alarm is silent while an operator has paused everything. The
+ * other alarms speak for themselves.
  */
 export class PipelineAlarms extends Construct {
-  /** Names the alarms behind it in its message. */
+  /** The composite alarm, which names the alarms behind it in its message. */
   readonly page: CompositeAlarm;
   readonly alarms: readonly { readonly kind: AlarmKindName; readonly alarm: Alarm }[];
   readonly #enabled: boolean;
@@ -86,7 +100,10 @@ export class PipelineAlarms extends Construct {
     this.page.addOkAction(action);
   }
 
-  /** In alarm while an operator's pause of everything holds. Tells nobody. */
+  /**
+   * Creates the alarm that silences the composite alarm while an operator pauses everything.
+   * This alarm tells nobody itself.
+   */
   #createSuppressor({ metrics }: ObservedPipeline): Alarm {
     return this.#createAlarm(
       'paused-by-operator',

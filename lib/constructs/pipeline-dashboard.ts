@@ -9,11 +9,11 @@ import { providerRow } from './dashboard/provider-row.ts';
 import { type DashboardRow, FULL_WIDTH } from './dashboard/told-widget.ts';
 import type { ObservedPipeline } from './observed-pipeline.ts';
 
-/** Five rows: from what was promised down to what it stands on. */
+/** The dashboard: five rows, from what was promised down to what it stands on. */
 export class PipelineDashboard extends Construct {
   readonly dashboard: Dashboard;
   readonly rows: readonly DashboardRow[];
-  /** Of the console, for people. */
+  /** The address of the dashboard in the console, for people. */
   readonly url: string;
 
   constructor(scope: Construct, id: string, observed: ObservedPipeline) {

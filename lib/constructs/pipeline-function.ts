@@ -31,11 +31,17 @@ export interface PipelineFunctionProps {
   readonly logRetention: RetentionDays;
   /** What this function may do beyond logs, traces and its network interface. */
   readonly statements: readonly PolicyStatement[];
-  /** Where an asynchronous invocation that failed goes; its input holds no text of a row. */
+  /**
+   * Where an asynchronous invocation that failed goes.
+   * The input of such an invocation holds no text of a row.
+   */
   readonly deadLetterQueue?: IQueue;
 }
 
-/** Stacks name our files and lines. Node takes few of V8's own flags here; functions that need one set it themselves. */
+/**
+ * Makes stack traces name our files and lines.
+ * Node takes few of V8's own flags here; functions that need one set the flag themselves.
+ */
 const NODE_OPTIONS = '--enable-source-maps';
 
 const NETWORK_ACTIONS = [
@@ -47,7 +53,7 @@ const NETWORK_ACTIONS = [
   'ec2:UnassignPrivateIpAddresses',
 ];
 
-/** A function with a role of its own, a log group of its own, and nothing that it does not need. */
+/** A function with a role and a log group of its own, and nothing that it does not need. */
 export class PipelineFunction extends Construct {
   readonly function: LambdaFunction;
   readonly role: Role;
@@ -115,7 +121,11 @@ export class PipelineFunction extends Construct {
     return role;
   }
 
-  /** The role has no other principal, so that whatever function calls with it is this one; its own ARN would depend on the role. */
+  /**
+   * An ARN pattern that stands for this function.
+   * The role has no other principal, so that whatever function calls with the role is this one. The
+   * function's own ARN would depend on the role.
+   */
   #anyFunctionArn(): string {
     return Stack.of(this).formatArn({
       service: 'lambda',

@@ -19,7 +19,7 @@ export interface PipelineFunctionsProps {
   readonly network: FunctionNetwork;
   readonly database: PipelineDatabase;
   readonly models: readonly ModelDefinition[];
-  /** Model alias → ARN of its key. */
+  /** Model alias → ARN of the secret of its key. */
   readonly keySecrets: Readonly<Record<string, string>>;
   readonly queues: PipelineQueues;
   readonly claims: Bucket;
@@ -27,10 +27,13 @@ export interface PipelineFunctionsProps {
   readonly logRetention: RetentionDays;
 }
 
-/** Where embed puts result objects. */
+/** The prefix under which `embed` puts result objects. */
 const CLAIMS_PREFIX = 'claims/';
 
-/** The functions, each with exactly the rights that its work takes (docs/deployment.md has the table). */
+/**
+ * The functions, each with exactly the rights that its work takes.
+ * docs/deployment.md has the table of rights.
+ */
 export class PipelineFunctions extends Construct {
   readonly functions: Readonly<Record<FunctionName, LambdaFunction>>;
   readonly logGroups: Readonly<Record<FunctionName, LogGroup>>;
@@ -59,7 +62,10 @@ export class PipelineFunctions extends Construct {
       );
   }
 
-  /** After the mappings are there: `guard` opens and closes exactly these, and keeps on their tags why. */
+  /**
+   * Lets `guard` open and close exactly these mappings, and keep on their tags why.
+   * Call this method once the mappings exist.
+   */
   letGuardSwitch(mappings: readonly EventSourceMapping[]): void {
     this.#parts.guard.role.addToPolicy(
       new PolicyStatement({
@@ -101,7 +107,8 @@ export class PipelineFunctions extends Construct {
         ...login,
         consumeStatement([queues.results.queue]),
         new PolicyStatement({ actions: ['s3:GetObject'], resources: [object] }),
-        // Without it S3 answers 403 for an object that is gone, and nobody can tell that from a missing right.
+        // Without this right S3 answers 403 for an object that is gone.
+        // Nobody could tell that answer from a missing right.
         new PolicyStatement({ actions: ['s3:ListBucket'], resources: [claims.bucketArn] }),
       ],
       guard: [...login, ...providers],

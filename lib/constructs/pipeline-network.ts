@@ -21,7 +21,11 @@ export interface PipelineNetworkProps {
 
 const HTTPS = 443;
 
-/** One security group for all functions. Out: the database, and the ports of AWS and of the models' endpoints. In: nothing. */
+/**
+ * One security group for all functions.
+ * Out go connections to the database, and to the ports of AWS and of the models' endpoints. Nothing
+ * comes in.
+ */
 export class PipelineNetwork extends Construct {
   readonly vpc: IVpc;
   readonly vpcSubnets: SubnetSelection;

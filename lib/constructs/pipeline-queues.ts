@@ -12,7 +12,10 @@ export interface PipelineLane {
   readonly deadLetterQueue: Queue;
 }
 
-/** Every queue that messages of rows pass through: a `fresh` and a `bulk` one per model alias, and `results`. */
+/**
+ * Every queue that messages of rows pass through.
+ * There is a `fresh` and a `bulk` queue per model alias, and `results`.
+ */
 export class PipelineQueues extends Construct {
   readonly embed: ReadonlyMap<string, Readonly<Record<Lane, QueuePair>>>;
   readonly results: QueuePair;
@@ -25,7 +28,7 @@ export class PipelineQueues extends Construct {
     });
   }
 
-  /** Every lane of every alias, with the two names that tell it apart. */
+  /** Every lane of every alias, with the two names that tell the lane apart. */
   get lanes(): readonly PipelineLane[] {
     return [...this.embed].flatMap(([alias, pairs]) =>
       LANES.map(lane => {

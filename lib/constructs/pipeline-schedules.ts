@@ -16,7 +16,7 @@ export interface PipelineSchedulesProps {
   readonly enabled: boolean;
 }
 
-/** Of `continue`. */
+/** When `continue` starts `detect`. */
 const CONTINUE = 'rate(5 minutes)';
 
 /** When `detect` is started: by `incremental`, by `full`, and by `continue`. */
@@ -25,8 +25,11 @@ export function detectExpressions(props: Pick<PipelineSchedulesProps, 'increment
 }
 
 /**
- * `full` begins a walk over all keys; one tick of it goes only as far as its time and `limits.maxInFlight` reach. `continue` takes a walk
- * that has begun further, and begins the first one of a new space; with nothing to continue it costs one statement per space.
+ * The schedules that start `detect` and `guard`.
+ * `full` begins a walk over all keys; one tick goes only as far as its time and
+ * `limits.maxInFlight` reach. `continue` takes a walk further that has begun, and begins the first
+ * walk of a new space. With nothing to continue, a tick of `continue` costs one statement per
+ * space.
  */
 export class PipelineSchedules extends Construct {
   readonly schedules: Readonly<Record<ScheduleName, Schedule>>;

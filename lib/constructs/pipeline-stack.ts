@@ -15,9 +15,9 @@ import { STACK_COMMANDS } from './stack-commands.ts';
 export interface PipelineStackProps extends StackProps {
   readonly config: FreshetConfig;
   readonly stageName: string;
-  /** From the section `aws` of the parsed configuration. */
+  /** The stage, from the section `aws` of the parsed configuration. */
   readonly stage: AwsStage | StageSettings;
-  /** In place of the network and the database that the stage names. */
+  /** The network and the database to use in place of those that the stage names. */
   readonly surroundings?: { readonly vpc: IVpc; readonly database: PipelineDatabase };
   readonly paused?: boolean;
   readonly assets?: FunctionAssets;
@@ -101,7 +101,7 @@ export class PipelineStack extends Stack {
     return vpc;
   }
 
-  /** What `cdk deploy` prints at its end. */
+  /** Prints what `cdk deploy` shows at its end. */
   #tellPeople(stageName: string): void {
     const {
       lanes,
@@ -139,8 +139,10 @@ export class PipelineStack extends Stack {
 }
 
 /**
- * What the stack of the stage's GPU endpoint makes, once a model is published. The endpoint's alarms are in this stack, because the topic is: this one
- * depends on the other, which could not be given the topic.
+ * The name of the inference component that the stack of the stage's GPU endpoint makes.
+ * Undefined until a model is published and named. The endpoint's alarms are in this stack, because
+ * the topic is here. This stack depends on the stack of the endpoint, so that the topic cannot be
+ * given to that stack.
  */
 function nameComponent(
   config: FreshetConfig,

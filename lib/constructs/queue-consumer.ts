@@ -13,7 +13,11 @@ export interface QueueConsumerProps {
   readonly enabled: boolean;
 }
 
-/** One queue's way into a function. Concurrency is bounded here, not by reserving it: a throttled batch would count as received. */
+/**
+ * Feeds one queue into a function.
+ * Concurrency is bounded here and not by reserving it, because a batch that Lambda throttles would
+ * count as received.
+ */
 export class QueueConsumer extends Construct {
   readonly mapping: EventSourceMapping;
 
@@ -32,7 +36,7 @@ export class QueueConsumer extends Construct {
   }
 }
 
-/** What Lambda does with the queue in the function's name, and what giving a message back takes. */
+/** What Lambda does with the queues in the function's name, and what giving back takes. */
 export function consumeStatement(queues: readonly IQueue[]): PolicyStatement {
   return new PolicyStatement({
     actions: [
@@ -45,7 +49,7 @@ export function consumeStatement(queues: readonly IQueue[]): PolicyStatement {
   });
 }
 
-/** Looking at dead letters one by one, and taking away those that were sent again. */
+/** Looking at dead letters one by one, and deleting those that were sent again. */
 export function redriveStatement(deadLetterQueues: readonly IQueue[]): PolicyStatement {
   return new PolicyStatement({
     actions: [

@@ -9,7 +9,11 @@ export interface QueuePairProps {
   readonly visibilityTimeout: Duration;
 }
 
-/** A standard queue and its dead-letter queue: TLS enforced, encrypted, and the dead letters outlive the source (their age counts from the first send). */
+/**
+ * A standard queue and its dead-letter queue, encrypted, with TLS enforced.
+ * Dead letters are kept longer than messages of the source queue. The age of a dead letter counts
+ * from its first send.
+ */
 export class QueuePair extends Construct {
   readonly queue: Queue;
   readonly deadLetterQueue: Queue;

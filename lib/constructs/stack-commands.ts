@@ -1,4 +1,7 @@
-/** What `cdk deploy` prints for whoever runs the deployment; none of them changes anything without `--apply`. */
+/**
+ * The commands that `cdk deploy` prints for whoever runs the deployment.
+ * No command changes anything without `--apply`.
+ */
 export const STACK_COMMANDS = [
   { output: 'StatusCommand', words: 'status' },
   { output: 'FailuresCommand', words: 'failures' },

@@ -2,7 +2,11 @@ import { FreshetError } from '../core/errors/freshet-error.ts';
 import { UsageError } from '../core/errors/usage-error.ts';
 import type { ObservedReason } from '../ports/run-observer.ts';
 
-/** Anything thrown, as class, code and sentence, its remedy included. What is neither a `FreshetError` nor a `UsageError` keeps nothing of its message: it may quote a row. */
+/**
+ * Describes anything thrown as class, code and sentence, remedy included.
+ * What is neither a `FreshetError` nor a `UsageError` keeps nothing of its message, which may quote
+ * a row.
+ */
 export function describeFailure(error: unknown): ObservedReason {
   if (error instanceof FreshetError) {
     return { failureClass: error.failureClass, code: error.code, message: error.message };

@@ -4,7 +4,10 @@ import type { ControlStore } from '../ports/control-store.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Metrics } from '../ports/metrics.ts';
 
-/** The application changed the table under work in hand: its source pauses, the others go on. `detect` lifts the pause once it is mended. */
+/**
+ * Pauses a source whose table the application changed under work in hand.
+ * The other sources go on. `detect` lifts the pause once the table is mended.
+ */
 export async function pauseSource(
   ports: { readonly control: ControlStore; readonly logger: Logger; readonly metrics: Metrics },
   space: Space,

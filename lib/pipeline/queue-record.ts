@@ -7,5 +7,5 @@ export interface QueueRecord {
   readonly receiveCount: number;
 }
 
-/** `done`: acknowledge it; `returned`: it must be delivered again. */
+/** `done`: acknowledge the message. `returned`: the message must be delivered again. */
 export type RecordResult = 'done' | 'returned';

@@ -5,7 +5,11 @@ import type { Randomness } from '../ports/randomness.ts';
 
 const MAX_TRIES = 3;
 
-/** Tries work up to three times while it fails with class `transient` and the wait fits `remainingMs`; then its last failure is thrown. */
+/**
+ * Tries work up to three times while it fails as `transient`.
+ * A further try is made only when its wait is shorter than `remainingMs`.
+ * @throws the last failure of the work.
+ */
 export async function retryTransient<T>(
   ports: { readonly clock: Clock; readonly randomness: Randomness },
   remainingMs: () => number,

@@ -10,12 +10,17 @@ export interface RecordPorts {
   readonly observer?: RunObserver | undefined;
 }
 
-/** Once the time left is below this, records that were not begun are given back untouched. */
+/**
+ * Milliseconds below which no further record is begun.
+ * Records that were not begun are given back untouched.
+ */
 const MIN_RECORD_MS = 8_000;
 
 /**
- * Runs a step on each record, one after the other (or on what can be taken together, first), and tells which are done the moment they are: whoever answers for the batch, even a
- * timeout, can give back exactly the others. A record that throws fails alone.
+ * Runs a step on each record, and tells which records are done the moment they are.
+ * Whoever answers for the batch, even at a timeout, can thereby give back exactly the others.
+ * Several records may be taken together first; the step then runs on the others one after the
+ * other. A record that throws fails alone.
  */
 export async function takeRecords(
   ports: RecordPorts,
@@ -25,7 +30,10 @@ export async function takeRecords(
     readonly remainingMs: () => number;
     readonly done: (record: QueueRecord) => void;
     readonly signal?: AbortSignal | undefined;
-    /** Tried first where there are several: gives back those that are done, and leaves the others to `step`. Never rejects. */
+    /**
+     * Takes several records first, returns those that are done, and leaves the others to `step`.
+     * Called only for two records or more. Never rejects.
+     */
     readonly together?: (records: readonly QueueRecord[]) => Promise<readonly QueueRecord[]>;
   },
 ): Promise<void> {

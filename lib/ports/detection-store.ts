@@ -1,80 +1,123 @@
 import type { Space } from '../core/model/space.ts';
 import type { Lane, LeaseStage } from '../core/model/vocabulary.ts';
 
-/** What `detect` asks of the database. Every method is one transaction (most are one statement), READ COMMITTED. */
+/**
+ * What `detect` asks of the database.
+ * Every method is one transaction at READ COMMITTED; most methods are one statement. Keys, ids and
+ * versions are text in the type of their column.
+ * @throws FreshetError from every method, classified from the SQLSTATE.
+ */
 export interface DetectionStore {
-  /** Expires the leases of local runs whose process is gone (their session advisory lock is free). Returns how many. */
+  /**
+   * Expires the leases of local runs whose process is gone, and returns how many.
+   * A run's process is gone when the session advisory lock of the run is free.
+   */
   expireLeasesOfDeadRuns(): Promise<number>;
 
-  /** Whether the source is still what it was when the space was made. Undefined: all well. Else a code and a sentence for people. */
+  /**
+   * Looks whether the source is still what it was when the space was made.
+   * Resolves with undefined when all is well, else with a code and a sentence for people.
+   */
   findSourceFault(space: Space): Promise<SourceFault | undefined>;
 
-  /** Unexpired leases of the space. */
+  /** The number of unexpired leases of the space. */
   countInFlight(space: Space): Promise<number>;
 
   readPosition(space: Space): Promise<DetectionPosition>;
   /**
-   * Sets the watermark to the earliest of the candidates, compared by the database in the version column's type; it may move
-   * backwards. Nulls are no candidates; none at all leaves the watermark as it is.
+   * Sets the watermark to the earliest of the candidates. The watermark may move backwards.
+   * The database compares the candidates in the type of the version column. Nulls are no
+   * candidates; without any candidate the watermark stays as it is.
    */
   writeWatermark(space: Space, candidates: readonly (string | null)[]): Promise<void>;
-  /** `cursor` null: the pass ended; the next one starts at the lowest key. */
+  /**
+   * Stores where the reconcile pass stands. `cursor` is the last key that the pass finished.
+   * `cursor` null: the scan starts at the lowest key next, because the pass ended (`passEnded`) or
+   * begins.
+   */
   writeReconcileCursor(space: Space, cursor: string | null, passEnded: boolean): Promise<void>;
 
   /**
-   * The time before which no open transaction can still commit a row, as text in the version column's type; null when a
-   * prepared transaction stops it. Must be read in its own statement, before the scan that it bounds.
+   * The time before which no open transaction can still commit a row.
+   * The time is text in the type of the version column. Null: a prepared transaction makes every
+   * time unsafe. The horizon must be read in a statement of its own, before the scan that it
+   * bounds.
    */
   readHorizon(space: Space): Promise<string | null>;
 
-  /** Leases stale rows with `version >= watermark`, oldest first, and rows whose lease expired while they are still stale; those with attempts last. */
+  /**
+   * Leases stale rows with `version >= watermark`, oldest first.
+   * The method also leases rows whose lease expired while they are still stale. Rows with attempts
+   * come after rows without.
+   */
   leaseChangedRows(
     space: Space,
     request: LeaseRequest & { readonly watermark: string | null },
   ): Promise<ChangedRows>;
 
-  /** The key that ends a slice of `rows` keys after `cursor`; null: the slice is the last one and open upwards. */
+  /**
+   * The key that ends a slice of `rows` keys after `cursor`.
+   * Null: the slice is the last slice and has no upper end.
+   */
   findSliceEnd(space: Space, cursor: string | null, rows: number): Promise<string | null>;
 
-  /** Leases stale rows with key in (`after`, `through`]: fewest attempts first, missing outcomes, then newest. Compares `xmin` too. */
+  /**
+   * Leases stale rows whose key is in (`after`, `through`].
+   * The order is: fewest attempts first, then rows without an outcome, then the newest version.
+   * Unlike `leaseChangedRows` the scan compares `xmin` too.
+   */
   leaseStaleSlice(
     space: Space,
     request: LeaseRequest & { readonly after: string | null; readonly through: string | null },
   ): Promise<StaleSlice>;
 
-  /** Marks outcome rows of the slice whose source row is gone, and deletes those still missing an hour and a pass later. */
+  /**
+   * Marks outcome rows of the slice whose source row is gone, and deletes what stayed gone.
+   * An outcome row is deleted when its source row is still missing an hour and a pass after the
+   * mark.
+   */
   removeOrphans(
     space: Space,
     slice: { readonly after: string | null; readonly through: string | null },
   ): Promise<OrphanReport>;
 
-  /** After the send is confirmed: stage `queued`, expiry extended. Only leases of this dispatch. */
+  /**
+   * Confirms a send: the leases go to stage `queued` and last `leaseSeconds` from now.
+   * Only leases of this dispatch change.
+   */
   confirmSent(space: Space, dispatchId: string, ids: readonly string[], leaseSeconds: number): Promise<void>;
   /**
-   * For messages that were not accepted: the rows become free at once and the attempt does not count. Only leases that still are what they
-   * began as. Without ids all of the dispatch: its answer never came, and nobody knows which they are.
+   * Frees rows whose messages were not accepted. The attempt does not count.
+   * Only leases change that are still in the stage in which the dispatch began them. Without `ids`
+   * all leases of the dispatch are freed. Callers leave `ids` out when the answer of the leasing
+   * statement never came, so that nobody knows which rows the statement leased.
    */
   abandonLeases(space: Space, dispatch: LeaseDispatch, ids?: readonly string[]): Promise<void>;
 
-  /** For the metric that tells the truth: per lane the rows whose outcome is not written yet, and the age of the oldest, by `first_seen`. */
+  /**
+   * Rows per lane that were found stale and whose outcome is not written yet.
+   * The age of the oldest row counts from the `first_seen` of its lease. The metric of the promise
+   * is made from these numbers.
+   */
   readStaleness(space: Space): Promise<Readonly<Record<Lane, WaitingRows>>>;
 }
 
 export interface WaitingRows {
   readonly rows: number;
-  /** 0 where none wait. */
+  /** Seconds; 0 where no row waits. */
   readonly oldestAgeSeconds: number;
 }
 
 /** One act of leasing. */
 export interface LeaseDispatch {
   readonly dispatchId: string;
-  /** What its leases begin as; `queued` where nobody needs to confirm that they were sent. */
+  /** The stage in which the leases begin; `queued` where nobody needs to confirm the send. */
   readonly stage: Extract<LeaseStage, 'sending' | 'queued'>;
 }
 
 export interface LeaseRequest extends LeaseDispatch {
   readonly lane: Lane;
+  /** The most rows that are leased. */
   readonly limit: number;
   readonly leaseSeconds: number;
   /** The local run that holds the lease; null for the deployed pipeline. */
@@ -83,41 +126,50 @@ export interface LeaseRequest extends LeaseDispatch {
 
 export interface LeasedRow {
   readonly id: string;
-  /** Times that embedding of this version began and did not end. */
+  /** How often embedding of this version began and did not end. */
   readonly attempts: number;
   readonly version: string | null;
 }
 
 export interface ChangedRows {
   readonly rows: readonly LeasedRow[];
-  /** The version of the first stale row that the limit left out; null when the scan saw all. The watermark must not pass it. */
+  /**
+   * The version of the first stale row that the limit left out; null: the scan saw all.
+   * The watermark must not pass this version.
+   */
   readonly firstUnsentVersion: string | null;
 }
 
 export interface StaleSlice {
   readonly rows: readonly LeasedRow[];
-  /** Whether the limit left stale rows of the slice unleased: the cursor must stay. */
+  /** True: the limit left stale rows of the slice unleased, so that the cursor must stay. */
   readonly truncated: boolean;
 }
 
 export interface DetectionPosition {
-  /** Text in the version column's type; null: nothing was scanned yet. */
+  /** Text in the type of the version column; null: nothing was scanned yet. */
   readonly watermark: string | null;
   readonly reconcileCursor: string | null;
   readonly lastPassEndedAt: string | null;
-  /** A reconcile pass has begun and not ended, or none ever did. */
+  /** True: a reconcile pass has begun and not ended, or no pass has ever ended. */
   readonly passOpen: boolean;
 }
 
 export interface SourceFault {
-  /** `source-missing`, `source-swapped`, `column-missing`, `column-changed`, `permission`. */
+  /** `source-missing`, `source-swapped`, `column-missing`, `column-changed` or `permission`. */
   readonly code: string;
   readonly message: string;
 }
 
 export interface OrphanReport {
+  /** Outcome rows that were marked as missing. */
   readonly marked: number;
+  /** Outcome rows that were deleted. */
   readonly deleted: number;
-  /** Why nothing was removed: row-level security hides rows, or too many of the slice are missing at once. */
+  /**
+   * Why nothing was removed; null: nothing stood in the way.
+   * `row-security`: row-level security hides rows of the source. `too-many`: too many rows of the
+   * slice are missing at once.
+   */
   readonly stopped: 'row-security' | 'too-many' | null;
 }

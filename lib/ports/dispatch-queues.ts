@@ -1,5 +1,9 @@
 import type { Lane } from '../core/model/vocabulary.ts';
 import type { MessageQueue } from './message-queue.ts';
 
-/** The two queues of each model alias. Rejects aliases that the configuration does not name. */
+/**
+ * Finds the queue of a model alias and a lane; every alias has two queues.
+ * Callers name only aliases of the configuration. The deployed pipeline refuses other aliases.
+ * @throws FreshetError for an alias without queues.
+ */
 export type DispatchQueues = (modelAlias: string, lane: Lane) => MessageQueue;

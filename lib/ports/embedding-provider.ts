@@ -1,9 +1,15 @@
-/** A model behind an endpoint. It declares its limits; the pipeline packs within them; the adapter asserts them. */
+/**
+ * A model behind an endpoint.
+ * The provider declares its limits, the pipeline packs texts within the limits, and the adapter
+ * asserts them.
+ */
 export interface EmbeddingProvider {
   readonly limits: EmbeddingLimits;
   /**
-   * One call, no retries, no splitting. Rejects with `FreshetError` only. The deadline covers headers and body.
-   * The reply is as the provider gave it: nobody has checked count, order, dimensions or values yet.
+   * Makes one call. The call is neither retried nor split.
+   * The deadline covers headers and body. The reply is as the provider gave it: nobody has checked
+   * the count, the order, the dimensions or the values yet.
+   * @throws FreshetError, and nothing else.
    */
   embed(request: EmbedRequest): Promise<EmbedReply>;
 }
@@ -12,7 +18,11 @@ export interface EmbeddingLimits {
   readonly maxTextsPerCall: number;
   readonly maxTokensPerCall: number;
   readonly maxBytesPerCall: number;
-  /** `local`: we count tokens and cut texts; `server`: the endpoint's own tokenizer cuts them. */
+  /**
+   * Who cuts texts to the model's limit of tokens.
+   * `local`: the pipeline counts tokens and cuts texts. `server`: the endpoint's own tokenizer cuts
+   * them.
+   */
   readonly tokenization: 'local' | 'server';
 }
 
@@ -24,14 +34,23 @@ export interface EmbedRequest {
 }
 
 export interface EmbedReply {
-  /** `bytes`: float32, little-endian. */
+  /**
+   * One item per vector.
+   * `index` is the position of the text in the request. `bytes` are float32, little-endian.
+   */
   readonly items: readonly { readonly index: number; readonly bytes: Buffer }[];
-  /** Undefined where the provider does not say; then our own estimate counts. */
+  /** Billed tokens; undefined where the provider does not say, and then the estimate counts. */
   readonly tokens: number | undefined;
   readonly requestId: string | undefined;
-  /** The model that answered, as the provider names it. Its text: compared, never logged. */
+  /**
+   * The model that answered, as the provider names it.
+   * The name is text of the provider: it is compared and never logged.
+   */
   readonly model?: string | undefined;
 }
 
-/** A provider's key, read when a call needs it. `fresh` goes past every cache: asked once after the provider refused the key. */
+/**
+ * Reads a provider's key when a call needs it.
+ * `fresh` goes past every cache. A caller asks for it once, after the provider refused the key.
+ */
 export type KeySource = (options?: { readonly fresh: boolean }) => Promise<string>;

@@ -1,17 +1,27 @@
-/** What feeds a function from a queue: it can be closed and opened while messages wait. By the ids that the stack gave. */
+/**
+ * What feeds functions from queues. A source can be closed and opened while messages wait.
+ * Sources are named by the ids that the stack gave.
+ * @throws FreshetError from every method.
+ */
 export interface EventSources {
   read(mappingId: string): Promise<EventSource>;
-  /** Marks it as closed by us, then closes it. What is being worked on goes on to its end. */
+  /** Marks the source as closed by us, then closes it. Work in hand goes on to its end. */
   close(source: EventSource): Promise<void>;
-  /** Opens it, then takes the mark away. Also for one that is open and still marked. */
+  /**
+   * Opens the source, then takes the mark away.
+   * The method also takes the mark from a source that is open and still marked.
+   */
   open(source: EventSource): Promise<void>;
 }
 
 export interface EventSource {
   readonly mappingId: string;
   readonly arn: string;
-  /** `changing`: it can be neither opened nor closed until it settles. */
+  /** `changing`: the source can be neither opened nor closed until it settles. */
   readonly state: 'open' | 'closed' | 'changing';
-  /** We closed it, so that we may open it. Without the mark, a closed one was closed by hand. */
+  /**
+   * True: the source carries our mark, so that we may open it.
+   * A closed source without the mark was closed by hand.
+   */
   readonly closedByUs: boolean;
 }

@@ -1,22 +1,31 @@
-/** Vectors of the golden texts as a model gave them at its first check. */
+/**
+ * Vectors of the golden texts, as a model gave them at its first check.
+ * @throws FreshetError from every method, classified from the SQLSTATE.
+ */
 export interface GoldenStore {
+  /** The recorded vectors; undefined where the model was never checked. */
   find(key: GoldenKey): Promise<GoldenRecord | undefined>;
-  /** Keeps the first: where two record at the same time, the later one changes nothing. */
+  /**
+   * Records the vectors of a model's first check.
+   * The first record stays: where two checks record at the same time, the later one changes
+   * nothing.
+   */
   record(key: GoldenKey, alias: string, vectors: readonly Buffer[]): Promise<void>;
-  /** The vectors were compared and agreed just now. */
+  /** Stores that the vectors were compared and agreed just now. */
   confirm(key: GoldenKey): Promise<void>;
 }
 
 export interface GoldenKey {
-  /** Of `fingerprintModel`. */
+  /** The result of `fingerprintModel`. */
   readonly modelFingerprint: string;
+  /** The `GOLDEN_TEXT_VERSION` of the texts that were embedded. */
   readonly textVersion: number;
 }
 
 export interface GoldenRecord {
-  /** Float32, little-endian, one per golden text. */
+  /** One vector per golden text, float32, little-endian. */
   readonly vectors: readonly Buffer[];
   readonly recordedAt: string;
-  /** Since they agreed last. */
+  /** Seconds since the vectors agreed last. */
   readonly ageSeconds: number;
 }

@@ -1,4 +1,8 @@
-/** Structured lines: an event name in kebab-case and bounded fields. Ids, hashes, codes, lengths; never text of a row, never a provider's message. */
+/**
+ * Writes structured lines: an event name in kebab-case, and bounded fields.
+ * Fields hold ids, hashes, codes and lengths. They never hold text of a row or a provider's
+ * message.
+ */
 export interface Logger {
   info(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;

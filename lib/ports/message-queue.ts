@@ -1,31 +1,50 @@
-/** The sending side of a standard queue: at least once, in any order. */
+/** The sending side of a standard queue, which delivers at least once and in any order. */
 export interface MessageQueue {
   /**
-   * Sends up to any number of messages. Resolves with the positions that were not accepted; a rejection means that nothing is
-   * known of any of them. A message that was accepted may still be delivered twice.
+   * Sends any number of messages, and resolves with those that were not accepted.
+   * A rejection means that nothing is known of any message. A message that was accepted can still
+   * be delivered twice.
+   * @throws FreshetError where the queue did not answer.
    */
   send(messages: readonly OutgoingMessage[]): Promise<SendReport>;
-  /** Makes a received message visible again after `seconds` (0 to 43,200), counted from now. Does nothing if it is gone. */
+  /**
+   * Makes a received message visible again after `seconds`, counted from now.
+   * `seconds` is an integer from 0 to 43,200, which is the limit of SQS. A message that is gone
+   * stays gone, and the call does nothing.
+   * @throws FreshetError with code `invalid_visibility` for other seconds.
+   */
   changeVisibility(receiptHandle: string, seconds: number): Promise<void>;
 }
 
 export interface OutgoingMessage {
-  /** At most 1 MiB; ids, hashes and numbers only. */
+  /** At most 1 MiB, which is the limit of SQS. A body holds ids, hashes and numbers only. */
   readonly body: string;
   readonly delaySeconds?: number;
 }
 
 export interface SendReport {
+  /** The messages that were not accepted. `index` is a position in what was given to `send`. */
   readonly failed: readonly { readonly index: number; readonly code: string }[];
 }
 
-/** The receiving side, as Lambda's poller uses it; only the local runner and tests need it. */
+/**
+ * The receiving side of a queue, as Lambda's poller uses it.
+ * Only the local runner, redriving and tests need this side.
+ */
 export interface ReceivingQueue extends MessageQueue {
-  /** Up to 10 visible messages, which become invisible for the queue's visibility timeout. Never waits. */
+  /**
+   * Receives up to `limit` visible messages, at most 10, which is the limit of SQS.
+   * Received messages become invisible for the visibility timeout of the queue. The call never
+   * waits for messages.
+   */
   receive(limit: number): Promise<ReceivedMessage[]>;
-  /** A receipt that was superseded by a later receive does nothing. */
+  /** Deletes a message. A receipt that a later receive superseded does nothing. */
   delete(receiptHandle: string): Promise<void>;
-  /** `visible` now, `inFlight` received and not yet deleted, `delayed` not yet visible for the first time. */
+  /**
+   * Counts messages.
+   * `visible` messages can be received now. `inFlight` messages were received and not yet deleted.
+   * `delayed` messages have not become visible for the first time yet.
+   */
   depth(): Promise<{ visible: number; inFlight: number; delayed: number }>;
 }
 
@@ -35,5 +54,6 @@ export interface ReceivedMessage {
   readonly body: string;
   /** 1 at the first delivery. */
   readonly receiveCount: number;
+  /** Milliseconds since the epoch. */
   readonly sentAtMs: number;
 }

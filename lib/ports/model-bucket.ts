@@ -1,9 +1,19 @@
-/** A bucket that models are published into. Every rejection is a `FreshetError`. */
+/**
+ * A bucket that models are published into.
+ * @throws FreshetError from every method.
+ */
 export interface ModelBucket {
   readonly name: string;
-  /** Undefined: there is no such object. `checksum` is undefined where the object was put without a SHA-256. */
+  /**
+   * Size in bytes and checksum of an object; undefined: there is no such object.
+   * `checksum` is undefined where the object was put without a SHA-256.
+   */
   head(key: string): Promise<{ readonly bytes: number; readonly checksum: string | undefined } | undefined>;
-  /** Puts an object with its SHA-256, a large one in parts of `PART_BYTES`. `onSent` is told the bytes sent so far. */
+  /**
+   * Puts an object with its SHA-256; a large object goes in parts of `PART_BYTES`.
+   * `bytes` is the length of the whole body that `open` gives. `onSent` is told the bytes that were
+   * sent so far.
+   */
   put(
     key: string,
     bytes: number,

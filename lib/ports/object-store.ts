@@ -1,11 +1,19 @@
-/** Where results wait for the writer. Keys are attempt-unique: an object never changes after its first put. */
+/**
+ * Where results wait for the writer.
+ * A key belongs to one attempt, so that an object never changes after its first put.
+ * @throws FreshetError from every method.
+ */
 export interface ObjectStore {
   /**
-   * Set where objects never leave this process's memory: then there is no way on which one could be changed or cut, and no need to prove it whole.
-   * A body that is put there is not copied: it must be left as it is from then on.
+   * True: objects never leave the memory of this process.
+   * Nothing can then change or cut an object, and nobody needs to prove that it is whole. `put`
+   * does not copy the body: the caller must not change the body afterwards.
    */
   readonly sealed?: true | undefined;
   put(key: string, body: Buffer): Promise<void>;
-  /** Undefined when there is no such object (it expired, or never was). The body may be the store's own: it must be left as it is. */
+  /**
+   * The body of an object; undefined: there is no such object, or it has expired.
+   * The body may be the store's own: the caller must not change it.
+   */
   get(key: string): Promise<Buffer | undefined>;
 }

@@ -1,31 +1,48 @@
 import type { ResultObject } from '../core/model/result-object.ts';
 import type { Space } from '../core/model/space.ts';
 
-/** What `write` asks of the database. */
+/**
+ * What `write` asks of the database.
+ * @throws FreshetError from every method, classified from the SQLSTATE.
+ */
 export interface OutcomeStore {
   /**
-   * One transaction: ledger first (an object whose calls are all there already changes nothing), then the guarded upsert, the
-   * copies, the touches, the verdicts, then the leases of this dispatch: deleted where the source row is still the version that was
-   * written, else expired at once. Rejects with `FreshetError` classified from the SQLSTATE.
+   * Writes one result object in one transaction.
+   * The transaction writes the ledger first: an object whose calls are all in the ledger already
+   * changes nothing. Then come the guarded upsert, the copies, the touches and the verdicts, and
+   * last the leases of this dispatch. A lease is deleted where the source row still has the version
+   * that was written; every other lease expires at once.
    */
   writeResult(space: Space, result: ResultObject): Promise<WriteReport>;
   /**
-   * The same for several objects in one transaction: all of them or none. Those that were written before change nothing; the report is of all
-   * together, `repeated` where every one was. Rejects for what any of them would be rejected for.
+   * Writes several result objects of a space in one transaction: all of them or none.
+   * An object that was written before changes nothing. The report is of all objects together;
+   * `repeated` says that every object was written before.
+   * @throws FreshetError for whatever any single object would be rejected for.
    */
   writeResults(space: Space, results: readonly ResultObject[]): Promise<WriteReport>;
-  /** For an object that is missing or corrupt: its rows' leases expire at once. Only leases of this dispatch. */
+  /**
+   * Expires the leases of rows whose result object is missing or corrupt, at once.
+   * Only leases of this dispatch change.
+   */
   expireLeases(space: Space, dispatchId: string, ids: readonly string[]): Promise<void>;
 }
 
 export interface WriteReport {
-  /** The object had been written before. */
+  /** True: the object had been written before. */
   readonly repeated: boolean;
+  /** Rows whose bought vector was written. */
   readonly embedded: number;
+  /** Rows that got the vector of an equal text. */
   readonly copied: number;
+  /** Rows whose prepared text did not change. */
   readonly touched: number;
   readonly excluded: number;
   readonly failed: number;
-  /** Entries that a newer reading, a deletion or a vanished hash overtook; their rows are dispatched again. */
+  /**
+   * Entries that were not written because something overtook them.
+   * A newer reading, a deletion or a vanished hash overtakes an entry. The rows of these entries
+   * are dispatched again.
+   */
   readonly overtaken: number;
 }

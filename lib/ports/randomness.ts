@@ -1,5 +1,6 @@
+/** Random numbers and identifiers. Tests give a source with a seed. */
 export interface Randomness {
-  /** Uniform in [0, 1). */
+  /** A number from 0 up to but not including 1, uniformly distributed. */
   fraction(): number;
   /** A UUID. */
   identifier(): string;

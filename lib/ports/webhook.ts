@@ -1,5 +1,8 @@
-/** Where people read the alarms, outside AWS. */
+/** Where people read the alarms outside AWS. */
 export interface Webhook {
-  /** Lines of plain text. Rejects with a `FreshetError` that holds neither the address nor what was answered. */
+  /**
+   * Posts lines of plain text.
+   * @throws FreshetError that holds neither the address nor what was answered.
+   */
   post(text: string): Promise<void>;
 }

@@ -9,12 +9,18 @@ import { createLocalAccess } from './create-local-access.ts';
 import { createProviders } from './create-providers.ts';
 import type { Workspace } from './open-workspace.ts';
 
-/** A check whose problem names the line of the configuration that mends it, if there is one. */
+/**
+ * A check of a model.
+ * Its problem names the line of the configuration that mends the problem, if there is one.
+ */
 export type CheckedModel = Omit<ModelCheck, 'problem'> & {
   readonly problem?: Omit<CheckProblem, 'key'> & { readonly line?: string };
 };
 
-/** Calls each model of the sources once (`aliases`: only those) and compares it with its golden vectors, recording them at the first time. */
+/**
+ * Calls each model of the sources once and compares its vectors with the recorded ones.
+ * `aliases` restricts the check to these models. The first check of a model records its vectors.
+ */
 export async function checkModels(
   workspace: Workspace,
   aliases?: ReadonlySet<string>,
@@ -46,7 +52,7 @@ function nameLine({ problem, ...check }: ModelCheck, model: ModelDefinition, fil
   return { ...check, problem: { ...told, line: `${named}, in ${file}` } };
 }
 
-/** A query can hold a key. */
+/** Takes the query off an address: a query can hold a key. */
 function withoutQuery(url: string): string {
   const parsed = URL.parse(url);
   return parsed === null ? 'no URL' : parsed.origin + parsed.pathname;

@@ -6,7 +6,10 @@ import type { Clock } from '../ports/clock.ts';
 import type { Randomness } from '../ports/randomness.ts';
 
 export const LOCAL_MAX_RECEIVES = 5;
-/** Writes are repeatable and one at a time: a result that a failed write left is taken up again soon. */
+/**
+ * Seconds after which a result that a failed write left is taken up again.
+ * The time is short, because writes are repeatable and run one at a time.
+ */
 export const RESULTS_VISIBILITY_SECONDS = 15;
 
 interface LocalQueueOptions {
@@ -19,7 +22,10 @@ interface LocalQueueOptions {
   readonly onWritten: (key: string) => void;
 }
 
-/** The queues of a deployed pipeline, in this process: two lanes per model and the results, each with its dead letters. */
+/**
+ * Creates the queues of a deployed pipeline in this process.
+ * There are two lanes per model and the results, each with its dead letters.
+ */
 export function createLocalQueues(options: LocalQueueOptions): LocalRunParts['queues'] {
   const deadLetters: LocalQueue[] = [];
   const create = (name: string, visibilitySeconds: number): LocalQueue => {
@@ -51,7 +57,11 @@ export function createLocalQueues(options: LocalQueueOptions): LocalRunParts['qu
   return { dispatch, results, deadLetters };
 }
 
-/** Result objects of a run would otherwise stay in memory until it ends: 6 KB for each row of 1536 dimensions. */
+/**
+ * Tells which result objects are written, so that they can be forgotten.
+ * The objects of a run would otherwise stay in memory until it ends: 6 KB for each row of 1536
+ * dimensions.
+ */
 function forgetWritten(queue: LocalQueue, onWritten: (key: string) => void): LocalQueue {
   const keys = new Map<string, string>();
   return {

@@ -5,7 +5,10 @@ import { readSampleItems } from './read-sample-items.ts';
 
 const sampleFile = join(import.meta.dirname, '../../examples/demo/ai-items.data.json');
 
-/** Creates `public.ai_items` with the bundled sample where the demo runs on the embedded database. Resolves with the rows created. */
+/**
+ * Creates `public.ai_items` with the bundled sample, and resolves with the rows created.
+ * Nothing is created unless the demo runs on the embedded database.
+ */
 export async function createSample(workspace: Workspace): Promise<number> {
   if (!workspace.demo || workspace.place.kind !== 'embedded') return 0;
   const items = await readSampleItems(sampleFile);

@@ -1,7 +1,10 @@
 import { MAX_ATTEMPTS } from '../core/dispatch/batch-tier.ts';
 import type { Outcome } from '../core/model/vocabulary.ts';
 
-/** A line of the failure log: ids and codes, no text. Class and code are those that `failures` prints. */
+/**
+ * Composes a line of the failure log: ids and codes, no text.
+ * Class and code are those that `failures` prints.
+ */
 export function describeFailedRow(
   row: { readonly source: string; readonly id: string; readonly outcome: Outcome },
   nowMs: number,

@@ -6,7 +6,11 @@ import { UsageError } from '../core/errors/usage-error.ts';
 
 const FILE = 'freshet.config.json';
 
-/** The configuration that was deployed with the code. Checked again: the file can have been made by another version. Rejects with `UsageError`. */
+/**
+ * Reads the configuration that was deployed with the code.
+ * The configuration is checked again, because another version can have made the file.
+ * @throws UsageError where the file is missing, is no JSON or holds no valid configuration.
+ */
 export async function readLambdaConfig(directory: string): Promise<PipelineConfig> {
   const text = await readFile(join(directory, FILE), 'utf8').catch(() => {
     throw new UsageError(`${FILE} does not lie beside the function's code: deploy the stack again.`);

@@ -7,7 +7,11 @@ import type { LambdaName } from '../core/config/lambda-connections.ts';
 import { FreshetError } from '../core/errors/freshet-error.ts';
 import type { SecretStore } from '../ports/secret-store.ts';
 
-/** A pool of one: an environment works on one event at a time, and the number of environments then bounds the server's connections. */
+/**
+ * Opens the database of a function with a pool of one connection.
+ * An environment works on one event at a time. The number of environments thereby bounds the
+ * server's connections.
+ */
 export async function openLambdaDatabase(
   name: LambdaName,
   settings: DeploymentSettings,

@@ -20,7 +20,10 @@ import type { LambdaSurroundings } from './lambda-surroundings.ts';
 import { createReopenedSpaces } from './reopened-spaces.ts';
 import { type Wired, wireLambda } from './wire-lambda.ts';
 
-/** Wired without the database: guard is there for when it does not answer. */
+/**
+ * Wires `guard` without the database.
+ * The guard must work when the database does not answer.
+ */
 export async function wireGuard(surroundings?: LambdaSurroundings): Promise<Wired<GuardPorts>> {
   return wireLambda('guard', surroundings, async given => {
     const parts = await readLambdaParts('guard', given);
@@ -49,7 +52,10 @@ function requireMappings({ settings }: LambdaParts): GuardedMappings {
   });
 }
 
-/** The database and what was learned of it, opened at the first look and kept as long as it answers. */
+/**
+ * Keeps the database and what was learned of it for as long as the database answers.
+ * The database is opened at the first look.
+ */
 function createKeptState(parts: LambdaParts) {
   let kept: { readonly database: SqlDatabase; readonly state: GuardState } | undefined;
   const close = async () => {

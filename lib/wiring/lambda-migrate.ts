@@ -8,7 +8,10 @@ import { createLambdaProviders, findKeySource } from './lambda-providers.ts';
 import type { LambdaSurroundings } from './lambda-surroundings.ts';
 import { type Wired, wireLambda } from './wire-lambda.ts';
 
-/** Opens nothing: what it opens, it opens for one deployment and closes. */
+/**
+ * Wires `migrate` without opening anything.
+ * The function opens what it needs for one deployment, and closes it again.
+ */
 export async function wireMigrate(surroundings?: LambdaSurroundings): Promise<Wired<MigratePorts>> {
   return wireLambda('migrate', surroundings, async given => {
     const parts = await readLambdaParts('migrate', given);

@@ -9,7 +9,7 @@ import type { NotifyPorts } from '../pipeline/notify/notify-webhook.ts';
 import type { LambdaSurroundings } from './lambda-surroundings.ts';
 import { type Wired, wireLambda } from './wire-lambda.ts';
 
-/** Needs neither the configuration nor the database. */
+/** Wires `notify`, which needs neither the configuration nor the database. */
 export async function wireNotify(surroundings?: LambdaSurroundings): Promise<Wired<NotifyPorts>> {
   return wireLambda('notify', surroundings, async ({ variables, writeLine }) => {
     const { stage, region, secretArn } = parseWebhookSettings(variables.FRESHET_WEBHOOK);

@@ -18,7 +18,7 @@ import { readLambdaConfig } from './lambda-config.ts';
 import { openLambdaDatabase } from './lambda-database.ts';
 import { type LambdaSurroundings, readSurroundings } from './lambda-surroundings.ts';
 
-/** What every function is wired from. Nothing is open yet but files. */
+/** What every function is wired from. Nothing but files has been opened yet. */
 export interface LambdaParts {
   readonly settings: DeploymentSettings;
   readonly config: PipelineConfig;

@@ -7,13 +7,16 @@ import type { DispatchQueues } from '../ports/dispatch-queues.ts';
 import type { MessageQueue } from '../ports/message-queue.ts';
 
 interface LambdaQueues {
-  /** The one client of the function. */
+  /** The SQS client that all queues of the function share. */
   readonly client: ReturnType<typeof createSqsClient>;
   readonly dispatch: DispatchQueues;
   readonly results: MessageQueue;
 }
 
-/** Throws `FreshetError` where the deployment has no queues for a model that the configuration uses. */
+/**
+ * Creates the sending side of the deployment's queues.
+ * @throws FreshetError where the deployment has no queues for a model that the configuration uses.
+ */
 export function createLambdaQueues(settings: DeploymentSettings, config: PipelineConfig): LambdaQueues {
   const client = createSqsClient({ region: settings.region });
   const urlsOf = (alias: string) => {

@@ -20,7 +20,10 @@ import { type Wired, wireLambda } from './wire-lambda.ts';
 
 const ITEMS = 'ai-items.data.json';
 
-/** Logs in as the owner of the example database, which no function of a pipeline does. */
+/**
+ * Wires `sample` with the login of the example database's owner.
+ * No function of a pipeline logs in as the owner.
+ */
 export async function wireSample(surroundings?: LambdaSurroundings): Promise<Wired<SamplePorts>> {
   return wireLambda('sample', surroundings, async given => {
     const settings = parseSampleSettings(given.variables.FRESHET_SAMPLE);

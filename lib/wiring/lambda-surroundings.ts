@@ -3,9 +3,13 @@ import type { SqlDatabase } from '../adapters/sql/sql-database.ts';
 /** What a function finds around it. Tests of the built bundles give their own. */
 export interface LambdaSurroundings {
   readonly variables: Readonly<Record<string, string | undefined>>;
-  /** Where `freshet.config.json` lies. */
+  /** The folder that `freshet.config.json` lies in. */
   readonly directory: string;
-  /** Takes a line without its end. Not the console, which the runtime wraps into objects of its own: metrics must stay the line they are. */
+  /**
+   * Writes a line, which is given without its line end.
+   * The console must not be used, because the runtime wraps its lines into objects. Lines of
+   * metrics must stay as they are.
+   */
   readonly writeLine: (line: string) => void;
   /** Undefined: the server that the deployment names. */
   readonly openDatabase?: (() => Promise<SqlDatabase>) | undefined;

@@ -16,7 +16,10 @@ interface DatabaseParts extends LambdaParts {
   readonly control: ControlStore;
 }
 
-/** Opens database and spaces for a function that does nothing without them. The spaces are looked at once here: where they are missing, nothing is wired. */
+/**
+ * Opens database and spaces for a function that does nothing without them.
+ * The spaces are read once here: where they are missing, nothing is wired.
+ */
 export async function openWithDatabase<Ports>(
   name: LambdaName,
   surroundings: LambdaSurroundings,

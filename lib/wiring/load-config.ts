@@ -8,26 +8,29 @@ import { UsageError } from '../core/errors/usage-error.ts';
 
 export interface LoadedConfig {
   readonly config: PipelineConfig;
-  /** As the file exports it; what `config` was made from. */
+  /** The configuration as the file exports it; `config` was made from it. */
   readonly input: FreshetConfig;
-  /** As people name it: relative to the current folder where it lies in it. */
+  /** The file as people name it: relative to the current folder where it lies in that folder. */
   readonly file: string;
-  /** The bundled demo, whose table may be created. */
+  /** True: the file is the bundled demo, whose table may be created. */
   readonly demo: boolean;
 }
 
-/** In an installed package it is JavaScript, as this file is. */
+/** The demo's configuration; JavaScript in an installed package, as this file is. */
 const demoFile = resolve(
   import.meta.dirname,
   `../../examples/demo/freshet.config${extname(import.meta.filename)}`,
 );
 
-/** The first that is there counts. */
+/** The files that are looked for. The first file that exists counts. */
 const OWN_FILES = ['freshet.config.ts', 'freshet.config.js', 'freshet.config.mjs'];
 
 /**
- * Reads the file given, else `freshet.config.ts` (or `.js`, `.mjs`) in `directory`, else the demo's. The file is code: it is run.
- * @throws UsageError when the file is missing, does not compile, or has no configuration as its default export.
+ * Reads the configuration file, which is code and is run.
+ * The file is the one given, else `freshet.config.ts` (or `.js`, `.mjs`) in `directory`, else the
+ * demo's.
+ * @throws UsageError when the file is missing, does not compile, or has no configuration as its
+ * default export.
  */
 export async function loadConfig(given: string | undefined, directory: string): Promise<LoadedConfig> {
   const file = await findFile(given, directory);

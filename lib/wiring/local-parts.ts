@@ -26,12 +26,18 @@ import { createProviders } from './create-providers.ts';
 import { openLineFile } from './open-line-file.ts';
 import type { Workspace } from './open-workspace.ts';
 
-/** A log or metrics file beyond this size is set aside when a run begins. */
+/** Bytes beyond which a log or metrics file is set aside when a run begins. */
 const MAX_TRACE_BYTES = 32 * 1024 * 1024;
-/** An embed invocation may make a call, split it and make it again, and settle what it bought. */
+/**
+ * Calls that an embed invocation is given time for.
+ * An invocation may make a call, split it and make it again, and settle what it bought.
+ */
 const CALLS_PER_INVOCATION = 3;
 const SETTLE_MS = 30_000;
-/** Five batches of the default size: more rows at once cost the database no less per row. */
+/**
+ * Batches per message: five batches of the default size.
+ * More rows at once cost the database no less per row.
+ */
 const CALLS_PER_MESSAGE = 5;
 
 interface LocalRunRequest {
@@ -43,7 +49,10 @@ interface LocalRunRequest {
   readonly onProgress: (totals: RunTotals) => void;
 }
 
-/** The three handlers with their real adapters, on queues and an object store in this process. `close` ends the log and metrics files. */
+/**
+ * Opens the three handlers with their real adapters, on queues of this process.
+ * Result objects stay in this process too. `close` ends the log and metrics files.
+ */
 export async function openLocalParts(
   workspace: Workspace,
   request: LocalRunRequest,
@@ -96,7 +105,7 @@ export async function openLocalParts(
     reportsStaleness: false,
     limits: {
       batchSize: limits.batchSize,
-      // Who asks for a pause between batches gets one batch per message.
+      // Whoever asks for a pause between batches gets one batch per message.
       callsPerMessage: limits.pauseMs > 0 ? 1 : CALLS_PER_MESSAGE,
       maxInFlight: limits.maxInFlight,
       sliceRows: limits.sliceRows,

@@ -4,11 +4,17 @@ import type { PipelineConfig } from '../core/config/pipeline-config.ts';
 import { UsageError } from '../core/errors/usage-error.ts';
 import type { Environment } from './read-environment.ts';
 
-/** Where the database is: the flag wins over `DATABASE_URL`, that over the configuration; none of them means the embedded one. */
+/** Where the database is. */
 export type DatabasePlace =
   | { readonly kind: 'embedded'; readonly directory: string }
   | { readonly kind: 'url'; readonly url: string; readonly givenBy: string };
 
+/**
+ * Chooses the database of a command.
+ * The flag wins over `DATABASE_URL`, and `DATABASE_URL` over the configuration. Without any of them
+ * the embedded database is chosen.
+ * @throws UsageError for an address that is no PostgreSQL URL.
+ */
 export function chooseDatabase(choice: {
   readonly flag: string | undefined;
   readonly environment: Environment;
@@ -33,7 +39,7 @@ export function chooseDatabase(choice: {
   return { kind: 'embedded', directory: resolve(choice.directory, choice.config.database.embeddedDirectory) };
 }
 
-/** Each engine is loaded only when it is used. */
+/** Opens the database, and loads only the engine that is used. */
 export async function openDatabase(place: DatabasePlace, maxConnections: number): Promise<SqlDatabase> {
   if (place.kind === 'embedded') {
     const { openPglite } = await import('../adapters/pglite/open-pglite.ts');

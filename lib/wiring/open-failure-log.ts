@@ -1,6 +1,10 @@
 import { type LineFile, openLineFile } from './open-line-file.ts';
 
-/** Opens the file before the work begins, so that a wrong name costs nothing, and closes it after. */
+/**
+ * Opens the failure log before the work begins, and closes it after the work.
+ * A wrong file name thereby costs nothing.
+ * @throws UsageError when the file cannot be written.
+ */
 export async function withFailureLog<Result>(
   file: string | undefined,
   use: (log: LineFile | undefined) => Promise<Result>,

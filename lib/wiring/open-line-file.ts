@@ -8,7 +8,9 @@ export interface LineFile {
 }
 
 /**
- * Appends lines to a file; what is written survives a kill of the process. At opening, a file of over `maxBytes` becomes `<file>.1`.
+ * Opens a file to which lines are appended.
+ * What is written survives a kill of the process. At opening, a file of over `maxBytes` becomes
+ * `<file>.1`.
  * @throws UsageError when the file cannot be written.
  */
 export function openLineFile(file: string, maxBytes = Number.POSITIVE_INFINITY): LineFile {

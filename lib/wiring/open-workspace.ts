@@ -13,7 +13,7 @@ export interface Workspace {
   readonly file: string;
   readonly demo: boolean;
   readonly place: DatabasePlace;
-  /** Where relative paths start; `.freshet` lies in it. */
+  /** The folder that relative paths start from; `.freshet` lies in it. */
   readonly directory: string;
   readonly environment: Environment;
   readonly database: SqlDatabase;
@@ -22,16 +22,20 @@ export interface Workspace {
 export interface WorkspaceRequest {
   readonly config: string | undefined;
   readonly databaseUrl: string | undefined;
-  /** Where relative paths start. */
+  /** The folder that relative paths start from. */
   readonly directory: string;
   readonly limits?: Partial<PipelineLimits>;
-  /** Whether an embedded database may be created; else its absence is an error. */
+  /** True: an embedded database may be created. False: its absence is an error. */
   readonly create: boolean;
   /** Checks what must hold before a database is opened. */
   readonly before?: (loaded: LoadedConfig, environment: Environment) => Promise<void> | void;
 }
 
-/** Opens the workspace, lets `use` work in it and closes the database however that ends. */
+/**
+ * Opens the workspace, lets `use` work in it, and closes the database in any case.
+ * @throws UsageError for a wrong configuration or address, and where no embedded database exists
+ * and none may be created.
+ */
 export async function withWorkspace<Result>(
   request: WorkspaceRequest,
   use: (workspace: Workspace) => Promise<Result>,

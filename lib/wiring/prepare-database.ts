@@ -2,7 +2,11 @@ import { migrate } from '../adapters/sql/migrations/migrate.ts';
 import { ensureSpaces } from '../adapters/sql/spaces/ensure-spaces.ts';
 import type { Workspace } from './open-workspace.ts';
 
-/** Brings schema `freshet` to this version's state and creates the tables of new spaces. Changes nothing where nothing is missing. `adopt`: also takes over tables that the application swapped. */
+/**
+ * Brings schema `freshet` to this version's state and creates the tables of new spaces.
+ * Nothing changes where nothing is missing. `adopt` also takes over tables that the application
+ * swapped.
+ */
 export async function prepareDatabase(
   workspace: Workspace,
   options: { readonly adopt?: boolean } = {},

@@ -8,7 +8,7 @@ import type { FolderFile } from '../ports/model-folder.ts';
 interface PublishRequest {
   readonly folder: string;
   readonly bucket: string;
-  /** Ends with a slash. */
+  /** The prefix of all models of the bucket. Ends with a slash. */
   readonly basePrefix: string;
   readonly region: string | undefined;
   readonly apply: boolean;
@@ -17,13 +17,13 @@ interface PublishRequest {
 }
 
 export type PublishedFolder = Published & {
-  /** Of the manifest; the name of the prefix. */
+  /** SHA-256 of the manifest, hexadecimal, which names the prefix. */
   readonly sha256: string;
-  /** Where the files are, with the slash at its end. */
+  /** The prefix that the files are under, with the slash at its end. */
   readonly prefix: string;
 };
 
-/** Reads a model's folder and publishes it under the digest of what is in it. */
+/** Reads a model's folder and publishes it under the digest of its contents. */
 export async function publishFolder(request: PublishRequest): Promise<PublishedFolder> {
   const { onBytes } = request;
   const files = await readModelFolder(request.folder, (bytes, ofBytes) => onBytes('read', bytes, ofBytes));

@@ -6,7 +6,7 @@ export interface Environment {
   readonly httpToken: string | undefined;
 }
 
-/** The variables that Freshet reads, all of them. An empty one counts as not set. */
+/** Reads the variables that Freshet reads, all of them. An empty variable counts as not set. */
 export function readEnvironment(
   variables: Readonly<Record<string, string | undefined>> = process.env,
 ): Environment {

@@ -9,8 +9,10 @@ import type { Workspace } from './open-workspace.ts';
 const AGREES_FOR_SECONDS = 24 * 3600;
 
 /**
- * Before a run buys anything: models whose golden vectors were recorded, that have work to do and were not compared for a day. A provider
- * that fails is left to the run, which waits and reports as it always does.
+ * Refuses a run whose models no longer give the vectors that are stored.
+ * Runs call this before they buy anything. A model is checked when it has work to do, has recorded
+ * golden vectors, and was not compared for a day. A provider that fails is left to the run, which
+ * waits and reports as it always does.
  * @throws UsageError where a model gives other vectors than the stored ones.
  */
 export async function refuseChangedModels(

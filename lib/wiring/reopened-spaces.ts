@@ -1,12 +1,21 @@
 import type { Clock } from '../ports/clock.ts';
 import type { SpaceRegistry } from '../ports/space-registry.ts';
 
-/** A space that `migrate` retired or activated is seen this late at most. */
+/**
+ * Milliseconds after which a retired or activated space is seen at the latest.
+ * `migrate` retires and activates spaces.
+ */
 const MAX_AGE_MS = 300_000;
-/** An unknown space is looked for in a registry that is no older than this: a message can be of a space that was made a moment ago. */
+/**
+ * The greatest age, in milliseconds, of a registry that an unknown space is looked for in.
+ * A message can be of a space that was made a moment ago.
+ */
 const MAX_AGE_OF_UNKNOWN_MS = 10_000;
 
-/** The spaces as they were when they were last opened, and opened anew as they grow old: once for all who ask meanwhile. */
+/**
+ * The spaces as they were when they were last opened; opened anew as they grow old.
+ * Everybody who asks while the spaces are being opened waits for the same opening.
+ */
 export function createReopenedSpaces(open: () => Promise<SpaceRegistry>, clock: Clock): SpaceRegistry {
   let current: { readonly registry: SpaceRegistry; readonly openedAtMs: number } | undefined;
   let opening: Promise<SpaceRegistry> | undefined;
@@ -18,7 +27,7 @@ export function createReopenedSpaces(open: () => Promise<SpaceRegistry>, clock: 
   };
   const openedWithin = async (maxAgeMs: number): Promise<SpaceRegistry> => {
     const ageMs = current === undefined ? Number.POSITIVE_INFINITY : clock.now() - current.openedAtMs;
-    // A clock that was set back makes an age negative: it is opened anew too.
+    // A clock that was set back makes an age negative: the spaces are opened anew then too.
     if (current !== undefined && ageMs >= 0 && ageMs <= maxAgeMs) return current.registry;
     opening ??= reopen().finally(() => {
       opening = undefined;

@@ -14,12 +14,18 @@ export interface Wired<Ports> {
   readonly close: () => Promise<void>;
 }
 
-/** Longer than a database takes to accept a connection, shorter than the shortest function runs. */
+/**
+ * Milliseconds within which a function must be wired.
+ * The time is longer than a database takes to accept a connection, and shorter than the shortest
+ * function runs.
+ */
 const WIRING_MS = 25_000;
 
 /**
- * Wires a function, and says in log and metrics why it cannot be. Rejects with a `FreshetError` whose message is for people, within the time
- * that leaves Lambda's own alarms to the cause: what it threw counts as an error of the function, and every record comes again.
+ * Wires a function; a failure goes to log and metrics with its cause.
+ * The wiring ends within `WIRING_MS`, so that Lambda's alarms show the cause instead of a timeout.
+ * A throw counts as an error of the function, and every record comes again.
+ * @throws FreshetError whose message is for people.
  */
 export async function wireLambda<Ports>(
   name: ComponentName,
@@ -46,7 +52,7 @@ async function withinTime<Ports>(wiring: Promise<Wired<Ports>>): Promise<Wired<P
   } finally {
     decided.abort();
   }
-  // What comes too late is closed: the next invocation opens its own.
+  // What opens too late is closed: the next invocation opens its own.
   wiring.then(({ close }) => close()).catch(() => {});
   throw new FreshetError(
     `What the function needs did not open within ${WIRING_MS / 1000} seconds: look at the database and the network of its subnets.`,
@@ -54,7 +60,7 @@ async function withinTime<Ports>(wiring: Promise<Wired<Ports>>): Promise<Wired<P
   );
 }
 
-/** The settings themselves can be what is wrong: the line needs none of them. */
+/** Reports a failed wiring without the settings, which can themselves be what is wrong. */
 async function reportFailure(
   component: ComponentName,
   { writeLine }: LambdaSurroundings,

@@ -3,7 +3,10 @@ import type { ObservedPipeline } from '../observed-pipeline.ts';
 import { graph } from './graph.ts';
 import type { DashboardRow } from './told-widget.ts';
 
-/** The database as the pipeline feels it. Its own metrics are where it is described. */
+/**
+ * The dashboard row of the database as the pipeline feels it.
+ * The database's own metrics are where the database is described.
+ */
 export function databaseRow({ metrics }: ObservedPipeline): DashboardRow {
   const sum = (name: MetricName, label: string) => metrics.one(name, { statistic: 'Sum', label });
   return {

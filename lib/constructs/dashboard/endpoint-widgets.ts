@@ -8,7 +8,11 @@ import type { ToldWidget } from './told-widget.ts';
 
 const MINUTE = Duration.minutes(1);
 
-/** What a GPU endpoint says of itself, beside what `embed` sees of it. A line of the row of their own. */
+/**
+ * The widgets of what a GPU endpoint says of itself.
+ * The widgets stand on a line of their own in the provider row, beside what `embed` sees of the
+ * endpoint.
+ */
 export function endpointWidgets(inferenceComponentName: string): ToldWidget[] {
   const metric = (name: EndpointMetricName, statistic: string, label: string) =>
     endpointMetric(inferenceComponentName, name, { statistic, label });

@@ -6,7 +6,7 @@ import type { DashboardRow } from './told-widget.ts';
 
 const period = Duration.minutes(5);
 
-/** From detected to written. */
+/** The dashboard row of the way of rows, from detected to written. */
 export function flowRow(observed: ObservedPipeline): DashboardRow {
   const { metrics, scheduleDeadLetters } = observed;
   const queues = observedQueues(observed);

@@ -14,7 +14,7 @@ export interface GraphProps {
   readonly metrics: readonly IMetric[];
   readonly right?: readonly IMetric[];
   readonly lines?: readonly HorizontalAnnotation[];
-  /** Of the left axis, in words. */
+  /** The unit of the left axis, in words. */
   readonly unit: string;
 }
 
@@ -39,7 +39,7 @@ export interface NumbersProps {
   readonly metrics: readonly IMetric[];
 }
 
-/** The latest value of each metric, over its own period. */
+/** A widget with the latest value of each metric, over the metric's own period. */
 export function numbers({ title, tells, width, metrics }: NumbersProps): ToldWidget {
   const widget = new SingleValueWidget({
     title,

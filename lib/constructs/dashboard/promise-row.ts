@@ -4,7 +4,7 @@ import type { ObservedPipeline } from '../observed-pipeline.ts';
 import { DAY, graph, numbers } from './graph.ts';
 import type { DashboardRow } from './told-widget.ts';
 
-/** What was promised, and what it costs. */
+/** The dashboard row of what was promised, and what it costs. */
 export function promiseRow({ metrics, sloSeconds, tickSeconds }: ObservedPipeline): DashboardRow {
   const period = Duration.seconds(Math.max(60, tickSeconds));
   const cost = metrics.sum('CostUsd', { period: DAY, label: 'US dollars today (UTC)' });

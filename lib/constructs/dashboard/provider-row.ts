@@ -7,7 +7,7 @@ import type { DashboardRow } from './told-widget.ts';
 
 const MINUTE = Duration.minutes(1);
 
-/** What is bought, and what stands in the way of buying. */
+/** The dashboard row of what is bought, and what stands in the way of buying. */
 export function providerRow({ metrics, inferenceComponentName }: ObservedPipeline): DashboardRow {
   const sum = (name: MetricName) => metrics.one(name, { statistic: 'Sum', label: name });
   return {

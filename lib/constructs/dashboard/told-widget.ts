@@ -1,6 +1,6 @@
 import type { IWidget } from 'aws-cdk-lib/aws-cloudwatch';
 
-/** A widget and what it tells: docs/dashboard.md is printed from these. */
+/** A widget and what it tells. docs/dashboard.md is printed from these widgets. */
 export interface ToldWidget {
   readonly title: string;
   readonly tells: string;
@@ -12,6 +12,6 @@ export interface DashboardRow {
   readonly widgets: readonly ToldWidget[];
 }
 
-/** Of 24 columns. */
+/** The 24 columns of a dashboard. */
 export const FULL_WIDTH = 24;
 export const ROW_HEIGHT = 6;

@@ -12,21 +12,26 @@ import type { Tokenizer } from '../../ports/tokenizer.ts';
 import { describeFailure } from '../describe-failure.ts';
 import { cutToTokens } from '../embed/keep-text.ts';
 
-/** float16 on a GPU and float32 on a CPU stay above it; another pooling, prefix or revision does not. */
+/**
+ * The least cosine between a golden vector and its record at which the model is unchanged.
+ * Vectors of float16 on a GPU and of float32 on a CPU agree better. Vectors of another pooling,
+ * prefix or revision agree worse.
+ */
 const LEAST_COSINE = 0.999;
 
+/** What one check of a model found. */
 export interface ModelCheck {
   readonly alias: string;
   readonly provider: string;
   readonly modelId: string;
   readonly revision: string;
   readonly dimensions: number;
-  /** Of the vector that is farthest from 1; null where there are none. */
+  /** Norm of the vector that is farthest from 1; null where there are no vectors. */
   readonly norm: number | null;
-  /** Of the golden vector that agrees least; null where there was nothing to compare. */
+  /** Cosine of the golden vector that agrees least; null where there was nothing to compare. */
   readonly cosine: number | null;
   readonly golden: 'recorded' | 'compared' | 'off' | 'failed';
-  /** Of the first call, which may have woken the endpoint. */
+  /** Milliseconds of the first call, which may have woken the endpoint. */
   readonly latencyMs: number;
   readonly calls: number;
   readonly tokens: number;
@@ -36,7 +41,10 @@ export interface ModelCheck {
 export interface CheckProblem {
   readonly code: string;
   readonly message: string;
-  /** What to change of the model's configuration; undefined: the configuration is not what is wrong. */
+  /**
+   * The key of the model's configuration that mends the problem.
+   * Undefined: the configuration is not what is wrong.
+   */
   readonly key?: ModelKey;
 }
 
@@ -52,8 +60,11 @@ interface CheckPorts {
 type Measured = Pick<ModelCheck, 'latencyMs' | 'calls' | 'tokens'> & { readonly vectors: readonly Buffer[] };
 
 /**
- * Asks a model for the vectors of the golden texts. The first answer is recorded, later ones are compared with it. Nothing is retried:
- * whoever checks wants to hear of it. Failures of the provider are in the answer; those of the database are thrown.
+ * Asks a model for the vectors of the golden texts.
+ * The first answer is recorded, and later answers are compared with the record. Nothing is retried:
+ * whoever checks wants to hear of a failure. `deadlineMs` bounds each call. Failures of the
+ * provider are in the answer.
+ * @throws FreshetError where the database fails.
  */
 export async function checkModel(
   ports: CheckPorts,
@@ -149,7 +160,7 @@ function describeMismatch(cosines: readonly number[], recordedAt: string): Check
   };
 }
 
-/** What the configuration can mend gets its key. */
+/** Describes a failure. What the configuration can mend is described with its key. */
 function describeProblem({ endpointName }: ModelDefinition, error: unknown): CheckProblem {
   const { code, message } = describeFailure(error);
   const key = KEYS.find(([pattern]) => pattern.test(code))?.[1];

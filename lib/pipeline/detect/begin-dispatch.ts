@@ -2,10 +2,18 @@ import type { Lane } from '../../core/model/vocabulary.ts';
 import type { LeaseRequest } from '../../ports/detection-store.ts';
 import type { DetectPorts } from './detect-ports.ts';
 
-/** From leasing to the confirmed send: long enough for a slow queue, short enough that a killed detect delays its rows little. */
+/**
+ * Seconds that a lease lasts from leasing to the confirmed send.
+ * The time is long enough for a slow queue, and short enough that a killed `detect` delays its rows
+ * little.
+ */
 export const SENDING_LEASE_SECONDS = 120;
 
-/** A new dispatch, and how long its leases last: until the send is confirmed, or for as long as their messages may take where nobody confirms. */
+/**
+ * Draws a new dispatch, and says how long its leases last.
+ * Leases last until the send is confirmed. Where nobody confirms sends, leases last for as long as
+ * their messages may take.
+ */
 export function beginDispatch(
   ports: Pick<DetectPorts, 'randomness' | 'confirmsSends' | 'limits' | 'runId'>,
   lane: Lane,

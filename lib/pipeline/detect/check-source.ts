@@ -7,11 +7,14 @@ import type { DetectPorts } from './detect-ports.ts';
 
 interface SourceCheck {
   readonly fault: SourceFault | undefined;
-  /** Reasons that are not about a fault of the source. */
+  /** Pause reasons that are not about a fault of the source. */
   readonly pausedBy: readonly PauseReason[];
 }
 
-/** Pauses a source that is no longer what its space was made for, and clears that reason, and no other, once it is mended. */
+/**
+ * Pauses a source that is no longer what its space was made for.
+ * Once the source is mended, the check clears the reason of the fault and no other reason.
+ */
 export async function checkSource(ports: DetectPorts, space: Space): Promise<SourceCheck> {
   const { control } = ports;
   const scope = `source:${space.source.name}`;

@@ -2,8 +2,10 @@ import type { DetectPorts, DetectReport, DetectRequest } from './detect-ports.ts
 import { detectStaleRows } from './detect-stale-rows.ts';
 
 /**
- * A tick of the deployed pipeline. Schedules overlap and are delivered at least once: a tick that finds one of its kind at work ends well.
- * The two passes do not keep each other out, because a full reconcile takes longer than edits may wait.
+ * Runs one tick of the deployed pipeline, unless another tick of the same pass is at work.
+ * Schedules overlap and are delivered at least once: a tick that finds another of its kind at work
+ * ends well. The two passes do not keep each other out, because a full reconcile takes longer than
+ * edits may wait.
  */
 export async function detectAlone(
   ports: DetectPorts,

@@ -5,9 +5,11 @@ import { leaseOrGiveBack } from './lease-or-give-back.ts';
 import { sendLeasedRows } from './send-leased-rows.ts';
 
 /**
- * The incremental pass of one space. The horizon is read before the scan, so that a row committed between the two is above the next
- * watermark; the watermark never passes the first stale row that was not sent. A space without a watermark starts at the horizon: what is older
- * is the reconcile pass's.
+ * Runs the incremental pass of one space.
+ * The horizon is read before the scan, so that a row that is committed between the two is above the
+ * next watermark. The watermark never passes the first stale row that was not sent. A space without
+ * a watermark starts at the horizon: older rows belong to the reconcile pass. `capacity` is the
+ * most rows that may be leased.
  */
 export async function detectChangedRows(
   ports: DetectPorts,

@@ -21,35 +21,54 @@ export interface DetectPorts {
   /** The local run that holds the leases; null for the deployed pipeline. */
   readonly runId: number | null;
   /**
-   * False where a message is there once `send` returns, and only the end of the process loses it: queues in this process. What is leased is then
-   * on its way as it is, and nothing has to be confirmed.
+   * False where a message is there once `send` returns, as in queues of this process.
+   * Only the end of the process can lose such a message. Leased rows are then on their way at once,
+   * and nothing has to be confirmed.
    */
   readonly confirmsSends?: false | undefined;
-  /** Undefined: local runs, which share the work by their leases. */
+  /** Undefined for local runs, which share the work by their leases. */
   readonly lock?: TickLock | undefined;
-  /** False where no alarm watches it: local runs, of which `status` tells. */
+  /**
+   * False where no alarm watches the staleness.
+   * Local runs set false: `status` tells their staleness.
+   */
   readonly reportsStaleness?: false | undefined;
-  /** Rejects where it takes longer. Undefined: local runs, which report their coverage themselves. */
+  /**
+   * The coverage of a space in percent. Rejects where reading takes longer than `timeoutMs`.
+   * Undefined for local runs, which report their coverage themselves.
+   */
   readonly readCoveragePercent?: ((space: Space, timeoutMs: number) => Promise<number>) | undefined;
 }
 
 export interface DetectLimits {
+  /** Rows of one batch, which becomes one provider call where the provider allows it. */
   readonly batchSize: number;
-  /** Batches that a message of a large lease may hold; the worker then asks the database once for all of them. Default 1. */
+  /**
+   * Batches that one message of a large lease may hold. Default 1.
+   * The worker then asks the database once for all batches of the message.
+   */
   readonly callsPerMessage?: number | undefined;
   /** Leased rows per space at any time. */
   readonly maxInFlight: number;
   /** Keys per slice of the reconcile pass. */
   readonly sliceRows: number;
-  /** Of a lease whose send is confirmed: the queue's worst case, visibility timeout times receives. */
+  /**
+   * Seconds that a lease lasts after its confirmed send.
+   * Where nobody confirms sends, the lease lasts as long from its beginning. The bound is the
+   * queue's worst case: the visibility timeout times the receives.
+   */
   readonly queuedLeaseSeconds: number;
 }
 
 export interface DetectRequest {
   readonly pass: 'incremental' | 'reconcile';
-  /** Of reconcile: only takes further a pass that is under way, and begins the first one of a space. */
+  /**
+   * True for a reconcile pass that only goes on.
+   * The tick takes a pass further that is under way, and begins the first pass of a space, but no
+   * other pass.
+   */
   readonly resume?: boolean | undefined;
-  /** Names of sources; undefined: all. */
+  /** Names of sources; undefined: all sources. */
   readonly sources?: readonly string[] | undefined;
   /** Rows leased at most, over all spaces; undefined: `maxInFlight` alone decides. */
   readonly maxRows?: number | undefined;
@@ -57,7 +76,7 @@ export interface DetectRequest {
 
 export interface DetectReport {
   readonly spaces: readonly SpaceReport[];
-  /** Another tick of this pass was at work, so that this one looked at nothing. */
+  /** True: another tick of this pass was at work, so that this tick looked at nothing. */
   readonly overlapped?: true;
 }
 
@@ -65,14 +84,20 @@ export interface SpaceReport {
   readonly spaceId: number;
   readonly source: string;
   readonly model: string;
+  /** Rows that this tick leased. */
   readonly leased: number;
+  /** Rows whose messages the queue accepted. */
   readonly sent: number;
-  /** Whether a reconcile pass began at the lowest key here, and whether it came to its end. */
+  /** True: the reconcile pass stood at the lowest key when this tick began. */
   readonly passBegan: boolean;
+  /** True: the reconcile pass came to its end in this tick. */
   readonly passEnded: boolean;
-  /** Slices of the key that reconcile put behind it. */
+  /** Slices of the key that reconcile finished. */
   readonly slices: number;
-  /** Without a class: the source itself is no longer what it was. With one: a statement failed. */
+  /**
+   * Why the space was not looked at to the end.
+   * Without a class the source itself is no longer what it was. With a class a statement failed.
+   */
   readonly fault?: {
     readonly code: string;
     readonly message: string;
@@ -81,11 +106,11 @@ export interface SpaceReport {
   /** Pause reasons that kept the space from being looked at, other than its own fault. */
   readonly pausedBy?: readonly { readonly scope: string; readonly reason: string; readonly detail: string }[];
   readonly orphans?: OrphanReport;
-  /** The space takes the place of others while they are paused. */
+  /** True: the space takes the place of other spaces while those are paused. */
   readonly fallback?: boolean;
 }
 
-/** What a pass over one space gives to its report. */
+/** What a pass over one space contributes to its report. */
 export type PassResult = Pick<
   SpaceReport,
   'leased' | 'sent' | 'passBegan' | 'passEnded' | 'slices' | 'orphans'

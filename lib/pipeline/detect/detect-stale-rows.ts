@@ -15,8 +15,10 @@ import { measureCoverage } from './measure-coverage.ts';
 import { reconcileSpace } from './reconcile-space.ts';
 
 /**
- * One tick of `detect` over every space that was asked for. A space that fails is reported and does not stop the others; only what
- * concerns no space in particular (the registry, leases of dead runs) rejects.
+ * Runs one tick of `detect` over every space that was asked for.
+ * A space that fails is reported and does not stop the others.
+ * @throws FreshetError for what concerns no space in particular: the registry, and the leases of
+ * dead runs.
  */
 export async function detectStaleRows(
   ports: DetectPorts,
@@ -95,7 +97,10 @@ function reportPass(ports: DetectPorts, space: Space, result: PassResult): void 
   }
 }
 
-/** Also while paused or at capacity: it is the promise that the alarm watches. */
+/**
+ * Reports how many rows wait and for how long, also while the space is paused or full.
+ * The age of the oldest row is the promise that the alarm watches.
+ */
 async function reportStaleness(ports: DetectPorts, space: Space): Promise<void> {
   const { metrics, reportsStaleness } = ports;
   if (reportsStaleness === false) return;

@@ -1,7 +1,11 @@
 import type { Space } from '../../core/model/space.ts';
 import type { ControlStore } from '../../ports/control-store.ts';
 
-/** A fallback is worked on only while its provider's failure pauses a model in whose place it stands. Every other space always is. */
+/**
+ * Whether a space is worked on now. Every space that is no fallback always is.
+ * A fallback is worked on only while a model that it stands in for is paused by a failure of that
+ * model's provider.
+ */
 export async function isNeeded(control: ControlStore, space: Space): Promise<boolean> {
   if (space.fallbackFor === undefined) return true;
   const scopes = new Set(space.fallbackFor.map(alias => `model:${alias}`));

@@ -3,8 +3,10 @@ import type { LeaseDispatch } from '../../ports/detection-store.ts';
 import type { DetectPorts } from './detect-ports.ts';
 
 /**
- * Leases that nobody confirms are long from the start. Those of a statement whose answer was lost would keep their rows from everybody for as
- * long, so they are given back at once. Short ones are left to expire.
+ * Leases rows, and gives long leases back when the answer of the statement was lost.
+ * Leases that nobody confirms are long from the start. If their statement's answer is lost, they
+ * would keep their rows from everybody for as long, so that they are given back at once. Short
+ * leases are left to expire.
  */
 export async function leaseOrGiveBack<Leased>(
   { detection }: Pick<DetectPorts, 'detection'>,
@@ -16,7 +18,8 @@ export async function leaseOrGiveBack<Leased>(
     return await lease();
   } catch (error) {
     if (dispatch.stage === 'queued') {
-      // Should that fail too, the leases end with the run or their time; what counts is why nothing was leased.
+      // If giving back fails too, the leases end with the run or with their time.
+      // The caller needs to know why nothing was leased, not why giving back failed.
       await detection.abandonLeases(space, dispatch).catch(() => undefined);
     }
     throw error;

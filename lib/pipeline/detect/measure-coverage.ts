@@ -2,13 +2,14 @@ import type { Space } from '../../core/model/space.ts';
 import { describeFailure } from '../describe-failure.ts';
 import type { DetectPorts } from './detect-ports.ts';
 
-/** Kept for the spaces and the metrics after it. */
+/** Milliseconds kept for the spaces and the metrics that come after the measuring. */
 const RESERVE_MS = 15_000;
 const MAX_MEASURE_MS = 60_000;
 
 /**
- * At the end of a walk, because it reads the whole table once more: about once a day, and when a backfill is done. A table that takes longer
- * than there is time goes without.
+ * Measures the coverage of a space at the end of its walk over the keys.
+ * Measuring reads the whole table once more, so that it happens about once a day and when a
+ * backfill is done. A table that takes longer than the time that is left is not measured.
  */
 export async function measureCoverage(
   ports: DetectPorts,

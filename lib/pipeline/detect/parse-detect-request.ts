@@ -1,7 +1,11 @@
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import type { DetectRequest } from './detect-ports.ts';
 
-/** A schedule whose input was mistyped must not look like one that finds nothing. Throws `FreshetError` `bad_request`. */
+/**
+ * Parses the input of a schedule or an invocation of `detect`.
+ * A schedule whose input was mistyped must not look like a schedule that finds nothing.
+ * @throws FreshetError with code `bad_request`.
+ */
 export function parseDetectRequest(event: unknown): DetectRequest {
   const { pass, sources, maxRows, resume, ...others } = (event ?? {}) as Record<string, unknown>;
   const validSources =

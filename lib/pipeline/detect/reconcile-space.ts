@@ -5,16 +5,22 @@ import { type DetectPorts, NOTHING_DETECTED, type PassResult } from './detect-po
 import { leaseOrGiveBack } from './lease-or-give-back.ts';
 import { sendLeasedRows } from './send-leased-rows.ts';
 
-/** A slice of 50,000 keys takes well under a second; this leaves room for a slow one and its sends. */
+/**
+ * Milliseconds that must be left before another slice begins.
+ * A slice of 50,000 keys takes well under a second. The reserve leaves room for a slow slice and
+ * its sends.
+ */
 const SLICE_RESERVE_MS = 10_000;
 const SMALLEST_SLICE_ROWS = 1000;
 
 type Range = { readonly after: string | null; readonly through: string | null };
 
 /**
- * Walks the key in slices from the stored cursor until the pass ends, the capacity is used or the time runs short. A slice of which
- * something stale is left, or was not sent, is walked again: so none is expected to hold more than can be leased. A backfill reads each key
- * once, a pass that finds nothing soon walks the largest slices.
+ * Walks the key in slices from the stored cursor and leases stale rows.
+ * The walk goes on until the pass ends, the capacity is used or the time runs short. A slice is
+ * walked again while stale rows of the slice are left or were not sent. Therefore no slice is
+ * expected to hold more stale rows than can be leased: a backfill reads each key once, and a pass
+ * that finds nothing soon walks the largest slices.
  */
 export async function reconcileSpace(
   ports: DetectPorts,
@@ -26,7 +32,7 @@ export async function reconcileSpace(
   const { reconcileCursor, passOpen } = await detection.readPosition(space);
   if (!passOpen) {
     if (resume) return NOTHING_DETECTED;
-    // Whatever comes of its first slice, the pass has begun and can be resumed.
+    // Whatever comes of the first slice, the pass has begun and can be resumed.
     await detection.writeReconcileCursor(space, null, false);
   }
   const passBegan = reconcileCursor === null;
@@ -63,7 +69,10 @@ export async function reconcileSpace(
   return report(false);
 }
 
-/** Of the next slice over the last one, whose share of stale rows it is expected to have: at most double. */
+/**
+ * How much larger the next slice is than the last slice; at most twice as large.
+ * The next slice is expected to have the same share of stale rows as the last one.
+ */
 function findGrowth(leasedInSlice: number, capacityLeft: number): number {
   return leasedInSlice === 0 ? 2 : Math.min(2, capacityLeft / leasedInSlice);
 }

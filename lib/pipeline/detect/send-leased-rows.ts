@@ -12,13 +12,17 @@ interface SendPorts extends Pick<DetectPorts, 'queues' | 'logger'> {
   readonly limits: Pick<DetectLimits, 'batchSize' | 'callsPerMessage' | 'queuedLeaseSeconds'>;
 }
 
-/** A lease of many rows is sent as about so many messages, so that the workers finish together. */
+/** About how many messages carry a lease of many rows, so that the workers finish together. */
 const MESSAGES_PER_LEASE = 8;
 
-/** What embedding announces names the same rows, and takes some hundred bytes more than their message. */
+/**
+ * Bytes that a dispatch message may have.
+ * The announcement that answers a dispatch message names the same rows and takes some hundred bytes
+ * more.
+ */
 const MAX_MESSAGE_BYTES = MAX_BODY_BYTES - 1024;
 
-/** The leases that are sent, and where to. */
+/** The leases that are sent, and the lane that they go to. */
 interface SentDispatch extends LeaseDispatch {
   readonly lane: Lane;
 }
@@ -28,7 +32,11 @@ interface SendResult {
   readonly refused: readonly LeasedRow[];
 }
 
-/** Sends leased rows to the lane's queue of the space's model; leases of what the queue did not take are abandoned at once. */
+/**
+ * Sends leased rows to the queue of the model and the lane.
+ * Leases of rows that the queue did not take are abandoned at once.
+ * @throws FreshetError where nothing is known of the send; all its leases are then abandoned.
+ */
 export async function sendLeasedRows(
   ports: SendPorts,
   space: Space,
@@ -46,7 +54,7 @@ export async function sendLeasedRows(
       .send(messages.map(({ body }) => ({ body })));
     failed = new Set(report.failed.map(failure => failure.index));
   } catch (error) {
-    // Nothing is known of any of them: those that did arrive find their leases gone and are skipped.
+    // Nothing is known of any message: messages that did arrive find their leases gone.
     await ports.detection.abandonLeases(space, dispatch, idsOf(rows));
     throw error;
   }
@@ -64,12 +72,15 @@ export async function sendLeasedRows(
 
 const idsOf = (rows: readonly LeasedRow[]) => rows.map(row => row.id);
 
-/** Rows of one message have the same attempts, so that `embed` sees one number; all beyond the last count as the last. */
+/**
+ * Batches rows so that all rows of a message have the same attempts.
+ * `embed` thereby sees one number of attempts. All attempts beyond the last count as the last.
+ */
 function batchByAttempts(rows: readonly LeasedRow[], limits: SendPorts['limits']): LeasedRow[][] {
   const { batchSize } = limits;
   const tiers = Map.groupBy(rows, row => Math.min(row.attempts, MAX_ATTEMPTS));
   return [...tiers].flatMap(([attempts, tier]) => {
-    // An undelivered row costs no call: those travel in whole batches.
+    // An undelivered row costs no call, so that undelivered rows travel in whole batches.
     const batch = attempts >= MAX_ATTEMPTS ? batchSize : batchSizeForAttempts(attempts, batchSize);
     const size = attempts === 0 ? batch * countCalls(tier.length, limits) : batch;
     return Array.from({ length: Math.ceil(tier.length / size) }, (_, index) =>
@@ -89,7 +100,7 @@ interface ComposedMessage {
   readonly body: string;
 }
 
-/** One message, or several where the keys are so long that one would not hold them. */
+/** Composes one message, or several where the keys are too long for one message. */
 function composeMessages(
   space: Space,
   dispatch: SentDispatch,

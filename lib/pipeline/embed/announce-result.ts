@@ -9,7 +9,12 @@ import { proveObject } from '../prove-object.ts';
 import { retryTransient } from '../retry-transient.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 
-/** Stores, then announces: no message names an object that is not there. The key is used by this attempt alone. Returns the ids that are settled. */
+/**
+ * Stores a result object, then announces it. Returns the ids that are settled.
+ * Storing comes first, so that no message names an object that is not there. The key is used by
+ * this attempt alone.
+ * @throws FreshetError of class `transient` where the object was not stored or not announced.
+ */
 export async function announceResult(
   ports: EmbedPorts,
   space: Space,

@@ -9,6 +9,11 @@ import type { EmbedPorts } from './embed-ports.ts';
 import { measureTexts } from './measure-texts.ts';
 import type { UniqueText } from './plan-batch.ts';
 
+/**
+ * What became of one text.
+ * `refused`: the provider refuses the text. `undelivered`: an outage left the text without a
+ * vector. `too-long`: the text is over the provider's limit even when it is sent alone.
+ */
 export type TextResult =
   | { readonly kind: 'vector'; readonly vector: Buffer }
   | { readonly kind: 'refused'; readonly code: string }
@@ -16,16 +21,18 @@ export type TextResult =
   | { readonly kind: 'too-long' };
 
 export interface Purchase {
-  /** By position of the text; those that are missing were not decided. */
+  /** Results by position of the text. A text whose position is missing was not decided. */
   readonly results: ReadonlyMap<number, TextResult>;
   readonly calls: readonly CallRecord[];
-  /** Why it ended before every text was decided. */
+  /** Why the purchase ended before every text was decided. */
   readonly ended: FreshetError | undefined;
 }
 
 /**
- * A hundred texts with one culprit take 14 calls to halve down to it, and one to tell it from a wrong configuration. Repeated calls count; what is left
- * of a batch is delivered again with as many.
+ * Extra calls that a batch may make for every hundred texts.
+ * A hundred texts with one culprit take 14 calls to halve down to the culprit, and one call to tell
+ * it from a wrong configuration. Repeated calls count too. The rest of a batch is delivered again
+ * with a budget of the same size.
  */
 const EXTRA_CALLS_PER_HUNDRED = 15;
 
@@ -39,20 +46,31 @@ interface Buying {
   readonly calls: CallRecord[];
   readonly pending: Group[];
   extraCallsLeft: number;
-  /** Something succeeded lately, so that a refusal is about a text and not about the configuration. */
+  /**
+   * True: a text was accepted lately, so that a refusal is about a text.
+   * False: a refusal may be about the configuration.
+   */
   proven: boolean;
   ended: FreshetError | undefined;
 }
 
 interface Group {
   readonly positions: readonly number[];
-  /** Its vectors came back unusable once: `all` that were asked for together, or `some` of them. */
+  /**
+   * Whether vectors of the group came back unusable once.
+   * `all`: all vectors of one call were unusable. `some`: others of the call were usable.
+   */
   readonly unusable: 'none' | 'some' | 'all';
-  /** Made by taking another group apart. */
+  /** True: the group was made from another group, so that its calls are extra calls. */
   readonly extra: boolean;
 }
 
-/** Packs, calls, takes refused batches apart, and keeps whatever was bought when something ends it early. */
+/**
+ * Buys the vectors of texts, and returns what was decided and what was bought.
+ * The purchase packs texts into calls and takes refused batches apart. When something ends the
+ * purchase early, everything that was bought is kept. Failures of the provider are in the result.
+ * @throws FreshetError where the database fails.
+ */
 export async function buyVectors(
   ports: EmbedPorts,
   space: Space,
@@ -94,7 +112,7 @@ async function buyGroup(buying: Buying, group: Group): Promise<void> {
     texts: texts.map(({ text }) => text),
     items: texts.reduce((sum, { rows }) => sum + rows.length, 0),
   };
-  // A reply of the wrong shape is asked for again only where it decides a text.
+  // A reply of the wrong shape is asked for again only where the reply decides a text.
   const decides = texts.length === 1 && buying.proven;
   const { vectors, failure } = group.extra
     ? await callExtra(buying, request, decides ? 1 : 0)
@@ -102,7 +120,7 @@ async function buyGroup(buying: Buying, group: Group): Promise<void> {
   if (vectors) return keepVectors(buying, group, vectors);
   if (!failure) return;
   if (failure.code === 'wrong_dimensions' && group.unusable !== 'none' && buying.proven) {
-    // The model is the right one, as its other vectors showed: only these texts come back wrong.
+    // Other vectors showed that the model is the right one: only these texts come back wrong.
     if (group.positions.length > 1) return takeApart(buying, group);
     return refuse(buying, group.positions, invalidVector());
   }
@@ -128,7 +146,7 @@ async function keepVectors(buying: Buying, group: Group, vectors: readonly (Buff
   if (invalid.length === 0) return;
   const all = invalid.length === group.positions.length && invalid.length > 1;
   if (group.unusable === 'none') {
-    // Not one vector of several: what others showed before is in doubt.
+    // None of several vectors was usable: what other calls showed before is in doubt.
     if (all) buying.proven = false;
     buying.pending.unshift({ positions: invalid, unusable: all ? 'all' : 'some', extra: true });
   } else if (all && group.unusable === 'all') {
@@ -136,7 +154,11 @@ async function keepVectors(buying: Buying, group: Group, vectors: readonly (Buff
   } else await refuse(buying, invalid, invalidVector());
 }
 
-/** A refusal is a verdict only where something else was accepted: else one probe decides between the text and the configuration. */
+/**
+ * Decides texts as refused, once something proves the configuration.
+ * A refusal is a verdict only where another text was accepted. Otherwise one probe decides between
+ * the text and the configuration.
+ */
 async function refuse(
   buying: Buying,
   positions: readonly number[],
@@ -147,7 +169,11 @@ async function refuse(
   for (const position of positions) buying.results.set(position, verdict);
 }
 
-/** Two texts that have nothing to do with each other and fail alike: that ends the purchase as a fault of the configuration. */
+/**
+ * Whether the configuration works, as an accepted text or a probe shows.
+ * The probe text has nothing to do with the refused text. When both fail alike, the configuration
+ * is at fault and the purchase ends.
+ */
 async function prove(buying: Buying, failure: FreshetError): Promise<boolean> {
   if (buying.proven) return true;
   if (!spendExtraCall(buying)) return false;
@@ -182,7 +208,10 @@ async function call(buying: Buying, request: TextsToBuy, bounds?: RetryBounds) {
   return result;
 }
 
-/** A call that was charged, and its repetitions, which are charged as well. */
+/**
+ * Makes an extra call, and charges its repetitions to the budget of extra calls.
+ * The call itself was charged before.
+ */
 async function callExtra(buying: Buying, request: TextsToBuy, retriesInvalidReply: number) {
   const madeBefore = buying.calls.length;
   const bounds = { retries: buying.extraCallsLeft, retriesInvalidReply };

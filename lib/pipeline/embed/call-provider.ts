@@ -16,42 +16,63 @@ interface CallPorts extends Pick<EmbedPorts, 'providers' | 'clock' | 'randomness
 export interface CallRequest {
   readonly space: Space;
   readonly lane: Lane;
-  /** Without the prefix. */
+  /** Texts without the model's prefix. */
   readonly texts: readonly string[];
   /** Rows that wait for these texts. */
   readonly items: number;
+  /** Milliseconds from the start of the call. */
   readonly deadlineMs: number;
 }
 
 export interface CallRecord {
   readonly entry: LedgerEntry;
-  /** False: the provider answered that it did nothing. Else its entry must reach the ledger whatever came of it. */
+  /**
+   * False: the provider answered that it did nothing.
+   * True: the entry must reach the ledger, whatever became of the call.
+   */
   readonly maybeBilled: boolean;
 }
 
 export interface CallResult {
   /** Undefined: no call was made. */
   readonly record?: CallRecord;
-  /** By position of the text; null where the vector was unusable. Undefined: the call failed. */
+  /**
+   * Vectors by position of the text; null where a vector was unusable.
+   * Undefined: the call failed.
+   */
   readonly vectors?: readonly (Buffer | null)[];
   readonly failure?: FreshetError;
 }
 
-/** Estimate of one text as it is sent. A server that cuts for itself bills no more than its limit. */
+/**
+ * Estimates the tokens of one text as it is sent, prefix included.
+ * A server that cuts texts itself bills no more than its limit, so that the limit bounds the
+ * estimate.
+ */
 export function estimateSentTokens(space: Space, text: string): number {
   const { documentPrefix, maxTokensPerText } = space.model;
   return Math.min(estimateTokens(documentPrefix + text), maxTokensPerText ?? Number.POSITIVE_INFINITY);
 }
 
-/** A pause that is younger than the message's own look at it; the time until the next look. */
+/**
+ * Milliseconds until a message whose call a pause refused looks at the pauses again.
+ * Such a pause is younger than the look at the pause reasons with which the message began.
+ */
 const PAUSED_RETRY_MS = 60_000;
 
-/** Of a failure for which nobody was asked: the pipeline, the model or the source was paused. */
+/**
+ * The code of a failure for which no provider was asked.
+ * The pipeline, the model or the source was paused.
+ */
 export const PAUSED_CODE = 'paused';
 
 /**
- * One call: granted first (a pause refuses the grant, so that no call begins after it, however many the message still needs), validated after, entered in the ledger whatever came of it. A call of which nobody can say whether it was billed
- * (a timeout, a broken reply) counts with its estimate. Provider failures are returned, the database's are thrown.
+ * Makes one provider call, and enters it in the ledger whatever becomes of it.
+ * The call is granted first. A pause refuses the grant, so that no call begins after a pause,
+ * however many calls a message still needs. The reply is validated afterwards. A call of which
+ * nobody can say whether it was billed, as after a timeout or a broken reply, counts with its
+ * estimate. Failures of the provider are in the result.
+ * @throws FreshetError where the database fails.
  */
 export async function callProvider(ports: CallPorts, request: CallRequest): Promise<CallResult> {
   const { space, texts } = request;
@@ -112,7 +133,7 @@ export async function callProvider(ports: CallPorts, request: CallRequest): Prom
   }
 }
 
-/** Waiting, like a throttled call: no attempt, and no dead letter. */
+/** A failure that waits like a throttled call: without an attempt and without a dead letter. */
 function pausedMeanwhile({ scope, reason }: GrantRefusal): FreshetError {
   return new FreshetError(`${scope} was paused (${reason}) while a batch was being embedded.`, {
     failureClass: 'throttled',
@@ -121,7 +142,7 @@ function pausedMeanwhile({ scope, reason }: GrantRefusal): FreshetError {
   });
 }
 
-/** An answer that says no, or a connection that never came about. */
+/** Whether nothing was billed for certain: the answer says no, or no connection came about. */
 function isRefusal({ failureClass, code }: FreshetError): boolean {
   if (failureClass !== 'transient' && failureClass !== 'unknown') return true;
   return code.startsWith('http_') || code === 'network_econnrefused' || code === 'network_enotfound';

@@ -11,17 +11,27 @@ import { type EmbedPorts, SETTLE_RESERVE_MS } from './embed-ports.ts';
 import { gateOf } from './throttle-gate.ts';
 
 const MAX_RETRIES = 2;
-/** A reply of the wrong shape twice over will not come right by waiting: the batch is taken apart instead. */
+/**
+ * How often a call with a reply of the wrong shape is repeated.
+ * A reply that has the wrong shape twice does not come right by waiting: the batch is taken apart
+ * instead.
+ */
 const MAX_RETRIES_INVALID_REPLY = 1;
-/** Below this a call cannot be expected to end: better given back. */
+/**
+ * Milliseconds below which a call cannot be expected to end.
+ * The rows of such a call are given back instead.
+ */
 const MIN_CALL_MS = 1_000;
-/** Longest wait with a Lambda running; the queue waits for longer ones at no cost. */
+/**
+ * The longest wait in milliseconds while a Lambda runs.
+ * The queue waits for longer times at no cost.
+ */
 const MAX_WAIT_MS = 20_000;
 
 /** How often a call may be repeated at most. */
 export interface RetryBounds {
   readonly retries: number;
-  /** Of those, after a reply of the wrong shape. */
+  /** How many of the repetitions may follow a reply of the wrong shape. */
   readonly retriesInvalidReply: number;
 }
 
@@ -36,8 +46,11 @@ interface RetriedCall {
 }
 
 /**
- * Repeats a call that failed as `transient` or `throttled` while tries and time last; any other failure is the answer. While the provider
- * asks for patience one caller at a time tries once, and the others are told how long to wait. A pause says nothing of the provider.
+ * Makes a call and repeats it while it fails as `transient` or `throttled`.
+ * The call is repeated while tries and time last; any other failure is the answer at once. While
+ * the provider asks for patience, one caller at a time tries once, and the others are told how long
+ * to wait. A failure with the code of a pause says nothing of the provider.
+ * @throws FreshetError where the database fails.
  */
 export async function callWithRetries(
   ports: EmbedPorts,
@@ -93,7 +106,7 @@ async function callWhilePatient(
   }
 }
 
-/** Undefined: do not try again here. */
+/** Milliseconds to wait before the next try; undefined: do not try again here. */
 function findWaitMs(failure: FreshetError, attempt: number, fraction: number): number | undefined {
   const { failureClass, retryAfterMs } = failure;
   if (failureClass !== 'transient' && failureClass !== 'throttled') return undefined;
@@ -105,12 +118,15 @@ function countRetries({ code }: FreshetError, { retries, retriesInvalidReply }: 
   return isInvalidReply(code) ? Math.min(retries, retriesInvalidReply) : retries;
 }
 
-/** Also a backend that broke under a batch: out of memory on a GPU depends on the size. */
+/**
+ * Whether a failure is a reply of the wrong shape, or a backend that broke under a batch.
+ * Whether a GPU runs out of memory depends on the size of the batch.
+ */
 export function isInvalidReply(code: string): boolean {
   return code === 'invalid_reply_count' || code === 'invalid_reply_index' || code === 'tei_backend';
 }
 
-/** Nobody was asked: the code is that of the last refusal. */
+/** A failure for which no provider was asked. Its code is the code of the last refusal. */
 function gateClosed(code: string, retryAfterMs: number): FreshetError {
   return new FreshetError(`The provider asked for patience (${code}); its next call is not due yet.`, {
     failureClass: 'throttled',

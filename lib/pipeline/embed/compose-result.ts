@@ -15,7 +15,11 @@ export interface Settlement {
   readonly purchase: Purchase;
 }
 
-/** What is known of a message's rows, bought or not; rows of undecided texts are not in it. Every row of a text gets its own vector by position. */
+/**
+ * Composes the result object of a message's rows, with or without a purchase.
+ * Rows of undecided texts are not in the object. Every row of a text gets a vector of its own, by
+ * position.
+ */
 export function composeResult({ space, plan, purchase, ...dispatch }: Settlement): ComposedResult {
   const outcomes: OutcomeEntry[] = [...plan.outcomes];
   const vectors: (Buffer | null)[] = plan.outcomes.map(() => null);

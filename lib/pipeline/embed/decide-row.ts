@@ -7,13 +7,13 @@ import type { SourceReading } from '../../ports/embedding-store.ts';
 import type { Tokenizer } from '../../ports/tokenizer.ts';
 import { keepText, type TextLimits } from './keep-text.ts';
 
-/** A row whose outcome is known without the provider, or the text that must be embedded for it. */
+/** A row whose outcome is known without the provider, or the text to embed for the row. */
 export type RowDecision =
   | { readonly kind: 'outcome'; readonly reading: SourceReading; readonly entry: OutcomeEntry }
   | { readonly kind: 'text'; readonly reading: SourceReading; readonly prepared: PreparedText };
 
 export interface PreparedText {
-  /** Without the model's prefix, which belongs to the space and not to the text. */
+  /** The text without the model's prefix, which belongs to the space. */
   readonly text: string;
   readonly contentHash: string;
   readonly textLength: number;
@@ -56,7 +56,10 @@ export function withoutVector(
   };
 }
 
-/** Only the four fields: a reading carries text, and text goes no further. */
+/**
+ * Picks the four fields that identify a reading.
+ * A reading carries text, and text must go no further.
+ */
 export function pickReading({ id, version, xid, readAt }: RowReading): RowReading {
   return { id, version, xid, readAt };
 }

@@ -17,12 +17,15 @@ export interface EmbedPorts {
   readonly embedding: EmbeddingStore;
   readonly control: ControlStore;
   readonly providers: (modelAlias: string) => EmbeddingProvider;
-  /** Asked only where bytes cannot decide, and only for providers that tokenize locally. */
+  /**
+   * Counts and cuts texts for providers that tokenize locally.
+   * The tokenizer is asked only where bytes cannot decide.
+   */
   readonly tokenizer: Tokenizer;
   readonly objects: ObjectStore;
   /** Where results are announced. */
   readonly results: MessageQueue;
-  /** Where the messages came from: to hide one for as long as the provider asked. */
+  /** Where the messages came from: to hide a message for as long as the provider asked. */
   readonly queues: DispatchQueues;
   readonly clock: Clock;
   readonly randomness: Randomness;
@@ -31,32 +34,47 @@ export interface EmbedPorts {
   readonly limits: EmbedLimits;
   readonly runId: number | null;
   /**
-   * Waits until another purchase is welcome: what was bought and not yet written is lost with the process. Asked before each further call of
-   * a message; returns at the latest when the time runs short. Absent: always welcome.
+   * Waits until another purchase is welcome. Absent: always welcome.
+   * Vectors that were bought and not yet written are lost with the process. The wait is asked for
+   * before each further call of a message, and returns at the latest when the time runs short.
    */
   readonly waitForRoom?: ((remainingMs: () => number) => Promise<void>) | undefined;
-  /** False where a message that was done never comes again: queues in this process, which whoever takes from them acknowledges at once. */
+  /**
+   * False where a message that is done never comes again, as in queues of this process.
+   * Whoever takes a message from such a queue acknowledges it at once.
+   */
   readonly redelivers?: false | undefined;
   readonly observer?: RunObserver | undefined;
 }
 
 interface EmbedLimits {
-  /** Texts per call where the provider allows it. */
+  /** Texts per call where the provider allows as many. */
   readonly batchSize: number;
-  /** Of one provider call. */
+  /** Milliseconds for one provider call. */
   readonly callTimeoutMs: number;
-  /** The queue's own: one receive before the last, a message that must wait is acknowledged and its rows are sent again. */
+  /**
+   * The queue's own limit of receives.
+   * On the receive before the last, a message that must wait is acknowledged and its rows are sent
+   * again.
+   */
   readonly maxReceiveCount: number;
-  /** Of an announced row: the results queue's worst case. */
+  /** Seconds that the lease of an announced row lasts: the worst case of the results queue. */
   readonly announcedLeaseSeconds: number;
-  /** Bounds a text before it is fetched; `DEFAULT_MAX_BYTES_PER_COLUMN` where nothing is configured. */
+  /**
+   * Bytes at which a column is cut before it is fetched.
+   * `DEFAULT_MAX_BYTES_PER_COLUMN` where nothing is configured.
+   */
   readonly maxBytesPerColumn: number;
-  /** In UTF-16 units, for sources that set none of their own. */
+  /** UTF-16 units, for sources that set no limit of their own. */
   readonly maxCharacters?: number | undefined;
 }
 
-/** Over four bytes a token for the longest input of any model in the registry (32,000), and 100 rows of it still fit a small Lambda. */
+/**
+ * Bytes of a column where nothing is configured.
+ * The limit is over four bytes a token for the longest input of any model in the registry (32,000
+ * tokens), and 100 rows of that length still fit a small Lambda.
+ */
 export const DEFAULT_MAX_BYTES_PER_COLUMN = 262_144;
 
-/** Kept free at the end of an invocation to store and announce what was bought. */
+/** Milliseconds kept free at the end of an invocation to store and announce what was bought. */
 export const SETTLE_RESERVE_MS = 5_000;

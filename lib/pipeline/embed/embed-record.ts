@@ -20,7 +20,10 @@ import { settlePurchase } from './settle-purchase.ts';
 const PAUSED_SECONDS = 60;
 const NOTHING_BOUGHT: Purchase = { results: new Map(), calls: [], ended: undefined };
 
-/** From a message of ids to an announced result. Rejects for what fails the message as a whole; it is then delivered again. */
+/**
+ * Embeds the rows of one message: from ids to an announced result.
+ * Rejects where the message fails as a whole; the message is then delivered again.
+ */
 export async function embedRecord(
   ports: EmbedPorts,
   record: QueueRecord,
@@ -73,9 +76,11 @@ async function embedRows(
 }
 
 /**
- * Each batch is bought, stored and announced before the next one is bought, so that a worker that dies loses the call in flight and no
- * other. The rows are marked at the end: until then, and where it is never reached, the lease that embedding took holds them. It still does
- * where the message is done in good time and cannot come again: then nobody would read the mark.
+ * Buys, stores and announces a plan batch by batch, and returns the settled ids.
+ * Each batch is announced before the next batch is bought, so that a worker that dies loses the
+ * call in flight and no other call. The rows are marked as announced at the end. Until then their
+ * leases in stage `embedding` hold the rows. In-process queues never redeliver a finished message,
+ * so the mark is skipped there when the message ends in good time.
  */
 async function settlePlan(
   ports: EmbedPorts,
@@ -142,7 +147,10 @@ function decideRows(
   return Promise.all(readings.map(reading => decideRow(space, reading, limits, ports.tokenizer)));
 }
 
-/** Rows that began so often that they may be what kills the process: no text is read for them and no call made. */
+/**
+ * Gives up rows that began so often that they may be what kills the process.
+ * No text is read for these rows, and no call is made.
+ */
 function giveUp(reading: SourceReading): RowDecision {
   const known = { contentHash: null, textLength: reading.textLength };
   return { kind: 'outcome', reading, entry: withoutVector(reading, 'undelivered', known) };

@@ -11,7 +11,7 @@ const PAUSE_SECONDS = 60;
 const TRANSIENT_BASE_SECONDS = 15;
 const TRANSIENT_CAP_SECONDS = 300;
 
-/** Something ended the purchase early: does what its failure's class asks for the rows that are not settled. */
+/** Gives unsettled rows back after a purchase ended early, as the failure's class asks. */
 export async function giveBackRest(
   ports: EmbedPorts,
   record: QueueRecord,

@@ -5,7 +5,10 @@ import { describeFailure } from '../describe-failure.ts';
 import type { QueueRecord, RecordResult } from '../queue-record.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 
-/** A lease outlives its hidden message by this much, so that detect does not send the same rows while the message returns. */
+/**
+ * Seconds by which a lease outlives its hidden message.
+ * `detect` thereby does not send the same rows while the message returns.
+ */
 const LEASE_MARGIN_SECONDS = 60;
 const MAX_VISIBILITY_SECONDS = 43_200;
 
@@ -18,8 +21,9 @@ interface WaitingRows {
 }
 
 /**
- * Waiting is no attempt and never ends in a dead letter: the message is hidden for as long as asked, and on its next-to-last receive it is
- * acknowledged instead; then its leases expire in time and detect sends the rows again.
+ * Gives rows back so that waiting is no attempt and never ends in a dead letter.
+ * The message is hidden for `afterSeconds`. On its next-to-last receive the message is acknowledged
+ * instead: its leases then expire in time, and `detect` sends the rows again.
  */
 export async function giveBack(
   ports: EmbedPorts,
@@ -44,15 +48,17 @@ export async function giveBack(
   try {
     await ports.queues(space.model.alias, message.lane).changeVisibility(record.receiptHandle, seconds);
   } catch (error) {
-    // The queue's own visibility timeout brings it back.
+    // The queue's own visibility timeout brings the message back.
     ports.logger.warn('visibility-not-changed', { code: describeFailure(error).code });
   }
   return 'returned';
 }
 
 /**
- * Acknowledges the message and frees its rows, as no attempt. Detect does not send rows of a broken source or a paused model, and sends these
- * once that is mended; a local run must not wait for a hidden message before it ends or goes on with a fallback.
+ * Acknowledges the message and frees its rows. The attempt does not count.
+ * `detect` does not send rows of a broken source or a paused model, and sends these rows once the
+ * cause is mended. A local run must not wait for a hidden message before it ends or goes on with a
+ * fallback.
  */
 export async function leaveToDetect(
   ports: Pick<EmbedPorts, 'embedding'>,

@@ -8,8 +8,10 @@ export interface TextLimits {
 }
 
 /**
- * What of a prepared text is embedded; undefined: it is over a limit and the source skips such texts. Bytes bound tokens from above, so the
- * tokenizer is asked only beyond the limit in bytes, and never where the server cuts by its own.
+ * What of a prepared text is embedded.
+ * Undefined: the text is over a limit, and the source skips such texts. A text has at most as many
+ * tokens as bytes, so that the tokenizer is asked only beyond the limit in bytes, and never where
+ * the server cuts texts itself.
  */
 export async function keepText(
   space: Space,
@@ -31,7 +33,7 @@ export async function keepText(
   return (await tokenizer.count(kept)) <= available ? kept : undefined;
 }
 
-/** The longest prefix that fits the model's limit together with its prefix. */
+/** The longest prefix of a text that fits the model's limit together with the model's prefix. */
 export async function cutToTokens(
   model: ModelDefinition,
   text: string,
@@ -47,7 +49,10 @@ async function countAvailable(
   return maxTokensPerText - (documentPrefix === '' ? 0 : await tokenizer.count(documentPrefix));
 }
 
-/** At most `maxCharacters` UTF-16 units; a surrogate pair at the edge is left out whole. */
+/**
+ * Cuts a text to at most `maxCharacters` UTF-16 units.
+ * A surrogate pair at the edge is left out whole.
+ */
 function cutCharacters(text: string, maxCharacters: number): string {
   const last = text.charCodeAt(maxCharacters - 1);
   const splitsPair = last >= 0xd800 && last <= 0xdbff;

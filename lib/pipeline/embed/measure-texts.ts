@@ -3,12 +3,18 @@ import { estimateSentTokens } from './call-provider.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 import type { UniqueText } from './plan-batch.ts';
 
-/** Estimates are low by a little more than half at most (source code): what fits with this margin fits. */
+/**
+ * The factor by which an estimate of tokens is multiplied before it is trusted.
+ * Estimates are low by a little more than half at most (source code). Texts that fit with this
+ * margin fit.
+ */
 const MARGIN = 2.5;
 
 /**
- * What each text takes of a call, prefix included. The tokenizer counts only where the limit in tokens may decide: not where all bytes, which
- * bound tokens from above, or the estimate with its margin fit one call, and not for a server that has a tokenizer of its own.
+ * What each text takes of a call, in bytes and tokens, prefix included.
+ * The tokenizer counts only where the limit in tokens may decide. A text has at most as many tokens
+ * as bytes: where all bytes, or the estimate with its margin, fit one call, the tokenizer is not
+ * asked. A server with a tokenizer of its own needs no count.
  */
 export async function measureTexts(
   ports: Pick<EmbedPorts, 'providers' | 'tokenizer'>,

@@ -4,7 +4,10 @@ import type { Outcome } from '../../core/model/vocabulary.ts';
 import type { EmbeddingStore, SourceReading } from '../../ports/embedding-store.ts';
 import { type PreparedText, pickReading, type RowDecision, withoutVector } from './decide-row.ts';
 
-/** What becomes of each row of a message: settled without a call, or waiting for the vector of a unique text. */
+/**
+ * What becomes of each row of a message.
+ * A row is settled without a call, or waits for the vector of a unique text.
+ */
 export interface BatchPlan {
   readonly outcomes: readonly OutcomeEntry[];
   readonly copies: readonly CopyEntry[];
@@ -21,8 +24,10 @@ export interface UniqueText {
 type TextDecision = Extract<RowDecision, { kind: 'text' }>;
 
 /**
- * A row keeps its outcome (a touch) when it would get the same one from the same text. A refused text is compared with the verdict
- * memory, not with the stored outcome alone: `retry` removes the verdict, and the row is tried again.
+ * Plans a message's rows: outcomes, copies, touches, and texts to buy.
+ * A row keeps its outcome (a touch) when the row would get the same outcome from the same text. A
+ * refused text is compared with the memory of verdicts, not with the stored outcome alone: `retry`
+ * removes the verdict, and the row is tried again.
  */
 export async function planBatch(
   store: EmbeddingStore,
@@ -72,7 +77,10 @@ export async function planBatch(
   return { outcomes, copies, touches, toBuy };
 }
 
-/** Parts of at most `texts` texts to buy; what is settled without a call is in the first. */
+/**
+ * Splits a plan into parts of at most `texts` texts to buy.
+ * Rows that are settled without a call are in the first part.
+ */
 export function splitPlan(plan: BatchPlan, texts: number): BatchPlan[] {
   const parts = [{ ...plan, toBuy: plan.toBuy.slice(0, texts) }];
   for (let start = texts; start < plan.toBuy.length; start += texts) {

@@ -5,8 +5,11 @@ import type { Settlement } from './compose-result.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 
 /**
- * Where the source says `onOutage: 'dead-letter'`: texts that an outage left undecided are decided as undelivered, and nothing is paused.
- * A `stop` is one at once, a `transient` failure once the message's receives are used up; throttling never is, nor is a model of other dimensions.
+ * Decides the texts that an outage left undecided: they become undelivered.
+ * Only sources with `onOutage: 'dead-letter'` ask for this, and their models are then not paused. A
+ * failure of class `stop` is an outage at once. A `transient` failure is an outage once the
+ * message's receives are used up. Throttling is never an outage, nor is a model that answers other
+ * dimensions.
  */
 export function recordOutage(ports: EmbedPorts, record: QueueRecord, settlement: Settlement): Settlement {
   const { space, plan, purchase } = settlement;

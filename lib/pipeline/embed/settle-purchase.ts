@@ -5,8 +5,9 @@ import { composeResult, type Settlement } from './compose-result.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 
 /**
- * Stores and announces what is known and what was bought, and returns the ids that are settled by it. Calls that bought nothing for certain lose
- * their grants; if nothing else came of them, they leave no object.
+ * Stores and announces what is known and what was bought. Returns the settled ids.
+ * When nothing is worth announcing, no object is stored, and the calls, which bought nothing for
+ * certain, lose their grants.
  */
 export async function settlePurchase(
   ports: EmbedPorts,

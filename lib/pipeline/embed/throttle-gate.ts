@@ -1,30 +1,45 @@
 import type { EmbeddingProvider } from '../../ports/embedding-provider.ts';
 
-/** Without a hint: long enough for a limit per minute to move on. */
+/**
+ * Milliseconds of the first closure where the provider gives no hint.
+ * The time is long enough for a limit per minute to move on.
+ */
 const FIRST_CLOSURE_MS = 30_000;
-/** After a minute of refusals it is no moment's limit: an endpoint that wakes, or a limit that lasts, is asked once a minute. */
+/**
+ * Milliseconds between two probes once refusals have lasted as long.
+ * Refusals that last a minute are no limit of the moment: an endpoint that wakes, or a limit that
+ * lasts, is asked once a minute.
+ */
 const PROBE_INTERVAL_MS = 60_000;
-/** Most calls are answered by then: whoever meets a probe under way comes back for its answer. */
+/**
+ * Milliseconds after which a caller that meets a probe under way comes back.
+ * Most calls are answered by then.
+ */
 const PROBE_ANSWER_MS = 5_000;
 
 /**
- * What the workers of one process know together of a provider that asked for patience: while it lasts one of them asks, the others wait.
- * Without it every message in hand would knock by itself.
+ * What the workers of one process know together of a provider that asked for patience.
+ * While the patience lasts, one worker asks and the others wait. Without a gate every message in
+ * hand would ask by itself.
  */
 interface ThrottleGate {
-  /** `probe`: the caller alone may call, once, and must `leave`. A number: milliseconds until it pays to come again. */
+  /**
+   * Asks for the right to call.
+   * `open`: the caller may call. `probe`: the caller alone may call, once, and must `leave`. A
+   * number: milliseconds until coming again is worthwhile.
+   */
   enter(nowMs: number): 'open' | 'probe' | number;
-  /** A call ended `throttled` for good, with this code. */
+  /** Tells that a call ended `throttled` for good, with this code. */
   refuse(nowMs: number, code: string, hintMs: number | undefined): void;
   /** The code of the last refusal. */
   code(): string;
-  /** The probe ended. `answered`: not by asking for patience. */
+  /** Ends the probe. `answered`: the provider did not ask for patience again. */
   leave(answered: boolean): void;
 }
 
 const gates = new WeakMap<EmbeddingProvider, ThrottleGate>();
 
-/** The gate belongs to the provider, which lives as long as the process. */
+/** The gate of a provider. Gate and provider live as long as the process. */
 export function gateOf(provider: EmbeddingProvider): ThrottleGate {
   const found = gates.get(provider) ?? createThrottleGate();
   gates.set(provider, found);

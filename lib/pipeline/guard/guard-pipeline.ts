@@ -7,12 +7,17 @@ import { probeDatabase } from './probe-database.ts';
 import { probeModels } from './probe-models.ts';
 import { settleEventSources } from './settle-event-sources.ts';
 
-/** One failed connection is no outage: a second look this much later decides. */
+/**
+ * Milliseconds between the two looks at a database that does not answer.
+ * One failed connection is no outage: the second look decides.
+ */
 const SECOND_LOOK_MS = 5_000;
 
 /**
- * Brings the event sources to the state that the pause reasons ask for, after trying whether those that a failure set still hold. It looks
- * at the state as it is and remembers nothing, so that a run that was missed, repeated or cut short is mended by the next.
+ * Brings the event sources to the state that the pause reasons ask for.
+ * Before that, the guard tries whether the reasons that a failure set still hold. The guard reads
+ * the state anew each time and remembers nothing. The next run thereby mends a run that was missed,
+ * repeated or cut short.
  */
 export async function guardPipeline(
   ports: GuardPorts,
@@ -44,7 +49,10 @@ async function changeReason(
   logger.warn(action === 'pause' ? 'paused-on-request' : 'resumed-on-request', { scope, reason });
 }
 
-/** Those that hold after the probes; undefined: the database does not answer, so that nothing can be read or written. */
+/**
+ * The reasons that hold after the probes; undefined: the database does not answer.
+ * A database that does not answer can be neither read nor written.
+ */
 async function readReasons(
   ports: GuardPorts,
   remainingMs: () => number,
@@ -57,7 +65,10 @@ async function readReasons(
   return readHolding(state).catch(() => reasons);
 }
 
-/** What an operator paused is meant to stand still; everything else is somebody's to mend. */
+/**
+ * Counts the pauses by who has to do something about them.
+ * A pause that an operator set is meant. Every other pause is somebody's to mend.
+ */
 function measurePauses({ metrics, mappings }: GuardPorts, reasons: readonly PauseReason[]): void {
   const unasked = reasons.filter(({ reason }) => reason !== OPERATOR_PAUSE);
   const models = Object.keys(mappings.embed).filter(alias =>
@@ -90,7 +101,11 @@ async function readHolding({ control }: GuardState): Promise<PauseReason[]> {
   return (await control.reasons()).filter(({ reason }) => reason !== ORPHANS_CONFIRMED);
 }
 
-/** What cannot be written must not be bought: without the database both ends close. Any other pause lets `write` empty its queue. */
+/**
+ * The event sources to close, and the models whose rows are not embedded.
+ * What cannot be written must not be bought: without the database both ends close. Any other pause
+ * lets `write` empty its queue.
+ */
 function findClosings(
   { mappings }: GuardPorts,
   reasons: readonly PauseReason[] | undefined,

@@ -11,7 +11,10 @@ import type { Randomness } from '../../ports/randomness.ts';
 import type { SpaceRegistry } from '../../ports/space-registry.ts';
 
 export interface GuardPorts {
-  /** Rejects while the database does not answer, or refuses to be written. Asked at every check. */
+  /**
+   * Opens what the guard asks of the database; asked for at every check.
+   * Rejects while the database does not answer, or refuses to be written.
+   */
   readonly openState: () => Promise<GuardState>;
   readonly eventSources: EventSources;
   readonly mappings: GuardedMappings;
@@ -27,10 +30,10 @@ export interface GuardState {
   readonly control: ControlStore;
   readonly probes: ProbeClaims;
   readonly spaces: SpaceRegistry;
-  /** Its grants are for probes: no pause refuses them. */
+  /** Grants for probes. No pause refuses these grants. */
   readonly embedding: Pick<EmbeddingStore, 'grantCall' | 'revokeGrant'>;
   readonly outcomes: Pick<OutcomeStore, 'writeResult'>;
-  /** Rejects when the role may not write what the pipeline writes, or the server takes no new rows. */
+  /** Rejects when the role may not write what the pipeline writes, or the server takes no rows. */
   readonly requireWrites: () => Promise<void>;
 }
 
@@ -49,7 +52,8 @@ export interface GuardReport {
   /** Aliases whose rows are not embedded now. */
   readonly pausedModels: readonly string[];
   readonly reasons: readonly PauseReason[];
+  /** Ids of the mappings that are closed and carry our mark. */
   readonly closed: readonly string[];
-  /** Disabled, and not by us: they stay so until somebody enables them. */
+  /** Ids of the mappings that somebody else disabled. They stay so until somebody enables them. */
   readonly closedByHand: readonly string[];
 }

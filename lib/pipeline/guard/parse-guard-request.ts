@@ -4,8 +4,10 @@ import type { GuardRequest } from './guard-ports.ts';
 const REASON = /^[a-z][a-z0-9_:-]{0,63}$/;
 
 /**
- * What a schedule, an alarm or an operator sends. An empty request is the schedule's. An alarm of CloudWatch says nothing but that it is time to look. Throws `FreshetError`
- * `bad_request`: a pause that was mistyped must not look like one that holds.
+ * Parses what a schedule, an alarm or an operator sends to `guard`.
+ * An empty request is the schedule's. An alarm of CloudWatch says nothing but that it is time to
+ * look. A pause that was mistyped must not look like a pause that holds.
+ * @throws FreshetError with code `bad_request`.
  */
 export function parseGuardRequest(event: unknown, aliases: readonly string[]): GuardRequest {
   const given = event ?? {};

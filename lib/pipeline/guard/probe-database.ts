@@ -5,8 +5,10 @@ import type { GuardPorts, GuardState } from './guard-ports.ts';
 const INTERVAL_SECONDS = 60;
 
 /**
- * `write` set the reason and is closed, so nobody else would find out that the database takes writes again. What shows it are the claim, which is a
- * write, the rights on every table of ours, and new rows that are taken back. Where only a real result meets the fault, `write` sets the reason again.
+ * Lifts the pause of the database once the database takes writes again.
+ * `write` set the reason and is closed, so that nobody else would find out. What shows that writes
+ * are taken are the claim, which is a write, the rights on every table of ours, and new rows that
+ * are taken back. Where only a real result meets the fault, `write` sets the reason again.
  */
 export async function probeDatabase(
   { logger, metrics }: GuardPorts,

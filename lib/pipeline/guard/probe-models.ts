@@ -9,16 +9,23 @@ import { PROBE_TEXT } from '../probe-text.ts';
 import type { GuardPorts, GuardState } from './guard-ports.ts';
 
 const INTERVAL_SECONDS = 60;
-/** What somebody has to pay or raise does not come back by the minute. */
+/**
+ * Seconds between two probes of a model that was stopped over money or a quota.
+ * Somebody has to pay or to raise a limit, which does not happen by the minute.
+ */
 const BILLING_INTERVAL_SECONDS = 900;
 const BILLING = /quota|credit|billing|payment|_limit_(exceeded|reached)/;
 
 const PROVIDER = 'provider:';
 const MAX_PROBE_MS = 20_000;
-/** Kept for the event sources after the probes. */
+/** Milliseconds kept for the event sources after the probes. */
 const RESERVE_MS = 15_000;
 
-/** Tries the models that their provider stopped, all at once, each at most once in its interval; a model that somebody else paused is left alone. */
+/**
+ * Probes the models that their provider stopped, all at once.
+ * Each model is probed at most once in its interval. A model that somebody else paused is left
+ * alone.
+ */
 export async function probeModels(
   ports: GuardPorts,
   state: GuardState,
@@ -65,7 +72,11 @@ async function probeModel(
   await heedAnswer(ports, state, reasons, alias, result);
 }
 
-/** It answered with a vector: its reasons are gone. It refuses for another reason now: that one takes their place. */
+/**
+ * Changes the pause reasons of a model as its probe was answered.
+ * A vector clears the model's reasons. A refusal for another reason takes the place of the old
+ * reasons.
+ */
 async function heedAnswer(
   { logger }: GuardPorts,
   { control }: GuardState,
@@ -88,7 +99,10 @@ function isOtherStop({ failureClass, code }: FreshetError, reasons: readonly Pau
   return failureClass === 'stop' && reasons.every(({ reason }) => reason !== `${PROVIDER}${code}`);
 }
 
-/** The probe enters the ledger like every call that may be billed; one that bought nothing for certain loses its grant. */
+/**
+ * Enters a probe that may be billed in the ledger, like every call.
+ * A probe that bought nothing for certain loses its grant.
+ */
 async function settleProbe(
   ports: GuardPorts,
   { embedding, outcomes }: GuardState,

@@ -6,8 +6,10 @@ import type { GuardPorts, GuardReport } from './guard-ports.ts';
 type Settled = 'open' | 'closed' | 'closed-by-hand';
 
 /**
- * Closes those of `closings` and opens the others, as far as we closed them. One that is changing is left to the next run. Rejects, after all
- * were tried, when one could not be brought to its state.
+ * Closes the mappings of `closings`, and opens the others as far as we closed them.
+ * A mapping that is changing is left to the next run.
+ * @throws FreshetError where a mapping could not be brought to its state, after all mappings were
+ * tried.
  */
 export async function settleEventSources(
   ports: GuardPorts,
@@ -57,7 +59,11 @@ async function settle(
   if (state === 'closed' || closedByUs) await change('open', source);
   return 'open';
 
-  /** A run that overlaps may have opened it a moment before, and takes our mark for its own leftover. Without it, nobody would open it again. */
+  /**
+   * Closes a mapping again when an overlapping run took its mark away.
+   * The other run may have opened the mapping a moment before, and takes our mark for its own
+   * leftover. Without the mark nobody would open the mapping again.
+   */
   async function keepMark(closed: EventSource): Promise<void> {
     const { closedByUs } = await eventSources.read(closed.mappingId);
     if (!closedByUs) await eventSources.close(closed);

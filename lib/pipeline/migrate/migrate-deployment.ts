@@ -4,8 +4,10 @@ import type { MigratePorts, MigrateReport } from './migrate-ports.ts';
 import { requireProvider } from './require-provider.ts';
 
 /**
- * What a deployment does before its first tick. Everything that can refuse it is looked at before anything is changed, because a deployment that
- * fails is rolled back and a schema is not. Rejects with a `FreshetError` of one sentence or two, which the deployment shows.
+ * Does what a deployment needs before its first tick.
+ * Everything that can refuse the deployment is looked at before anything is changed, because a
+ * deployment that fails is rolled back and a schema is not.
+ * @throws FreshetError of one sentence or two, which the deployment shows.
  */
 export async function migrateDeployment(
   ports: MigratePorts,
@@ -47,7 +49,7 @@ async function readKey({ keyOf }: MigratePorts, alias: string): Promise<void> {
   }
 }
 
-/** CloudFormation shows a reason on one line. */
+/** Turns a failure into the refusal that CloudFormation shows on one line. */
 function toRefusal(error: unknown): FreshetError {
   const { code, message } = describeFailure(error);
   return new FreshetError(message.replace(/\s*\n\s*/g, ' '), { failureClass: 'stop', code });

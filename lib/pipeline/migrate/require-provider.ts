@@ -7,13 +7,16 @@ import { describeFailure } from '../describe-failure.ts';
 import { PROBE_TEXT } from '../probe-text.ts';
 
 const MAX_PROBE_MS = 20_000;
-/** Kept for the database after the probes. */
+/** Milliseconds kept for the database after the probes. */
 const RESERVE_MS = 30_000;
 const UNREACHABLE = /^(network_|timeout$|aws_timeout$)/;
 
 /**
- * One call, to see that the function's subnets have a way to the provider and that it accepts key, model and dimensions. A provider that is
- * merely overloaded or out of order for now has answered: that is no reason to refuse. Rejects with `FreshetError`.
+ * Calls a model's provider once, to see that a deployment can use it.
+ * The call shows that the function's subnets have a way to the provider, and that the provider
+ * accepts key, model and dimensions. A provider that is overloaded or out of order for now has
+ * answered: its failure is no reason to refuse the deployment.
+ * @throws FreshetError where the model cannot be reached or cannot be used.
  */
 export async function requireProvider(
   { logger }: { readonly logger: Logger },

@@ -9,7 +9,11 @@ export interface NotifyPorts {
   readonly logger: Logger;
 }
 
-/** Passes alarms on, one post each. What is no alarm is told as such and never quoted. Rejects where a post failed, so that SNS's delivery comes again. */
+/**
+ * Passes alarms on to the webhook, one post each.
+ * A message that is no alarm is told as such and never quoted.
+ * @throws FreshetError where a post failed, so that SNS delivers the messages again.
+ */
 export async function notifyWebhook(ports: NotifyPorts, messages: readonly string[]): Promise<void> {
   for (const message of messages) {
     const alarm = parseAlarmNotification(message);

@@ -7,13 +7,15 @@ interface PublishOptions {
   /** False: only looks what is there. */
   readonly apply: boolean;
   readonly signal: AbortSignal;
-  /** Bytes sent, of those that are to be sent. */
+  /** Told the bytes sent so far, of the bytes that are to be sent. */
   readonly onSent: (bytes: number, ofBytes: number) => void;
 }
 
 /**
- * Brings files to where they belong and asks the bucket for the checksum of each one. What is there with the right checksum stays as it is. The
- * last file is the manifest: where it stands, the others stand.
+ * Puts the files of a model into a bucket, and checks each file's checksum there.
+ * A file that is there with the right checksum stays as it is. The last file is the manifest: where
+ * the manifest stands, the other files stand.
+ * @throws FreshetError with code `checksum_differs` where S3 holds other bytes than were read.
  */
 export async function publishModel(
   bucket: ModelBucket,

@@ -3,7 +3,11 @@ import type { SampleRequest } from './sample-ports.ts';
 
 const MAX_TITLE_LENGTH = 200;
 
-/** Without `action` it is a deployment's trigger, which sends an empty event. Throws `FreshetError` `bad_request`. */
+/**
+ * Parses the input of `sample`. A request without `action` loads the sample.
+ * A deployment's trigger sends an empty event.
+ * @throws FreshetError with code `bad_request`.
+ */
 export function parseSampleRequest(event: unknown): SampleRequest {
   const { action = 'load', id, title, ...others } = (event ?? {}) as Record<string, unknown>;
   if (Object.keys(others).length === 0) {

@@ -5,15 +5,21 @@ import { writeRecord } from './write-record.ts';
 import { writeTogether } from './write-together.ts';
 
 export interface WriteStep {
+  /** Writes one record. Rejects where the message must be delivered again. */
   one(record: QueueRecord, remainingMs: () => number): Promise<RecordResult>;
-  /** Gives back those that are done; the others are to be taken one by one. Never rejects. */
+  /**
+   * Writes several records, and returns those that are done. Never rejects.
+   * The others must be taken one by one.
+   */
   together(records: readonly QueueRecord[], remainingMs: () => number): Promise<readonly QueueRecord[]>;
 }
 
 /**
- * `writeRecord` that pauses everything when the database says stop, and clears that pause with the first write that succeeds again. The message
- * whose failure set the pause is delivered again, so its success clears it wherever it runs; a new process checks once. A result that is dropped
- * shows nothing of the database: where no write follows, the guard's probe clears the pause.
+ * Creates the write step, which pauses the whole pipeline when the database says stop.
+ * The first write that succeeds again clears the pause. The message whose failure set the pause is
+ * delivered again, so that its success clears the pause wherever the message runs. A new process
+ * clears the pause with its first write. A dropped result shows nothing of the database: where no
+ * write follows, the guard's probe clears the pause.
  */
 export function createWriteStep(ports: WritePorts): WriteStep {
   let mayBePaused = true;
@@ -42,7 +48,7 @@ export function createWriteStep(ports: WritePorts): WriteStep {
         await resume(done);
         return done;
       } catch {
-        // Written alone they are found to be written already, and clear the pause.
+        // Written alone, the records are found to be written already, and clear the pause.
         return [];
       }
     },

@@ -10,14 +10,18 @@ import type { WritePorts } from './write-ports.ts';
 
 export interface LoadedResult {
   readonly message: AnnounceMessage;
-  /** Undefined: unknown or retired; then nothing was loaded. */
+  /** Undefined: the space is unknown or retired, and nothing was loaded. */
   readonly space: Space | undefined;
-  /** Undefined where the object is not there, or not the one that was announced, whole. */
+  /** Undefined where the object is missing, or is not the announced object, whole. */
   readonly result: ResultObject | undefined;
   readonly object: 'whole' | 'missing' | 'corrupt';
 }
 
-/** From an announcement to the object that it names. Rejects for a message that cannot be read and a store that cannot be asked. */
+/**
+ * Loads the object that an announcement names.
+ * @throws FreshetError for a message that cannot be read, and where registry or store do not
+ * answer.
+ */
 export async function loadResult(
   ports: WritePorts,
   record: QueueRecord,

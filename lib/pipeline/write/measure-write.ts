@@ -3,7 +3,10 @@ import { failureOfOutcome } from '../../core/report/failure-of-outcome.ts';
 import type { WriteReport } from '../../ports/outcome-store.ts';
 import type { WritePorts } from './write-ports.ts';
 
-/** Tells what a transaction wrote; `startedMs` is when it began, `results` what it was given. */
+/**
+ * Tells what a transaction wrote. `results` is what the transaction was given.
+ * `startedMs` is when the transaction began, in milliseconds since the epoch.
+ */
 export function measureWrite(
   { clock, metrics, observer }: WritePorts,
   report: WriteReport,

@@ -4,7 +4,10 @@ import type { Logger } from '../../ports/logger.ts';
 import type { RunObserver } from '../../ports/run-observer.ts';
 import { describeFailure } from '../describe-failure.ts';
 
-/** Pauses everything when the database said stop: what cannot be written must not be bought. Never rejects; other failures pause nothing. */
+/**
+ * Pauses the whole pipeline when the database said stop. Never rejects.
+ * What cannot be written must not be bought. Failures of another class pause nothing.
+ */
 export async function pauseForDatabase(
   ports: {
     readonly control: ControlStore;

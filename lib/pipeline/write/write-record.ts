@@ -10,10 +10,17 @@ import { loadResult } from './load-result.ts';
 import { measureWrite } from './measure-write.ts';
 import type { WritePorts } from './write-ports.ts';
 
-/** Either way the message is done. `dropped`: its result was not stored, which says nothing of whether the database takes results. */
+/**
+ * What became of a result. In either case the message is done.
+ * `dropped`: the result was not stored, which says nothing of whether the database takes results.
+ */
 type WriteOutcome = 'written' | 'dropped';
 
-/** From an announcement to outcome rows. An object that is missing or corrupt is dropped with a reason and its rows are dispatched again. */
+/**
+ * Writes one announced result to the outcome rows.
+ * An object that is missing or corrupt is dropped with a reason, and its rows are dispatched again.
+ * Rejects where the message must be delivered again.
+ */
 export async function writeRecord(
   ports: WritePorts,
   record: QueueRecord,
@@ -35,8 +42,9 @@ export async function writeRecord(
 }
 
 /**
- * The table that the result belongs to is not what it was: what was paid enters the ledger, the rows are left to detect, and only their source
- * pauses. Any other failure is thrown on.
+ * Keeps the ledger entries of a result whose source table is no longer what it was.
+ * The rows are left to `detect`, and only their source pauses.
+ * @throws any other failure.
  */
 async function keepLedger(
   ports: WritePorts,

@@ -6,10 +6,14 @@ import { type LoadedResult, loadResult } from './load-result.ts';
 import { measureWrite } from './measure-write.ts';
 import type { WritePorts } from './write-ports.ts';
 
-/** Of the vectors in one transaction: many more cost the database more per row (33 ms of CPU per 1,000 rows at 0.6 MB, 35 at 3 MB, 48 at 6 MB). */
+/**
+ * Bytes of the vectors in one transaction.
+ * Many more bytes cost the database more per row: 33 ms of CPU per 1,000 rows at 0.6 MB, 35 ms at 3
+ * MB, 48 ms at 6 MB.
+ */
 const MAX_BYTES = 2 * 1024 * 1024;
 
-/** Fetches under way at once: each mostly waits for the store. */
+/** Fetches under way at once. Each fetch mostly waits for the store. */
 const FETCHES = 4;
 
 interface Group {
@@ -20,9 +24,10 @@ interface Group {
 }
 
 /**
- * Writes the objects of several announcements in as few transactions as they fit, and gives back the records that are done. Never rejects:
- * what is not an ordinary, whole object, what comes twice, and every object of a transaction that failed is left to be written alone, where one
- * that cannot be written harms no other.
+ * Writes the objects of several announcements in as few transactions as they fit.
+ * Returns the records that are done. Never rejects. Some objects are left to be written alone: what
+ * is not an ordinary, whole object, what comes twice, and every object of a transaction that
+ * failed. Written alone, an object that cannot be written harms no other object.
  */
 export async function writeTogether(
   ports: WritePorts,
@@ -39,13 +44,16 @@ export async function writeTogether(
       measureWrite(ports, report, startedMs, group.results);
       done.push(...group.records);
     } catch {
-      // Each of them says what is wrong when it is written alone.
+      // An object that cannot be written reports its fault when it is written alone.
     }
   }
   return done;
 }
 
-/** By the place of their record; undefined where it cannot be read or the store cannot be asked. */
+/**
+ * Loads the results, in the order of their records.
+ * Undefined where a message cannot be read or the store cannot be asked.
+ */
 async function loadAll(
   ports: WritePorts,
   records: readonly QueueRecord[],

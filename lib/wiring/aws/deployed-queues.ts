@@ -6,7 +6,10 @@ import { UsageError } from '../../core/errors/usage-error.ts';
 import type { DeadLetterSource } from '../../ports/operator.ts';
 import type { Deployment } from './open-deployment.ts';
 
-/** A queue of the deployment under the name that people use: `results`, or `<model>/<lane>`. */
+/**
+ * A queue of the deployment under the name that people use.
+ * The name is `results`, or `<model>/<lane>`.
+ */
 export interface DeployedQueue {
   readonly name: string;
   readonly source: DeadLetterSource;
@@ -31,7 +34,10 @@ export function listQueues({ settings }: Deployment): DeployedQueue[] {
   return [...dispatch, { name: 'results', source: 'results', url: settings.resultsQueueUrl }];
 }
 
-/** @throws UsageError for a name that is none. Undefined: all of them. */
+/**
+ * The queue with this name; without a name all queues.
+ * @throws UsageError for a name that no queue has.
+ */
 export function chooseQueues(deployment: Deployment, name: string | undefined): DeployedQueue[] {
   const queues = listQueues(deployment);
   const chosen = queues.filter(queue => name === undefined || queue.name === name);

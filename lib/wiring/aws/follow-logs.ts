@@ -5,15 +5,19 @@ import { UsageError } from '../../core/errors/usage-error.ts';
 import type { Deployment } from './open-deployment.ts';
 
 const LOOK_EVERY_MS = 2000;
-/** Events arrive late and out of order: each look begins this much before the latest one seen. */
+/**
+ * Milliseconds by which each look begins before the latest event seen.
+ * Events arrive late and out of order.
+ */
 const OVERLAP_MS = 60_000;
-/** Lines of our own logger and nothing of the runtime's or of the metrics. */
+/** Matches lines of our own logger, and nothing of the runtime's or of the metrics. */
 const OURS = '{ $.event = "*" }';
 const TROUBLE = '{ ($.level = "WARN") || ($.level = "ERROR") }';
 
 interface FollowRequest {
-  /** `detect`, `embed`, …; undefined: all of them. */
+  /** `detect`, `embed`, …; undefined: all functions. */
   readonly component: string | undefined;
+  /** Milliseconds since the epoch. */
   readonly sinceMs: number;
   readonly follow: boolean;
   readonly troubleOnly: boolean;
@@ -25,7 +29,11 @@ interface FollowRequest {
   }) => void;
 }
 
-/** Lines of the functions' logs, by time within a look; with `follow` until the signal aborts. */
+/**
+ * Reads lines of the functions' logs; with `follow` until the signal aborts.
+ * Lines are in the order of time within a look.
+ * @throws UsageError for a function that the deployment does not have.
+ */
 export async function followLogs(deployment: Deployment, request: FollowRequest): Promise<void> {
   const { clients, clock } = deployment;
   const groups = await chooseGroups(deployment, request.component);

@@ -15,7 +15,9 @@ const LOOK_EVERY_MS = 2000;
 export { MAX_MOVES_PER_SECOND, type MoveTask };
 
 /**
- * Lets SQS move every dead letter of the queue back, and tells how far it is until it ends. An abort leaves the task running.
+ * Lets SQS move every dead letter of the queue back, and tells the progress until the end.
+ * `perSecond` is the most messages a second; undefined: SQS decides. An abort leaves the task
+ * running. Resolves with the task as it was seen last.
  * @throws UsageError while another task of the queue runs.
  */
 export async function moveQueue(
@@ -44,7 +46,10 @@ export async function moveQueue(
   return task;
 }
 
-/** Resolves with the task that was cancelled; undefined when none runs. */
+/**
+ * Cancels the move of a queue. Resolves with the task that was cancelled.
+ * Undefined: no task runs.
+ */
 export async function cancelQueueMove(
   { clients }: Deployment,
   queue: DeployedQueue,

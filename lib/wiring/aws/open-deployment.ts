@@ -16,13 +16,19 @@ export interface Deployment {
   readonly region: string;
   readonly stage: string;
   readonly settings: DeploymentSettings;
-  /** Name in this repository → name of the function; as many as the deployment tells, and `operate`. */
+  /**
+   * Name in this repository → name of the function.
+   * The record holds `operate` and as many others as the deployment tells.
+   */
   readonly functions: Readonly<Record<string, string>>;
   readonly clients: ConsoleClients;
   readonly clock: Clock;
-  /** Through the function `operate`, which has the database. */
+  /** Asks the function `operate`, which has the database. */
   readonly ask: AskOperator;
-  /** The line that a person types to give another `freshet aws` command to this deployment, with this access. */
+  /**
+   * The line that a person types to give this deployment another `freshet aws` command.
+   * The line names this access: stage, region and profile, as far as they were given.
+   */
   readonly lineOf: (words: string) => string;
 }
 
@@ -39,7 +45,8 @@ export interface ConsoleSurroundings {
 const OUTPUT = 'OperateFunctionName';
 
 /**
- * Tells account and region before anything else is asked of them.
+ * Finds a stage by its stack, and opens what commands need of it.
+ * `onIdentity` is told account and region before anything else is asked of AWS.
  * @throws UsageError where there are no credentials, no such stack, or not the rights.
  */
 export async function openDeployment(
@@ -85,7 +92,7 @@ function describeAccess({ stage, region, profile }: DeploymentRequest): string {
   return given.map(([name, value]) => ` --${name} ${value}`).join('');
 }
 
-/** The SDK's clients take a while to load: only these commands wait for them. */
+/** Loads the SDK's clients, which take a while: only these commands wait for them. */
 async function readSurroundings(): Promise<ConsoleSurroundings> {
   const { createConsoleClients } = await import('../../adapters/aws/create-console-clients.ts');
   return { createClients: createConsoleClients, clock: createSystemClock() };

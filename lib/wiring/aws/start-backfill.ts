@@ -3,7 +3,11 @@ import { UsageError } from '../../core/errors/usage-error.ts';
 import type { OperateExchanges } from '../../ports/operator.ts';
 import type { Deployment } from './open-deployment.ts';
 
-/** Sets the walk over the keys back to the lowest one and begins it now; the schedules take it further. */
+/**
+ * Sets the walk over the keys back to the lowest key and begins it now.
+ * The schedules take the walk further.
+ * @throws UsageError where the deployment does not say which function detects.
+ */
 export async function startBackfill(
   { ask, functions, clients, stage }: Deployment,
   selection: OperateExchanges['backfill']['request'],

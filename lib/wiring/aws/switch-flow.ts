@@ -13,7 +13,10 @@ interface Flow {
   readonly schedules: readonly { readonly name: string; readonly state: 'enabled' | 'disabled' }[];
 }
 
-/** What lets work in: the mappings between queues and functions, and the schedules of `detect`. */
+/**
+ * Reads the state of what lets work in.
+ * Work comes in by the mappings between queues and functions, and by the schedules of `detect`.
+ */
 export async function readFlow({ settings, clients }: Deployment): Promise<Flow> {
   const sources = createLambdaEventSources(clients.lambda);
   const { embed = {}, write = [] } = settings.eventSources ?? {};
@@ -33,9 +36,11 @@ export async function readFlow({ settings, clients }: Deployment): Promise<Flow>
 }
 
 /**
- * Closes what feeds `embed` at once instead of at the guard's next look, marked as the guard's own, so that it opens them again when no reason is
- * left. Write stays open: what was bought is still written. A pause of everything also switches the schedules off, and opening switches them on.
- * Resolves with what changed, in words.
+ * Opens or closes what lets work in, and resolves with what changed, in words.
+ * What feeds `embed` closes at once instead of at the guard's next look. The mappings are marked as
+ * the guard's own, so that the guard opens them again when no reason is left. The mapping of
+ * `write` stays open: what was bought is still written. A pause of everything also switches the
+ * schedules off, and opening switches them on.
  */
 export async function switchFlow(
   { settings, clients }: Deployment,
