@@ -3,9 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { bundleHandler, type HandlerBundle } from '../lib/constructs/bundle-handler.ts';
+import { bundleHandler, type HandlerBundle, measureBundle } from '../lib/constructs/bundling.ts';
 import { HANDLER_NAMES, type HandlerName } from '../lib/constructs/function-settings.ts';
-import { measureBundle } from '../lib/constructs/measure-bundle.ts';
 import { UsageError } from '../lib/core/errors/usage-error.ts';
 
 /** Builds every handler, measures sizes and cold imports, prints the table, and with --write puts it into docs/bundles.md. With few --rounds it only shows that it works. */

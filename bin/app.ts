@@ -2,7 +2,7 @@ import { copyFileSync } from 'node:fs';
 import path from 'node:path';
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { ExampleDatabaseStack } from '../lib/constructs/example-database-stack.ts';
+import { ExampleDatabaseStack } from '../lib/constructs/example-stack.ts';
 import { GpuEndpointStack } from '../lib/constructs/gpu-endpoint-stack.ts';
 import { PipelineStack } from '../lib/constructs/pipeline-stack.ts';
 import { chooseExampleStage } from '../lib/core/config/choose-example-stage.ts';

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { bundleHandler } from '../../lib/constructs/bundle-handler.ts';
+import { bundleHandler } from '../../lib/constructs/bundling.ts';
 import { FUNCTION_NAMES, type HandlerName } from '../../lib/constructs/function-settings.ts';
 
 /** All that the construct can deploy; `sample` is the example's. */

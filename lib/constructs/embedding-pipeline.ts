@@ -15,24 +15,21 @@ import { requireDeployable } from '../core/config/require-deployable.ts';
 import { countOverlappingRuns, scheduleIntervalSeconds } from '../core/config/schedule-interval.ts';
 import type { Lane } from '../core/model/vocabulary.ts';
 import { type AlarmReceivers, AlarmTopic } from './alarm-topic.ts';
-import { bundleFunctions } from './bundle-functions.ts';
-import { ClaimsBucket } from './claims-bucket.ts';
-import type { PipelineDatabase } from './database-access.ts';
-import { DeadLetterQueue } from './dead-letter-queue.ts';
-import { describeDeployment, setDeployment } from './deployment-environment.ts';
-import { DeploymentTrigger } from './deployment-trigger.ts';
-import { FreshetMetrics } from './freshet-metrics.ts';
-import type { FunctionAssets } from './function-assets.ts';
+import { ClaimsBucket } from './buckets.ts';
+import { bundleFunctions } from './bundling.ts';
+import { PipelineDashboard } from './dashboard/pipeline-dashboard.ts';
+import { DeploymentTrigger, describeDeployment, setDeployment } from './deployment.ts';
+import type { FunctionAssets } from './function-settings.ts';
 import { FUNCTION_SETTINGS, type FunctionName, LANES } from './function-settings.ts';
+import type { PipelineDatabase } from './network.ts';
+import { PipelineNetwork } from './network.ts';
 import type { ObservedPipeline } from './observed-pipeline.ts';
+import { FreshetMetrics } from './observed-pipeline.ts';
 import { PipelineAlarms } from './pipeline-alarms.ts';
-import { PipelineDashboard } from './pipeline-dashboard.ts';
 import { PipelineFunctions } from './pipeline-functions.ts';
-import { PipelineNetwork } from './pipeline-network.ts';
-import { type PipelineLane, PipelineQueues } from './pipeline-queues.ts';
-import { detectExpressions, PipelineSchedules, type ScheduleName } from './pipeline-schedules.ts';
-import { QueueConsumer } from './queue-consumer.ts';
-import type { QueuePair } from './queue-pair.ts';
+import type { QueuePair } from './queues.ts';
+import { DeadLetterQueue, type PipelineLane, PipelineQueues, QueueConsumer } from './queues.ts';
+import { detectExpressions, PipelineSchedules, type ScheduleName } from './schedules.ts';
 
 export type {
   FreshetConfig,

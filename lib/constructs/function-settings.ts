@@ -1,3 +1,4 @@
+import type { Code } from 'aws-cdk-lib/aws-lambda';
 import type { LambdaName } from '../core/config/lambda-connections.ts';
 import type { Lane } from '../core/model/vocabulary.ts';
 
@@ -133,3 +134,12 @@ export const CLAIM_RETENTION_DAYS = Math.max(QUEUE_RETENTION_DAYS, DEAD_LETTER_R
 
 /** Bytes that Lambda accepts as the environment of a function, names included. */
 export const ENVIRONMENT_BYTES = 4096;
+
+/**
+ * Where the functions' code comes from.
+ * The code is bundled from sources, or lies in the folders of an installed package. Tests give
+ * small code of their own.
+ */
+export interface FunctionAssets {
+  codeOf(name: HandlerName): Code;
+}

@@ -8,9 +8,8 @@ import {
   type GpuEndpoint as EndpointSettings,
   requireGpuEndpoint,
 } from '../core/config/require-gpu-endpoint.ts';
-import { EndpointScaling } from './endpoint-scaling.ts';
-import { GpuEndpoint } from './gpu-endpoint.ts';
-import { ModelBucket, type ModelStore } from './model-bucket.ts';
+import { ModelBucket, type ModelStore } from './buckets.ts';
+import { EndpointScaling, GpuEndpoint } from './gpu-endpoint.ts';
 
 export interface GpuEndpointStackProps extends StackProps {
   readonly config: PipelineConfig;

@@ -1,10 +1,98 @@
+import { ArnFormat, Stack } from 'aws-cdk-lib';
+import { CfnScalableTarget, CfnScalingPolicy } from 'aws-cdk-lib/aws-applicationautoscaling';
+import { CfnAlarm } from 'aws-cdk-lib/aws-cloudwatch';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { CfnEndpoint, CfnEndpointConfig, CfnInferenceComponent, CfnModel } from 'aws-cdk-lib/aws-sagemaker';
 import { Construct } from 'constructs';
 import type { GpuSection } from '../core/config/gpu-schema.ts';
 import type { GpuEndpoint as EndpointSettings } from '../core/config/require-gpu-endpoint.ts';
 import { composeTeiEnvironment } from '../core/config/tei-environment.ts';
-import { EndpointRole } from './endpoint-role.ts';
-import type { ModelStore } from './model-bucket.ts';
+import type { TeiImage } from '../core/config/tei-images.ts';
+import { acknowledgeResource } from './acknowledge.ts';
+import type { ModelStore } from './buckets.ts';
+
+export interface EndpointRoleProps {
+  readonly bucket: ModelStore;
+  /** The prefix of the model's objects. Ends with a slash. */
+  readonly modelPrefix: string;
+  readonly image: TeiImage;
+}
+
+/**
+ * The role by which SageMaker works for the endpoint.
+ * SageMaker pulls one image, reads one model, and writes logs and metrics.
+ */
+export class EndpointRole extends Construct {
+  readonly role: Role;
+
+  constructor(scope: Construct, id: string, { bucket, modelPrefix, image }: EndpointRoleProps) {
+    super(scope, id);
+    const { account, region, partition } = Stack.of(this);
+    this.role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('sagemaker.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': account } },
+      }),
+      description: 'Freshet: what SageMaker does for the embedding endpoint',
+    });
+    const logGroups = Stack.of(this).formatArn({
+      service: 'logs',
+      resource: 'log-group',
+      resourceName: '/aws/sagemaker/*',
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+    const objects = bucket.arnForObjects(`${modelPrefix}*`);
+    const statements = [
+      new PolicyStatement({
+        actions: ['s3:GetObject'],
+        resources: [objects],
+      }),
+      new PolicyStatement({
+        actions: ['s3:ListBucket'],
+        resources: [bucket.bucketArn],
+        conditions: { StringLike: { 's3:prefix': `${modelPrefix}*` } },
+      }),
+      new PolicyStatement({
+        actions: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
+        resources: [`arn:${partition}:ecr:${region}:${image.account}:repository/${image.repository}`],
+      }),
+      new PolicyStatement({ actions: ['ecr:GetAuthorizationToken'], resources: ['*'] }),
+      new PolicyStatement({
+        actions: [
+          'logs:CreateLogGroup',
+          'logs:CreateLogStream',
+          'logs:DescribeLogStreams',
+          'logs:PutLogEvents',
+        ],
+        resources: [logGroups],
+      }),
+      new PolicyStatement({
+        actions: ['cloudwatch:PutMetricData'],
+        resources: ['*'],
+        conditions: {
+          StringEquals: {
+            'cloudwatch:namespace': [
+              'AWS/SageMaker',
+              '/aws/sagemaker/Endpoints',
+              '/aws/sagemaker/InferenceComponents',
+            ],
+          },
+        },
+      }),
+    ];
+    for (const statement of statements) this.role.addToPolicy(statement);
+    acknowledgeResource(
+      this.role,
+      objects,
+      'All objects under the digest of the one model; SageMaker lists and reads them.',
+    );
+    acknowledgeResource(this.role, logGroups, 'SageMaker names the log groups of its endpoints itself.');
+    acknowledgeResource(
+      this.role,
+      '*',
+      'A token of the registry and metrics have no resource to name; the metrics are bound to three namespaces.',
+    );
+  }
+}
 
 export interface GpuEndpointProps {
   readonly settings: EndpointSettings;
@@ -103,6 +191,85 @@ export class GpuEndpoint extends Construct {
     return new CfnEndpoint(this, 'Endpoint', {
       endpointName: settings.endpointName,
       endpointConfigName: config.attrEndpointConfigName,
+    });
+  }
+}
+
+export interface EndpointScalingProps {
+  readonly component: CfnInferenceComponent;
+  readonly inferenceComponentName: string;
+  readonly minCopies: number;
+  readonly maxCopies: number;
+  readonly callsPerCopy: number;
+}
+
+const DIMENSION = 'sagemaker:inference-component:DesiredCopyCount';
+
+/**
+ * Seconds after the last change of copies before copies are taken away.
+ * A copy that has just come or gone is given time to show in the metric.
+ */
+const SCALE_IN_COOLDOWN_SECONDS = 300;
+const SCALE_OUT_COOLDOWN_SECONDS = 60;
+
+/**
+ * Scales the copies of the model with the calls in flight.
+ * Target tracking adds copies and takes all of them away, but cannot leave zero, because nothing is
+ * measured there. An alarm on the first call that fails for want of a copy leaves zero.
+ */
+export class EndpointScaling extends Construct {
+  constructor(scope: Construct, id: string, props: EndpointScalingProps) {
+    super(scope, id);
+    const { component, inferenceComponentName, minCopies, maxCopies, callsPerCopy } = props;
+    const target = new CfnScalableTarget(this, 'Target', {
+      serviceNamespace: 'sagemaker',
+      scalableDimension: DIMENSION,
+      resourceId: `inference-component/${inferenceComponentName}`,
+      minCapacity: minCopies,
+      maxCapacity: maxCopies,
+    });
+    target.addResourceDependency(component);
+    new CfnScalingPolicy(this, 'FollowCalls', {
+      policyName: `${inferenceComponentName}-follow-calls`,
+      policyType: 'TargetTrackingScaling',
+      scalingTargetId: target.ref,
+      targetTrackingScalingPolicyConfiguration: {
+        targetValue: callsPerCopy,
+        predefinedMetricSpecification: {
+          predefinedMetricType: 'SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution',
+        },
+        scaleInCooldown: SCALE_IN_COOLDOWN_SECONDS,
+        scaleOutCooldown: SCALE_OUT_COOLDOWN_SECONDS,
+      },
+    });
+    if (minCopies === 0) this.#wakeUp(target, inferenceComponentName);
+  }
+
+  #wakeUp(target: CfnScalableTarget, inferenceComponentName: string): void {
+    const policy = new CfnScalingPolicy(this, 'LeaveZero', {
+      policyName: `${inferenceComponentName}-leave-zero`,
+      policyType: 'StepScaling',
+      scalingTargetId: target.ref,
+      stepScalingPolicyConfiguration: {
+        adjustmentType: 'ChangeInCapacity',
+        metricAggregationType: 'Maximum',
+        cooldown: SCALE_OUT_COOLDOWN_SECONDS,
+        stepAdjustments: [{ metricIntervalLowerBound: 0, scalingAdjustment: 1 }],
+      },
+    });
+    new CfnAlarm(this, 'CalledAtZero', {
+      alarmDescription: `Wakes ${inferenceComponentName}: it was called while no copy ran. It pages nobody.`,
+      namespace: 'AWS/SageMaker',
+      metricName: 'NoCapacityInvocationFailures',
+      dimensions: [{ name: 'InferenceComponentName', value: inferenceComponentName }],
+      statistic: 'Sum',
+      period: 60,
+      evaluationPeriods: 1,
+      datapointsToAlarm: 1,
+      threshold: 1,
+      comparisonOperator: 'GreaterThanOrEqualToThreshold',
+      treatMissingData: 'notBreaching',
+      alarmActions: [policy.ref],
     });
   }
 }

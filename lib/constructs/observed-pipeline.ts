@@ -1,9 +1,15 @@
+import { Duration } from 'aws-cdk-lib';
+import { MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
-import type { FreshetMetrics } from './freshet-metrics.ts';
+import {
+  METRIC_NAMESPACE,
+  METRICS,
+  type MetricComponent,
+  type MetricName,
+} from '../core/metrics/metric-names.ts';
 import { FUNCTION_NAMES, type FunctionName, visibilitySeconds } from './function-settings.ts';
-import type { PipelineLane } from './pipeline-queues.ts';
-import type { QueuePair } from './queue-pair.ts';
+import type { PipelineLane, QueuePair } from './queues.ts';
 
 /** What dashboard and alarms look at. */
 export interface ObservedPipeline {
@@ -52,3 +58,64 @@ export function observedQueues({ lanes, resultsQueue }: ObservedPipeline): reado
 export const OBSERVED_FUNCTIONS: readonly FunctionName[] = FUNCTION_NAMES.filter(
   name => name !== 'migrate' && name !== 'operate',
 );
+
+export interface MetricOptions {
+  readonly statistic: string;
+  /**
+   * The period over which the metric is read.
+   * @default 5 minutes
+   */
+  readonly period?: Duration;
+  /**
+   * The component whose series is read.
+   * @default the first component that emits the metric
+   */
+  readonly from?: MetricComponent;
+  readonly label?: string;
+}
+
+/** The functions' own metrics, by the dimensions with which the functions emit them. */
+export class FreshetMetrics {
+  readonly #stage: string;
+  readonly #provider: string;
+
+  constructor(stage: string, provider: string) {
+    this.#stage = stage;
+    this.#provider = provider;
+  }
+
+  /** The metric of one component. */
+  one(metricName: MetricName, { from, period, ...options }: MetricOptions): Metric {
+    return new Metric({
+      namespace: METRIC_NAMESPACE,
+      metricName,
+      dimensionsMap: {
+        stage: this.#stage,
+        component: from ?? METRICS[metricName].from[0],
+        provider: this.#provider,
+      },
+      period: period ?? Duration.minutes(5),
+      ...options,
+    });
+  }
+
+  /** The sum over all components that emit the metric; missing data counts as 0. */
+  sum(metricName: MetricName, options: Pick<MetricOptions, 'period' | 'label'> = {}): MathExpression {
+    const parts = METRICS[metricName].from.map(
+      component => [`${lowerFirst(metricName)}Of${component}`, component] as const,
+    );
+    const { period = Duration.minutes(5), label = metricName } = options;
+    return new MathExpression({
+      expression: parts.map(([id]) => `FILL(${id}, 0)`).join(' + '),
+      usingMetrics: Object.fromEntries(
+        parts.map(([id, from]) => [id, this.one(metricName, { statistic: 'Sum', from, period })]),
+      ),
+      label,
+      period,
+    });
+  }
+}
+
+function lowerFirst(name: string): string {
+  return `${name.charAt(0).toLowerCase()}${name.slice(1)}`;
+}

@@ -6,11 +6,24 @@ import type { FreshetConfig } from '../core/config/config-schema.ts';
 import { parseConfig } from '../core/config/parse-config.ts';
 import { requireGpuEndpoint } from '../core/config/require-gpu-endpoint.ts';
 import { UsageError } from '../core/errors/usage-error.ts';
-import type { PipelineDatabase } from './database-access.ts';
 import { EmbeddingPipeline } from './embedding-pipeline.ts';
-import type { FunctionAssets } from './function-assets.ts';
-import { LANES } from './function-settings.ts';
-import { STACK_COMMANDS } from './stack-commands.ts';
+import { type FunctionAssets, LANES } from './function-settings.ts';
+import type { PipelineDatabase } from './network.ts';
+
+/**
+ * The commands that `cdk deploy` prints for whoever runs the deployment.
+ * No command changes anything without `--apply`.
+ */
+export const STACK_COMMANDS = [
+  { output: 'StatusCommand', words: 'status' },
+  { output: 'FailuresCommand', words: 'failures' },
+  { output: 'LogsCommand', words: 'logs --trouble' },
+  { output: 'PauseCommand', words: 'pause' },
+  { output: 'ResumeCommand', words: 'resume' },
+  { output: 'RetryCommand', words: 'retry' },
+  { output: 'BackfillCommand', words: 'backfill' },
+  { output: 'ResetCommand', words: 'reset --all' },
+] as const;
 
 export interface PipelineStackProps extends StackProps {
   readonly config: FreshetConfig;

@@ -1,8 +1,7 @@
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { bundleHandler } from '../../lib/constructs/bundle-handler.ts';
+import { bundleHandler, measureBundle } from '../../lib/constructs/bundling.ts';
 import { HANDLER_NAMES, type HandlerName } from '../../lib/constructs/function-settings.ts';
-import { measureBundle } from '../../lib/constructs/measure-bundle.ts';
 
 /** Bytes of minified code up to and with the first event. */
 const CEILINGS: Readonly<Record<HandlerName, number>> = {

@@ -1,7 +1,7 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import { expect, test } from 'vitest';
 import { EmbeddingPipeline } from '../../lib/constructs/embedding-pipeline.ts';
-import { ExampleDatabaseStack } from '../../lib/constructs/example-database-stack.ts';
+import { ExampleDatabaseStack } from '../../lib/constructs/example-stack.ts';
 import { FUNCTION_NAMES } from '../../lib/constructs/function-settings.ts';
 import { PipelineStack } from '../../lib/constructs/pipeline-stack.ts';
 import { DEFAULT_STAGE_SETTINGS } from '../../lib/core/config/aws-schema.ts';

@@ -5,10 +5,7 @@ import { Validations } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, test } from 'vitest';
-import {
-  ExampleDatabaseStack,
-  type ExampleDatabaseStackProps,
-} from '../../lib/constructs/example-database-stack.ts';
+import { ExampleDatabaseStack, type ExampleDatabaseStackProps } from '../../lib/constructs/example-stack.ts';
 import { PipelineStack } from '../../lib/constructs/pipeline-stack.ts';
 import { DEFAULT_STAGE_SETTINGS } from '../../lib/core/config/aws-schema.ts';
 import { chooseExampleStage } from '../../lib/core/config/choose-example-stage.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { App, type AppProps } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
-import type { FunctionAssets } from '../../lib/constructs/function-assets.ts';
+import type { FunctionAssets } from '../../lib/constructs/function-settings.ts';
 import { PipelineStack } from '../../lib/constructs/pipeline-stack.ts';
 import type { AwsSection } from '../../lib/core/config/aws-schema.ts';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { bundleHandler } from '../../lib/constructs/bundle-handler.ts';
+import { bundleHandler } from '../../lib/constructs/bundling.ts';
 import type { HandlerName } from '../../lib/constructs/function-settings.ts';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
 

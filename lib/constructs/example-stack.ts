@@ -1,6 +1,17 @@
 import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
-import { type IVpc, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
-import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import {
+  FlowLogDestination,
+  FlowLogTrafficType,
+  GatewayVpcEndpointAwsService,
+  type IVpc,
+  Peer,
+  Port,
+  SecurityGroup,
+  SubnetType,
+  Vpc,
+} from 'aws-cdk-lib/aws-ec2';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import {
   AuroraPostgresEngineVersion,
   ClusterInstance,
@@ -9,14 +20,117 @@ import {
   DatabaseClusterEngine,
 } from 'aws-cdk-lib/aws-rds';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import type { Construct } from 'constructs';
+import { Construct } from 'constructs';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
 import { DEFAULT_MAX_CONNECTIONS, SAMPLE_CONNECTIONS } from '../core/config/lambda-connections.ts';
+import type { SampleSettings } from '../core/config/sample-settings.ts';
 import { acknowledge } from './acknowledge.ts';
-import type { PipelineDatabase } from './database-access.ts';
-import { ExampleNetwork } from './example-network.ts';
-import { ExampleSample } from './example-sample.ts';
-import type { FunctionAssets } from './function-assets.ts';
+import { bundleFunctions } from './bundling.ts';
+import { DeploymentTrigger } from './deployment.ts';
+import { FUNCTION_SETTINGS, type FunctionAssets } from './function-settings.ts';
+import { type PipelineDatabase, secretStatements } from './network.ts';
+import { PipelineFunction } from './pipeline-functions.ts';
+
+/**
+ * A small network for trying a pipeline, with two zones and one NAT gateway.
+ * Aurora takes no fewer than two zones. By the NAT gateway the functions reach SQS, Lambda, Secrets
+ * Manager and the provider; interface endpoints for the first three alone would cost more by the
+ * hour. S3 has its free endpoint.
+ */
+export class ExampleNetwork extends Construct {
+  readonly vpc: Vpc;
+
+  constructor(scope: Construct, id: string) {
+    super(scope, id);
+    this.vpc = new Vpc(this, 'Vpc', {
+      maxAzs: 2,
+      natGateways: 1,
+      // The default security group keeps its rules, because no resource is in the group.
+      // The CDK's function that removes the rules would leave a log group behind.
+      restrictDefaultSecurityGroup: false,
+      subnetConfiguration: [
+        { name: 'public', subnetType: SubnetType.PUBLIC, cidrMask: 26, mapPublicIpOnLaunch: false },
+        { name: 'private', subnetType: SubnetType.PRIVATE_WITH_EGRESS, cidrMask: 24 },
+        { name: 'database', subnetType: SubnetType.PRIVATE_ISOLATED, cidrMask: 26 },
+      ],
+      gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
+    });
+    const logs = new LogGroup(this, 'RejectedTraffic', {
+      retention: RetentionDays.ONE_WEEK,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.vpc.addFlowLog('FlowLog', {
+      destination: FlowLogDestination.toCloudWatchLogs(logs),
+      trafficType: FlowLogTrafficType.REJECT,
+    });
+  }
+}
+
+export interface ExampleSampleProps {
+  readonly config: FreshetConfig;
+  readonly stageName: string;
+  readonly vpc: IVpc;
+  readonly database: { readonly host: string; readonly port: number; readonly name: string };
+  /** The security group of the database, which gets a rule that lets the function in. */
+  readonly securityGroup: SecurityGroup;
+  readonly ownerSecretArn: string;
+  readonly pipelineSecretArn: string;
+  readonly logRetention: RetentionDays;
+  /** What must stand before the sample can be loaded. */
+  readonly after: readonly Construct[];
+  readonly assets?: FunctionAssets;
+}
+
+const HTTPS = 443;
+
+/**
+ * The function that loads the sample during the deployment and makes the pipeline's role.
+ * Later the function edits rows for `npm run smoke`.
+ */
+export class ExampleSample extends Construct {
+  readonly function: LambdaFunction;
+
+  constructor(scope: Construct, id: string, props: ExampleSampleProps) {
+    super(scope, id);
+    const { vpc, database, ownerSecretArn, pipelineSecretArn } = props;
+    const group = new SecurityGroup(this, 'SecurityGroup', {
+      vpc,
+      description: 'The function that loads the sample: to the database and to Secrets Manager',
+      allowAllOutbound: false,
+    });
+    group.addEgressRule(props.securityGroup, Port.tcp(database.port), 'the database');
+    group.addEgressRule(Peer.anyIpv4(), Port.tcp(HTTPS), 'Secrets Manager');
+    props.securityGroup.addIngressRule(group, Port.tcp(database.port), 'the function that loads the sample');
+    const { function: sample } = new PipelineFunction(this, 'Load', {
+      name: 'sample',
+      code: (props.assets ?? bundleFunctions(props.config)).codeOf('sample'),
+      network: {
+        vpc,
+        vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS },
+        securityGroup: group,
+        ipv6: false,
+      },
+      logRetention: props.logRetention,
+      statements: secretStatements(this, [ownerSecretArn, pipelineSecretArn], undefined),
+    });
+    const settings: SampleSettings = {
+      stage: props.stageName,
+      region: Stack.of(this).region,
+      ...database,
+      ownerSecretArn,
+      pipelineSecretArn,
+    };
+    sample.addEnvironment('FRESHET_SAMPLE', Stack.of(this).toJsonString(settings));
+    new DeploymentTrigger(this, 'Now', {
+      run: sample,
+      timeoutSeconds: FUNCTION_SETTINGS.sample.timeoutSeconds,
+      logRetention: props.logRetention,
+      after: [...props.after, group, props.securityGroup],
+      before: [],
+    });
+    this.function = sample;
+  }
+}
 
 export interface ExampleDatabaseStackProps extends StackProps {
   readonly config: FreshetConfig;

@@ -1,5 +1,5 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
-import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
+import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledge.ts';
 import { CLAIM_RETENTION_DAYS } from './function-settings.ts';
@@ -32,6 +32,33 @@ export class ClaimsBucket extends Construct {
       this.bucket,
       'AwsSolutions-S1',
       'Objects are written and read once, by two functions, and expire; who must audit reads turns on data events in CloudTrail, which need no second bucket.',
+    );
+  }
+}
+
+/** A bucket of this stack, or a bucket that exists already. */
+export type ModelStore = Pick<IBucket, 'arnForObjects' | 'bucketArn' | 'bucketName' | 's3UrlForObject'>;
+
+/**
+ * The bucket of published models, each under a prefix that is its content's digest.
+ * The bucket is kept when the stack goes: spaces of vectors outlive an endpoint.
+ */
+export class ModelBucket extends Construct {
+  readonly bucket: Bucket;
+
+  constructor(scope: Construct, id: string) {
+    super(scope, id);
+    this.bucket = new Bucket(this, 'Bucket', {
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      encryption: BucketEncryption.S3_MANAGED,
+      enforceSSL: true,
+      lifecycleRules: [{ abortIncompleteMultipartUploadAfter: Duration.days(1) }],
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    acknowledge(
+      this.bucket,
+      'AwsSolutions-S1',
+      'It holds published weights, no data of the application; who must audit reads turns on data events in CloudTrail, which need no second bucket.',
     );
   }
 }

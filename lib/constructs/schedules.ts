@@ -1,8 +1,68 @@
+import { Duration, Stack, TimeZone } from 'aws-cdk-lib';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import type { Schedule } from 'aws-cdk-lib/aws-scheduler';
+import { Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
+import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { FunctionSchedule } from './function-schedule.ts';
+
+export interface FunctionScheduleProps {
+  readonly target: IFunction;
+  readonly description: string;
+  /** `rate(…)` or `cron(…)`. */
+  readonly expression: string;
+  /** IANA time zone of a `cron(…)`. */
+  readonly timeZone: string;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly deadLetterQueue: IQueue;
+  readonly enabled: boolean;
+}
+
+/**
+ * Starts a function by a schedule.
+ * A tick that is lost or late is not repeated: the next tick does its work.
+ */
+export class FunctionSchedule extends Construct {
+  readonly schedule: Schedule;
+
+  constructor(scope: Construct, id: string, props: FunctionScheduleProps) {
+    super(scope, id);
+    const group = { service: 'scheduler', resource: 'schedule-group', resourceName: 'default' };
+    const role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
+        conditions: {
+          StringEquals: {
+            'aws:SourceAccount': Stack.of(this).account,
+            'aws:SourceArn': Stack.of(this).formatArn(group),
+          },
+        },
+      }),
+    });
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['lambda:InvokeFunction'],
+        resources: [props.target.functionArn],
+      }),
+    );
+    role.addToPolicy(
+      new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [props.deadLetterQueue.queueArn] }),
+    );
+    this.schedule = new Schedule(this, 'Schedule', {
+      description: props.description,
+      schedule: ScheduleExpression.expression(props.expression, TimeZone.of(props.timeZone)),
+      enabled: props.enabled,
+      target: new LambdaInvoke(props.target, {
+        // Left to itself, the target would add the right to invoke every version and alias.
+        role: role.withoutPolicyUpdates(),
+        input: ScheduleTargetInput.fromObject(props.input),
+        deadLetterQueue: props.deadLetterQueue,
+        retryAttempts: 0,
+        maxEventAge: Duration.minutes(5),
+      }),
+    });
+    this.schedule.node.addDependency(role);
+  }
+}
 
 export type ScheduleName = 'incremental' | 'full' | 'continue' | 'guard';
 

@@ -1,11 +1,12 @@
-import { Stack, Token } from 'aws-cdk-lib';
+import { type CfnResource, Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import type { EventSourceMapping, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Schedule } from 'aws-cdk-lib/aws-scheduler';
-import type { Construct } from 'constructs';
+import { Trigger } from 'aws-cdk-lib/triggers';
+import { Construct, type IConstruct } from 'constructs';
 import type { DeploymentSettings } from '../core/config/deployment-settings.ts';
 import { UsageError } from '../core/errors/usage-error.ts';
-import type { PipelineDatabase } from './database-access.ts';
 import {
   ENVIRONMENT_BYTES,
   FUNCTION_NAMES,
@@ -13,7 +14,8 @@ import {
   MAX_RECEIVE_COUNT,
   visibilitySeconds,
 } from './function-settings.ts';
-import type { PipelineQueues } from './pipeline-queues.ts';
+import type { PipelineDatabase } from './network.ts';
+import type { PipelineQueues } from './queues.ts';
 
 export interface DeploymentParts {
   readonly stage: string;
@@ -128,4 +130,48 @@ function countBytes(settings: DeploymentSettings): number {
     return write({ [key]: value }, byName ? LONGEST_NAME_BYTES : LONGEST_TOKEN_BYTES);
   });
   return Buffer.byteLength(held.join());
+}
+
+export interface DeploymentTriggerProps {
+  readonly run: LambdaFunction;
+  /** Timeout of the function, in seconds. */
+  readonly timeoutSeconds: number;
+  readonly logRetention: RetentionDays;
+  /** What the function needs to reach the database. */
+  readonly after: readonly Construct[];
+  /** What must not begin before the function has ended. */
+  readonly before: readonly Construct[];
+}
+
+/** The id under which the CDK keeps, once per stack, the function that starts triggers. */
+const PROVIDER = 'AWSCDK.TriggerCustomResourceProviderCustomResourceProvider';
+
+/**
+ * Runs a function during the deployment. What the function refuses fails the deployment.
+ * The function runs whenever its code, the configuration or its settings changed.
+ */
+export class DeploymentTrigger extends Construct {
+  constructor(scope: Construct, id: string, props: DeploymentTriggerProps) {
+    super(scope, id);
+    const trigger = new Trigger(this, 'Trigger', {
+      handler: props.run,
+      timeout: Duration.seconds(props.timeoutSeconds + 10),
+      executeAfter: [...props.after],
+      executeBefore: [...props.before],
+    });
+    const provider = Stack.of(this).node.findChild(PROVIDER);
+    trigger.executeAfter(logGroupOf(provider, props.logRetention));
+  }
+}
+
+/** Gives the provider's logs a retention. Without it the logs would stay for ever. */
+function logGroupOf(provider: IConstruct, retention: RetentionDays): LogGroup {
+  const existing = provider.node.tryFindChild('Logs') as LogGroup | undefined;
+  if (existing !== undefined) return existing;
+  const handler = provider.node.findChild('Handler') as CfnResource;
+  return new LogGroup(provider as Construct, 'Logs', {
+    logGroupName: `/aws/lambda/${handler.ref}`,
+    retention,
+    removalPolicy: RemovalPolicy.DESTROY,
+  });
 }
