@@ -1,4 +1,4 @@
-import { checkBaseUrl } from '../adapters/network/check-base-url.ts';
+import { checkBaseUrl } from '../adapters/network/post-json.ts';
 
 /** What holds for a model's address holds for one given at the keyboard: a token goes there. Throws `UsageError`. */
 export function checkServiceUrl(url: string): string {

@@ -1,4 +1,4 @@
-import type { ProviderName } from '../model/space.ts';
+import type { ProviderName } from '../providers.ts';
 
 /** Facts about weights that hold wherever they are served. What decides vectors besides is the place: provider, address, pinned revision. */
 export interface KnownModel {

@@ -1,3 +1,5 @@
+import { findKnownModel } from '../config/known-models.ts';
+
 /** Where a figure comes from: a page of the vendor, of somebody else who quotes it, or memory, which is to be checked before it is relied on. */
 export type PriceOrigin = 'vendor' | 'quoted' | 'memory';
 
@@ -154,16 +156,22 @@ export const PRICES = {
   },
 } as const satisfies Readonly<Record<string, Price>>;
 
+/** What Batch takes of the price of a call: half. */
+const BATCH_SHARE = 0.5;
+
 export interface HostedModel {
   readonly name: string;
   readonly usdPerMillionTokens: number;
   readonly batchUsdPerMillionTokens: number;
 }
 
-export const HOSTED_MODELS: readonly HostedModel[] = [
-  { name: 'text-embedding-3-small', usdPerMillionTokens: 0.02, batchUsdPerMillionTokens: 0.01 },
-  { name: 'text-embedding-3-large', usdPerMillionTokens: 0.13, batchUsdPerMillionTokens: 0.065 },
-];
+/** The hosted models of the comparison, with the prices of the list of known models. */
+export const HOSTED_MODELS: readonly HostedModel[] = ['text-embedding-3-small', 'text-embedding-3-large'].map(
+  name => {
+    const { usdPerMillionTokens } = findKnownModel(name)!;
+    return { name, usdPerMillionTokens, batchUsdPerMillionTokens: usdPerMillionTokens * BATCH_SHARE };
+  },
+);
 
 /** Of OpenAI’s own price page no copy was at hand. */
 export const HOSTED_SOURCES: readonly PriceSource[] = [
@@ -171,7 +179,7 @@ export const HOSTED_SOURCES: readonly PriceSource[] = [
   { page: 'embeddingcost.com/openai', dated: 'May 2026' },
 ];
 
-/** That it is half the price. */
+/** Where it is said that Batch takes half the price. */
 export const BATCH_SOURCES: readonly PriceSource[] = [{ page: 'help.openai.com/en/articles/9197833' }];
 
 export interface GpuInstance {
