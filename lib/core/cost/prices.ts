@@ -1,5 +1,3 @@
-import { findKnownModel } from '../config/known-models.ts';
-
 /** Where a figure comes from: a page of the vendor, of somebody else who quotes it, or memory, which is to be checked before it is relied on. */
 export type PriceOrigin = 'vendor' | 'quoted' | 'memory';
 
@@ -155,32 +153,6 @@ export const PRICES = {
     sources: [],
   },
 } as const satisfies Readonly<Record<string, Price>>;
-
-/** What Batch takes of the price of a call: half. */
-const BATCH_SHARE = 0.5;
-
-export interface HostedModel {
-  readonly name: string;
-  readonly usdPerMillionTokens: number;
-  readonly batchUsdPerMillionTokens: number;
-}
-
-/** The hosted models of the comparison, with the prices of the list of known models. */
-export const HOSTED_MODELS: readonly HostedModel[] = ['text-embedding-3-small', 'text-embedding-3-large'].map(
-  name => {
-    const { usdPerMillionTokens } = findKnownModel(name)!;
-    return { name, usdPerMillionTokens, batchUsdPerMillionTokens: usdPerMillionTokens * BATCH_SHARE };
-  },
-);
-
-/** Of OpenAI’s own price page no copy was at hand. */
-export const HOSTED_SOURCES: readonly PriceSource[] = [
-  { page: 'tokenmix.ai/blog/openai-embedding-pricing', dated: 'April 2026' },
-  { page: 'embeddingcost.com/openai', dated: 'May 2026' },
-];
-
-/** Where it is said that Batch takes half the price. */
-export const BATCH_SOURCES: readonly PriceSource[] = [{ page: 'help.openai.com/en/articles/9197833' }];
 
 export interface GpuInstance {
   readonly name: string;
