@@ -32,13 +32,13 @@ import {
 /** What Batch takes of the price of a call: half. */
 const BATCH_SHARE = 0.5;
 
-/** The hosted models that are compared with a GPU, with the prices of the list of known models. */
+/** Hosted models that are compared with a GPU, with the prices of the list of known models. */
 const HOSTED_MODELS = ['text-embedding-3-small', 'text-embedding-3-large'].map(name => {
   const { usdPerMillionTokens: usd } = findKnownModel(name)!;
   return { name, usd, batchUsd: usd * BATCH_SHARE };
 });
 
-/** Where the prices of hosted models are quoted: no copy of OpenAI’s own price page was at hand. */
+/** Where prices of hosted models are quoted: no copy of OpenAI’s own page was at hand. */
 const HOSTED_SOURCES: readonly PriceSource[] = [
   { page: 'tokenmix.ai/blog/openai-embedding-pricing', dated: 'April 2026' },
   { page: 'embeddingcost.com/openai', dated: 'May 2026' },

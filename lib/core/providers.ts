@@ -1,5 +1,5 @@
 /**
- * The providers: one entry says all that configuration, checks and failures know of a provider.
+ * One entry of a provider: all that configuration, checks and failures know of it.
  *
  * The union type, the schema of the configuration, its checks, the variables that are read and the
  * dialects of errors derive from this table. Beside it a provider has an adapter in
@@ -27,7 +27,7 @@ interface Provider {
   readonly takesDimensions: boolean;
   /** Whether vectors have length 1 whatever the weights give, because the call asks for it. */
   readonly normalizes: boolean;
-  /** Whether weights of the Hugging Face hub are served as they are, so that their revision holds. */
+  /** Whether weights of the Hugging Face hub are served unchanged: then their revision holds. */
   readonly servesHubRevisions: boolean;
   /** Which name of known weights the provider uses. */
   readonly modelName: 'fullName' | 'ollamaName';

@@ -20,7 +20,7 @@ export function createLocalAccess({ providerKeys, providerUrls }: Environment): 
       if (key === undefined) return undefined;
       const given = providerKeys[model.provider];
       const address = model.baseUrl ?? providerUrls[model.provider] ?? url ?? '';
-      if (given === undefined && key.isNeeded) requireOwnServer(model, address, key.variable);
+      if (given === undefined && key.isNeeded) requireLocalServer(model, address, key.variable);
       return keep(given, key.variable);
     },
   };
@@ -34,7 +34,7 @@ function keep(key: string | undefined, variable: string): KeySource | undefined 
   );
 }
 
-function requireOwnServer(model: ModelDefinition, baseUrl: string, variable: string): void {
+function requireLocalServer(model: ModelDefinition, baseUrl: string, variable: string): void {
   const url = URL.parse(baseUrl);
   if (url === null || isLoopback(url.hostname)) return;
   throw new UsageError(

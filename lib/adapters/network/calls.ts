@@ -108,8 +108,9 @@ export function chooseLimits(
 }
 
 /**
- * Refuses a call that the pipeline must not have packed: over the limits, or with an empty text.
+ * Refuses a call that the pipeline must not have packed.
  *
+ * That is a call over the limits, or with an empty text.
  * For an empty text servers refuse the whole call or answer fewer vectors.
  *
  * @throws FreshetError of class `too-large` or `item`
@@ -129,7 +130,7 @@ export function assertWithinLimits(texts: readonly string[], limits: EmbeddingLi
 
 /** A float in JSON takes up to 24 characters, its comma included. */
 const BYTES_PER_FLOAT = 24;
-/** Vectors of a wrong model must be read as well, so that the error can name their dimensions. */
+/** Vectors of a wrong model must be read too, so that the error can name their dimensions. */
 const LEAST_DIMENSIONS = 4096;
 const ENVELOPE_BYTES = 1024 * 1024;
 
@@ -184,8 +185,9 @@ async function readKey(source: KeySource, options: { readonly fresh: boolean }):
 const ANSWERED = 'answered';
 
 /**
- * Runs a call under one deadline: connecting, headers, body, and a second try with a fresh key.
+ * Runs a call under one deadline.
  *
+ * It covers connecting, headers, body, and a second try with a fresh key.
  * The timers of clients are longer, so that this deadline ends a call first.
  *
  * @throws FreshetError `aborted` where the caller gave up, `timeout` where the deadline passed, and

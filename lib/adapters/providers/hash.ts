@@ -11,9 +11,9 @@ const LIMITS: EmbeddingLimits = {
 };
 
 /**
- * Makes a provider by feature hashing: no model, no network, the same vectors on every machine.
+ * Makes a provider by feature hashing, without a model and a network.
  *
- * Its vectors find similar wording, not meaning.
+ * Its vectors are the same on every machine. They find similar wording, not meaning.
  */
 export function createHashProvider(model: ModelDefinition): EmbeddingProvider {
   return {

@@ -10,7 +10,7 @@ import { checkBaseUrl, encodeFloats, postJson, readModelName, readTokens } from 
 /**
  * What Ollama takes in one call. It has no limit of its own.
  *
- * Each text gets a place in its queue of 512, and a call that finds the queue full is refused whole.
+ * Each text gets a place in its queue of 512. A call that finds the queue full is refused whole.
  */
 const LIMITS: EmbeddingLimits = {
   maxTextsPerCall: 128,

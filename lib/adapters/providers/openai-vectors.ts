@@ -1,6 +1,6 @@
 import type { BytePieces } from '../../core/vectors/byte-pieces.ts';
 
-/** The JSON of a reply, and the vectors that were taken out of it, by what stands in their place. */
+/** The JSON of a reply, and the vectors taken out of it by what stands in their place. */
 export interface TakenVectors {
   readonly text: string;
   readonly vectors: ReadonlyMap<string, Buffer>;
@@ -57,8 +57,8 @@ export function takeVectors(body: BytePieces): TakenVectors {
 /**
  * Decodes base64 into `room` and gives back the part of it that was written.
  *
- * The part is empty where the text is no base64. `write` skips letters that are none: then the bytes
- * are fewer than the letters say. It also reads the URL alphabet, which no server means.
+ * The part is empty where the text is no base64: `write` skips letters that are none, and the bytes
+ * are fewer than the letters say. `write` also reads the URL alphabet, which no server means.
  */
 export function decodeBase64(encoded: string, room: Buffer): Buffer {
   const padding = encoded.endsWith('==') ? 2 : encoded.endsWith('=') ? 1 : 0;
@@ -86,7 +86,7 @@ function skipSpaces(reader: PieceReader, offset: number): number {
 }
 
 /**
- * The room for a vector among its letters, aligned so that its floats can be viewed as they lie.
+ * The room for a vector among its letters, aligned so that its floats can be viewed.
  *
  * Four letters become three bytes. Where that leaves too little to skip, the room is not aligned.
  */

@@ -35,7 +35,7 @@ const HARDEST: EmbeddingLimits = { ...USUAL, maxTextsPerCall: 512, maxBytesPerCa
 const USUAL_BODY_BYTES = 2_000_000;
 const HARDEST_BODY_BYTES = 6_000_000;
 const REPLY_BYTES = 6_000_000;
-/** A float32 in TEI's JSON takes 12 to 16 characters, its comma included; the longest seen has 20. */
+/** The longest float32 seen in TEI's JSON, its comma included; the usual take 12 to 16. */
 const BYTES_PER_FLOAT = 20;
 
 /**

@@ -6,7 +6,7 @@ import { LAMBDA_CONNECTIONS, type LambdaName } from './lambda-connections.ts';
 import { type PipelineConfig, usedAliases } from './pipeline-config.ts';
 import { TEI_IMAGE_ACCOUNTS } from './tei-images.ts';
 
-/** What pgvector's HNSW index takes of type `vector`, which the view shows. */
+/** Dimensions that pgvector's HNSW index takes of type `vector`, which the view shows. */
 const MAX_INDEXED_DIMENSIONS = 2000;
 
 export interface Deployment {
@@ -14,15 +14,16 @@ export interface Deployment {
   /** Undefined: the stack is for whatever region it is deployed to. */
   readonly region?: string | undefined;
   readonly providerSecrets: Readonly<Record<string, string>>;
-  /** Of each alias's two lanes, and of `write`. */
+  /** Environments at once of each alias's two lanes, and of `write`. */
   readonly maxConcurrency: { readonly fresh: number; readonly bulk: number; readonly write: number };
-  /** Ticks of `detect` that its schedules can have running at the same time. */
+  /** Ticks of `detect` that its schedules can run at the same time. */
   readonly scheduledTicks: number;
   readonly maxConnections: number;
 }
 
 /**
- * Refuses what would deploy and then not work.
+ * Refuses a configuration that would deploy and then not work.
+ *
  * @throws UsageError that lists every problem with its remedy
  */
 export function requireDeployable(config: PipelineConfig, deployment: Deployment): void {
@@ -92,8 +93,10 @@ function findMissingEndpoint(
 }
 
 /**
- * Execution environments of each function that there can be at once, and whose connections a frozen environment keeps. `detect` is started by an
- * operator too (`backfill`, `reset`), one at a time, as `operate` is; `migrate` runs in a deployment, beside all the others.
+ * Counts the execution environments that each function can have at once.
+ *
+ * A frozen environment keeps its connections. An operator starts `detect` too (`backfill`,
+ * `reset`), one at a time, as `operate`; `migrate` runs in a deployment, beside all the others.
  */
 function countEnvironments(
   models: number,

@@ -12,8 +12,10 @@ export interface ProviderSignal {
   /** Whose words and statuses count beside the words that all providers share. */
   readonly dialect?: ProviderName | undefined;
   /**
-   * Status of HTTP. For a model behind SageMaker: the status that its container answered, and 0
-   * where the container answered nothing in time.
+   * Status of HTTP.
+   *
+   * For a model behind SageMaker: the status that its container answered, and 0 where the
+   * container answered nothing in time.
    */
   readonly status?: number | undefined;
   /** `error.code` and `error.type` of the body; TEI's `error_type` counts as a type. */

@@ -8,13 +8,17 @@ import { describeFailure } from '../describe-failure.ts';
 import { PROBE_TEXT } from '../probe-text.ts';
 
 const MAX_PROBE_MS = 20_000;
-/** Kept for the database after the probes. */
+/** Time kept for the database after the probes. */
 const RESERVE_MS = 30_000;
 const UNREACHABLE = /^(network_|timeout$|aws_timeout$)/;
 
 /**
- * One call, to see that the function's subnets have a way to the provider and that it accepts key, model and dimensions. A provider that is
- * merely overloaded or out of order for now has answered: that is no reason to refuse. Rejects with `FreshetError`.
+ * Makes one call: the provider must be in reach and accept key, model and dimensions.
+ *
+ * The call goes out of the function's subnets. A provider that is merely overloaded or out of order
+ * for now has answered: that is no reason to refuse.
+ *
+ * @throws FreshetError of class `stop`
  */
 export async function requireProvider(
   { logger }: { readonly logger: Logger },
