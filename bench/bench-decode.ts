@@ -1,6 +1,6 @@
 import { OpenAI } from 'openai';
 import type { Network } from '../lib/adapters/network/open-network.ts';
-import { createOpenAiProvider } from '../lib/adapters/openai/openai-provider.ts';
+import { createOpenAiProvider } from '../lib/adapters/providers/openai.ts';
 import { createSystemClock } from '../lib/adapters/system/system-clock.ts';
 import { validateReply } from '../lib/core/reply/validate-reply.ts';
 import { BytePieces } from '../lib/core/vectors/byte-pieces.ts';

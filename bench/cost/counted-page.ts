@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { composeCostPage } from '../../lib/core/cost/compose-cost-page.ts';
 import type { CountedRun } from '../../lib/core/cost/counted-run.ts';
 import { createMoney } from '../../lib/core/cost/format-money.ts';
 import { ASSUMPTIONS } from './assumptions.ts';
+import { composeCostPage } from './cost-page.ts';
 import type { describeStage } from './describe-stage.ts';
 
 /** What `npm run cost` counted, and what it was asked for. */

@@ -35,7 +35,7 @@ async function main(words: readonly string[], terminal: Terminal): Promise<numbe
   const service = openService({
     url,
     model: values.model,
-    token: readEnvironment().httpToken ?? '',
+    token: readEnvironment().providerKeys.http ?? '',
     timeoutMs: values.timeout ?? 60_000,
   });
   const checks = await runChecks(service);

@@ -1,6 +1,10 @@
-import { checkBaseUrl } from '../adapters/network/check-base-url.ts';
+import { checkBaseUrl } from '../adapters/network/post-json.ts';
 
-/** What holds for a model's address holds for one given at the keyboard: a token goes there. Throws `UsageError`. */
+/**
+ * Checks an address given at the keyboard as strictly as a model's: a token goes there.
+ *
+ * @throws UsageError
+ */
 export function checkServiceUrl(url: string): string {
   return checkBaseUrl(url);
 }

@@ -1,24 +1,27 @@
 import { UsageError } from '../core/errors/usage-error.ts';
 import type { ModelDefinition } from '../core/model/space.ts';
+import { PROVIDERS } from '../core/providers.ts';
 import type { KeySource } from '../ports/embedding-provider.ts';
 import type { ProviderAccess } from './provider-access.ts';
 import type { Environment } from './read-environment.ts';
 
-const OPENAI_URL = 'https://api.openai.com/v1';
-
 /**
- * Keys from the environment. A model's own `baseUrl` wins over `OPENAI_BASE_URL`; a server on this machine needs no key.
- * `keyOf` throws `UsageError` for a key that no header can carry, or for none where OpenAI's API asks for one.
+ * Reads keys from the environment, each for the provider that it is for.
+ *
+ * A model's own `baseUrl` wins over the variable; a server on this machine needs no key. `keyOf`
+ * throws `UsageError` for a key that no header can carry, and where a server elsewhere needs a key
+ * and there is none.
  */
-export function createLocalAccess(environment: Environment): ProviderAccess {
-  const { openAiApiKey, openAiBaseUrl, httpToken } = environment;
+export function createLocalAccess({ providerKeys, providerUrls }: Environment): ProviderAccess {
   return {
-    openAiBaseUrl,
+    baseUrls: providerUrls,
     keyOf: model => {
-      if (model.provider === 'http') return keep(httpToken, 'FRESHET_HTTP_TOKEN');
-      if (model.provider !== 'openai') return undefined;
-      if (openAiApiKey === undefined) requireNoKey(model, model.baseUrl ?? openAiBaseUrl ?? OPENAI_URL);
-      return keep(openAiApiKey, 'OPENAI_API_KEY');
+      const { key, url } = PROVIDERS[model.provider];
+      if (key === undefined) return undefined;
+      const given = providerKeys[model.provider];
+      const address = model.baseUrl ?? providerUrls[model.provider] ?? url ?? '';
+      if (given === undefined && key.isNeeded) requireLocalServer(model, address, key.variable);
+      return keep(given, key.variable);
     },
   };
 }
@@ -31,12 +34,12 @@ function keep(key: string | undefined, variable: string): KeySource | undefined 
   );
 }
 
-function requireNoKey(model: ModelDefinition, baseUrl: string): void {
+function requireLocalServer(model: ModelDefinition, baseUrl: string, variable: string): void {
   const url = URL.parse(baseUrl);
   if (url === null || isLoopback(url.hostname)) return;
   throw new UsageError(
-    `The model ${model.alias} is served by ${url.host}, and OPENAI_API_KEY is not set.`,
-    "export OPENAI_API_KEY=… (any word where the server asks for none), or try the pipeline with model: 'hash'",
+    `The model ${model.alias} is served by ${url.host}, and ${variable} is not set.`,
+    `export ${variable}=… (any word where the server asks for none), or try the pipeline with model: 'hash'`,
   );
 }
 

@@ -6,7 +6,7 @@ import type { EmbeddingProvider, KeySource } from '../ports/embedding-provider.t
 import type { SecretStore } from '../ports/secret-store.ts';
 import { createProviders } from './create-providers.ts';
 
-/** With keys from Secrets Manager: the whole secret is the key. */
+/** Makes a deployment's providers, with keys from Secrets Manager: a whole secret is a key. */
 export async function createLambdaProviders(
   settings: DeploymentSettings,
   config: PipelineConfig,
@@ -21,7 +21,7 @@ export async function createLambdaProviders(
   return alias => providers.get(alias)!;
 }
 
-/** Undefined: the deployment names no secret for the model, and no key is sent. */
+/** Undefined where the deployment names no secret for the model: then no key is sent. */
 export function findKeySource(
   { keySecrets }: DeploymentSettings,
   secrets: SecretStore,
@@ -32,7 +32,7 @@ export function findKeySource(
   return async options => checkKey(alias, await secrets.read(secretArn, options));
 }
 
-/** A file that was stored as a secret ends in a line break. */
+/** Trims a secret, because a file that was stored as one ends in a line break. */
 function checkKey(alias: string, secret: string): string {
   const key = secret.trim();
   if (/^[\x21-\x7e]+$/.test(key)) return key;

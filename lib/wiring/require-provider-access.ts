@@ -4,7 +4,13 @@ import { createProviders } from './create-providers.ts';
 import type { LoadedConfig } from './load-config.ts';
 import type { Environment } from './read-environment.ts';
 
-/** Fails before anything is opened or written when a model of the sources has no usable address or key. */
+/**
+ * Fails where a model of the sources has no usable address or key.
+ *
+ * The check comes before anything is opened or written.
+ *
+ * @throws UsageError
+ */
 export async function requireProviderAccess(
   { config }: LoadedConfig,
   environment: Environment,

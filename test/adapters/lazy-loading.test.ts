@@ -6,12 +6,11 @@ const SCRIPT = `
   import { registerHooks } from 'node:module';
   const loaded = [];
   registerHooks({ load(url, context, next) { loaded.push(url); return next(url, context); } });
-  const { createOpenAiProvider } = await import('./lib/adapters/openai/openai-provider.ts');
-  const { createHashProvider } = await import('./lib/adapters/hash/hash-provider.ts');
+  const { createOpenAiProvider } = await import('./lib/adapters/providers/openai.ts');
+  const { createHashProvider } = await import('./lib/adapters/providers/hash.ts');
   const { openNetwork } = await import('./lib/adapters/network/open-network.ts');
-  const { createOllamaProvider } = await import('./lib/adapters/ollama/ollama-provider.ts');
-  const { createSageMakerProvider } = await import('./lib/adapters/sagemaker/sagemaker-provider.ts');
-  const { openInvoker } = await import('./lib/adapters/sagemaker/open-invoker.ts');
+  const { createOllamaProvider } = await import('./lib/adapters/providers/ollama.ts');
+  const { createSageMakerProvider, openInvoker } = await import('./lib/adapters/providers/sagemaker.ts');
   const { createTokenizer } = await import('./lib/adapters/tokenizer/gpt-tokenizer.ts');
   const clock = { now: () => 0, sleep: async () => {} };
   createOpenAiProvider({ modelId: 'm', dimensions: 8 }, { key: async () => 'k' }, openNetwork(), clock);

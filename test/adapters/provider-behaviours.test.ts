@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { failureClassOf } from '../../lib/core/errors/provider-failures.ts';
+import { failureClassOf } from '../../lib/core/failures/provider.ts';
 import type { FailureClass } from '../../lib/core/model/vocabulary.ts';
 import type { Purchase } from '../../lib/pipeline/embed/buy-vectors.ts';
 import { isInvalidReply } from '../../lib/pipeline/embed/call-with-retries.ts';

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createHttpProvider } from '../../lib/adapters/http/http-provider.ts';
 import { type Network, openNetwork } from '../../lib/adapters/network/open-network.ts';
-import { createOllamaProvider } from '../../lib/adapters/ollama/ollama-provider.ts';
-import { type InvokeRequest, openInvoker } from '../../lib/adapters/sagemaker/open-invoker.ts';
-import { createSageMakerProvider } from '../../lib/adapters/sagemaker/sagemaker-provider.ts';
+import { createHttpProvider } from '../../lib/adapters/providers/http.ts';
+import { createOllamaProvider } from '../../lib/adapters/providers/ollama.ts';
+import {
+  createSageMakerProvider,
+  type InvokeRequest,
+  openInvoker,
+} from '../../lib/adapters/providers/sagemaker.ts';
 import { UsageError } from '../../lib/core/errors/usage-error.ts';
 import { type Answering, embed } from '../doubles/behaviours/behaviour.ts';
 import { PROTOCOLS, type ProtocolName } from '../doubles/behaviours/protocols.ts';

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openService } from '../../bin/conformance/embed-service.ts';
 import { CHECKS, runChecks } from '../../bin/conformance/run-checks.ts';
-import { failureClassOf } from '../../lib/core/errors/provider-failures.ts';
-import { codeOfStatus, codeOfWord } from '../../lib/core/errors/provider-words.ts';
+import { codeOfStatus, codeOfWord, failureClassOf } from '../../lib/core/failures/provider.ts';
 import { type Flaw, SERVICE, startEmbedService } from '../doubles/start-embed-service.ts';
 
 const program = join(import.meta.dirname, '../../bin/conformance/main.ts');
@@ -142,7 +141,7 @@ describe('the contract', () => {
       'not_ready',
     ]);
     for (const [, code = '', status, failureClass] of rows) {
-      const understood = codeOfWord(code, 'embed-v1') ?? codeOfStatus(Number(status), 'embed-v1');
+      const understood = codeOfWord(code, 'http') ?? codeOfStatus(Number(status), 'http');
       expect([code, failureClassOf(understood)]).toEqual([code, failureClass]);
     }
   });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ASSUMPTIONS } from '../../bench/cost/assumptions.ts';
+import { PLUMBING_CEILING_USD } from '../../bench/cost/cost-page.ts';
 import { countRun } from '../../bench/cost/count-run.ts';
-import { PLUMBING_CEILING_USD } from '../../lib/core/cost/compose-cost-page.ts';
 import { totalOf } from '../../lib/core/cost/cost-line.ts';
 import { pricePlumbing } from '../../lib/core/cost/price-plumbing.ts';
 

@@ -1,9 +1,8 @@
-import { createHttpProvider } from '../../lib/adapters/http/http-provider.ts';
 import { type Network, openNetwork } from '../../lib/adapters/network/open-network.ts';
-import { createOllamaProvider } from '../../lib/adapters/ollama/ollama-provider.ts';
-import { createOpenAiProvider } from '../../lib/adapters/openai/openai-provider.ts';
-import { openInvoker } from '../../lib/adapters/sagemaker/open-invoker.ts';
-import { createSageMakerProvider } from '../../lib/adapters/sagemaker/sagemaker-provider.ts';
+import { createHttpProvider } from '../../lib/adapters/providers/http.ts';
+import { createOllamaProvider } from '../../lib/adapters/providers/ollama.ts';
+import { createOpenAiProvider } from '../../lib/adapters/providers/openai.ts';
+import { createSageMakerProvider, openInvoker } from '../../lib/adapters/providers/sagemaker.ts';
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import { rejectOtherModel } from '../../lib/core/reply/compare-model-names.ts';
 import { validateReply } from '../../lib/core/reply/validate-reply.ts';

@@ -13,7 +13,7 @@ describe('createLocalAccess', () => {
       readEnvironment({ OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'https://proxy.example/v1' }),
     );
 
-    expect(access.openAiBaseUrl).toBe('https://proxy.example/v1');
+    expect(access.baseUrls?.openai).toBe('https://proxy.example/v1');
     expect(await access.keyOf(small)?.()).toBe('k');
   });
 

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 
-/** Where clouds answer with credentials, and link-local networks, from which nothing else is to be had. */
+/** Addresses at which clouds answer with credentials, and link-local networks around them. */
 const FORBIDDEN = new BlockList();
 FORBIDDEN.addSubnet('169.254.0.0', 16, 'ipv4');
 // Alibaba Cloud, Azure and Oracle Cloud, in that order.
@@ -12,7 +12,7 @@ FORBIDDEN.addSubnet('fe80::', 10, 'ipv6');
 // AWS: instance metadata, time, DNS and pod identity.
 FORBIDDEN.addSubnet('fd00:ec2::', 32, 'ipv6');
 FORBIDDEN.addAddress('::', 'ipv6');
-// 169.254.0.0/16 as NAT64 and 6to4 write it.
+// 169.254.0.0/16 in the notations of NAT64 and 6to4.
 FORBIDDEN.addSubnet('64:ff9b::a9fe:0', 112, 'ipv6');
 FORBIDDEN.addSubnet('2002:a9fe::', 32, 'ipv6');
 
@@ -28,7 +28,7 @@ export function isLoopbackAddress(address: string): boolean {
   return LOOPBACK.check(address, familyOf(address));
 }
 
-/** A name that RFC 6761 keeps for this machine, whatever a resolver says of it. */
+/** Whether RFC 6761 keeps a name for this machine, whatever a resolver says of the name. */
 export function isLoopbackName(host: string): boolean {
   return /^(.+\.)?localhost$/.test(host);
 }

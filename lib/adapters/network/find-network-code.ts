@@ -1,4 +1,8 @@
-/** The first code of a network on the way down, not a service's word: `fetch failed` ← `ECONNREFUSED`; `terminated` ← `UND_ERR_SOCKET`. */
+/**
+ * Finds the first code of the network along the causes of an error.
+ *
+ * Words of a service are no codes. Examples: `fetch failed` was caused by `ECONNREFUSED`, `terminated` by `UND_ERR_SOCKET`.
+ */
 export function findNetworkCode(error: unknown): string | undefined {
   let cause: unknown = error;
   for (let depth = 0; depth < 5 && typeof cause === 'object' && cause !== null; depth += 1) {

@@ -13,13 +13,16 @@ type Answered = (
   family?: number,
 ) => void;
 
-/** The code of a connection that was refused because of where its name leads. */
+/** The code of a connection that was refused because of the address its name leads to. */
 const FORBIDDEN_ADDRESS = 'ERR_FORBIDDEN_ADDRESS';
 
 /**
- * For `connect.lookup`: the addresses that the socket is about to use, so no second answer of a resolver can differ from the one checked. One
- * forbidden address refuses the name. A name of this machine must lead to this machine, as http is allowed there. Private networks are
- * allowed: internal services live in them.
+ * Makes a lookup for `connect.lookup` that refuses names which lead to forbidden addresses.
+ *
+ * The socket uses the very addresses that were checked, so no second answer of a resolver can
+ * differ from them. One forbidden address refuses the name. A name of this machine must lead to
+ * this machine, because http is allowed there. Private networks are allowed: internal services
+ * live in them.
  */
 export function createGuardedLookup(
   resolve: ResolveName = lookup,

@@ -8,8 +8,12 @@ import { createGuardedLookup, type ResolveName } from './guarded-lookup.ts';
 /** The one way out for all providers that speak HTTP. */
 export interface Network {
   /**
-   * Sends `body` and reads the whole answer, whatever its status. Redirects are answers like any other. Rejects with `FreshetError` for an answer
-   * over the bound and for one that cannot be unpacked; with the error of undici otherwise, which must not travel on.
+   * Sends `body` and reads the whole answer, whatever its status.
+   *
+   * Redirects are answers like any other.
+   *
+   * @throws FreshetError for an answer over the bound, and for one that cannot be unpacked;
+   * otherwise the error of undici, which must not travel on
    */
   post(request: PostRequest): Promise<PostAnswer>;
   close(): Promise<void>;
@@ -20,14 +24,14 @@ interface PostRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly signal: AbortSignal;
-  /** Of the answer's body, unpacked. */
+  /** Bound of the answer's body, unpacked. */
   readonly maxAnswerBytes: number;
 }
 
 export interface PostAnswer {
   readonly status: number;
   readonly headers: AnswerHeaders;
-  /** In the pieces that it came in, which are the caller's own. */
+  /** The body in the pieces in which it came; they are the caller's own. */
   readonly body: BytePieces;
 }
 
@@ -35,9 +39,9 @@ export interface AnswerHeaders {
   get(name: string): string | null;
 }
 
-/** Longer than any deadline of ours: undici's own timers only catch what we forgot. */
+/** Longer than any deadline of ours: undici's timers only end calls that nothing else ended. */
 const LAST_RESORT_MS = 660_000;
-/** Idle connections are dropped before the usual 60 s of load balancers. */
+/** Drops idle connections before load balancers do, usually after 60 s. */
 const IDLE_MS = 30_000;
 
 const UNPACK = {
@@ -47,7 +51,11 @@ const UNPACK = {
   br: promisify(brotliDecompress),
 } as const;
 
-/** Connections are kept and shared; undici is loaded when the first call is made. `resolve` replaces the system's resolver. */
+/**
+ * Opens a network that keeps and shares its connections; undici is loaded at the first call.
+ *
+ * @param resolve replaces the system's resolver
+ */
 export function openNetwork(resolve?: ResolveName): Network {
   let opening: Promise<Agent> | undefined;
   const open = () => {
@@ -81,7 +89,7 @@ export function openNetwork(resolve?: ResolveName): Network {
 }
 
 async function openAgent(resolve: ResolveName | undefined): Promise<Agent> {
-  // A bundle gives of a CommonJS module that is loaded lazily its default alone.
+  // A bundle gives only the default export of a CommonJS module that is loaded lazily.
   const { default: undici } = await import('undici');
   return new undici.Agent({
     allowH2: false,
@@ -104,7 +112,7 @@ async function collect(body: AsyncIterable<Buffer>, maxBytes: number): Promise<B
   return new BytePieces(chunks);
 }
 
-/** Nothing packed was asked for, but proxies pack all the same. */
+/** Unpacks a body. Nothing packed was asked for, but proxies pack all the same. */
 async function unpack(
   body: BytePieces,
   encoding: string | null,

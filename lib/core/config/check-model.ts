@@ -1,25 +1,20 @@
-import type { ModelDefinition, ProviderName } from '../model/space.ts';
+import type { ModelDefinition } from '../model/space.ts';
+import { type PlaceKey, PROVIDER_NAMES, PROVIDERS } from '../providers.ts';
 import type { ParsedModel } from './config-schema.ts';
 import { type ConfigProblem, formatPath } from './describe-issues.ts';
 import { findKnownModel } from './known-models.ts';
-import { takesDimensions } from './resolve-model.ts';
 
 type Key = keyof ParsedModel;
 
-/** Keys that one kind of place needs, and that mean nothing elsewhere. */
-const PLACE_KEYS: readonly { readonly key: Key; readonly providers: readonly ProviderName[] }[] = [
-  { key: 'baseUrl', providers: ['openai', 'http', 'ollama'] },
-  { key: 'endpointName', providers: ['sagemaker'] },
-  { key: 'inferenceComponentName', providers: ['sagemaker'] },
-  { key: 'sendTextHashes', providers: ['http'] },
-];
+/** Keys that mean nothing to some provider. */
+const PROVIDER_KEYS = [...new Set(PROVIDER_NAMES.flatMap(name => PROVIDERS[name].keys))];
 
-const NEEDED: readonly { readonly key: Key; readonly provider: ProviderName; readonly example: string }[] = [
-  { key: 'endpointName', provider: 'sagemaker', example: "endpointName: 'embeddings'" },
-  { key: 'baseUrl', provider: 'http', example: "baseUrl: 'https://embeddings.internal'" },
-];
-
-/** What one key of a model must know of another. `settings` are the given ones, `model` what they were resolved to. */
+/**
+ * Finds what is wrong between the keys of one model.
+ *
+ * @param settings what the configuration gives
+ * @param model what the settings were resolved to
+ */
 export function checkModel(settings: ParsedModel, model: ModelDefinition): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const complain = (key: Key, message: string) =>
@@ -36,7 +31,7 @@ export function checkModel(settings: ParsedModel, model: ModelDefinition): Confi
   return problems;
 }
 
-/** For weights that are known and served nowhere in particular. */
+/** What a person is told who names known weights and no place that serves them. */
 export function describeMissingPlace(alias: string): string {
   return `is missing: where is ${alias} served? For example models: { ${JSON.stringify(alias)}: { provider: 'ollama' } }, or provider 'http' with baseUrl, 'sagemaker' with endpointName and revision, 'openai' with baseUrl`;
 }
@@ -46,21 +41,23 @@ function checkPlace(
   { provider, alias }: ModelDefinition,
   complain: (key: Key, message: string) => void,
 ): void {
-  for (const { key, providers } of PLACE_KEYS) {
-    if (settings[key] !== undefined && !providers.includes(provider))
-      complain(
-        key,
-        `means nothing to provider "${provider}"; it is for ${providers.map(name => `"${name}"`).join(', ')}`,
-      );
+  const { keys, needs, needsPinnedRevision } = PROVIDERS[provider];
+  for (const key of PROVIDER_KEYS) {
+    if (settings[key] === undefined || keys.includes(key)) continue;
+    const readers = PROVIDER_NAMES.filter(name => PROVIDERS[name].keys.includes(key));
+    complain(
+      key,
+      `means nothing to provider "${provider}"; it is for ${readers.map(name => `"${name}"`).join(', ')}`,
+    );
   }
-  for (const { key, provider: needing, example } of NEEDED) {
-    if (provider === needing && settings[key] === undefined)
-      complain(key, `is missing; provider "${needing}" needs it, as ${example}`);
+  for (const [key, example] of Object.entries(needs) as [PlaceKey, string][]) {
+    if (settings[key] === undefined)
+      complain(key, `is missing; provider "${provider}" needs it, as ${key}: '${example}'`);
   }
-  if (provider === 'sagemaker') checkServedRevision(settings, alias, complain);
+  if (needsPinnedRevision) checkServedRevision(settings, alias, complain);
 }
 
-/** Names that move with the weights. */
+/** Names of revisions that move with the weights. */
 const MOVING = new Set(['latest', 'main', 'head']);
 
 function checkServedRevision(
@@ -85,7 +82,8 @@ function checkDimensions(
   complain: (key: Key, message: string) => void,
 ): void {
   const known = findKnownModel(settings.modelId ?? alias);
-  if (settings.sendDimensions === true && !takesDimensions(provider))
+  const { takesDimensions } = PROVIDERS[provider];
+  if (settings.sendDimensions === true && !takesDimensions)
     complain('sendDimensions', `is not possible: provider "${provider}" takes no dimensions`);
   if (known === undefined) return;
   const { name, shortestDimensions } = known;
@@ -99,8 +97,8 @@ function checkDimensions(
     complain('dimensions', `expected ${least}${known.dimensions}, which ${name} gives, got ${dimensions}`);
   } else if (!sendDimensions)
     complain(
-      takesDimensions(provider) ? 'sendDimensions' : 'dimensions',
-      takesDimensions(provider)
+      takesDimensions ? 'sendDimensions' : 'dimensions',
+      takesDimensions
         ? `must be true for ${dimensions} dimensions: ${name} gives ${known.dimensions} unless it is asked`
         : `expected ${known.dimensions}: provider "${provider}" cannot ask for fewer, got ${dimensions}`,
     );

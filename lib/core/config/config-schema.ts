@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { PLACE_KEYS, type PlaceKey, PROVIDER_NAMES } from '../providers.ts';
 import { awsSection } from './aws-schema.ts';
 import { flag, timeZone, wholeNumber, word } from './schema-leaves.ts';
 
@@ -9,10 +10,8 @@ const identifier = word('expected a name of 1 to 63 bytes, as in the database').
 
 const prefix = z.string({ error: 'expected a text to put before each input' });
 
-const endpoint = word('expected a URL such as https://api.openai.com/v1').refine(
-  url => /^https?:$/.test(URL.parse(url)?.protocol ?? ''),
-  { error: 'expected a URL such as https://api.openai.com/v1' },
-);
+const webAddress = (error: string) =>
+  word(error).refine(url => /^https?:$/.test(URL.parse(url)?.protocol ?? ''), { error });
 
 const tableExpectation = 'expected "schema.table", "table", or { schema, name } for names that hold a dot';
 
@@ -65,16 +64,18 @@ const source = z.strictObject(
   { error: 'expected an object such as { name, table, text: { columns }, model }' },
 );
 
-const providerExpectation = 'expected "openai", "http", "ollama", "sagemaker" or "hash"';
+const quotedProviders = PROVIDER_NAMES.map(name => JSON.stringify(name));
+const providerExpectation = `expected ${quotedProviders.slice(0, -1).join(', ')} or ${quotedProviders.at(-1)}`;
 
-/** Where a model is served. */
+/** Where a model is served: the provider, and the keys that the table of providers knows. */
 const placeShape = {
-  provider: z
-    .enum(['hash', 'openai', 'http', 'ollama', 'sagemaker'], { error: providerExpectation })
-    .optional(),
-  baseUrl: endpoint.optional(),
-  endpointName: word('expected the name of a SageMaker endpoint').optional(),
-  inferenceComponentName: word('expected the name of an inference component').optional(),
+  provider: z.enum(PROVIDER_NAMES, { error: providerExpectation }).optional(),
+  ...(Object.fromEntries(
+    Object.entries(PLACE_KEYS).map(([key, { isUrl, expected }]) => [
+      key,
+      (isUrl ? webAddress(expected) : word(expected)).optional(),
+    ]),
+  ) as Record<PlaceKey, z.ZodOptional<z.ZodString>>),
 };
 
 const callLimits = z.strictObject(

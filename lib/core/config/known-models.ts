@@ -1,4 +1,4 @@
-import type { ProviderName } from '../model/space.ts';
+import type { ProviderName } from '../providers.ts';
 
 /**
  * Facts about weights that hold wherever the weights are served.

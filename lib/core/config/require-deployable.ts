@@ -1,5 +1,6 @@
 import { UsageError } from '../errors/usage-error.ts';
 import type { ModelDefinition } from '../model/space.ts';
+import { PROVIDERS } from '../providers.ts';
 import { formatPath } from './describe-issues.ts';
 import { LAMBDA_CONNECTIONS, type LambdaName } from './lambda-connections.ts';
 import { type PipelineConfig, usedAliases } from './pipeline-config.ts';
@@ -19,7 +20,7 @@ export interface Deployment {
   readonly providerSecrets: Readonly<Record<string, string>>;
   /** Maximum concurrency of each lane of each alias, and of `write`. */
   readonly maxConcurrency: { readonly fresh: number; readonly bulk: number; readonly write: number };
-  /** Ticks of `detect` that its schedules can have running at the same time. */
+  /** Ticks of `detect` that its schedules can run at the same time. */
   readonly scheduledTicks: number;
   readonly maxConnections: number;
 }
@@ -53,18 +54,17 @@ function findWideVectors({ alias, dimensions }: ModelDefinition): string[] {
 }
 
 function findUnreachable({ alias, provider, baseUrl }: ModelDefinition): string[] {
-  const host = baseUrl === undefined ? undefined : URL.parse(baseUrl)?.hostname;
-  const local = provider === 'ollama' && baseUrl === undefined;
-  if (!local && (host === undefined || !/^(localhost|.+\.localhost|127\.[\d.]+|\[::1\])$/.test(host)))
-    return [];
+  const host = hostOf(baseUrl ?? PROVIDERS[provider].url);
+  if (host === undefined || !/^(localhost|.+\.localhost|127\.[\d.]+|\[::1\])$/.test(host)) return [];
   return [
-    `The model ${alias} is served on the machine itself (${host ?? '127.0.0.1'}), where a Lambda function finds nothing: give ${formatPath(['models', alias, 'baseUrl'])} an address inside the VPC.`,
+    `The model ${alias} is served on the machine itself (${host}), where a Lambda function finds nothing: give ${formatPath(['models', alias, 'baseUrl'])} an address inside the VPC.`,
   ];
 }
 
 function findMissingSecret({ alias, provider, baseUrl }: ModelDefinition, deployment: Deployment): string[] {
-  const host = baseUrl === undefined ? 'api.openai.com' : URL.parse(baseUrl)?.hostname;
-  if (provider !== 'openai' || host !== 'api.openai.com') return [];
+  const { url, key } = PROVIDERS[provider];
+  const isAtHome = url !== undefined && hostOf(baseUrl ?? url) === hostOf(url);
+  if (key === undefined || !isAtHome) return [];
   if (Object.hasOwn(deployment.providerSecrets, alias)) return [];
   const path = formatPath(['aws', 'stages', deployment.stage, 'providerSecrets', alias]);
   return [
@@ -72,11 +72,15 @@ function findMissingSecret({ alias, provider, baseUrl }: ModelDefinition, deploy
   ];
 }
 
+function hostOf(url: string | undefined): string | undefined {
+  return url === undefined ? undefined : URL.parse(url)?.hostname;
+}
+
 function findMissingEndpoint(
   { alias, provider, endpointName }: ModelDefinition,
   { stage, region }: Deployment,
 ): string[] {
-  if (provider !== 'sagemaker' || endpointName !== undefined) return [];
+  if (PROVIDERS[provider].needs.endpointName === undefined || endpointName !== undefined) return [];
   const known = Object.keys(TEI_IMAGE_ACCOUNTS).join(', ');
   if (region === undefined)
     return [

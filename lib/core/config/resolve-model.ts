@@ -1,53 +1,44 @@
-import type { ModelDefinition, ProviderName } from '../model/space.ts';
+import type { ModelDefinition } from '../model/space.ts';
+import { ASSUMED_PROVIDER, PROVIDERS, type ProviderName } from '../providers.ts';
 import type { ParsedModel } from './config-schema.ts';
 import { findKnownModel, type KnownModel } from './known-models.ts';
 
-const OLLAMA_URL = 'http://127.0.0.1:11434';
-
 /**
- * What the configuration says of a model over what is known of its weights, over defaults. What neither says is filled in so that checks can
- * go on: `checkModel` names it.
+ * Resolves a model: its settings over what is known of its weights, over defaults.
+ *
+ * What nothing says is filled in so that checks can go on: `checkModel` names it.
  */
 export function resolveModel(alias: string, settings: ParsedModel): ModelDefinition {
   const known = findKnownModel(settings.modelId ?? alias);
-  const provider = settings.provider ?? known?.provider ?? 'openai';
+  const name = settings.provider ?? known?.provider ?? ASSUMED_PROVIDER;
+  const provider = PROVIDERS[name];
   const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
   const dimensions = settings.dimensions ?? known?.dimensions ?? 1;
   return {
-    modelId: nameAt(provider, alias, known),
-    revision: revisionAt(provider, known),
+    modelId: known?.[provider.modelName] ?? known?.fullName ?? alias,
+    revision: (provider.servesHubRevisions ? known?.revision : undefined) ?? 'latest',
     ...(known && { maxTokensPerText: known.maxTokensPerText }),
     documentPrefix: known?.documentPrefix ?? '',
     queryPrefix: known?.queryPrefix ?? '',
-    normalized: provider !== 'openai' || known?.normalized !== false,
+    normalized: provider.normalizes || known?.normalized !== false,
     usdPerMillionTokens: known?.usdPerMillionTokens ?? 0,
-    ...(provider === 'ollama' && { baseUrl: OLLAMA_URL }),
-    sendDimensions: sendsDimensions(provider, dimensions, known),
+    // A variable can replace the address of the others, so their models hold none.
+    ...(provider.urlVariable === undefined && provider.url !== undefined && { baseUrl: provider.url }),
+    sendDimensions: sendsDimensions(name, dimensions, known),
     ...given,
-    provider,
+    provider: name,
     dimensions,
     alias,
   };
 }
 
-function nameAt(provider: ProviderName, alias: string, known: KnownModel | undefined): string {
-  if (known === undefined) return alias;
-  return provider === 'ollama' ? (known.ollamaName ?? known.fullName) : known.fullName;
-}
-
-/** Ollama's weights are conversions with digests of their own; what SageMaker serves has to be said. */
-function revisionAt(provider: ProviderName, known: KnownModel | undefined): string {
-  const servesTheHubs = provider === 'openai' || provider === 'http';
-  return (servesTheHubs ? known?.revision : undefined) ?? 'latest';
-}
-
-/** OpenAI's third generation is always told; another server only where a shorter vector is wanted, as not every one knows the parameter. */
+/**
+ * Whether calls ask for the dimensions of a model.
+ *
+ * Weights of one provider alone are always asked: OpenAI's third generation knows the parameter.
+ * Other servers are asked only for a shorter vector, because not every one knows it.
+ */
 function sendsDimensions(provider: ProviderName, dimensions: number, known: KnownModel | undefined): boolean {
-  if (known?.shortestDimensions === undefined || !takesDimensions(provider)) return false;
-  return known.provider === 'openai' || dimensions !== known.dimensions;
-}
-
-/** `/v1/embed` has no such field, and `hash` makes what it is told. */
-export function takesDimensions(provider: ProviderName): boolean {
-  return provider !== 'http' && provider !== 'hash';
+  if (known?.shortestDimensions === undefined || !PROVIDERS[provider].takesDimensions) return false;
+  return known.provider !== undefined || dimensions !== known.dimensions;
 }

@@ -155,29 +155,6 @@ export const PRICES = {
   },
 } as const satisfies Readonly<Record<string, Price>>;
 
-export interface HostedModel {
-  readonly name: string;
-  readonly usdPerMillionTokens: number;
-  readonly batchUsdPerMillionTokens: number;
-}
-
-export const HOSTED_MODELS: readonly HostedModel[] = [
-  { name: 'text-embedding-3-small', usdPerMillionTokens: 0.02, batchUsdPerMillionTokens: 0.01 },
-  { name: 'text-embedding-3-large', usdPerMillionTokens: 0.13, batchUsdPerMillionTokens: 0.065 },
-];
-
-/**
- * Where the prices of `HOSTED_MODELS` were read.
- * No copy of OpenAI's own price page was at hand.
- */
-export const HOSTED_SOURCES: readonly PriceSource[] = [
-  { page: 'tokenmix.ai/blog/openai-embedding-pricing', dated: 'April 2026' },
-  { page: 'embeddingcost.com/openai', dated: 'May 2026' },
-];
-
-/** That it is half the price. */
-export const BATCH_SOURCES: readonly PriceSource[] = [{ page: 'help.openai.com/en/articles/9197833' }];
-
 export interface GpuInstance {
   readonly name: string;
   readonly usdPerHour: number;

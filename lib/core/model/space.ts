@@ -1,7 +1,8 @@
+import type { Place, ProviderName } from '../providers.ts';
 import type { SpaceStatus } from './vocabulary.ts';
 
-/** A model as the registry resolves an alias. */
-export interface ModelDefinition {
+/** A model as the registry resolves an alias, with the keys of its place. */
+export interface ModelDefinition extends Place {
   readonly alias: string;
   readonly provider: ProviderName;
   /** The provider's own name of the model. */
@@ -23,12 +24,8 @@ export interface ModelDefinition {
   /** Whether vectors have length 1. If so, every reply is checked for it. */
   readonly normalized: boolean;
   readonly usdPerMillionTokens: number;
-  readonly baseUrl?: string | undefined;
   /** Whether the endpoint accepts `dimensions` (OpenAI's third generation does). */
   readonly sendDimensions: boolean;
-  /** Name of the SageMaker endpoint, and of its inference component where it has one. */
-  readonly endpointName?: string | undefined;
-  readonly inferenceComponentName?: string | undefined;
   /** `http`: whether each text's SHA-256 travels with it, for a server that caches by it. */
   readonly sendTextHashes?: boolean | undefined;
   /**
@@ -49,8 +46,6 @@ export interface ModelDefinition {
   /** With `off`, the model's vectors are not compared with its golden vectors. */
   readonly check?: 'on' | 'off' | undefined;
 }
-
-export type ProviderName = 'hash' | 'openai' | 'http' | 'ollama' | 'sagemaker';
 
 /** A source as configured, checked against `pg_catalog`. Identifiers are raw: every statement quotes them. */
 export interface ResolvedSource {

@@ -1,5 +1,6 @@
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import type { ModelDefinition } from '../../core/model/space.ts';
+import { PROVIDERS } from '../../core/providers.ts';
 import { requireVectors } from '../../core/reply/require-vectors.ts';
 import type { EmbeddingProvider } from '../../ports/embedding-provider.ts';
 import type { Logger } from '../../ports/logger.ts';
@@ -24,7 +25,7 @@ export async function requireProvider(
   provider: EmbeddingProvider,
   remainingMs: () => number,
 ): Promise<void> {
-  if (model.provider === 'hash') return;
+  if (PROVIDERS[model.provider].isInProcess) return;
   const deadlineMs = Math.max(1_000, Math.min(MAX_PROBE_MS, remainingMs() - RESERVE_MS));
   try {
     const reply = await provider.embed({ texts: [model.documentPrefix + PROBE_TEXT], deadlineMs });

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createHashProvider } from '../../../lib/adapters/hash/hash-provider.ts';
-import { hashText } from '../../../lib/adapters/hash/hash-text.ts';
+import { createHashProvider, hashText } from '../../../lib/adapters/providers/hash.ts';
 import { validateReply } from '../../../lib/core/reply/validate-reply.ts';
 import { sha256Hex } from '../../../lib/core/result/sha256-hex.ts';
 import { makeModel } from '../../factories/model-definition.ts';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { callWithKey } from '../../../lib/adapters/network/call-with-key.ts';
-import { classifyProviderFailure } from '../../../lib/core/errors/classify-provider-failure.ts';
+import { callWithKey } from '../../../lib/adapters/network/calls.ts';
 import { FreshetError } from '../../../lib/core/errors/freshet-error.ts';
+import { classifyProviderFailure } from '../../../lib/core/failures/provider.ts';
 import type { KeySource } from '../../../lib/ports/embedding-provider.ts';
 
 function makeSource(cached: string, fresh: string) {

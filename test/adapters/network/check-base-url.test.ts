@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkBaseUrl } from '../../../lib/adapters/network/check-base-url.ts';
+import { checkBaseUrl } from '../../../lib/adapters/network/post-json.ts';
 import { UsageError } from '../../../lib/core/errors/usage-error.ts';
 
 it.each([

@@ -1,11 +1,11 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createHttpProvider } from '../../../lib/adapters/http/http-provider.ts';
 import type { ResolveName } from '../../../lib/adapters/network/guarded-lookup.ts';
 import { type Network, openNetwork } from '../../../lib/adapters/network/open-network.ts';
-import { createOllamaProvider } from '../../../lib/adapters/ollama/ollama-provider.ts';
-import { createOpenAiProvider } from '../../../lib/adapters/openai/openai-provider.ts';
+import { createHttpProvider } from '../../../lib/adapters/providers/http.ts';
+import { createOllamaProvider } from '../../../lib/adapters/providers/ollama.ts';
+import { createOpenAiProvider } from '../../../lib/adapters/providers/openai.ts';
 import type { EmbeddingProvider } from '../../../lib/ports/embedding-provider.ts';
 import { createNetworkClock } from '../../doubles/network-clock.ts';
 import { makeModel } from '../../factories/model-definition.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { readEmbeddings } from '../../../lib/adapters/openai/read-embeddings.ts';
+import { readEmbeddings } from '../../../lib/adapters/providers/openai.ts';
 import { vectorForText } from '../../doubles/vector-for-text.ts';
 
 function readOne(embedding: unknown): Buffer | undefined {
-  return readEmbeddings({ data: [{ index: 0, embedding }] }, undefined).items[0]?.bytes;
+  return readEmbeddings({ data: [{ index: 0, embedding }] })?.items[0]?.bytes;
 }
 
 const vector = vectorForText('one', 8);

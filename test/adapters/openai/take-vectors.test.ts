@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { takeVectors } from '../../../lib/adapters/openai/take-vectors.ts';
+import { takeVectors } from '../../../lib/adapters/providers/openai-vectors.ts';
 import { BytePieces } from '../../../lib/core/vectors/byte-pieces.ts';
 import { vectorForText } from '../../doubles/vector-for-text.ts';
 

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { composeCostPage } from '../../../lib/core/cost/compose-cost-page.ts';
+import { composeCostPage, describePrices, listPrices } from '../../../bench/cost/cost-page.ts';
 import { totalOf } from '../../../lib/core/cost/cost-line.ts';
-import { describePrices, listPrices } from '../../../lib/core/cost/describe-prices.ts';
 import { createMoney } from '../../../lib/core/cost/format-money.ts';
 import {
   breakEvenTokensPerMonth,

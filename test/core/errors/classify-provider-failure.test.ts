@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { classifyProviderFailure } from '../../../lib/core/errors/classify-provider-failure.ts';
-import { failureClassOf } from '../../../lib/core/errors/provider-failures.ts';
-import type { ProviderSignal } from '../../../lib/core/errors/provider-signal.ts';
+import {
+  classifyProviderFailure,
+  failureClassOf,
+  type ProviderSignal,
+} from '../../../lib/core/failures/provider.ts';
 import type { FailureClass } from '../../../lib/core/model/vocabulary.ts';
 
 describe('classifyProviderFailure', () => {
@@ -56,41 +58,45 @@ describe('classifyProviderFailure', () => {
     [{ status: 301 }, 'stop', 'redirect'],
     [{ networkCode: 'ERR_FORBIDDEN_ADDRESS' }, 'stop', 'forbidden_address'],
     // Faults 101–109: SageMaker, and TEI 1.8 and 1.9 behind it.
-    [{ dialect: 'tei', status: 413, type: 'Validation' }, 'item', 'tei_validation'],
-    [{ dialect: 'tei', status: 422, type: 'Validation' }, 'item', 'tei_validation'],
-    [{ dialect: 'tei', status: 400, type: 'Empty' }, 'item', 'tei_empty'],
-    [{ dialect: 'tei', status: 422, type: 'Tokenizer' }, 'item', 'tei_tokenizer'],
-    [{ dialect: 'tei', status: 424, type: 'Backend' }, 'transient', 'tei_backend'],
-    [{ dialect: 'tei', status: 424 }, 'transient', 'tei_backend'],
-    [{ dialect: 'tei', status: 429, type: 'Overloaded' }, 'throttled', 'overloaded'],
-    [{ dialect: 'tei', status: 503, type: 'Unhealthy' }, 'transient', 'tei_unhealthy'],
-    [{ dialect: 'tei', status: 413 }, 'too-large', 'http_413'],
-    [{ dialect: 'tei', status: 0 }, 'transient', 'container_timeout'],
-    [{ dialect: 'tei', exception: 'ThrottlingException', status: 400 }, 'throttled', 'rate_limit'],
-    [{ dialect: 'tei', exception: 'ModelNotReadyException', status: 429 }, 'throttled', 'cold'],
-    [{ dialect: 'tei', exception: 'ValidationError', about: 'no_capacity' }, 'throttled', 'cold'],
+    [{ dialect: 'sagemaker', status: 413, type: 'Validation' }, 'item', 'tei_validation'],
+    [{ dialect: 'sagemaker', status: 422, type: 'Validation' }, 'item', 'tei_validation'],
+    [{ dialect: 'sagemaker', status: 400, type: 'Empty' }, 'item', 'tei_empty'],
+    [{ dialect: 'sagemaker', status: 422, type: 'Tokenizer' }, 'item', 'tei_tokenizer'],
+    [{ dialect: 'sagemaker', status: 424, type: 'Backend' }, 'transient', 'tei_backend'],
+    [{ dialect: 'sagemaker', status: 424 }, 'transient', 'tei_backend'],
+    [{ dialect: 'sagemaker', status: 429, type: 'Overloaded' }, 'throttled', 'overloaded'],
+    [{ dialect: 'sagemaker', status: 503, type: 'Unhealthy' }, 'transient', 'tei_unhealthy'],
+    [{ dialect: 'sagemaker', status: 413 }, 'too-large', 'http_413'],
+    [{ dialect: 'sagemaker', status: 0 }, 'transient', 'container_timeout'],
+    [{ dialect: 'sagemaker', exception: 'ThrottlingException', status: 400 }, 'throttled', 'rate_limit'],
+    [{ dialect: 'sagemaker', exception: 'ModelNotReadyException', status: 429 }, 'throttled', 'cold'],
+    [{ dialect: 'sagemaker', exception: 'ValidationError', about: 'no_capacity' }, 'throttled', 'cold'],
     [
-      { dialect: 'tei', exception: 'ValidationError', about: 'endpoint_not_found' },
+      { dialect: 'sagemaker', exception: 'ValidationError', about: 'endpoint_not_found' },
       'stop',
       'endpoint_not_found',
     ],
     [
-      { dialect: 'tei', exception: 'ValidationError', about: 'payload_too_large' },
+      { dialect: 'sagemaker', exception: 'ValidationError', about: 'payload_too_large' },
       'too-large',
       'payload_too_large',
     ],
-    [{ dialect: 'tei', exception: 'ValidationError', status: 400 }, 'stop', 'validation_error'],
-    [{ dialect: 'tei', exception: 'InternalDependencyException', status: 530 }, 'transient', 'http_530'],
-    [{ dialect: 'tei', exception: 'AccessDeniedException', status: 403 }, 'stop', 'access_denied'],
-    [{ dialect: 'tei', exception: 'ExpiredTokenException', status: 403 }, 'transient', 'expired_token'],
+    [{ dialect: 'sagemaker', exception: 'ValidationError', status: 400 }, 'stop', 'validation_error'],
+    [
+      { dialect: 'sagemaker', exception: 'InternalDependencyException', status: 530 },
+      'transient',
+      'http_530',
+    ],
+    [{ dialect: 'sagemaker', exception: 'AccessDeniedException', status: 403 }, 'stop', 'access_denied'],
+    [{ dialect: 'sagemaker', exception: 'ExpiredTokenException', status: 403 }, 'transient', 'expired_token'],
     [{ exception: 'SomethingNew', status: 503 }, 'transient', 'http_503'],
     // Ollama, and the /v1/embed contract.
     [{ dialect: 'ollama', status: 503 }, 'throttled', 'overloaded'],
     [{ dialect: 'ollama', status: 404 }, 'stop', 'model_not_found'],
-    [{ dialect: 'embed-v1', status: 503 }, 'throttled', 'overloaded'],
-    [{ dialect: 'embed-v1', status: 503, code: 'not_ready' }, 'throttled', 'cold'],
-    [{ dialect: 'embed-v1', status: 413, code: 'batch_too_large' }, 'too-large', 'batch_too_large'],
-    [{ dialect: 'embed-v1', status: 422, code: 'invalid_text' }, 'item', 'invalid_text'],
+    [{ dialect: 'http', status: 503 }, 'throttled', 'overloaded'],
+    [{ dialect: 'http', status: 503, code: 'not_ready' }, 'throttled', 'cold'],
+    [{ dialect: 'http', status: 413, code: 'batch_too_large' }, 'too-large', 'batch_too_large'],
+    [{ dialect: 'http', status: 422, code: 'invalid_text' }, 'item', 'invalid_text'],
     // Words of one dialect mean nothing in another.
     [{ status: 400, type: 'Validation' }, 'item', 'http_400'],
     // The rest.

@@ -1,11 +1,46 @@
-/** How much each kind of feature counts: whole words decide, neighbours and letter groups bring near spellings closer. */
+import type { ModelDefinition } from '../../core/model/space.ts';
+import { estimateTokens } from '../../core/packing/estimate-tokens.ts';
+import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/embedding-provider.ts';
+import { chooseLimits } from '../network/calls.ts';
+
+const LIMITS: EmbeddingLimits = {
+  maxTextsPerCall: 10_000,
+  maxTokensPerCall: 10_000_000,
+  maxBytesPerCall: 64 * 1024 * 1024,
+  tokenization: 'server',
+};
+
+/**
+ * Makes a provider by feature hashing, without a model and a network.
+ *
+ * Its vectors are the same on every machine. They find similar wording, not meaning.
+ */
+export function createHashProvider(model: ModelDefinition): EmbeddingProvider {
+  return {
+    limits: chooseLimits(LIMITS, model),
+    embed: async ({ texts }) => ({
+      items: texts.map((text, index) => ({ index, bytes: hashText(text, model.dimensions) })),
+      tokens: texts.reduce((sum, text) => sum + estimateTokens(text), 0),
+      requestId: undefined,
+    }),
+  };
+}
+
+/**
+ * How much each kind of feature counts.
+ *
+ * Whole words decide; neighbours and letter groups bring near spellings closer.
+ */
 const WORD_WEIGHT = 1;
 const PAIR_WEIGHT = 0.6;
 const TRIGRAM_WEIGHT = 0.4;
 
 /**
- * A unit vector of float32, little-endian, from the words, word pairs and letter trigrams of a text: each feature's hash picks a bucket and a
- * sign, its weight grows with the logarithm of how often it occurs. Arithmetic only, so equal on every machine; never zero.
+ * Makes a unit vector of a text, in float32 little-endian, which is never zero.
+ *
+ * Features are words, word pairs and letter trigrams. The hash of a feature picks a bucket and a
+ * sign; its weight grows with the logarithm of how often the feature occurs. Arithmetic alone makes
+ * the vector equal on every machine.
  */
 export function hashText(text: string, dimensions: number): Buffer {
   const sums = new Float64Array(dimensions);
@@ -23,7 +58,7 @@ export function hashText(text: string, dimensions: number): Buffer {
 
 type FeatureCounts = Readonly<Record<'words' | 'pairs' | 'trigrams', Map<number, number>>>;
 
-/** Where there is no word (signs, emoji), the text itself is the only one. */
+/** Counts the features of a text; a text without words (signs, emoji) is one word itself. */
 function countFeatures(text: string, counts: FeatureCounts): void {
   const words = text.match(/[\p{L}\p{M}\p{N}]+/gu) ?? [text];
   let previous: number | undefined;
@@ -51,7 +86,11 @@ function addFeatures(sums: Float64Array, counts: ReadonlyMap<number, number>, we
   }
 }
 
-/** Features can cancel each other out: then the whole text's own hash picks the one bucket that is set. */
+/**
+ * Scales the sums to length 1.
+ *
+ * Features can cancel each other out: then the hash of the whole text picks one bucket to set.
+ */
 function toUnitVector(sums: Float64Array, wholeHash: number): Buffer {
   let squares = 0;
   for (const sum of sums) squares += sum * sum;
@@ -66,7 +105,11 @@ function toUnitVector(sums: Float64Array, wholeHash: number): Buffer {
   return bytes;
 }
 
-/** FNV-1a over UTF-16 units, then a finaliser: FNV alone leaves the low bit, our sign, nearly the last letter's. */
+/**
+ * FNV-1a over UTF-16 units, then a finaliser.
+ *
+ * FNV alone makes the low bit, which is our sign, depend on little but the last letter.
+ */
 function hashRange(text: string, start: number, end: number, seed: number): number {
   let state = 0x811c9dc5 ^ seed;
   for (let position = start; position < end; position += 1) {

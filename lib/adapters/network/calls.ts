@@ -1,0 +1,225 @@
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { classifyProviderFailure } from '../../core/failures/provider.ts';
+import type { ModelDefinition } from '../../core/model/space.ts';
+import type { ProviderName } from '../../core/providers.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type {
+  EmbeddingLimits,
+  EmbeddingProvider,
+  EmbedReply,
+  KeySource,
+} from '../../ports/embedding-provider.ts';
+import {
+  invalidReply,
+  type JsonAnswer,
+  type JsonRequest,
+  readRequestId,
+  rejectErrorBody,
+} from './post-json.ts';
+
+/** What one provider that answers JSON adds to the order of a call. */
+export interface JsonApi<Answer extends JsonAnswer = JsonAnswer> {
+  readonly dialect: ProviderName;
+  readonly limits: EmbeddingLimits;
+  /** Undefined, or a source of an empty key: no token is sent. */
+  readonly key?: KeySource | undefined;
+  composeBody(texts: readonly string[]): object;
+  /** Sends one request. A rejection with anything but `FreshetError` counts as unclassified. */
+  send(request: JsonRequest): Promise<Answer>;
+  /** Undefined: the object is no list of embeddings. */
+  readReply(
+    json: Readonly<Record<string, unknown>>,
+    answer: Answer,
+  ): Omit<EmbedReply, 'requestId'> | undefined;
+  /** Says more about a failure than its class; undefined: nothing is added. */
+  explain?(error: FreshetError): FreshetError;
+}
+
+/**
+ * Makes a provider of an API that takes and answers JSON: the one order of such a call.
+ *
+ * Check the limits, build the body, start the deadline, read the key, send, refuse an answer that
+ * says it is an error, read the vectors. The pipeline validates what comes back.
+ */
+export function createJsonProvider<Answer extends JsonAnswer>(
+  model: Pick<ModelDefinition, 'dimensions'>,
+  api: JsonApi<Answer>,
+  clock: Clock,
+): EmbeddingProvider {
+  const { dialect, limits } = api;
+  return {
+    limits,
+    async embed(request) {
+      const { texts } = request;
+      if (texts.length === 0) return { items: [], tokens: undefined, requestId: undefined };
+      assertWithinLimits(texts, limits);
+      const call = {
+        body: api.composeBody(texts),
+        maxAnswerBytes: boundAnswer(texts, model),
+        dialect,
+        nowMs: clock.now,
+      };
+      return withinDeadline(request, clock, signal =>
+        callWithKey(api.key, key => callOnce(api, { ...call, key, signal })),
+      );
+    },
+  };
+}
+
+async function callOnce<Answer extends JsonAnswer>(
+  api: JsonApi<Answer>,
+  request: JsonRequest,
+): Promise<EmbedReply> {
+  try {
+    const answer = await api.send(request);
+    rejectErrorBody(answer, request.dialect, request.nowMs());
+    const { json } = answer;
+    const requestId = readRequestId(answer.headers);
+    const reply =
+      typeof json === 'object' && json !== null
+        ? api.readReply(json as Readonly<Record<string, unknown>>, answer)
+        : undefined;
+    if (reply === undefined) throw invalidReply(requestId);
+    return { ...reply, requestId };
+  } catch (error) {
+    if (!(error instanceof FreshetError)) throw classifyProviderFailure({});
+    throw api.explain?.(error) ?? error;
+  }
+}
+
+/**
+ * The limits of a model: what its definition says, else what is usual.
+ *
+ * They are never more than `hardest`, which is all that the adapter can take.
+ */
+export function chooseLimits(
+  hardest: EmbeddingLimits,
+  { limits }: Pick<ModelDefinition, 'limits'>,
+  usual: EmbeddingLimits = hardest,
+): EmbeddingLimits {
+  const choose = (name: 'maxTextsPerCall' | 'maxTokensPerCall' | 'maxBytesPerCall') =>
+    Math.min(hardest[name], limits?.[name] ?? usual[name]);
+  return {
+    tokenization: hardest.tokenization,
+    maxTextsPerCall: choose('maxTextsPerCall'),
+    maxTokensPerCall: choose('maxTokensPerCall'),
+    maxBytesPerCall: choose('maxBytesPerCall'),
+  };
+}
+
+/**
+ * Refuses a call that the pipeline must not have packed.
+ *
+ * That is a call over the limits, or with an empty text.
+ * For an empty text servers refuse the whole call or answer fewer vectors.
+ *
+ * @throws FreshetError of class `too-large` or `item`
+ */
+export function assertWithinLimits(texts: readonly string[], limits: EmbeddingLimits): void {
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  if (texts.length > limits.maxTextsPerCall || bytes > limits.maxBytesPerCall) {
+    throw new FreshetError(
+      `A call of ${texts.length} texts and ${bytes} bytes is over the limits of ${limits.maxTextsPerCall} and ${limits.maxBytesPerCall}.`,
+      { failureClass: 'too-large', code: 'over_call_limits' },
+    );
+  }
+  if (texts.includes('')) {
+    throw new FreshetError('An empty text has no embedding.', { failureClass: 'item', code: 'empty_text' });
+  }
+}
+
+/** A float in JSON takes up to 24 characters, its comma included. */
+const BYTES_PER_FLOAT = 24;
+/** Vectors of a wrong model must be read too, so that the error can name their dimensions. */
+const LEAST_DIMENSIONS = 4096;
+const ENVELOPE_BYTES = 1024 * 1024;
+
+/** A number of bytes that no right answer to these texts has. */
+export function boundAnswer(texts: readonly string[], model: Pick<ModelDefinition, 'dimensions'>): number {
+  return ENVELOPE_BYTES + texts.length * Math.max(model.dimensions, LEAST_DIMENSIONS) * BYTES_PER_FLOAT;
+}
+
+/**
+ * Calls with the key of `source`, or with an empty key where there is no source.
+ *
+ * A refused key may have been rotated meanwhile: it is read once more, past every cache, and the
+ * call is made again if the key is another one. The second refusal is the answer.
+ *
+ * @throws FreshetError also for a key that cannot be read, or that no header can carry
+ */
+export async function callWithKey<Answer>(
+  source: KeySource | undefined,
+  call: (key: string) => Promise<Answer>,
+): Promise<Answer> {
+  if (source === undefined) return call('');
+  const key = await readKey(source, { fresh: false });
+  try {
+    return await call(key);
+  } catch (error) {
+    if (!(error instanceof FreshetError && error.code === 'unauthorized')) throw error;
+    const rotated = await readKey(source, { fresh: true });
+    if (rotated === key) throw error;
+    return call(rotated);
+  }
+}
+
+async function readKey(source: KeySource, options: { readonly fresh: boolean }): Promise<string> {
+  let key: string;
+  try {
+    key = await source(options);
+  } catch (error) {
+    if (error instanceof FreshetError) throw error;
+    throw new FreshetError("The model's key could not be read.", {
+      failureClass: 'unknown',
+      code: 'key_unreadable',
+    });
+  }
+  if (/^[\x21-\x7e]*$/.test(key)) return key;
+  throw new FreshetError(
+    "The model's key holds a space, a line break or another character that no header can carry: store it without.",
+    { failureClass: 'stop', code: 'malformed_key' },
+  );
+}
+
+/** Without a reason of its own, each abort makes an error with a stack that nobody reads. */
+const ANSWERED = 'answered';
+
+/**
+ * Runs a call under one deadline.
+ *
+ * It covers connecting, headers, body, and a second try with a fresh key.
+ * The timers of clients are longer, so that this deadline ends a call first.
+ *
+ * @throws FreshetError `aborted` where the caller gave up, `timeout` where the deadline passed, and
+ * otherwise whatever `call` throws
+ */
+export async function withinDeadline<Answer>(
+  request: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined },
+  clock: Clock,
+  call: (signal: AbortSignal) => Promise<Answer>,
+): Promise<Answer> {
+  const deadline = new AbortController();
+  const answered = new AbortController();
+  const signal = request.signal ? AbortSignal.any([request.signal, deadline.signal]) : deadline.signal;
+  void clock.sleep(request.deadlineMs, answered.signal).then(() => {
+    if (!answered.signal.aborted) deadline.abort();
+  });
+  try {
+    return await Promise.race([call(signal), rejectOnAbort(signal)]);
+  } catch (error) {
+    if (request.signal?.aborted)
+      throw new FreshetError('The call was given up.', { failureClass: 'transient', code: 'aborted' });
+    if (deadline.signal.aborted) throw classifyProviderFailure({ timedOut: true });
+    throw error;
+  } finally {
+    answered.abort(ANSWERED);
+  }
+}
+
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const give = () => reject(new Error('aborted'));
+    if (signal.aborted) give();
+    else signal.addEventListener('abort', give, { once: true });
+  });
+}

@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+import { UsageError } from '../../core/errors/usage-error.ts';
+import type { ModelDefinition } from '../../core/model/space.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type {
+  EmbeddingLimits,
+  EmbeddingProvider,
+  EmbedReply,
+  KeySource,
+} from '../../ports/embedding-provider.ts';
+import { chooseLimits, createJsonProvider } from '../network/calls.ts';
+import type { Network } from '../network/open-network.ts';
+import { checkBaseUrl, encodeFloats, postJson, readModelName, readTokens } from '../network/post-json.ts';
+
+/** What every server takes, by the contract `docs/contracts/embed-v1.yaml`. */
+const USUAL: EmbeddingLimits = {
+  maxTextsPerCall: 100,
+  maxTokensPerCall: 280_000,
+  maxBytesPerCall: 2_000_000,
+  tokenization: 'server',
+};
+/** For servers that take more, as the limits of their model say. */
+const HARDEST: EmbeddingLimits = { ...USUAL, maxTextsPerCall: 2048, maxBytesPerCall: 8 * 1024 * 1024 };
+
+/**
+ * Makes the provider of a service that speaks `POST /v1/embed`.
+ *
+ * @throws UsageError for an address that is missing or cannot be used
+ */
+export function createHttpProvider(
+  model: ModelDefinition,
+  access: { readonly key: KeySource | undefined },
+  network: Network,
+  clock: Clock,
+): EmbeddingProvider {
+  if (model.baseUrl === undefined) {
+    throw new UsageError(
+      `The model ${model.alias} has no baseUrl: provider "http" calls POST <baseUrl>/v1/embed.`,
+    );
+  }
+  const url = `${checkBaseUrl(model.baseUrl)}/v1/embed`;
+  return createJsonProvider(
+    model,
+    {
+      dialect: 'http',
+      limits: chooseLimits(HARDEST, model, USUAL),
+      key: access.key,
+      composeBody: texts => composeBody(model, texts),
+      send: request => postJson(network, url, request),
+      readReply,
+    },
+    clock,
+  );
+}
+
+function composeBody(model: ModelDefinition, texts: readonly string[]): object {
+  const body = { model: model.modelId, texts, normalize: model.normalized };
+  if (!model.sendTextHashes) return body;
+  return { ...body, vector_text_hash: texts.map(text => createHash('sha256').update(text).digest('hex')) };
+}
+
+function readReply({
+  dim,
+  vectors,
+  model,
+  tokens,
+}: Readonly<Record<string, unknown>>): Omit<EmbedReply, 'requestId'> | undefined {
+  if (!Array.isArray(vectors) || typeof dim !== 'number') return undefined;
+  const items = encodeFloats(vectors);
+  // No part of a reply can be believed that contradicts its own `dim` in every vector.
+  const vectorBytes = items.map(({ bytes }) => bytes.length).filter(length => length > 0);
+  if (vectorBytes.length > 0 && vectorBytes.every(length => length !== dim * 4)) return undefined;
+  return { items, tokens: readTokens(tokens), model: readModelName(model) };
+}
