@@ -6,21 +6,26 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'upsert-unguarded',
     removes: 'the stamp’s guard of the upsert',
     file: 'lib/adapters/sql/writing/upsert-outcomes.ts',
-    changes: [['WHERE t.read_at <= excluded.read_at', 'WHERE true']],
+    changes: [
+      ['WHERE t.read_at <= excluded.read_at\n      RETURNING outcome', 'WHERE true\n      RETURNING outcome'],
+    ],
   },
   {
     name: 'upsert-of-deleted-rows',
     removes: 'the join that lets a deleted row write nothing',
     file: 'lib/adapters/sql/writing/upsert-outcomes.ts',
     changes: [
-      ['        JOIN ${source} AS s ON ${key} = u.id', '        CROSS JOIN LATERAL (SELECT u.id) AS s (id)'],
+      [
+        'JOIN ${source} AS s ON ${key} = u.id\n               ORDER BY',
+        'CROSS JOIN LATERAL (SELECT u.id) AS s (id)\n               ORDER BY',
+      ],
     ],
   },
   {
     name: 'copy-unguarded',
     removes: 'the stamp’s guard of the copy',
     file: 'lib/adapters/sql/writing/copy-outcomes.ts',
-    changes: [['WHERE t.read_at <= excluded.read_at', 'WHERE true']],
+    changes: [['WHERE t.read_at <= excluded.read_at\n      RETURNING 1', 'WHERE true\n      RETURNING 1']],
   },
   {
     name: 'copy-by-any-hash',
