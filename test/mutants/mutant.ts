@@ -6,6 +6,6 @@ export interface Mutant {
   readonly file: string;
   /** Each text stands exactly once in the file, or the mutant no longer applies and is to be brought up to date. */
   readonly changes: readonly (readonly [find: string, replacement: string])[];
-  /** The simulation holds decisions, PostgreSQL (against the twin) holds statements. */
-  readonly dies: 'simulation' | 'postgres';
+  /** The simulation holds decisions, PostgreSQL (against the twin) statements, tests the local run, which is not simulated. */
+  readonly dies: 'simulation' | 'postgres' | 'local-run';
 }

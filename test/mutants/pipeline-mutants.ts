@@ -1,15 +1,11 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the patches quote templates of the source.
 import type { Mutant } from './mutant.ts';
 
-const DETECT = 'lib/pipeline/detect';
-const EMBED = 'lib/pipeline/embed';
-const GUARD = 'lib/pipeline/guard';
-
 const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'horizon-after-scan',
     removes: 'reading the horizon before the scan that it bounds',
-    file: `${DETECT}/detect-changed-rows.ts`,
+    file: 'lib/pipeline/detect/detect-changed-rows.ts',
     changes: [
       ['  const horizon = await detection.readHorizon(space);\n', ''],
       ['watermark: watermark ?? horizon };', "watermark: watermark ?? '2026-01-01 00:00:00+00' };"],
@@ -22,7 +18,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'watermark-passes-limit',
     removes: 'stopping the watermark at the first stale row that the limit left out',
-    file: `${DETECT}/detect-changed-rows.ts`,
+    file: 'lib/pipeline/detect/detect-changed-rows.ts',
     changes: [
       ['[changed.firstUnsentVersion, ...refused.map(row => row.version)]', 'refused.map(row => row.version)'],
     ],
@@ -30,7 +26,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'cursor-passes-truncated-slice',
     removes: 'walking a slice again of which something is left',
-    file: `${DETECT}/reconcile-space.ts`,
+    file: 'lib/pipeline/detect/reconcile-space.ts',
     changes: [['if (slice.truncated || slice.sent < slice.rows.length) return report(false);', '']],
   },
   {
@@ -42,7 +38,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'never-gives-up',
     removes: 'the outcome `undelivered` after five attempts',
-    file: `${EMBED}/embed-record.ts`,
+    file: 'lib/pipeline/embed/embed-record.ts',
     changes: [
       [
         'const undeliverable = message.attempts >= MAX_ATTEMPTS;',
@@ -53,7 +49,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'message-before-object',
     removes: 'storing the object before it is announced',
-    file: `${EMBED}/announce-result.ts`,
+    file: 'lib/pipeline/embed/announce-result.ts',
     changes: [
       ['  await retryTransient(ports, remainingMs, () => ports.objects.put(message.key, body));\n', ''],
       [
@@ -65,13 +61,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'one-key-per-dispatch',
     removes: 'a key of its own for each attempt',
-    file: `${EMBED}/announce-result.ts`,
+    file: 'lib/pipeline/embed/announce-result.ts',
     changes: [['/${ports.randomness.identifier()}`', '`']],
   },
   {
     name: 'refused-announcement-ignored',
     removes: 'taking a refused announcement for a failure',
-    file: `${EMBED}/announce-result.ts`,
+    file: 'lib/pipeline/embed/announce-result.ts',
     changes: [
       ['if (refusal === undefined) return;', 'if (refusal === undefined || failed.length > 0) return;'],
     ],
@@ -79,25 +75,25 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'unmarked-announcement',
     removes: 'marking rows as announced',
-    file: `${EMBED}/embed-record.ts`,
+    file: 'lib/pipeline/embed/embed-record.ts',
     changes: [['const needsMark = settled.size > 0', 'const needsMark = settled.size < 0']],
   },
   {
     name: 'no-copies',
     removes: 'looking up what other rows of the space already hold',
-    file: `${EMBED}/plan-batch.ts`,
+    file: 'lib/pipeline/embed/plan-batch.ts',
     changes: [['if (known?.embedded.has(contentHash)) {', 'if (known?.embedded.has(`${contentHash}!`)) {']],
   },
   {
     name: 'forgotten-verdicts',
     removes: 'not buying what was refused',
-    file: `${EMBED}/plan-batch.ts`,
+    file: 'lib/pipeline/embed/plan-batch.ts',
     changes: [['} else if (refusedCode !== undefined) {', '} else if (refusedCode === `!`) {']],
   },
   {
     name: 'duplicate-texts',
     removes: 'sending equal texts of a batch once',
-    file: `${EMBED}/plan-batch.ts`,
+    file: 'lib/pipeline/embed/plan-batch.ts',
     changes: [
       [
         'else waiting.set(contentHash, [decision]);',
@@ -108,7 +104,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'touch-without-comparing',
     removes: 'comparing the text with the stored outcome before it counts as unchanged',
-    file: `${EMBED}/plan-batch.ts`,
+    file: 'lib/pipeline/embed/plan-batch.ts',
     changes: [
       ['stored?.outcome === outcome && stored.contentHash === contentHash', 'stored?.outcome === outcome'],
     ],
@@ -116,7 +112,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'no-verdicts',
     removes: 'remembering what was refused',
-    file: `${EMBED}/compose-result.ts`,
+    file: 'lib/pipeline/embed/compose-result.ts',
     changes: [
       ["if (result.kind === 'refused') verdicts.push(", "if (result.kind === 'vector') verdicts.push("],
       ['code: result.code });\n', "code: '' });\n"],
@@ -125,13 +121,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'calls-left-out',
     removes: 'putting the calls into the object',
-    file: `${EMBED}/compose-result.ts`,
+    file: 'lib/pipeline/embed/compose-result.ts',
     changes: [['calls: purchase.calls.map(({ entry }) => entry),', 'calls: [],']],
   },
   {
     name: 'timeouts-count-as-free',
     removes: 'counting a call whose outcome nobody knows as billed',
-    file: `${EMBED}/call-provider.ts`,
+    file: 'lib/pipeline/embed/call-provider.ts',
     changes: [
       [
         'billedTokens !== undefined || !isRefusal(failure)',
@@ -142,13 +138,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'pause-does-not-refuse',
     removes: 'obeying a refused grant',
-    file: `${EMBED}/call-provider.ts`,
+    file: 'lib/pipeline/embed/call-provider.ts',
     changes: [['  if (refusal) {', '  if (refusal && refusal.scope === ``) {']],
   },
   {
     name: 'grant-after-call',
     removes: 'granting a call before it is made',
-    file: `${EMBED}/call-provider.ts`,
+    file: 'lib/pipeline/embed/call-provider.ts',
     changes: [
       [
         'const refusal = await ports.embedding.grantCall(space, {',
@@ -159,7 +155,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'whole-batch-refused',
     removes: 'taking a refused batch apart',
-    file: `${EMBED}/buy-vectors.ts`,
+    file: 'lib/pipeline/embed/buy-vectors.ts',
     changes: [
       [
         "} else if (failure.failureClass === 'item' || isInvalidReply(failure.code)) {\n    if (group.positions.length > 1) return takeApart(buying, group);",
@@ -193,7 +189,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'throttling-burns-receives',
     removes: 'acknowledging a message that waits before it becomes a dead letter',
-    file: `${EMBED}/give-back.ts`,
+    file: 'lib/pipeline/embed/give-back.ts',
     changes: [
       [
         'record.receiveCount >= ports.limits.maxReceiveCount - 1',
@@ -204,13 +200,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'attempts-while-waiting',
     removes: 'giving rows back when their message waits',
-    file: `${EMBED}/give-back.ts`,
+    file: 'lib/pipeline/embed/give-back.ts',
     changes: [['await ports.embedding.postponeLeases(space, message.dispatchId, ids, leaseSeconds);', '']],
   },
   {
     name: 'failure-acknowledged',
     removes: 'returning what was not settled',
-    file: `${EMBED}/embed-record.ts`,
+    file: 'lib/pipeline/embed/embed-record.ts',
     changes: [
       ["  if (!ended) return 'done';", "  if (!ended || ended.failureClass === 'transient') return 'done';"],
     ],
@@ -218,7 +214,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'billed-grants-revoked',
     removes: 'announcing calls that gave nothing and may have been billed',
-    file: `${EMBED}/settle-purchase.ts`,
+    file: 'lib/pipeline/embed/settle-purchase.ts',
     changes: [
       [
         'return entries > 0 || calls.some(({ maybeBilled }) => maybeBilled);',
@@ -229,7 +225,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'row-version-ignored',
     removes: 'comparing `xmin` where a row counts as fresh',
-    file: `${EMBED}/embed-record.ts`,
+    file: 'lib/pipeline/embed/embed-record.ts',
     changes: [
       ['stored.version === version && stored.xid === xid', 'stored.version === version && xid !== ``'],
     ],
@@ -254,6 +250,17 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     ],
   },
   {
+    name: 'spaces-written-together',
+    removes: 'writing results of several spaces apart',
+    file: 'lib/pipeline/write/write-together.ts',
+    changes: [
+      [
+        'groups.find(({ space: { spaceId } }) => spaceId === space.spaceId)',
+        'groups.find(({ space: { spaceId } }) => spaceId > 0)',
+      ],
+    ],
+  },
+  {
     name: 'database-pause-stays',
     removes: 'lifting the database’s pause when a write succeeds again',
     file: 'lib/pipeline/write/create-write-step.ts',
@@ -273,7 +280,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'probe-without-claim',
     removes: 'claiming a probe before a stopped model is called',
-    file: `${GUARD}/probe-models.ts`,
+    file: 'lib/pipeline/guard/probe-models.ts',
     changes: [
       [
         '  if (!(await state.probes.claim(latest.scope, latest.reason, interval))) return;\n',
@@ -284,19 +291,19 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'model-stays-paused',
     removes: 'lifting a model’s pause when its provider answers again',
-    file: `${GUARD}/probe-models.ts`,
+    file: 'lib/pipeline/guard/probe-models.ts',
     changes: [['  if (!answers && !changed) return;\n', '  if (!changed) return;\n']],
   },
   {
     name: 'probe-lifts-operator-pause',
     removes: 'leaving a model alone that an operator paused too',
-    file: `${GUARD}/probe-models.ts`,
+    file: 'lib/pipeline/guard/probe-models.ts',
     changes: [[' || own.some(({ reason }) => !reason.startsWith(PROVIDER))', '']],
   },
   {
     name: 'probe-unsettled',
     removes: 'entering a probe in the ledger',
-    file: `${GUARD}/probe-models.ts`,
+    file: 'lib/pipeline/guard/probe-models.ts',
     changes: [
       [
         'if (result.record !== undefined) await settleProbe(',
@@ -307,13 +314,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'source-stays-closed',
     removes: 'opening an event source when the pause is over',
-    file: `${GUARD}/settle-event-sources.ts`,
+    file: 'lib/pipeline/guard/settle-event-sources.ts',
     changes: [["  if (state === 'closed' || closedByUs) await change('open', source);\n", '']],
   },
   {
     name: 'half-opened-source',
     removes: 'taking the mark from an event source that is open and still marked',
-    file: `${GUARD}/settle-event-sources.ts`,
+    file: 'lib/pipeline/guard/settle-event-sources.ts',
     changes: [["if (state === 'closed' || closedByUs)", "if (state === 'closed')"]],
   },
 ];

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { LOCAL_RUN_MUTANTS } from './local-run-mutants.ts';
 import type { Mutant } from './mutant.ts';
 import { PIPELINE_MUTANTS } from './pipeline-mutants.ts';
 import { STATEMENT_MUTANTS } from './statement-mutants.ts';
@@ -9,8 +10,8 @@ import { HISTORIES, lookFor, makeCopy, SEEDS, tryMutant, type Verdict } from './
 import { writeMutantTable } from './write-mutant-table.ts';
 
 const USAGE = `npm run mutants [-- --only NAME[,NAME…]] [--document]
-  Takes one safety mechanism after the other out of a copy and runs what must notice: the simulation, or (with DATABASE_URL) the
-  differential suite. --document writes the table of docs/reliability.md; it needs all mutants and DATABASE_URL.
+  Takes one safety mechanism after the other out of a copy and runs what must notice: the simulation, the tests of the local run,
+  or (with DATABASE_URL) the differential suite. --document writes the table of docs/reliability.md; it needs all mutants and DATABASE_URL.
   Ends with 0 only if all were killed.
 `;
 /** Mutants that are tried at the same time, each in a copy of its own. */
@@ -38,7 +39,7 @@ function refuse(message: string): never {
 }
 
 function choose({ only, document }: Choice, hasServer: boolean): Mutant[] {
-  const all = [...PIPELINE_MUTANTS, ...STATEMENT_MUTANTS];
+  const all = [...PIPELINE_MUTANTS, ...LOCAL_RUN_MUTANTS, ...STATEMENT_MUTANTS];
   if (document && (only !== undefined || !hasServer)) {
     refuse(
       '--document needs all mutants and DATABASE_URL: without them the table would be a part of itself.',
@@ -49,18 +50,23 @@ function choose({ only, document }: Choice, hasServer: boolean): Mutant[] {
     if (!all.some(mutant => mutant.name === name)) refuse(`There is no mutant "${name}".`);
   }
   return all.filter(
-    ({ name, dies }) => (names?.includes(name) ?? true) && (dies === 'simulation' || hasServer),
+    ({ name, dies }) => (names?.includes(name) ?? true) && (dies !== 'postgres' || hasServer),
   );
 }
 
 /** The source as it is must pass, or every mutant would look killed. */
 async function requireSound(copy: string, mutants: readonly Mutant[]): Promise<void> {
-  for (const dies of ['simulation', 'postgres'] as const) {
+  const passed = {
+    simulation: `${SEEDS} seeds`,
+    'local-run': 'the tests of the local run',
+    postgres: `${HISTORIES} histories`,
+  };
+  for (const dies of ['simulation', 'local-run', 'postgres'] as const) {
     if (!mutants.some(mutant => mutant.dies === dies)) continue;
     const noticed = await lookFor(copy, dies, LANES);
     if (noticed !== undefined)
       throw new Error(`The source as it is fails already: ${noticed}. Mend that first.`);
-    process.stdout.write(`the source as it is: ${dies === 'simulation' ? SEEDS : HISTORIES} pass\n`);
+    process.stdout.write(`the source as it is: ${passed[dies]} pass\n`);
   }
 }
 

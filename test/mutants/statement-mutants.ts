@@ -1,35 +1,36 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the patches quote templates of the source.
 import type { Mutant } from './mutant.ts';
 
-const DETECTION = 'lib/adapters/sql/detection';
-const EMBEDDING = 'lib/adapters/sql/embedding';
-const WRITING = 'lib/adapters/sql/writing';
-
 const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'upsert-unguarded',
     removes: 'the stamp’s guard of the upsert',
-    file: `${WRITING}/upsert-outcomes.ts`,
-    changes: [['WHERE t.read_at <= excluded.read_at', 'WHERE true']],
+    file: 'lib/adapters/sql/writing/upsert-outcomes.ts',
+    changes: [
+      ['WHERE t.read_at <= excluded.read_at\n      RETURNING outcome', 'WHERE true\n      RETURNING outcome'],
+    ],
   },
   {
     name: 'upsert-of-deleted-rows',
     removes: 'the join that lets a deleted row write nothing',
-    file: `${WRITING}/upsert-outcomes.ts`,
+    file: 'lib/adapters/sql/writing/upsert-outcomes.ts',
     changes: [
-      ['        JOIN ${source} AS s ON ${key} = u.id', '        CROSS JOIN LATERAL (SELECT u.id) AS s (id)'],
+      [
+        'JOIN ${source} AS s ON ${key} = u.id\n               ORDER BY',
+        'CROSS JOIN LATERAL (SELECT u.id) AS s (id)\n               ORDER BY',
+      ],
     ],
   },
   {
     name: 'copy-unguarded',
     removes: 'the stamp’s guard of the copy',
-    file: `${WRITING}/copy-outcomes.ts`,
-    changes: [['WHERE t.read_at <= excluded.read_at', 'WHERE true']],
+    file: 'lib/adapters/sql/writing/copy-outcomes.ts',
+    changes: [['WHERE t.read_at <= excluded.read_at\n      RETURNING 1', 'WHERE true\n      RETURNING 1']],
   },
   {
     name: 'copy-by-any-hash',
     removes: 'copying by the hash',
-    file: `${EMBEDDING}/one-holder.ts`,
+    file: 'lib/adapters/sql/embedding/one-holder.ts',
     changes: [
       [
         'WHERE v.content_hash >= ${hash} AND v.content_hash <= ${hash} AND',
@@ -40,7 +41,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'touch-without-hash',
     removes: 'touching by the hash that was compared',
-    file: `${WRITING}/touch-outcomes.ts`,
+    file: 'lib/adapters/sql/writing/touch-outcomes.ts',
     changes: [
       ['t.content_hash = latest.content_hash AND t.read_at', 't.read_at'],
       ['t.content_hash = locked.content_hash AND t.read_at', 't.read_at'],
@@ -49,7 +50,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'touch-unguarded',
     removes: 'the stamp’s guard of the touch',
-    file: `${WRITING}/touch-outcomes.ts`,
+    file: 'lib/adapters/sql/writing/touch-outcomes.ts',
     changes: [
       [' AND t.read_at <= latest.read_at', ''],
       [' AND t.read_at <= locked.read_at', ''],
@@ -58,55 +59,55 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'release-by-version-alone',
     removes: 'comparing `xmin` before a lease is deleted',
-    file: `${WRITING}/release-leases.ts`,
+    file: 'lib/adapters/sql/writing/release-leases.ts',
     changes: [['coalesce(v.source_xid = s.xmin', 'coalesce(true']],
   },
   {
     name: 'release-counts-attempts',
     removes: 'forgetting the attempts of a row that was overtaken',
-    file: `${WRITING}/release-leases.ts`,
+    file: 'lib/adapters/sql/writing/release-leases.ts',
     changes: [["SET stage = 'queued', attempts = 0, expires_at", "SET stage = 'queued', expires_at"]],
   },
   {
     name: 'stamp-follows-clock',
     removes: 'a stamp above the stored one after the clock stepped back',
-    file: `${EMBEDDING}/read-rows.ts`,
+    file: 'lib/adapters/sql/embedding/read-rows.ts',
     changes: [["greatest(now(), v.read_at + interval '1 microsecond')", 'now()']],
   },
   {
     name: 'grant-while-paused',
     removes: 'refusing a grant while paused',
-    file: `${EMBEDDING}/grant-call.ts`,
+    file: 'lib/adapters/sql/embedding/grant-call.ts',
     changes: [['WHERE NOT EXISTS (SELECT FROM pause)', 'WHERE true']],
   },
   {
     name: 'confirmation-pauses',
     removes: 'telling a confirmation from a pause',
-    file: `${EMBEDDING}/grant-call.ts`,
+    file: 'lib/adapters/sql/embedding/grant-call.ts',
     changes: [[' AND reason <> ${ORPHANS_CONFIRMED}::text', '']],
   },
   {
     name: 'announced-rows-postponed',
     removes: 'leaving announced rows to the writer',
-    file: `${EMBEDDING}/postpone-leases.ts`,
+    file: 'lib/adapters/sql/embedding/postpone-leases.ts',
     changes: [["\n      AND l.stage <> 'announced'", '']],
   },
   {
     name: 'abandons-rows-in-work',
     removes: 'abandoning only what was not sent',
-    file: `${DETECTION}/abandon-leases.ts`,
+    file: 'lib/adapters/sql/detection/abandon-leases.ts',
     changes: [['\n      AND l.stage = ${stage}::text', '']],
   },
   {
     name: 'takes-over-rows-in-work',
     removes: 'taking over only what still waits in the bulk queue',
-    file: `${DETECTION}/lease-chosen-rows.ts`,
+    file: 'lib/adapters/sql/detection/lease-chosen-rows.ts',
     changes: [[" AND ${lease('stage')} = 'queued'", '']],
   },
   {
     name: 'attempts-not-counted',
     removes: 'counting a begun and unfinished embedding',
-    file: `${DETECTION}/lease-chosen-rows.ts`,
+    file: 'lib/adapters/sql/detection/lease-chosen-rows.ts',
     changes: [
       [
         "AND t.stage IN ('embedding', 'announced') THEN 1",
@@ -117,7 +118,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'version-taken-for-order',
     removes: 'comparing versions for being different, not for being older',
-    file: `${DETECTION}/lease-changed-rows.ts`,
+    file: 'lib/adapters/sql/detection/lease-changed-rows.ts',
     changes: [
       [
         'AND (v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version})\n',
@@ -128,43 +129,43 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'watermark-excluded',
     removes: 'scanning from the watermark itself',
-    file: `${DETECTION}/lease-changed-rows.ts`,
+    file: 'lib/adapters/sql/detection/lease-changed-rows.ts',
     changes: [['WHERE ${version} >= ${request.watermark}', 'WHERE ${version} > ${request.watermark}']],
   },
   {
     name: 'unsent-unsaid',
     removes: 'saying where the limit cut the scan off',
-    file: `${DETECTION}/lease-changed-rows.ts`,
+    file: 'lib/adapters/sql/detection/lease-changed-rows.ts',
     changes: [['(SELECT min(d.version)', '(SELECT min(d.version) FILTER (WHERE false)']],
   },
   {
     name: 'expired-leases-settled',
     removes: 'looking at `xmin` before an expired lease is dropped',
-    file: `${DETECTION}/lease-changed-rows.ts`,
+    file: 'lib/adapters/sql/detection/lease-changed-rows.ts',
     changes: [['\n               OR v.source_xid IS DISTINCT FROM s.xmin', '']],
   },
   {
     name: 'reconcile-without-row-version',
     removes: 'comparing `xmin` in the reconcile pass',
-    file: `${DETECTION}/lease-stale-slice.ts`,
+    file: 'lib/adapters/sql/detection/lease-stale-slice.ts',
     changes: [['\n              OR v.source_xid IS DISTINCT FROM s.xmin', '']],
   },
   {
     name: 'horizon-without-transactions',
     removes: 'the oldest open transaction from the horizon',
-    file: `${DETECTION}/read-horizon.ts`,
+    file: 'lib/adapters/sql/detection/read-horizon.ts',
     changes: [['least(now(), min(a.xact_start))', 'least(now(), max(now()))']],
   },
   {
     name: 'horizon-without-margin',
     removes: 'the horizon’s margin',
-    file: `${DETECTION}/read-horizon.ts`,
+    file: 'lib/adapters/sql/detection/read-horizon.ts',
     changes: [['ELSE ${marginSeconds}::float8 END', 'ELSE 0 * ${marginSeconds}::float8 END']],
   },
   {
     name: 'watermark-never-back',
     removes: 'assigning the watermark, also backwards',
-    file: `${DETECTION}/write-watermark.ts`,
+    file: 'lib/adapters/sql/detection/write-watermark.ts',
     changes: [
       [
         'SET watermark = excluded.watermark',
@@ -175,7 +176,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'orphans-at-once',
     removes: 'the hour before an orphan is deleted',
-    file: `${DETECTION}/remove-orphans.ts`,
+    file: 'lib/adapters/sql/detection/remove-orphans.ts',
     changes: [
       ["o.missing_since <= now() - interval '1 hour'", "o.missing_since <= now() - interval '1 second'"],
     ],
@@ -183,7 +184,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'orphans-within-a-pass',
     removes: 'the pass that must have begun after an orphan was marked',
-    file: `${DETECTION}/remove-orphans.ts`,
+    file: 'lib/adapters/sql/detection/remove-orphans.ts',
     changes: [
       [
         'AND o.missing_since < (SELECT last_pass_started_at',
@@ -194,13 +195,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'emptied-table-removed',
     removes: 'stopping where a table has no row left',
-    file: `${DETECTION}/remove-orphans.ts`,
+    file: 'lib/adapters/sql/detection/remove-orphans.ts',
     changes: [["          WHEN NOT EXISTS (SELECT FROM ${source} AS s) THEN 'too-many'\n", '']],
   },
   {
     name: 'pass-begins-when-it-ends',
     removes: 'dating a pass from the end of the one before it',
-    file: `${DETECTION}/write-reconcile-cursor.ts`,
+    file: 'lib/adapters/sql/detection/write-reconcile-cursor.ts',
     changes: [
       [
         'THEN p.pass_started_at ELSE p.last_pass_started_at END',

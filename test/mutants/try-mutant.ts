@@ -7,6 +7,10 @@ import type { Mutant } from './mutant.ts';
 
 export const SEEDS = Number(process.env.FRESHET_MUTANT_SEEDS ?? 10_000);
 export const HISTORIES = Number(process.env.FRESHET_MUTANT_HISTORIES ?? 1_000);
+/** What the simulation leaves out, held by tests of its own. */
+const LOCAL_RUN_SUITES = ['test/pipeline/look-ahead.test.ts', 'test/pipeline/remember-for-round.test.ts'];
+/** As `npm test` has it: a busy machine must not look as if something had been noticed. */
+const TEST_TIMEOUT_MS = 60_000;
 const COPIED = [
   'bin',
   'lib',
@@ -19,7 +23,7 @@ const COPIED = [
 
 export interface Verdict {
   readonly mutant: Mutant;
-  /** What noticed: an invariant and its seed, or an operation and its history. Undefined: it lives, or nobody can say. */
+  /** What noticed: an invariant and its seed, an operation and its history, or a test. Undefined: it lives, or nobody can say. */
   readonly killedBy: string | undefined;
   /** Why nobody can say: what had to notice failed in another way. */
   readonly trouble?: string;
@@ -49,7 +53,8 @@ export async function tryMutant(copy: string, mutant: Mutant): Promise<Verdict> 
 
 /** What notices that something is wrong with the copy; undefined: nothing does. */
 export function lookFor(copy: string, dies: Mutant['dies'], workers: number): Promise<string | undefined> {
-  return dies === 'simulation' ? simulate(copy, workers) : replayHistories(copy);
+  if (dies === 'simulation') return simulate(copy, workers);
+  return dies === 'postgres' ? replayHistories(copy) : testLocalRun(copy);
 }
 
 async function simulate(copy: string, workers: number): Promise<string | undefined> {
@@ -76,6 +81,28 @@ async function replayHistories(copy: string): Promise<string | undefined> {
   const difference = /History (\d+) differs at (\w+)/.exec(run.stdout + run.stderr);
   if (!difference) throw new Error(`The differential suite failed otherwise: ${run.stdout}${run.stderr}`);
   return `\`${difference[2]}\`, history ${difference[1]}`;
+}
+
+/** Without the configuration of `npm test`, which a copy lacks: these tests need nothing of it. */
+async function testLocalRun(copy: string): Promise<string | undefined> {
+  const vitest = path.join(copy, 'node_modules/vitest/vitest.mjs');
+  const report = path.join(copy, 'local-run.json');
+  const run = await runNode(copy, [
+    ...[vitest, 'run', '--reporter', 'json', '--outputFile', report],
+    ...['--testTimeout', String(TEST_TIMEOUT_MS), ...LOCAL_RUN_SUITES],
+  ]);
+  if (run.status === 0) return undefined;
+  const failed = findFailedTest(readFileSync(report, 'utf8'));
+  if (failed === undefined) throw new Error(`The tests failed otherwise: ${run.stdout}${run.stderr}`);
+  return failed;
+}
+
+function findFailedTest(report: string): string | undefined {
+  const { testResults } = JSON.parse(report) as {
+    testResults: { assertionResults: { status: string; fullName: string }[] }[];
+  };
+  const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
+  return tests.find(({ status }) => status === 'failed')?.fullName;
 }
 
 interface Ended {

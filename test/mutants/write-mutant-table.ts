@@ -1,8 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { Mutant } from './mutant.ts';
 import type { Verdict } from './try-mutant.ts';
 
 const BEGIN = '<!-- mutants: written by npm run mutants -- --document -->';
 const END = '<!-- end of mutants -->';
+
+const WHERE_TRIED: Readonly<Record<Mutant['dies'], string>> = {
+  simulation: 'simulation',
+  postgres: 'PostgreSQL',
+  'local-run': 'tests of the local run',
+};
 
 export interface MutantRun {
   readonly revision: string;
@@ -28,7 +35,7 @@ function describeRun(
 ): string {
   const rows = verdicts.map(
     ({ mutant, killedBy, trouble }) =>
-      `| \`${mutant.name}\` | ${mutant.removes} | ${mutant.dies === 'simulation' ? 'simulation' : 'PostgreSQL'} | ${killedBy ?? (trouble === undefined ? '**lives**' : '**failed otherwise**')} |`,
+      `| \`${mutant.name}\` | ${mutant.removes} | ${WHERE_TRIED[mutant.dies]} | ${killedBy ?? (trouble === undefined ? '**lives**' : '**failed otherwise**')} |`,
   );
   const killed = verdicts.filter(({ killedBy }) => killedBy !== undefined).length;
   const bounds = `${seeds.toLocaleString('en')} seeds or ${histories.toLocaleString('en')} histories`;

@@ -148,6 +148,53 @@ describe('several announced results', () => {
     expect(world.tally.totals()).toMatchObject({ embedded: 5, itemsDone: 5 });
   });
 
+  test('of several spaces are written in a transaction of each space, every vector to its own', async () => {
+    const spaces = [makeSpace(), makeSpace({ spaceId: 2, source: { name: 'others' } })];
+    const world = makeWorld(spaces, 1);
+    for (const space of spaces) {
+      const { spaceId } = space;
+      const ids = [`${spaceId}-a`, `${spaceId}-b`];
+      const lease = { dispatchId: DISPATCH, lane: 'fresh', stage: 'queued', attempts: 0 } as const;
+      for (const id of ids) {
+        putRow(world.database, space, id, `text of ${id}`);
+        world.database.of(space).leases.set(id, { ...lease, expiresAtMs: world.clock.now() + 3_600_000 });
+      }
+      const dispatch = { v: 1, kind: 'dispatch', spaceId, lane: 'fresh', dispatchId: DISPATCH };
+      const body = JSON.stringify({ ...dispatch, attempts: 0, ids });
+      await embedRecord(
+        world.embedPorts,
+        { messageId: 'm', receiptHandle: 'r', body, receiveCount: 1 },
+        plenty,
+      );
+    }
+    const [one = '', two = '', three = '', four = ''] = world.results.remainingBodies();
+    const written: [spaceId: number, ...ofObjects: number[]][] = [];
+    const { outcomes } = world.writePorts;
+    const handler = createHandler({
+      ...world.writePorts,
+      outcomes: {
+        ...outcomes,
+        writeResults(space, results) {
+          written.push([space.spaceId, ...results.map(({ spaceId }) => spaceId)]);
+          return outcomes.writeResults(space, results);
+        },
+      },
+    });
+
+    const answer = await handler(makeSqsEvent([one, three, two, four]), makeContext());
+
+    expect(answer?.batchItemFailures).toEqual([]);
+    expect(written.toSorted()).toEqual([
+      [1, 1, 1],
+      [2, 2, 2],
+    ]);
+    for (const space of spaces) {
+      const { outcomes: stored, leases } = world.database.of(space);
+      expect([...stored.keys()]).toEqual([`${space.spaceId}-a`, `${space.spaceId}-b`]);
+      expect(leases.size).toBe(0);
+    }
+  });
+
   test('are written one by one when together they fail, so that one harms no other', async () => {
     const { world, table, write, writes } = await announcedTogether();
     let alone = 0;

@@ -96,7 +96,7 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
     failedRounds = 0;
     exhausted = true;
     looked = true;
-    if (sumLeased(changed) > 0) return startOver();
+    if (sumLeased(changed) > 0) return;
     if (idle) for (const { spaceId } of changed.spaces) if (!faults.has(spaceId)) complete.add(spaceId);
   };
 
@@ -109,13 +109,14 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
     faults: () => [...faults.values()],
     orphansKept: () => [...orphansKept.values()],
     async round(maxRows, idle) {
+      const leasedBefore = leasedRows;
       try {
         parts.beginRound?.();
         const changed = await detect('incremental', maxRows);
         const changedRows = sumLeased(changed);
         leasedRows += changedRows;
         noteSpaces(changed);
-        if (changedRows >= maxRows) return startOver();
+        if (changedRows >= maxRows) return;
         if (parts.passes === 'incremental') return noteChanged(changed, idle);
         const walked = await detect('reconcile', maxRows - changedRows);
         const walkedRows = sumLeased(walked);
@@ -128,13 +129,16 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
         );
         exhausted = ended && changedRows + walkedRows < maxRows;
         looked = true;
-        if (changedRows + walkedRows > 0) return startOver();
+        if (changedRows + walkedRows > 0) return;
         if (ended) return;
         // Out of time in the middle of the key, or no lease was free: either way nothing is gained by asking at once.
         nextAtMs = clock.now() + RETRY_BASE_MS;
         if (walked.spaces.some(({ slices }) => slices > 0)) onWalk();
       } catch (error) {
         postponeRounds(error);
+      } finally {
+        // A leased row is stale until its outcome is written, however far the pass went that found it.
+        if (leasedRows > leasedBefore) startOver();
       }
     },
   };
