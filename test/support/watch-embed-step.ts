@@ -5,11 +5,10 @@ import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
 import type { EmbeddingProvider } from '../../lib/ports/embedding-provider.ts';
 import type { RunObserver } from '../../lib/ports/run-observer.ts';
-import { putRow } from '../doubles/memory-database.ts';
+import { DISPATCH, leaseRow, putRow } from '../factories/logged-twin.ts';
 import { makeWorld } from '../factories/world.ts';
+import { spaceOf } from '../twin/twin-database.ts';
 import { space } from './observe-behaviour.ts';
-
-const DISPATCH = '00000000-0000-4000-8000-000000000001';
 
 export interface Watched {
   /** Everything that the step wrote anywhere, and all that its errors hold, as text. */
@@ -30,12 +29,11 @@ export async function watchEmbedStep(
   const written: unknown[] = [];
   const hush = listenToConsole(written);
   const world = makeWorld([space]);
-  const table = world.database.of(space);
+  const table = spaceOf(world.twin, space);
   const ids = texts.map((_, index) => String(index + 1));
   for (const [index, id] of ids.entries()) {
-    putRow(world.database, space, id, texts[index] ?? '');
-    const expiresAtMs = world.clock.now() + 3_600_000;
-    table.leases.set(id, { dispatchId: DISPATCH, lane: 'fresh', stage: 'queued', attempts: 0, expiresAtMs });
+    putRow(world.twin, space, id, texts[index] ?? '');
+    leaseRow(world.twin, space, id);
   }
   const write = (line: string) => void written.push(line);
   const dimensions = { stage: 'test', component: 'embed', provider: 'scripted' };
@@ -76,8 +74,8 @@ export async function watchEmbedStep(
   await ports.metrics.flush();
   const queues = [world.results, world.deadLetters, ...world.dispatch.map(({ queue }) => queue)];
   written.push(queues.map(queue => queue.remainingBodies()));
-  written.push([...world.database.pauses], [...world.database.grants], [...table.leases]);
-  written.push(world.database.events);
+  written.push([...world.twin.pauses], [...world.twin.grants], [...table.leases]);
+  written.push(world.calls.events);
   return { written: JSON.stringify(written), rows: table.leases.size };
 }
 
