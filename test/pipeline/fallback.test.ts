@@ -4,8 +4,8 @@ import { createScriptedProvider, embedAll, failWith } from '../doubles/scripted-
 import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';
-import { toLocalRunParts } from '../support/local-run-parts.ts';
 import { spaceOf } from '../twin/twin-database.ts';
+import { toLocalRunParts } from './run-world.ts';
 
 const primary = makeSpace({ spaceId: 1, model: { alias: 'good' } });
 const fallback = {

@@ -5,8 +5,8 @@ import { embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { countOutcomes, findStaleRows, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
-import { driveFleet } from '../support/drive-fleet.ts';
 import { spaceOf } from '../twin/twin-database.ts';
+import { driveFleet } from './run-world.ts';
 
 const ROWS = 10_000;
 const WORKERS = 10;

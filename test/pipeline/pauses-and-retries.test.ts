@@ -6,8 +6,8 @@ import { failWith } from '../doubles/scripted-provider.ts';
 import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';
-import { toLocalRunParts } from '../support/local-run-parts.ts';
 import { spaceOf } from '../twin/twin-database.ts';
+import { toLocalRunParts } from './run-world.ts';
 
 const plenty = () => 300_000;
 

@@ -5,9 +5,8 @@ import { createSeededRandomness } from '../doubles/seeded-randomness.ts';
 import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';
-import { buyTexts } from '../support/buy-texts.ts';
-import { driveFleet } from '../support/drive-fleet.ts';
 import { spaceOf } from '../twin/twin-database.ts';
+import { buyTexts, driveFleet } from './run-world.ts';
 
 const TEXTS = 100;
 const EXTRA_CALLS = 15;

@@ -5,8 +5,8 @@ import { createSeededRandomness } from '../doubles/seeded-randomness.ts';
 import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';
-import { toLocalRunParts } from '../support/local-run-parts.ts';
 import { spaceOf } from '../twin/twin-database.ts';
+import { toLocalRunParts } from './run-world.ts';
 
 const ROWS = 10_000;
 const POISON = 50;

@@ -5,9 +5,8 @@ import { embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
-import { driveFleet } from '../support/drive-fleet.ts';
-import { toLocalRunParts } from '../support/local-run-parts.ts';
 import { spaceOf } from '../twin/twin-database.ts';
+import { driveFleet, toLocalRunParts } from './run-world.ts';
 
 const space = makeSpace({ source: { onOutage: 'dead-letter' } });
 

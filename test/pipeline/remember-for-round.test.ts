@@ -6,9 +6,9 @@ import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
 import { countOutcomes, minutesAgo, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
-import { toLocalRunParts } from '../support/local-run-parts.ts';
 import { printTimestamp } from '../twin/timestamps.ts';
 import { sourceOf, spaceOf } from '../twin/twin-database.ts';
+import { toLocalRunParts } from './run-world.ts';
 
 const plenty = () => 600_000;
 const QUESTIONS = ['expireLeasesOfDeadRuns', 'findSourceFault 1', 'countInFlight 1'];

@@ -6,8 +6,8 @@ import { embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { countOutcomes, findStaleRows, minutesAgo, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
-import { toLocalRunParts } from '../support/local-run-parts.ts';
 import { sourceOf, spaceOf } from '../twin/twin-database.ts';
+import { toLocalRunParts } from './run-world.ts';
 
 function fill(world: World, count: number, textOf = (index: number) => `text ${index}`) {
   for (let index = 0; index < count; index += 1) {

@@ -9,7 +9,7 @@ import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
 import type { DeploymentSettings } from '../../lib/core/config/deployment-settings.ts';
 import { type LoopbackServer, startLoopbackOpenAiServer } from '../doubles/loopback-openai-server.ts';
 import { startLoopbackSecretsManager } from '../doubles/loopback-secrets-manager.ts';
-import { LOCAL_CREDENTIALS, startFauxqs } from './start-fauxqs.ts';
+import { LOCAL_CREDENTIALS, startFauxqs } from '../servers/start-fauxqs.ts';
 
 export const MAX_RECEIVES = 3;
 export const KEY_ARN = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:key';

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import type { SqlDatabase } from '../../../lib/adapters/sql/sql-database.ts';
-import { openTestDatabase } from '../../support/open-test-database.ts';
-import { startTlsProxy, type TlsProxy } from '../../support/start-tls-proxy.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import { startTlsProxy, type TlsProxy } from '../servers/start-tls-proxy.ts';
+import { openTestDatabase } from './open-test-database.ts';
 
 export interface DatabaseBehindTls {
   readonly database: SqlDatabase;

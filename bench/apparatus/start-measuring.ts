@@ -1,5 +1,30 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { onServer } from './on-server.ts';
+import { withConnection } from '../../test/database/on-server.ts';
+
+export interface Measurement {
+  readonly items: number;
+  readonly wallMs: number;
+  readonly clientCpuMs: number;
+  readonly databaseCpuMs: number;
+}
+
+/** Starts after imports and connections, so that start-up is left out; the function it returns ends the measurement. */
+export async function startMeasuring(databaseUrl: string): Promise<(items: number) => Measurement> {
+  const readDatabaseCpuMs = await watchDatabaseCpu(databaseUrl);
+  const cpuAtStart = process.cpuUsage();
+  const databaseAtStart = readDatabaseCpuMs();
+  const wallAtStart = performance.now();
+  return items => {
+    const wallMs = performance.now() - wallAtStart;
+    const cpu = process.cpuUsage(cpuAtStart);
+    return {
+      items,
+      wallMs,
+      clientCpuMs: (cpu.user + cpu.system) / 1000,
+      databaseCpuMs: readDatabaseCpuMs() - databaseAtStart,
+    };
+  };
+}
 
 const CLOCK_TICKS_PER_SECOND = 100;
 const PARENT = 1;
@@ -11,7 +36,7 @@ const ENDED_CHILDREN_TICKS = [13, 14] as const;
  * live, and those that ended as the postmaster accounts for them. Linux, and a server on this machine; resolution 10 ms per process.
  */
 export async function watchDatabaseCpu(databaseUrl: string): Promise<() => number> {
-  const backend = await onServer(databaseUrl, async client => {
+  const backend = await withConnection(databaseUrl, async client => {
     const { rows } = await client.query('SELECT pg_backend_pid() AS pid');
     return readStat(String(rows[0].pid));
   });

@@ -5,7 +5,7 @@ import { createMoney } from '../../lib/core/cost/format-money.ts';
 import { priceWatching } from '../../lib/core/cost/price-watching.ts';
 import { ENDPOINT_METRIC_NAMES, ENDPOINT_METRICS } from '../../lib/core/metrics/endpoint-metrics.ts';
 import { METRIC_NAMES, METRICS } from '../../lib/core/metrics/metric-names.ts';
-import { countWatching } from './count-watching.ts';
+import { countWatching } from '../templates/shown-metrics.ts';
 
 const INTRODUCTION = `# The dashboard
 

@@ -13,6 +13,7 @@ import { createSqsQueue } from '../../lib/adapters/sqs/sqs-queue.ts';
 import type { OperatePorts } from '../../lib/pipeline/operate/operate-ports.ts';
 import type { ReceivingQueue } from '../../lib/ports/message-queue.ts';
 import type { OperateReply, OperateRequest } from '../../lib/ports/operator.ts';
+import type { OpenedSpace } from '../database/open-space.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';
 import { createRecordingMetrics } from '../doubles/recording-metrics.ts';
 import { createScriptedProvider } from '../doubles/scripted-provider.ts';
@@ -20,8 +21,7 @@ import { createSeededRandomness } from '../doubles/seeded-randomness.ts';
 import { createVirtualClock } from '../doubles/virtual-clock.ts';
 import { makeContext, makeSqsEvent } from '../factories/lambda-event.ts';
 import { createCountingTokenizer } from '../factories/world.ts';
-import type { OpenedSpace } from './open-space.ts';
-import type { startFauxqs } from './start-fauxqs.ts';
+import type { startFauxqs } from '../servers/start-fauxqs.ts';
 
 const LIMITS = { batchSize: 100, maxInFlight: 10_000, sliceRows: 1_000, queuedLeaseSeconds: 3_600 };
 

@@ -2,15 +2,15 @@ import { createHash, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { readWordnetRows } from '../../../bench/support/wordnet-rows.ts';
-import { type CliResult, makeFolder, type RunningCli, readObject, startCli } from '../../bin/run-cli.ts';
+import { readWordnetRows } from '../../bench/apparatus/wordnet-rows.ts';
+import { type CliResult, makeFolder, type RunningCli, readObject, startCli } from '../bin/run-cli.ts';
+import { onServer } from '../database/on-server.ts';
 import {
   type Behaviour,
   type LoopbackCall,
   startLoopbackOpenAiServer,
-} from '../../doubles/loopback-openai-server.ts';
-import { vectorForText } from '../../doubles/vector-for-text.ts';
-import { onServer } from '../../support/on-server.ts';
+} from '../doubles/loopback-openai-server.ts';
+import { vectorForText } from '../doubles/vector-for-text.ts';
 
 const DIMENSIONS = 1536;
 const PREFIX = 'passage: ';

@@ -7,7 +7,7 @@ import type { Workspace } from '../../lib/wiring/open-workspace.ts';
 import { readEnvironment } from '../../lib/wiring/read-environment.ts';
 import { type RunResult, runLocally } from '../../lib/wiring/run-locally.ts';
 import { type SearchResult, searchSpace } from '../../lib/wiring/search-space.ts';
-import { openTestDatabase } from './open-test-database.ts';
+import { openTestDatabase } from '../database/open-test-database.ts';
 
 /** What the command line works on, in this process: a test database, a folder of its own and a configuration as somebody would write it. */
 export async function openTestWorkspace(config: FreshetConfig) {

@@ -61,3 +61,18 @@ async function openOnServer(url: string): Promise<SqlDatabase> {
     },
   };
 }
+
+/**
+ * Drops the roles of these names, with all they own; a role that is not there is passed over.
+ *
+ * `close` drops the database of a test; its roles belong to the whole server and would stay.
+ */
+export async function dropRoles(db: SqlDatabase, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const { rows } = await sql`SELECT FROM pg_roles WHERE rolname = ${name}`.execute(db.kysely);
+    if (rows.length === 0) continue;
+    await sql`REASSIGN OWNED BY ${sql.id(name)} TO CURRENT_USER`.execute(db.kysely);
+    await sql`DROP OWNED BY ${sql.id(name)} CASCADE`.execute(db.kysely);
+    await sql`DROP ROLE ${sql.id(name)}`.execute(db.kysely);
+  }
+}

@@ -1,6 +1,6 @@
 import type { Template } from 'aws-cdk-lib/assertions';
 import { FUNCTION_NAMES } from '../../lib/constructs/function-settings.ts';
-import { policiesOf, type Rights, rightsOf } from './rights.ts';
+import { policiesOf, type Rights, rightsOf } from '../templates/rights.ts';
 
 /** What a resource of the template is called in a sentence. */
 const WORDS: readonly (readonly [RegExp, string])[] = [

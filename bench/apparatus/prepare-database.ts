@@ -1,4 +1,4 @@
-import { onServer } from './on-server.ts';
+import { withConnection } from '../../test/database/on-server.ts';
 import type { WordnetRow } from './wordnet-rows.ts';
 
 /** A new database beside the one that `serverUrl` names, with `rows` in `public.<table>`. Resolves with its URL. */
@@ -7,13 +7,13 @@ export async function prepareDatabase(
   name: string,
   rows: readonly WordnetRow[],
 ): Promise<string> {
-  await onServer(serverUrl, async client => {
+  await withConnection(serverUrl, async client => {
     await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     await client.query(`CREATE DATABASE ${name}`);
   });
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
-  await onServer(url.href, async client => {
+  await withConnection(url.href, async client => {
     await client.query('CREATE EXTENSION vector');
     for (const columns of [
       'ai_items (id bigint PRIMARY KEY, title text, summary text, tags text[], updated_at timestamptz NOT NULL)',

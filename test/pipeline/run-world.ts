@@ -1,8 +1,11 @@
 import { createHandler as createDetect } from '../../functions/detect/handler.ts';
 import { createHandler as createEmbed } from '../../functions/embed/handler.ts';
 import { createHandler as createWrite } from '../../functions/write/handler.ts';
+import { buyVectors, type Purchase } from '../../lib/pipeline/embed/buy-vectors.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import { countDown, createLocalContext, invokeBatch } from '../../lib/pipeline/local/invoke-batch.ts';
+import type { LocalRunLimits, LocalRunParts } from '../../lib/pipeline/local/local-run-parts.ts';
+import { makeSpace } from '../factories/space.ts';
 import type { World } from '../factories/world.ts';
 
 const DETECT_EVERY_MS = 60_000;
@@ -52,4 +55,38 @@ export async function driveFleet(
     repeat(POLL_EVERY_MS, () => embedTurn(embedders[index % embedders.length]!)),
   );
   await Promise.all([repeat(DETECT_EVERY_MS, detectTurn), repeat(POLL_EVERY_MS, writeTurn), ...workers]);
+}
+
+/** What a local run needs, all of it from a world of doubles. */
+export function toLocalRunParts(
+  world: World,
+  limits: Partial<LocalRunLimits> = {},
+  more: Partial<LocalRunParts> = {},
+): LocalRunParts {
+  return {
+    handlers: {
+      detect: createDetect(world.detectPorts),
+      embed: createEmbed(world.embedPorts),
+      write: createWrite(world.writePorts),
+    },
+    queues: { dispatch: world.dispatch, results: world.results, deadLetters: [world.deadLetters] },
+    tally: world.tally,
+    spaces: world.spaces,
+    embedding: world.embedPorts.embedding,
+    outcomes: world.writePorts.outcomes,
+    control: world.control,
+    clock: world.clock,
+    limits: {
+      ...{ batchSize: 100, maxInFlight: 10_000, concurrency: 2, pauseMs: 0 },
+      ...{ invocationTimeoutMs: 600_000, maxWaitMs: 300_000 },
+      ...limits,
+    },
+    ...more,
+  };
+}
+
+/** What the embed step buys of a batch of these texts, no two alike. */
+export function buyTexts(world: World, texts: readonly string[]): Promise<Purchase> {
+  const unique = texts.map(text => ({ text, contentHash: text, rows: [] }));
+  return buyVectors(world.embedPorts, makeSpace(), 'bulk', unique, () => 600_000);
 }

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { FunctionName } from '../../lib/constructs/function-settings.ts';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
+import { runApp } from '../bin/run-app.ts';
 import { stageInput } from '../factories/pipeline-stack.ts';
-import { runApp } from './run-app.ts';
 
 const requireModule = createRequire(import.meta.url);
 

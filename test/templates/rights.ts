@@ -71,3 +71,12 @@ function nameOf(resource: unknown): string {
     .replace(/(Queue|Bucket|Mapping)[0-9A-F]{8}$/, '');
   return `<${id}>`;
 }
+
+/** Counts the secrets whose value a role of the template may read, wherever they were made. */
+export function countSecrets(template: Template): number {
+  const read = policiesOf(template)
+    .flatMap(({ statements }) => statements)
+    .filter(statement => actionsOf(statement).includes('secretsmanager:GetSecretValue'))
+    .flatMap(({ Resource }) => listed(Resource));
+  return new Set(read.map(resource => JSON.stringify(resource))).size;
+}
