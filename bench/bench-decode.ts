@@ -7,7 +7,7 @@ import { BytePieces } from '../lib/core/vectors/byte-pieces.ts';
 import { encodeVectorArray } from '../lib/core/vectors/encode-vector-array.ts';
 import { vectorForText } from '../test/doubles/vector-for-text.ts';
 import { makeModel } from '../test/factories/model-definition.ts';
-import { median } from './support/median.ts';
+import { median } from './apparatus/median.ts';
 
 const DIMENSIONS = [384, 1536, 3072];
 const TEXTS_PER_REPLY = 10;

@@ -9,9 +9,8 @@ import type { SqlDatabase } from '../lib/adapters/sql/sql-database.ts';
 import { parseConfig } from '../lib/core/config/parse-config.ts';
 import type { Space } from '../lib/core/model/space.ts';
 import type { DetectionStore } from '../lib/ports/detection-store.ts';
-import { median } from './support/median.ts';
-import { readPageCount } from './support/page-reads.ts';
-import { prepareDatabase } from './support/prepare-database.ts';
+import { median } from './apparatus/median.ts';
+import { prepareDatabase } from './apparatus/prepare-database.ts';
 
 const STALE_ROWS = 100;
 const SLICE_ROWS = 200_000;
@@ -133,14 +132,29 @@ async function repeat(
   let found = 0;
   for (let repetition = 0; repetition <= REPETITIONS; repetition += 1) {
     await reset();
-    const pagesBefore = await readPageCount(database.kysely);
+    const pagesBefore = await readPageCount(database);
     const startedAt = performance.now();
     found = await work();
     const ms = performance.now() - startedAt;
-    const touched = (await readPageCount(database.kysely)) - pagesBefore;
+    const touched = (await readPageCount(database)) - pagesBefore;
     if (repetition === 0) continue;
     times.push(ms);
     pages.push(touched);
   }
   return { ms: median(times), pages: median(pages), found };
+}
+
+/**
+ * Counts the 8 KB pages of tables and indexes that statements of this database touched so far.
+ *
+ * A page counts whether it came from the cache or from disk. The counters of a session arrive late
+ * unless they are told to come.
+ */
+async function readPageCount({ kysely }: SqlDatabase): Promise<number> {
+  await sql`SELECT pg_stat_force_next_flush()`.execute(kysely);
+  const { rows } = await sql<{ pages: number }>`
+    SELECT sum(coalesce(heap_blks_read, 0) + coalesce(heap_blks_hit, 0) + coalesce(idx_blks_read, 0) + coalesce(idx_blks_hit, 0)
+             + coalesce(toast_blks_read, 0) + coalesce(toast_blks_hit, 0))::float8 AS pages
+      FROM pg_statio_user_tables`.execute(kysely);
+  return rows[0]?.pages ?? 0;
 }

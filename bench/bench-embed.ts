@@ -1,8 +1,8 @@
-import { median } from './support/median.ts';
-import { prepareDatabase } from './support/prepare-database.ts';
-import { runScript, startScript } from './support/run-script.ts';
-import type { Measurement } from './support/start-measuring.ts';
-import { readWordnetRows } from './support/wordnet-rows.ts';
+import { median } from './apparatus/median.ts';
+import { prepareDatabase } from './apparatus/prepare-database.ts';
+import { runScript, startScript } from './apparatus/run-script.ts';
+import type { Measurement } from './apparatus/start-measuring.ts';
+import { readWordnetRows } from './apparatus/wordnet-rows.ts';
 
 interface Contender {
   readonly name: string;
@@ -70,7 +70,7 @@ async function measureAll(
   contenders: readonly Contender[],
 ): Promise<Line[]> {
   const warmUpRows = rows.slice(0, WARM_UP_ROWS);
-  const provider = await startScript('support/serve-embeddings.ts', [String(latencyMs)]);
+  const provider = await startScript('apparatus/serve-embeddings.ts', [String(latencyMs)]);
   const taken = new Map<string, Measurement[]>(contenders.map(({ name }) => [name, []]));
   try {
     for (let repetition = 0; repetition < repetitions; repetition += 1) {

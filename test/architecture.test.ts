@@ -41,7 +41,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 const CDK = /^(aws-cdk-lib|constructs|cdk-nag)(\/|$)/;
 const IMPORT =
   /^\s*(?:import|export)\b[^;'"]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
-const FORBIDDEN_WORD = /(^|[-/])(utils?|helpers?|common|managers?|misc|handle)(-|\.|\/|$)/;
+const FORBIDDEN_WORD = /(^|[-/])(utils?|helpers?|common|managers?|misc|handle|support)(-|\.|\/|$)/;
 
 const root = path.resolve(import.meta.dirname, '..');
 
@@ -142,7 +142,9 @@ describe('the files', () => {
 
   test('have names in the words of the design', () => {
     // The service is called so by those who made it.
-    const named = all.filter(file => FORBIDDEN_WORD.test(file.replaceAll('secrets-manager', 'secrets')));
+    const named = [...all, ...sourceFilesOf('test')].filter(file =>
+      FORBIDDEN_WORD.test(file.replaceAll('secrets-manager', 'secrets')),
+    );
 
     expect(named).toEqual([]);
   });

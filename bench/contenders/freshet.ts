@@ -4,7 +4,7 @@ import path from 'node:path';
 import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
 import { prepareDatabase } from '../../lib/wiring/prepare-database.ts';
 import { runLocally } from '../../lib/wiring/run-locally.ts';
-import { type Measurement, startMeasuring } from '../support/start-measuring.ts';
+import { type Measurement, startMeasuring } from '../apparatus/start-measuring.ts';
 import '../../lib/adapters/providers/openai.ts';
 import 'openai';
 

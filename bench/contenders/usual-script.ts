@@ -1,6 +1,6 @@
 import OpenAI from 'openai';
 import pg from 'pg';
-import { type Measurement, startMeasuring } from '../support/start-measuring.ts';
+import { type Measurement, startMeasuring } from '../apparatus/start-measuring.ts';
 
 /**
  * The script that most teams write: stale rows, batches of 100 through the `openai` package as it comes, one UPDATE per row with the

@@ -7,9 +7,9 @@ import type { DeployedStage } from '../../lib/core/cost/price-month.ts';
 import type { WatchedStage } from '../../lib/core/cost/price-watching.ts';
 import { createGpuStack, MODEL_PREFIX, servedModel } from '../../test/factories/gpu-endpoint-stack.ts';
 import { configInput, createStack, openAiSecret } from '../../test/factories/pipeline-stack.ts';
-import { countSecrets } from '../../test/support/count-secrets.ts';
-import { countWatching } from '../../test/support/count-watching.ts';
-import { resourcesOf } from '../../test/support/resources-of.ts';
+import { resourcesOf } from '../../test/templates/resources-of.ts';
+import { countSecrets } from '../../test/templates/rights.ts';
+import { countWatching } from '../../test/templates/shown-metrics.ts';
 
 const MINUTES_PER_MONTH = 730 * 60;
 const DAYS_PER_MONTH = 730 / 24;

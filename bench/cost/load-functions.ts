@@ -4,7 +4,7 @@ import type * as Guard from '../../functions/guard/handler.ts';
 import type * as Migrate from '../../functions/migrate/handler.ts';
 import type * as Write from '../../functions/write/handler.ts';
 import type { FunctionName } from '../../lib/constructs/function-settings.ts';
-import { buildHandlers } from '../../test/support/built-handlers.ts';
+import { buildHandlers } from '../../test/deployments/built-handlers.ts';
 import type { CountedDeployment } from './open-counted-deployment.ts';
 
 /** The functions as a stack deploys them. `lines` is what they have written so far. */

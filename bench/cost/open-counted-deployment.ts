@@ -1,6 +1,6 @@
 import { openPglite } from '../../lib/adapters/pglite/open-pglite.ts';
+import { describeConfig, openDeployment } from '../../test/deployments/open-deployment.ts';
 import { startLoopbackLambdaApi } from '../../test/doubles/loopback-lambda-api.ts';
-import { describeConfig, openDeployment } from '../../test/support/open-deployment.ts';
 import { countDatabaseBytes } from './count-database-bytes.ts';
 import { countRequests } from './count-requests.ts';
 

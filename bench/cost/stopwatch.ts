@@ -1,4 +1,4 @@
-import { median } from '../support/median.ts';
+import { median } from '../apparatus/median.ts';
 
 /** Durations of one function's invocations, one after the other. */
 export function createStopwatch() {

@@ -5,8 +5,8 @@ import { PROBE_TEXT } from '../../lib/pipeline/probe-text.ts';
 import { type Answering, type Behaviour, EVERY, embed, sendJson } from '../doubles/behaviours/behaviour.ts';
 import { createNetworkClock } from '../doubles/network-clock.ts';
 import { createScriptedProvider, embedAll } from '../doubles/scripted-provider.ts';
-import { KEYS, openStage, type Stage, space } from '../support/observe-behaviour.ts';
-import { watchEmbedStep } from '../support/watch-embed-step.ts';
+import { KEYS, openStage, type Stage, space } from './observe-behaviour.ts';
+import { watchEmbedStep } from './watch-embed-step.ts';
 
 const TEXT = 'canary-7d1f: the text of a row';
 const TEXTS = ['1', '2', '3'].map(id => `${TEXT} ${id}`);

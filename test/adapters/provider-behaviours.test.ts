@@ -7,8 +7,14 @@ import type { Purchase } from '../../lib/pipeline/embed/buy-vectors.ts';
 import { isInvalidReply } from '../../lib/pipeline/embed/call-with-retries.ts';
 import { BEHAVIOUR_GROUPS } from '../doubles/behaviours/all-behaviours.ts';
 import { type Behaviour, EVERY } from '../doubles/behaviours/behaviour.ts';
-import { describeObservation } from '../support/describe-observation.ts';
-import { type Observation, observe, openStage, type Stage, TEXTS } from '../support/observe-behaviour.ts';
+import {
+  describeObservation,
+  type Observation,
+  observe,
+  openStage,
+  type Stage,
+  TEXTS,
+} from './observe-behaviour.ts';
 
 const PAGE = join(import.meta.dirname, '../../docs/provider-behaviours.md');
 

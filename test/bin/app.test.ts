@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { MODEL_PREFIX, servedModel } from '../factories/gpu-endpoint-stack.ts';
 import { configInput } from '../factories/pipeline-stack.ts';
-import { runApp } from '../support/run-app.ts';
+import { runApp } from './run-app.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'freshet-app-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -5,9 +5,8 @@ import { awsCommandList } from '../../bin/commands/aws-command-list.ts';
 import { readCommand } from '../../bin/terminal/read-command.ts';
 import { createStubbedConsole } from '../doubles/stubbed-console.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
-import { importClosure } from '../support/import-closure.ts';
-import { parseCommand } from '../support/parse-command.ts';
-import { shellLinesOf, wordsOf } from '../support/shell-lines.ts';
+import { importClosure } from '../import-closure.ts';
+import { parseCommand, shellLinesOf, wordsOf } from '../pages/typed-commands.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const { scripts } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {

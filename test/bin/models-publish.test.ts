@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeModelFolder, makeSafetensors } from '../factories/model-folder.ts';
-import { LOCAL_CREDENTIALS, startFauxqs } from '../support/start-fauxqs.ts';
+import { LOCAL_CREDENTIALS, startFauxqs } from '../servers/start-fauxqs.ts';
 import { makeFolder, readObject, runCli } from './run-cli.ts';
 
 const { directory, remove } = makeFolder();

@@ -8,17 +8,17 @@ import type * as Write from '../../functions/write/handler.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import { FUNCTION_NAMES, type FunctionName } from '../../lib/constructs/function-settings.ts';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
-import { makeContext } from '../factories/lambda-event.ts';
+import { openTestDatabase } from '../database/open-test-database.ts';
 import {
   createRows,
   embedEverything,
   expectEverythingEmbedded,
   type Functions,
   misbehave,
-} from '../support/embed-everything.ts';
-import { type Deployment, describeConfig, openDeployment } from '../support/open-deployment.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
-import { synthesiseHandlers } from '../support/synthesised-handlers.ts';
+} from '../deployments/embed-everything.ts';
+import { type Deployment, describeConfig, openDeployment } from '../deployments/open-deployment.ts';
+import { synthesiseHandlers } from '../deployments/synthesised-handlers.ts';
+import { makeContext } from '../factories/lambda-event.ts';
 
 const ROWS = 5_000;
 /** The synthesis and the run take some 10 seconds of CPU each, and minutes where ten other suites want the processors too. */

@@ -10,8 +10,8 @@ import {
 import { MODEL_PREFIX, servedModel } from '../factories/gpu-endpoint-stack.ts';
 import { createObservedStack, webhookSecret } from '../factories/observed-stack.ts';
 import { configInput, createStack } from '../factories/pipeline-stack.ts';
-import { resourcesOf } from '../support/resources-of.ts';
-import type { AlarmProperties } from '../support/shown-metrics.ts';
+import { resourcesOf } from '../templates/resources-of.ts';
+import type { AlarmProperties } from '../templates/shown-metrics.ts';
 
 /** Of a stage with a GPU endpoint, beside the others. */
 const ENDPOINT_ALARMS = 4;

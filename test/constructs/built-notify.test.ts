@@ -2,9 +2,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { createLambda } from '../../functions/notify/handler.ts';
+import { buildHandlers } from '../deployments/built-handlers.ts';
 import { startLoopbackSecretsManager } from '../doubles/loopback-secrets-manager.ts';
 import { configInput } from '../factories/pipeline-stack.ts';
-import { buildHandlers } from '../support/built-handlers.ts';
 
 const ended: (() => unknown)[] = [];
 afterEach(async () => {

@@ -12,7 +12,7 @@ import {
   SAMPLE_CONNECTIONS,
 } from '../../lib/core/config/lambda-connections.ts';
 import { configInput, createApp, noAssets } from '../factories/pipeline-stack.ts';
-import { resourcesOf } from '../support/resources-of.ts';
+import { resourcesOf } from '../templates/resources-of.ts';
 
 const app = createApp();
 const config = configInput();

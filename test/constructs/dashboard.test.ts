@@ -8,8 +8,8 @@ import {
 } from '../../lib/core/metrics/endpoint-metrics.ts';
 import { servedModel } from '../factories/gpu-endpoint-stack.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
-import { printDashboardPage } from '../support/print-dashboard-page.ts';
-import { metricsOfDashboard, widgetsOf } from '../support/shown-metrics.ts';
+import { printDashboardPage } from '../pages/print-dashboard-page.ts';
+import { metricsOfDashboard, widgetsOf } from '../templates/shown-metrics.ts';
 
 const PAGE = path.join(import.meta.dirname, '../../docs/dashboard.md');
 const { stack, template } = createObservedStack({ gpu: true });

@@ -4,7 +4,7 @@ import { parseDeploymentSettings } from '../../lib/core/config/deployment-settin
 import { parseDetectRequest } from '../../lib/pipeline/detect/parse-detect-request.ts';
 import { parseGuardRequest } from '../../lib/pipeline/guard/parse-guard-request.ts';
 import { configInput, createStack, openAiSecret } from '../factories/pipeline-stack.ts';
-import { resourcesOf } from '../support/resources-of.ts';
+import { resourcesOf } from '../templates/resources-of.ts';
 
 type Joined = { readonly 'Fn::Join': readonly [string, readonly unknown[]] };
 

@@ -12,7 +12,7 @@ import { chooseExampleStage } from '../../lib/core/config/choose-example-stage.t
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
 import { makeContext } from '../factories/lambda-event.ts';
 import { configInput, createApp, noAssets, stageInput } from '../factories/pipeline-stack.ts';
-import { resourcesOf } from '../support/resources-of.ts';
+import { resourcesOf } from '../templates/resources-of.ts';
 
 const config = configInput();
 

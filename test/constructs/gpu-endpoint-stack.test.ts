@@ -6,8 +6,8 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, test } from 'vitest';
 import { createGpuStack, MODEL_PREFIX, servedModel } from '../factories/gpu-endpoint-stack.ts';
 import { createApp } from '../factories/pipeline-stack.ts';
-import { parseCommand } from '../support/parse-command.ts';
-import { resourcesOf } from '../support/resources-of.ts';
+import { parseCommand } from '../pages/typed-commands.ts';
+import { resourcesOf } from '../templates/resources-of.ts';
 
 const templateOf = (options?: Parameters<typeof createGpuStack>[0]) =>
   Template.fromStack(createGpuStack(options));

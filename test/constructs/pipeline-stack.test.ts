@@ -3,7 +3,7 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
 import { CONSUMERS, FUNCTION_NAMES, FUNCTION_SETTINGS } from '../../lib/constructs/function-settings.ts';
 import { configInput, createStack, openAiSecret } from '../factories/pipeline-stack.ts';
-import { resourcesOf } from '../support/resources-of.ts';
+import { resourcesOf } from '../templates/resources-of.ts';
 
 const SECONDS_PER_DAY = 86_400;
 

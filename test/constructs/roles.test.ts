@@ -12,9 +12,9 @@ import {
   openAiSecret,
   stageInput,
 } from '../factories/pipeline-stack.ts';
-import { printRights } from '../support/print-rights.ts';
-import { resourcesOf } from '../support/resources-of.ts';
-import { actionsOf, listed, policiesOf, rightsOf } from '../support/rights.ts';
+import { printRights } from '../pages/print-rights.ts';
+import { resourcesOf } from '../templates/resources-of.ts';
+import { actionsOf, listed, policiesOf, rightsOf } from '../templates/rights.ts';
 
 /** Actions for which `*` is the only resource, or the narrowest one, and why. */
 const MAY_NAME_ANY_RESOURCE: Readonly<Record<string, string>> = {

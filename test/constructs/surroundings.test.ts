@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { EmbeddingPipeline } from '../../lib/constructs/embedding-pipeline.ts';
 import { FUNCTION_NAMES } from '../../lib/constructs/function-settings.ts';
 import { configInput, createApp, createStack, noAssets, stageInput } from '../factories/pipeline-stack.ts';
-import { resourcesOf } from '../support/resources-of.ts';
+import { resourcesOf } from '../templates/resources-of.ts';
 
 interface FunctionProperties {
   readonly VpcConfig?: { readonly SubnetIds: unknown[]; readonly Ipv6AllowedForDualStack?: boolean };

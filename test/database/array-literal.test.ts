@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { arrayLiteral } from '../../lib/adapters/sql/array-literal.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
+import { openTestDatabase } from './open-test-database.ts';
 
 let db: SqlDatabase;
 beforeAll(async () => {

@@ -5,8 +5,8 @@ import { createDetectionStore } from '../../lib/adapters/sql/detection/sql-detec
 import { toVersionTime } from '../../lib/adapters/sql/detection/to-version-time.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import { buildResult, embedded } from '../factories/result-object.ts';
-import { type OpenedSpace, openSpace } from '../support/open-space.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
+import { type OpenedSpace, openSpace } from './open-space.ts';
+import { openTestDatabase } from './open-test-database.ts';
 
 let db: SqlDatabase;
 beforeEach(async () => {

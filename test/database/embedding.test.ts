@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createControlStore } from '../../lib/adapters/sql/control/sql-control-store.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import { buildHash, buildResult, embedded } from '../factories/result-object.ts';
-import { openSpace } from '../support/open-space.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
+import { openSpace } from './open-space.ts';
+import { openTestDatabase } from './open-test-database.ts';
 
 let db: SqlDatabase;
 beforeEach(async () => {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createGoldenStore } from '../../lib/adapters/sql/golden/sql-golden-store.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import { vectorForText } from '../doubles/vector-for-text.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
+import { openTestDatabase } from './open-test-database.ts';
 
 let db: SqlDatabase;
 beforeEach(async () => {

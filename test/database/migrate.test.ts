@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { migrate } from '../../lib/adapters/sql/migrations/migrate.ts';
 import { MIGRATIONS } from '../../lib/adapters/sql/migrations/migration-list.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
+import { openTestDatabase } from './open-test-database.ts';
 
 let db: SqlDatabase;
 beforeEach(async () => {

@@ -11,8 +11,8 @@ import { makeContext } from '../factories/lambda-event.ts';
 import { storeOutcome } from '../factories/outcome-row.ts';
 import { buildConfig, buildModel, buildSourceConfig } from '../factories/pipeline-config.ts';
 import { buildResult, touchOf } from '../factories/result-object.ts';
-import { type OpenedSpace, openSpace, request } from '../support/open-space.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
+import { type OpenedSpace, openSpace, request } from './open-space.ts';
+import { openTestDatabase } from './open-test-database.ts';
 
 let opened: OpenedSpace;
 let ports: OperatePorts;

@@ -5,7 +5,7 @@ import { createControlStore } from '../../lib/adapters/sql/control/sql-control-s
 import { createProbeClaims } from '../../lib/adapters/sql/control/sql-probe-claims.ts';
 import { tryWriting } from '../../lib/adapters/sql/control/try-writing.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
+import { openTestDatabase } from './open-test-database.ts';
 
 let db: SqlDatabase;
 beforeEach(async () => {

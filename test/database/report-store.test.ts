@@ -8,8 +8,8 @@ import type { Space } from '../../lib/core/model/space.ts';
 import type { ReportStore } from '../../lib/ports/report-store.ts';
 import { storeLease, storeOutcome } from '../factories/outcome-row.ts';
 import { buildConfig } from '../factories/pipeline-config.ts';
-import { createSourceTable } from '../support/create-source-table.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
+import { createSourceTable } from './open-space.ts';
+import { openTestDatabase } from './open-test-database.ts';
 
 let db: SqlDatabase;
 let space: Space;

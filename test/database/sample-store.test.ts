@@ -8,8 +8,7 @@ import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import type { SampleStore } from '../../lib/ports/sample-store.ts';
 import { buildConfig } from '../factories/pipeline-config.ts';
-import { dropRoles } from '../support/drop-roles.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
+import { dropRoles, openTestDatabase } from './open-test-database.ts';
 
 const items = [
   { title: 'harbour', summary: 'a sheltered port', tags: ['noun', 'place'] },

@@ -5,8 +5,8 @@ import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import type { SourceConfig } from '../../lib/core/config/pipeline-config.ts';
 import { UsageError } from '../../lib/core/errors/usage-error.ts';
 import { buildSourceConfig } from '../factories/pipeline-config.ts';
-import { createSourceTable } from '../support/create-source-table.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
+import { createSourceTable } from './open-space.ts';
+import { openTestDatabase } from './open-test-database.ts';
 
 let db: SqlDatabase;
 beforeEach(async () => {

@@ -4,8 +4,8 @@ import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
 import { openSpaces } from '../../lib/adapters/sql/spaces/open-spaces.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import { buildConfig, buildModel, buildSourceConfig } from '../factories/pipeline-config.ts';
-import { createSourceTable } from '../support/create-source-table.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
+import { createSourceTable } from './open-space.ts';
+import { openTestDatabase } from './open-test-database.ts';
 
 let db: SqlDatabase;
 beforeEach(async () => {

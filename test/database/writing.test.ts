@@ -10,8 +10,8 @@ import {
   notEmbedded,
   touchOf,
 } from '../factories/result-object.ts';
-import { type OpenedSpace, openSpace } from '../support/open-space.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
+import { type OpenedSpace, openSpace } from './open-space.ts';
+import { openTestDatabase } from './open-test-database.ts';
 
 let db: SqlDatabase;
 let items: OpenedSpace;

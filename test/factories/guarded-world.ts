@@ -1,6 +1,7 @@
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import type { GuardPorts, GuardState } from '../../lib/pipeline/guard/guard-ports.ts';
-import { createMemoryEventSources } from '../doubles/memory-event-sources.ts';
+import type { EventSource, EventSources } from '../../lib/ports/event-sources.ts';
+import { grantProbe } from '../twin/twin-embedding.ts';
 import { makeSpace } from './space.ts';
 import { makeWorld } from './world.ts';
 
@@ -9,35 +10,25 @@ export const MAPPINGS = {
   write: ['write'],
 };
 
-/** A guard over two models on doubles, and what goes wrong around it. */
+/** Makes a guard over two models on doubles; `troubles` are what goes wrong around it. */
 export function makeGuardedWorld() {
   const small = makeSpace();
   const large = makeSpace({ spaceId: 2, model: { ...small.model, alias: 'large' } });
   const world = makeWorld([small, large]);
-  const eventSources = createMemoryEventSources([...Object.values(MAPPINGS.embed).flat(), ...MAPPINGS.write]);
-  const probedAtMs = new Map<string, number>();
+  const eventSources = createEventSources([...Object.values(MAPPINGS.embed).flat(), ...MAPPINGS.write]);
   const troubles = { databaseDown: false, rightsMissing: false };
   const refuse = (code: string, failureClass: 'stop' | 'transient') => {
     throw new FreshetError('scripted', { failureClass, code });
   };
-  const sinceMs = world.clock.now();
   const state: GuardState = {
     control: world.control,
     spaces: world.spaces,
     embedding: {
-      grantCall: async (_, grant) => void world.database.grants.set(grant.callId, grant),
+      grantCall: async (_, grant) => grantProbe(world.twin, grant),
       revokeGrant: world.embedPorts.embedding.revokeGrant,
     },
     outcomes: world.writePorts.outcomes,
-    probes: {
-      async claim(scope, reason, intervalSeconds) {
-        const key = `${scope} ${reason}`;
-        const lastMs = probedAtMs.get(key) ?? sinceMs;
-        if (world.clock.now() - lastMs < intervalSeconds * 1000) return false;
-        probedAtMs.set(key, world.clock.now());
-        return true;
-      },
-    },
+    probes: world.database.probes,
     requireWrites: async () => {
       if (troubles.rightsMissing) refuse('sqlstate_42501', 'stop');
     },
@@ -51,4 +42,38 @@ export function makeGuardedWorld() {
       (troubles.databaseDown ? refuse('network_econnrefused', 'transient') : state) as GuardState,
   };
   return { ...world, ports, eventSources, troubles };
+}
+
+/** Event source mappings whose changes take effect at once, where AWS takes a while. */
+interface FakeEventSources extends EventSources {
+  readonly sources: Map<string, { state: EventSource['state']; closedByUs: boolean }>;
+  /** `close <id>` and `open <id>`, in order. */
+  readonly changes: string[];
+  /** Ids whose reading rejects. */
+  readonly broken: Set<string>;
+}
+
+function createEventSources(mappingIds: readonly string[]): FakeEventSources {
+  const sources: FakeEventSources['sources'] = new Map(
+    mappingIds.map(id => [id, { state: 'open', closedByUs: false }]),
+  );
+  const changes: string[] = [];
+  const broken = new Set<string>();
+  const change = async (mappingId: string, action: 'open' | 'close') => {
+    changes.push(`${action} ${mappingId}`);
+    const closes = action === 'close';
+    sources.set(mappingId, { state: closes ? 'closed' : 'open', closedByUs: closes });
+  };
+  return {
+    sources,
+    changes,
+    broken,
+    async read(mappingId) {
+      const source = sources.get(mappingId);
+      if (source === undefined || broken.has(mappingId)) throw new Error('no such mapping');
+      return { mappingId, arn: `arn:${mappingId}`, ...source };
+    },
+    close: ({ mappingId }) => change(mappingId, 'close'),
+    open: ({ mappingId }) => change(mappingId, 'open'),
+  };
 }

@@ -7,19 +7,16 @@ import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import { createRunTally } from '../../lib/pipeline/local/run-tally.ts';
 import type { WritePorts } from '../../lib/pipeline/write/write-ports.ts';
 import type { Tokenizer } from '../../lib/ports/tokenizer.ts';
-import { createMemoryControlStore, createMemorySpaceRegistry } from '../doubles/memory-control-store.ts';
-import { createMemoryDatabase } from '../doubles/memory-database.ts';
-import { createMemoryDetectionStore } from '../doubles/memory-detection-store.ts';
-import { createMemoryEmbeddingStore } from '../doubles/memory-embedding-store.ts';
-import { createMemoryOutcomeStore } from '../doubles/memory-outcome-store.ts';
+import { type CallLog, createCallLog } from '../doubles/call-log.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';
 import { createRecordingMetrics } from '../doubles/recording-metrics.ts';
 import { createScriptedProvider } from '../doubles/scripted-provider.ts';
 import { createSeededRandomness } from '../doubles/seeded-randomness.ts';
-import { createVirtualClock } from '../doubles/virtual-clock.ts';
+import { createVirtualClock, type VirtualClock } from '../doubles/virtual-clock.ts';
+import { makeLoggedTwin } from './logged-twin.ts';
 import { makeSpace } from './space.ts';
 
-/** One token per character, and a count of how often it was asked. */
+/** Makes a tokenizer that takes each character for a token and counts how often it was asked. */
 export function createCountingTokenizer(): Tokenizer & { asked: number } {
   const tokenizer = {
     asked: 0,
@@ -37,11 +34,24 @@ export function createCountingTokenizer(): Tokenizer & { asked: number } {
 
 export const MAX_RECEIVE_COUNT = 5;
 
-/** The three steps on doubles: everything that the pipeline touches, none of it outside the process. */
-export function makeWorld(spaces: readonly Space[] = [makeSpace()], batchSize = 100) {
-  const clock = createVirtualClock();
+interface EarlierWorld {
+  readonly clock: VirtualClock;
+  readonly calls: CallLog;
+  readonly database: ReturnType<typeof makeLoggedTwin>;
+}
+
+/**
+ * Makes the three steps on doubles: everything that the pipeline touches, all in this process.
+ *
+ * `twin` is the database. `calls` notes what is asked of its ports, of `objects.put` and of the
+ * queue of announcements, and fails the calls that a test picks. With `earlier`, the database and
+ * the clock of that world go on in this one, as if a new process had opened them.
+ */
+export function makeWorld(spaces: readonly Space[] = [makeSpace()], batchSize = 100, earlier?: EarlierWorld) {
+  const clock: VirtualClock = earlier?.clock ?? createVirtualClock();
   const randomness = createSeededRandomness();
-  const database = createMemoryDatabase(clock, spaces);
+  const calls = earlier?.calls ?? createCallLog();
+  const database = earlier?.database ?? makeLoggedTwin(clock, spaces, calls);
   const deadLetters = createInProcessQueue({
     ...{ name: 'dead', visibilitySeconds: 60, maxReceiveCount: 1_000, clock, randomness },
   });
@@ -65,22 +75,22 @@ export function makeWorld(spaces: readonly Space[] = [makeSpace()], batchSize = 
   const objects = {
     ...store,
     put: (key: string, body: Buffer) => {
-      database.record('put');
+      calls.note('put');
       return store.put(key, body);
     },
   };
   const announcing = {
     ...results,
     send: (messages: Parameters<typeof results.send>[0]) => {
-      database.record('announce');
+      calls.note('announce');
       return results.send(messages);
     },
   };
   const provider = createScriptedProvider();
   const tally = createRunTally(clock);
   const shared = {
-    spaces: createMemorySpaceRegistry(database),
-    control: createMemoryControlStore(database),
+    spaces: database.spaces,
+    control: database.control,
     queues: queueOf,
     objects,
     clock,
@@ -92,13 +102,13 @@ export function makeWorld(spaces: readonly Space[] = [makeSpace()], batchSize = 
   };
   const detectPorts: DetectPorts = {
     ...shared,
-    detection: createMemoryDetectionStore(database),
+    detection: database.detection,
     limits: { batchSize, maxInFlight: 10_000, sliceRows: 1_000, queuedLeaseSeconds: 3_600 },
   };
   const tokenizer = createCountingTokenizer();
   const embedPorts: EmbedPorts = {
     ...shared,
-    embedding: createMemoryEmbeddingStore(database),
+    embedding: database.embedding,
     providers: () => provider,
     tokenizer,
     results: announcing,
@@ -107,9 +117,20 @@ export function makeWorld(spaces: readonly Space[] = [makeSpace()], batchSize = 
       ...{ announcedLeaseSeconds: 3_600, maxBytesPerColumn: 10_000 },
     },
   };
-  const writePorts: WritePorts = { ...shared, outcomes: createMemoryOutcomeStore(database) };
+  const writePorts: WritePorts = { ...shared, outcomes: database.outcomes };
   return {
-    ...{ ...shared, database, provider, tokenizer, tally, results, dispatch, deadLetters },
+    ...{
+      ...shared,
+      calls,
+      database,
+      twin: database.twin,
+      provider,
+      tokenizer,
+      tally,
+      results,
+      dispatch,
+      deadLetters,
+    },
     ...{ detectPorts, embedPorts, writePorts, spaces: shared.spaces },
   };
 }

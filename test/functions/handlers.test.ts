@@ -4,13 +4,14 @@ import { createHandler as createDetect } from '../../functions/detect/handler.ts
 import { createHandler as createEmbed } from '../../functions/embed/handler.ts';
 import { createRecordHandler } from '../../functions/middleware/record-handler.ts';
 import { createHandler as createWrite } from '../../functions/write/handler.ts';
-import { putRow } from '../doubles/memory-database.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';
 import { createRecordingMetrics } from '../doubles/recording-metrics.ts';
 import { embedAll } from '../doubles/scripted-provider.ts';
 import { makeContext, makeSqsEvent } from '../factories/lambda-event.ts';
+import { putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';
+import { spaceOf } from '../twin/twin-database.ts';
 
 const failuresOf = (answer: { batchItemFailures: { itemIdentifier: string }[] }) =>
   answer.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
@@ -22,7 +23,7 @@ function ports() {
 describe('the three handlers', () => {
   test('take a row from stale to embedded', async () => {
     const world = makeWorld();
-    putRow(world.database, makeSpace(), 'a', 'apple');
+    putRow(world.twin, makeSpace(), 'a', 'apple');
 
     const report = await createDetect(world.detectPorts)({ pass: 'reconcile' }, makeContext());
     const sent = world.dispatch.flatMap(({ queue }) => queue.remainingBodies());
@@ -32,12 +33,12 @@ describe('the three handlers', () => {
 
     expect(report.spaces[0]?.sent).toBe(1);
     expect([...failuresOf(embedded), ...failuresOf(written)]).toEqual([]);
-    expect(world.database.of(makeSpace()).outcomes.get('a')?.outcome).toBe('embedded');
+    expect(spaceOf(world.twin, makeSpace()).outcomes.get('a')?.outcome).toBe('embedded');
   });
 
   test('fail a poison message alone', async () => {
     const world = makeWorld();
-    putRow(world.database, makeSpace(), 'a', 'apple');
+    putRow(world.twin, makeSpace(), 'a', 'apple');
     await createDetect(world.detectPorts)({ pass: 'reconcile' }, makeContext());
     const [good = ''] = world.dispatch.flatMap(({ queue }) => queue.remainingBodies());
     const newer = good.replace('"v":1', '"v":2');
@@ -70,7 +71,7 @@ describe('the three handlers', () => {
 
   test('give back a record that hangs when the time runs out, and no other', async () => {
     const world = makeWorld([makeSpace()], 1);
-    for (const id of ['a', 'b']) putRow(world.database, makeSpace(), id, `text ${id}`);
+    for (const id of ['a', 'b']) putRow(world.twin, makeSpace(), id, `text ${id}`);
     await createDetect(world.detectPorts)({ pass: 'reconcile' }, makeContext());
     const sent = world.dispatch.flatMap(({ queue }) => queue.remainingBodies());
     world.provider.script = request =>

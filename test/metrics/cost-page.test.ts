@@ -7,9 +7,8 @@ import { describeStage } from '../../bench/cost/describe-stage.ts';
 import { totalOf } from '../../lib/core/cost/cost-line.ts';
 import { pricePlumbing } from '../../lib/core/cost/price-plumbing.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
-import { countSecrets } from '../support/count-secrets.ts';
-import { countWatching } from '../support/count-watching.ts';
-import { metricsOfAlarms } from '../support/shown-metrics.ts';
+import { countSecrets } from '../templates/rights.ts';
+import { countWatching, metricsOfAlarms } from '../templates/shown-metrics.ts';
 
 const described = describeStage();
 

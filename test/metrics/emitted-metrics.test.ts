@@ -7,8 +7,8 @@ import {
   type MetricName,
 } from '../../lib/core/metrics/metric-names.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
-import { importClosure } from '../support/import-closure.ts';
-import { metricsOfAlarms, metricsOfDashboard } from '../support/shown-metrics.ts';
+import { importClosure } from '../import-closure.ts';
+import { metricsOfAlarms, metricsOfDashboard } from '../templates/shown-metrics.ts';
 
 /** Metrics that no widget shows, and why. */
 const ONLY_IN_THE_LOG: Partial<Record<MetricName, string>> = {

@@ -10,8 +10,8 @@ import {
 } from '../../lib/core/metrics/alarm-kinds.ts';
 import { createGpuStack } from '../factories/gpu-endpoint-stack.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
-import { importClosure } from '../support/import-closure.ts';
-import { printAwsHelp } from '../support/print-aws-help.ts';
+import { importClosure } from '../import-closure.ts';
+import { printAwsHelp } from '../pages/print-aws-help.ts';
 
 const DOCS = path.join(import.meta.dirname, '../../docs');
 const PAGE = path.join(DOCS, 'operations.md');

@@ -5,17 +5,21 @@ import { detectAlone } from '../../lib/pipeline/detect/detect-alone.ts';
 import { detectStaleRows } from '../../lib/pipeline/detect/detect-stale-rows.ts';
 import { parseDetectRequest } from '../../lib/pipeline/detect/parse-detect-request.ts';
 import type { TickLock } from '../../lib/ports/tick-lock.ts';
-import { putRow } from '../doubles/memory-database.ts';
+import { holdHorizon, leaseRow, minutesAgo, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
+import { printTimestamp, seconds } from '../twin/timestamps.ts';
+import { sourceOf, spaceOf } from '../twin/twin-database.ts';
 
 const plenty = () => 600_000;
 const incremental = { pass: 'incremental' } as const;
 const reconcile = { pass: 'reconcile' } as const;
 
-function fill(world: World, count: number, version = 'v100', space = world.database.spaces[0]) {
-  for (let index = 0; space && index < count; index += 1) {
-    putRow(world.database, space, `${version}-${String(index).padStart(4, '0')}`, `text ${index}`, version);
+/** So many rows, all written so many minutes ago, which their keys begin with. */
+function fill(world: World, count: number, minutes = 0, space = makeSpace()) {
+  for (let index = 0; index < count; index += 1) {
+    const id = `${String(minutes).padStart(3, '0')}-${String(index).padStart(4, '0')}`;
+    putRow(world.twin, space, id, `text ${index}`, minutesAgo(world.twin, minutes));
   }
 }
 const messagesOf = (world: World, lane: string, alias = 'small') =>
@@ -24,7 +28,14 @@ const messagesOf = (world: World, lane: string, alias = 'small') =>
       .find(queue => queue.lane === lane && queue.modelAlias === alias)
       ?.queue.remainingBodies() ?? []
   ).map(parseDispatchMessage);
-const tableOf = (world: World, index = 0) => world.database.of(world.database.spaces[index] ?? makeSpace());
+const tableOf = (world: World) => spaceOf(world.twin, makeSpace());
+const sourceIn = (world: World) => sourceOf(world.twin, makeSpace());
+const positionOf = (world: World) => world.detectPorts.detection.readPosition(makeSpace());
+const timeOf = (world: World, minutes: number) => printTimestamp(minutesAgo(world.twin, minutes));
+const setWatermark = (world: World, minutes: number) =>
+  world.detectPorts.detection.writeWatermark(makeSpace(), [timeOf(world, minutes)]);
+const expiredOf = (world: World) =>
+  [...tableOf(world).leases.values()].filter(({ expiresAt }) => expiresAt <= world.twin.now());
 
 describe('the incremental pass', () => {
   test('sends changed rows in batches to the fresh lane and confirms their leases', async () => {
@@ -44,58 +55,60 @@ describe('the incremental pass', () => {
 
     await detectStaleRows(world.detectPorts, incremental, plenty);
 
-    const { events } = world.database;
+    const { events } = world.calls;
     expect(events.indexOf('readHorizon')).toBeLessThan(events.indexOf('leaseChangedRows'));
   });
 
   test('starts a space without a watermark at the horizon and leaves older rows to reconcile', async () => {
     const world = makeWorld();
-    tableOf(world).horizon = 'v050';
-    fill(world, 1, 'v040');
-    fill(world, 1, 'v060');
+    holdHorizon(world.twin, minutesAgo(world.twin, 50));
+    fill(world, 1, 60);
+    fill(world, 1, 40);
 
     const report = await detectStaleRows(world.detectPorts, incremental, plenty);
 
     expect(report.spaces[0]?.sent).toBe(1);
-    expect(tableOf(world).watermark).toBe('v050');
+    expect((await positionOf(world)).watermark).toBe(timeOf(world, 50));
   });
 
   test('never moves the watermark past the first stale row that the capacity left out', async () => {
     const world = makeWorld();
-    Object.assign(tableOf(world), { watermark: 'v010', horizon: 'v900' });
-    fill(world, 3, 'v100');
-    fill(world, 3, 'v200');
+    await setWatermark(world, 90);
+    fill(world, 3, 80);
+    fill(world, 3, 70);
 
     await detectStaleRows(world.detectPorts, { ...incremental, maxRows: 3 }, plenty);
 
-    expect(tableOf(world).watermark).toBe('v200');
+    expect((await positionOf(world)).watermark).toBe(timeOf(world, 70));
   });
 
   test('moves the watermark back when the horizon is behind it', async () => {
     const world = makeWorld();
-    Object.assign(tableOf(world), { watermark: 'v500', horizon: 'v300' });
+    await setWatermark(world, 50);
+    holdHorizon(world.twin, minutesAgo(world.twin, 70));
 
     await detectStaleRows(world.detectPorts, incremental, plenty);
 
-    expect(tableOf(world).watermark).toBe('v300');
+    expect((await positionOf(world)).watermark).toBe(timeOf(world, 70));
   });
 
   test('leaves the watermark where it is while the horizon is unknown', async () => {
     const world = makeWorld();
-    Object.assign(tableOf(world), { watermark: 'v100', horizon: null });
-    fill(world, 2, 'v200');
+    await setWatermark(world, 80);
+    holdHorizon(world.twin, 'unknown');
+    fill(world, 2, 70);
 
     const report = await detectStaleRows(world.detectPorts, incremental, plenty);
 
     expect(report.spaces[0]?.sent).toBe(2);
-    expect(tableOf(world).watermark).toBe('v100');
+    expect((await positionOf(world)).watermark).toBe(timeOf(world, 80));
   });
 
   test('frees the rows that the queue refuses and stops the watermark at them', async () => {
     const world = makeWorld();
-    Object.assign(tableOf(world), { watermark: 'v010', horizon: 'v900' });
-    fill(world, 100, 'v100');
-    fill(world, 50, 'v200');
+    await setWatermark(world, 90);
+    fill(world, 100, 80);
+    fill(world, 50, 70);
     const send = async (bodies: readonly unknown[]) => ({
       failed: bodies.length > 1 ? [{ index: 1, code: 'InternalError' }] : [],
     });
@@ -104,10 +117,8 @@ describe('the incremental pass', () => {
     const report = await detectStaleRows(ports, incremental, plenty);
 
     expect(report.spaces[0]).toMatchObject({ leased: 150, sent: 100 });
-    expect(tableOf(world).watermark).toBe('v200');
-    const free = [...tableOf(world).leases.values()].filter(
-      ({ expiresAtMs }) => expiresAtMs <= world.clock.now(),
-    );
+    expect((await positionOf(world)).watermark).toBe(timeOf(world, 70));
+    const free = expiredOf(world);
     expect(free).toHaveLength(50);
     expect(free.every(({ attempts }) => attempts === 0)).toBe(true);
   });
@@ -122,7 +133,7 @@ describe('the incremental pass', () => {
     const report = await detectStaleRows(ports, incremental, plenty);
 
     expect(report.spaces[0]?.fault).toMatchObject({ code: 'reset', failureClass: 'transient' });
-    expect(tableOf(world).watermark).toBeNull();
+    expect((await positionOf(world)).watermark).toBeNull();
     expect(await world.detectPorts.detection.countInFlight(makeSpace())).toBe(0);
   });
 
@@ -130,7 +141,7 @@ describe('the incremental pass', () => {
     const sizes = async (rows: number) => {
       const world = makeWorld();
       for (let index = 0; index < rows; index += 1) {
-        putRow(world.database, makeSpace(), String(index).padStart(5, '0'), 'text');
+        putRow(world.twin, makeSpace(), String(index).padStart(5, '0'), 'text');
       }
       const limits = { ...world.detectPorts.limits, sliceRows: 10_000, callsPerMessage: 5 };
       await detectStaleRows({ ...world.detectPorts, limits }, { pass: 'reconcile' }, () => 600_000);
@@ -147,11 +158,9 @@ describe('the incremental pass', () => {
   test('sends rows that began before in smaller batches, by how often', async () => {
     const world = makeWorld();
     fill(world, 60);
-    for (const [index, id] of [...tableOf(world).rows.keys()].entries()) {
+    for (const [index, id] of [...sourceIn(world).rows.keys()].entries()) {
       const attempts = [0, 1, 2, 5][Math.floor(index / 15)] ?? 0;
-      tableOf(world).leases.set(id, {
-        ...{ dispatchId: 'old', lane: 'fresh', stage: 'queued', attempts, expiresAtMs: 0 },
-      });
+      leaseRow(world.twin, makeSpace(), id, { attempts, expiresAt: world.twin.now() });
     }
 
     await detectStaleRows(world.detectPorts, incremental, plenty);
@@ -174,6 +183,9 @@ describe('the incremental pass', () => {
   test('reports how stale the space is, also while it is paused', async () => {
     const world = makeWorld();
     fill(world, 7);
+    await detectStaleRows(world.detectPorts, incremental, plenty);
+    world.metrics.sums.clear();
+    world.clock.advance(7_000);
     await world.control.pause('pipeline', 'operator', '');
 
     await detectStaleRows(world.detectPorts, incremental, plenty);
@@ -191,15 +203,15 @@ describe('how stale a space is', () => {
     await detectStaleRows({ ...world.detectPorts, reportsStaleness: false }, incremental, plenty);
 
     expect(world.metrics.sums.has('StaleRows')).toBe(false);
-    expect(world.database.events).not.toContain('readStaleness 1');
+    expect(world.calls.events).not.toContain('readStaleness 1');
   });
 });
 
 describe('detection into queues of this process', () => {
-  const local = (rows: number) => {
+  const local = async (rows: number) => {
     const world = makeWorld();
-    Object.assign(tableOf(world), { watermark: 'v010', horizon: 'v900' });
-    fill(world, rows);
+    await setWatermark(world, 90);
+    fill(world, rows, 80);
     return { world, ports: { ...world.detectPorts, confirmsSends: false } as const };
   };
   const leasesOf = (world: World) => [...tableOf(world).leases.values()];
@@ -207,19 +219,19 @@ describe('detection into queues of this process', () => {
   test.each([incremental, reconcile])(
     'leases rows as queued for the queue’s time and confirms nothing: %j',
     async request => {
-      const { world, ports } = local(250);
+      const { world, ports } = await local(250);
 
       const report = await detectStaleRows(ports, request, plenty);
 
       expect(report.spaces).toMatchObject([{ leased: 250, sent: 250 }]);
-      const expiresAtMs = world.clock.now() + world.detectPorts.limits.queuedLeaseSeconds * 1000;
-      expect(leasesOf(world)).toMatchObject(Array(250).fill({ stage: 'queued', expiresAtMs }));
-      expect(world.database.events).not.toContain('confirmSent');
+      const expiresAt = world.twin.now() + seconds(world.detectPorts.limits.queuedLeaseSeconds);
+      expect(leasesOf(world)).toMatchObject(Array(250).fill({ stage: 'queued', expiresAt }));
+      expect(world.calls.events).not.toContain('confirmSent');
     },
   );
 
   test('frees what a queue refuses all the same', async () => {
-    const { world, ports } = local(150);
+    const { world, ports } = await local(150);
     const send = async () => ({ failed: [{ index: 1, code: 'MessageTooLong' }] });
 
     const report = await detectStaleRows(
@@ -229,7 +241,7 @@ describe('detection into queues of this process', () => {
     );
 
     expect(report.spaces[0]).toMatchObject({ leased: 150, sent: 100 });
-    expect(leasesOf(world).filter(({ expiresAtMs }) => expiresAtMs <= world.clock.now())).toHaveLength(50);
+    expect(expiredOf(world)).toHaveLength(50);
   });
 
   test.each([
@@ -238,11 +250,14 @@ describe('detection into queues of this process', () => {
   ] as const)(
     'gives back at once what was leased where the answer of %s is lost',
     async (method, request) => {
-      const { world, ports } = local(20);
+      const { world, ports } = await local(20);
       const detection = {
         ...ports.detection,
         [method]: async (...args: Parameters<typeof ports.detection.leaseStaleSlice>) => {
-          await world.detectPorts.detection[method](args[0], { ...args[1], watermark: 'v010' });
+          await world.detectPorts.detection[method](args[0], {
+            ...args[1],
+            watermark: timeOf(world, 90),
+          });
           throw new FreshetError('reset', { failureClass: 'transient', code: 'network_econnreset' });
         },
       };
@@ -296,19 +311,19 @@ describe('coverage', () => {
 });
 
 describe('spaces that cannot be worked on', () => {
-  const two = () =>
-    makeWorld([makeSpace(), makeSpace({ spaceId: 2, source: { name: 'other' }, model: { alias: 'large' } })]);
+  const other = makeSpace({ spaceId: 2, source: { name: 'other' }, model: { alias: 'large' } });
+  const two = () => makeWorld([makeSpace(), other]);
 
   test('pause with the reason when their source is at fault, and the next one goes on', async () => {
     const world = two();
-    tableOf(world).fault = { code: 'column-missing', message: 'column title is gone' };
-    fill(world, 2, 'v100', world.database.spaces[1]);
+    sourceIn(world).fault = { code: 'column-missing', message: 'column title is gone' };
+    fill(world, 2, 0, other);
 
     const report = await detectStaleRows(world.detectPorts, incremental, plenty);
 
     expect(report.spaces.map(({ sent }) => sent)).toEqual([0, 2]);
     expect(report.spaces[0]?.fault).toEqual({ code: 'column-missing', message: 'column title is gone' });
-    expect(world.database.pauses).toMatchObject([
+    expect(world.twin.pauses).toMatchObject([
       { scope: 'source:items', reason: 'source-fault:column-missing' },
     ]);
   });
@@ -316,10 +331,10 @@ describe('spaces that cannot be worked on', () => {
   test('go on once the source is mended, and keep the reasons that others set', async () => {
     const world = makeWorld();
     fill(world, 2);
-    tableOf(world).fault = { code: 'permission', message: '' };
+    sourceIn(world).fault = { code: 'permission', message: '' };
     await detectStaleRows(world.detectPorts, incremental, plenty);
     await world.control.pause('source:items', 'operator', '');
-    tableOf(world).fault = undefined;
+    sourceIn(world).fault = undefined;
 
     const paused = await detectStaleRows(world.detectPorts, incremental, plenty);
     await world.control.resume('source:items', 'operator');
@@ -342,8 +357,8 @@ describe('spaces that cannot be worked on', () => {
 
   test('do not stop the others when a statement on them fails', async () => {
     const world = two();
-    fill(world, 2, 'v100', world.database.spaces[1]);
-    world.database.before = event => {
+    fill(world, 2, 0, other);
+    world.calls.before = event => {
       if (event !== 'findSourceFault 1') return;
       throw new FreshetError('refused', { failureClass: 'stop', code: 'sqlstate_42501' });
     };
@@ -359,7 +374,7 @@ describe('spaces that cannot be worked on', () => {
 
     await detectStaleRows(world.detectPorts, incremental, plenty);
 
-    expect(world.database.events.filter(event => event === 'expireLeasesOfDeadRuns')).toHaveLength(1);
+    expect(world.calls.events.filter(event => event === 'expireLeasesOfDeadRuns')).toHaveLength(1);
   });
 });
 
@@ -377,8 +392,8 @@ describe('the reconcile pass', () => {
 
     expect(report.spaces[0]).toMatchObject({ sent: 25, slices: 3, passBegan: true, passEnded: true });
     expect(messagesOf(world, 'bulk').flatMap(({ ids }) => ids)).toHaveLength(25);
-    expect(world.database.events.filter(event => event.startsWith('removeOrphans'))).toHaveLength(3);
-    expect(tableOf(world).cursor).toBeNull();
+    expect(world.calls.events.filter(event => event.startsWith('removeOrphans'))).toHaveLength(3);
+    expect((await positionOf(world)).reconcileCursor).toBeNull();
   });
 
   const recorded = (ports: ReturnType<typeof sliced>['ports']) => {
@@ -416,15 +431,14 @@ describe('the reconcile pass', () => {
 
     expect(sizes).toEqual([2000, 2000, 2000]);
     expect(messagesOf(world, 'bulk').flatMap(({ ids }) => ids)).toHaveLength(4500);
-    expect(tableOf(world).cursor).toBeNull();
+    expect((await positionOf(world)).reconcileCursor).toBeNull();
   });
 
   test('takes no larger slice than holds what it can lease where a share of the rows is to be leased', async () => {
     const { world, ports } = sliced(200_000);
-    fill(world, 6000, 'v100');
-    const elsewhere = { dispatchId: 'another', lane: 'bulk', stage: 'queued', attempts: 0 } as const;
-    for (const [position, id] of [...tableOf(world).rows.keys()].entries()) {
-      if (position % 5 > 0) tableOf(world).leases.set(id, { ...elsewhere, expiresAtMs: Infinity });
+    fill(world, 6000);
+    for (const [position, id] of [...sourceIn(world).rows.keys()].entries()) {
+      if (position % 5 > 0) leaseRow(world.twin, makeSpace(), id, { lane: 'bulk' });
     }
     const { sizes, ports: recording } = recorded(ports);
 
@@ -441,7 +455,7 @@ describe('the reconcile pass', () => {
     const report = await detectStaleRows(ports, { ...reconcile, maxRows: 12 }, plenty);
 
     expect(report.spaces[0]).toMatchObject({ sent: 12, slices: 1, passEnded: false });
-    expect(tableOf(world).cursor).toBe('v100-0009');
+    expect((await positionOf(world)).reconcileCursor).toBe('000-0009');
   });
 
   test('stops when the time runs short and goes on from there', async () => {
@@ -465,7 +479,7 @@ describe('a tick that resumes', () => {
     fill(world, 3);
 
     const first = await detectStaleRows(world.detectPorts, resume, plenty);
-    fill(world, 3, 'v200');
+    fill(world, 3, 70);
     const second = await detectStaleRows(world.detectPorts, resume, plenty);
 
     expect(first.spaces).toMatchObject([{ sent: 3, passEnded: true }]);

@@ -2,18 +2,19 @@ import { describe, expect, test } from 'vitest';
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import { parseAnnounceMessage } from '../../lib/core/messages/parse-announce-message.ts';
 import type { ResultObject } from '../../lib/core/model/result-object.ts';
-import type { Space } from '../../lib/core/model/space.ts';
 import { decodeResult } from '../../lib/core/result/decode-result.ts';
 import { fingerprintText } from '../../lib/core/text/fingerprint-text.ts';
 import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
 import { createRunTally } from '../../lib/pipeline/local/run-tally.ts';
 import type { EmbedRequest } from '../../lib/ports/embedding-provider.ts';
-import { putRow } from '../doubles/memory-database.ts';
 import { createScriptedProvider, embedAll, failWith } from '../doubles/scripted-provider.ts';
+import { DISPATCH, leaseRow, putRow, storeOutcome } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
+import { sourceOf, spaceOf } from '../twin/twin-database.ts';
 
-const DISPATCH = '00000000-0000-4000-8000-000000000001';
+/** What is remembered of a text that the provider refused. */
+const VERDICT = { failureClass: 'item', code: 'http_400', attempts: 1 };
 
 /** Rows with live leases and the message that detect would have sent for them. */
 function dispatch(
@@ -24,17 +25,10 @@ function dispatch(
   const world = makeWorld([space]);
   const ids = texts.map((_, index) => `row-${String(index).padStart(3, '0')}`);
   for (const [index, id] of ids.entries()) {
-    putRow(world.database, space, id, texts[index] ?? null);
-    lease(world, space, id);
+    putRow(world.twin, space, id, texts[index] ?? null);
+    leaseRow(world.twin, space, id);
   }
-  return { world, space, ids, table: world.database.of(space) };
-}
-
-function lease(world: World, space: Space, id: string) {
-  world.database.of(space).leases.set(id, {
-    ...{ dispatchId: DISPATCH, lane: 'fresh', stage: 'queued', attempts: 0 },
-    expiresAtMs: world.clock.now() + 3_600_000,
-  });
+  return { world, space, ids, table: spaceOf(world.twin, space) };
 }
 
 async function embed(
@@ -73,7 +67,8 @@ describe('a message of stale rows', () => {
     const answer = await embed(batch);
 
     expect(answer).toBe('done');
-    expect(batch.world.database.events).toEqual([
+    expect(batch.world.calls.events).toEqual([
+      'reasons',
       'beginEmbedding',
       'readRows 10000',
       'lookUpHashes',
@@ -90,15 +85,9 @@ describe('a message of stale rows', () => {
 
     expect(await embed(batch)).toBe('done');
 
-    const read = ['beginEmbedding', 'readRows 10000', 'lookUpHashes'];
+    const read = ['reasons', 'beginEmbedding', 'readRows 10000', 'lookUpHashes'];
     const settled = ['grantCall', 'put', 'announce'];
-    expect(batch.world.database.events).toEqual([
-      ...read,
-      ...settled,
-      ...settled,
-      ...settled,
-      'markAnnounced',
-    ]);
+    expect(batch.world.calls.events).toEqual([...read, ...settled, ...settled, ...settled, 'markAnnounced']);
     const results = await readResults(batch.world);
     expect(results.map(({ outcomes }) => outcomes.length)).toEqual([100, 100, 50]);
     expect([...batch.table.leases.values()].map(({ stage }) => stage)).toEqual(Array(250).fill('announced'));
@@ -133,7 +122,7 @@ describe('a message of stale rows', () => {
 
       expect(await embed(batch)).toBe('done');
 
-      expect(batch.world.database.events).not.toContain('markAnnounced');
+      expect(batch.world.calls.events).not.toContain('markAnnounced');
       expect(stagesOf(batch)).toEqual(['embedding', 'embedding', 'embedding']);
       expect(await readResult(batch.world)).toMatchObject({ outcomes: { length: 3 } });
     });
@@ -164,7 +153,7 @@ describe('a message of stale rows', () => {
   test('of several batches marks what was settled when the store fails in the middle', async () => {
     const batch = dispatch(numbered(250));
     let puts = 0;
-    batch.world.database.before = event => {
+    batch.world.calls.before = event => {
       if (event !== 'put') return;
       puts += 1;
       if (puts > 1) throw new FreshetError('refused', { failureClass: 'stop', code: 'refused' });
@@ -220,11 +209,11 @@ describe('a message of stale rows', () => {
 
   test('drops the leases of rows that are gone or fresh already', async () => {
     const batch = dispatch(numbered(3));
-    const fresh = batch.table.rows.get('row-001');
-    batch.table.rows.delete('row-000');
-    batch.table.outcomes.set('row-001', {
-      ...{ id: 'row-001', version: fresh?.version ?? null, xid: fresh?.xid ?? '', readAt: '' },
-      ...{ outcome: 'embedded', contentHash: 'x' },
+    const { rows } = sourceOf(batch.world.twin, batch.space);
+    const { version = null, xid = null } = rows.get('row-001') ?? {};
+    rows.delete('row-000');
+    storeOutcome(batch.world.twin, batch.space, 'row-001', {
+      ...{ outcome: 'embedded', contentHash: 'x', version, xid },
     });
 
     await embed(batch);
@@ -247,7 +236,7 @@ describe('a message of stale rows', () => {
 
     await embed(batch, { attempts: 5 });
 
-    expect(batch.world.database.events).toContain('readRows 0');
+    expect(batch.world.calls.events).toContain('readRows 0');
     expect(batch.world.provider.requests).toEqual([]);
     expect((await readResult(batch.world)).outcomes).toMatchObject([
       { outcome: 'undelivered', contentHash: null },
@@ -288,8 +277,7 @@ describe('texts', () => {
 
   test('that did not change since they were embedded are touched', async () => {
     const batch = dispatch(['same']);
-    batch.table.outcomes.set('row-000', {
-      ...{ id: 'row-000', version: 'v001', xid: '0', readAt: '' },
+    storeOutcome(batch.world.twin, batch.space, 'row-000', {
       ...{ outcome: 'embedded', contentHash: fingerprintText('same') },
     });
 
@@ -305,8 +293,7 @@ describe('texts', () => {
 
   test('that another row paid for are copied by their hash', async () => {
     const batch = dispatch(['same']);
-    batch.table.outcomes.set('elsewhere', {
-      ...{ id: 'elsewhere', version: 'v1', xid: '0', readAt: '' },
+    storeOutcome(batch.world.twin, batch.space, 'elsewhere', {
       ...{ outcome: 'embedded', contentHash: fingerprintText('same') },
     });
 
@@ -318,7 +305,7 @@ describe('texts', () => {
 
   test('that were refused before are refused from memory, on however many rows', async () => {
     const batch = dispatch(['bad', 'bad', 'good']);
-    batch.table.verdicts.set(fingerprintText('bad'), 'http_400');
+    batch.table.failures.set(fingerprintText('bad'), VERDICT);
 
     await embed(batch);
 
@@ -333,13 +320,11 @@ describe('texts', () => {
   test('whose refusal stands are touched, and bought again once the verdict was removed', async () => {
     const batch = dispatch(['bad']);
     const contentHash = fingerprintText('bad');
-    batch.table.outcomes.set('row-000', {
-      ...{ id: 'row-000', version: 'v1', xid: '0', readAt: '', outcome: 'refused:http_400', contentHash },
-    });
-    batch.table.verdicts.set(contentHash, 'http_400');
+    storeOutcome(batch.world.twin, batch.space, 'row-000', { outcome: 'refused:http_400', contentHash });
+    batch.table.failures.set(contentHash, VERDICT);
     await embed(batch);
-    batch.table.verdicts.clear();
-    lease(batch.world, batch.space, 'row-000');
+    batch.table.failures.clear();
+    leaseRow(batch.world.twin, batch.space, 'row-000');
     await embed(batch);
 
     const results = await readResults(batch.world);
@@ -436,7 +421,7 @@ describe('a poison text', () => {
     await embed(batch);
 
     expect(outcomesOf(await readResult(batch.world))).toEqual(['refused:http_400']);
-    expect(batch.world.database.pauses).toEqual([]);
+    expect(batch.world.twin.pauses).toEqual([]);
   });
 
   test('is no verdict when every text is refused alike: the model is paused and nothing lost', async () => {
@@ -446,9 +431,7 @@ describe('a poison text', () => {
     const answer = await embed(batch);
 
     expect(answer).toBe('returned');
-    expect(batch.world.database.pauses).toMatchObject([
-      { scope: 'model:small', reason: 'provider:http_400' },
-    ]);
+    expect(batch.world.twin.pauses).toMatchObject([{ scope: 'model:small', reason: 'provider:http_400' }]);
     expect(batch.world.provider.requests.length).toBeLessThanOrEqual(10);
     expect(batch.world.results.remainingBodies()).toEqual([]);
     expect([...batch.table.leases.values()].map(({ stage }) => stage)).toEqual(Array(100).fill('queued'));
@@ -577,7 +560,7 @@ describe('a failing provider', () => {
     await embed(batch);
 
     expect(batch.world.results.remainingBodies()).toEqual([]);
-    expect(batch.world.database.pauses).toHaveLength(1);
+    expect(batch.world.twin.pauses).toHaveLength(1);
   });
 
   test('that finds one text too large leaves it out and embeds the others', async () => {
@@ -605,7 +588,7 @@ describe('a failing provider', () => {
 
     await embed(batch);
 
-    expect(batch.world.database.pauses).toMatchObject([{ reason: 'provider:wrong_model' }]);
+    expect(batch.world.twin.pauses).toMatchObject([{ reason: 'provider:wrong_model' }]);
     const { calls, outcomes } = await readResult(batch.world);
     expect(outcomes).toEqual([]);
     expect(calls).toMatchObject([
@@ -622,7 +605,7 @@ describe('a failing provider', () => {
     expect(answer).toBe('returned');
     expect(batch.world.provider.requests).toHaveLength(3);
     expect([...batch.table.leases.values()].map(({ stage }) => stage)).toEqual(['queued', 'queued']);
-    expect(batch.world.database.grants.size).toBe(0);
+    expect(batch.world.twin.grants.size).toBe(0);
     expect(batch.world.results.remainingBodies()).toEqual([]);
   });
 
@@ -671,7 +654,7 @@ describe('a failing provider', () => {
 
     expect(await embed(batch)).toBe('returned');
     expect(hidden).toEqual([90]);
-    expect(batch.world.database.events).toContain('postponeLeases 150');
+    expect(batch.world.calls.events).toContain('postponeLeases 150');
     expect(batch.world.provider.requests).toHaveLength(1);
   });
 
@@ -680,7 +663,7 @@ describe('a failing provider', () => {
     batch.world.provider.script = () => failWith('throttled', 'rate_limit', 90_000);
 
     expect(await embed(batch, { receiveCount: 4 })).toBe('done');
-    expect(batch.world.database.events).toContain('postponeLeases 90');
+    expect(batch.world.calls.events).toContain('postponeLeases 90');
   });
 
   test('that says stop pauses the model with the reason and loses nothing', async () => {
@@ -688,7 +671,7 @@ describe('a failing provider', () => {
     batch.world.provider.script = () => failWith('stop', 'unauthorized');
 
     expect(await embed(batch)).toBe('returned');
-    expect(batch.world.database.pauses).toMatchObject([
+    expect(batch.world.twin.pauses).toMatchObject([
       { scope: 'model:small', reason: 'provider:unauthorized' },
     ]);
     expect(batch.world.tally.stopReason()?.code).toBe('unauthorized');
@@ -701,7 +684,7 @@ describe('a failing provider', () => {
 
     expect(await embed(batch)).toBe('returned');
     expect(batch.world.provider.requests).toEqual([]);
-    expect(batch.world.database.events).not.toContain('beginEmbedding');
+    expect(batch.world.calls.events).not.toContain('beginEmbedding');
   });
 
   test('is not called any more once a pause is set between two calls, and keeps what was bought', async () => {
@@ -709,15 +692,15 @@ describe('a failing provider', () => {
     batch.world.provider = createScriptedProvider(undefined, { maxTextsPerCall: 1 });
     batch.world.embedPorts = { ...batch.world.embedPorts, providers: () => batch.world.provider };
     batch.world.provider.script = request => {
-      batch.world.database.pauses.push({ scope: 'pipeline', reason: 'operator', detail: '', since: '' });
+      batch.world.twin.pauses.push({ scope: 'pipeline', reason: 'operator', detail: '', since: 0 });
       return embedAll(request);
     };
 
     expect(await embed(batch)).toBe('returned');
     expect(batch.world.provider.requests).toHaveLength(1);
     expect((await readResult(batch.world)).outcomes).toHaveLength(1);
-    expect(batch.world.database.grants.size).toBe(1);
-    expect(batch.world.database.events).toContain('postponeLeases 120');
+    expect(batch.world.twin.grants.size).toBe(1);
+    expect(batch.world.calls.events).toContain('postponeLeases 120');
   });
 
   test('that fails for no known reason has the message neither acknowledged nor postponed, and alarmed', async () => {
@@ -754,7 +737,7 @@ describe('a failing provider', () => {
 
     expect(await embed(batch, { remainingMs: 5_500 })).toBe('returned');
     expect(batch.world.provider.requests).toEqual([]);
-    expect(batch.world.database.events).toContain('postponeLeases 60');
+    expect(batch.world.calls.events).toContain('postponeLeases 60');
   });
 
   test('has a deadline within the time that is left', async () => {
@@ -770,7 +753,7 @@ describe('a failing announcement', () => {
   test('is repeated, and then fails the message before anything is marked', async () => {
     const batch = dispatch(numbered(2));
     let tries = 0;
-    batch.world.database.before = event => {
+    batch.world.calls.before = event => {
       if (event !== 'announce') return;
       tries += 1;
       throw new FreshetError('gone', { failureClass: 'transient', code: 'queue_down' });
@@ -778,6 +761,6 @@ describe('a failing announcement', () => {
 
     await expect(embed(batch)).rejects.toMatchObject({ code: 'queue_down' });
     expect(tries).toBe(3);
-    expect(batch.world.database.events).not.toContain('markAnnounced');
+    expect(batch.world.calls.events).not.toContain('markAnnounced');
   });
 });

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
-import { countOutcomes, putRow } from '../doubles/memory-database.ts';
 import { createScriptedProvider, embedAll, failWith } from '../doubles/scripted-provider.ts';
+import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';
-import { toLocalRunParts } from '../support/local-run-parts.ts';
+import { spaceOf } from '../twin/twin-database.ts';
+import { toLocalRunParts } from './run-world.ts';
 
 const primary = makeSpace({ spaceId: 1, model: { alias: 'good' } });
 const fallback = {
@@ -19,8 +20,8 @@ function setUp() {
   const providers = (alias: string) => (alias === 'good' ? good : toy);
   for (const space of [primary, fallback])
     for (let index = 0; index < 250; index += 1)
-      putRow(world.database, space, String(index).padStart(3, '0'), `text ${index}`);
-  const embedded = (space: typeof primary) => countOutcomes(world.database.of(space), 'embedded');
+      putRow(world.twin, space, String(index).padStart(3, '0'), `text ${index}`);
+  const embedded = (space: typeof primary) => countOutcomes(spaceOf(world.twin, space), 'embedded');
   const parts = () => toLocalRunParts({ ...world, embedPorts: { ...world.embedPorts, providers } });
   return { world, good, toy, embedded, parts };
 }
@@ -45,7 +46,7 @@ describe('a fallback model', () => {
     expect(embedded(primary)).toBe(0);
     expect(embedded(fallback)).toBe(250);
     expect(good.requests.length).toBeLessThanOrEqual(2);
-    expect(world.database.pauses).toMatchObject([{ scope: 'model:good' }]);
+    expect(world.twin.pauses).toMatchObject([{ scope: 'model:good' }]);
   });
 
   test('leaves the work to the other once that is back', async () => {

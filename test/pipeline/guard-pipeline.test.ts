@@ -128,8 +128,8 @@ describe('a paused model', () => {
 
     expect(world.provider.requests[0]?.texts).toEqual(['Freshet']);
     expect(world.metrics.sums.get('Probes')).toBe(1);
-    expect([...world.database.ledger.values()]).toEqual(['ok']);
-    expect(world.database.grants.size).toBe(0);
+    expect([...world.twin.ledger.values()].map(({ outcome }) => outcome)).toEqual(['ok']);
+    expect(world.twin.grants.size).toBe(0);
   });
 });
 

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import type { EmbeddingProvider } from '../../lib/ports/embedding-provider.ts';
-import { countOutcomes, isStale, putRow } from '../doubles/memory-database.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
+import { countOutcomes, findStaleRows, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
-import { driveFleet } from '../support/drive-fleet.ts';
+import { spaceOf } from '../twin/twin-database.ts';
+import { driveFleet } from './run-world.ts';
 
 const ROWS = 10_000;
 const WORKERS = 10;
@@ -14,7 +15,7 @@ const MINUTE_MS = 60_000;
 function fillWorld(): World {
   const world = makeWorld();
   for (let index = 0; index < ROWS; index += 1)
-    putRow(world.database, makeSpace(), String(index).padStart(5, '0'), `text ${index}`);
+    putRow(world.twin, makeSpace(), String(index).padStart(5, '0'), `text ${index}`);
   return world;
 }
 
@@ -56,11 +57,11 @@ function expectFewCalls(calls: readonly number[], processes: number, hintMs: num
 }
 
 async function expectAllEmbedded(world: World): Promise<void> {
-  const table = world.database.of(makeSpace());
+  const table = spaceOf(world.twin, makeSpace());
   expect((await world.deadLetters.depth()).visible).toBe(0);
-  expect([...table.rows.values()].filter(row => isStale(table, row))).toEqual([]);
+  expect(findStaleRows(world.twin, makeSpace())).toEqual([]);
   expect(countOutcomes(table, 'embedded')).toBe(ROWS);
-  expect(world.database.grants.size).toBe(0);
+  expect(world.twin.grants.size).toBe(0);
 }
 
 describe('with 10,000 rows in flight', () => {
@@ -103,7 +104,7 @@ describe('with 10,000 rows in flight', () => {
     const calls = failFor(world, 30, () => failWith('stop', 'insufficient_quota'));
 
     await driveFleet(world, 31);
-    expect(world.database.pauses).toMatchObject([
+    expect(world.twin.pauses).toMatchObject([
       { scope: 'model:small', reason: 'provider:insufficient_quota' },
     ]);
     await world.control.resume('model:small', 'provider:insufficient_quota');

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readWordnetRows } from '../../bench/support/wordnet-rows.ts';
+import { readWordnetRows } from '../../bench/apparatus/wordnet-rows.ts';
 import { createTokenizer } from '../../lib/adapters/tokenizer/gpt-tokenizer.ts';
 import { buyVectors } from '../../lib/pipeline/embed/buy-vectors.ts';
 import type { EmbeddingLimits } from '../../lib/ports/embedding-provider.ts';

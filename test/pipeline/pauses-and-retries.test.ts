@@ -2,11 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import { callWithRetries } from '../../lib/pipeline/embed/call-with-retries.ts';
 import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
-import { countOutcomes, putRow } from '../doubles/memory-database.ts';
 import { failWith } from '../doubles/scripted-provider.ts';
+import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';
-import { toLocalRunParts } from '../support/local-run-parts.ts';
+import { spaceOf } from '../twin/twin-database.ts';
+import { toLocalRunParts } from './run-world.ts';
 
 const plenty = () => 300_000;
 
@@ -53,7 +54,7 @@ describe('a deadlock', () => {
     async method => {
       const space = makeSpace();
       const world = makeWorld([space]);
-      putRow(world.database, space, '001', 'text');
+      putRow(world.twin, space, '001', 'text');
       let failures = 0;
       const once = (...given: never[]) => {
         failures += 1;
@@ -70,7 +71,7 @@ describe('a deadlock', () => {
 
       expect(failures).toBe(2);
       expect(world.provider.requests).toHaveLength(1);
-      expect(countOutcomes(world.database.of(space), 'embedded')).toBe(1);
+      expect(countOutcomes(spaceOf(world.twin, space), 'embedded')).toBe(1);
       expect(world.logger.lines.filter(({ event }) => event === 'record-failed')).toEqual([]);
     },
   );

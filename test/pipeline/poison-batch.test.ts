@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { EmbedReply, EmbedRequest } from '../../lib/ports/embedding-provider.ts';
-import { countOutcomes, putRow } from '../doubles/memory-database.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { createSeededRandomness } from '../doubles/seeded-randomness.ts';
+import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';
-import { buyTexts } from '../support/buy-texts.ts';
-import { driveFleet } from '../support/drive-fleet.ts';
+import { spaceOf } from '../twin/twin-database.ts';
+import { buyTexts, driveFleet } from './run-world.ts';
 
 const TEXTS = 100;
 const EXTRA_CALLS = 15;
@@ -98,11 +98,11 @@ describe('a batch of 100 texts', () => {
     const world = makeWorld();
     world.provider.script = refusing;
     for (const [place, text] of drawTexts(6, 60).entries())
-      putRow(world.database, makeSpace(), String(place).padStart(3, '0'), text);
+      putRow(world.twin, makeSpace(), String(place).padStart(3, '0'), text);
 
     await driveFleet(world, 30);
 
-    const table = world.database.of(makeSpace());
+    const table = spaceOf(world.twin, makeSpace());
     expect((await world.deadLetters.depth()).visible).toBe(0);
     expect(countOutcomes(table, 'refused:http_400')).toBe(60);
     expect(countOutcomes(table, 'embedded')).toBe(40);

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
-import { countOutcomes, putRow } from '../doubles/memory-database.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { createSeededRandomness } from '../doubles/seeded-randomness.ts';
+import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';
-import { toLocalRunParts } from '../support/local-run-parts.ts';
+import { spaceOf } from '../twin/twin-database.ts';
+import { toLocalRunParts } from './run-world.ts';
 
 const ROWS = 10_000;
 const POISON = 50;
@@ -30,7 +31,7 @@ test.each([
     const poison = choosePoison(seed, within);
     for (let index = 0; index < ROWS; index += 1) {
       const text = poison.has(index) ? `POISON ${index}` : `text ${index}`;
-      putRow(world.database, makeSpace(), String(index).padStart(5, '0'), text);
+      putRow(world.twin, makeSpace(), String(index).padStart(5, '0'), text);
     }
     world.provider.script = request =>
       request.texts.some(text => text.startsWith('POISON'))
@@ -42,7 +43,7 @@ test.each([
     const sent = new Set(world.provider.requests.flatMap(({ texts }) => texts));
     const second = await runUntilFresh(toLocalRunParts(world));
 
-    const table = world.database.of(makeSpace());
+    const table = spaceOf(world.twin, makeSpace());
     expect(first).toMatchObject({
       embedded: ROWS - POISON,
       failed: POISON,

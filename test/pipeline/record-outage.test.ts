@@ -1,19 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import type { FailureClass } from '../../lib/core/model/vocabulary.ts';
 import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
-import { countOutcomes, putRow } from '../doubles/memory-database.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
+import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
-import { driveFleet } from '../support/drive-fleet.ts';
-import { toLocalRunParts } from '../support/local-run-parts.ts';
+import { spaceOf } from '../twin/twin-database.ts';
+import { driveFleet, toLocalRunParts } from './run-world.ts';
 
 const space = makeSpace({ source: { onOutage: 'dead-letter' } });
 
 function fillWorld(rows: number): World {
   const world = makeWorld([space]);
   for (let index = 0; index < rows; index += 1)
-    putRow(world.database, space, String(index).padStart(3, '0'), `text ${index}`);
+    putRow(world.twin, space, String(index).padStart(3, '0'), `text ${index}`);
   return world;
 }
 
@@ -25,11 +25,11 @@ describe('a source with onOutage "dead-letter"', () => {
 
     const result = await runUntilFresh(toLocalRunParts(world));
 
-    const table = world.database.of(space);
+    const table = spaceOf(world.twin, space);
     expect(result).toMatchObject({ embedded: 200, failed: 100, deadLetters: 0 });
     expect(countOutcomes(table, 'undelivered:insufficient_quota')).toBe(100);
-    expect(world.database.pauses).toEqual([]);
-    expect(table.verdicts.size).toBe(0);
+    expect(world.twin.pauses).toEqual([]);
+    expect(table.failures.size).toBe(0);
     expect(world.logger.lines).toContainEqual(
       expect.objectContaining({ level: 'error', event: 'outage-recorded' }),
     );
@@ -54,7 +54,7 @@ describe('a source with onOutage "dead-letter"', () => {
 
     await driveFleet(world, 15, 2);
 
-    expect(countOutcomes(world.database.of(space), 'undelivered:http_503')).toBe(50);
+    expect(countOutcomes(spaceOf(world.twin, space), 'undelivered:http_503')).toBe(50);
     expect(world.provider.requests).toHaveLength(4 * 3);
     expect((await world.deadLetters.depth()).visible).toBe(0);
   });
@@ -68,17 +68,17 @@ describe('a source with onOutage "dead-letter"', () => {
 
     await driveFleet(world, 10, 2);
 
-    expect(world.database.of(space).outcomes.size).toBe(0);
+    expect(spaceOf(world.twin, space).outcomes.size).toBe(0);
   });
 });
 
 test('a source that says nothing keeps every row for the end of the outage', async () => {
   const world = makeWorld();
-  putRow(world.database, makeSpace(), '1', 'text');
+  putRow(world.twin, makeSpace(), '1', 'text');
   world.provider.script = () => failWith('stop', 'insufficient_quota');
 
   await expect(runUntilFresh(toLocalRunParts(world))).rejects.toMatchObject({ code: 'insufficient_quota' });
 
-  expect(world.database.of(makeSpace()).outcomes.size).toBe(0);
-  expect(world.database.pauses).toHaveLength(1);
+  expect(spaceOf(world.twin, makeSpace()).outcomes.size).toBe(0);
+  expect(world.twin.pauses).toHaveLength(1);
 });

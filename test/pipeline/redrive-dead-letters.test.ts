@@ -2,12 +2,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createSqsClient } from '../../lib/adapters/sqs/create-sqs-client.ts';
 import type { ReceivingQueue } from '../../lib/ports/message-queue.ts';
 import type { RedriveAnswer, RedriveRequest } from '../../lib/ports/operator.ts';
+import { type OpenedSpace, openSpace } from '../database/open-space.ts';
+import { openTestDatabase } from '../database/open-test-database.ts';
 import { DIMENSIONS } from '../doubles/scripted-provider.ts';
 import { buildConfig, buildModel, buildSourceConfig } from '../factories/pipeline-config.ts';
-import { type DeadLetters, openDeadLetters } from '../support/open-dead-letters.ts';
-import { type OpenedSpace, openSpace } from '../support/open-space.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
-import { startFauxqs } from '../support/start-fauxqs.ts';
+import { startFauxqs } from '../servers/start-fauxqs.ts';
+import { type DeadLetters, openDeadLetters } from './open-dead-letters.ts';
 
 const REDRIVE = { request: 'redrive', queue: { model: 'small', lane: 'bulk' }, limit: 200 } as const;
 

@@ -3,10 +3,12 @@ import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import { detectStaleRows } from '../../lib/pipeline/detect/detect-stale-rows.ts';
 import { rememberForRound } from '../../lib/pipeline/local/remember-for-round.ts';
 import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
-import { countOutcomes, putRow } from '../doubles/memory-database.ts';
+import { countOutcomes, minutesAgo, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
-import { toLocalRunParts } from '../support/local-run-parts.ts';
+import { printTimestamp } from '../twin/timestamps.ts';
+import { sourceOf, spaceOf } from '../twin/twin-database.ts';
+import { toLocalRunParts } from './run-world.ts';
 
 const plenty = () => 600_000;
 const QUESTIONS = ['expireLeasesOfDeadRuns', 'findSourceFault 1', 'countInFlight 1'];
@@ -14,15 +16,15 @@ const QUESTIONS = ['expireLeasesOfDeadRuns', 'findSourceFault 1', 'countInFlight
 function makeRemembering(rows: number, maxInFlight = 10_000) {
   const world = makeWorld();
   for (let index = 0; index < rows; index += 1) {
-    putRow(world.database, makeSpace(), String(index).padStart(5, '0'), `text ${index}`, 'v100');
+    putRow(world.twin, makeSpace(), String(index).padStart(5, '0'), `text ${index}`);
   }
   const { detection, beginRound } = rememberForRound(world.detectPorts.detection, world.clock);
   const limits = { ...world.detectPorts.limits, maxInFlight };
   return { world, beginRound, ports: { ...world.detectPorts, detection, limits } };
 }
 
-const asked = ({ database }: World) =>
-  QUESTIONS.map(question => database.events.filter(event => event === question).length);
+const asked = ({ calls }: World) =>
+  QUESTIONS.map(question => calls.events.filter(event => event === question).length);
 
 describe('the two passes of a round', () => {
   test('ask once what both need to know, and the next round asks anew', async () => {
@@ -53,7 +55,7 @@ describe('the two passes of a round', () => {
   test('ask again what failed', async () => {
     const { world, ports } = makeRemembering(5);
     let failures = 1;
-    world.database.before = event => {
+    world.calls.before = event => {
       if (event !== 'findSourceFault 1' || failures === 0) return;
       failures -= 1;
       throw new FreshetError('away', { failureClass: 'transient', code: 'network_econnreset' });
@@ -68,9 +70,9 @@ describe('the two passes of a round', () => {
 
   test('ask again where a statement on the source failed: the source may have changed since', async () => {
     const { world, ports } = makeRemembering(5);
-    world.database.before = event => {
+    world.calls.before = event => {
       if (event !== 'leaseChangedRows') return;
-      world.database.of(makeSpace()).fault = { code: 'column-missing', message: 'column title is gone' };
+      sourceOf(world.twin, makeSpace()).fault = { code: 'column-missing', message: 'column title is gone' };
       throw new FreshetError('gone', { failureClass: 'stop', code: 'sqlstate_42703' });
     };
 
@@ -82,10 +84,11 @@ describe('the two passes of a round', () => {
 
   test('lease together no more than may be in flight', async () => {
     const { world, ports } = makeRemembering(30, 20);
-    const table = world.database.of(makeSpace());
-    Object.assign(table, { watermark: 'v200', horizon: 'v900' });
+    world.clock.advance(30 * 60_000);
+    const watermark = printTimestamp(minutesAgo(world.twin, 20));
+    await world.detectPorts.detection.writeWatermark(makeSpace(), [watermark]);
     for (let index = 0; index < 12; index += 1)
-      putRow(world.database, makeSpace(), `edit ${index}`, 'text', 'v300');
+      putRow(world.twin, makeSpace(), `edit ${index}`, 'text', minutesAgo(world.twin, 10));
 
     const changed = await detectStaleRows(ports, { pass: 'incremental' }, plenty);
     const walked = await detectStaleRows(ports, { pass: 'reconcile' }, plenty);
@@ -97,7 +100,7 @@ describe('the two passes of a round', () => {
   test('hear of a fault that the source got since the last round', async () => {
     const { world, beginRound, ports } = makeRemembering(5);
     await detectStaleRows(ports, { pass: 'incremental' }, plenty);
-    world.database.of(makeSpace()).fault = { code: 'source-swapped', message: 'another table' };
+    sourceOf(world.twin, makeSpace()).fault = { code: 'source-swapped', message: 'another table' };
 
     beginRound();
     const report = await detectStaleRows(ports, { pass: 'incremental' }, plenty);
@@ -112,8 +115,8 @@ describe('a local run that remembers for a round', () => {
 
     await runUntilFresh(toLocalRunParts({ ...world, detectPorts: ports }, {}, { beginRound }));
 
-    expect(countOutcomes(world.database.of(makeSpace()), 'embedded')).toBe(6_000);
-    const rounds = world.database.events.filter(event => event === 'leaseChangedRows').length;
+    expect(countOutcomes(spaceOf(world.twin, makeSpace()), 'embedded')).toBe(6_000);
+    const rounds = world.calls.events.filter(event => event === 'leaseChangedRows').length;
     expect(rounds).toBeGreaterThan(2);
     expect(asked(world)).toEqual([rounds, rounds, rounds]);
   });

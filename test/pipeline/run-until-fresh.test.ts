@@ -2,21 +2,21 @@ import { describe, expect, test } from 'vitest';
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import type { LocalRunLimits } from '../../lib/pipeline/local/local-run-parts.ts';
 import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
-import { countOutcomes, isStale, putRow } from '../doubles/memory-database.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
+import { countOutcomes, findStaleRows, minutesAgo, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
-import { toLocalRunParts } from '../support/local-run-parts.ts';
+import { sourceOf, spaceOf } from '../twin/twin-database.ts';
+import { toLocalRunParts } from './run-world.ts';
 
 function fill(world: World, count: number, textOf = (index: number) => `text ${index}`) {
   for (let index = 0; index < count; index += 1) {
-    putRow(world.database, makeSpace(), String(index).padStart(5, '0'), textOf(index), 'v100');
+    putRow(world.twin, makeSpace(), String(index).padStart(5, '0'), textOf(index));
   }
 }
 
-const tableOf = (world: World) => world.database.of(makeSpace());
-const staleRowsOf = (world: World) =>
-  [...tableOf(world).rows.values()].filter(row => isStale(tableOf(world), row)).length;
+const tableOf = (world: World) => spaceOf(world.twin, makeSpace());
+const staleRowsOf = (world: World) => findStaleRows(world.twin, makeSpace()).length;
 
 describe('a local run', () => {
   test('ends when nothing is stale, with the totals of what it did', async () => {
@@ -36,21 +36,21 @@ describe('a local run', () => {
     expect(result.providerCalls).toBe(24);
     expect(result).toMatchObject({ interrupted: false, deadLetters: 0, faults: [] });
     expect(tableOf(world).leases.size).toBe(0);
-    expect(world.database.grants.size).toBe(0);
+    expect(world.twin.grants.size).toBe(0);
   });
 
   test('calls nobody and writes nothing when nothing changed', async () => {
     const world = makeWorld();
     fill(world, 300);
     await runUntilFresh(toLocalRunParts(world));
-    world.database.events.length = 0;
+    world.calls.events.length = 0;
     const calls = world.provider.requests.length;
 
     const result = await runUntilFresh(toLocalRunParts(world));
 
     expect(world.provider.requests.length).toBe(calls);
-    expect(world.database.events.filter(event => event === 'passEnded')).toHaveLength(1);
-    expect(world.database.events).not.toContain('writeResult');
+    expect(world.calls.events.filter(event => event === 'writeReconcileCursor at the end')).toHaveLength(1);
+    expect(world.calls.events).not.toContain('writeResult');
     expect(result.faults).toEqual([]);
   });
 
@@ -58,7 +58,7 @@ describe('a local run', () => {
     const world = makeWorld();
     fill(world, 3);
     world.provider.script = (request, call) => {
-      if (call === 1) putRow(world.database, makeSpace(), '00001', 'edited', 'v100');
+      if (call === 1) putRow(world.twin, makeSpace(), '00001', 'edited');
       return embedAll(request);
     };
 
@@ -72,8 +72,8 @@ describe('a local run', () => {
     const world = makeWorld();
     fill(world, 50);
     await runUntilFresh(toLocalRunParts(world));
-    Object.assign(tableOf(world), { cursor: '00040', watermark: 'v900', horizon: 'v900' });
-    putRow(world.database, makeSpace(), '00010', 'behind the cursor', 'v100');
+    await world.detectPorts.detection.writeReconcileCursor(makeSpace(), '00040', false);
+    putRow(world.twin, makeSpace(), '00010', 'behind the cursor', minutesAgo(world.twin, 60));
 
     await runUntilFresh(toLocalRunParts(world));
 
@@ -104,8 +104,8 @@ describe('a local run', () => {
   test('embeds rows whose keys are so long that no message holds a batch of them', async () => {
     const world = makeWorld([makeSpace()], 1_000);
     for (let index = 0; index < 1_000; index += 1) {
-      const key = String(index).padStart(2_600, 'ä');
-      putRow(world.database, makeSpace(), key, `text ${index % 900}`, 'v100');
+      const key = String(index).padStart(4, '0').padEnd(2_600, 'ä');
+      putRow(world.twin, makeSpace(), key, `text ${index % 900}`);
     }
 
     const result = await runUntilFresh(toLocalRunParts(world, { batchSize: 1_000 }));
@@ -298,9 +298,10 @@ describe('a local run', () => {
   });
 
   test('leaves out a source at fault and says so', async () => {
-    const world = makeWorld([makeSpace(), makeSpace({ spaceId: 2, source: { name: 'other' } })]);
+    const other = makeSpace({ spaceId: 2, source: { name: 'other' } });
+    const world = makeWorld([makeSpace(), other]);
     fill(world, 10);
-    world.database.of(makeSpace({ spaceId: 2 })).fault = { code: 'source-missing', message: 'gone' };
+    sourceOf(world.twin, other).fault = { code: 'source-missing', message: 'gone' };
 
     const result = await runUntilFresh(toLocalRunParts(world));
 
@@ -356,7 +357,7 @@ describe('a local run in trouble', () => {
     world.provider.script = embedAll;
     expect((await runUntilFresh(toLocalRunParts(world))).deadLetters).toBe(0);
     expect(staleRowsOf(world)).toBe(0);
-    expect(tableOf(world).verdicts.size).toBe(0);
+    expect(tableOf(world).failures.size).toBe(0);
   });
 
   test('rejects at once when the provider says stop; the next run tries again', async () => {
@@ -370,12 +371,12 @@ describe('a local run in trouble', () => {
       code: 'unauthorized',
     });
     expect(world.clock.now() - startedMs).toBeLessThan(10_000);
-    expect(world.database.pauses).toHaveLength(1);
-    const next = makeWorldAgain(world);
+    expect(world.twin.pauses).toHaveLength(1);
+    const next = makeWorld([makeSpace()], 100, world);
     await runUntilFresh(toLocalRunParts(next));
 
     expect(staleRowsOf(next)).toBe(0);
-    expect(next.database.pauses).toEqual([]);
+    expect(next.twin.pauses).toEqual([]);
   });
 
   test('rejects at once with the reason that an operator set', async () => {
@@ -387,7 +388,7 @@ describe('a local run in trouble', () => {
       failureClass: 'stop',
       code: 'operator',
     });
-    expect(world.database.pauses).toHaveLength(1);
+    expect(world.twin.pauses).toHaveLength(1);
   });
 
   test('goes on with the other sources while an operator holds one, and says so at the end', async () => {
@@ -395,8 +396,8 @@ describe('a local run in trouble', () => {
     const open = makeSpace({ spaceId: 2, source: { name: 'others' } });
     const world = makeWorld([held, open]);
     for (const id of ['a', 'b']) {
-      putRow(world.database, held, id, `held ${id}`);
-      putRow(world.database, open, id, `open ${id}`);
+      putRow(world.twin, held, id, `held ${id}`);
+      putRow(world.twin, open, id, `open ${id}`);
     }
     await world.control.pause('source:items', 'operator', 'OPS-1');
 
@@ -406,14 +407,14 @@ describe('a local run in trouble', () => {
       embedded: 2,
       faults: [{ source: 'items', code: 'operator', message: 'source:items is paused (operator): OPS-1.' }],
     });
-    expect(world.database.of(held).outcomes.size).toBe(0);
+    expect(spaceOf(world.twin, held).outcomes.size).toBe(0);
   });
 
   test('waits for a database that is away for a moment', async () => {
     const world = makeWorld();
     fill(world, 10);
     let failures = 4;
-    world.database.before = event => {
+    world.calls.before = event => {
       if (event !== 'expireLeasesOfDeadRuns' || failures === 0) return;
       failures -= 1;
       throw new FreshetError('away', { failureClass: 'transient', code: 'network_econnrefused' });
@@ -424,7 +425,7 @@ describe('a local run in trouble', () => {
 
   test('rejects when the database stays away', async () => {
     const world = makeWorld();
-    world.database.before = () => {
+    world.calls.before = () => {
       throw new FreshetError('away', { failureClass: 'transient', code: 'network_econnrefused' });
     };
 
@@ -451,9 +452,7 @@ describe('a local run that is told to stop', () => {
     // The third call was in hand, and at most the other worker's.
     expect(world.provider.requests.length).toBeLessThanOrEqual(4);
     expect(result.embedded).toBe(world.provider.requests.length * 100);
-    const live = [...tableOf(world).leases.values()].filter(
-      ({ expiresAtMs }) => expiresAtMs > world.clock.now(),
-    );
+    const live = [...tableOf(world).leases.values()].filter(({ expiresAt }) => expiresAt > world.twin.now());
     expect(live).toEqual([]);
   });
 
@@ -489,16 +488,8 @@ describe('a local run that is told to stop', () => {
     expect(world.clock.now() - startedMs).toBeLessThanOrEqual(5_000);
     const leases = [...tableOf(world).leases.values()];
     expect(leases.length).toBeGreaterThan(0);
-    expect(
-      leases.every(({ stage, expiresAtMs }) => stage === 'queued' && expiresAtMs <= world.clock.now()),
-    ).toBe(true);
+    expect(leases.every(({ stage, expiresAt }) => stage === 'queued' && expiresAt <= world.twin.now())).toBe(
+      true,
+    );
   });
 });
-
-/** The same database, opened by a new process. */
-function makeWorldAgain(world: World): World {
-  const next = makeWorld();
-  Object.assign(tableOf(next), tableOf(world));
-  next.database.pauses.push(...world.database.pauses);
-  return next;
-}

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { EmbedReply, EmbedRequest } from '../../lib/ports/embedding-provider.ts';
 import { createScriptedProvider, embedAll } from '../doubles/scripted-provider.ts';
 import { makeWorld } from '../factories/world.ts';
-import { buyTexts } from '../support/buy-texts.ts';
+import { buyTexts } from './run-world.ts';
 
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `text ${index}`);
 

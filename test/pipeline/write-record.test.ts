@@ -4,25 +4,22 @@ import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import type { FailureClass } from '../../lib/core/model/vocabulary.ts';
 import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
 import { createWriteStep } from '../../lib/pipeline/write/create-write-step.ts';
-import { putRow } from '../doubles/memory-database.ts';
 import { makeContext, makeSqsEvent } from '../factories/lambda-event.ts';
+import { DISPATCH, leaseRow, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';
+import { spaceOf } from '../twin/twin-database.ts';
 
-const DISPATCH = '00000000-0000-4000-8000-000000000001';
 const plenty = () => 600_000;
 
 /** A result of two rows, announced. */
 async function announced() {
   const space = makeSpace();
   const world = makeWorld([space]);
-  const table = world.database.of(space);
+  const table = spaceOf(world.twin, space);
   for (const id of ['a', 'b']) {
-    putRow(world.database, space, id, `text of ${id}`);
-    table.leases.set(id, {
-      ...{ dispatchId: DISPATCH, lane: 'fresh', stage: 'queued', attempts: 0 },
-      expiresAtMs: world.clock.now() + 3_600_000,
-    });
+    putRow(world.twin, space, id, `text of ${id}`);
+    leaseRow(world.twin, space, id);
   }
   const body = JSON.stringify({
     ...{
@@ -37,13 +34,13 @@ async function announced() {
   });
   await embedRecord(world.embedPorts, { messageId: 'm', receiptHandle: 'r', body, receiveCount: 1 }, plenty);
   const [announcement = ''] = world.results.remainingBodies();
-  world.database.events.length = 0;
+  world.calls.events.length = 0;
   const { one: step } = createWriteStep(world.writePorts);
   const write = (changes: { body?: string; receiveCount?: number } = {}) =>
     step({ messageId: 'w', receiptHandle: 'w', body: announcement, receiveCount: 1, ...changes }, plenty);
   const failWrites = (failureClass: FailureClass, code: string, times = Number.POSITIVE_INFINITY) => {
     let left = times;
-    world.database.before = event => {
+    world.calls.before = event => {
       if (event !== 'writeResult' || left <= 0) return;
       left -= 1;
       throw new FreshetError('refused', { failureClass, code });
@@ -58,7 +55,7 @@ describe('an announced result', () => {
 
     expect(await write()).toBe('done');
     expect([...table.outcomes.values()].map(({ outcome }) => outcome)).toEqual(['embedded', 'embedded']);
-    expect([table.leases.size, world.database.grants.size, world.database.ledger.size]).toEqual([0, 0, 1]);
+    expect([table.leases.size, world.twin.grants.size, world.twin.ledger.size]).toEqual([0, 0, 1]);
     expect(world.tally.totals()).toMatchObject({ embedded: 2, itemsDone: 2, providerCalls: 1, tokens: 20 });
   });
 
@@ -80,9 +77,9 @@ describe('an announced result', () => {
     expect(world.logger.lines).toMatchObject([
       { event: 'result-dropped', fields: { cause: 'object-missing' } },
     ]);
-    const waitsMs = [...table.leases.values()].map(({ expiresAtMs }) => expiresAtMs - world.clock.now());
-    expect(waitsMs).toHaveLength(2);
-    expect(Math.max(...waitsMs)).toBeLessThanOrEqual(0);
+    const waits = [...table.leases.values()].map(({ expiresAt }) => expiresAt - world.twin.now());
+    expect(waits).toHaveLength(2);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(0);
     expect(table.outcomes.size).toBe(0);
   });
 
@@ -93,11 +90,11 @@ describe('an announced result', () => {
   ])('is dropped with a reason when %s', async (_title, spoil) => {
     const { world, table, write, key } = await announced();
     await world.objects.put(key, spoil((await world.objects.get(key)) ?? Buffer.alloc(0)));
-    world.database.events.length = 0;
+    world.calls.events.length = 0;
 
     expect(await write()).toBe('done');
     expect(world.logger.lines).toMatchObject([{ fields: { cause: 'object-corrupt' } }]);
-    expect(world.database.events).toEqual(['expireLeases']);
+    expect(world.calls.events).toEqual(['expireLeases']);
     expect(table.outcomes.size).toBe(0);
   });
 
@@ -116,26 +113,23 @@ describe('several announced results', () => {
     const world = makeWorld([space], 2);
     const ids = ['a', 'b', 'c', 'd', 'e'];
     for (const id of ids) {
-      putRow(world.database, space, id, `text of ${id}`);
-      world.database.of(space).leases.set(id, {
-        ...{ dispatchId: DISPATCH, lane: 'fresh', stage: 'queued', attempts: 0 },
-        expiresAtMs: world.clock.now() + 3_600_000,
-      });
+      putRow(world.twin, space, id, `text of ${id}`);
+      leaseRow(world.twin, space, id);
     }
     const body = JSON.stringify({
       ...{ v: 1, kind: 'dispatch', spaceId: 1, lane: 'fresh', dispatchId: DISPATCH, attempts: 0, ids },
     });
     const record = { messageId: 'm', receiptHandle: 'r', body, receiveCount: 1 };
     await embedRecord(world.embedPorts, record, plenty);
-    world.database.events.length = 0;
+    world.calls.events.length = 0;
     const bodies = world.results.remainingBodies();
     const handler = createHandler(world.writePorts);
     const write = async (given = bodies) => {
       const answer = await handler(makeSqsEvent(given), makeContext());
       return answer?.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
     };
-    const writes = () => world.database.events.filter(event => event.startsWith('writeResult'));
-    return { world, table: world.database.of(space), bodies, write, writes };
+    const writes = () => world.calls.events.filter(event => event.startsWith('writeResult'));
+    return { world, table: spaceOf(world.twin, space), bodies, write, writes };
   }
 
   test('are written in one transaction', async () => {
@@ -144,7 +138,7 @@ describe('several announced results', () => {
     expect(await write()).toEqual([]);
 
     expect(writes()).toEqual(['writeResults']);
-    expect([table.outcomes.size, table.leases.size, world.database.ledger.size]).toEqual([5, 0, 3]);
+    expect([table.outcomes.size, table.leases.size, world.twin.ledger.size]).toEqual([5, 0, 3]);
     expect(world.tally.totals()).toMatchObject({ embedded: 5, itemsDone: 5 });
   });
 
@@ -198,7 +192,7 @@ describe('several announced results', () => {
   test('are written one by one when together they fail, so that one harms no other', async () => {
     const { world, table, write, writes } = await announcedTogether();
     let alone = 0;
-    world.database.before = event => {
+    world.calls.before = event => {
       if (event === 'writeResult') alone += 1;
       const poison = event === 'writeResults' || (event === 'writeResult' && alone === 2);
       if (poison) throw new FreshetError('refused', { failureClass: 'item', code: 'sqlstate_22000' });
@@ -213,7 +207,7 @@ describe('several announced results', () => {
   test('are written together once what failed in passing goes through', async () => {
     const { world, table, write, writes } = await announcedTogether();
     let left = 2;
-    world.database.before = event => {
+    world.calls.before = event => {
       if (event !== 'writeResults' || left === 0) return;
       left -= 1;
       throw new FreshetError('refused', { failureClass: 'transient', code: 'sqlstate_40P01' });
@@ -283,8 +277,8 @@ describe('a failing database', () => {
     failWrites('transient', 'sqlstate_40P01');
 
     await expect(write()).rejects.toMatchObject({ code: 'sqlstate_40P01' });
-    expect(world.database.events.filter(event => event === 'writeResult')).toHaveLength(3);
-    expect(world.database.pauses).toEqual([]);
+    expect(world.calls.events.filter(event => event === 'writeResult')).toHaveLength(3);
+    expect(world.twin.pauses).toEqual([]);
   });
 
   test.each(['sqlstate_42501', 'sqlstate_53100', 'sqlstate_25006'])(
@@ -294,7 +288,7 @@ describe('a failing database', () => {
       failWrites('stop', code);
 
       await expect(write()).rejects.toMatchObject({ code });
-      expect(world.database.pauses).toMatchObject([{ scope: 'pipeline', reason: 'database', detail: code }]);
+      expect(world.twin.pauses).toMatchObject([{ scope: 'pipeline', reason: 'database', detail: code }]);
       expect(world.tally.stopReason()?.code).toBe(code);
     },
   );
@@ -309,7 +303,7 @@ describe('a failing database', () => {
     const [body = ''] = world.results.remainingBodies();
     await elsewhere({ messageId: 'w', receiptHandle: 'w', body, receiveCount: 2 }, plenty);
 
-    expect(world.database.pauses.map(({ reason }) => reason)).toEqual(['operator']);
+    expect(world.twin.pauses.map(({ reason }) => reason)).toEqual(['operator']);
   });
 
   test.each([
@@ -323,11 +317,11 @@ describe('a failing database', () => {
     world.objects.remove(key);
 
     expect(await write({ body: readdress(announcement), receiveCount: 2 })).toBe('done');
-    expect(world.database.pauses).toMatchObject([{ scope: 'pipeline', reason: 'database' }]);
+    expect(world.twin.pauses).toMatchObject([{ scope: 'pipeline', reason: 'database' }]);
 
     await world.objects.put(key, whole);
     await write();
-    expect(world.database.pauses).toEqual([]);
+    expect(world.twin.pauses).toEqual([]);
   });
 
   test('that refuses a value fails the message and pauses nothing', async () => {
@@ -335,6 +329,6 @@ describe('a failing database', () => {
     failWrites('item', 'sqlstate_23514');
 
     await expect(write()).rejects.toMatchObject({ code: 'sqlstate_23514' });
-    expect(world.database.pauses).toEqual([]);
+    expect(world.twin.pauses).toEqual([]);
   });
 });

@@ -4,17 +4,22 @@ import type * as Detect from '../../functions/detect/handler.ts';
 import type * as Embed from '../../functions/embed/handler.ts';
 import type * as Migrate from '../../functions/migrate/handler.ts';
 import type * as Write from '../../functions/write/handler.ts';
-import { makeContext } from '../factories/lambda-event.ts';
+import { type DatabaseBehindTls, openDatabaseBehindTls } from '../database/database-behind-tls.ts';
 import {
   createRows,
   embedEverything,
   expectEverythingEmbedded,
   type Functions,
   misbehave,
-} from '../support/embed-everything.ts';
-import { DATABASE_ARN, type Deployment, describeConfig, openDeployment } from '../support/open-deployment.ts';
-import { synthesiseHandlers } from '../support/synthesised-handlers.ts';
-import { type DatabaseBehindTls, openDatabaseBehindTls } from './support/database-behind-tls.ts';
+} from '../deployments/embed-everything.ts';
+import {
+  DATABASE_ARN,
+  type Deployment,
+  describeConfig,
+  openDeployment,
+} from '../deployments/open-deployment.ts';
+import { synthesiseHandlers } from '../deployments/synthesised-handlers.ts';
+import { makeContext } from '../factories/lambda-event.ts';
 
 const ROWS = 5_000;
 const DIMENSIONS = 1536;

@@ -9,12 +9,17 @@ import { createLambda as createMigrate } from '../../functions/migrate/handler.t
 import { createLambda as createWrite } from '../../functions/write/handler.ts';
 import { openPostgres } from '../../lib/adapters/postgres/open-postgres.ts';
 import type { DeploymentSettings } from '../../lib/core/config/deployment-settings.ts';
+import { type DatabaseBehindTls, openDatabaseBehindTls } from '../database/database-behind-tls.ts';
+import { createSourceTable } from '../database/open-space.ts';
+import {
+  DATABASE_ARN,
+  type Deployment,
+  describeConfig,
+  openDeployment,
+} from '../deployments/open-deployment.ts';
 import { type LoopbackLambdaApi, startLoopbackLambdaApi } from '../doubles/loopback-lambda-api.ts';
 import { makeContext, makeSqsEvent } from '../factories/lambda-event.ts';
-import { createSourceTable } from '../support/create-source-table.ts';
-import { DATABASE_ARN, type Deployment, describeConfig, openDeployment } from '../support/open-deployment.ts';
-import { startTlsProxy } from '../support/start-tls-proxy.ts';
-import { type DatabaseBehindTls, openDatabaseBehindTls } from './support/database-behind-tls.ts';
+import { startTlsProxy } from '../servers/start-tls-proxy.ts';
 
 const DIMENSIONS = 8;
 const MAPPINGS = { embed: { served: ['embed-fresh', 'embed-bulk'] }, write: ['write'] };

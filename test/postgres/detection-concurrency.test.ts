@@ -4,9 +4,9 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createDetectionStore } from '../../lib/adapters/sql/detection/sql-detection-store.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import { type OpenedSpace, openSpace, request } from '../database/open-space.ts';
+import { openTestDatabase } from '../database/open-test-database.ts';
 import { buildResult, embedded } from '../factories/result-object.ts';
-import { type OpenedSpace, openSpace, request } from '../support/open-space.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
 
 let db: SqlDatabase;
 let items: OpenedSpace;

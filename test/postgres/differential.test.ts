@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, test } from 'vitest';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
-import { type OpenedSpace, openSpace } from '../support/open-space.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
+import { type OpenedSpace, openSpace } from '../database/open-space.ts';
+import { openTestDatabase } from '../database/open-test-database.ts';
 import { createPair } from './differential/pair.ts';
 import { type Difference, runHistory } from './differential/run-history.ts';
 import {

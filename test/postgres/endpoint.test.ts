@@ -3,8 +3,8 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { DatabaseLogin } from '../../lib/adapters/postgres/database-login.ts';
 import { openPostgres } from '../../lib/adapters/postgres/open-postgres.ts';
+import { onServer } from '../database/on-server.ts';
 import { AUTHORITY_PEM, OTHER_AUTHORITY_PEM } from '../doubles/tls-postgres-server.ts';
-import { onServer } from '../support/on-server.ts';
 
 const url = process.env.DATABASE_URL ?? '';
 const database = `freshet_endpoint_${randomBytes(6).toString('hex')}`;

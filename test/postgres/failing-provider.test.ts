@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type CliResult, readObject } from '../bin/run-cli.ts';
 import { type Behaviour, startLoopbackOpenAiServer } from '../doubles/loopback-openai-server.ts';
-import { complete, openPipeline, type Pipeline } from './support/open-pipeline.ts';
+import { complete, openPipeline, type Pipeline } from './open-pipeline.ts';
 
 const ROWS = 300;
 const MAX_WAIT_MS = 5000;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readObject } from '../bin/run-cli.ts';
-import { complete, openPipeline, type Pipeline } from './support/open-pipeline.ts';
+import { complete, openPipeline, type Pipeline } from './open-pipeline.ts';
 
 const ROWS = 600;
 const GRACE_MS = 5000;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSeededRandomness } from '../doubles/seeded-randomness.ts';
-import { complete, openPipeline, type Pipeline } from './support/open-pipeline.ts';
+import { complete, openPipeline, type Pipeline } from './open-pipeline.ts';
 
 const ROWS = 4000;
 const KILLS = 50;

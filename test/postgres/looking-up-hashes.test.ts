@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import { type OpenedSpace, openSpace } from '../database/open-space.ts';
+import { openTestDatabase } from '../database/open-test-database.ts';
 import { buildHash } from '../factories/result-object.ts';
-import { type OpenedSpace, openSpace } from '../support/open-space.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
 
 const ROWS = 3000;
 const [HELD, REFUSED, NEW] = [buildHash(1), buildHash(2), buildHash(3)];

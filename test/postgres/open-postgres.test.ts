@@ -2,9 +2,9 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import { createSourceTable } from '../database/open-space.ts';
+import { openTestDatabase } from '../database/open-test-database.ts';
 import { buildConfig } from '../factories/pipeline-config.ts';
-import { createSourceTable } from '../support/create-source-table.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
 
 let db: SqlDatabase;
 beforeEach(async () => {

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import type { TickLock } from '../../lib/ports/tick-lock.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
+import { openTestDatabase } from '../database/open-test-database.ts';
 
 let db: SqlDatabase;
 let lock: TickLock;

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { prepared } from '../../lib/adapters/sql/prepared.ts';
+import { openSpace } from '../database/open-space.ts';
+import { openTestDatabase } from '../database/open-test-database.ts';
 import { buildCall, buildResult, embedded } from '../factories/result-object.ts';
-import { openSpace } from '../support/open-space.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
 
 test('keeps the plan of a statement that is marked as prepared, and of no other', async () => {
   const database = await openTestDatabase();

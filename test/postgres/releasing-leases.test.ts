@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import { type OpenedSpace, openSpace } from '../database/open-space.ts';
+import { openTestDatabase } from '../database/open-test-database.ts';
 import { buildResult, embedded } from '../factories/result-object.ts';
-import { type OpenedSpace, openSpace } from '../support/open-space.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
 
 const IDS = ['1', '2', '3', '4', '5', '6'];
 

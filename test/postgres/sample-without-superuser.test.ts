@@ -7,9 +7,8 @@ import { migrate } from '../../lib/adapters/sql/migrations/migrate.ts';
 import { createSampleStore } from '../../lib/adapters/sql/sample/sample-store.ts';
 import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import { dropRoles, openTestDatabase } from '../database/open-test-database.ts';
 import { buildConfig } from '../factories/pipeline-config.ts';
-import { dropRoles } from '../support/drop-roles.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
 
 const config = buildConfig();
 const items = [

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { complete, openPipeline, type Pipeline } from './support/open-pipeline.ts';
+import { complete, openPipeline, type Pipeline } from './open-pipeline.ts';
 
 const ROWS = 200;
 

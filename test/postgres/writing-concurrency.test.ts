@@ -5,9 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import type { SourceReading } from '../../lib/ports/embedding-store.ts';
+import { type OpenedSpace, openSpace } from '../database/open-space.ts';
+import { openTestDatabase } from '../database/open-test-database.ts';
 import { buildCall, buildHash, buildResult, copyOf, embedded, touchOf } from '../factories/result-object.ts';
-import { type OpenedSpace, openSpace } from '../support/open-space.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
 
 let db: SqlDatabase;
 let items: OpenedSpace;

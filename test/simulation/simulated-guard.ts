@@ -3,6 +3,7 @@ import type { EmbeddingProvider } from '../../lib/ports/embedding-provider.ts';
 import type { EventSource, EventSources } from '../../lib/ports/event-sources.ts';
 import type { ProbeClaims } from '../../lib/ports/probe-claims.ts';
 import { seconds } from '../twin/timestamps.ts';
+import { grantProbe } from '../twin/twin-embedding.ts';
 import { callPort } from './call-port.ts';
 import { scheduleDelivery } from './deliver.ts';
 import type { Invocation } from './invocation.ts';
@@ -115,15 +116,14 @@ export function createProbedProvider(
   };
 }
 
-/** `lambda-guard.ts` grants a probe whatever is paused. */
-export function grantProbe(
+/** Grants the guard's probes as `lambda-guard.ts` does, and remembers whose call each is. */
+export function watchProbeGrants(
   world: World,
   granted: Map<string, string>,
 ): (...args: Parameters<GuardState['embedding']['grantCall']>) => undefined {
   return ({ model }, grant) => {
-    world.twin.grants.set(grant.callId, grant);
     granted.set(model.alias, grant.callId);
-    return undefined;
+    return grantProbe(world.twin, grant);
   };
 }
 

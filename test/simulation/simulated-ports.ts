@@ -20,9 +20,9 @@ import { createObjects, createSender } from './service-ports.ts';
 import {
   createEventSources,
   createProbedProvider,
-  grantProbe,
   mappingsOf,
   watchClaims,
+  watchProbeGrants,
 } from './simulated-guard.ts';
 import { answerCall } from './simulated-provider.ts';
 import { MAX_RECEIVE_COUNT } from './simulated-queue.ts';
@@ -141,7 +141,7 @@ function createGuardPorts(world: World, current: () => Invocation, shared: Share
     spaces: shared.spaces,
     probes: wrapMethods<ProbeClaims>(world, current, watchClaims(world, current)),
     embedding: wrapMethods<Pick<EmbeddingStore, 'grantCall' | 'revokeGrant'>>(world, current, {
-      grantCall: grantProbe(world, granted),
+      grantCall: watchProbeGrants(world, granted),
       revokeGrant: embedding.revokeGrant,
     }),
     outcomes: wrapMethods(world, current, watchOutcomes(world, current)),

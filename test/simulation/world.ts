@@ -1,10 +1,7 @@
 import type { Space } from '../../lib/core/model/space.ts';
 import { makeModel, makeSource } from '../factories/space.ts';
-import { createTwinControl, createTwinProbeClaims, createTwinRegistry } from '../twin/twin-control.ts';
-import { createTwinDatabase, type TwinDatabase, type TwinObserver } from '../twin/twin-database.ts';
-import { createTwinDetection } from '../twin/twin-detection.ts';
-import { createTwinEmbedding } from '../twin/twin-embedding.ts';
-import { createTwinOutcomes } from '../twin/twin-writing.ts';
+import { openTwin, type TwinStores } from '../twin/open-twin.ts';
+import type { TwinDatabase, TwinObserver } from '../twin/twin-database.ts';
 import { type ApplicationState, createApplicationState } from './application-state.ts';
 import type { Holdings } from './check-purchases.ts';
 import { drawFaultPlan, type FaultPlan, NO_FAULTS } from './fault-plan.ts';
@@ -50,7 +47,7 @@ export interface World {
   readonly shape: Shape;
   readonly spaces: readonly Space[];
   readonly twin: TwinDatabase;
-  readonly stores: ReturnType<typeof createStores>;
+  readonly stores: TwinStores;
   readonly application: ApplicationState;
   readonly services: Services;
   /** The seed's own; `faults` becomes `NO_FAULTS` when the calm begins. */
@@ -102,7 +99,7 @@ export function createWorld(
     return `00000000-0000-4000-8000-${identifiers.toString(16).padStart(12, '0')}`;
   };
   let observer: TwinObserver | undefined;
-  const twin = createTwinDatabase(spaces, {
+  const { twin, stores } = openTwin(spaces, {
     now: createDatabaseClock(() => START_MS + scheduler.nowMs() + world.clockOffsetMs),
     newIdentifier,
     horizonMarginSeconds: shape.horizonMarginSeconds,
@@ -116,9 +113,8 @@ export function createWorld(
     },
   });
   const world: World = {
-    ...{ seed, random, scheduler, shape, spaces, twin, plan, newIdentifier },
+    ...{ seed, random, scheduler, shape, spaces, twin, stores, plan, newIdentifier },
     trace: createTrace(scheduler.nowMs, options.inWords ?? false),
-    stores: createStores(twin),
     application: createApplicationState(),
     services: createServices(spaces),
     faults: plan,
@@ -150,17 +146,6 @@ export function createWorld(
 }
 
 export const isCalm = (world: World) => world.faults === NO_FAULTS && world.plan !== NO_FAULTS;
-
-function createStores(twin: TwinDatabase) {
-  return {
-    detection: createTwinDetection(twin),
-    embedding: createTwinEmbedding(twin),
-    outcomes: createTwinOutcomes(twin),
-    control: createTwinControl(twin),
-    probes: createTwinProbeClaims(twin),
-    registry: createTwinRegistry(twin),
-  };
-}
 
 /** Microseconds that never repeat while the clock goes forward: no two statements begin at one moment. */
 function createDatabaseClock(nowMs: () => number): () => number {

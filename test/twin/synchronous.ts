@@ -1,14 +1,10 @@
-/** A port whose methods answer at once: what decides when they take effect, and whether, is whoever wraps them. */
+/**
+ * A port whose methods answer at once.
+ *
+ * Whoever wraps the port decides when a method takes effect, and whether it does.
+ */
 export type Synchronous<Port> = {
   readonly [Method in keyof Port]: Port[Method] extends (...args: infer Args) => Promise<infer Value>
     ? (...args: Args) => Value
     : never;
 };
-
-/** The port again, each method settled before anybody else runs. */
-export function promising<Port extends object>(methods: Synchronous<Port>): Port {
-  const entries = Object.entries(methods as Record<string, (...args: unknown[]) => unknown>);
-  return Object.fromEntries(
-    entries.map(([name, method]) => [name, async (...args: unknown[]) => method(...args)]),
-  ) as Port;
-}

@@ -100,9 +100,12 @@ export interface TwinObserver {
 }
 
 /**
- * What the SQL of `lib/adapters/sql` does, on maps: one function per statement, each atomic, each deciding as its statement does.
- * `test/postgres/differential.test.ts` holds it to that. Transactions of the application take effect when they commit; the open ones
- * bound the horizon. Keys are positive integers as text.
+ * The twin does on maps what the SQL of `lib/adapters/sql` does in PostgreSQL.
+ *
+ * There is one function per statement; each is atomic and decides as its statement does.
+ * `test/postgres/differential.test.ts` holds the twin to that. Transactions of the application take
+ * effect when they commit; the open ones bound the horizon. Keys are positive integers as text, or
+ * texts of one width.
  */
 export interface TwinDatabase {
   readonly sources: Map<string, TwinSource>;
@@ -186,7 +189,7 @@ export function visibleRows(source: TwinSource): TwinRow[] {
   return source.hidden ? [] : [...source.rows.values()];
 }
 
-/** Positive integers as text, by their value. */
+/** Positive integers as text by their value; texts of one width by their characters. */
 export function compareKeys(a: string, b: string): number {
   return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
 }

@@ -1,5 +1,5 @@
 import type { Space } from '../../lib/core/model/space.ts';
-import type { EmbeddingStore, SourceReading } from '../../lib/ports/embedding-store.ts';
+import type { CallGrant, EmbeddingStore, SourceReading } from '../../lib/ports/embedding-store.ts';
 import type { Synchronous } from './synchronous.ts';
 import { printNullable, printTimestamp, seconds } from './timestamps.ts';
 import { findPause } from './twin-control.ts';
@@ -43,8 +43,7 @@ export function createTwinEmbedding(twin: TwinDatabase): Synchronous<EmbeddingSt
     grantCall: (space, grant) => {
       const pause = findPause(twin, space);
       if (pause) return { scope: pause.scope, reason: pause.reason };
-      if (!twin.grants.has(grant.callId)) twin.grants.set(grant.callId, grant);
-      return undefined;
+      return grantProbe(twin, grant);
     },
     revokeGrant: callId => {
       if (twin.grants.delete(callId)) twin.observer?.grantRevoked(callId);
@@ -63,6 +62,11 @@ export function createTwinEmbedding(twin: TwinDatabase): Synchronous<EmbeddingSt
       }
     },
   };
+}
+
+/** Grants a call whatever is paused, as the guard's probes need it: `grant-probe.ts`. */
+export function grantProbe(twin: TwinDatabase, grant: CallGrant): undefined {
+  if (!twin.grants.has(grant.callId)) twin.grants.set(grant.callId, grant);
 }
 
 function readRows(

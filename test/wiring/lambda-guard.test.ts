@@ -6,9 +6,9 @@ import { afterEach, expect, test } from 'vitest';
 import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
 import { wireGuard } from '../../lib/wiring/lambda-guard.ts';
+import { createSourceTable } from '../database/open-space.ts';
+import { openTestDatabase } from '../database/open-test-database.ts';
 import { DEPLOYMENT } from '../doubles/stubbed-console.ts';
-import { createSourceTable } from '../support/create-source-table.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
 
 const CONFIG = {
   sources: [{ name: 'items', table: 'ai_items', text: { columns: ['title'] }, model: 'hash' }],

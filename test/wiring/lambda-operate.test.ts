@@ -6,10 +6,10 @@ import { createLambda } from '../../functions/operate/handler.ts';
 import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
+import { createSourceTable } from '../database/open-space.ts';
+import { openTestDatabase } from '../database/open-test-database.ts';
 import { DEPLOYMENT } from '../doubles/stubbed-console.ts';
 import { makeContext } from '../factories/lambda-event.ts';
-import { createSourceTable } from '../support/create-source-table.ts';
-import { openTestDatabase } from '../support/open-test-database.ts';
 
 const CONFIG = {
   sources: [

@@ -5,7 +5,7 @@ import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
 import { checkModels } from '../../lib/wiring/check-models.ts';
 import { type LoopbackServer, startLoopbackOpenAiServer } from '../doubles/loopback-openai-server.ts';
 import { vectorForText } from '../doubles/vector-for-text.ts';
-import { openTestWorkspace } from '../support/open-workspace.ts';
+import { openTestWorkspace } from './open-test-workspace.ts';
 
 let server: LoopbackServer;
 let opened: Awaited<ReturnType<typeof openTestWorkspace>>;

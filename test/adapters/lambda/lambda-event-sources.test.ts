@@ -2,7 +2,7 @@ import { LambdaClient } from '@aws-sdk/client-lambda';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLambdaEventSources } from '../../../lib/adapters/lambda/lambda-event-sources.ts';
 import { type LoopbackLambdaApi, startLoopbackLambdaApi } from '../../doubles/loopback-lambda-api.ts';
-import { LOCAL_CREDENTIALS } from '../../support/start-fauxqs.ts';
+import { LOCAL_CREDENTIALS } from '../../servers/start-fauxqs.ts';
 
 const ID = '14e0db71-5d35-4eb5-b481-8945cf9d10c2';
 const MARK = ['freshet:paused-by', 'guard'];

@@ -21,7 +21,7 @@ afterEach(async () => {
 
 /** A process that tries to take the lock, and the line that it says. */
 async function startHolder(): Promise<{ child: ChildProcess; line: string }> {
-  const script = new URL('../../support/hold-lock.ts', import.meta.url).pathname;
+  const script = new URL('./hold-lock.ts', import.meta.url).pathname;
   const child = spawn(process.execPath, [script, directory], { stdio: ['pipe', 'pipe', 'inherit'] });
   children.push(child);
   const [line] = await once(child.stdout as NodeJS.ReadableStream, 'data');

@@ -3,7 +3,7 @@ import type { FauxqsServer } from 'fauxqs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createS3Client } from '../../../lib/adapters/s3/create-s3-client.ts';
 import { emptyBucket } from '../../../lib/adapters/s3/empty-bucket.ts';
-import { startFauxqs } from '../../support/start-fauxqs.ts';
+import { startFauxqs } from '../../servers/start-fauxqs.ts';
 
 /** Connections. */
 const AT_ONCE = 40;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { createSqsClient } from '../../../lib/adapters/sqs/create-sqs-client.ts';
 import { createSqsQueue } from '../../../lib/adapters/sqs/sqs-queue.ts';
 import { CONTRACT_QUEUE, describeQueueContract } from '../../contracts/describe-queue-contract.ts';
-import { startFauxqs } from '../../support/start-fauxqs.ts';
+import { startFauxqs } from '../../servers/start-fauxqs.ts';
 
 let fauxqs: Awaited<ReturnType<typeof startFauxqs>>;
 let client: ReturnType<typeof createSqsClient>;

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { awsCommandList } from '../../../bin/commands/aws-command-list.ts';
-import { recordKeys, recordSession, SESSION_NAMES, type SessionName } from '../../support/record-session.ts';
+import { recordKeys, recordSession, SESSION_NAMES, type SessionName } from '../../pages/record-session.ts';
 
 const DOCS = path.resolve(import.meta.dirname, '../../../docs');
 const SESSION = /<!-- session -->\n[\s\S]*?<!-- \/session -->/;

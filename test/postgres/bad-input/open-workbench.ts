@@ -3,13 +3,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { type CliResult, makeFolder, type RunningCli, readObject, startCli } from '../../bin/run-cli.ts';
+import { onServer } from '../../database/on-server.ts';
 import {
   type LoopbackOptions,
   type LoopbackServer,
   startLoopbackOpenAiServer,
 } from '../../doubles/loopback-openai-server.ts';
 import { vectorForText } from '../../doubles/vector-for-text.ts';
-import { onServer } from '../../support/on-server.ts';
 
 /** Stands in every text of these tests, and must not be found anywhere but in the table and at the provider. */
 export const CANARY = 'heliotrope canary';

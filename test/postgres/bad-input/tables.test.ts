@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { onServer } from '../../support/on-server.ts';
+import { onServer } from '../../database/on-server.ts';
 import {
   CANARY,
   createItems,

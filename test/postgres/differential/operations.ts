@@ -1,10 +1,13 @@
 import { sql } from 'kysely';
+import { grantProbe } from '../../../lib/adapters/sql/embedding/grant-probe.ts';
 import type { ResultObject, RowReading } from '../../../lib/core/model/result-object.ts';
 import type { Outcome } from '../../../lib/core/model/vocabulary.ts';
 import { encodeVectorArray } from '../../../lib/core/vectors/encode-vector-array.ts';
+import type { CallGrant } from '../../../lib/ports/embedding-store.ts';
 import { buildHash } from '../../factories/result-object.ts';
 import { printTimestamp, seconds } from '../../twin/timestamps.ts';
 import { sourceOf, spaceOf } from '../../twin/twin-database.ts';
+import { grantProbe as grantProbeOnTwin } from '../../twin/twin-embedding.ts';
 import { readCoverage, retryFailures } from '../../twin/twin-report.ts';
 import { nextIdentifier, type Pair } from './pair.ts';
 
@@ -56,6 +59,22 @@ function someTime(pair: Pair): string | null {
   const versions = [...sourceOf(twin, space).rows.values()].flatMap(({ version }) => version ?? []);
   if (versions.length > 0 && random.chance(0.4)) return printTimestamp(random.pick(versions));
   return random.chance(0.15) ? null : printTimestamp(nowMicros - seconds(random.below(1200)));
+}
+
+const PAUSE_REASONS = ['operator', 'orphans:confirmed'];
+
+const somePausedScope = ({ random, space }: Pair) =>
+  random.pick(['pipeline', 'model:small', 'model:other', `source:${space.source.name}`]);
+
+function nextCall(pair: Pair): string {
+  const callId = nextIdentifier(pair);
+  pair.calls.push(callId);
+  return callId;
+}
+
+function someGrant({ space }: Pair, callId: string): CallGrant {
+  const { spaceId, model } = space;
+  return { callId, spaceId, modelAlias: model.alias, estimatedTokens: 4, estimatedCostUsd: 0.25 };
 }
 
 /** `used`: readings that other objects of the same transaction speak of. */
@@ -251,11 +270,19 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   lookUpHashes: ({ real, stores, space }) =>
     both(real.embedding.lookUpHashes, stores.embedding.lookUpHashes, space, HASHES),
   grantCall: pair => {
-    const callId = nextIdentifier(pair);
-    pair.calls.push(callId);
-    const { spaceId, model } = pair.space;
-    const grant = { callId, spaceId, modelAlias: model.alias, estimatedTokens: 4, estimatedCostUsd: 0.25 };
+    const grant = someGrant(pair, nextCall(pair));
     return both(pair.real.embedding.grantCall, pair.stores.embedding.grantCall, pair.space, grant);
+  },
+  grantProbe: async pair => {
+    const callId =
+      pair.calls.length > 0 && pair.random.chance(0.3) ? pair.random.pick(pair.calls) : undefined;
+    const grant = someGrant(pair, callId ?? nextCall(pair));
+    return { real: await grantProbe(pair.server.db, grant), twin: grantProbeOnTwin(pair.twin, grant) };
+  },
+  claimProbe: pair => {
+    const { random, real, stores } = pair;
+    const [scope, reason] = [somePausedScope(pair), random.pick(PAUSE_REASONS)];
+    return both(real.probes.claim, stores.probes.claim, scope, reason, random.pick([0, 60, 900]));
   },
   revokeGrant: async pair => {
     const callId = pair.calls.length > 0 ? pair.random.pick(pair.calls) : nextIdentifier(pair);
@@ -307,9 +334,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       ...([pair.space, someDispatch(pair), someIds(pair)] as const),
     ),
   changePause: pair => {
-    const { random, real, stores, space } = pair;
-    const scope = random.pick(['pipeline', 'model:small', 'model:other', `source:${space.source.name}`]);
-    const reason = random.pick(['operator', 'orphans:confirmed']);
+    const { random, real, stores } = pair;
+    const [scope, reason] = [somePausedScope(pair), random.pick(PAUSE_REASONS)];
     if (random.chance(0.6)) return both(real.control.resume, stores.control.resume, scope, reason);
     return both(real.control.pause, stores.control.pause, scope, reason, random.pick(['', 'why']));
   },

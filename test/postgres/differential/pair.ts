@@ -1,4 +1,5 @@
 import { createControlStore } from '../../../lib/adapters/sql/control/sql-control-store.ts';
+import { createProbeClaims } from '../../../lib/adapters/sql/control/sql-probe-claims.ts';
 import { createDetectionStore } from '../../../lib/adapters/sql/detection/sql-detection-store.ts';
 import { createEmbeddingStore } from '../../../lib/adapters/sql/embedding/sql-embedding-store.ts';
 import { createReportStore } from '../../../lib/adapters/sql/report/sql-report-store.ts';
@@ -6,11 +7,8 @@ import { createOutcomeStore } from '../../../lib/adapters/sql/writing/sql-outcom
 import type { Space } from '../../../lib/core/model/space.ts';
 import type { SourceReading } from '../../../lib/ports/embedding-store.ts';
 import { createRandom, type Random } from '../../simulation/random.ts';
-import { createTwinControl } from '../../twin/twin-control.ts';
-import { createTwinDatabase, type TwinDatabase, type TwinTransaction } from '../../twin/twin-database.ts';
-import { createTwinDetection } from '../../twin/twin-detection.ts';
-import { createTwinEmbedding } from '../../twin/twin-embedding.ts';
-import { createTwinOutcomes } from '../../twin/twin-writing.ts';
+import { openTwin, type TwinStores } from '../../twin/open-twin.ts';
+import type { TwinDatabase, TwinTransaction } from '../../twin/twin-database.ts';
 import type { ApplicationSession, VirtualServer } from './virtual-server.ts';
 
 export const MARGIN_SECONDS = 60;
@@ -39,7 +37,7 @@ export interface Pair {
   readonly space: Space;
   readonly real: ReturnType<typeof createRealStores>;
   readonly twin: TwinDatabase;
-  readonly stores: ReturnType<typeof createTwinStores>;
+  readonly stores: TwinStores;
   readonly idle: ApplicationSession[];
   readonly open: OpenChange[];
   readonly dispatches: string[];
@@ -57,16 +55,8 @@ export function createRealStores(server: VirtualServer) {
     embedding: createEmbeddingStore(server.db),
     outcomes: createOutcomeStore(server.db),
     control: createControlStore(server.db),
+    probes: createProbeClaims(server.db),
     report: createReportStore(server.db),
-  };
-}
-
-function createTwinStores(twin: TwinDatabase) {
-  return {
-    detection: createTwinDetection(twin),
-    embedding: createTwinEmbedding(twin),
-    outcomes: createTwinOutcomes(twin),
-    control: createTwinControl(twin),
   };
 }
 
@@ -76,14 +66,14 @@ export function createPair(
   space: Space,
   sessions: readonly ApplicationSession[],
 ): Pair {
-  const twin = createTwinDatabase([space], {
+  const { twin, stores } = openTwin([space], {
     now: () => pair.nowMicros,
     newIdentifier: () => nextIdentifier(pair),
     horizonMarginSeconds: MARGIN_SECONDS,
   });
   const pair: Pair = {
     ...{ random: createRandom(seed), server, space, twin, real: createRealStores(server) },
-    ...{ stores: createTwinStores(twin), idle: [...sessions], open: [], dispatches: [], readings: [] },
+    ...{ stores, idle: [...sessions], open: [], dispatches: [], readings: [] },
     ...{ calls: [], written: [], nowMicros: BEGINNING, identifiers: 0, trace: [] },
   };
   return pair;

@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import { createDetectionStore } from '../../lib/adapters/sql/detection/sql-detection-store.ts';
+import { createEmbeddingStore } from '../../lib/adapters/sql/embedding/sql-embedding-store.ts';
+import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import { createOutcomeStore } from '../../lib/adapters/sql/writing/sql-outcome-store.ts';
+import type { PipelineConfig, SourceConfig } from '../../lib/core/config/pipeline-config.ts';
+import type { Space } from '../../lib/core/model/space.ts';
+import type { LeaseRequest } from '../../lib/ports/detection-store.ts';
+import type { SourceReading } from '../../lib/ports/embedding-store.ts';
+import { buildConfig, buildSourceConfig } from '../factories/pipeline-config.ts';
+
+export interface SourceTableShape {
+  readonly schema?: string;
+  readonly name?: string;
+  readonly key?: string;
+  /** A type, with its collation if it has one: SQL. */
+  readonly keyType?: string;
+  readonly updatedAt?: string;
+  readonly updatedAtType?: string;
+}
+
+/** The table of the examples: a key, `title`, `summary`, `tags text[]` and the column that says when a row changed (default `now()`). */
+export async function createSourceTable(db: SqlDatabase, shape: SourceTableShape = {}): Promise<void> {
+  const schema = shape.schema ?? 'public';
+  if (schema !== 'public') await sql`CREATE SCHEMA IF NOT EXISTS ${sql.id(schema)}`.execute(db.kysely);
+  const keyType = sql.raw(shape.keyType ?? 'bigint');
+  const versionType = sql.raw(shape.updatedAtType ?? 'timestamptz');
+  await sql`CREATE TABLE ${sql.id(schema, shape.name ?? 'ai_items')} (
+    ${sql.id(shape.key ?? 'id')} ${keyType} PRIMARY KEY,
+    title text,
+    summary text,
+    tags text[],
+    ${sql.id(shape.updatedAt ?? 'updated_at')} ${versionType} DEFAULT now()
+  )`.execute(db.kysely);
+}
+
+/** A source table, its space and the three stores on it, with short ways to change rows and look at what is stored. */
+export async function openSpace(
+  db: SqlDatabase,
+  shape: SourceTableShape = {},
+  config: Partial<SourceConfig> = {},
+  pipeline: PipelineConfig = buildConfig([buildSourceConfig(config)]),
+) {
+  await createSourceTable(db, shape);
+  const [space] = await ensureSpaces(db, pipeline);
+  if (space === undefined) throw new Error('No space was made.');
+  const stores = {
+    detection: createDetectionStore(db),
+    embedding: createEmbeddingStore(db),
+    outcomes: createOutcomeStore(db),
+  };
+  const run = (statement: string) => sql.raw(statement).execute(db.kysely);
+  return {
+    db,
+    space,
+    ...stores,
+    run,
+    select: async <Row>(statement: string): Promise<Row[]> =>
+      (await sql.raw(statement).execute(db.kysely)).rows as Row[],
+    read: (...ids: string[]): Promise<SourceReading[]> => stores.embedding.readRows(space, ids, 1_000_000),
+    readOne: async (id: string): Promise<SourceReading> => {
+      const [reading] = await stores.embedding.readRows(space, [id], 1_000_000);
+      if (reading === undefined) throw new Error(`Row ${id} is not there.`);
+      return reading;
+    },
+    leaseSlice: (changes: Partial<LeaseRequest> = {}) =>
+      stores.detection.leaseStaleSlice(space, { ...request(changes), after: null, through: null }),
+    leaseChanged: (watermark: string | null, changes: Partial<LeaseRequest> = {}) =>
+      stores.detection.leaseChangedRows(space, { ...request(changes, 'fresh'), watermark }),
+    stored: () => readStored(db, space),
+    leases: () => readLeases(db, space),
+  };
+}
+
+export type OpenedSpace = Awaited<ReturnType<typeof openSpace>>;
+
+export function request(
+  changes: Partial<LeaseRequest> = {},
+  lane: LeaseRequest['lane'] = 'bulk',
+): LeaseRequest {
+  return {
+    ...{ dispatchId: randomUUID(), lane, stage: 'sending', limit: 100, leaseSeconds: 120, runId: null },
+    ...changes,
+  };
+}
+
+async function readStored(db: SqlDatabase, space: Space) {
+  const { rows } = await sql<{
+    id: string;
+    outcome: string;
+    vector: string | null;
+    version: string | null;
+    hash: string | null;
+    missing: boolean;
+    tokens: number;
+  }>`SELECT item_id::text AS id, outcome, embedding::text AS vector, source_version::text AS version,
+            encode(content_hash, 'hex') AS hash, missing_since IS NOT NULL AS missing, tokens
+       FROM ${sql.id('freshet', space.vectorTable)} ORDER BY item_id`.execute(db.kysely);
+  return rows;
+}
+
+async function readLeases(db: SqlDatabase, space: Space) {
+  const { rows } = await sql<{
+    id: string;
+    dispatchId: string;
+    lane: string;
+    stage: string;
+    attempts: number;
+    live: boolean;
+    runId: number | null;
+    secondsLeft: number;
+  }>`SELECT item_id AS id, dispatch_id::text AS "dispatchId", lane, stage, attempts, expires_at > now() AS live,
+            run_id AS "runId", round(extract(epoch FROM expires_at - now()))::int AS "secondsLeft"
+       FROM freshet.leases WHERE space_id = ${space.spaceId}::int ORDER BY item_id`.execute(db.kysely);
+  return rows;
+}

@@ -1,0 +1,92 @@
+import { createHandler as createDetect } from '../../functions/detect/handler.ts';
+import { createHandler as createEmbed } from '../../functions/embed/handler.ts';
+import { createHandler as createWrite } from '../../functions/write/handler.ts';
+import { buyVectors, type Purchase } from '../../lib/pipeline/embed/buy-vectors.ts';
+import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
+import { countDown, createLocalContext, invokeBatch } from '../../lib/pipeline/local/invoke-batch.ts';
+import type { LocalRunLimits, LocalRunParts } from '../../lib/pipeline/local/local-run-parts.ts';
+import { makeSpace } from '../factories/space.ts';
+import type { World } from '../factories/world.ts';
+
+const DETECT_EVERY_MS = 60_000;
+const POLL_EVERY_MS = 2_000;
+const INVOCATION_MS = 150_000;
+
+/**
+ * The deployed pipeline on doubles for so many virtual minutes: detect by the minute, workers that poll the queues whatever is in them (SQS
+ * counts each delivery), one writer. The workers are spread over the processes. Unlike a local run it never gives up.
+ */
+export async function driveFleet(
+  world: World,
+  minutes: number,
+  embedWorkers = 10,
+  processes: readonly EmbedPorts[] = [world.embedPorts],
+): Promise<void> {
+  const { clock } = world;
+  const endsAtMs = clock.now() + minutes * 60_000;
+  const detect = createDetect(world.detectPorts);
+  const embedders = processes.map(createEmbed);
+  const write = createWrite(world.writePorts);
+  const context = (name: string) => createLocalContext(name, countDown(clock, INVOCATION_MS));
+
+  const repeat = async (pauseMs: number, turn: () => Promise<boolean>) => {
+    while (clock.now() < endsAtMs) if (!(await turn())) await clock.sleep(pauseMs);
+  };
+  const detectTurn = async () => {
+    await detect({ pass: 'incremental' }, context('detect'));
+    await detect({ pass: 'reconcile' }, context('detect'));
+    return false;
+  };
+  const embedTurn = async (embed: ReturnType<typeof createEmbed>) => {
+    for (const { queue } of world.dispatch) {
+      const messages = await queue.receive(1);
+      if (messages.length === 0) continue;
+      await invokeBatch(embed, queue, messages, context('embed'));
+      return true;
+    }
+    return false;
+  };
+  const writeTurn = async () => {
+    const messages = await world.results.receive(10);
+    if (messages.length > 0) await invokeBatch(write, world.results, messages, context('write'));
+    return messages.length > 0;
+  };
+  const workers = Array.from({ length: embedWorkers }, (_, index) =>
+    repeat(POLL_EVERY_MS, () => embedTurn(embedders[index % embedders.length]!)),
+  );
+  await Promise.all([repeat(DETECT_EVERY_MS, detectTurn), repeat(POLL_EVERY_MS, writeTurn), ...workers]);
+}
+
+/** What a local run needs, all of it from a world of doubles. */
+export function toLocalRunParts(
+  world: World,
+  limits: Partial<LocalRunLimits> = {},
+  more: Partial<LocalRunParts> = {},
+): LocalRunParts {
+  return {
+    handlers: {
+      detect: createDetect(world.detectPorts),
+      embed: createEmbed(world.embedPorts),
+      write: createWrite(world.writePorts),
+    },
+    queues: { dispatch: world.dispatch, results: world.results, deadLetters: [world.deadLetters] },
+    tally: world.tally,
+    spaces: world.spaces,
+    embedding: world.embedPorts.embedding,
+    outcomes: world.writePorts.outcomes,
+    control: world.control,
+    clock: world.clock,
+    limits: {
+      ...{ batchSize: 100, maxInFlight: 10_000, concurrency: 2, pauseMs: 0 },
+      ...{ invocationTimeoutMs: 600_000, maxWaitMs: 300_000 },
+      ...limits,
+    },
+    ...more,
+  };
+}
+
+/** What the embed step buys of a batch of these texts, no two alike. */
+export function buyTexts(world: World, texts: readonly string[]): Promise<Purchase> {
+  const unique = texts.map(text => ({ text, contentHash: text, rows: [] }));
+  return buyVectors(world.embedPorts, makeSpace(), 'bulk', unique, () => 600_000);
+}

@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
+import { parseConfig } from '../../lib/core/config/parse-config.ts';
+import type { Workspace } from '../../lib/wiring/open-workspace.ts';
+import { readEnvironment } from '../../lib/wiring/read-environment.ts';
+import { type RunResult, runLocally } from '../../lib/wiring/run-locally.ts';
+import { type SearchResult, searchSpace } from '../../lib/wiring/search-space.ts';
+import { openTestDatabase } from '../database/open-test-database.ts';
+
+/** What the command line works on, in this process: a test database, a folder of its own and a configuration as somebody would write it. */
+export async function openTestWorkspace(config: FreshetConfig) {
+  const database = await openTestDatabase({ migrated: false });
+  const directory = mkdtempSync(join(tmpdir(), 'freshet-'));
+  const workspace: Workspace = {
+    config: parseConfig(config),
+    file: 'freshet.config.ts',
+    demo: false,
+    place: { kind: 'embedded', directory },
+    directory,
+    environment: readEnvironment({ OPENAI_API_KEY: 'sk-test' }),
+    database,
+  };
+  return {
+    workspace,
+    database,
+    run: (): Promise<RunResult> => runOnce(workspace),
+    search: (text: string, source?: string): Promise<SearchResult> =>
+      searchSpace(workspace, { text, limit: 5, source }),
+    close: async () => {
+      await database.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function runOnce(workspace: Workspace): Promise<RunResult> {
+  const { result, stoppedBy } = await runLocally(workspace, {
+    signal: new AbortController().signal,
+    maxWaitMs: 30_000,
+    maxItems: undefined,
+    failureLog: undefined,
+    onPrepared: () => undefined,
+    onProgress: () => undefined,
+    onWaiting: () => undefined,
+  });
+  if (stoppedBy !== undefined) throw new Error(`${stoppedBy.code}: ${stoppedBy.message}`);
+  return result;
+}
