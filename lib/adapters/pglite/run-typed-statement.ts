@@ -1,5 +1,6 @@
 import { type PGlite, types } from '@electric-sql/pglite';
 import { UsageError } from '../../core/errors/usage-error.ts';
+import { SESSION_STATEMENT } from '../sql/session-statement.ts';
 import type { TypedResult } from '../sql/sql-database.ts';
 
 /** Times as the server prints them: a JS `Date` would drop microseconds. */
@@ -9,11 +10,10 @@ const parsers = Object.fromEntries(
 
 /**
  * Runs what a person typed with the `search_path` that such a person expects, and tells that person what the server says about it:
- * the one place where a server's message passes, because its reader wrote the statement.
+ * the one place where a server's message passes, because its reader wrote the statement. The session has nobody else's statements
+ * meanwhile: a run goes on in it afterwards, so a transaction that was left open is rolled back and every setting is as it was.
  */
 export async function runTypedStatement(pglite: PGlite, statement: string): Promise<TypedResult> {
-  const [before] = (await pglite.query<{ path: string }>(`SELECT current_setting('search_path') AS path`))
-    .rows;
   await pglite.query(`SELECT set_config('search_path', '"$user", public', false)`);
   try {
     const last = (await pglite.exec(statement, { parsers })).at(-1);
@@ -24,6 +24,7 @@ export async function runTypedStatement(pglite: PGlite, statement: string): Prom
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : 'The statement failed.');
   } finally {
-    await pglite.query(`SELECT set_config('search_path', $1, false)`, [before?.path ?? '']);
+    // Outside a transaction ROLLBACK does nothing but warn.
+    await pglite.exec(`ROLLBACK; RESET SESSION AUTHORIZATION; RESET ALL; ${SESSION_STATEMENT}`);
   }
 }

@@ -1,27 +1,24 @@
 const REFUSED = 'refused:';
 const UNDELIVERED = 'undelivered';
-const FAILURE_CLASSES: readonly string[] = [
-  'throttled',
-  'transient',
-  'too-large',
-  'item',
-  'stop',
-  'unknown',
-  'undelivered',
-];
 
-/** Whether a cause that a person typed is a class; else it is a code. */
-export function isFailureClass(cause: string): boolean {
-  return FAILURE_CLASSES.includes(cause);
+interface OutcomeFailure {
+  readonly failureClass: string;
+  readonly code: string;
 }
 
 /** Class and code that people see of a stored outcome, as the SQL of `failures` and `retry` says them; undefined: it is no failure. */
-export function failureOfOutcome(
-  outcome: string | null,
-): { readonly failureClass: string; readonly code: string } | undefined {
+export function failureOfOutcome(outcome: string | null): OutcomeFailure | undefined {
   if (outcome?.startsWith(REFUSED)) return { failureClass: 'item', code: outcome.slice(REFUSED.length) };
   if (outcome === UNDELIVERED) return { failureClass: UNDELIVERED, code: UNDELIVERED };
   if (outcome?.startsWith(`${UNDELIVERED}:`))
     return { failureClass: UNDELIVERED, code: outcome.slice(UNDELIVERED.length + 1) };
   return undefined;
+}
+
+/**
+ * Whether a failure is one that a person means by `cause`: its class or its code, as `failures` prints them.
+ * No failure matches no cause. The SQL of `retry` says the same.
+ */
+export function isOfCause(failure: OutcomeFailure | undefined, cause: string): boolean {
+  return failure !== undefined && (failure.failureClass === cause || failure.code === cause);
 }
