@@ -1,10 +1,9 @@
 import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { isOfCause } from '../../lib/core/report/failure-of-outcome.ts';
 import { textFlag } from '../terminal/flag.ts';
 import { formatCount } from '../terminal/format-numbers.ts';
 import { applyFlag, defineAwsCommand } from './aws-command.ts';
-
-const BATCH_ROWS = 5000;
-const REPORT_EVERY_MS = 10_000;
+import { retryInBatches } from './retry-in-batches.ts';
 
 export const command = defineAwsCommand({
   summary: 'makes failed rows stale again; the next tick sends them',
@@ -19,34 +18,21 @@ export const command = defineAwsCommand({
       throw new UsageError('retry takes --class or --item, not both.');
   },
   async run({ flags, terminal, signal, deployment, result }) {
-    const request = {
-      ...(flags.source === undefined ? {} : { source: flags.source }),
-      ...(flags.class === undefined ? {} : { cause: flags.class }),
-      ...(flags.item === undefined ? {} : { itemId: flags.item }),
-      limit: BATCH_ROWS,
-    };
     if (flags.apply !== true) {
       const { failures } = await deployment.ask('failures', { exampleLimit: 1 });
       const rows = failures
         .filter(group => flags.source === undefined || group.source === flags.source)
-        .filter(group => flags.class === undefined || [group.failureClass, group.code].includes(flags.class))
+        .filter(group => flags.class === undefined || isOfCause(group, flags.class))
         .reduce((sum, group) => sum + group.rows, 0);
       const most = flags.item === undefined ? rows : Math.min(rows, 1);
       result({ applied: false, rows: most });
       terminal.line(`Up to ${formatCount(most)} failed rows match; --apply makes them stale.`);
       return 0;
     }
-    let retried = 0;
-    let more = true;
-    while (more && !signal.aborted) {
-      const batch = await deployment.ask('retry', request);
-      retried += batch.rows;
-      more = batch.more;
-      terminal.progress(`${formatCount(retried)} rows`, REPORT_EVERY_MS);
-    }
-    terminal.endProgress();
+    const selection = { source: flags.source, cause: flags.class, itemId: flags.item };
+    const { retried, isComplete } = await retryInBatches(deployment.ask, selection, terminal, signal);
     result({ applied: true, rows: retried });
     terminal.line(`${formatCount(retried)} rows are stale again.`);
-    return more ? 1 : 0;
+    return isComplete ? 0 : 1;
   },
 });

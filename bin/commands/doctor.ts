@@ -1,5 +1,4 @@
-import { inspectWorkspace } from '../../lib/wiring/inspect-workspace.ts';
-import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
+import { withOperator } from '../../lib/wiring/operator.ts';
 import { defineCommand, workspaceFlags } from './command.ts';
 import { workspaceRequest } from './workspace-request.ts';
 
@@ -8,7 +7,9 @@ export const command = defineCommand({
   flags: workspaceFlags,
   async run(context) {
     const { terminal } = context;
-    const findings = await withWorkspace(workspaceRequest(context), inspectWorkspace);
+    const { findings } = await withOperator(workspaceRequest(context), operator =>
+      operator.ask('doctor', {}),
+    );
     const errors = findings.filter(finding => !finding.ok && finding.severity === 'error').length;
     terminal.result({ ok: errors === 0, findings });
     for (const finding of findings) {

@@ -1,5 +1,4 @@
-import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
-import { readFailures } from '../../lib/wiring/read-failures.ts';
+import { withOperator } from '../../lib/wiring/operator.ts';
 import { reportFailures, withAdvice } from '../terminal/report-failures.ts';
 import { defineCommand, workspaceFlags } from './command.ts';
 import { workspaceRequest } from './workspace-request.ts';
@@ -11,10 +10,10 @@ export const command = defineCommand({
   flags: workspaceFlags,
   async run(context) {
     const { terminal } = context;
-    const groups = await withWorkspace(workspaceRequest(context), workspace =>
-      readFailures(workspace, EXAMPLES),
+    const answer = await withOperator(workspaceRequest(context), operator =>
+      operator.ask('failures', { exampleLimit: EXAMPLES }),
     );
-    const failures = withAdvice(groups, 'local');
+    const failures = withAdvice(answer.failures, 'local');
     terminal.result({ failures });
     reportFailures(failures, terminal);
     return 0;

@@ -1,4 +1,4 @@
-import { withOperator } from '../../lib/wiring/with-operator.ts';
+import { withOperator } from '../../lib/wiring/operator.ts';
 import { reportPauses } from '../terminal/report-pauses.ts';
 import { defineCommand, workspaceFlags } from './command.ts';
 import { pauseFlags, readDetail, readScope } from './pause-flags.ts';

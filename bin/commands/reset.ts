@@ -1,4 +1,4 @@
-import { withOperator } from '../../lib/wiring/with-operator.ts';
+import { withOperator } from '../../lib/wiring/operator.ts';
 import { defineCommand, workspaceFlags } from './command.ts';
 import { readResetSelection, resetFlags } from './reset-flags.ts';
 import { resetWithProgress } from './reset-with-progress.ts';

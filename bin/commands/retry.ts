@@ -1,9 +1,9 @@
 import { UsageError } from '../../lib/core/errors/usage-error.ts';
-import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
-import { retryFailures } from '../../lib/wiring/retry-failures.ts';
+import { withOperator } from '../../lib/wiring/operator.ts';
 import { textFlag } from '../terminal/flag.ts';
 import { formatCount } from '../terminal/format-numbers.ts';
 import { defineCommand, workspaceFlags } from './command.ts';
+import { retryInBatches } from './retry-in-batches.ts';
 import { workspaceRequest } from './workspace-request.ts';
 
 export const command = defineCommand({
@@ -14,11 +14,16 @@ export const command = defineCommand({
     item: textFlag('ID', 'only this row'),
   },
   async run(context) {
-    const { flags, terminal } = context;
+    const { flags, terminal, signal } = context;
     if (flags.class !== undefined && flags.item !== undefined)
       throw new UsageError('retry takes --class or --item, not both.');
-    const retried = await withWorkspace(workspaceRequest(context), workspace =>
-      retryFailures(workspace, { cause: flags.class, itemId: flags.item }),
+    const { retried, isComplete } = await withOperator(workspaceRequest(context), operator =>
+      retryInBatches(
+        operator.ask,
+        { source: undefined, cause: flags.class, itemId: flags.item },
+        terminal,
+        signal,
+      ),
     );
     terminal.result({ retried });
     terminal.line(
@@ -26,6 +31,6 @@ export const command = defineCommand({
         ? 'No failed row matches.'
         : `${formatCount(retried)} ${retried === 1 ? 'row is' : 'rows are'} stale again; npm run freshet -- run embeds them.`,
     );
-    return 0;
+    return isComplete ? 0 : 1;
   },
 });

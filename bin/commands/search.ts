@@ -1,6 +1,5 @@
 import { UsageError } from '../../lib/core/errors/usage-error.ts';
-import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
-import { searchSpace } from '../../lib/wiring/search-space.ts';
+import { withOperator } from '../../lib/wiring/operator.ts';
 import { textFlag, wholeNumberFlag } from '../terminal/flag.ts';
 import { formatHits } from '../terminal/format-hits.ts';
 import { defineCommand, workspaceFlags } from './command.ts';
@@ -19,17 +18,20 @@ export const command = defineCommand({
     const text = positionals.join(' ').trim();
     if (text === '')
       throw new UsageError('search needs a text.', 'npm run freshet -- search "a small animal"');
-    const found = await withWorkspace(workspaceRequest(context), workspace =>
-      searchSpace(workspace, { text, limit: flags.limit ?? 10, source: flags.source }),
+    const found = await withOperator(workspaceRequest(context), operator =>
+      operator.ask('search', {
+        text,
+        limit: flags.limit ?? 10,
+        ...(flags.source === undefined ? {} : { source: flags.source }),
+      }),
     );
-    const names = found.space.source.textColumns.map(column => column.name);
     terminal.result({
-      source: found.space.source.name,
-      model: found.space.model.alias,
+      source: found.source,
+      model: found.model,
       hits: found.hits.map(({ id, similarity, columns }) => ({
         id,
         similarity,
-        columns: Object.fromEntries(names.map((name, index) => [name, columns[index] ?? null])),
+        columns: Object.fromEntries(found.columns.map((name, index) => [name, columns[index] ?? null])),
       })),
     });
     for (const line of formatHits(found)) terminal.line(line);

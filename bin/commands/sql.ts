@@ -1,8 +1,6 @@
 import { UsageError } from '../../lib/core/errors/usage-error.ts';
-import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
-import { runStatement } from '../../lib/wiring/run-statement.ts';
+import { withOperator } from '../../lib/wiring/operator.ts';
 import { formatTable, shorten } from '../terminal/format-table.ts';
-import { plainValue } from '../terminal/plain-value.ts';
 import { defineCommand, workspaceFlags } from './command.ts';
 import { workspaceRequest } from './workspace-request.ts';
 
@@ -20,15 +18,11 @@ export const command = defineCommand({
         'sql needs a statement.',
         'npm run freshet -- sql "SELECT * FROM ai_items LIMIT 5"',
       );
-    const result = await withWorkspace(workspaceRequest(context, { create: true }), workspace =>
-      runStatement(workspace, statement),
+    const { rows, affectedRows } = await withOperator(workspaceRequest(context, { create: true }), operator =>
+      operator.ask('sql', { statement }),
     );
-    const rows = result.rows.map(row =>
-      Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plainValue(value)])),
-    );
-    terminal.result({ rows, affectedRows: result.affectedRows });
-    if (rows.length === 0)
-      terminal.line(`${result.affectedRows} ${result.affectedRows === 1 ? 'row' : 'rows'}`);
+    terminal.result({ rows, affectedRows });
+    if (rows.length === 0) terminal.line(`${affectedRows} ${affectedRows === 1 ? 'row' : 'rows'}`);
     else
       for (const line of formatTable(
         Object.keys(rows[0]!),

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { createSample } from '../../lib/wiring/create-sample.ts';
+import { searchByText } from '../../lib/wiring/local-requests.ts';
 import { type Workspace, withWorkspace } from '../../lib/wiring/open-workspace.ts';
 import { requireProviderAccess } from '../../lib/wiring/require-provider-access.ts';
-import { searchSpace } from '../../lib/wiring/search-space.ts';
 import { formatHits } from '../terminal/format-hits.ts';
 import { formatCount } from '../terminal/format-numbers.ts';
 import { reportRun } from '../terminal/report-run.ts';
@@ -50,7 +50,7 @@ async function showSearches(workspace: Workspace, terminal: Terminal): Promise<v
   for (const text of sampleSearches) {
     terminal.line();
     terminal.line(`search "${text}"`);
-    const found = await searchSpace(workspace, { text, limit: HITS, source: undefined });
+    const found = await searchByText(workspace, { text, limit: HITS });
     for (const line of formatHits(found)) terminal.line(line);
   }
 }

@@ -1,4 +1,4 @@
-import { askStatus } from '../../lib/wiring/with-operator.ts';
+import { withOperator } from '../../lib/wiring/operator.ts';
 import { formatCoverage } from '../terminal/format-coverage.ts';
 import { reportLedger } from '../terminal/report-ledger.ts';
 import { reportPauses } from '../terminal/report-pauses.ts';
@@ -10,7 +10,7 @@ export const command = defineCommand({
   flags: workspaceFlags,
   async run(context) {
     const { terminal } = context;
-    const status = await askStatus(workspaceRequest(context));
+    const status = await withOperator(workspaceRequest(context), operator => operator.ask('status', {}));
     terminal.result(status);
     for (const line of status.spaces.flatMap(formatCoverage)) terminal.line(line);
     reportLedger(status.ledger, terminal);

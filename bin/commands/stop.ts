@@ -1,4 +1,4 @@
-import { withOperator } from '../../lib/wiring/with-operator.ts';
+import { withOperator } from '../../lib/wiring/operator.ts';
 import { durationFlag } from '../terminal/flag.ts';
 import { defineCommand, workspaceFlags } from './command.ts';
 import { workspaceRequest } from './workspace-request.ts';

@@ -3,13 +3,14 @@ import type { CommandContext, workspaceFlags } from './command.ts';
 
 /** The workspace that a command's flags ask for. */
 export function workspaceRequest(
-  { flags }: Pick<CommandContext<typeof workspaceFlags>, 'flags'>,
+  { flags, signal }: Pick<CommandContext<typeof workspaceFlags>, 'flags' | 'signal'>,
   options: { readonly create: boolean } = { create: false },
-): WorkspaceRequest {
+): WorkspaceRequest & Pick<CommandContext, 'signal'> {
   return {
     config: flags.config,
     databaseUrl: flags['database-url'],
     directory: process.cwd(),
     create: options.create,
+    signal,
   };
 }

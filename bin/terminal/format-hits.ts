@@ -1,8 +1,8 @@
-import type { SearchResult } from '../../lib/wiring/search-space.ts';
+import type { FoundRows } from '../../lib/wiring/local-requests.ts';
 import { shorten } from './format-table.ts';
 
 /** Similarity, the first text column and the beginning of the others. */
-export function formatHits({ hits }: SearchResult, width = 100): string[] {
+export function formatHits({ hits }: FoundRows, width = 100): string[] {
   if (hits.length === 0) return ['  nothing is embedded yet'];
   const titles = hits.map(hit => shorten(hit.columns[0] ?? hit.id, 30));
   const titleWidth = Math.max(...titles.map(title => title.length));

@@ -1,8 +1,7 @@
 import middy from '@middy/core';
-import { answerOperator } from '../../lib/pipeline/operate/answer-operator.ts';
+import { answerOperator } from '../../lib/pipeline/operate/operate.ts';
 import type { OperatePorts } from '../../lib/pipeline/operate/operate-ports.ts';
-import { parseOperateRequest } from '../../lib/pipeline/operate/parse-operate-request.ts';
-import { refuseReadably } from '../../lib/pipeline/operate/refuse-readably.ts';
+import { refuseReadably } from '../../lib/pipeline/operate/reply.ts';
 import type { OperateReply } from '../../lib/ports/operator.ts';
 import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts';
 import { lazilyWired } from '../middleware/lazily-wired.ts';
@@ -14,7 +13,7 @@ import { lazilyWired } from '../middleware/lazily-wired.ts';
 export function createHandler(ports: OperatePorts) {
   return middy<unknown, OperateReply>().handler(async (event, context) =>
     refuseReadably(ports.logger, () =>
-      answerOperator(ports, parseOperateRequest(event), () => context.getRemainingTimeInMillis()),
+      answerOperator(ports, event, () => context.getRemainingTimeInMillis()),
     ),
   );
 }

@@ -48,10 +48,6 @@ export interface OperateExchanges {
 
 export type OperateName = keyof OperateExchanges;
 
-export type OperateRequest = {
-  readonly [Name in OperateName]: { readonly request: Name } & OperateExchanges[Name]['request'];
-}[OperateName];
-
 export type AskOperator = <Name extends OperateName>(
   name: Name,
   details: OperateExchanges[Name]['request'],
@@ -127,6 +123,8 @@ export type OperateReply =
   | {
       readonly error: {
         readonly message: string;
+        /** What to do, where the operator can mend it. */
+        readonly remedy?: string;
         readonly failureClass: FailureClass;
         readonly code: string;
       };

@@ -19,8 +19,8 @@ export interface ReportStore {
   retryFailures(
     space: Space,
     filter: {
-      readonly code?: string;
-      readonly failureClass?: string;
+      /** A failure class or a code, as `isOfCause` matches it. */
+      readonly cause?: string;
       readonly itemId?: string;
       readonly limit?: number;
     },

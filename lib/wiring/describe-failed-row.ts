@@ -1,5 +1,6 @@
 import { MAX_ATTEMPTS } from '../core/dispatch/batch-tier.ts';
 import type { Outcome } from '../core/model/vocabulary.ts';
+import { failureOfOutcome } from '../core/report/failure-of-outcome.ts';
 
 /**
  * Composes a line of the failure log: ids and codes, no text.
@@ -9,13 +10,13 @@ export function describeFailedRow(
   row: { readonly source: string; readonly id: string; readonly outcome: Outcome },
   nowMs: number,
 ): string {
-  const undelivered = row.outcome.startsWith('undelivered');
+  const failure = failureOfOutcome(row.outcome);
   return JSON.stringify({
     time: new Date(nowMs).toISOString(),
     source: row.source,
     id: row.id,
-    class: undelivered ? 'undelivered' : 'item',
-    code: row.outcome.replace(/^(refused|undelivered):/, ''),
+    class: failure?.failureClass,
+    code: failure?.code,
     attempts: row.outcome === 'undelivered' ? MAX_ATTEMPTS : 1,
   });
 }

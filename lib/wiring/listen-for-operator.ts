@@ -3,18 +3,14 @@ import { createControlStore } from '../adapters/sql/control/sql-control-store.ts
 import { watchRequestFolder } from '../adapters/system/request-folder.ts';
 import { createSystemClock } from '../adapters/system/system-clock.ts';
 import { runScope, STOP_REQUESTED } from '../core/model/run-scope.ts';
-import { answerOperator } from '../pipeline/operate/answer-operator.ts';
-import { parseOperateRequest } from '../pipeline/operate/parse-operate-request.ts';
-import { refuseReadably } from '../pipeline/operate/refuse-readably.ts';
+import { refuseReadably } from '../pipeline/operate/reply.ts';
 import type { Clock } from '../ports/clock.ts';
+import { createLocalAnswers, silentLogger } from './local-requests.ts';
 import type { DatabasePlace } from './open-database.ts';
-import { openOperatePorts } from './open-operate-ports.ts';
 import type { Workspace } from './open-workspace.ts';
 
 /** A run notices within this time that it shall stop. */
 const LOOK_EVERY_MS = 1000;
-/** An answer may take this long: the process that asks waits a little longer. */
-export const ANSWER_MS = 20_000;
 
 /** What a run hears of other processes while it works. */
 interface OperatorListener {
@@ -58,11 +54,10 @@ async function answerRequests(
   signal: AbortSignal,
   clock: Clock,
 ): Promise<void> {
-  const ports = await openOperatePorts(workspace);
+  const answerLocally = createLocalAnswers(workspace);
   const answer = (request: unknown) =>
-    refuseReadably(ports.logger, async () => {
-      if (!isStopRequest(request))
-        return answerOperator(ports, parseOperateRequest(request), () => ANSWER_MS);
+    refuseReadably(silentLogger, async () => {
+      if (!isStopRequest(request)) return answerLocally(request);
       stop.abort();
       return { stopping: 1 };
     });

@@ -8,7 +8,7 @@ import type { LocalRunParts, RunResult as LocalRunResult } from '../pipeline/loc
 import { createRunTally, type RunTally, type RunTotals } from '../pipeline/local/run-tally.ts';
 import { runUntilFresh } from '../pipeline/local/run-until-fresh.ts';
 import { watchSources } from '../pipeline/local/watch-sources.ts';
-import { readCoverages, readLedgers } from '../pipeline/operate/report-status.ts';
+import { readCoverages, readLedgers } from '../pipeline/operate/requests.ts';
 import type { PauseReason } from '../ports/control-store.ts';
 import type { Coverage } from '../ports/report-store.ts';
 import type { ObservedReason } from '../ports/run-observer.ts';
@@ -16,8 +16,8 @@ import { describeFailedRow } from './describe-failed-row.ts';
 import { describeFaults, describeKeptOrphans, describeStop } from './describe-run-end.ts';
 import { listenForOperator } from './listen-for-operator.ts';
 import { openLocalParts } from './local-parts.ts';
+import { openSpaceList } from './local-requests.ts';
 import type { LineFile } from './open-line-file.ts';
-import { openSpaceList } from './open-space-list.ts';
 import type { Workspace } from './open-workspace.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import { refuseChangedModels } from './refuse-changed-models.ts';

@@ -1,5 +1,6 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { makeFolder, readObject, runCli, startCli } from './run-cli.ts';
 
@@ -11,10 +12,19 @@ const freshet = (...words: string[]) => runCli(directory, [...words, '--json']);
 /** Of the rows that were reset; the watching run may have begun. */
 let boughtAgain = 0;
 
-/** The embedded database has one process at a time: the others ask that one. */
-// Fourteen processes, most of which open a database.
-const TIMEOUT_MS = 180_000;
+// Up to twenty processes, most of which open a database.
+const TIMEOUT_MS = 240_000;
 
+/** As an outage leaves rows where the source records it: `onOutage: 'dead-letter'`. */
+async function recordOutage(rows: number): Promise<void> {
+  const result = await freshet(
+    'sql',
+    `UPDATE freshet.vectors_1 SET outcome = 'undelivered:http_503', embedding = NULL WHERE item_id <= ${rows}`,
+  );
+  expect(readObject(result), result.errors).toMatchObject({ affectedRows: rows });
+}
+
+/** The embedded database has one process at a time: the others ask that one. */
 describe('an operator beside a run on the embedded database', () => {
   it(
     'asks how it stands, pauses, resets, resumes and stops it from processes of their own',
@@ -69,6 +79,85 @@ describe('an operator beside a run on the embedded database', () => {
       expect(run.code, run.errors).toBe(0);
       expect(readObject(run)).toMatchObject({ touched: 0, spaces: [{ fresh: 2000, stale: 0 }] });
       expect(boughtAgain + Number(readObject(run).embedded) + Number(readObject(run).copied)).toBe(2000);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'reads failures, retries, searches, inspects and asks in SQL through the run',
+    async () => {
+      const watching = startCli(directory, ['run', '--watch', '--watch-interval', '100ms', '--json']);
+      await watching.errorsInclude('% covered');
+
+      await freshet('pause');
+      await recordOutage(3);
+      const failures = await freshet('failures');
+      const found = await freshet('search', 'a large body of water', '--limit', '2');
+      const unknownSource = await freshet('search', 'water', '--source', 'ai_item');
+      const doctor = await freshet('doctor');
+      const wrong = await freshet('sql', 'SELECT nothing FROM nowhere');
+      const open = await freshet('sql', 'BEGIN; SET search_path = nowhere; DELETE FROM public.ai_items');
+      const titles = await freshet('sql', 'SELECT count(title), 2::bigint ^ 62 AS big FROM ai_items');
+      const retried = await freshet('retry', '--class', 'undelivered');
+      const folder = join(directory, '.freshet/requests');
+      const mode = statSync(folder).mode & 0o777;
+      await freshet('resume');
+      await freshet('stop');
+      const { code, errors } = await watching.ended;
+
+      expect(readObject(failures), failures.errors).toMatchObject({
+        failures: [
+          {
+            ...{ source: 'ai_items', model: 'hash', failureClass: 'undelivered', code: 'http_503', rows: 3 },
+            ...{ exampleIds: ['1', '2', '3'], advice: expect.stringContaining('retry --class undelivered') },
+          },
+        ],
+      });
+      expect(readObject(found), found.errors).toMatchObject({ source: 'ai_items', model: 'hash' });
+      expect(readObject(found).hits).toHaveLength(2);
+      expect(unknownSource).toMatchObject({ code: 2 });
+      expect(readObject(unknownSource)).toMatchObject({
+        error: { message: expect.stringContaining('Did you mean ai_items'), remedy: 'Sources: ai_items' },
+      });
+      expect(doctor.code, doctor.errors).toBe(0);
+      expect(readObject(doctor)).toMatchObject({ ok: true });
+      expect(wrong).toMatchObject({ code: 2 });
+      expect(wrong.errors).toContain('relation "nowhere" does not exist');
+      expect(open.code, open.errors).toBe(0);
+      expect(readObject(titles), titles.errors).toMatchObject({ rows: [{ count: 2000 }] });
+      expect(readObject(retried), retried.errors).toEqual({ retried: 3 });
+      expect(mode).toBe(0o700);
+      expect(readdirSync(folder)).toEqual([]);
+      expect(code, errors).toBe(130);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'waits for a command that is over soon, and opens the database then',
+    async () => {
+      const short = startCli(directory, ['sql', 'SELECT count(*) FROM generate_series(1, 3000000)']);
+      while (!existsSync(join(directory, '.freshet/lock'))) await setTimeout(20);
+      const status = await freshet('status');
+
+      expect((await short.ended).code).toBe(0);
+      expect(status.code, status.errors).toBe(0);
+      expect(readObject(status)).toMatchObject({ spaces: [{ source: 'ai_items', eligible: 2000 }] });
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'retries by the class that failures prints, without a run',
+    async () => {
+      await freshet('start');
+      await recordOutage(2);
+
+      expect(readObject(await freshet('failures'))).toMatchObject({
+        failures: [{ failureClass: 'undelivered', code: 'http_503', rows: 2 }],
+      });
+      expect(readObject(await freshet('retry', '--class', 'undelivered'))).toEqual({ retried: 2 });
+      expect(readObject(await freshet('retry', '--class', 'http_503'))).toEqual({ retried: 0 });
     },
     TIMEOUT_MS,
   );

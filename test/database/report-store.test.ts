@@ -155,13 +155,15 @@ describe('retryFailures', () => {
   });
 
   it.each([
-    [{ code: 'content' }, ['1']],
-    [{ failureClass: 'item' }, ['1', '2']],
-    [{ failureClass: 'undelivered' }, ['3', '5']],
+    [{ cause: 'content' }, ['1']],
+    [{ cause: 'item' }, ['1', '2']],
+    [{ cause: 'undelivered' }, ['3', '5']],
+    [{ cause: 'http' }, []],
     [{ itemId: '2' }, ['2']],
     [{ itemId: '4' }, []],
     [{ itemId: "2' OR true --" }, []],
-    [{ code: 'http_503' }, ['5']],
+    [{ cause: 'http_503' }, ['5']],
+    [{ cause: 'undelivered', itemId: '5' }, ['5']],
   ])('retries only what %j names', async (filter, expected) => {
     const rows = await report.retryFailures(space, filter);
 

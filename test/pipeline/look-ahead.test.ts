@@ -4,7 +4,7 @@ import type { DetectRequest, SpaceReport } from '../../lib/pipeline/detect/detec
 import type { LocalRunParts } from '../../lib/pipeline/local/local-run-parts.ts';
 import { createLookAhead } from '../../lib/pipeline/local/look-ahead.ts';
 import { makeWorld } from '../factories/world.ts';
-import { toLocalRunParts } from '../support/local-run-parts.ts';
+import { toLocalRunParts } from './run-world.ts';
 
 const MANY_ROWS = 1_000;
 

@@ -12,7 +12,7 @@ import type { createSqsClient } from '../../lib/adapters/sqs/create-sqs-client.t
 import { createSqsQueue } from '../../lib/adapters/sqs/sqs-queue.ts';
 import type { OperatePorts } from '../../lib/pipeline/operate/operate-ports.ts';
 import type { ReceivingQueue } from '../../lib/ports/message-queue.ts';
-import type { OperateReply, OperateRequest } from '../../lib/ports/operator.ts';
+import type { OperateReply, RedriveRequest } from '../../lib/ports/operator.ts';
 import type { OpenedSpace } from '../database/open-space.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';
 import { createRecordingMetrics } from '../doubles/recording-metrics.ts';
@@ -99,7 +99,10 @@ export function openDeadLetters(
       return (await pairs.bulk.dead.depth()).visible;
     },
     bury,
-    ask: async (request: OperateRequest, on: OperatePorts = ports): Promise<OperateReply> =>
+    ask: async (
+      request: { readonly request: 'redrive' } & RedriveRequest,
+      on: OperatePorts = ports,
+    ): Promise<OperateReply> =>
       createOperate(on)(
         request,
         makeContext(() => 900_000),

@@ -148,10 +148,9 @@ describe('several announced results', () => {
     for (const space of spaces) {
       const { spaceId } = space;
       const ids = [`${spaceId}-a`, `${spaceId}-b`];
-      const lease = { dispatchId: DISPATCH, lane: 'fresh', stage: 'queued', attempts: 0 } as const;
       for (const id of ids) {
-        putRow(world.database, space, id, `text of ${id}`);
-        world.database.of(space).leases.set(id, { ...lease, expiresAtMs: world.clock.now() + 3_600_000 });
+        putRow(world.twin, space, id, `text of ${id}`);
+        leaseRow(world.twin, space, id);
       }
       const dispatch = { v: 1, kind: 'dispatch', spaceId, lane: 'fresh', dispatchId: DISPATCH };
       const body = JSON.stringify({ ...dispatch, attempts: 0, ids });
@@ -183,7 +182,7 @@ describe('several announced results', () => {
       [2, 2, 2],
     ]);
     for (const space of spaces) {
-      const { outcomes: stored, leases } = world.database.of(space);
+      const { outcomes: stored, leases } = spaceOf(world.twin, space);
       expect([...stored.keys()]).toEqual([`${space.spaceId}-a`, `${space.spaceId}-b`]);
       expect(leases.size).toBe(0);
     }

@@ -104,7 +104,7 @@ describe('one configuration', () => {
     const result = await opened.run();
 
     expect(spacesOf(result)).toEqual(['notes tiny 30', 'notes wide 30']);
-    expect((await opened.search('notes number 3')).space.model.alias).toBe('tiny');
+    expect((await opened.search('notes number 3')).model).toBe('tiny');
     expect(await opened.run()).toMatchObject({ embedded: 0, providerCalls: 0 });
   });
 

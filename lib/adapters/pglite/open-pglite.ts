@@ -50,7 +50,8 @@ async function openUnlocked(
     kysely,
     vectorTypeOid: async () => oids.element,
     beginRun: () => beginPgliteRun(kysely),
-    typed: statements => runTypedStatement(pglite, statements),
+    // While it holds the one connection, no transaction of another flow is open and none begins.
+    typed: statements => kysely.connection().execute(() => runTypedStatement(pglite, statements)),
     close: async () => {
       await kysely.destroy();
       await unlock();

@@ -1,5 +1,6 @@
 import { type PGlite, types } from '@electric-sql/pglite';
 import { UsageError } from '../../core/errors/usage-error.ts';
+import { SESSION_STATEMENT } from '../sql/session-statement.ts';
 import type { TypedResult } from '../sql/sql-database.ts';
 
 /** Keeps times as the server prints them: a JS `Date` would drop microseconds. */
@@ -9,13 +10,13 @@ const parsers = Object.fromEntries(
 
 /**
  * Runs what a person typed, with the `search_path` that such a person expects.
- * The text may hold several statements; the result is that of the last one.
+ * The text may hold several statements; the result is that of the last one. The session serves no
+ * other statement meanwhile. A run goes on in it afterwards: a transaction that was left open is
+ * rolled back, and every setting is as it was.
  * @throws UsageError with the server's own message. This is the one place where a server's message
  * passes, because its reader wrote the statement.
  */
 export async function runTypedStatement(pglite: PGlite, statement: string): Promise<TypedResult> {
-  const [before] = (await pglite.query<{ path: string }>(`SELECT current_setting('search_path') AS path`))
-    .rows;
   await pglite.query(`SELECT set_config('search_path', '"$user", public', false)`);
   try {
     const last = (await pglite.exec(statement, { parsers })).at(-1);
@@ -26,6 +27,7 @@ export async function runTypedStatement(pglite: PGlite, statement: string): Prom
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : 'The statement failed.');
   } finally {
-    await pglite.query(`SELECT set_config('search_path', $1, false)`, [before?.path ?? '']);
+    // Outside a transaction ROLLBACK does nothing but warn.
+    await pglite.exec(`ROLLBACK; RESET SESSION AUTHORIZATION; RESET ALL; ${SESSION_STATEMENT}`);
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseJson } from '../../core/messages/parse-json.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -13,38 +13,62 @@ interface FolderRequest {
   readonly request: unknown;
 }
 
+/** What became of a request. */
+type FolderReply =
+  | { readonly state: 'answered'; readonly answer: unknown }
+  /** Nobody took it up, and it was taken back: nobody will. */
+  | { readonly state: 'untaken' }
+  /** Somebody took it up and gave no answer: whether it was carried out is not known. */
+  | { readonly state: 'unanswered' };
+
 const REQUEST = '.request.json';
 const ANSWER = '.answer.json';
 const LOOK_EVERY_MS = 200;
-/** Age after which a request is dropped: the process that asked has given up by then. */
+/** Age after which a file is dropped: the process that asked has given up by then. */
 const LASTS_MS = 30_000;
+/** What is being answered when the watching ends has this long. */
+const CLOSING_MS = 2_000;
 
 /**
  * Asks the process that watches `folder`, and resolves with its answer.
  * The result is undefined when no answer came while `isWatched` held and within `timeoutMs`. A file
- * gets its name only when it is complete, so that nobody reads half of one.
+ * gets its name only when it is complete, so that nobody reads half of one. Only its owner may read
+ * it, because answers can hold text of rows, and no file stays.
  */
 export async function askThroughFolder(
   folder: string,
   request: unknown,
   options: {
-    readonly timeoutMs: number;
     readonly clock: Clock;
+    /** How long the request may lie until somebody takes it up. */
+    readonly takenWithinMs: number;
+    /** How long the answer may take in all. */
+    readonly answeredWithinMs: number;
+    /** Whether the process that should answer is still there. */
     readonly isWatched: () => Promise<boolean>;
+    /** Aborts: the request is taken back if nobody took it up yet, and no answer is waited for. */
+    readonly signal?: AbortSignal | undefined;
   },
-): Promise<unknown> {
-  const { clock, timeoutMs } = options;
-  await mkdir(folder, { recursive: true });
+): Promise<FolderReply> {
+  const { clock, signal } = options;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  // Where an earlier version made it for everybody; what another user owns cannot be changed, nor used.
+  await chmod(folder, 0o700).catch(() => undefined);
   const path = join(folder, randomUUID());
-  const asked: FolderRequest = { askedAtMs: clock.now(), request };
+  const startedAtMs = clock.now();
+  const asked: FolderRequest = { askedAtMs: startedAtMs, request };
   await writeWhole(`${path}${REQUEST}`, asked);
-  const endsAtMs = clock.now() + timeoutMs;
   try {
     for (;;) {
+      // Asked before the look: an answer that was written until then is found by it.
+      const isWatched = signal?.aborted !== true && (await options.isWatched());
       const answer = await readWhole(`${path}${ANSWER}`);
-      if (answer !== undefined) return answer;
-      if (clock.now() >= endsAtMs || !(await options.isWatched())) return undefined;
-      await clock.sleep(LOOK_EVERY_MS);
+      if (answer !== undefined) return { state: 'answered', answer };
+      const waitedMs = clock.now() - startedAtMs;
+      if ((!isWatched || waitedMs >= options.takenWithinMs) && (await takeFile(`${path}${REQUEST}`)))
+        return { state: 'untaken' };
+      if (!isWatched || waitedMs >= options.answeredWithinMs) return { state: 'unanswered' };
+      await clock.sleep(LOOK_EVERY_MS, signal);
     }
   } finally {
     await rm(`${path}${REQUEST}`, { force: true });
@@ -53,8 +77,9 @@ export async function askThroughFolder(
 }
 
 /**
- * Answers requests one after the other, each once, until the signal aborts.
- * Requests that are too old are removed without an answer. The promise never rejects.
+ * Answers requests until the signal aborts, each once.
+ * Requests that came together are answered at the same time.
+ * Files that a vanished process left there are removed. The promise never rejects.
  */
 export async function watchRequestFolder(
   folder: string,
@@ -62,24 +87,54 @@ export async function watchRequestFolder(
   options: { readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<void> {
   const { clock, signal } = options;
+  const answering = new Set<Promise<void>>();
+  let isClosed = false;
+  const answerTo = async (path: string, request: unknown): Promise<void> => {
+    const answered = await answer(request);
+    if (!isClosed) await writeWhole(path, answered);
+  };
   for (; !signal.aborted; await clock.sleep(LOOK_EVERY_MS, signal)) {
-    const files = await readdir(folder).catch(() => []);
-    for (const file of files) {
+    for (const file of await readdir(folder).catch(() => [])) {
       const path = join(folder, file);
-      if (file.endsWith(REQUEST)) await answerFile(path, answer, clock).catch(() => undefined);
+      if (!file.endsWith(REQUEST)) {
+        await sweep(path, clock).catch(() => undefined);
+        continue;
+      }
+      const taken = await takeRequest(path, clock).catch(() => undefined);
+      if (taken === undefined) continue;
+      const answerPath = `${path.slice(0, -REQUEST.length)}${ANSWER}`;
+      const one = answerTo(answerPath, taken.request)
+        .catch(() => undefined)
+        .finally(() => answering.delete(one));
+      answering.add(one);
     }
   }
+  const waiting = new AbortController();
+  const ended = Promise.all(answering).then(() => waiting.abort());
+  await Promise.race([ended, clock.sleep(CLOSING_MS, waiting.signal)]);
+  isClosed = true;
 }
 
-async function answerFile(
-  path: string,
-  answer: (request: unknown) => Promise<object>,
-  clock: Clock,
-): Promise<void> {
+/** The request in a file, which is gone afterwards; undefined where it is too old, unreadable or somebody else's. */
+async function takeRequest(path: string, clock: Clock): Promise<FolderRequest | undefined> {
   const asked = (await readWhole(path)) as Partial<FolderRequest> | undefined;
-  await rm(path, { force: true });
-  if (typeof asked?.askedAtMs !== 'number' || clock.now() - asked.askedAtMs > LASTS_MS) return;
-  await writeWhole(`${path.slice(0, -REQUEST.length)}${ANSWER}`, await answer(asked.request));
+  if (!(await takeFile(path))) return undefined;
+  if (typeof asked?.askedAtMs !== 'number' || clock.now() - asked.askedAtMs > LASTS_MS) return undefined;
+  return { askedAtMs: asked.askedAtMs, request: asked.request };
+}
+
+/** Whether this call deleted the file: of several processes that try, one gets it. */
+async function takeFile(path: string): Promise<boolean> {
+  return unlink(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Deletes what a killed process left: an answer that it never read, a draft that it never named. */
+async function sweep(path: string, clock: Clock): Promise<void> {
+  const { mtimeMs } = await stat(path);
+  if (clock.now() - mtimeMs > LASTS_MS) await rm(path, { force: true });
 }
 
 async function writeWhole(path: string, value: object): Promise<void> {

@@ -6,9 +6,9 @@ import { findIdentity } from '../../adapters/sts/find-identity.ts';
 import { createSystemClock } from '../../adapters/system/system-clock.ts';
 import { type DeploymentSettings, parseDeploymentSettings } from '../../core/config/deployment-settings.ts';
 import { UsageError } from '../../core/errors/usage-error.ts';
+import { readOperateReply } from '../../pipeline/operate/reply.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { AskOperator } from '../../ports/operator.ts';
-import { readReply } from '../read-reply.ts';
 
 /** A stage as it stands in an account, found by its stack alone. */
 export interface Deployment {
@@ -73,7 +73,7 @@ export async function openDeployment(
     );
   const settings = parseDeploymentSettings(await readVariable(clients.lambda, operate, 'FRESHET_DEPLOYMENT'));
   const ask = async (name: string, details: object) =>
-    readReply(await invokeFunction(clients.lambda, operate, { request: name, ...details }));
+    readOperateReply(await invokeFunction(clients.lambda, operate, { request: name, ...details }));
   const functions = { ...settings.functions, operate };
   return {
     ...identity,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { failureOfOutcome, isFailureClass } from '../../../lib/core/report/failure-of-outcome.ts';
+import { failureOfOutcome, isOfCause } from '../../../lib/core/report/failure-of-outcome.ts';
 
 describe('a stored outcome', () => {
   test.each([
@@ -8,10 +8,12 @@ describe('a stored outcome', () => {
     ['undelivered:insufficient_quota', 'undelivered', 'insufficient_quota'],
   ])('%s is a failure of class %s with code %s', (outcome, failureClass, code) => {
     expect(failureOfOutcome(outcome)).toEqual({ failureClass, code });
-    expect(isFailureClass(failureClass)).toBe(true);
+    expect([failureClass, code].every(cause => isOfCause({ failureClass, code }, cause))).toBe(true);
+    expect(isOfCause({ failureClass, code }, 'http')).toBe(false);
   });
 
   test.each(['embedded', 'excluded:empty', 'too-long', null])('%s is none', outcome => {
     expect(failureOfOutcome(outcome)).toBeUndefined();
+    expect(isOfCause(failureOfOutcome(outcome), 'item')).toBe(false);
   });
 });

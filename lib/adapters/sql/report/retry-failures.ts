@@ -49,8 +49,8 @@ export async function retryFailures(
 
 function matches(filter: Parameters<ReportStore['retryFailures']>[1]): RawBuilder<unknown> {
   const conditions = [
-    ...(filter.code === undefined ? [] : [sql`v.code = ${filter.code}`]),
-    ...(filter.failureClass === undefined ? [] : [sql`v.failure_class = ${filter.failureClass}`]),
+    // As `isOfCause` of the core says, on the class and code that `failedOutcomes` gives.
+    ...(filter.cause === undefined ? [] : [sql`${filter.cause} IN (v.failure_class, v.code)`]),
     ...(filter.itemId === undefined ? [] : [sql`v.item_id::text = ${filter.itemId}`]),
   ];
   return conditions.length === 0 ? sql`true` : sql.join(conditions, sql` AND `);

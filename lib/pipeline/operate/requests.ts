@@ -1,0 +1,212 @@
+import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { ORPHANS_CONFIRMED } from '../../core/model/confirmation.ts';
+import { OPERATOR_PAUSE } from '../../core/model/operator-pause.ts';
+import { isRunScope } from '../../core/model/run-scope.ts';
+import type { Space } from '../../core/model/space.ts';
+import type { ControlStore, PauseReason } from '../../ports/control-store.ts';
+import type {
+  OperateExchanges,
+  OutcomeSelection,
+  PauseAnswer,
+  SourceFailures,
+  SpaceResetPlan,
+  StatusAnswer,
+} from '../../ports/operator.ts';
+import type { Coverage, LedgerTotals, ReportStore } from '../../ports/report-store.ts';
+import type { SpaceRegistry } from '../../ports/space-registry.ts';
+import { unlessSourceBroken } from '../unless-source-broken.ts';
+import type { OperatePorts } from './operate-ports.ts';
+
+export async function reportStatus(ports: OperatePorts): Promise<StatusAnswer> {
+  const spaces = await ports.spaces.list();
+  return {
+    spaces: await readCoverages(ports.reports, spaces),
+    paused: await readPauses(ports.control),
+    ledger: await readLedgers(ports.reports, spaces),
+  };
+}
+
+/** What holds work up: neither an operator's confirmation nor the wish that one run stops is a pause. */
+async function readPauses(control: ControlStore): Promise<readonly PauseReason[]> {
+  return (await control.reasons()).filter(
+    ({ scope, reason }) => reason !== ORPHANS_CONFIRMED && !isRunScope(scope),
+  );
+}
+
+/** Spaces whose source cannot be read are left out: `paused` says why. */
+export async function readCoverages(reports: ReportStore, spaces: readonly Space[]): Promise<Coverage[]> {
+  const coverages: Coverage[] = [];
+  for (const space of spaces) {
+    const coverage = await unlessSourceBroken(() => reports.readCoverage(space));
+    if (coverage !== undefined) coverages.push(coverage);
+  }
+  return coverages;
+}
+
+export async function readLedgers(reports: ReportStore, spaces: readonly Space[]): Promise<LedgerTotals> {
+  let totals: LedgerTotals = {
+    providerCalls: 0,
+    tokens: 0,
+    costUsd: 0,
+    paidAndLostCalls: 0,
+    paidAndLostCostUsd: 0,
+    lastUpdate: null,
+  };
+  for (const space of spaces) totals = addLedgers(totals, await reports.readLedger(space));
+  return totals;
+}
+
+function addLedgers(left: LedgerTotals, right: LedgerTotals): LedgerTotals {
+  const latest = [left.lastUpdate, right.lastUpdate].filter(time => time !== null).toSorted();
+  return {
+    providerCalls: left.providerCalls + right.providerCalls,
+    tokens: left.tokens + right.tokens,
+    costUsd: left.costUsd + right.costUsd,
+    paidAndLostCalls: left.paidAndLostCalls + right.paidAndLostCalls,
+    paidAndLostCostUsd: left.paidAndLostCostUsd + right.paidAndLostCostUsd,
+    lastUpdate: latest.at(-1) ?? null,
+  };
+}
+
+export async function pauseScope(
+  ports: OperatePorts,
+  { scope, detail }: { readonly scope: string; readonly detail: string },
+): Promise<PauseAnswer> {
+  await requireScope(ports, scope);
+  const held = await isHeld(ports, scope);
+  await ports.control.pause(scope, OPERATOR_PAUSE, detail);
+  ports.logger.warn('paused-by-operator', { scope });
+  return { changed: !held, paused: await readPauses(ports.control) };
+}
+
+/** Clears the operator's own reason: what a provider or the budget set still holds. */
+export async function resumeScope(
+  ports: OperatePorts,
+  { scope }: { readonly scope: string },
+): Promise<PauseAnswer> {
+  const held = await isHeld(ports, scope);
+  if (!held) await requireScope(ports, scope);
+  await ports.control.resume(scope, OPERATOR_PAUSE);
+  if (held) ports.logger.info('resumed-by-operator', { scope });
+  return { changed: held, paused: await readPauses(ports.control) };
+}
+
+async function isHeld({ control }: OperatePorts, scope: string): Promise<boolean> {
+  return (await control.reasons(scope)).some(({ reason }) => reason === OPERATOR_PAUSE);
+}
+
+/** A mistyped name would pause nothing and look as if it did. */
+async function requireScope({ spaces }: OperatePorts, scope: string): Promise<void> {
+  const known = new Set(['pipeline']);
+  for (const { source, model } of await spaces.list())
+    known.add(`source:${source.name}`).add(`model:${model.alias}`);
+  if (!known.has(scope))
+    throw badRequest(`There is nothing of that name to pause; there are: ${[...known].join(', ')}.`);
+}
+
+export async function planReset(
+  ports: OperatePorts,
+  selection: OutcomeSelection,
+): Promise<{ readonly spaces: readonly SpaceResetPlan[] }> {
+  const spaces: SpaceResetPlan[] = [];
+  for (const space of await chooseSpaces(ports.spaces, selection)) {
+    const plan = await ports.resets.plan(space, selection);
+    spaces.push({
+      source: space.source.name,
+      model: space.model.alias,
+      ...plan,
+      costUsd: (plan.tokens * space.model.usdPerMillionTokens) / 1_000_000,
+    });
+  }
+  return { spaces };
+}
+
+/** One batch of one space, and where the next one begins. A request that is repeated finds its rows reset already and counts none twice. */
+export async function resetBatch(
+  ports: OperatePorts,
+  request: OperateExchanges['reset']['request'],
+): Promise<OperateExchanges['reset']['answer']> {
+  const chosen = await chooseSpaces(ports.spaces, request);
+  const cursor = request.cursor ?? { spaceId: chosen[0]!.spaceId, after: null };
+  const place = chosen.findIndex(space => space.spaceId === cursor.spaceId);
+  const space = chosen[place];
+  if (space === undefined) throw badRequest('The cursor is of another selection: begin again without one.');
+  const { rows, cursor: after } = await ports.resets.reset(space, request, {
+    after: cursor.after,
+    limit: request.limit,
+  });
+  if (rows > 0) ports.logger.warn('reset-by-operator', { spaceId: space.spaceId, rows });
+  if (after !== null) return { rows, cursor: { spaceId: space.spaceId, after } };
+  const next = chosen[place + 1];
+  return { rows, cursor: next === undefined ? null : { spaceId: next.spaceId, after: null } };
+}
+
+export async function listFailures(
+  ports: OperatePorts,
+  { exampleLimit }: OperateExchanges['failures']['request'],
+): Promise<OperateExchanges['failures']['answer']> {
+  const failures: SourceFailures[] = [];
+  for (const space of await ports.spaces.list()) {
+    const groups = await unlessSourceBroken(() => ports.reports.readFailures(space, exampleLimit));
+    for (const group of groups ?? [])
+      failures.push({ source: space.source.name, model: space.model.alias, ...group });
+  }
+  return { failures };
+}
+
+/** Makes failed rows stale again, up to the limit in each space. Rows that are stale already do not count. */
+export async function retryBatch(
+  ports: OperatePorts,
+  request: OperateExchanges['retry']['request'],
+): Promise<OperateExchanges['retry']['answer']> {
+  const { cause, itemId, limit } = request;
+  let rows = 0;
+  let more = false;
+  for (const space of await chooseSpaces(ports.spaces, { source: request.source })) {
+    const retried = await ports.reports.retryFailures(space, {
+      limit,
+      ...(itemId === undefined ? {} : { itemId }),
+      ...(cause === undefined ? {} : { cause }),
+    });
+    rows += retried;
+    more ||= retried >= limit;
+  }
+  if (rows > 0) ports.logger.warn('retried-by-operator', { rows });
+  return { rows, more };
+}
+
+/** The reconcile pass goes on from the lowest key. It is the same pass: when it began, which is what orphans are judged by, does not change. */
+export async function restartReconcile(
+  ports: OperatePorts,
+  request: OperateExchanges['backfill']['request'],
+): Promise<OperateExchanges['backfill']['answer']> {
+  const spaces = await chooseSpaces(ports.spaces, request);
+  for (const space of spaces) {
+    const { reconcileCursor } = await ports.detection.readPosition(space);
+    if (reconcileCursor !== null) await ports.detection.writeReconcileCursor(space, null, false);
+    ports.logger.info('backfill-by-operator', { spaceId: space.spaceId });
+  }
+  return { spaces: spaces.map(({ source, model }) => ({ source: source.name, model: model.alias })) };
+}
+
+/** The spaces of a source, of a model, or of both. Throws `bad_request` that says what there is when none matches. */
+async function chooseSpaces(
+  registry: SpaceRegistry,
+  wanted: { readonly source?: string | undefined; readonly model?: string | undefined },
+): Promise<readonly Space[]> {
+  const spaces = await registry.list();
+  const chosen = spaces.filter(
+    ({ source, model }) =>
+      (wanted.source === undefined || wanted.source === source.name) &&
+      (wanted.model === undefined || wanted.model === model.alias),
+  );
+  if (chosen.length > 0) return chosen;
+  throw badRequest(
+    `No source and model match. There are: ${spaces.map(space => `${space.source.name} · ${space.model.alias}`).join(', ')}.`,
+  );
+}
+
+/** What was asked cannot be answered; the sentence reaches the operator's terminal as it is. */
+export function badRequest(message: string): FreshetError {
+  return new FreshetError(message, { failureClass: 'unknown', code: 'bad_request' });
+}

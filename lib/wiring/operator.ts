@@ -1,0 +1,150 @@
+import { DirectoryInUseError } from '../adapters/pglite/directory-in-use-error.ts';
+import { findLife, type ProcessIdentity } from '../adapters/pglite/process-identity.ts';
+import { readLiveRuns } from '../adapters/sql/control/read-live-runs.ts';
+import { createControlStore } from '../adapters/sql/control/sql-control-store.ts';
+import { requireSchemaRights } from '../adapters/sql/migrations/require-schema-rights.ts';
+import { askThroughFolder } from '../adapters/system/request-folder.ts';
+import { createSystemClock } from '../adapters/system/system-clock.ts';
+import { FreshetError } from '../core/errors/freshet-error.ts';
+import { UsageError } from '../core/errors/usage-error.ts';
+import { isRunScope, runScope, STOP_REQUESTED } from '../core/model/run-scope.ts';
+import { readOperateReply } from '../pipeline/operate/reply.ts';
+import { requestFolder } from './listen-for-operator.ts';
+import { type AskLocally, createLocalAnswers } from './local-requests.ts';
+import { type Workspace, type WorkspaceRequest, withWorkspace } from './open-workspace.ts';
+
+/** A run that works looks five times a second; one that is being prepared looks when it begins. */
+const TAKEN_WITHIN_MS = 25_000;
+/** A search waits for its provider, and a statement may take what it takes. */
+const ANSWERED_WITHIN_MS = 10 * 60_000;
+const LOOK_EVERY_MS = 250;
+
+interface LocalOperator {
+  readonly ask: AskLocally;
+  /** Asks every run on the database to stop after the batch in hand and waits up to `waitMs` for their end. */
+  stopRuns(waitMs: number): Promise<{ readonly asked: number; readonly stillRunning: number }>;
+}
+
+interface OperatorRequest extends WorkspaceRequest {
+  /** Aborts: what another process was asked and has not taken up is taken back. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The operator of a database: on the database itself where it can be opened, else through the process that has the
+ * embedded one. Where that process ends before it takes the first request up, the database is opened after all.
+ * @throws UsageError where that process takes no requests for 25 seconds, or is on another host.
+ */
+export async function withOperator<Result>(
+  request: OperatorRequest,
+  use: (operator: LocalOperator) => Promise<Result>,
+): Promise<Result> {
+  for (;;) {
+    const held = await withWorkspace(request, async workspace => ({
+      result: await use(operateDirectly(workspace)),
+    })).catch(error => {
+      if (error instanceof DirectoryInUseError && error.holder !== undefined) return error;
+      throw error;
+    });
+    if (!(held instanceof DirectoryInUseError)) return held.result;
+    try {
+      return await use(operateThroughHolder(held, held.holder!, request.signal));
+    } catch (error) {
+      if (!(error instanceof HolderEndedError)) throw error;
+    }
+  }
+}
+
+/** The process that had the embedded database ended before it was asked anything. */
+class HolderEndedError extends Error {}
+
+function operateDirectly(workspace: Workspace): LocalOperator {
+  const answer = createLocalAnswers(workspace);
+  const ask = async (name: string, details: object) => {
+    try {
+      return await answer({ request: name, ...details });
+    } catch (error) {
+      const isRefused = error instanceof FreshetError && error.code === 'bad_request';
+      throw isRefused ? new UsageError(error.message) : error;
+    }
+  };
+  return { ask: ask as AskLocally, stopRuns: waitMs => stopRuns(workspace, waitMs) };
+}
+
+async function stopRuns(
+  { database }: Workspace,
+  waitMs: number,
+): Promise<{ asked: number; stillRunning: number }> {
+  await requireSchemaRights(database, 'write');
+  const control = createControlStore(database);
+  const clock = createSystemClock();
+  const live = await readLiveRuns(database);
+  const scopes = live.map(runScope);
+  // Left by runs that ended before they looked.
+  for (const { scope, reason } of await control.reasons())
+    if (isRunScope(scope) && !scopes.includes(scope)) await control.resume(scope, reason);
+  for (const scope of scopes) await control.pause(scope, STOP_REQUESTED, '');
+  const endsAtMs = clock.now() + waitMs;
+  const countRunning = async () => (await readLiveRuns(database)).filter(id => live.includes(id)).length;
+  let stillRunning = await countRunning();
+  while (stillRunning > 0 && clock.now() < endsAtMs) {
+    await clock.sleep(LOOK_EVERY_MS);
+    stillRunning = await countRunning();
+  }
+  return { asked: live.length, stillRunning };
+}
+
+function operateThroughHolder(
+  held: DirectoryInUseError,
+  holder: ProcessIdentity,
+  signal: AbortSignal,
+): LocalOperator {
+  const clock = createSystemClock();
+  const folder = requestFolder({ kind: 'embedded', directory: held.directory });
+  const isAlive = async () => (await findLife(holder)) === 'alive';
+  let hasAnswered = false;
+  const ask = async (request: object): Promise<object> => {
+    const reply = await askThroughFolder(folder, request, {
+      takenWithinMs: TAKEN_WITHIN_MS,
+      answeredWithinMs: ANSWERED_WITHIN_MS,
+      clock,
+      isWatched: isAlive,
+      signal,
+    });
+    if (reply.state === 'answered') {
+      hasAnswered = true;
+      return readOperateReply(reply.answer);
+    }
+    if (signal.aborted) throw new UsageError(describeInterruption(holder, reply.state));
+    if (await isAlive()) throw new UsageError(describeSilence(holder, reply.state), held.remedy);
+    if (reply.state === 'untaken' && !hasAnswered) throw new HolderEndedError();
+    throw new UsageError(
+      `Process ${holder.pid}, which had the embedded database, ended before it answered.`,
+      'Give the command again.',
+    );
+  };
+  return {
+    ask: ((name: string, details: object) => ask({ request: name, ...details })) as AskLocally,
+    stopRuns: async waitMs => {
+      await ask({ request: STOP_REQUESTED }).catch(async error => {
+        // It may end while it is being asked to.
+        if (error instanceof HolderEndedError || (await isAlive())) throw error;
+      });
+      const endsAtMs = clock.now() + waitMs;
+      while ((await isAlive()) && clock.now() < endsAtMs) await clock.sleep(LOOK_EVERY_MS);
+      return { asked: 1, stillRunning: (await isAlive()) ? 1 : 0 };
+    },
+  };
+}
+
+function describeInterruption({ pid }: ProcessIdentity, state: 'untaken' | 'unanswered'): string {
+  return state === 'untaken'
+    ? 'Interrupted. Nothing was changed.'
+    : `Interrupted. Process ${pid}, which has the embedded database, goes on with what it was asked.`;
+}
+
+function describeSilence({ pid }: ProcessIdentity, state: 'untaken' | 'unanswered'): string {
+  return state === 'untaken'
+    ? `Process ${pid} has the embedded database and takes no requests: it is no run, or it is busy. Nothing was changed.`
+    : `Process ${pid}, which has the embedded database, took the request up and gives no answer.`;
+}
