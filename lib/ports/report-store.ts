@@ -1,8 +1,11 @@
 import type { Space } from '../core/model/space.ts';
+import type { HeldRows } from '../core/run-end.ts';
 
 export interface ReportStore {
   /** One statement, one snapshot: `eligible = fresh + excluded + failed + inFlight + stale` always holds. */
   readCoverage(space: Space): Promise<Coverage>;
+  /** Stale rows of the space whose live lease another than this run has. Reads the leases, not the whole table. */
+  countHeldElsewhere(space: Space, runId: number): Promise<HeldRows>;
   /** Failures by class and code, most frequent first, with up to `exampleLimit` ids each. */
   readFailures(space: Space, exampleLimit: number): Promise<readonly FailureGroup[]>;
   /** Makes failed rows stale again, at most `limit`, and forgets their verdicts. Returns how many rows. */

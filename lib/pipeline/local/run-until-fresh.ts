@@ -1,5 +1,6 @@
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import type { ObservedReason } from '../../ports/run-observer.ts';
+import { describeFailure } from '../describe-failure.ts';
 import { abandonQueued } from './abandon-queued.ts';
 import { countBatchesAhead } from './batches-ahead.ts';
 import { clearStalePauses } from './clear-stale-pauses.ts';
@@ -11,6 +12,8 @@ import { createWakeSignal, type WakeSignal } from './wake-signal.ts';
 
 /** The batches in hand have this long once a run is told to stop: with what comes after it, five seconds in all. */
 const GRACE_MS = 4_000;
+/** How often a run that waits for others asks what they still hold. */
+const HELD_LOOK_MS = 1_000;
 /** Giving back waits for a lock no longer than this. */
 const GIVE_BACK_MS = 500;
 
@@ -27,12 +30,25 @@ interface Run {
   progressAtMs: number;
   itemsDone: number;
   readonly recentProgress: RecentProgress;
+  readonly others: OtherHolders;
+}
+
+/** What a run knows of the rows that others hold, for which it waits when it has nothing else to do. */
+interface OtherHolders {
+  waitedFor: boolean;
+  /** At the last look. */
+  rows: number;
+  /** At any look since this run last did something itself; infinite before the first. */
+  leastRows: number;
+  lookAtMs: number;
+  told: boolean;
 }
 
 /**
  * Runs the three handlers on in-process queues until nothing is stale: the queues are empty and a whole reconcile pass, begun after the last
  * write, leased nothing (`passes` may leave that one out). Rejects with the reason (`FreshetError`) at once where waiting does not help, and after `maxWaitMs` without progress where it
- * does not help either. Aborted, it resolves with `interrupted`.
+ * does not help either. What others hold it waits for as long, and then resolves: who asks the database sees what is left.
+ * Aborted, it resolves with `interrupted`.
  */
 export async function runUntilFresh(parts: LocalRunParts): Promise<RunResult> {
   const spaces = await parts.spaces.list();
@@ -80,6 +96,7 @@ function createRun(parts: LocalRunParts, hasFallback: boolean): Run {
     progressAtMs: parts.clock.now(),
     itemsDone,
     recentProgress: createRecentProgress(parts.clock, itemsDone),
+    others: { waitedFor: false, rows: 0, leastRows: Number.POSITIVE_INFINITY, lookAtMs: 0, told: false },
   };
   return run;
 }
@@ -88,6 +105,7 @@ async function turnUntilDone(run: Run): Promise<void> {
   const { clock, signal, tally } = run.parts;
   while (!signal?.aborted) {
     noteProgress(run);
+    if (run.others.waitedFor && isOutOfPatience(run)) return endWithStop(run);
     refuseStop(run);
     await run.workers.startWrite();
     await run.workers.startEmbeds();
@@ -98,7 +116,9 @@ async function turnUntilDone(run: Run): Promise<void> {
       tally.forgetRecheck();
       run.lookAhead.startOver();
     }
-    if (idle && recheckAtMs <= clock.now() && hasNothingLeft(run)) return endWithStop(run);
+    const hasEnded = idle && recheckAtMs <= clock.now() && hasNothingLeft(run);
+    run.others.waitedFor = hasEnded && (await isLeftToOthers(run));
+    if (hasEnded && !run.others.waitedFor) return endWithStop(run);
     startDetect(run, queued, idle);
     await run.wake.wait(findWaitMs(run));
   }
@@ -113,6 +133,42 @@ function hasNothingLeft({ parts, lookAhead }: Run): boolean {
   return (
     lookAhead.isComplete() || lookAhead.leasedRows() >= (parts.limits.maxItems ?? Number.POSITIVE_INFINITY)
   );
+}
+
+/**
+ * Whether to go on because others hold rows, or held some at the last look. Rows that they hold no more were
+ * finished or given back: this run looks again. Fewer than ever since it last did something itself is progress.
+ */
+async function isLeftToOthers(run: Run): Promise<boolean> {
+  const { parts, lookAhead, others } = run;
+  const { clock, countHeldElsewhere, onHeldElsewhere } = parts;
+  if (countHeldElsewhere === undefined || !lookAhead.isComplete()) return false;
+  if (others.lookAtMs > clock.now()) return true;
+  const held = await askPatiently(run, () => countHeldElsewhere(lookAhead.spaceIds()));
+  if (held !== undefined) {
+    const rows = held.byRuns + held.byPipeline;
+    if (rows === 0 && others.rows === 0) return false;
+    if (rows > 0 && !others.told) onHeldElsewhere?.(held);
+    others.told ||= rows > 0;
+    if (rows < others.rows) lookAhead.startOver();
+    if (rows < others.leastRows) run.progressAtMs = clock.now();
+    others.leastRows = Math.min(rows, others.leastRows);
+    others.rows = rows;
+  }
+  others.lookAtMs = clock.now() + HELD_LOOK_MS;
+  return true;
+}
+
+/** Undefined where the database cannot be asked at the moment. */
+async function askPatiently<Answer>(run: Run, ask: () => Promise<Answer>): Promise<Answer | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    const reason = describeFailure(error);
+    if (reason.failureClass !== 'transient') throw error;
+    run.parts.tally.recordFailed(reason);
+    return undefined;
+  }
 }
 
 function isIdle(run: Run, queued: { readonly total: number }): boolean {
@@ -158,16 +214,17 @@ function noteProgress(run: Run): void {
   const { itemsDone } = run.parts.tally.totals();
   if (itemsDone === run.itemsDone) return;
   run.itemsDone = itemsDone;
+  run.others.leastRows = Number.POSITIVE_INFINITY;
   run.recentProgress.note(itemsDone);
   run.progressAtMs = run.parts.clock.now();
 }
 
 function refuseStop(run: Run): void {
-  const { clock, limits, tally } = run.parts;
+  const { tally } = run.parts;
   if (run.failure !== undefined) throw run.failure;
   const stop = tally.stopReason();
   if (stop && !run.hasFallback) throw toError(stop);
-  if (clock.now() - run.progressAtMs < limits.maxWaitMs) return;
+  if (!isOutOfPatience(run)) return;
   throw toError(
     tally.lastReason() ?? {
       failureClass: 'transient',
@@ -177,12 +234,16 @@ function refuseStop(run: Run): void {
   );
 }
 
+function isOutOfPatience({ parts, progressAtMs }: Run): boolean {
+  return parts.clock.now() - progressAtMs >= parts.limits.maxWaitMs;
+}
+
 function toError({ message, ...details }: ObservedReason): FreshetError {
   return new FreshetError(message, details);
 }
 
 /** Until something happens by itself: a hidden message returns, given-back rows are due, results waited long enough, or patience ends. */
-function findWaitMs({ parts, lookAhead, workers, progressAtMs }: Run): number {
+function findWaitMs({ parts, lookAhead, workers, progressAtMs, others }: Run): number {
   const { clock, limits, queues, tally } = parts;
   const now = clock.now();
   const moments = [
@@ -191,6 +252,7 @@ function findWaitMs({ parts, lookAhead, workers, progressAtMs }: Run): number {
     tally.recheckAtMs(),
     lookAhead.nextAtMs(),
     workers.nextWriteAtMs(),
+    others.waitedFor ? others.lookAtMs : undefined,
     progressAtMs + limits.maxWaitMs,
   ].filter(moment => moment !== undefined && moment > now) as number[];
   return Math.min(now + limits.maxWaitMs, ...moments) - now;
