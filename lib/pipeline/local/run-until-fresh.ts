@@ -1,6 +1,5 @@
 import { FreshetError } from '../../core/errors/freshet-error.ts';
 import type { ObservedReason } from '../../ports/run-observer.ts';
-import { describeFailure } from '../describe-failure.ts';
 import { abandonQueued } from './abandon-queued.ts';
 import { countBatchesAhead } from './batches-ahead.ts';
 import { clearStalePauses } from './clear-stale-pauses.ts';
@@ -8,12 +7,11 @@ import type { LocalRunParts, RunResult } from './local-run-parts.ts';
 import { createLookAhead, type LookAhead } from './look-ahead.ts';
 import { createRecentProgress, type RecentProgress } from './recent-progress.ts';
 import { createRunWorkers, type RunWorkers } from './run-workers.ts';
+import { createWaitForOthers, type WaitForOthers } from './wait-for-others.ts';
 import { createWakeSignal, type WakeSignal } from './wake-signal.ts';
 
 /** The batches in hand have this long once a run is told to stop: with what comes after it, five seconds in all. */
 const GRACE_MS = 4_000;
-/** How often a run that waits for others asks what they still hold. */
-const HELD_LOOK_MS = 1_000;
 /** Giving back waits for a lock no longer than this. */
 const GIVE_BACK_MS = 500;
 
@@ -30,18 +28,8 @@ interface Run {
   progressAtMs: number;
   itemsDone: number;
   readonly recentProgress: RecentProgress;
-  readonly others: OtherHolders;
-}
-
-/** What a run knows of the rows that others hold, for which it waits when it has nothing else to do. */
-interface OtherHolders {
-  waitedFor: boolean;
-  /** At the last look. */
-  rows: number;
-  /** At any look since this run last did something itself; infinite before the first. */
-  leastRows: number;
-  lookAtMs: number;
-  told: boolean;
+  /** Waits for what others hold, once nothing else is left. */
+  readonly others: WaitForOthers;
 }
 
 /**
@@ -78,13 +66,16 @@ export async function runUntilFresh(parts: LocalRunParts): Promise<RunResult> {
 function createRun(parts: LocalRunParts, hasFallback: boolean): Run {
   const wake = createWakeSignal(parts.clock);
   const { itemsDone } = parts.tally.totals();
+  const noteMovement = () => {
+    run.progressAtMs = parts.clock.now();
+  };
+  const lookAhead = createLookAhead(parts, noteMovement);
   const run: Run = {
     parts,
     wake,
     hasFallback,
-    lookAhead: createLookAhead(parts, () => {
-      run.progressAtMs = parts.clock.now();
-    }),
+    lookAhead,
+    others: createWaitForOthers(parts, lookAhead, noteMovement),
     workers: createRunWorkers(parts, error => {
       run.failure ??= error;
       run.lookAhead.startOver();
@@ -96,7 +87,6 @@ function createRun(parts: LocalRunParts, hasFallback: boolean): Run {
     progressAtMs: parts.clock.now(),
     itemsDone,
     recentProgress: createRecentProgress(parts.clock, itemsDone),
-    others: { waitedFor: false, rows: 0, leastRows: Number.POSITIVE_INFINITY, lookAtMs: 0, told: false },
   };
   return run;
 }
@@ -105,7 +95,7 @@ async function turnUntilDone(run: Run): Promise<void> {
   const { clock, signal, tally } = run.parts;
   while (!signal?.aborted) {
     noteProgress(run);
-    if (run.others.waitedFor && isOutOfPatience(run)) return endWithStop(run);
+    if (run.others.isWaiting() && isOutOfPatience(run)) return endWithStop(run);
     refuseStop(run);
     await run.workers.startWrite();
     await run.workers.startEmbeds();
@@ -117,8 +107,8 @@ async function turnUntilDone(run: Run): Promise<void> {
       run.lookAhead.startOver();
     }
     const hasEnded = idle && recheckAtMs <= clock.now() && hasNothingLeft(run);
-    run.others.waitedFor = hasEnded && (await isLeftToOthers(run));
-    if (hasEnded && !run.others.waitedFor) return endWithStop(run);
+    if (!hasEnded) run.others.pause();
+    else if (!(await run.others.mustWait())) return endWithStop(run);
     startDetect(run, queued, idle);
     await run.wake.wait(findWaitMs(run));
   }
@@ -133,42 +123,6 @@ function hasNothingLeft({ parts, lookAhead }: Run): boolean {
   return (
     lookAhead.isComplete() || lookAhead.leasedRows() >= (parts.limits.maxItems ?? Number.POSITIVE_INFINITY)
   );
-}
-
-/**
- * Whether to go on because others hold rows, or held some at the last look. Rows that they hold no more were
- * finished or given back: this run looks again. Fewer than ever since it last did something itself is progress.
- */
-async function isLeftToOthers(run: Run): Promise<boolean> {
-  const { parts, lookAhead, others } = run;
-  const { clock, countHeldElsewhere, onHeldElsewhere } = parts;
-  if (countHeldElsewhere === undefined || !lookAhead.isComplete()) return false;
-  if (others.lookAtMs > clock.now()) return true;
-  const held = await askPatiently(run, () => countHeldElsewhere(lookAhead.spaceIds()));
-  if (held !== undefined) {
-    const rows = held.byRuns + held.byPipeline;
-    if (rows === 0 && others.rows === 0) return false;
-    if (rows > 0 && !others.told) onHeldElsewhere?.(held);
-    others.told ||= rows > 0;
-    if (rows < others.rows) lookAhead.startOver();
-    if (rows < others.leastRows) run.progressAtMs = clock.now();
-    others.leastRows = Math.min(rows, others.leastRows);
-    others.rows = rows;
-  }
-  others.lookAtMs = clock.now() + HELD_LOOK_MS;
-  return true;
-}
-
-/** Undefined where the database cannot be asked at the moment. */
-async function askPatiently<Answer>(run: Run, ask: () => Promise<Answer>): Promise<Answer | undefined> {
-  try {
-    return await ask();
-  } catch (error) {
-    const reason = describeFailure(error);
-    if (reason.failureClass !== 'transient') throw error;
-    run.parts.tally.recordFailed(reason);
-    return undefined;
-  }
 }
 
 function isIdle(run: Run, queued: { readonly total: number }): boolean {
@@ -214,7 +168,7 @@ function noteProgress(run: Run): void {
   const { itemsDone } = run.parts.tally.totals();
   if (itemsDone === run.itemsDone) return;
   run.itemsDone = itemsDone;
-  run.others.leastRows = Number.POSITIVE_INFINITY;
+  run.others.noteOwnProgress();
   run.recentProgress.note(itemsDone);
   run.progressAtMs = run.parts.clock.now();
 }
@@ -252,7 +206,7 @@ function findWaitMs({ parts, lookAhead, workers, progressAtMs, others }: Run): n
     tally.recheckAtMs(),
     lookAhead.nextAtMs(),
     workers.nextWriteAtMs(),
-    others.waitedFor ? others.lookAtMs : undefined,
+    others.nextLookAtMs(),
     progressAtMs + limits.maxWaitMs,
   ].filter(moment => moment !== undefined && moment > now) as number[];
   return Math.min(now + limits.maxWaitMs, ...moments) - now;
