@@ -48,6 +48,7 @@ describe('npm start on the embedded database', () => {
     expect(run.tokens).toBeGreaterThan(2000);
     expect(run.lastUpdate).not.toBeNull();
     expect(Object.keys(run)).toEqual([
+      'end',
       'spaces',
       'embedded',
       'copied',
