@@ -30,7 +30,7 @@ async function embedAll(url: string): Promise<Measurement> {
     async workspace => {
       await prepareDatabase(workspace);
       const finish = await startMeasuring(url);
-      const { result, stoppedBy } = await runLocally(workspace, {
+      const { result, ending } = await runLocally(workspace, {
         signal: new AbortController().signal,
         maxWaitMs: 60_000,
         maxItems: undefined,
@@ -39,7 +39,7 @@ async function embedAll(url: string): Promise<Measurement> {
         onWaiting: () => undefined,
         onProgress: () => undefined,
       });
-      if (stoppedBy) throw new Error(stoppedBy.message);
+      if (ending.kind !== 'complete') throw new Error(`${ending.kind}: ${ending.sentences.join(' ')}`);
       return finish(result.embedded + result.copied);
     },
   );

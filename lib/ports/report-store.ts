@@ -1,4 +1,5 @@
 import type { Space } from '../core/model/space.ts';
+import type { HeldRows } from '../core/run-end.ts';
 
 /**
  * What reports, `retry` and search ask of the database.
@@ -10,6 +11,11 @@ export interface ReportStore {
    * `eligible = fresh + excluded + failed + inFlight + stale` always holds.
    */
   readCoverage(space: Space): Promise<Coverage>;
+  /**
+   * Counts the stale rows of a space whose live lease belongs to another run than `runId`.
+   * It reads the leases, not the whole table.
+   */
+  countHeldElsewhere(space: Space, runId: number): Promise<HeldRows>;
   /** Failed rows by class and code, most frequent first, with up to `exampleLimit` ids each. */
   readFailures(space: Space, exampleLimit: number): Promise<readonly FailureGroup[]>;
   /**

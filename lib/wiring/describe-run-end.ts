@@ -1,11 +1,11 @@
 import { formatPath } from '../core/config/describe-issues.ts';
 import { usedAliases } from '../core/config/pipeline-config.ts';
-import type { FreshetError } from '../core/errors/freshet-error.ts';
+import type { RunError } from '../core/run-end.ts';
 import type { RunResult as LocalRunResult } from '../pipeline/local/local-run-parts.ts';
 import type { Workspace } from './open-workspace.ts';
 
 /** Also where the run went through. */
-export function describeKeptOrphans({ orphansKept }: LocalRunResult): string[] {
+export function describeKeptOrphans(orphansKept: LocalRunResult['orphansKept']): string[] {
   return orphansKept.map(({ source, cause }) =>
     cause === 'row-security'
       ? `Source "${source}": vectors whose rows this role does not see are kept, because row-level security may hide them: npm run freshet -- doctor`
@@ -13,15 +13,7 @@ export function describeKeptOrphans({ orphansKept }: LocalRunResult): string[] {
   );
 }
 
-/** A fault of the source itself names its source; that of a statement does not. */
-export function describeFaults(faults: LocalRunResult['faults']): string {
-  const messages = faults.map(({ source, message }) =>
-    message.startsWith('Source ') ? message : `Source "${source}": ${message}`,
-  );
-  return [...new Set(messages)].join('\n');
-}
-
-export function describeStop({ code, message }: FreshetError, { config, file }: Workspace): string {
+export function describeStop({ code, message }: RunError, { config, file }: Workspace): string {
   if (code !== 'wrong_dimensions') return message;
   const lines = usedAliases(config).map(alias => formatPath(['models', alias, 'dimensions']));
   return `${message} The line is ${lines.join(' or ')} in ${file}.`;

@@ -48,6 +48,7 @@ describe('npm start on the embedded database', () => {
     expect(run.tokens).toBeGreaterThan(2000);
     expect(run.lastUpdate).not.toBeNull();
     expect(Object.keys(run)).toEqual([
+      'end',
       'spaces',
       'embedded',
       'copied',
@@ -214,8 +215,11 @@ describe('npm start on the embedded database', () => {
   it('stops after as many rows as --max-items says', async () => {
     await makeAllStale();
 
-    const result = readObject(await freshet('run', '--max-items', '150', '--json'));
+    const limited = await freshet('run', '--max-items', '150', '--json');
+    const result = readObject(limited);
 
+    expectCode(limited, 5);
+    expect(result.end).toBe('rows-left');
     expect(Number(result.embedded) + Number(result.touched)).toBe(150);
     expectCode(await freshet('run'), 0);
   });

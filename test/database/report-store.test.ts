@@ -105,6 +105,26 @@ describe('readCoverage', () => {
   });
 });
 
+describe('countHeldElsewhere', () => {
+  it('counts stale rows that live runs and the pipeline have leased, without those of the asking run', async () => {
+    const [mine, other, dead] = [await db.beginRun(), await db.beginRun(), await db.beginRun()];
+    for (const id of [1, 2]) await storeLease(db, space, { id, runId: other.runId });
+    await storeLease(db, space, { id: 3 });
+    await storeLease(db, space, { id: 4, runId: mine.runId });
+    await storeLease(db, space, { id: 5, runId: dead.runId });
+    await storeLease(db, space, { id: 6, runId: other.runId, expiresIn: '-1 second' });
+    await storeOutcome(db, space, { id: 2 });
+    await storeLease(db, space, { id: 9999, runId: other.runId });
+    await dead.end();
+
+    expect(await report.countHeldElsewhere(space, mine.runId)).toEqual({ byRuns: 1, byPipeline: 1 });
+    await edit(2);
+    expect(await report.countHeldElsewhere(space, mine.runId)).toEqual({ byRuns: 2, byPipeline: 1 });
+    expect(await report.countHeldElsewhere(space, other.runId)).toEqual({ byRuns: 1, byPipeline: 1 });
+    for (const run of [mine, other]) await run.end();
+  });
+});
+
 describe('readFailures', () => {
   it('groups failed rows by cause, most frequent first, with examples', async () => {
     for (const id of [10, 2, 3]) await storeOutcome(db, space, { id, outcome: 'refused:content' });

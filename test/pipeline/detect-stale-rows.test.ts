@@ -137,6 +137,25 @@ describe('the incremental pass', () => {
     expect(await world.detectPorts.detection.countInFlight(makeSpace())).toBe(0);
   });
 
+  test.each([incremental, reconcile])(
+    'frees every row where its messages cannot be made: %j',
+    async request => {
+      const world = makeWorld();
+      fill(world, 5);
+      const limits = {
+        ...world.detectPorts.limits,
+        get callsPerMessage(): number {
+          throw new TypeError('canary');
+        },
+      };
+
+      const report = await detectStaleRows({ ...world.detectPorts, limits }, request, plenty);
+
+      expect(report.spaces[0]?.fault).toMatchObject({ code: 'unexpected', failureClass: 'unknown' });
+      expect(await world.detectPorts.detection.countInFlight(makeSpace())).toBe(0);
+    },
+  );
+
   test('sends a large lease as messages of several batches, and a small one as before', async () => {
     const sizes = async (rows: number) => {
       const world = makeWorld();

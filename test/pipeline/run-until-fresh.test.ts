@@ -3,7 +3,7 @@ import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
 import type { LocalRunLimits } from '../../lib/pipeline/local/local-run-parts.ts';
 import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
-import { countOutcomes, findStaleRows, minutesAgo, putRow } from '../factories/logged-twin.ts';
+import { countOutcomes, findStaleRows, leaseRow, minutesAgo, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
 import { sourceOf, spaceOf } from '../twin/twin-database.ts';
@@ -410,6 +410,36 @@ describe('a local run in trouble', () => {
     expect(spaceOf(world.twin, held).outcomes.size).toBe(0);
   });
 
+  test('tells of a pass that failed, also where the other pass then found nothing to do', async () => {
+    const world = makeWorld();
+    fill(world, 10);
+    // What the failed pass leased is out of the other one's sight.
+    world.calls.before = event => {
+      if (event !== 'leaseChangedRows') return;
+      for (const id of sourceOf(world.twin, makeSpace()).rows.keys())
+        leaseRow(world.twin, makeSpace(), id, { dispatchId: 'lost' });
+      throw new TypeError('canary');
+    };
+
+    const result = await runUntilFresh(toLocalRunParts(world));
+
+    expect(result.embedded).toBe(0);
+    expect(result.faults).toMatchObject([{ source: 'items', code: 'unexpected' }]);
+  });
+
+  test('goes on where a pass fails once, and has nothing to tell', async () => {
+    const world = makeWorld();
+    fill(world, 10);
+    let failures = 1;
+    world.calls.before = event => {
+      if (event !== 'leaseChangedRows' || failures === 0) return;
+      failures -= 1;
+      throw new TypeError('canary');
+    };
+
+    expect(await runUntilFresh(toLocalRunParts(world))).toMatchObject({ embedded: 10, faults: [] });
+  });
+
   test('waits for a database that is away for a moment', async () => {
     const world = makeWorld();
     fill(world, 10);
@@ -432,6 +462,145 @@ describe('a local run in trouble', () => {
     await expect(runUntilFresh(toLocalRunParts(world))).rejects.toMatchObject({
       code: 'network_econnrefused',
     });
+  });
+});
+
+describe('a local run whose rows others hold', () => {
+  /** Another run's leases on these rows; it finishes or gives back some of them when their time is over. */
+  function hold(world: World, ids: readonly string[], seconds: number) {
+    const expiresAt = world.twin.now() + seconds * 1_000_000;
+    for (const id of ids)
+      leaseRow(world.twin, makeSpace(), id, { dispatchId: 'another', lane: 'bulk', expiresAt });
+  }
+
+  const heldIn = (world: World) =>
+    [...tableOf(world).leases.values()].filter(
+      ({ dispatchId, expiresAt }) => dispatchId === 'another' && expiresAt > world.twin.now(),
+    ).length;
+
+  function waiting(world: World, limits: Partial<LocalRunLimits> = {}) {
+    const told: unknown[] = [];
+    const asked: (readonly number[])[] = [];
+    const parts = toLocalRunParts(world, limits, {
+      countHeldElsewhere: async spaceIds => {
+        asked.push(spaceIds);
+        return { byRuns: heldIn(world), byPipeline: 0 };
+      },
+      onHeldElsewhere: held => told.push(held),
+    });
+    return { parts, told, asked };
+  }
+
+  const ids = (from: number, count: number) =>
+    Array.from({ length: count }, (_, index) => String(from + index).padStart(5, '0'));
+
+  test('says once what they hold, waits, and embeds what they give back', async () => {
+    const world = makeWorld();
+    fill(world, 200);
+    hold(world, ids(0, 10), 20);
+    hold(world, ids(10, 5), 250);
+    const { parts, told } = waiting(world);
+
+    const result = await runUntilFresh(parts);
+
+    expect(staleRowsOf(world)).toBe(0);
+    expect(result.embedded).toBe(200);
+    expect(told).toEqual([{ byRuns: 15, byPipeline: 0 }]);
+  });
+
+  test('waits for as long as nothing moves, and leaves them theirs', async () => {
+    const world = makeWorld();
+    fill(world, 200);
+    hold(world, ids(0, 10), 100);
+    hold(world, ids(10, 5), 10_000);
+    const { parts, asked } = waiting(world, { maxWaitMs: 300_000 });
+    const startedMs = world.clock.now();
+
+    const result = await runUntilFresh(parts);
+
+    expect(result).toMatchObject({ embedded: 195, interrupted: false, faults: [] });
+    expect(world.clock.now() - startedMs).toBeGreaterThanOrEqual(400_000);
+    expect(world.clock.now() - startedMs).toBeLessThan(410_000);
+    expect(asked.length).toBeLessThan(450);
+    expect(heldIn(world)).toBe(5);
+  });
+
+  test('does not wait for ever where what they hold comes and goes', async () => {
+    const world = makeWorld();
+    fill(world, 10);
+    let asked = 0;
+    const parts = toLocalRunParts(
+      world,
+      {},
+      {
+        countHeldElsewhere: async () => {
+          asked += 1;
+          return { byRuns: 0, byPipeline: asked % 2 === 0 ? 20 : 10 };
+        },
+      },
+    );
+    const startedMs = world.clock.now();
+
+    await runUntilFresh(parts);
+
+    expect(world.clock.now() - startedMs).toBeLessThan(400_000);
+  });
+
+  test('waits through a database that is away for a moment', async () => {
+    const world = makeWorld();
+    fill(world, 10);
+    let asked = 0;
+    const parts = toLocalRunParts(
+      world,
+      {},
+      {
+        countHeldElsewhere: async () => {
+          asked += 1;
+          if (asked < 3)
+            throw new FreshetError('away', { failureClass: 'transient', code: 'network_econnreset' });
+          return { byRuns: 0, byPipeline: 0 };
+        },
+      },
+    );
+
+    expect((await runUntilFresh(parts)).embedded).toBe(10);
+    expect(asked).toBe(3);
+  });
+
+  test('waits for nobody once it took up as many rows as it may, nor when it is told to stop', async () => {
+    const limited = makeWorld();
+    fill(limited, 200);
+    hold(limited, ids(0, 10), 10_000);
+    const { parts, asked } = waiting(limited, { maxItems: 100 });
+    await runUntilFresh(parts);
+    const stopped = makeWorld();
+    fill(stopped, 20);
+    hold(stopped, ids(0, 10), 10_000);
+    const stop = new AbortController();
+    const startedMs = stopped.clock.now();
+
+    const result = await runUntilFresh({
+      ...waiting(stopped).parts,
+      onHeldElsewhere: () => stop.abort(),
+      signal: stop.signal,
+    });
+
+    expect(asked).toEqual([]);
+    expect(result).toMatchObject({ interrupted: true, embedded: 10 });
+    expect(stopped.clock.now() - startedMs).toBeLessThan(10_000);
+  });
+
+  test('does not wait for those of a source that it left out', async () => {
+    const world = makeWorld([makeSpace(), makeSpace({ spaceId: 2, source: { name: 'other' } })]);
+    sourceOf(world.twin, makeSpace({ spaceId: 2, source: { name: 'other' } })).fault = {
+      code: 'source-missing',
+      message: 'gone',
+    };
+    const { parts, asked } = waiting(world);
+
+    await runUntilFresh(parts);
+
+    expect(asked).toEqual([[1]]);
   });
 });
 

@@ -36,7 +36,7 @@ export async function openTestWorkspace(config: FreshetConfig) {
 }
 
 async function runOnce(workspace: Workspace): Promise<RunResult> {
-  const { result, stoppedBy } = await runLocally(workspace, {
+  const { result, ending } = await runLocally(workspace, {
     signal: new AbortController().signal,
     maxWaitMs: 30_000,
     maxItems: undefined,
@@ -45,6 +45,6 @@ async function runOnce(workspace: Workspace): Promise<RunResult> {
     onProgress: () => undefined,
     onWaiting: () => undefined,
   });
-  if (stoppedBy !== undefined) throw new Error(`${stoppedBy.code}: ${stoppedBy.message}`);
+  if (ending.error !== undefined) throw new Error(`${ending.error.code}: ${ending.error.message}`);
   return result;
 }

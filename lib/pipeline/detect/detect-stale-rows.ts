@@ -79,7 +79,7 @@ async function detectSpace(
   } catch (error) {
     const { code, message, failureClass } = describeFailure(error);
     ports.metrics.count('SpaceFailures', 1);
-    ports.logger.error('space-failed', { ...named, code, failureClass });
+    ports.logger.error('space-failed', { ...named, code, failureClass, message });
     return { ...named, ...NOTHING_DETECTED, fault: { code, message, failureClass } };
   }
 }

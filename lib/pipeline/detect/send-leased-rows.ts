@@ -44,11 +44,10 @@ export async function sendLeasedRows(
   rows: readonly LeasedRow[],
 ): Promise<SendResult> {
   if (rows.length === 0) return { sent: 0, refused: [] };
-  const messages = batchByAttempts(rows, ports.limits).flatMap(batch =>
-    composeMessages(space, dispatch, batch),
-  );
+  let messages: ComposedMessage[];
   let failed: ReadonlySet<number>;
   try {
+    messages = batchByAttempts(rows, ports.limits).flatMap(batch => composeMessages(space, dispatch, batch));
     const report = await ports
       .queues(space.model.alias, dispatch.lane)
       .send(messages.map(({ body }) => ({ body })));

@@ -1,4 +1,5 @@
 import type { Lane } from '../../core/model/vocabulary.ts';
+import type { HeldRows } from '../../core/run-end.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ControlStore } from '../../ports/control-store.ts';
 import type { EmbeddingStore } from '../../ports/embedding-store.ts';
@@ -41,6 +42,10 @@ export interface LocalRunParts {
   readonly control: ControlStore;
   readonly clock: Clock;
   readonly limits: LocalRunLimits;
+  /** Stale rows of these spaces that others have leased. Undefined: the run ends without waiting for them. */
+  readonly countHeldElsewhere?: ((spaceIds: readonly number[]) => Promise<HeldRows>) | undefined;
+  /** Called once when nothing is left to the run but waiting for what others hold. */
+  readonly onHeldElsewhere?: ((held: HeldRows) => void) | undefined;
   /** Called before each round of looking for stale rows: what `detect` heard in the last one no longer holds. */
   readonly beginRound?: (() => void) | undefined;
   /** `incremental`: done when that pass finds nothing, and no pause reason is lifted. Default: a whole reconcile pass too. */
@@ -73,8 +78,8 @@ export interface RunResult extends RunTotals {
   readonly interrupted: boolean;
   /** Messages that nobody could work on. */
   readonly deadLetters: number;
-  /** Spaces that were left out because their source or a statement on it failed. */
   /** Sources of which vectors without a row were kept, and why. */
   readonly orphansKept: readonly { readonly source: string; readonly cause: 'row-security' | 'too-many' }[];
+  /** Spaces that were left out because their source or a statement on it failed. */
   readonly faults: readonly { readonly source: string; readonly code: string; readonly message: string }[];
 }

@@ -20,14 +20,21 @@ export interface LookAhead {
   /** Not before this: the database asked for patience. */
   nextAtMs(): number;
   leasedRows(): number;
+  /** Spaces that were looked at and are not left out for a fault. */
+  spaceIds(): number[];
   faults(): RunResult['faults'];
   orphansKept(): RunResult['orphansKept'];
 }
 
+type KnownFault = RunResult['faults'][number] & {
+  /** The pass that failed; undefined: the source itself is at fault, and every pass sees it. */
+  readonly failedPass: DetectRequest['pass'] | undefined;
+};
+
 /** Calls `detect` for a local run and knows when a whole reconcile pass found nothing to do. */
 export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookAhead {
   const { clock, tally } = parts;
-  const faults = new Map<number, RunResult['faults'][number]>();
+  const faults = new Map<number, KnownFault>();
   const orphansKept = new Map<number, RunResult['orphansKept'][number]>();
   const known = new Map<number, SpaceReport>();
   let begun = new Set<number>();
@@ -63,25 +70,27 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
     pausedBy.every(({ reason }) => reason.startsWith('provider:')) &&
     [...known.values()].some(other => other.fallback === true && other.source === source);
 
-  const noteSpace = (report: SpaceReport) => {
+  const noteSpace = (report: SpaceReport, pass: DetectRequest['pass']) => {
     const operatorPause = findOperatorPause(report);
     if (operatorPause === undefined && !isReplaced(report)) refusePause(report);
     const { orphans, source, spaceId } = report;
     const fault = operatorPause ?? report.fault;
     if (orphans?.stopped) orphansKept.set(spaceId, { source, cause: orphans.stopped });
     if (!fault) {
-      faults.delete(spaceId);
+      // That one pass finds nothing to do does not mend what broke the other.
+      if ((faults.get(spaceId)?.failedPass ?? pass) === pass) faults.delete(spaceId);
       return;
     }
     if (report.fault?.failureClass === 'transient') {
       throw new FreshetError(fault.message, { failureClass: 'transient', code: fault.code });
     }
-    faults.set(spaceId, { source, code: fault.code, message: fault.message });
+    const failedPass = report.fault?.failureClass === undefined ? undefined : pass;
+    faults.set(spaceId, { source, code: fault.code, message: fault.message, failedPass });
   };
 
-  const noteSpaces = ({ spaces }: DetectReport) => {
+  const noteSpaces = ({ spaces }: DetectReport, pass: DetectRequest['pass']) => {
     for (const report of spaces) known.set(report.spaceId, report);
-    spaces.forEach(noteSpace);
+    for (const report of spaces) noteSpace(report, pass);
     if (spaces.every(report => findOperatorPause(report) !== undefined)) spaces.forEach(refusePause);
   };
 
@@ -106,7 +115,8 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
     isExhausted: () => exhausted,
     nextAtMs: () => nextAtMs,
     leasedRows: () => leasedRows,
-    faults: () => [...faults.values()],
+    spaceIds: () => [...known.keys()].filter(id => !faults.has(id)),
+    faults: () => [...faults.values()].map(({ source, code, message }) => ({ source, code, message })),
     orphansKept: () => [...orphansKept.values()],
     async round(maxRows, idle) {
       const leasedBefore = leasedRows;
@@ -115,13 +125,13 @@ export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookA
         const changed = await detect('incremental', maxRows);
         const changedRows = sumLeased(changed);
         leasedRows += changedRows;
-        noteSpaces(changed);
+        noteSpaces(changed, 'incremental');
         if (changedRows >= maxRows) return;
         if (parts.passes === 'incremental') return noteChanged(changed, idle);
         const walked = await detect('reconcile', maxRows - changedRows);
         const walkedRows = sumLeased(walked);
         leasedRows += walkedRows;
-        noteSpaces(walked);
+        noteSpaces(walked, 'reconcile');
         for (const report of walked.spaces) notePass(report, idle);
         failedRounds = 0;
         const ended = walked.spaces.every(

@@ -7,6 +7,7 @@ import type { LocalRunParts, RunResult } from './local-run-parts.ts';
 import { createLookAhead, type LookAhead } from './look-ahead.ts';
 import { createRecentProgress, type RecentProgress } from './recent-progress.ts';
 import { createRunWorkers, type RunWorkers } from './run-workers.ts';
+import { createWaitForOthers, type WaitForOthers } from './wait-for-others.ts';
 import { createWakeSignal, type WakeSignal } from './wake-signal.ts';
 
 /** The batches in hand have this long once a run is told to stop: with what comes after it, five seconds in all. */
@@ -27,12 +28,15 @@ interface Run {
   progressAtMs: number;
   itemsDone: number;
   readonly recentProgress: RecentProgress;
+  /** Waits for what others hold, once nothing else is left. */
+  readonly others: WaitForOthers;
 }
 
 /**
  * Runs the three handlers on in-process queues until nothing is stale: the queues are empty and a whole reconcile pass, begun after the last
  * write, leased nothing (`passes` may leave that one out). Rejects with the reason (`FreshetError`) at once where waiting does not help, and after `maxWaitMs` without progress where it
- * does not help either. Aborted, it resolves with `interrupted`.
+ * does not help either. What others hold it waits for as long, and then resolves: who asks the database sees what is left.
+ * Aborted, it resolves with `interrupted`.
  */
 export async function runUntilFresh(parts: LocalRunParts): Promise<RunResult> {
   const spaces = await parts.spaces.list();
@@ -62,13 +66,16 @@ export async function runUntilFresh(parts: LocalRunParts): Promise<RunResult> {
 function createRun(parts: LocalRunParts, hasFallback: boolean): Run {
   const wake = createWakeSignal(parts.clock);
   const { itemsDone } = parts.tally.totals();
+  const noteMovement = () => {
+    run.progressAtMs = parts.clock.now();
+  };
+  const lookAhead = createLookAhead(parts, noteMovement);
   const run: Run = {
     parts,
     wake,
     hasFallback,
-    lookAhead: createLookAhead(parts, () => {
-      run.progressAtMs = parts.clock.now();
-    }),
+    lookAhead,
+    others: createWaitForOthers(parts, lookAhead, noteMovement),
     workers: createRunWorkers(parts, error => {
       run.failure ??= error;
       run.lookAhead.startOver();
@@ -88,6 +95,7 @@ async function turnUntilDone(run: Run): Promise<void> {
   const { clock, signal, tally } = run.parts;
   while (!signal?.aborted) {
     noteProgress(run);
+    if (run.others.isWaiting() && isOutOfPatience(run)) return endWithStop(run);
     refuseStop(run);
     await run.workers.startWrite();
     await run.workers.startEmbeds();
@@ -98,7 +106,9 @@ async function turnUntilDone(run: Run): Promise<void> {
       tally.forgetRecheck();
       run.lookAhead.startOver();
     }
-    if (idle && recheckAtMs <= clock.now() && hasNothingLeft(run)) return endWithStop(run);
+    const hasEnded = idle && recheckAtMs <= clock.now() && hasNothingLeft(run);
+    if (!hasEnded) run.others.pause();
+    else if (!(await run.others.mustWait())) return endWithStop(run);
     startDetect(run, queued, idle);
     await run.wake.wait(findWaitMs(run));
   }
@@ -158,16 +168,17 @@ function noteProgress(run: Run): void {
   const { itemsDone } = run.parts.tally.totals();
   if (itemsDone === run.itemsDone) return;
   run.itemsDone = itemsDone;
+  run.others.noteOwnProgress();
   run.recentProgress.note(itemsDone);
   run.progressAtMs = run.parts.clock.now();
 }
 
 function refuseStop(run: Run): void {
-  const { clock, limits, tally } = run.parts;
+  const { tally } = run.parts;
   if (run.failure !== undefined) throw run.failure;
   const stop = tally.stopReason();
   if (stop && !run.hasFallback) throw toError(stop);
-  if (clock.now() - run.progressAtMs < limits.maxWaitMs) return;
+  if (!isOutOfPatience(run)) return;
   throw toError(
     tally.lastReason() ?? {
       failureClass: 'transient',
@@ -177,12 +188,16 @@ function refuseStop(run: Run): void {
   );
 }
 
+function isOutOfPatience({ parts, progressAtMs }: Run): boolean {
+  return parts.clock.now() - progressAtMs >= parts.limits.maxWaitMs;
+}
+
 function toError({ message, ...details }: ObservedReason): FreshetError {
   return new FreshetError(message, details);
 }
 
 /** Until something happens by itself: a hidden message returns, given-back rows are due, results waited long enough, or patience ends. */
-function findWaitMs({ parts, lookAhead, workers, progressAtMs }: Run): number {
+function findWaitMs({ parts, lookAhead, workers, progressAtMs, others }: Run): number {
   const { clock, limits, queues, tally } = parts;
   const now = clock.now();
   const moments = [
@@ -191,6 +206,7 @@ function findWaitMs({ parts, lookAhead, workers, progressAtMs }: Run): number {
     tally.recheckAtMs(),
     lookAhead.nextAtMs(),
     workers.nextWriteAtMs(),
+    others.nextLookAtMs(),
     progressAtMs + limits.maxWaitMs,
   ].filter(moment => moment !== undefined && moment > now) as number[];
   return Math.min(now + limits.maxWaitMs, ...moments) - now;

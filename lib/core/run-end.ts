@@ -1,0 +1,163 @@
+/** What was seen of a local run once it ended: everything that decides how it ended. */
+export interface SeenOfRun {
+  /** What the run rejected with, in a sentence for people. */
+  readonly error?: RunError | undefined;
+  /** The connection whose advisory lock held the run's leases is gone. */
+  readonly lockLost: boolean;
+  /** Sources that were left out, and why. */
+  readonly faults: readonly SourceFailure[];
+  /** Messages that nobody could work on. */
+  readonly deadLetters: number;
+  /** SIGINT, SIGTERM or `freshet stop`. */
+  readonly interruptedBy?: 'signal' | 'operator' | undefined;
+  /** Coverage after the run, of each space that has to be complete; in rows. */
+  readonly spaces: readonly SpaceAtEnd[];
+  /** Sources of spaces that have to be complete, and whose coverage could not be read. */
+  readonly unreadSources: readonly string[];
+  /** Who holds the rows that are in flight after the run. */
+  readonly heldElsewhere: HeldRows;
+  /** Rows that the run was allowed to take up; undefined: all. */
+  readonly maxItems?: number | undefined;
+}
+
+/** Stale rows whose lease somebody else has, counted by whom. */
+export interface HeldRows {
+  /** Other runs on a machine, whose processes live. */
+  readonly byRuns: number;
+  /** The deployed pipeline on the same database. */
+  readonly byPipeline: number;
+}
+
+export interface RunError {
+  readonly message: string;
+  /** Short and stable, as `run_lock_lost`, `source-missing`, `unexpected`. */
+  readonly code: string;
+}
+
+interface SourceFailure extends RunError {
+  readonly source: string;
+}
+
+interface SpaceAtEnd {
+  readonly stale: number;
+  readonly inFlight: number;
+  readonly failed: number;
+}
+
+/** How a run ended, as `run --json` names it under `end`. docs/commands.md explains each one. */
+export type RunEndKind = 'complete' | 'failed-rows' | 'held-elsewhere' | 'rows-left' | 'stopped' | 'error';
+
+export interface RunEnding {
+  readonly kind: RunEndKind;
+  readonly exitCode: number;
+  /** Only of the kind `error`. */
+  readonly error?: RunError;
+  /** For people; empty only of a run that is complete, or that a signal ended. */
+  readonly sentences: readonly string[];
+}
+
+/** What a person mends: the model's line of the configuration, or a table that the application changed. */
+const MENDED_BY_PEOPLE = /^(wrong_dimensions|source-(missing|swapped)|column-(missing|changed)|permission)$/;
+
+const EXIT_CODES = {
+  ...{ complete: 0, error: 1, mendable: 2, 'failed-rows': 3, 'held-elsewhere': 4, 'rows-left': 5 },
+  /** As after SIGINT and SIGTERM. */
+  stopped: 130,
+} as const;
+
+/**
+ * Decides how a run ended, and with which exit code: 0 only where no row is stale, in flight or failed.
+ *
+ * What ended the run early comes first, then who interrupted it, then what its spaces lack.
+ */
+export function decideRunEnd(seen: SeenOfRun): RunEnding {
+  const failed = sum(seen.spaces, space => space.failed);
+  const failures = failed === 0 ? [] : [describeFailures(failed)];
+  const error = findError(seen);
+  if (error !== undefined) {
+    const exitCode = isMendedByPeople(seen, error) ? EXIT_CODES.mendable : EXIT_CODES.error;
+    return { kind: 'error', exitCode, error, sentences: [error.message] };
+  }
+  const end = (kind: Exclude<RunEndKind, 'error'>, ...sentences: string[]): RunEnding => ({
+    kind,
+    exitCode: EXIT_CODES[kind],
+    sentences,
+  });
+  if (seen.interruptedBy === 'operator')
+    return end(
+      'stopped',
+      'Stopped because another process asked for it: freshet stop. The next run goes on.',
+    );
+  if (seen.interruptedBy === 'signal') return end('stopped');
+  const stale = sum(seen.spaces, space => space.stale);
+  const inFlight = sum(seen.spaces, space => space.inFlight);
+  const held = inFlight === 0 ? [] : [describeUnfinished(inFlight, seen.heldElsewhere)];
+  if (stale > 0) return end('rows-left', describeStale(stale, seen.maxItems), ...held, ...failures);
+  if (inFlight > 0) return end('held-elsewhere', ...held, ...failures);
+  return failed > 0 ? end('failed-rows', ...failures) : end('complete');
+}
+
+/** "150 rows are held by another run": what a run waits for. `rows` may be counted a moment before their holders. */
+export function describeHeld(rows: number, { byRuns, byPipeline }: HeldRows): string {
+  const holders = [
+    ...(byRuns > 0 ? ['another run'] : []),
+    ...(byPipeline > 0 ? ['the deployed pipeline'] : []),
+  ];
+  return `${countRows(rows)} held by ${holders.join(' and ') || 'somebody else'}`;
+}
+
+/** One line per fault. A fault of the source itself names its source in its message; any other gets it in front. */
+export function describeFaults(faults: readonly SourceFailure[]): string {
+  const messages = faults.map(({ source, message }) =>
+    message.startsWith('Source ') ? message : `Source "${source}": ${message}`,
+  );
+  return [...new Set(messages)].join('\n');
+}
+
+function findError({ error, lockLost, faults, deadLetters, unreadSources }: SeenOfRun): RunError | undefined {
+  if (error !== undefined) return error;
+  if (lockLost) return { message: 'The connection that held the run was lost.', code: 'run_lock_lost' };
+  const [fault] = faults;
+  if (fault !== undefined) return { message: describeFaults(faults), code: fault.code };
+  if (deadLetters > 0)
+    return {
+      message: `${deadLetters} messages could not be worked on; .freshet/log.jsonl says why.`,
+      code: 'dead_letters',
+    };
+  if (unreadSources.length > 0)
+    return {
+      message: `Source "${unreadSources.join('", "')}" could not be read when the run ended: npm run freshet -- doctor`,
+      code: 'coverage_unknown',
+    };
+  return undefined;
+}
+
+/** Where several sources failed, the exit code may only say "mend your table" if that mends all of them. */
+function isMendedByPeople(seen: SeenOfRun, error: RunError): boolean {
+  const reasons =
+    seen.error === undefined && !seen.lockLost && seen.faults.length > 0 ? seen.faults : [error];
+  return reasons.every(({ code }) => MENDED_BY_PEOPLE.test(code));
+}
+
+function describeStale(stale: number, maxItems: number | undefined): string {
+  const rows = `${countRows(stale)} stale`;
+  return maxItems === undefined
+    ? `${rows}: they changed while the run was ending. Run it again, or keep it running with run --watch.`
+    : `${rows}: the run may take up ${count(maxItems)} (--max-items). The next run goes on.`;
+}
+
+function describeUnfinished(inFlight: number, held: HeldRows): string {
+  return `${describeHeld(inFlight, held)} and not finished. Run it again later, or let it wait longer with --max-wait.`;
+}
+
+function describeFailures(failed: number): string {
+  return `${failed === 1 ? '1 row' : `${count(failed)} rows`} failed: npm run freshet -- failures says why and what to do.`;
+}
+
+const countRows = (rows: number) => (rows === 1 ? '1 row is' : `${count(rows)} rows are`);
+
+const count = (rows: number) => rows.toLocaleString('en-US');
+
+function sum<Value>(values: readonly Value[], of: (value: Value) => number): number {
+  return values.reduce((total, value) => total + of(value), 0);
+}
