@@ -470,7 +470,7 @@ describe('a local run whose rows others hold', () => {
   function hold(world: World, ids: readonly string[], seconds: number) {
     const expiresAt = world.twin.now() + seconds * 1_000_000;
     for (const id of ids)
-      leaseRow(world.twin, makeSpace(), id, { dispatchId: 'another', lane: 'bulk', expiresAt });
+      leaseRow(world.twin, makeSpace(), id, { dispatchId: 'another', expiresAt });
   }
 
   const heldIn = (world: World) =>
