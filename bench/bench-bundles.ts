@@ -5,7 +5,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { bundleHandler, type HandlerBundle, measureBundle } from '../lib/constructs/bundling.ts';
 import { HANDLER_NAMES, type HandlerName } from '../lib/constructs/function-settings.ts';
-import { UsageError } from '../lib/core/errors/usage-error.ts';
+import { UsageError } from '../lib/core/errors.ts';
 
 /** Builds every handler, measures sizes and cold imports, prints the table, and with --write puts it into docs/bundles.md. With few --rounds it only shows that it works. */
 const { values: flags } = parseArgs({

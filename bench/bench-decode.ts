@@ -1,10 +1,9 @@
 import { OpenAI } from 'openai';
 import type { Network } from '../lib/adapters/network/open-network.ts';
 import { createOpenAiProvider } from '../lib/adapters/providers/openai.ts';
-import { createSystemClock } from '../lib/adapters/system/system-clock.ts';
-import { validateReply } from '../lib/core/reply/validate-reply.ts';
-import { BytePieces } from '../lib/core/vectors/byte-pieces.ts';
-import { encodeVectorArray } from '../lib/core/vectors/encode-vector-array.ts';
+import { createSystemClock } from '../lib/adapters/system.ts';
+import { validateReply } from '../lib/core/reply.ts';
+import { BytePieces, encodeVectorArray } from '../lib/core/vectors.ts';
 import { vectorForText } from '../test/doubles/vector-for-text.ts';
 import { makeModel } from '../test/factories/model-definition.ts';
 import { median } from './apparatus/median.ts';

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { openPostgres } from '../lib/adapters/postgres/open-postgres.ts';
-import { createDetectionStore } from '../lib/adapters/sql/detection/sql-detection-store.ts';
+import type { SqlDatabase } from '../lib/adapters/sql/database.ts';
+import { createDetectionStore } from '../lib/adapters/sql/detection-store.ts';
+import { ensureSpaces } from '../lib/adapters/sql/ensure-spaces.ts';
 import { migrate } from '../lib/adapters/sql/migrations/migrate.ts';
-import { ensureSpaces } from '../lib/adapters/sql/spaces/ensure-spaces.ts';
-import { openSpaces } from '../lib/adapters/sql/spaces/open-spaces.ts';
-import type { SqlDatabase } from '../lib/adapters/sql/sql-database.ts';
+import { openSpaces } from '../lib/adapters/sql/open-spaces.ts';
 import { parseConfig } from '../lib/core/config/parse-config.ts';
-import type { Space } from '../lib/core/model/space.ts';
+import type { Space } from '../lib/core/model.ts';
 import type { DetectionStore } from '../lib/ports/detection-store.ts';
 import { median } from './apparatus/median.ts';
 import { prepareDatabase } from './apparatus/prepare-database.ts';

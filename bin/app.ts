@@ -5,10 +5,9 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { ExampleDatabaseStack } from '../lib/constructs/example-stack.ts';
 import { GpuEndpointStack } from '../lib/constructs/gpu-endpoint-stack.ts';
 import { PipelineStack } from '../lib/constructs/pipeline-stack.ts';
-import { chooseExampleStage } from '../lib/core/config/choose-example-stage.ts';
-import { chooseStage } from '../lib/core/config/choose-stage.ts';
-import { UsageError } from '../lib/core/errors/usage-error.ts';
-import { loadConfig } from '../lib/wiring/load-config.ts';
+import { chooseExampleStage, chooseStage } from '../lib/core/config/stages.ts';
+import { UsageError } from '../lib/core/errors.ts';
+import { loadConfig } from '../lib/wiring/workspace.ts';
 
 /**
  * `cdk synth` starts here: the pipeline of a stage, with its GPU endpoint where it has one. Context: `config` (a freshet.config.ts; default: the

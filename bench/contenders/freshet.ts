@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
-import { prepareDatabase } from '../../lib/wiring/prepare-database.ts';
-import { runLocally } from '../../lib/wiring/run-locally.ts';
+import { runLocally } from '../../lib/local/run-locally.ts';
+import { prepareDatabase } from '../../lib/wiring/prepare.ts';
+import { withWorkspace } from '../../lib/wiring/workspace.ts';
 import { type Measurement, startMeasuring } from '../apparatus/start-measuring.ts';
 import '../../lib/adapters/providers/openai.ts';
 import 'openai';

@@ -1,5 +1,5 @@
 import { CLAIM_RETENTION_DAYS } from '../../lib/constructs/function-settings.ts';
-import type { PlumbingAssumptions } from '../../lib/core/cost/price-plumbing.ts';
+import type { PlumbingAssumptions } from './price-month.ts';
 
 /** What cannot be counted without an account: each is named where it is used. */
 export const ASSUMPTIONS: PlumbingAssumptions = {

@@ -1,23 +1,21 @@
 import { findKnownModel } from '../../lib/core/config/known-models.ts';
-import { totalOf } from '../../lib/core/cost/cost-line.ts';
-import type { CountedRun } from '../../lib/core/cost/counted-run.ts';
-import { describeLines } from '../../lib/core/cost/describe-lines.ts';
-import { createMoney, formatTable, type Money } from '../../lib/core/cost/format-money.ts';
+import type { CountedRun } from './cost-lines.ts';
+import { createMoney, describeLines, formatTable, type Money, totalOf } from './cost-lines.ts';
 import {
   breakEvenTokensPerMonth,
   breakEvenTokensPerWake,
-  mostTokensPerMonth,
-  priceOneWake,
-  usdPerMillionTokens,
-} from '../../lib/core/cost/price-gpu.ts';
-import { type DeployedStage, priceMonth } from '../../lib/core/cost/price-month.ts';
-import { priceNetwork } from '../../lib/core/cost/price-network.ts';
-import {
+  type DeployedStage,
   findProviderMs,
+  mostTokensPerMonth,
   type PlumbingAssumptions,
+  priceMonth,
+  priceNetwork,
+  priceOneWake,
   pricePlumbing,
-} from '../../lib/core/cost/price-plumbing.ts';
-import { priceWatching, type WatchedStage } from '../../lib/core/cost/price-watching.ts';
+  priceWatching,
+  usdPerMillionTokens,
+  type WatchedStage,
+} from './price-month.ts';
 import {
   GPU_INSTANCES,
   GPU_PLANS,
@@ -27,7 +25,7 @@ import {
   PRICES,
   type Price,
   type PriceSource,
-} from '../../lib/core/cost/prices.ts';
+} from './prices.ts';
 
 /** What Batch takes of the price of a call: half. */
 const BATCH_SHARE = 0.5;

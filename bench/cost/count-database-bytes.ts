@@ -1,5 +1,5 @@
 import { PGlite } from '@electric-sql/pglite';
-import type { Traffic } from '../../lib/core/cost/counted-run.ts';
+import type { Traffic } from './cost-lines.ts';
 
 /** What of PGlite carries messages of PostgreSQL's protocol; a socket would carry the same bytes. */
 interface Protocol {

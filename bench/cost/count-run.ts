@@ -1,8 +1,8 @@
-import { createTokenizer } from '../../lib/adapters/tokenizer/gpt-tokenizer.ts';
+import { createTokenizer } from '../../lib/adapters/tokenizer.ts';
 import { CONSUMERS, FUNCTION_SETTINGS } from '../../lib/constructs/function-settings.ts';
-import type { CountedRun, RunFunction } from '../../lib/core/cost/counted-run.ts';
 import { makeContext } from '../../test/factories/lambda-event.ts';
 import { readWordnetRows } from '../apparatus/wordnet-rows.ts';
+import type { CountedRun, RunFunction } from './cost-lines.ts';
 import type { CountedRequest } from './count-requests.ts';
 import { countSeries } from './count-series.ts';
 import { createItems } from './create-items.ts';

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { CountedRun } from '../../lib/core/cost/counted-run.ts';
-import { createMoney } from '../../lib/core/cost/format-money.ts';
 import { ASSUMPTIONS } from './assumptions.ts';
+import type { CountedRun } from './cost-lines.ts';
+import { createMoney } from './cost-lines.ts';
 import { composeCostPage } from './cost-page.ts';
 import type { describeStage } from './describe-stage.ts';
 

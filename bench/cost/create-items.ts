@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
-import type { Tokenizer } from '../../lib/ports/tokenizer.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import type { Tokenizer } from '../../lib/ports/provider.ts';
 import type { WordnetRow } from '../apparatus/wordnet-rows.ts';
 
 /** The table of the demo with WordNet's entries. Resolves with the tokens of the texts that are embedded. */

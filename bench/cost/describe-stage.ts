@@ -1,15 +1,14 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import { FUNCTION_SETTINGS } from '../../lib/constructs/function-settings.ts';
-import { chooseStage } from '../../lib/core/config/choose-stage.ts';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
-import type { RunFunction } from '../../lib/core/cost/counted-run.ts';
-import type { DeployedStage } from '../../lib/core/cost/price-month.ts';
-import type { WatchedStage } from '../../lib/core/cost/price-watching.ts';
+import { chooseStage } from '../../lib/core/config/stages.ts';
 import { createGpuStack, MODEL_PREFIX, servedModel } from '../../test/factories/gpu-endpoint-stack.ts';
 import { configInput, createStack, openAiSecret } from '../../test/factories/pipeline-stack.ts';
 import { resourcesOf } from '../../test/templates/resources-of.ts';
 import { countSecrets } from '../../test/templates/rights.ts';
 import { countWatching } from '../../test/templates/shown-metrics.ts';
+import type { RunFunction } from './cost-lines.ts';
+import type { DeployedStage, WatchedStage } from './price-month.ts';
 
 const MINUTES_PER_MONTH = 730 * 60;
 const DAYS_PER_MONTH = 730 / 24;

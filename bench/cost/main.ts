@@ -1,14 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { totalOf } from '../../lib/core/cost/cost-line.ts';
-import { createMoney } from '../../lib/core/cost/format-money.ts';
-import { pricePlumbing } from '../../lib/core/cost/price-plumbing.ts';
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { UsageError } from '../../lib/core/errors.ts';
 import { ASSUMPTIONS } from './assumptions.ts';
+import { createMoney, totalOf } from './cost-lines.ts';
 import { countRun } from './count-run.ts';
 import { COST_PAGE, composePageOf, type KeptCount, keepCount } from './counted-page.ts';
 import { describeStage } from './describe-stage.ts';
+import { pricePlumbing } from './price-month.ts';
 
 const USAGE = `Usage: npm run cost [-- --rows N] [--provider-ms N] [--currency EUR --rate 0.92] [--out FILE]
 

@@ -1,4 +1,4 @@
-import type { CountedRun, Traffic } from '../../lib/core/cost/counted-run.ts';
+import type { CountedRun, Traffic } from './cost-lines.ts';
 import type { CountedRequest } from './count-requests.ts';
 
 /** What SQS bills as one request. */

@@ -1,4 +1,4 @@
-import type { ReceivingQueue } from '../../lib/ports/message-queue.ts';
+import type { ReceivingQueue } from '../../lib/ports/queues.ts';
 
 export interface Identity {
   readonly account: string;

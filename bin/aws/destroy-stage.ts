@@ -1,4 +1,4 @@
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { UsageError } from '../../lib/core/errors.ts';
 import { switchFlag } from '../terminal/flag.ts';
 import type { AwsWorld, Identity } from './aws-world.ts';
 import { contextOf, gpuStackOf, helpFlag, type StageOptions, stacksOf, stageFlags } from './stage-options.ts';

@@ -1,18 +1,15 @@
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { createConsoleClients } from '../../lib/adapters/aws/create-console-clients.ts';
-import { readOutputs } from '../../lib/adapters/cloudformation/read-outputs.ts';
-import { readEventSourceState, switchEventSource } from '../../lib/adapters/lambda/switch-event-source.ts';
-import { invokeFunction } from '../../lib/adapters/lambda-invoke/invoke-function.ts';
-import { createS3Client } from '../../lib/adapters/s3/create-s3-client.ts';
-import { emptyBucket } from '../../lib/adapters/s3/empty-bucket.ts';
-import { findDeadLetterQueue } from '../../lib/adapters/sqs/find-dead-letter-queue.ts';
-import { startMove } from '../../lib/adapters/sqs/move-dead-letters.ts';
+import { findIdentity, invokeFunction, readOutputs } from '../../lib/adapters/aws/console.ts';
+import { createConsoleClients } from '../../lib/adapters/aws/console-clients.ts';
+import { readEventSourceState, switchEventSource } from '../../lib/adapters/aws/event-sources.ts';
+import { emptyBucket } from '../../lib/adapters/s3/model-bucket.ts';
+import { createS3Client } from '../../lib/adapters/s3/object-store.ts';
+import { findDeadLetterQueue, startMove } from '../../lib/adapters/sqs/dead-letters.ts';
 import { createSqsQueue } from '../../lib/adapters/sqs/sqs-queue.ts';
-import { findIdentity } from '../../lib/adapters/sts/find-identity.ts';
-import { createSystemClock } from '../../lib/adapters/system/system-clock.ts';
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { createSystemClock } from '../../lib/adapters/system.ts';
+import { UsageError } from '../../lib/core/errors.ts';
 import type { AwsWorld, Identity } from './aws-world.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');

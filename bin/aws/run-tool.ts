@@ -1,4 +1,4 @@
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { UsageError } from '../../lib/core/errors.ts';
 import { showFlags } from '../commands/show-help.ts';
 import { type Flags, type FlagValues, readFlags } from '../terminal/read-flags.ts';
 import { reportError } from '../terminal/report-error.ts';

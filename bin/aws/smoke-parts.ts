@@ -1,5 +1,5 @@
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
-import type { ReceivingQueue } from '../../lib/ports/message-queue.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
+import type { ReceivingQueue } from '../../lib/ports/queues.ts';
 import type { Coverage } from '../../lib/ports/report-store.ts';
 import type { AwsWorld } from './aws-world.ts';
 

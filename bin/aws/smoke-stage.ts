@@ -1,4 +1,4 @@
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
 import { switchFlag } from '../terminal/flag.ts';
 import type { AwsWorld } from './aws-world.ts';
 import { deployStage } from './deploy-stage.ts';

@@ -1,5 +1,5 @@
 import { STAGE_NAME, STAGE_NAME_EXPECTATION } from '../../lib/core/config/aws-schema.ts';
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { UsageError } from '../../lib/core/errors.ts';
 import { type Flag, switchFlag, textFlag } from '../terminal/flag.ts';
 
 /** Of every one of these commands. */

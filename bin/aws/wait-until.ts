@@ -1,4 +1,4 @@
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
 import type { AwsWorld } from './aws-world.ts';
 
 const LOOK_EVERY_MS = 5000;

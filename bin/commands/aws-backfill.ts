@@ -1,4 +1,4 @@
-import { startBackfill } from '../../lib/wiring/aws/start-backfill.ts';
+import { startBackfill } from '../../lib/wiring/deployment.ts';
 import { formatCount } from '../terminal/format-numbers.ts';
 import { applyFlag, defineAwsCommand } from './aws-command.ts';
 import { resumeFlags } from './pause-flags.ts';

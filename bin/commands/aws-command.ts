@@ -1,4 +1,4 @@
-import { type Deployment, openDeployment } from '../../lib/wiring/aws/open-deployment.ts';
+import { type Deployment, openDeployment } from '../../lib/wiring/deployment.ts';
 import { switchFlag, textFlag } from '../terminal/flag.ts';
 import type { Flags, FlagValues } from '../terminal/read-flags.ts';
 import { type Command, type CommandContext, defineCommand } from './command.ts';

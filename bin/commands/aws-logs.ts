@@ -1,4 +1,4 @@
-import { followLogs } from '../../lib/wiring/aws/follow-logs.ts';
+import { followLogs } from '../../lib/wiring/deployment.ts';
 import { durationFlag, switchFlag, textFlag } from '../terminal/flag.ts';
 import { formatLogLine } from '../terminal/format-log-line.ts';
 import { defineAwsCommand } from './aws-command.ts';

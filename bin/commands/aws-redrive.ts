@@ -1,6 +1,10 @@
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
-import { chooseQueues, readDepth } from '../../lib/wiring/aws/deployed-queues.ts';
-import { cancelQueueMove, MAX_MOVES_PER_SECOND } from '../../lib/wiring/aws/move-queue.ts';
+import { UsageError } from '../../lib/core/errors.ts';
+import {
+  cancelQueueMove,
+  chooseQueues,
+  MAX_MOVES_PER_SECOND,
+  readDepth,
+} from '../../lib/wiring/deployed-flow.ts';
 import { switchFlag, textFlag, wholeNumberFlag } from '../terminal/flag.ts';
 import { formatCount } from '../terminal/format-numbers.ts';
 import { type AwsContext, applyFlag, defineAwsCommand } from './aws-command.ts';

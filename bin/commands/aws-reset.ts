@@ -1,4 +1,4 @@
-import { startBackfill } from '../../lib/wiring/aws/start-backfill.ts';
+import { startBackfill } from '../../lib/wiring/deployment.ts';
 import { defineAwsCommand } from './aws-command.ts';
 import { readResetSelection, resetFlags } from './reset-flags.ts';
 import { resetWithProgress } from './reset-with-progress.ts';

@@ -1,4 +1,4 @@
-import { readFlow, switchFlow } from '../../lib/wiring/aws/switch-flow.ts';
+import { readFlow, switchFlow } from '../../lib/wiring/deployed-flow.ts';
 import { switchFlag } from '../terminal/flag.ts';
 import { reportPauses } from '../terminal/report-pauses.ts';
 import { applyFlag, defineAwsCommand } from './aws-command.ts';

@@ -1,5 +1,5 @@
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
-import { isOfCause } from '../../lib/core/report/failure-of-outcome.ts';
+import { UsageError } from '../../lib/core/errors.ts';
+import { isOfCause } from '../../lib/core/outcomes.ts';
 import { textFlag } from '../terminal/flag.ts';
 import { formatCount } from '../terminal/format-numbers.ts';
 import { applyFlag, defineAwsCommand } from './aws-command.ts';

@@ -1,5 +1,4 @@
-import { listQueues, readDepth } from '../../lib/wiring/aws/deployed-queues.ts';
-import { readFlow } from '../../lib/wiring/aws/switch-flow.ts';
+import { listQueues, readDepth, readFlow } from '../../lib/wiring/deployed-flow.ts';
 import { formatCoverage } from '../terminal/format-coverage.ts';
 import { formatCount } from '../terminal/format-numbers.ts';
 import { formatTable } from '../terminal/format-table.ts';

@@ -1,4 +1,4 @@
-import type { ConsoleSurroundings } from '../../lib/wiring/aws/open-deployment.ts';
+import type { ConsoleSurroundings } from '../../lib/wiring/deployment.ts';
 import type { Flag } from '../terminal/flag.ts';
 import { durationFlag, switchFlag, textFlag, wholeNumberFlag } from '../terminal/flag.ts';
 import type { Flags, FlagValues } from '../terminal/read-flags.ts';

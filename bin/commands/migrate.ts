@@ -1,5 +1,5 @@
-import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
-import { prepareDatabase } from '../../lib/wiring/prepare-database.ts';
+import { prepareDatabase } from '../../lib/wiring/prepare.ts';
+import { withWorkspace } from '../../lib/wiring/workspace.ts';
 import { defineCommand, workspaceFlags } from './command.ts';
 import { workspaceRequest } from './workspace-request.ts';
 

@@ -1,5 +1,5 @@
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
-import { type PublishedFolder, publishFolder } from '../../lib/wiring/publish-folder.ts';
+import { UsageError } from '../../lib/core/errors.ts';
+import { type PublishedFolder, publishFolder } from '../../lib/wiring/models.ts';
 import { createByteMeter, formatBytes } from '../terminal/byte-meter.ts';
 import { switchFlag, textFlag } from '../terminal/flag.ts';
 import type { Flags, FlagValues } from '../terminal/read-flags.ts';

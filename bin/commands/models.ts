@@ -1,9 +1,8 @@
 import { listModels } from '../../lib/core/config/list-models.ts';
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
-import { type CheckedModel, checkModels } from '../../lib/wiring/check-models.ts';
-import { loadConfig } from '../../lib/wiring/load-config.ts';
-import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
-import { requireProviderAccess } from '../../lib/wiring/require-provider-access.ts';
+import { UsageError } from '../../lib/core/errors.ts';
+import { type CheckedModel, checkModels } from '../../lib/wiring/models.ts';
+import { requireProviderAccess } from '../../lib/wiring/providers.ts';
+import { loadConfig, withWorkspace } from '../../lib/wiring/workspace.ts';
 import { formatChecks, formatModels } from '../terminal/format-models.ts';
 import { type CommandContext, defineCommand, workspaceFlags } from './command.ts';
 import { publish, publishFlags } from './models-publish.ts';

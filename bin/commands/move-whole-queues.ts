@@ -1,5 +1,4 @@
-import { type DeployedQueue, readDepth } from '../../lib/wiring/aws/deployed-queues.ts';
-import { type MoveTask, moveQueue } from '../../lib/wiring/aws/move-queue.ts';
+import { type DeployedQueue, type MoveTask, moveQueue, readDepth } from '../../lib/wiring/deployed-flow.ts';
 import { formatCount } from '../terminal/format-numbers.ts';
 import type { RedriveContext } from './aws-redrive.ts';
 

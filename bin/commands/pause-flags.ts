@@ -1,5 +1,5 @@
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
-import { PAUSE_DETAIL } from '../../lib/core/report/pause-detail.ts';
+import { UsageError } from '../../lib/core/errors.ts';
+import { PAUSE_DETAIL } from '../../lib/core/outcomes.ts';
 import { textFlag } from '../terminal/flag.ts';
 import type { Flags } from '../terminal/read-flags.ts';
 

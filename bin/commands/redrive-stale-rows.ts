@@ -1,5 +1,5 @@
 import type { RedriveAnswer } from '../../lib/ports/operator.ts';
-import { type DeployedQueue, readDepth } from '../../lib/wiring/aws/deployed-queues.ts';
+import { type DeployedQueue, readDepth } from '../../lib/wiring/deployed-flow.ts';
 import { formatCount } from '../terminal/format-numbers.ts';
 import type { RedriveContext } from './aws-redrive.ts';
 

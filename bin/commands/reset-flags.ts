@@ -1,4 +1,4 @@
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { UsageError } from '../../lib/core/errors.ts';
 import type { OutcomeSelection } from '../../lib/ports/operator.ts';
 import { instantFlag, switchFlag, textFlag } from '../terminal/flag.ts';
 import type { Flags, FlagValues } from '../terminal/read-flags.ts';

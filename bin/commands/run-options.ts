@@ -1,5 +1,5 @@
 import type { PipelineLimits } from '../../lib/core/config/pipeline-config.ts';
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { UsageError } from '../../lib/core/errors.ts';
 import type { FlagValues } from '../terminal/read-flags.ts';
 import type { runFlags, watchFlags } from './command.ts';
 

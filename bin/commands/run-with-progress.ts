@@ -1,6 +1,6 @@
-import { withFailureLog } from '../../lib/wiring/open-failure-log.ts';
-import type { Workspace } from '../../lib/wiring/open-workspace.ts';
-import { type RunEnd, runLocally } from '../../lib/wiring/run-locally.ts';
+import { withFailureLog } from '../../lib/local/open-parts.ts';
+import { type RunEnd, runLocally } from '../../lib/local/run-locally.ts';
+import type { Workspace } from '../../lib/wiring/workspace.ts';
 import { formatCoverage } from '../terminal/format-coverage.ts';
 import { createProgressMeter } from '../terminal/progress-meter.ts';
 import type { CommandContext, runFlags } from './command.ts';

@@ -1,5 +1,5 @@
-import { withWorkspace } from '../../lib/wiring/open-workspace.ts';
-import { requireProviderAccess } from '../../lib/wiring/require-provider-access.ts';
+import { requireProviderAccess } from '../../lib/wiring/providers.ts';
+import { withWorkspace } from '../../lib/wiring/workspace.ts';
 import { reportRun } from '../terminal/report-run.ts';
 import { defineCommand, watchFlags } from './command.ts';
 import { limitsOf, watchIntervalOf } from './run-options.ts';

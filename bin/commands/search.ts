@@ -1,4 +1,4 @@
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { UsageError } from '../../lib/core/errors.ts';
 import { withOperator } from '../../lib/wiring/operator.ts';
 import { textFlag, wholeNumberFlag } from '../terminal/flag.ts';
 import { formatHits } from '../terminal/format-hits.ts';

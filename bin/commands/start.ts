@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
-import { createSample } from '../../lib/wiring/create-sample.ts';
 import { searchByText } from '../../lib/wiring/local-requests.ts';
-import { type Workspace, withWorkspace } from '../../lib/wiring/open-workspace.ts';
-import { requireProviderAccess } from '../../lib/wiring/require-provider-access.ts';
+import { createSample } from '../../lib/wiring/prepare.ts';
+import { requireProviderAccess } from '../../lib/wiring/providers.ts';
+import { type Workspace, withWorkspace } from '../../lib/wiring/workspace.ts';
 import { formatHits } from '../terminal/format-hits.ts';
 import { formatCount } from '../terminal/format-numbers.ts';
 import { reportRun } from '../terminal/report-run.ts';

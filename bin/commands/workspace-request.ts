@@ -1,4 +1,4 @@
-import type { WorkspaceRequest } from '../../lib/wiring/open-workspace.ts';
+import type { WorkspaceRequest } from '../../lib/wiring/workspace.ts';
 import type { CommandContext, workspaceFlags } from './command.ts';
 
 /** The workspace that a command's flags ask for. */

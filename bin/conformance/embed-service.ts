@@ -1,4 +1,4 @@
-import { parseJson } from '../../lib/core/messages/parse-json.ts';
+import { parseJson } from '../../lib/core/messages.ts';
 
 /** A server that says it speaks `/v1/embed`, as the checks see it. */
 export interface EmbedService {

@@ -1,6 +1,6 @@
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
-import { checkServiceUrl } from '../../lib/wiring/check-service-url.ts';
-import { readEnvironment } from '../../lib/wiring/read-environment.ts';
+import { UsageError } from '../../lib/core/errors.ts';
+import { checkServiceUrl } from '../../lib/wiring/providers.ts';
+import { readEnvironment } from '../../lib/wiring/workspace.ts';
 import { durationFlag, switchFlag, textFlag } from '../terminal/flag.ts';
 import { formatTable } from '../terminal/format-table.ts';
 import { readFlags } from '../terminal/read-flags.ts';

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { UsageError } from '../../lib/core/errors.ts';
 
 /** @throws UsageError when the person says no, or when there is nobody to ask and `given` is false. */
 export async function confirm(question: string, given: boolean): Promise<void> {

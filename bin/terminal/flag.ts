@@ -1,5 +1,5 @@
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
-import { isInstant } from '../../lib/core/report/is-instant.ts';
+import { UsageError } from '../../lib/core/errors.ts';
+import { isInstant } from '../../lib/core/outcomes.ts';
 
 /** A flag of a command. `read` throws `UsageError` that names flag, value and what was expected. */
 export interface Flag<Value> {

@@ -1,4 +1,4 @@
-import { parseJson } from '../../lib/core/messages/parse-json.ts';
+import { parseJson } from '../../lib/core/messages.ts';
 
 /** `time component LEVEL event key=value …`; a line that is not of our logger stays as it is. */
 export function formatLogLine(line: {

@@ -1,5 +1,5 @@
 import type { ListedModel } from '../../lib/core/config/list-models.ts';
-import type { CheckedModel } from '../../lib/wiring/check-models.ts';
+import type { CheckedModel } from '../../lib/wiring/models.ts';
 import { formatTable } from './format-table.ts';
 
 const MODEL_HEADINGS = [

@@ -1,4 +1,4 @@
-import type { RunResult } from '../../lib/wiring/run-locally.ts';
+import type { RunResult } from '../../lib/local/run-locally.ts';
 import { formatCoverage } from './format-coverage.ts';
 import { formatCount, formatDuration, formatPercent, formatUsd } from './format-numbers.ts';
 

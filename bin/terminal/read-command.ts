@@ -1,5 +1,5 @@
-import { nearestWord } from '../../lib/core/config/nearest-word.ts';
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { nearestWord } from '../../lib/core/config/describe-issues.ts';
+import { UsageError } from '../../lib/core/errors.ts';
 import { awsCommandList } from '../commands/aws-command-list.ts';
 import type { Command } from '../commands/command.ts';
 import { commandList } from '../commands/command-list.ts';

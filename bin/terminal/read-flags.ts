@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { nearestWord } from '../../lib/core/config/nearest-word.ts';
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { nearestWord } from '../../lib/core/config/describe-issues.ts';
+import { UsageError } from '../../lib/core/errors.ts';
 import type { Flag } from './flag.ts';
 
 export type Flags = Readonly<Record<string, Flag<unknown>>>;

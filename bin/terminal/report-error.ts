@@ -1,5 +1,4 @@
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { FreshetError, UsageError } from '../../lib/core/errors.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Says what was wrong and what to do, and resolves to the exit code: 2 for what the person can mend at the keyboard, else 1. */

@@ -1,4 +1,4 @@
-import type { RunEnd } from '../../lib/wiring/run-locally.ts';
+import type { RunEnd } from '../../lib/local/run-locally.ts';
 import { formatRun } from './format-run.ts';
 import type { Terminal } from './terminal.ts';
 

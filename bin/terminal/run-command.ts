@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ConsoleSurroundings } from '../../lib/wiring/aws/open-deployment.ts';
+import type { ConsoleSurroundings } from '../../lib/wiring/deployment.ts';
 import type { CommandContext } from '../commands/command.ts';
 import { showAwsHelp, showCommandHelp, showHelp } from '../commands/show-help.ts';
 import { readCommand } from './read-command.ts';

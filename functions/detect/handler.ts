@@ -1,10 +1,8 @@
 import middy from '@middy/core';
-import { detectAlone } from '../../lib/pipeline/detect/detect-alone.ts';
+import { detectAlone, parseDetectRequest } from '../../lib/pipeline/detect/detect.ts';
 import type { DetectPorts, DetectReport, DetectRequest } from '../../lib/pipeline/detect/detect-ports.ts';
-import { parseDetectRequest } from '../../lib/pipeline/detect/parse-detect-request.ts';
-import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts';
-import { EARLY_TIMEOUT_MS, flushMetrics } from '../middleware/flush-metrics.ts';
-import { lazilyWired } from '../middleware/lazily-wired.ts';
+import type { LambdaSurroundings } from '../../lib/wiring/lambda.ts';
+import { EARLY_TIMEOUT_MS, flushMetrics, lazilyWired } from '../lambda.ts';
 
 /**
  * A handler that runs one tick of `detect`.

@@ -1,8 +1,7 @@
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
-import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts';
-import { lazilyWired } from '../middleware/lazily-wired.ts';
-import { createRecordHandler } from '../middleware/record-handler.ts';
+import type { LambdaSurroundings } from '../../lib/wiring/lambda.ts';
+import { createRecordHandler, lazilyWired } from '../lambda.ts';
 
 export function createHandler(ports: EmbedPorts) {
   return createRecordHandler(ports, (record, remainingMs) => embedRecord(ports, record, remainingMs));

@@ -1,10 +1,8 @@
 import middy from '@middy/core';
-import { guardPipeline } from '../../lib/pipeline/guard/guard-pipeline.ts';
+import { guardPipeline, parseGuardRequest } from '../../lib/pipeline/guard/guard.ts';
 import type { GuardPorts, GuardReport } from '../../lib/pipeline/guard/guard-ports.ts';
-import { parseGuardRequest } from '../../lib/pipeline/guard/parse-guard-request.ts';
-import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts';
-import { EARLY_TIMEOUT_MS, flushMetrics } from '../middleware/flush-metrics.ts';
-import { lazilyWired } from '../middleware/lazily-wired.ts';
+import type { LambdaSurroundings } from '../../lib/wiring/lambda.ts';
+import { EARLY_TIMEOUT_MS, flushMetrics, lazilyWired } from '../lambda.ts';
 
 export function createHandler(ports: GuardPorts) {
   return middy<unknown, GuardReport>({ timeoutEarlyInMillis: EARLY_TIMEOUT_MS })

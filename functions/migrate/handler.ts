@@ -1,8 +1,8 @@
 import type { Context } from 'aws-lambda';
-import { migrateDeployment } from '../../lib/pipeline/migrate/migrate-deployment.ts';
-import type { MigratePorts, MigrateReport } from '../../lib/pipeline/migrate/migrate-ports.ts';
-import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts';
-import { lazilyWired } from '../middleware/lazily-wired.ts';
+import type { MigratePorts, MigrateReport } from '../../lib/pipeline/migrate.ts';
+import { migrateDeployment } from '../../lib/pipeline/migrate.ts';
+import type { LambdaSurroundings } from '../../lib/wiring/lambda.ts';
+import { lazilyWired } from '../lambda.ts';
 
 export function createHandler(ports: MigratePorts) {
   return (_event: unknown, context: Context): Promise<MigrateReport> =>

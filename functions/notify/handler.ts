@@ -1,7 +1,7 @@
 import type { SNSEvent } from 'aws-lambda';
-import { type NotifyPorts, notifyWebhook } from '../../lib/pipeline/notify/notify-webhook.ts';
-import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts';
-import { lazilyWired } from '../middleware/lazily-wired.ts';
+import { type NotifyPorts, notifyWebhook } from '../../lib/pipeline/notify.ts';
+import type { LambdaSurroundings } from '../../lib/wiring/lambda.ts';
+import { lazilyWired } from '../lambda.ts';
 
 export function createHandler(ports: NotifyPorts) {
   return ({ Records }: SNSEvent): Promise<void> =>

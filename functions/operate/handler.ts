@@ -3,8 +3,8 @@ import { answerOperator } from '../../lib/pipeline/operate/operate.ts';
 import type { OperatePorts } from '../../lib/pipeline/operate/operate-ports.ts';
 import { refuseReadably } from '../../lib/pipeline/operate/reply.ts';
 import type { OperateReply } from '../../lib/ports/operator.ts';
-import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts';
-import { lazilyWired } from '../middleware/lazily-wired.ts';
+import type { LambdaSurroundings } from '../../lib/wiring/lambda.ts';
+import { lazilyWired } from '../lambda.ts';
 
 /**
  * A handler that answers an operator; a failure is part of the reply.

@@ -1,9 +1,8 @@
 import type { Context } from 'aws-lambda';
-import { answerSampleRequest } from '../../lib/pipeline/sample/answer-sample-request.ts';
-import { parseSampleRequest } from '../../lib/pipeline/sample/parse-sample-request.ts';
-import type { SamplePorts, SampleReply } from '../../lib/pipeline/sample/sample-ports.ts';
-import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts';
-import { lazilyWired } from '../middleware/lazily-wired.ts';
+import type { SamplePorts, SampleReply } from '../../lib/pipeline/sample.ts';
+import { answerSampleRequest, parseSampleRequest } from '../../lib/pipeline/sample.ts';
+import type { LambdaSurroundings } from '../../lib/wiring/lambda.ts';
+import { lazilyWired } from '../lambda.ts';
 
 export function createHandler(ports: SamplePorts) {
   return async (event: unknown, _context: Context): Promise<SampleReply> =>

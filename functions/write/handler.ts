@@ -1,8 +1,7 @@
-import { createWriteStep } from '../../lib/pipeline/write/create-write-step.ts';
-import type { WritePorts } from '../../lib/pipeline/write/write-ports.ts';
-import type { LambdaSurroundings } from '../../lib/wiring/lambda-surroundings.ts';
-import { lazilyWired } from '../middleware/lazily-wired.ts';
-import { createRecordHandler } from '../middleware/record-handler.ts';
+import type { WritePorts } from '../../lib/pipeline/write/load-result.ts';
+import { createWriteStep } from '../../lib/pipeline/write/write-step.ts';
+import type { LambdaSurroundings } from '../../lib/wiring/lambda.ts';
+import { createRecordHandler, lazilyWired } from '../lambda.ts';
 
 export function createHandler(ports: WritePorts) {
   const { one, together } = createWriteStep(ports);

@@ -6,7 +6,7 @@ import type { Schedule } from 'aws-cdk-lib/aws-scheduler';
 import { Trigger } from 'aws-cdk-lib/triggers';
 import { Construct, type IConstruct } from 'constructs';
 import type { DeploymentSettings } from '../core/config/deployment-settings.ts';
-import { UsageError } from '../core/errors/usage-error.ts';
+import { UsageError } from '../core/errors.ts';
 import {
   ENVIRONMENT_BYTES,
   FUNCTION_NAMES,

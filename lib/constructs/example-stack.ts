@@ -22,8 +22,8 @@ import {
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
-import { DEFAULT_MAX_CONNECTIONS, SAMPLE_CONNECTIONS } from '../core/config/lambda-connections.ts';
-import type { SampleSettings } from '../core/config/sample-settings.ts';
+import type { SampleSettings } from '../core/config/deployment-settings.ts';
+import { DEFAULT_MAX_CONNECTIONS, SAMPLE_CONNECTIONS } from '../core/config/deployment-settings.ts';
 import { acknowledge } from './acknowledge.ts';
 import { bundleFunctions } from './bundling.ts';
 import { DeploymentTrigger } from './deployment.ts';

@@ -1,6 +1,6 @@
 import type { Code } from 'aws-cdk-lib/aws-lambda';
-import type { LambdaName } from '../core/config/lambda-connections.ts';
-import type { Lane } from '../core/model/vocabulary.ts';
+import type { LambdaName } from '../core/config/deployment-settings.ts';
+import type { Lane } from '../core/model.ts';
 
 export type FunctionName = LambdaName;
 

@@ -1,13 +1,9 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
-import type { AwsStage } from '../core/config/aws-schema.ts';
-import type { GpuSection } from '../core/config/gpu-schema.ts';
+import type { AwsStage, GpuSection } from '../core/config/aws-schema.ts';
+import { type GpuEndpoint as EndpointSettings, requireGpuEndpoint } from '../core/config/deployable.ts';
 import type { PipelineConfig } from '../core/config/pipeline-config.ts';
-import {
-  type GpuEndpoint as EndpointSettings,
-  requireGpuEndpoint,
-} from '../core/config/require-gpu-endpoint.ts';
 import { ModelBucket, type ModelStore } from './buckets.ts';
 import { EndpointScaling, GpuEndpoint } from './gpu-endpoint.ts';
 

@@ -4,10 +4,10 @@ import { CfnAlarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { CfnEndpoint, CfnEndpointConfig, CfnInferenceComponent, CfnModel } from 'aws-cdk-lib/aws-sagemaker';
 import { Construct } from 'constructs';
-import type { GpuSection } from '../core/config/gpu-schema.ts';
-import type { GpuEndpoint as EndpointSettings } from '../core/config/require-gpu-endpoint.ts';
-import { composeTeiEnvironment } from '../core/config/tei-environment.ts';
-import type { TeiImage } from '../core/config/tei-images.ts';
+import type { GpuSection } from '../core/config/aws-schema.ts';
+import type { GpuEndpoint as EndpointSettings } from '../core/config/deployable.ts';
+import type { TeiImage } from '../core/config/tei.ts';
+import { composeTeiEnvironment } from '../core/config/tei.ts';
 import { acknowledgeResource } from './acknowledge.ts';
 import type { ModelStore } from './buckets.ts';
 

@@ -10,7 +10,7 @@ import {
 } from 'aws-cdk-lib/aws-ec2';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
-import type { ModelDefinition } from '../core/model/space.ts';
+import type { ModelDefinition } from '../core/model.ts';
 
 export interface PipelineNetworkProps {
   readonly vpc: IVpc;

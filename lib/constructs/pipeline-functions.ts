@@ -16,7 +16,7 @@ import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { ModelDefinition } from '../core/model/space.ts';
+import type { ModelDefinition } from '../core/model.ts';
 import { acknowledge } from './acknowledge.ts';
 import {
   FUNCTION_NAMES,

@@ -3,9 +3,9 @@ import { GatewayVpcEndpointAwsService, type IVpc, SecurityGroup, SubnetType, Vpc
 import type { Construct } from 'constructs';
 import type { AwsStage, StageSettings } from '../core/config/aws-schema.ts';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
+import { requireGpuEndpoint } from '../core/config/deployable.ts';
 import { parseConfig } from '../core/config/parse-config.ts';
-import { requireGpuEndpoint } from '../core/config/require-gpu-endpoint.ts';
-import { UsageError } from '../core/errors/usage-error.ts';
+import { UsageError } from '../core/errors.ts';
 import { EmbeddingPipeline } from './embedding-pipeline.ts';
 import { type FunctionAssets, LANES } from './function-settings.ts';
 import type { PipelineDatabase } from './network.ts';

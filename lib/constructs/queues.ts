@@ -3,7 +3,7 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { EventSourceMapping, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { Lane } from '../core/model/vocabulary.ts';
+import type { Lane } from '../core/model.ts';
 import {
   CONSUMERS,
   DEAD_LETTER_RETENTION_DAYS,

@@ -1,7 +1,6 @@
-import type { FailureClass, Lane } from '../core/model/vocabulary.ts';
+import type { FailureClass, Lane } from '../core/model.ts';
 import type { PauseReason } from './control-store.ts';
-import type { Coverage, FailureGroup, LedgerTotals } from './report-store.ts';
-import type { ResetPlan, ResetSelection } from './reset-store.ts';
+import type { Coverage, FailureGroup, LedgerTotals, ResetPlan, ResetSelection } from './report-store.ts';
 
 /** What an operator may ask of a pipeline, and what comes back. The `operate` function and a local run answer alike. */
 export interface OperateExchanges {

@@ -1,5 +1,104 @@
-import type { ResultObject } from '../core/model/result-object.ts';
-import type { Space } from '../core/model/space.ts';
+import type { Outcome, Space } from '../core/model.ts';
+import type { ResultObject, RowReading } from '../core/result-object.ts';
+
+/**
+ * What `embed` asks of the database.
+ * A method that takes a `dispatchId` changes only leases of that dispatch.
+ * @throws FreshetError from every method, classified from the SQLSTATE.
+ */
+export interface EmbeddingStore {
+  /**
+   * Takes up rows for embedding: their leases go to stage `embedding`. Returns the ids.
+   * Only rows are taken whose lease still names this dispatch and is not `announced`. The other ids
+   * were taken over by somebody else, expired and were sent again, or are done.
+   */
+  beginEmbedding(space: Space, dispatchId: string, ids: readonly string[]): Promise<string[]>;
+
+  /**
+   * Reads the texts with version, `xmin` and the stamp `readAt`, in one autocommit SELECT.
+   * The stamp is `greatest(now(), stored read_at + 1 µs)`. Rows that are gone are not in the
+   * answer. A column over `maxBytesPerColumn` bytes is cut in SQL before the fetch, and the reading
+   * says so in `cut`.
+   */
+  readRows(space: Space, ids: readonly string[], maxBytesPerColumn: number): Promise<SourceReading[]>;
+
+  /**
+   * Which of the hashes have a vector in the space, and which were refused.
+   * Hashes are hexadecimal. `refused` maps a hash to the code of its refusal.
+   */
+  lookUpHashes(
+    space: Space,
+    hashes: readonly string[],
+  ): Promise<{ readonly embedded: ReadonlySet<string>; readonly refused: ReadonlyMap<string, string> }>;
+
+  /**
+   * Reserves a provider call before it is made, unless a pause reason forbids the call.
+   * One statement looks at the pause reasons and reserves. When a pause forbids the call, nothing
+   * is reserved and the reason is the answer. A call that was granted and that the ledger never
+   * settles is reported as paid and lost.
+   */
+  grantCall(space: Space, grant: CallGrant): Promise<GrantRefusal | undefined>;
+  /** Takes back the grant of a call that failed before anything was bought. */
+  revokeGrant(callId: string): Promise<void>;
+
+  /** Marks rows whose result is announced: stage `announced`, expiry `leaseSeconds` from now. */
+  markAnnounced(
+    space: Space,
+    dispatchId: string,
+    ids: readonly string[],
+    leaseSeconds: number,
+  ): Promise<void>;
+  /** Deletes the leases of rows that need nothing, because they are fresh already or gone. */
+  dropLeases(space: Space, dispatchId: string, ids: readonly string[]): Promise<void>;
+  /**
+   * Gives rows back: stage `queued`, expiry after `afterSeconds`. The attempt does not count.
+   * Leases in stage `announced` stay as they are: their rows are the writer's.
+   */
+  postponeLeases(
+    space: Space,
+    dispatchId: string,
+    ids: readonly string[],
+    afterSeconds: number,
+  ): Promise<void>;
+}
+
+export interface SourceReading extends RowReading {
+  /**
+   * One text per text column of the source, in order; null where the column is NULL.
+   * The elements of an array column are joined with `, `.
+   */
+  readonly columns: readonly (string | null)[];
+  /** Characters of all columns together, before they were cut. */
+  readonly textLength: number;
+  /** True: at least one column was over `maxBytesPerColumn` and is shortened here. */
+  readonly cut: boolean;
+  /** The outcome row as it stood; null where there was none. */
+  readonly stored: {
+    readonly outcome: Outcome;
+    readonly contentHash: string | null;
+    readonly version: string | null;
+    readonly xid: string | null;
+    readonly keptLength: number;
+    readonly tokens: number;
+  } | null;
+}
+
+/**
+ * The pause that keeps a call from being made.
+ * Its scope is the whole pipeline, the model or the source.
+ */
+export interface GrantRefusal {
+  readonly scope: string;
+  readonly reason: string;
+}
+
+export interface CallGrant {
+  readonly callId: string;
+  readonly spaceId: number;
+  readonly modelAlias: string;
+  readonly estimatedTokens: number;
+  readonly estimatedCostUsd: number;
+}
 
 /**
  * What `write` asks of the database.

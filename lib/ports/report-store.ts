@@ -1,5 +1,6 @@
-import type { Space } from '../core/model/space.ts';
+import type { Space } from '../core/model.ts';
 import type { HeldRows } from '../core/run-end.ts';
+import type { LeasedRow, LeaseRequest } from './detection-store.ts';
 
 /**
  * What reports, `retry` and search ask of the database.
@@ -84,4 +85,132 @@ export interface SearchHit {
   readonly similarity: number;
   /** The source's text columns, for the terminal of the person who searched. Never logged. */
   readonly columns: readonly (string | null)[];
+}
+
+/**
+ * Makes stored outcomes stale, so that their rows are embedded again.
+ * Nothing is deleted: search goes on with the old vectors.
+ * @throws FreshetError from every method, classified from the SQLSTATE.
+ */
+export interface ResetStore {
+  /**
+   * What a reset of the whole selection would touch.
+   * The method reads the whole vector table, so that only people call it.
+   */
+  plan(space: Space, selection: ResetSelection): Promise<ResetPlan>;
+  /**
+   * Resets one batch of at most `limit` rows after the key `after`, in the order of the key.
+   * The rows lose their version and their hash, so that neither a touch nor a copy brings the old
+   * vector back. Rows that failed are left to `retry`. `cursor` is the last key of the batch; null:
+   * nothing is left behind this batch.
+   */
+  reset(
+    space: Space,
+    selection: ResetSelection,
+    batch: { readonly after: string | null; readonly limit: number },
+  ): Promise<{ readonly rows: number; readonly cursor: string | null }>;
+}
+
+export interface ResetSelection {
+  /** ISO 8601. Only outcomes made before this time are chosen; undefined: all outcomes. */
+  readonly olderThan?: string | undefined;
+}
+
+export interface ResetPlan {
+  readonly rows: number;
+  /**
+   * Texts that must be bought.
+   * Equal texts count once. A text whose vector a row outside the selection keeps does not count.
+   */
+  readonly texts: number;
+  /**
+   * Tokens of the texts that must be bought, as counted when they were bought before.
+   * Where no count is stored, the number is estimated from the length of the text.
+   */
+  readonly tokens: number;
+}
+
+/**
+ * What a selective redrive asks of the database.
+ * @throws FreshetError from every method, classified from the SQLSTATE.
+ */
+export interface RedriveStore {
+  /**
+   * Those of the ids whose source row exists and is stale, by version or by `xmin`.
+   * @throws FreshetError of class `item` where an id is no key of the source.
+   */
+  findStaleRows(space: Space, ids: readonly string[]): Promise<readonly StaleRow[]>;
+  /**
+   * Leases those of the ids that are stale and whose lease is free, as `detect` does.
+   * At most `limit` rows are leased.
+   */
+  leaseNamedRows(
+    space: Space,
+    request: LeaseRequest & { readonly ids: readonly string[] },
+  ): Promise<readonly LeasedRow[]>;
+}
+
+export interface StaleRow {
+  readonly id: string;
+  /** The stored outcome of an earlier version; null where there is none. */
+  readonly outcome: string | null;
+  /** The dispatch that holds a live lease of the row; null where the row is free. */
+  readonly heldBy: string | null;
+}
+
+/** One entry of the bundled sample, which becomes a row of the example table. */
+export interface SampleItem {
+  readonly title: string;
+  readonly summary: string;
+  readonly tags: readonly string[];
+}
+
+/**
+ * The application's side of the example database.
+ * The store makes what a deployment with an example database needs, and edits its rows.
+ */
+export interface SampleStore {
+  /**
+   * Makes the pipeline's role with exactly its rights, and the table where it is missing.
+   * Repeating the call changes nothing. `created` says whether the table was missing.
+   */
+  load(items: readonly SampleItem[]): Promise<{ readonly rows: number; readonly created: boolean }>;
+  /** Inserts a row with this title, and resolves with its id. */
+  insert(title: string): Promise<string>;
+  /** Changes the title of a row; false: there is no such row. */
+  edit(id: string, title: string): Promise<boolean>;
+  /** The coverage of each space; empty before the pipeline's first migration. */
+  readCoverage(): Promise<readonly Coverage[]>;
+}
+
+/**
+ * Vectors of the golden texts, as a model gave them at its first check.
+ * @throws FreshetError from every method, classified from the SQLSTATE.
+ */
+export interface GoldenStore {
+  /** The recorded vectors; undefined where the model was never checked. */
+  find(key: GoldenKey): Promise<GoldenRecord | undefined>;
+  /**
+   * Records the vectors of a model's first check.
+   * The first record stays: where two checks record at the same time, the later one changes
+   * nothing.
+   */
+  record(key: GoldenKey, alias: string, vectors: readonly Buffer[]): Promise<void>;
+  /** Stores that the vectors were compared and agreed just now. */
+  confirm(key: GoldenKey): Promise<void>;
+}
+
+export interface GoldenKey {
+  /** The result of `fingerprintModel`. */
+  readonly modelFingerprint: string;
+  /** The `GOLDEN_TEXT_VERSION` of the texts that were embedded. */
+  readonly textVersion: number;
+}
+
+export interface GoldenRecord {
+  /** One vector per golden text, float32, little-endian. */
+  readonly vectors: readonly Buffer[];
+  readonly recordedAt: string;
+  /** Seconds since the vectors agreed last. */
+  readonly ageSeconds: number;
 }

@@ -1,10 +1,10 @@
-import { createDetectionStore } from '../adapters/sql/detection/sql-detection-store.ts';
-import { readCoveragePercent } from '../adapters/sql/report/read-coverage-percent.ts';
+import { createDetectionStore } from '../adapters/sql/detection-store.ts';
+import { readCoveragePercent } from '../adapters/sql/report-store.ts';
 import type { DetectPorts } from '../pipeline/detect/detect-ports.ts';
-import { createLambdaQueues } from './lambda-queues.ts';
-import type { LambdaSurroundings } from './lambda-surroundings.ts';
-import { openWithDatabase } from './lambda-with-database.ts';
-import { type Wired, wireLambda } from './wire-lambda.ts';
+import type { LambdaSurroundings } from './lambda.ts';
+import { type Wired, wireLambda } from './lambda.ts';
+import { createLambdaQueues } from './lambda-clients.ts';
+import { openWithDatabase } from './lambda-parts.ts';
 
 export async function wireDetect(surroundings?: LambdaSurroundings): Promise<Wired<DetectPorts>> {
   return wireLambda('detect', surroundings, given =>

@@ -1,14 +1,12 @@
-import { createS3Client } from '../adapters/s3/create-s3-client.ts';
-import { createS3ObjectStore } from '../adapters/s3/s3-object-store.ts';
-import { createEmbeddingStore } from '../adapters/sql/embedding/sql-embedding-store.ts';
-import { countBuffersAsHeap } from '../adapters/system/count-buffers-as-heap.ts';
-import { createTokenizer } from '../adapters/tokenizer/gpt-tokenizer.ts';
+import { createS3Client, createS3ObjectStore } from '../adapters/s3/object-store.ts';
+import { createEmbeddingStore } from '../adapters/sql/embedding-store.ts';
+import { countBuffersAsHeap } from '../adapters/system.ts';
+import { createTokenizer } from '../adapters/tokenizer.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN, type EmbedPorts } from '../pipeline/embed/embed-ports.ts';
-import { createLambdaProviders } from './lambda-providers.ts';
-import { createLambdaQueues } from './lambda-queues.ts';
-import type { LambdaSurroundings } from './lambda-surroundings.ts';
-import { openWithDatabase } from './lambda-with-database.ts';
-import { type Wired, wireLambda } from './wire-lambda.ts';
+import type { LambdaSurroundings } from './lambda.ts';
+import { type Wired, wireLambda } from './lambda.ts';
+import { createLambdaProviders, createLambdaQueues } from './lambda-clients.ts';
+import { openWithDatabase } from './lambda-parts.ts';
 
 export async function wireEmbed(surroundings?: LambdaSurroundings): Promise<Wired<EmbedPorts>> {
   countBuffersAsHeap();

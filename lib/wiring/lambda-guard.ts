@@ -1,24 +1,24 @@
-import { createLambdaClient } from '../adapters/lambda/create-lambda-client.ts';
-import { createLambdaEventSources } from '../adapters/lambda/lambda-event-sources.ts';
-import { requireWritable } from '../adapters/sql/control/require-writable.ts';
-import { createControlStore } from '../adapters/sql/control/sql-control-store.ts';
-import { createProbeClaims } from '../adapters/sql/control/sql-probe-claims.ts';
-import { tryWriting } from '../adapters/sql/control/try-writing.ts';
-import { answers } from '../adapters/sql/database-answers.ts';
-import { grantProbe } from '../adapters/sql/embedding/grant-probe.ts';
-import { revokeGrant } from '../adapters/sql/embedding/revoke-grant.ts';
-import { requireSchemaRights } from '../adapters/sql/migrations/require-schema-rights.ts';
-import { openSpaces } from '../adapters/sql/spaces/open-spaces.ts';
-import type { SqlDatabase } from '../adapters/sql/sql-database.ts';
-import { createOutcomeStore } from '../adapters/sql/writing/sql-outcome-store.ts';
-import { FreshetError } from '../core/errors/freshet-error.ts';
+import { createLambdaClient, createLambdaEventSources } from '../adapters/aws/event-sources.ts';
+import {
+  createControlStore,
+  createProbeClaims,
+  grantProbe,
+  requireWritable,
+  tryWriting,
+} from '../adapters/sql/control-store.ts';
+import type { SqlDatabase } from '../adapters/sql/database.ts';
+import { answers } from '../adapters/sql/database.ts';
+import { revokeGrant } from '../adapters/sql/embedding-store.ts';
+import { requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
+import { openSpaces } from '../adapters/sql/open-spaces.ts';
+import { createOutcomeStore } from '../adapters/sql/outcome-store.ts';
+import { FreshetError } from '../core/errors.ts';
+import { toFreshetError } from '../pipeline/failures.ts';
 import type { GuardedMappings, GuardPorts, GuardState } from '../pipeline/guard/guard-ports.ts';
-import { toFreshetError } from '../pipeline/to-freshet-error.ts';
-import { type LambdaParts, readLambdaParts } from './lambda-parts.ts';
-import { createLambdaProviders } from './lambda-providers.ts';
-import type { LambdaSurroundings } from './lambda-surroundings.ts';
-import { createReopenedSpaces } from './reopened-spaces.ts';
-import { type Wired, wireLambda } from './wire-lambda.ts';
+import type { LambdaSurroundings } from './lambda.ts';
+import { type Wired, wireLambda } from './lambda.ts';
+import { createLambdaProviders } from './lambda-clients.ts';
+import { createReopenedSpaces, type LambdaParts, readLambdaParts } from './lambda-parts.ts';
 
 /**
  * Wires `guard` without the database.

@@ -1,12 +1,11 @@
-import { migrate } from '../adapters/sql/migrations/migrate.ts';
-import { requireSchemaRights } from '../adapters/sql/migrations/require-schema-rights.ts';
-import { ensureSpaces } from '../adapters/sql/spaces/ensure-spaces.ts';
+import { ensureSpaces } from '../adapters/sql/ensure-spaces.ts';
+import { migrate, requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
 import { usedAliases } from '../core/config/pipeline-config.ts';
-import type { MigratePorts, PreparableDatabase } from '../pipeline/migrate/migrate-ports.ts';
+import type { MigratePorts, PreparableDatabase } from '../pipeline/migrate.ts';
+import type { LambdaSurroundings } from './lambda.ts';
+import { type Wired, wireLambda } from './lambda.ts';
+import { createLambdaProviders, findKeySource } from './lambda-clients.ts';
 import { type LambdaParts, readLambdaParts } from './lambda-parts.ts';
-import { createLambdaProviders, findKeySource } from './lambda-providers.ts';
-import type { LambdaSurroundings } from './lambda-surroundings.ts';
-import { type Wired, wireLambda } from './wire-lambda.ts';
 
 /**
  * Wires `migrate` without opening anything.

@@ -1,13 +1,11 @@
+import { createSecretStore, createSecretsManagerClient } from '../adapters/aws/secret-store.ts';
 import { openNetwork } from '../adapters/network/open-network.ts';
-import { createSecretsManagerClient } from '../adapters/secrets-manager/create-secrets-manager-client.ts';
-import { createSecretStore } from '../adapters/secrets-manager/secret-store.ts';
-import { createJsonLogger } from '../adapters/system/json-logger.ts';
-import { createSystemClock } from '../adapters/system/system-clock.ts';
-import { createHttpWebhook } from '../adapters/webhook/http-webhook.ts';
-import { parseWebhookSettings } from '../core/config/webhook-settings.ts';
-import type { NotifyPorts } from '../pipeline/notify/notify-webhook.ts';
-import type { LambdaSurroundings } from './lambda-surroundings.ts';
-import { type Wired, wireLambda } from './wire-lambda.ts';
+import { createJsonLogger, createSystemClock } from '../adapters/system.ts';
+import { createHttpWebhook } from '../adapters/webhook.ts';
+import { parseWebhookSettings } from '../core/config/deployment-settings.ts';
+import type { NotifyPorts } from '../pipeline/notify.ts';
+import type { LambdaSurroundings } from './lambda.ts';
+import { type Wired, wireLambda } from './lambda.ts';
 
 /** Wires `notify`, which needs neither the configuration nor the database. */
 export async function wireNotify(surroundings?: LambdaSurroundings): Promise<Wired<NotifyPorts>> {

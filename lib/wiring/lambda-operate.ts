@@ -1,18 +1,17 @@
-import { createDetectionStore } from '../adapters/sql/detection/sql-detection-store.ts';
-import { createEmbeddingStore } from '../adapters/sql/embedding/sql-embedding-store.ts';
-import { createRedriveStore } from '../adapters/sql/redrive/sql-redrive-store.ts';
-import { createReportStore } from '../adapters/sql/report/sql-report-store.ts';
-import { createResetStore } from '../adapters/sql/reset/sql-reset-store.ts';
-import { findDeadLetterQueue } from '../adapters/sqs/find-dead-letter-queue.ts';
+import { createDetectionStore } from '../adapters/sql/detection-store.ts';
+import { createEmbeddingStore } from '../adapters/sql/embedding-store.ts';
+import { createReportStore } from '../adapters/sql/report-store.ts';
+import { createRedriveStore, createResetStore } from '../adapters/sql/reset-store.ts';
+import { findDeadLetterQueue } from '../adapters/sqs/dead-letters.ts';
 import { createSqsQueue } from '../adapters/sqs/sqs-queue.ts';
 import type { DeploymentSettings } from '../core/config/deployment-settings.ts';
 import type { OperatePorts } from '../pipeline/operate/operate-ports.ts';
 import { badRequest } from '../pipeline/operate/requests.ts';
 import type { DeadLetterSource } from '../ports/operator.ts';
-import { createLambdaQueues } from './lambda-queues.ts';
-import type { LambdaSurroundings } from './lambda-surroundings.ts';
-import { openWithDatabase } from './lambda-with-database.ts';
-import { type Wired, wireLambda } from './wire-lambda.ts';
+import type { LambdaSurroundings } from './lambda.ts';
+import { type Wired, wireLambda } from './lambda.ts';
+import { createLambdaQueues } from './lambda-clients.ts';
+import { openWithDatabase } from './lambda-parts.ts';
 
 export async function wireOperate(surroundings?: LambdaSurroundings): Promise<Wired<OperatePorts>> {
   return wireLambda('operate', surroundings, given =>

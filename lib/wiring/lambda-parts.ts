@@ -1,22 +1,83 @@
-import { createEmfMetrics } from '../adapters/emf/emf-metrics.ts';
-import { createSecretsManagerClient } from '../adapters/secrets-manager/create-secrets-manager-client.ts';
-import { createSecretStore } from '../adapters/secrets-manager/secret-store.ts';
-import type { SqlDatabase } from '../adapters/sql/sql-database.ts';
-import { createJsonLogger } from '../adapters/system/json-logger.ts';
-import { createSystemClock } from '../adapters/system/system-clock.ts';
-import { createSystemRandomness } from '../adapters/system/system-randomness.ts';
-import { type DeploymentSettings, parseDeploymentSettings } from '../core/config/deployment-settings.ts';
-import type { LambdaName } from '../core/config/lambda-connections.ts';
-import { nameProviders } from '../core/config/name-providers.ts';
-import type { PipelineConfig } from '../core/config/pipeline-config.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Logger } from '../ports/logger.ts';
-import type { Metrics } from '../ports/metrics.ts';
-import type { Randomness } from '../ports/randomness.ts';
-import type { SecretStore } from '../ports/secret-store.ts';
-import { readLambdaConfig } from './lambda-config.ts';
-import { openLambdaDatabase } from './lambda-database.ts';
-import { type LambdaSurroundings, readSurroundings } from './lambda-surroundings.ts';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createIamLogin } from '../adapters/aws/iam-login.ts';
+import { createSecretStore, createSecretsManagerClient } from '../adapters/aws/secret-store.ts';
+import { createEmfMetrics } from '../adapters/emf-metrics.ts';
+import { createSecretLogin } from '../adapters/postgres/login.ts';
+import { openPostgres } from '../adapters/postgres/open-postgres.ts';
+import { createControlStore } from '../adapters/sql/control-store.ts';
+import { answers, type SqlDatabase } from '../adapters/sql/database.ts';
+import { openSpaces } from '../adapters/sql/open-spaces.ts';
+import { createJsonLogger, createSystemClock, createSystemRandomness } from '../adapters/system.ts';
+import {
+  type DeploymentSettings,
+  type LambdaName,
+  parseDeploymentSettings,
+} from '../core/config/deployment-settings.ts';
+import { parseConfig } from '../core/config/parse-config.ts';
+import { nameProviders, type PipelineConfig } from '../core/config/pipeline-config.ts';
+import { FreshetError, UsageError } from '../core/errors.ts';
+import type { ControlStore, SpaceRegistry } from '../ports/control-store.ts';
+import type { Clock, Logger, Metrics, Randomness } from '../ports/process.ts';
+import type { SecretStore } from '../ports/provider.ts';
+import { type LambdaSurroundings, readSurroundings, type Wired } from './lambda.ts';
+
+const FILE = 'freshet.config.json';
+
+/**
+ * Reads the configuration that was deployed with the code.
+ * The configuration is checked again, because another version can have made the file.
+ * @throws UsageError where the file is missing, is no JSON or holds no valid configuration.
+ */
+export async function readLambdaConfig(directory: string): Promise<PipelineConfig> {
+  const text = await readFile(join(directory, FILE), 'utf8').catch(() => {
+    throw new UsageError(`${FILE} does not lie beside the function's code: deploy the stack again.`);
+  });
+  try {
+    return parseConfig(parseJson(text));
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`${FILE}: ${error.message}`, error.remedy);
+    throw error;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UsageError('is no JSON: deploy the stack again.');
+  }
+}
+
+/**
+ * Opens the database of a function with a pool of one connection.
+ * An environment works on one event at a time. The number of environments thereby bounds the
+ * server's connections.
+ */
+export async function openLambdaDatabase(
+  name: LambdaName,
+  settings: DeploymentSettings,
+  secrets: SecretStore,
+): Promise<SqlDatabase> {
+  const { host, port, name: database, secretArn, user, certificateAuthority } = settings.database;
+  const readLogin =
+    secretArn === undefined
+      ? createIamLogin({ host, port, user: requireUser(user), region: settings.region })
+      : createSecretLogin({ secrets, secretArn });
+  return openPostgres({
+    endpoint: { host, port, database, readLogin, certificateAuthority },
+    maxConnections: 1,
+    applicationName: `freshet-${name}`,
+  });
+}
+
+function requireUser(user: string | undefined): string {
+  if (user !== undefined) return user;
+  throw new FreshetError(
+    'FRESHET_DEPLOYMENT names neither database.secretArn nor database.user: deploy the stack again.',
+    { failureClass: 'stop', code: 'bad_deployment_settings' },
+  );
+}
 
 /** What every function is wired from. Nothing but files has been opened yet. */
 export interface LambdaParts {
@@ -53,4 +114,75 @@ export async function readLambdaParts(
     }),
     openDatabase: openDatabase ?? (() => openLambdaDatabase(name, settings, secrets)),
   };
+}
+
+/**
+ * Milliseconds after which a retired or activated space is seen at the latest.
+ * `migrate` retires and activates spaces.
+ */
+const MAX_AGE_MS = 300_000;
+/**
+ * The greatest age, in milliseconds, of a registry that an unknown space is looked for in.
+ * A message can be of a space that was made a moment ago.
+ */
+const MAX_AGE_OF_UNKNOWN_MS = 10_000;
+
+/**
+ * The spaces as they were when they were last opened; opened anew as they grow old.
+ * Everybody who asks while the spaces are being opened waits for the same opening.
+ */
+export function createReopenedSpaces(open: () => Promise<SpaceRegistry>, clock: Clock): SpaceRegistry {
+  let current: { readonly registry: SpaceRegistry; readonly openedAtMs: number } | undefined;
+  let opening: Promise<SpaceRegistry> | undefined;
+  const reopen = async (): Promise<SpaceRegistry> => {
+    const openedAtMs = clock.now();
+    const registry = await open();
+    current = { openedAtMs, registry };
+    return registry;
+  };
+  const openedWithin = async (maxAgeMs: number): Promise<SpaceRegistry> => {
+    const ageMs = current === undefined ? Number.POSITIVE_INFINITY : clock.now() - current.openedAtMs;
+    // A clock that was set back makes an age negative: the spaces are opened anew then too.
+    if (current !== undefined && ageMs >= 0 && ageMs <= maxAgeMs) return current.registry;
+    opening ??= reopen().finally(() => {
+      opening = undefined;
+    });
+    return opening;
+  };
+  return {
+    list: async () => (await openedWithin(MAX_AGE_MS)).list(),
+    async find(spaceId) {
+      const known = await (await openedWithin(MAX_AGE_MS)).find(spaceId);
+      return known ?? (await openedWithin(MAX_AGE_OF_UNKNOWN_MS)).find(spaceId);
+    },
+  };
+}
+
+interface DatabaseParts extends LambdaParts {
+  readonly database: SqlDatabase;
+  readonly spaces: SpaceRegistry;
+  readonly control: ControlStore;
+}
+
+/**
+ * Opens database and spaces for a function that does nothing without them.
+ * The spaces are read once here: where they are missing, nothing is wired.
+ */
+export async function openWithDatabase<Ports>(
+  name: LambdaName,
+  surroundings: LambdaSurroundings,
+  compose: (parts: DatabaseParts) => Ports | Promise<Ports>,
+): Promise<Wired<Ports>> {
+  const parts = await readLambdaParts(name, surroundings);
+  const { config, clock } = parts;
+  const database = await parts.openDatabase();
+  try {
+    const spaces = createReopenedSpaces(() => openSpaces(database, config), clock);
+    await spaces.list();
+    const ports = await compose({ ...parts, database, spaces, control: createControlStore(database) });
+    return { ports, isAlive: () => answers(database, clock), close: () => database.close() };
+  } catch (error) {
+    await database.close().catch(() => {});
+    throw error;
+  }
 }

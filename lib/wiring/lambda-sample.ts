@@ -1,22 +1,19 @@
 import { join } from 'node:path';
-import { createSecretLogin } from '../adapters/postgres/create-secret-login.ts';
-import { createVectorExtension } from '../adapters/postgres/create-vector-extension.ts';
+import { createSecretStore, createSecretsManagerClient } from '../adapters/aws/secret-store.ts';
+import { createSecretLogin, scramVerifier } from '../adapters/postgres/login.ts';
 import { openPostgres } from '../adapters/postgres/open-postgres.ts';
-import { scramVerifier } from '../adapters/postgres/scram-verifier.ts';
-import { createSecretsManagerClient } from '../adapters/secrets-manager/create-secrets-manager-client.ts';
-import { createSecretStore } from '../adapters/secrets-manager/secret-store.ts';
-import { answers } from '../adapters/sql/database-answers.ts';
-import { createSampleStore } from '../adapters/sql/sample/sample-store.ts';
-import type { SqlDatabase } from '../adapters/sql/sql-database.ts';
-import { createJsonLogger } from '../adapters/system/json-logger.ts';
-import { createSystemClock } from '../adapters/system/system-clock.ts';
-import { parseSampleSettings, type SampleSettings } from '../core/config/sample-settings.ts';
-import type { SamplePorts } from '../pipeline/sample/sample-ports.ts';
-import type { SecretStore } from '../ports/secret-store.ts';
-import { readLambdaConfig } from './lambda-config.ts';
-import type { LambdaSurroundings } from './lambda-surroundings.ts';
-import { readSampleItems } from './read-sample-items.ts';
-import { type Wired, wireLambda } from './wire-lambda.ts';
+import { createVectorExtension } from '../adapters/postgres/sessions.ts';
+import type { SqlDatabase } from '../adapters/sql/database.ts';
+import { answers } from '../adapters/sql/database.ts';
+import { createSampleStore } from '../adapters/sql/sample-store.ts';
+import { createJsonLogger, createSystemClock } from '../adapters/system.ts';
+import { parseSampleSettings, type SampleSettings } from '../core/config/deployment-settings.ts';
+import type { SamplePorts } from '../pipeline/sample.ts';
+import type { SecretStore } from '../ports/provider.ts';
+import type { LambdaSurroundings } from './lambda.ts';
+import { type Wired, wireLambda } from './lambda.ts';
+import { readLambdaConfig } from './lambda-parts.ts';
+import { readSampleItems } from './prepare.ts';
 
 const ITEMS = 'ai-items.data.json';
 

@@ -1,13 +1,12 @@
 import { dirname, join } from 'node:path';
-import { createControlStore } from '../adapters/sql/control/sql-control-store.ts';
-import { watchRequestFolder } from '../adapters/system/request-folder.ts';
-import { createSystemClock } from '../adapters/system/system-clock.ts';
-import { runScope, STOP_REQUESTED } from '../core/model/run-scope.ts';
+import { watchRequestFolder } from '../adapters/request-folder.ts';
+import { createControlStore } from '../adapters/sql/control-store.ts';
+import { createSystemClock } from '../adapters/system.ts';
+import { runScope, STOP_REQUESTED } from '../core/model.ts';
 import { refuseReadably } from '../pipeline/operate/reply.ts';
-import type { Clock } from '../ports/clock.ts';
+import type { Clock } from '../ports/process.ts';
 import { createLocalAnswers, silentLogger } from './local-requests.ts';
-import type { DatabasePlace } from './open-database.ts';
-import type { Workspace } from './open-workspace.ts';
+import type { DatabasePlace, Workspace } from './workspace.ts';
 
 /** A run notices within this time that it shall stop. */
 const LOOK_EVERY_MS = 1000;

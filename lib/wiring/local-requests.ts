@@ -1,17 +1,16 @@
-import { createControlStore } from '../adapters/sql/control/sql-control-store.ts';
-import { createDetectionStore } from '../adapters/sql/detection/sql-detection-store.ts';
-import { type DoctorFinding, inspectDatabase } from '../adapters/sql/doctor/inspect-database.ts';
-import { requireSchemaRights } from '../adapters/sql/migrations/require-schema-rights.ts';
-import { createReportStore } from '../adapters/sql/report/sql-report-store.ts';
-import { createResetStore } from '../adapters/sql/reset/sql-reset-store.ts';
-import { openSpaces } from '../adapters/sql/spaces/open-spaces.ts';
-import type { TypedResult } from '../adapters/sql/sql-database.ts';
-import { createSystemClock } from '../adapters/system/system-clock.ts';
-import { nearestWord } from '../core/config/nearest-word.ts';
-import { FreshetError } from '../core/errors/freshet-error.ts';
-import { UsageError } from '../core/errors/usage-error.ts';
-import type { Space } from '../core/model/space.ts';
-import { requireVectors } from '../core/reply/require-vectors.ts';
+import { createControlStore } from '../adapters/sql/control-store.ts';
+import type { TypedResult } from '../adapters/sql/database.ts';
+import { createDetectionStore } from '../adapters/sql/detection-store.ts';
+import { type DoctorFinding, inspectDatabase } from '../adapters/sql/doctor.ts';
+import { requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
+import { openSpaces } from '../adapters/sql/open-spaces.ts';
+import { createReportStore } from '../adapters/sql/report-store.ts';
+import { createResetStore } from '../adapters/sql/reset-store.ts';
+import { createSystemClock } from '../adapters/system.ts';
+import { nearestWord } from '../core/config/describe-issues.ts';
+import { FreshetError, UsageError } from '../core/errors.ts';
+import type { Space } from '../core/model.ts';
+import { requireVectors } from '../core/reply.ts';
 import {
   answerOperator,
   changesSchema,
@@ -25,9 +24,8 @@ import {
 import type { OperatePorts } from '../pipeline/operate/operate-ports.ts';
 import type { OperateExchanges } from '../ports/operator.ts';
 import type { SearchHit } from '../ports/report-store.ts';
-import { createLocalAccess } from './create-local-access.ts';
-import { createProviders } from './create-providers.ts';
-import type { Workspace } from './open-workspace.ts';
+import { createLocalAccess, createProviders } from './providers.ts';
+import type { Workspace } from './workspace.ts';
 
 /** Requests that need a workspace: its providers, or statements on the embedded database. No stage answers them. */
 interface WorkspaceExchanges {

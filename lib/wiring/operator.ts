@@ -1,17 +1,14 @@
-import { DirectoryInUseError } from '../adapters/pglite/directory-in-use-error.ts';
-import { findLife, type ProcessIdentity } from '../adapters/pglite/process-identity.ts';
-import { readLiveRuns } from '../adapters/sql/control/read-live-runs.ts';
-import { createControlStore } from '../adapters/sql/control/sql-control-store.ts';
-import { requireSchemaRights } from '../adapters/sql/migrations/require-schema-rights.ts';
-import { askThroughFolder } from '../adapters/system/request-folder.ts';
-import { createSystemClock } from '../adapters/system/system-clock.ts';
-import { FreshetError } from '../core/errors/freshet-error.ts';
-import { UsageError } from '../core/errors/usage-error.ts';
-import { isRunScope, runScope, STOP_REQUESTED } from '../core/model/run-scope.ts';
+import { DirectoryInUseError, findLife, type ProcessIdentity } from '../adapters/pglite/lock-directory.ts';
+import { askThroughFolder } from '../adapters/request-folder.ts';
+import { createControlStore, readLiveRuns } from '../adapters/sql/control-store.ts';
+import { requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
+import { createSystemClock } from '../adapters/system.ts';
+import { FreshetError, UsageError } from '../core/errors.ts';
+import { isRunScope, runScope, STOP_REQUESTED } from '../core/model.ts';
 import { readOperateReply } from '../pipeline/operate/reply.ts';
 import { requestFolder } from './listen-for-operator.ts';
 import { type AskLocally, createLocalAnswers } from './local-requests.ts';
-import { type Workspace, type WorkspaceRequest, withWorkspace } from './open-workspace.ts';
+import { type Workspace, type WorkspaceRequest, withWorkspace } from './workspace.ts';
 
 /** A run that works looks five times a second; one that is being prepared looks when it begins. */
 const TAKEN_WITHIN_MS = 25_000;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
-import { PROBE_TEXT } from '../../lib/pipeline/probe-text.ts';
+import { PROBE_TEXT } from '../../lib/pipeline/failures.ts';
 import { type Answering, type Behaviour, EVERY, embed, sendJson } from '../doubles/behaviours/behaviour.ts';
 import { createNetworkClock } from '../doubles/network-clock.ts';
 import { createScriptedProvider, embedAll } from '../doubles/scripted-provider.ts';

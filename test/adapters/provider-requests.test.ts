@@ -8,7 +8,7 @@ import {
   type InvokeRequest,
   openInvoker,
 } from '../../lib/adapters/providers/sagemaker.ts';
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { UsageError } from '../../lib/core/errors.ts';
 import { type Answering, embed } from '../doubles/behaviours/behaviour.ts';
 import { PROTOCOLS, type ProtocolName } from '../doubles/behaviours/protocols.ts';
 import { type BehaviourServer, startBehaviourServer } from '../doubles/behaviours/start-behaviour-server.ts';

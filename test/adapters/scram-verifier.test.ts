@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { scramVerifier } from '../../lib/adapters/postgres/scram-verifier.ts';
+import { scramVerifier } from '../../lib/adapters/postgres/login.ts';
 
 /** The exchange of RFC 7677, section 3: password `pencil`, 4096 iterations. */
 const SALT = Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64');

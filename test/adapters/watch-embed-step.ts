@@ -1,10 +1,10 @@
 import { vi } from 'vitest';
-import { createEmfMetrics } from '../../lib/adapters/emf/emf-metrics.ts';
-import { createJsonLogger } from '../../lib/adapters/system/json-logger.ts';
+import { createEmfMetrics } from '../../lib/adapters/emf-metrics.ts';
+import { createJsonLogger } from '../../lib/adapters/system.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
-import type { EmbeddingProvider } from '../../lib/ports/embedding-provider.ts';
-import type { RunObserver } from '../../lib/ports/run-observer.ts';
+import type { RunObserver } from '../../lib/ports/process.ts';
+import type { EmbeddingProvider } from '../../lib/ports/provider.ts';
 import { DISPATCH, leaseRow, putRow } from '../factories/logged-twin.ts';
 import { makeWorld } from '../factories/world.ts';
 import { spaceOf } from '../twin/twin-database.ts';

@@ -5,7 +5,7 @@ import type * as Detect from '../../functions/detect/handler.ts';
 import type * as Embed from '../../functions/embed/handler.ts';
 import type * as Migrate from '../../functions/migrate/handler.ts';
 import type * as Write from '../../functions/write/handler.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { FUNCTION_NAMES, type FunctionName } from '../../lib/constructs/function-settings.ts';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
 import { openTestDatabase } from '../database/open-test-database.ts';

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fromJSONSchema, type ZodType } from 'zod';
 import type { Network } from '../../lib/adapters/network/open-network.ts';
 import { createHttpProvider } from '../../lib/adapters/providers/http.ts';
-import { BytePieces } from '../../lib/core/vectors/byte-pieces.ts';
+import { BytePieces } from '../../lib/core/vectors.ts';
 import { createNetworkClock } from '../doubles/network-clock.ts';
 import { type Flaw, SERVICE, startEmbedService } from '../doubles/start-embed-service.ts';
 import { makeModel } from '../factories/model-definition.ts';

@@ -2,11 +2,7 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
 import { readCommand } from '../../bin/terminal/read-command.ts';
 import { FUNCTION_SETTINGS, visibilitySeconds } from '../../lib/constructs/function-settings.ts';
-import {
-  ALARM_KINDS,
-  type AlarmKindName,
-  MAX_DESCRIPTION_CHARACTERS,
-} from '../../lib/core/metrics/alarm-kinds.ts';
+import { ALARM_KINDS, type AlarmKindName, MAX_DESCRIPTION_CHARACTERS } from '../../lib/core/alarm-kinds.ts';
 import { MODEL_PREFIX, servedModel } from '../factories/gpu-endpoint-stack.ts';
 import { createObservedStack, webhookSecret } from '../factories/observed-stack.ts';
 import { configInput, createStack } from '../factories/pipeline-stack.ts';

@@ -10,7 +10,7 @@ import {
   LAMBDA_CONNECTIONS,
   type LambdaName,
   SAMPLE_CONNECTIONS,
-} from '../../lib/core/config/lambda-connections.ts';
+} from '../../lib/core/config/deployment-settings.ts';
 import { configInput, createApp, noAssets } from '../factories/pipeline-stack.ts';
 import { resourcesOf } from '../templates/resources-of.ts';
 

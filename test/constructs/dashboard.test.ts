@@ -1,11 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import {
-  ENDPOINT_METRIC_NAMES,
-  ENDPOINT_METRICS,
-  type EndpointMetricName,
-} from '../../lib/core/metrics/endpoint-metrics.ts';
+import { ENDPOINT_METRIC_NAMES, ENDPOINT_METRICS, type EndpointMetricName } from '../../lib/core/metrics.ts';
 import { servedModel } from '../factories/gpu-endpoint-stack.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
 import { printDashboardPage } from '../pages/print-dashboard-page.ts';

@@ -1,8 +1,8 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import { expect, test } from 'vitest';
 import { parseDeploymentSettings } from '../../lib/core/config/deployment-settings.ts';
-import { parseDetectRequest } from '../../lib/pipeline/detect/parse-detect-request.ts';
-import { parseGuardRequest } from '../../lib/pipeline/guard/parse-guard-request.ts';
+import { parseDetectRequest } from '../../lib/pipeline/detect/detect.ts';
+import { parseGuardRequest } from '../../lib/pipeline/guard/guard.ts';
 import { configInput, createStack, openAiSecret } from '../factories/pipeline-stack.ts';
 import { resourcesOf } from '../templates/resources-of.ts';
 

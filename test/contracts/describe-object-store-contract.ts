@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ObjectStore } from '../../lib/ports/object-store.ts';
+import type { ObjectStore } from '../../lib/ports/queues.ts';
 
 /** For every adapter of the port; `open` gives a store in which nothing starts with `claims/contract/`. */
 export function describeObjectStoreContract(name: string, open: () => Promise<ObjectStore>): void {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ReceivedMessage, ReceivingQueue } from '../../lib/ports/message-queue.ts';
+import type { ReceivedMessage, ReceivingQueue } from '../../lib/ports/queues.ts';
 
 export interface QueueUnderTest {
   readonly queue: ReceivingQueue;

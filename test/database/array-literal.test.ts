@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { arrayLiteral } from '../../lib/adapters/sql/array-literal.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { arrayLiteral } from '../../lib/adapters/sql/fragments.ts';
 import { openTestDatabase } from './open-test-database.ts';
 
 let db: SqlDatabase;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createControlStore } from '../../lib/adapters/sql/control/sql-control-store.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import { createControlStore } from '../../lib/adapters/sql/control-store.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { openTestDatabase } from './open-test-database.ts';
 
 let db: SqlDatabase;

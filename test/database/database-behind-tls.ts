@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { startTlsProxy, type TlsProxy } from '../servers/start-tls-proxy.ts';
 import { openTestDatabase } from './open-test-database.ts';
 

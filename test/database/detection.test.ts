@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createDetectionStore } from '../../lib/adapters/sql/detection/sql-detection-store.ts';
-import { toVersionTime } from '../../lib/adapters/sql/detection/to-version-time.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { createDetectionStore, toVersionTime } from '../../lib/adapters/sql/detection-store.ts';
 import { buildResult, embedded } from '../factories/result-object.ts';
 import { type OpenedSpace, openSpace } from './open-space.ts';
 import { openTestDatabase } from './open-test-database.ts';

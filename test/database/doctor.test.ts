@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type DoctorFinding, inspectDatabase } from '../../lib/adapters/sql/doctor/inspect-database.ts';
-import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { type DoctorFinding, inspectDatabase } from '../../lib/adapters/sql/doctor.ts';
+import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
 import { buildConfig, buildSourceConfig } from '../factories/pipeline-config.ts';
 import { createSourceTable } from './open-space.ts';
 import { openTestDatabase } from './open-test-database.ts';

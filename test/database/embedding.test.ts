@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createControlStore } from '../../lib/adapters/sql/control/sql-control-store.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import { createControlStore } from '../../lib/adapters/sql/control-store.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { buildHash, buildResult, embedded } from '../factories/result-object.ts';
 import { openSpace } from './open-space.ts';
 import { openTestDatabase } from './open-test-database.ts';

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createGoldenStore } from '../../lib/adapters/sql/golden/sql-golden-store.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { createGoldenStore } from '../../lib/adapters/sql/golden-store.ts';
 import { vectorForText } from '../doubles/vector-for-text.ts';
 import { openTestDatabase } from './open-test-database.ts';
 

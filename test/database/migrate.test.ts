@@ -1,8 +1,7 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { migrate } from '../../lib/adapters/sql/migrations/migrate.ts';
-import { MIGRATIONS } from '../../lib/adapters/sql/migrations/migration-list.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { MIGRATIONS, migrate } from '../../lib/adapters/sql/migrations/migrate.ts';
 import { openTestDatabase } from './open-test-database.ts';
 
 let db: SqlDatabase;

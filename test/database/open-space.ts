@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
-import { createDetectionStore } from '../../lib/adapters/sql/detection/sql-detection-store.ts';
-import { createEmbeddingStore } from '../../lib/adapters/sql/embedding/sql-embedding-store.ts';
-import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
-import { createOutcomeStore } from '../../lib/adapters/sql/writing/sql-outcome-store.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { createDetectionStore } from '../../lib/adapters/sql/detection-store.ts';
+import { createEmbeddingStore } from '../../lib/adapters/sql/embedding-store.ts';
+import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
+import { createOutcomeStore } from '../../lib/adapters/sql/outcome-store.ts';
 import type { PipelineConfig, SourceConfig } from '../../lib/core/config/pipeline-config.ts';
-import type { Space } from '../../lib/core/model/space.ts';
+import type { Space } from '../../lib/core/model.ts';
 import type { LeaseRequest } from '../../lib/ports/detection-store.ts';
-import type { SourceReading } from '../../lib/ports/embedding-store.ts';
+import type { SourceReading } from '../../lib/ports/outcome-store.ts';
 import { buildConfig, buildSourceConfig } from '../factories/pipeline-config.ts';
 
 export interface SourceTableShape {

@@ -4,8 +4,8 @@ import { sql } from 'kysely';
 import { inject } from 'vitest';
 import { openPglite } from '../../lib/adapters/pglite/open-pglite.ts';
 import { openPostgres } from '../../lib/adapters/postgres/open-postgres.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { migrate } from '../../lib/adapters/sql/migrations/migrate.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
 import { onServer } from './on-server.ts';
 
 /** Starting PGlite costs seconds: one per test file, emptied for each test. */

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createHandler } from '../../functions/operate/handler.ts';
-import { createControlStore } from '../../lib/adapters/sql/control/sql-control-store.ts';
-import { createReportStore } from '../../lib/adapters/sql/report/sql-report-store.ts';
-import { createResetStore } from '../../lib/adapters/sql/reset/sql-reset-store.ts';
+import { createControlStore } from '../../lib/adapters/sql/control-store.ts';
+import { createReportStore } from '../../lib/adapters/sql/report-store.ts';
+import { createResetStore } from '../../lib/adapters/sql/reset-store.ts';
 import type { OperatePorts } from '../../lib/pipeline/operate/operate-ports.ts';
 import type { ResetCursor } from '../../lib/ports/operator.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';

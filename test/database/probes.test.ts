@@ -1,10 +1,12 @@
 import { sql } from 'kysely';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { requireWritable } from '../../lib/adapters/sql/control/require-writable.ts';
-import { createControlStore } from '../../lib/adapters/sql/control/sql-control-store.ts';
-import { createProbeClaims } from '../../lib/adapters/sql/control/sql-probe-claims.ts';
-import { tryWriting } from '../../lib/adapters/sql/control/try-writing.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import {
+  createControlStore,
+  createProbeClaims,
+  requireWritable,
+  tryWriting,
+} from '../../lib/adapters/sql/control-store.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { openTestDatabase } from './open-test-database.ts';
 
 let db: SqlDatabase;

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { scramVerifier } from '../../lib/adapters/postgres/scram-verifier.ts';
+import { scramVerifier } from '../../lib/adapters/postgres/login.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
 import { migrate } from '../../lib/adapters/sql/migrations/migrate.ts';
-import { createSampleStore } from '../../lib/adapters/sql/sample/sample-store.ts';
-import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
-import type { SampleStore } from '../../lib/ports/sample-store.ts';
+import { createSampleStore } from '../../lib/adapters/sql/sample-store.ts';
+import type { SampleStore } from '../../lib/ports/report-store.ts';
 import { buildConfig } from '../factories/pipeline-config.ts';
 import { dropRoles, openTestDatabase } from './open-test-database.ts';
 

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { resolveSource } from '../../lib/adapters/sql/sources/resolve-source.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { resolveSource } from '../../lib/adapters/sql/resolve-source.ts';
 import type { SourceConfig } from '../../lib/core/config/pipeline-config.ts';
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import { UsageError } from '../../lib/core/errors.ts';
 import { buildSourceConfig } from '../factories/pipeline-config.ts';
 import { createSourceTable } from './open-space.ts';
 import { openTestDatabase } from './open-test-database.ts';

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
-import { openSpaces } from '../../lib/adapters/sql/spaces/open-spaces.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
+import { openSpaces } from '../../lib/adapters/sql/open-spaces.ts';
 import { buildConfig, buildModel, buildSourceConfig } from '../factories/pipeline-config.ts';
 import { createSourceTable } from './open-space.ts';
 import { openTestDatabase } from './open-test-database.ts';

@@ -1,8 +1,7 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { RUN_LOCK_CLASS, type SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
-import { encodeVectorArray } from '../../lib/core/vectors/encode-vector-array.ts';
-import { setElementOid } from '../../lib/core/vectors/set-element-oid.ts';
+import { RUN_LOCK_CLASS, type SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { encodeVectorArray, setElementOid } from '../../lib/core/vectors.ts';
 import { openTestDatabase } from './open-test-database.ts';
 
 let db: SqlDatabase;

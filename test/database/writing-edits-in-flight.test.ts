@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { buildCall, buildHash, buildResult, copyOf, embedded, touchOf } from '../factories/result-object.ts';
 import { type OpenedSpace, openSpace } from './open-space.ts';
 import { openTestDatabase } from './open-test-database.ts';

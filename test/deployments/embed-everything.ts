@@ -5,7 +5,7 @@ import type { createLambda as createDetect } from '../../functions/detect/handle
 import type { createLambda as createEmbed } from '../../functions/embed/handler.ts';
 import type { createLambda as createMigrate } from '../../functions/migrate/handler.ts';
 import type { createLambda as createWrite } from '../../functions/write/handler.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { vectorForText } from '../doubles/vector-for-text.ts';
 import { makeContext } from '../factories/lambda-event.ts';
 import { type Polled, pollQueue } from './lambda-poller.ts';

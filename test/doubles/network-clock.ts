@@ -1,4 +1,4 @@
-import type { Clock } from '../../lib/ports/clock.ts';
+import type { Clock } from '../../lib/ports/process.ts';
 
 export interface NetworkClock extends Clock {
   /** Lets every deadline run out that is waiting now. */

@@ -1,4 +1,4 @@
-import type { LogFields, Logger } from '../../lib/ports/logger.ts';
+import type { LogFields, Logger } from '../../lib/ports/process.ts';
 
 export interface RecordingLogger extends Logger {
   readonly lines: { level: string; event: string; fields: LogFields }[];

@@ -1,4 +1,4 @@
-import type { Metrics } from '../../lib/ports/metrics.ts';
+import type { Metrics } from '../../lib/ports/process.ts';
 
 export interface RecordingMetrics extends Metrics {
   readonly sums: Map<string, number>;

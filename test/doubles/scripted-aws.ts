@@ -1,6 +1,6 @@
 import type { AwsWorld } from '../../bin/aws/aws-world.ts';
 import { createInProcessQueue } from '../../lib/adapters/memory/in-process-queue.ts';
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
 import { createSeededRandomness } from './seeded-randomness.ts';
 import { createVirtualClock } from './virtual-clock.ts';
 

@@ -1,11 +1,11 @@
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
-import type { FailureClass } from '../../lib/core/model/vocabulary.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
+import type { FailureClass } from '../../lib/core/model.ts';
 import type {
   EmbeddingLimits,
   EmbeddingProvider,
   EmbedReply,
   EmbedRequest,
-} from '../../lib/ports/embedding-provider.ts';
+} from '../../lib/ports/provider.ts';
 
 export interface ScriptedProvider extends EmbeddingProvider {
   readonly requests: EmbedRequest[];

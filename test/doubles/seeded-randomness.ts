@@ -1,4 +1,4 @@
-import type { Randomness } from '../../lib/ports/randomness.ts';
+import type { Randomness } from '../../lib/ports/process.ts';
 
 /** mulberry32; identifiers are UUIDs in form, numbered by the same sequence. */
 export function createSeededRandomness(seed = 1): Randomness {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../lib/ports/clock.ts';
+import type { Clock } from '../../lib/ports/process.ts';
 
 export interface VirtualClock extends Clock {
   /** Time that passes by itself is what sleepers ask for; this is for the rest. */

@@ -1,6 +1,6 @@
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
 import type { GuardPorts, GuardState } from '../../lib/pipeline/guard/guard-ports.ts';
-import type { EventSource, EventSources } from '../../lib/ports/event-sources.ts';
+import type { EventSource, EventSources } from '../../lib/ports/queues.ts';
 import { grantProbe } from '../twin/twin-embedding.ts';
 import { makeSpace } from './space.ts';
 import { makeWorld } from './world.ts';

@@ -1,11 +1,8 @@
-import type { Space } from '../../lib/core/model/space.ts';
-import type { Clock } from '../../lib/ports/clock.ts';
-import type { ControlStore } from '../../lib/ports/control-store.ts';
+import type { Space } from '../../lib/core/model.ts';
+import type { ControlStore, ProbeClaims, SpaceRegistry } from '../../lib/ports/control-store.ts';
 import type { DetectionStore } from '../../lib/ports/detection-store.ts';
-import type { EmbeddingStore } from '../../lib/ports/embedding-store.ts';
-import type { OutcomeStore } from '../../lib/ports/outcome-store.ts';
-import type { ProbeClaims } from '../../lib/ports/probe-claims.ts';
-import type { SpaceRegistry } from '../../lib/ports/space-registry.ts';
+import type { EmbeddingStore, OutcomeStore } from '../../lib/ports/outcome-store.ts';
+import type { Clock } from '../../lib/ports/process.ts';
 import { type CallLog, logCalls } from '../doubles/call-log.ts';
 import { openTwin } from '../twin/open-twin.ts';
 import { type Micros, seconds } from '../twin/timestamps.ts';

@@ -1,4 +1,4 @@
-import type { ModelDefinition } from '../../lib/core/model/space.ts';
+import type { ModelDefinition } from '../../lib/core/model.ts';
 
 export function makeModel(changes: Partial<ModelDefinition> = {}): ModelDefinition {
   return {

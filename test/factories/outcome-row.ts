@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
-import type { Space } from '../../lib/core/model/space.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import type { Space } from '../../lib/core/model.ts';
 
 /** Stores an outcome for a source row of `ai_items`, for the version it has now unless `version` is given. */
 export async function storeOutcome(

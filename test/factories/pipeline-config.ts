@@ -1,5 +1,5 @@
 import type { PipelineConfig, SourceConfig } from '../../lib/core/config/pipeline-config.ts';
-import type { ModelDefinition } from '../../lib/core/model/space.ts';
+import type { ModelDefinition } from '../../lib/core/model.ts';
 
 export function buildModel(changes: Partial<ModelDefinition> = {}): ModelDefinition {
   return {

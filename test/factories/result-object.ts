@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Outcome, Space } from '../../lib/core/model.ts';
 import type {
   CopyEntry,
   LedgerEntry,
@@ -6,10 +7,8 @@ import type {
   ResultObject,
   RowReading,
   TouchEntry,
-} from '../../lib/core/model/result-object.ts';
-import type { Space } from '../../lib/core/model/space.ts';
-import type { Outcome } from '../../lib/core/model/vocabulary.ts';
-import { encodeVectorArray } from '../../lib/core/vectors/encode-vector-array.ts';
+} from '../../lib/core/result-object.ts';
+import { encodeVectorArray } from '../../lib/core/vectors.ts';
 
 /** An outcome with the vector that it carries. */
 export interface OutcomeWithVector extends OutcomeEntry {

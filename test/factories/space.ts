@@ -1,4 +1,4 @@
-import type { ModelDefinition, ResolvedSource, Space } from '../../lib/core/model/space.ts';
+import type { ModelDefinition, ResolvedSource, Space } from '../../lib/core/model.ts';
 import { DIMENSIONS } from '../doubles/scripted-provider.ts';
 
 export function makeModel(changes: Partial<ModelDefinition> = {}): ModelDefinition {

@@ -1,12 +1,11 @@
 import { createInProcessObjectStore } from '../../lib/adapters/memory/in-process-object-store.ts';
 import { createInProcessQueue } from '../../lib/adapters/memory/in-process-queue.ts';
-import type { Space } from '../../lib/core/model/space.ts';
-import type { Lane } from '../../lib/core/model/vocabulary.ts';
+import type { Lane, Space } from '../../lib/core/model.ts';
+import { createRunTally } from '../../lib/local/run-tally.ts';
 import type { DetectPorts } from '../../lib/pipeline/detect/detect-ports.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
-import { createRunTally } from '../../lib/pipeline/local/run-tally.ts';
-import type { WritePorts } from '../../lib/pipeline/write/write-ports.ts';
-import type { Tokenizer } from '../../lib/ports/tokenizer.ts';
+import type { WritePorts } from '../../lib/pipeline/write/load-result.ts';
+import type { Tokenizer } from '../../lib/ports/provider.ts';
 import { type CallLog, createCallLog } from '../doubles/call-log.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';
 import { createRecordingMetrics } from '../doubles/recording-metrics.ts';

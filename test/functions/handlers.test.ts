@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createHandler as createDetect } from '../../functions/detect/handler.ts';
 import { createHandler as createEmbed } from '../../functions/embed/handler.ts';
-import { createRecordHandler } from '../../functions/middleware/record-handler.ts';
+import { createRecordHandler } from '../../functions/lambda.ts';
 import { createHandler as createWrite } from '../../functions/write/handler.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';
 import { createRecordingMetrics } from '../doubles/recording-metrics.ts';

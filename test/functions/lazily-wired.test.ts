@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { lazilyWired } from '../../functions/middleware/lazily-wired.ts';
+import { lazilyWired } from '../../functions/lambda.ts';
 import { makeContext } from '../factories/lambda-event.ts';
 
 /** A wiring that tells what became of it. */

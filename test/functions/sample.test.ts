@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createHandler, createLambda } from '../../functions/sample/handler.ts';
-import type { SampleStore } from '../../lib/ports/sample-store.ts';
+import type { SampleStore } from '../../lib/ports/report-store.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';
 import { makeContext } from '../factories/lambda-event.ts';
 

@@ -1,11 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { LAMBDA_CONNECTIONS } from '../../lib/core/config/lambda-connections.ts';
-import {
-  METRIC_NAMES,
-  METRICS,
-  type MetricComponent,
-  type MetricName,
-} from '../../lib/core/metrics/metric-names.ts';
+import { LAMBDA_CONNECTIONS } from '../../lib/core/config/deployment-settings.ts';
+import { METRIC_NAMES, METRICS, type MetricComponent, type MetricName } from '../../lib/core/metrics.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
 import { importClosure } from '../import-closure.ts';
 import { metricsOfAlarms, metricsOfDashboard } from '../templates/shown-metrics.ts';

@@ -2,12 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
-import {
-  ALARM_KINDS,
-  type AlarmKindName,
-  describeAlarm,
-  firstCommand,
-} from '../../lib/core/metrics/alarm-kinds.ts';
+import { ALARM_KINDS, type AlarmKindName, describeAlarm, firstCommand } from '../../lib/core/alarm-kinds.ts';
 import { createGpuStack } from '../factories/gpu-endpoint-stack.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
 import { importClosure } from '../import-closure.ts';

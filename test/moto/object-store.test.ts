@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
-import { createS3Client } from '../../lib/adapters/s3/create-s3-client.ts';
-import { createS3ObjectStore } from '../../lib/adapters/s3/s3-object-store.ts';
+import { createS3Client, createS3ObjectStore } from '../../lib/adapters/s3/object-store.ts';
 import { describeObjectStoreContract } from '../contracts/describe-object-store-contract.ts';
 import { MOTO_ACCESS } from './moto-access.ts';
 

@@ -6,9 +6,8 @@ import {
   type ReceiveMessageCommandInput,
 } from '@aws-sdk/client-sqs';
 import { describe, expect, test } from 'vitest';
-import { createSqsClient } from '../../lib/adapters/sqs/create-sqs-client.ts';
-import { createSqsQueue } from '../../lib/adapters/sqs/sqs-queue.ts';
-import { createSystemClock } from '../../lib/adapters/system/system-clock.ts';
+import { createSqsClient, createSqsQueue } from '../../lib/adapters/sqs/sqs-queue.ts';
+import { createSystemClock } from '../../lib/adapters/system.ts';
 import { CONTRACT_QUEUE, describeQueueContract } from '../contracts/describe-queue-contract.ts';
 import { MOTO_ACCESS } from './moto-access.ts';
 

@@ -5,8 +5,7 @@ import {
   PutSecretValueCommand,
 } from '@aws-sdk/client-secrets-manager';
 import { describe, expect, test } from 'vitest';
-import { createSecretsManagerClient } from '../../lib/adapters/secrets-manager/create-secrets-manager-client.ts';
-import { createSecretStore } from '../../lib/adapters/secrets-manager/secret-store.ts';
+import { createSecretStore, createSecretsManagerClient } from '../../lib/adapters/aws/secret-store.ts';
 import { createVirtualClock } from '../doubles/virtual-clock.ts';
 import { MOTO_ACCESS } from './moto-access.ts';
 

@@ -4,7 +4,7 @@ export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
   {
     name: 'leased-rows-count-as-done',
     removes: 'starting over after a round of looking ahead that leased rows',
-    file: 'lib/pipeline/local/look-ahead.ts',
+    file: 'lib/local/look-ahead.ts',
     changes: [['if (leasedRows > leasedBefore) startOver();', 'if (leasedRows < leasedBefore) startOver();']],
     dies: 'local-run',
   },

@@ -5,7 +5,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'horizon-after-scan',
     removes: 'reading the horizon before the scan that it bounds',
-    file: 'lib/pipeline/detect/detect-changed-rows.ts',
+    file: 'lib/pipeline/detect/passes.ts',
     changes: [
       ['  const horizon = await detection.readHorizon(space);\n', ''],
       ['watermark: watermark ?? horizon };', "watermark: watermark ?? '2026-01-01 00:00:00+00' };"],
@@ -18,7 +18,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'watermark-passes-limit',
     removes: 'stopping the watermark at the first stale row that the limit left out',
-    file: 'lib/pipeline/detect/detect-changed-rows.ts',
+    file: 'lib/pipeline/detect/passes.ts',
     changes: [
       ['[changed.firstUnsentVersion, ...refused.map(row => row.version)]', 'refused.map(row => row.version)'],
     ],
@@ -26,13 +26,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'cursor-passes-truncated-slice',
     removes: 'walking a slice again of which something is left',
-    file: 'lib/pipeline/detect/reconcile-space.ts',
+    file: 'lib/pipeline/detect/passes.ts',
     changes: [['if (slice.truncated || slice.sent < slice.rows.length) return report(false);', '']],
   },
   {
     name: 'whole-batches-for-suspects',
     removes: 'smaller batches for rows that were there when a process died',
-    file: 'lib/core/dispatch/batch-tier.ts',
+    file: 'lib/core/model.ts',
     changes: [['  return attempts === 1 ? Math.min(10, batchSize) : 1;', '  return batchSize;']],
   },
   {
@@ -49,7 +49,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'message-before-object',
     removes: 'storing the object before it is announced',
-    file: 'lib/pipeline/embed/announce-result.ts',
+    file: 'lib/pipeline/embed/settle.ts',
     changes: [
       ['  await retryTransient(ports, remainingMs, () => ports.objects.put(message.key, body));\n', ''],
       [
@@ -61,13 +61,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'one-key-per-dispatch',
     removes: 'a key of its own for each attempt',
-    file: 'lib/pipeline/embed/announce-result.ts',
+    file: 'lib/pipeline/embed/settle.ts',
     changes: [['/${ports.randomness.identifier()}`', '`']],
   },
   {
     name: 'refused-announcement-ignored',
     removes: 'taking a refused announcement for a failure',
-    file: 'lib/pipeline/embed/announce-result.ts',
+    file: 'lib/pipeline/embed/settle.ts',
     changes: [
       ['if (refusal === undefined) return;', 'if (refusal === undefined || failed.length > 0) return;'],
     ],
@@ -81,19 +81,19 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'no-copies',
     removes: 'looking up what other rows of the space already hold',
-    file: 'lib/pipeline/embed/plan-batch.ts',
+    file: 'lib/pipeline/embed/plan-rows.ts',
     changes: [['if (known?.embedded.has(contentHash)) {', 'if (known?.embedded.has(`${contentHash}!`)) {']],
   },
   {
     name: 'forgotten-verdicts',
     removes: 'not buying what was refused',
-    file: 'lib/pipeline/embed/plan-batch.ts',
+    file: 'lib/pipeline/embed/plan-rows.ts',
     changes: [['} else if (refusedCode !== undefined) {', '} else if (refusedCode === `!`) {']],
   },
   {
     name: 'duplicate-texts',
     removes: 'sending equal texts of a batch once',
-    file: 'lib/pipeline/embed/plan-batch.ts',
+    file: 'lib/pipeline/embed/plan-rows.ts',
     changes: [
       [
         'else waiting.set(contentHash, [decision]);',
@@ -104,7 +104,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'touch-without-comparing',
     removes: 'comparing the text with the stored outcome before it counts as unchanged',
-    file: 'lib/pipeline/embed/plan-batch.ts',
+    file: 'lib/pipeline/embed/plan-rows.ts',
     changes: [
       ['stored?.outcome === outcome && stored.contentHash === contentHash', 'stored?.outcome === outcome'],
     ],
@@ -112,7 +112,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'no-verdicts',
     removes: 'remembering what was refused',
-    file: 'lib/pipeline/embed/compose-result.ts',
+    file: 'lib/pipeline/embed/settle.ts',
     changes: [
       ["if (result.kind === 'refused') verdicts.push(", "if (result.kind === 'vector') verdicts.push("],
       ['code: result.code });\n', "code: '' });\n"],
@@ -121,7 +121,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'calls-left-out',
     removes: 'putting the calls into the object',
-    file: 'lib/pipeline/embed/compose-result.ts',
+    file: 'lib/pipeline/embed/settle.ts',
     changes: [['calls: purchase.calls.map(({ entry }) => entry),', 'calls: [],']],
   },
   {
@@ -166,13 +166,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'count-unchecked',
     removes: 'rejecting a reply with another number of vectors',
-    file: 'lib/core/reply/validate-reply.ts',
+    file: 'lib/core/reply.ts',
     changes: [['if (reply.items.length !== count) {', 'if (reply.items.length < 0) {']],
   },
   {
     name: 'index-ignored',
     removes: 'matching vectors to texts by index',
-    file: 'lib/core/reply/validate-reply.ts',
+    file: 'lib/core/reply.ts',
     changes: [
       [
         'const received = arrangeByIndex(reply, expected.count);',
@@ -183,13 +183,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'values-unchecked',
     removes: 'rejecting vectors that are not finite',
-    file: 'lib/core/reply/validate-reply.ts',
+    file: 'lib/core/reply.ts',
     changes: [['  let squares = 0;\n', '  if (bytes.length > 0) return true;\n  let squares = 0;\n']],
   },
   {
     name: 'throttling-burns-receives',
     removes: 'acknowledging a message that waits before it becomes a dead letter',
-    file: 'lib/pipeline/embed/give-back.ts',
+    file: 'lib/pipeline/embed/settle.ts',
     changes: [
       [
         'record.receiveCount >= ports.limits.maxReceiveCount - 1',
@@ -200,7 +200,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'attempts-while-waiting',
     removes: 'giving rows back when their message waits',
-    file: 'lib/pipeline/embed/give-back.ts',
+    file: 'lib/pipeline/embed/settle.ts',
     changes: [['await ports.embedding.postponeLeases(space, message.dispatchId, ids, leaseSeconds);', '']],
   },
   {
@@ -214,7 +214,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'billed-grants-revoked',
     removes: 'announcing calls that gave nothing and may have been billed',
-    file: 'lib/pipeline/embed/settle-purchase.ts',
+    file: 'lib/pipeline/embed/settle.ts',
     changes: [
       [
         'return entries > 0 || calls.some(({ maybeBilled }) => maybeBilled);',
@@ -241,7 +241,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'failed-write-acknowledged',
     removes: 'leaving a failed record for its next delivery',
-    file: 'lib/pipeline/take-records.ts',
+    file: 'lib/pipeline/records.ts',
     changes: [
       [
         '      const reason = describeFailure(error);',
@@ -252,7 +252,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'spaces-written-together',
     removes: 'writing results of several spaces apart',
-    file: 'lib/pipeline/write/write-together.ts',
+    file: 'lib/pipeline/write/write-step.ts',
     changes: [
       [
         'groups.find(({ space: { spaceId } }) => spaceId === space.spaceId)',
@@ -263,7 +263,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'database-pause-stays',
     removes: 'lifting the database’s pause when a write succeeds again',
-    file: 'lib/pipeline/write/create-write-step.ts',
+    file: 'lib/pipeline/write/write-step.ts',
     changes: [
       [
         "await ports.control.resume('pipeline', 'database');",
@@ -274,13 +274,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'dropped-result-lifts-pause',
     removes: 'taking a dropped result for what it is, no write',
-    file: 'lib/pipeline/write/create-write-step.ts',
+    file: 'lib/pipeline/write/write-step.ts',
     changes: [["if (outcome === 'written') await resume([record]);", 'await resume([record]);']],
   },
   {
     name: 'probe-without-claim',
     removes: 'claiming a probe before a stopped model is called',
-    file: 'lib/pipeline/guard/probe-models.ts',
+    file: 'lib/pipeline/guard/probes.ts',
     changes: [
       [
         '  if (!(await state.probes.claim(latest.scope, latest.reason, interval))) return;\n',
@@ -291,19 +291,19 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'model-stays-paused',
     removes: 'lifting a model’s pause when its provider answers again',
-    file: 'lib/pipeline/guard/probe-models.ts',
+    file: 'lib/pipeline/guard/probes.ts',
     changes: [['  if (!answers && !changed) return;\n', '  if (!changed) return;\n']],
   },
   {
     name: 'probe-lifts-operator-pause',
     removes: 'leaving a model alone that an operator paused too',
-    file: 'lib/pipeline/guard/probe-models.ts',
+    file: 'lib/pipeline/guard/probes.ts',
     changes: [[' || own.some(({ reason }) => !reason.startsWith(PROVIDER))', '']],
   },
   {
     name: 'probe-unsettled',
     removes: 'entering a probe in the ledger',
-    file: 'lib/pipeline/guard/probe-models.ts',
+    file: 'lib/pipeline/guard/probes.ts',
     changes: [
       [
         'if (result.record !== undefined) await settleProbe(',
@@ -314,13 +314,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'source-stays-closed',
     removes: 'opening an event source when the pause is over',
-    file: 'lib/pipeline/guard/settle-event-sources.ts',
+    file: 'lib/pipeline/guard/guard.ts',
     changes: [["  if (state === 'closed' || closedByUs) await change('open', source);\n", '']],
   },
   {
     name: 'half-opened-source',
     removes: 'taking the mark from an event source that is open and still marked',
-    file: 'lib/pipeline/guard/settle-event-sources.ts',
+    file: 'lib/pipeline/guard/guard.ts',
     changes: [["if (state === 'closed' || closedByUs)", "if (state === 'closed')"]],
   },
 ];

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { ASSUMPTIONS } from '../../bench/cost/assumptions.ts';
+import { totalOf } from '../../bench/cost/cost-lines.ts';
 import { PLUMBING_CEILING_USD } from '../../bench/cost/cost-page.ts';
 import { countRun } from '../../bench/cost/count-run.ts';
-import { totalOf } from '../../lib/core/cost/cost-line.ts';
-import { pricePlumbing } from '../../lib/core/cost/price-plumbing.ts';
+import { pricePlumbing } from '../../bench/cost/price-month.ts';
 
 const ROWS = 1_000;
 const VECTOR_BYTES = 1536 * 4;

@@ -1,10 +1,8 @@
 import type { Template } from 'aws-cdk-lib/assertions';
+import { createMoney, describeLines } from '../../bench/cost/cost-lines.ts';
+import { priceWatching } from '../../bench/cost/price-month.ts';
 import type { PipelineStack } from '../../lib/constructs/pipeline-stack.ts';
-import { describeLines } from '../../lib/core/cost/describe-lines.ts';
-import { createMoney } from '../../lib/core/cost/format-money.ts';
-import { priceWatching } from '../../lib/core/cost/price-watching.ts';
-import { ENDPOINT_METRIC_NAMES, ENDPOINT_METRICS } from '../../lib/core/metrics/endpoint-metrics.ts';
-import { METRIC_NAMES, METRICS } from '../../lib/core/metrics/metric-names.ts';
+import { ENDPOINT_METRIC_NAMES, ENDPOINT_METRICS, METRIC_NAMES, METRICS } from '../../lib/core/metrics.ts';
 import { countWatching } from '../templates/shown-metrics.ts';
 
 const INTRODUCTION = `# The dashboard

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { goldenTexts } from '../../lib/core/model/golden-texts.ts';
-import type { ModelDefinition } from '../../lib/core/model/space.ts';
-import { checkModel } from '../../lib/pipeline/check/check-model.ts';
-import type { GoldenKey, GoldenRecord, GoldenStore } from '../../lib/ports/golden-store.ts';
+import type { ModelDefinition } from '../../lib/core/model.ts';
+import { goldenTexts } from '../../lib/core/model.ts';
+import { checkModel } from '../../lib/pipeline/check-model.ts';
+import type { GoldenKey, GoldenRecord, GoldenStore } from '../../lib/ports/report-store.ts';
 import { createScriptedProvider, embedAll, failWith, vectorOf } from '../doubles/scripted-provider.ts';
 import { createVirtualClock } from '../doubles/virtual-clock.ts';
 import { makeModel } from '../factories/space.ts';

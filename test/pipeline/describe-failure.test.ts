@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
-import { describeFailure } from '../../lib/pipeline/describe-failure.ts';
-import { toFreshetError } from '../../lib/pipeline/to-freshet-error.ts';
+import { FreshetError, UsageError } from '../../lib/core/errors.ts';
+import { describeFailure, toFreshetError } from '../../lib/pipeline/failures.ts';
 
 describe('a failure in words', () => {
   test.each([
@@ -41,11 +39,11 @@ describe('a failure in words', () => {
   const ours = 'detect (file:///home/me/app/lib/pipeline/detect/detect-stale-rows.ts:70:21)';
 
   test.each([
-    ['our code', [ours], 'lib/pipeline/detect/detect-stale-rows.ts:70:21'],
+    ['our code', [ours], 'lib/pipeline/detect/detect.ts:70:21'],
     [
       'what our code called',
       ['Map.groupBy (<anonymous>)', 'q (/home/me/app/node_modules/pg/lib/client.js:1:2)', ours],
-      'lib/pipeline/detect/detect-stale-rows.ts:70:21',
+      'lib/pipeline/detect/detect.ts:70:21',
     ],
     ['a bundle', ['async Object.run (/var/task/index.mjs:3:400)'], 'index.mjs:3:400'],
     ['a frame without a name', ['/srv/lib/freshet/dist/lib/core/run-end.js:5:6'], 'lib/core/run-end.js:5:6'],
@@ -64,7 +62,7 @@ describe('a failure in words', () => {
     const named = Object.assign(new Error(row), { name: 'canary text', code: 'a canary' });
 
     expect(describeFailure(thrownAt(row, ours)).message).toBe(
-      'An unexpected TypeError was thrown at lib/pipeline/detect/detect-stale-rows.ts:70:21.',
+      'An unexpected TypeError was thrown at lib/pipeline/detect/detect.ts:70:21.',
     );
     expect(describeFailure(Object.assign(new Error('other'), { stack: row })).message).not.toContain(
       'canary',

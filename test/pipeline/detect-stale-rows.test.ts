@@ -1,10 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
-import { parseDispatchMessage } from '../../lib/core/messages/parse-dispatch-message.ts';
-import { detectAlone } from '../../lib/pipeline/detect/detect-alone.ts';
-import { detectStaleRows } from '../../lib/pipeline/detect/detect-stale-rows.ts';
-import { parseDetectRequest } from '../../lib/pipeline/detect/parse-detect-request.ts';
-import type { TickLock } from '../../lib/ports/tick-lock.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
+import { parseDispatchMessage } from '../../lib/core/messages.ts';
+import { detectAlone, detectStaleRows, parseDetectRequest } from '../../lib/pipeline/detect/detect.ts';
+import type { TickLock } from '../../lib/ports/detection-store.ts';
 import { holdHorizon, leaseRow, minutesAgo, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
+import { runUntilFresh } from '../../lib/local/run-until-fresh.ts';
 import { createScriptedProvider, embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';

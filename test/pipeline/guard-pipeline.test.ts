@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { guardPipeline } from '../../lib/pipeline/guard/guard-pipeline.ts';
+import { guardPipeline, parseGuardRequest } from '../../lib/pipeline/guard/guard.ts';
 import type { GuardRequest } from '../../lib/pipeline/guard/guard-ports.ts';
-import { parseGuardRequest } from '../../lib/pipeline/guard/parse-guard-request.ts';
-import type { EventSource } from '../../lib/ports/event-sources.ts';
+import type { EventSource } from '../../lib/ports/queues.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { MAPPINGS, makeGuardedWorld } from '../factories/guarded-world.ts';
 

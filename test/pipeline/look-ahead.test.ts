@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
+import { createLookAhead } from '../../lib/local/look-ahead.ts';
+import type { LocalRunParts } from '../../lib/local/run-parts.ts';
 import type { DetectRequest, SpaceReport } from '../../lib/pipeline/detect/detect-ports.ts';
-import type { LocalRunParts } from '../../lib/pipeline/local/local-run-parts.ts';
-import { createLookAhead } from '../../lib/pipeline/local/look-ahead.ts';
 import { makeWorld } from '../factories/world.ts';
 import { toLocalRunParts } from './run-world.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Outcome } from '../../lib/core/model/vocabulary.ts';
-import { measureWrite } from '../../lib/pipeline/write/measure-write.ts';
+import type { Outcome } from '../../lib/core/model.ts';
+import { measureWrite } from '../../lib/pipeline/write/load-result.ts';
 import { buildResult, notEmbedded } from '../factories/result-object.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';

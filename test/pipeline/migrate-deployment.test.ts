@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
-import { migrateDeployment } from '../../lib/pipeline/migrate/migrate-deployment.ts';
-import type { MigratePorts } from '../../lib/pipeline/migrate/migrate-ports.ts';
+import { FreshetError, UsageError } from '../../lib/core/errors.ts';
+import type { MigratePorts } from '../../lib/pipeline/migrate.ts';
+import { migrateDeployment } from '../../lib/pipeline/migrate.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';
 import { createScriptedProvider, DIMENSIONS, embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { buildModel } from '../factories/pipeline-config.ts';

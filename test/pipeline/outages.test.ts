@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
-import type { EmbeddingProvider } from '../../lib/ports/embedding-provider.ts';
+import type { EmbeddingProvider } from '../../lib/ports/provider.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { countOutcomes, findStaleRows, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { readWordnetRows } from '../../bench/apparatus/wordnet-rows.ts';
-import { createTokenizer } from '../../lib/adapters/tokenizer/gpt-tokenizer.ts';
+import { createTokenizer } from '../../lib/adapters/tokenizer.ts';
 import { buyVectors } from '../../lib/pipeline/embed/buy-vectors.ts';
-import type { EmbeddingLimits } from '../../lib/ports/embedding-provider.ts';
+import type { EmbeddingLimits } from '../../lib/ports/provider.ts';
 import { createScriptedProvider } from '../doubles/scripted-provider.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
-import { callWithRetries } from '../../lib/pipeline/embed/call-with-retries.ts';
-import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
+import { runUntilFresh } from '../../lib/local/run-until-fresh.ts';
+import { callWithRetries } from '../../lib/pipeline/embed/call-provider.ts';
 import { failWith } from '../doubles/scripted-provider.ts';
 import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { EmbedReply, EmbedRequest } from '../../lib/ports/embedding-provider.ts';
+import type { EmbedReply, EmbedRequest } from '../../lib/ports/provider.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { createSeededRandomness } from '../doubles/seeded-randomness.ts';
 import { countOutcomes, putRow } from '../factories/logged-twin.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
+import { runUntilFresh } from '../../lib/local/run-until-fresh.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { createSeededRandomness } from '../doubles/seeded-randomness.ts';
 import { countOutcomes, putRow } from '../factories/logged-twin.ts';

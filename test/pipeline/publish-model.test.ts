@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
-import { createDigester } from '../../lib/core/publish/composite-checksum.ts';
-import { publishModel } from '../../lib/pipeline/publish/publish-model.ts';
-import type { ModelBucket } from '../../lib/ports/model-bucket.ts';
-import type { FolderFile } from '../../lib/ports/model-folder.ts';
+import { createDigester } from '../../lib/core/model-manifest.ts';
+import { publishModel } from '../../lib/pipeline/publish-model.ts';
+import type { FolderFile, ModelBucket } from '../../lib/ports/provider.ts';
 
 const makeFile = (path: string, text: string): FolderFile => {
   const digester = createDigester();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { FailureClass } from '../../lib/core/model/vocabulary.ts';
-import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
+import type { FailureClass } from '../../lib/core/model.ts';
+import { runUntilFresh } from '../../lib/local/run-until-fresh.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createSqsClient } from '../../lib/adapters/sqs/create-sqs-client.ts';
-import type { ReceivingQueue } from '../../lib/ports/message-queue.ts';
+import { createSqsClient } from '../../lib/adapters/sqs/sqs-queue.ts';
 import type { RedriveAnswer, RedriveRequest } from '../../lib/ports/operator.ts';
+import type { ReceivingQueue } from '../../lib/ports/queues.ts';
 import { type OpenedSpace, openSpace } from '../database/open-space.ts';
 import { openTestDatabase } from '../database/open-test-database.ts';
 import { DIMENSIONS } from '../doubles/scripted-provider.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
-import { detectStaleRows } from '../../lib/pipeline/detect/detect-stale-rows.ts';
-import { rememberForRound } from '../../lib/pipeline/local/remember-for-round.ts';
-import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
+import { rememberForRound } from '../../lib/local/look-ahead.ts';
+import { runUntilFresh } from '../../lib/local/run-until-fresh.ts';
+import { detectStaleRows } from '../../lib/pipeline/detect/detect.ts';
 import { countOutcomes, minutesAgo, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
-import type { LocalRunLimits } from '../../lib/pipeline/local/local-run-parts.ts';
-import { runUntilFresh } from '../../lib/pipeline/local/run-until-fresh.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
+import type { LocalRunLimits } from '../../lib/local/run-parts.ts';
+import { runUntilFresh } from '../../lib/local/run-until-fresh.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { countOutcomes, findStaleRows, leaseRow, minutesAgo, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
@@ -469,8 +469,7 @@ describe('a local run whose rows others hold', () => {
   /** Another run's leases on these rows; it finishes or gives back some of them when their time is over. */
   function hold(world: World, ids: readonly string[], seconds: number) {
     const expiresAt = world.twin.now() + seconds * 1_000_000;
-    for (const id of ids)
-      leaseRow(world.twin, makeSpace(), id, { dispatchId: 'another', expiresAt });
+    for (const id of ids) leaseRow(world.twin, makeSpace(), id, { dispatchId: 'another', expiresAt });
   }
 
   const heldIn = (world: World) =>

@@ -1,10 +1,10 @@
 import { createHandler as createDetect } from '../../functions/detect/handler.ts';
 import { createHandler as createEmbed } from '../../functions/embed/handler.ts';
 import { createHandler as createWrite } from '../../functions/write/handler.ts';
+import type { LocalRunLimits, LocalRunParts } from '../../lib/local/run-parts.ts';
+import { countDown, createLocalContext, invokeBatch } from '../../lib/local/run-parts.ts';
 import { buyVectors, type Purchase } from '../../lib/pipeline/embed/buy-vectors.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
-import { countDown, createLocalContext, invokeBatch } from '../../lib/pipeline/local/invoke-batch.ts';
-import type { LocalRunLimits, LocalRunParts } from '../../lib/pipeline/local/local-run-parts.ts';
 import { makeSpace } from '../factories/space.ts';
 import type { World } from '../factories/world.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { EmbedReply, EmbedRequest } from '../../lib/ports/embedding-provider.ts';
+import type { EmbedReply, EmbedRequest } from '../../lib/ports/provider.ts';
 import { createScriptedProvider, embedAll } from '../doubles/scripted-provider.ts';
 import { makeWorld } from '../factories/world.ts';
 import { buyTexts } from './run-world.ts';

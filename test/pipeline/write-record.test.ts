@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { createHandler } from '../../functions/write/handler.ts';
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
-import type { FailureClass } from '../../lib/core/model/vocabulary.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
+import type { FailureClass } from '../../lib/core/model.ts';
 import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
-import { createWriteStep } from '../../lib/pipeline/write/create-write-step.ts';
+import { createWriteStep } from '../../lib/pipeline/write/write-step.ts';
 import { makeContext, makeSqsEvent } from '../factories/lambda-event.ts';
 import { DISPATCH, leaseRow, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';

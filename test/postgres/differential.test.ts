@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, test } from 'vitest';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { type OpenedSpace, openSpace } from '../database/open-space.ts';
 import { openTestDatabase } from '../database/open-test-database.ts';
 import { createPair } from './differential/pair.ts';

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { type OpenedSpace, openSpace } from '../database/open-space.ts';
 import { openTestDatabase } from '../database/open-test-database.ts';
 import { buildHash } from '../factories/result-object.ts';

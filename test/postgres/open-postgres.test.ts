@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
 import { createSourceTable } from '../database/open-space.ts';
 import { openTestDatabase } from '../database/open-test-database.ts';
 import { buildConfig } from '../factories/pipeline-config.ts';

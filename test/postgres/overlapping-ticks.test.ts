@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
-import type { TickLock } from '../../lib/ports/tick-lock.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import type { TickLock } from '../../lib/ports/detection-store.ts';
 import { openTestDatabase } from '../database/open-test-database.ts';
 
 let db: SqlDatabase;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { type OpenedSpace, openSpace } from '../database/open-space.ts';
 import { openTestDatabase } from '../database/open-test-database.ts';
 import { buildResult, embedded } from '../factories/result-object.ts';

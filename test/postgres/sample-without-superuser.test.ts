@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { scramVerifier } from '../../lib/adapters/postgres/login.ts';
 import { openPostgres } from '../../lib/adapters/postgres/open-postgres.ts';
-import { scramVerifier } from '../../lib/adapters/postgres/scram-verifier.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
 import { migrate } from '../../lib/adapters/sql/migrations/migrate.ts';
-import { createSampleStore } from '../../lib/adapters/sql/sample/sample-store.ts';
-import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
+import { createSampleStore } from '../../lib/adapters/sql/sample-store.ts';
 import { dropRoles, openTestDatabase } from '../database/open-test-database.ts';
 import { buildConfig } from '../factories/pipeline-config.ts';
 

@@ -1,5 +1,5 @@
 import { type FauxqsServer, startFauxqs as start } from 'fauxqs';
-import type { AwsAccess } from '../../lib/adapters/aws/client-settings.ts';
+import type { AwsAccess } from '../../lib/adapters/aws/ask-aws.ts';
 
 /** Signs requests to a server that does not look at the signature. */
 export const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' } as const;

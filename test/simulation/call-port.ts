@@ -1,4 +1,4 @@
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
 import { type Invocation, kill } from './invocation.ts';
 import type { ForcedFate, World } from './world.ts';
 

@@ -1,5 +1,5 @@
-import type { AnnounceMessage, DispatchMessage } from '../../lib/core/model/dispatch-message.ts';
-import type { QueueRecord } from '../../lib/pipeline/queue-record.ts';
+import type { AnnounceMessage, DispatchMessage } from '../../lib/core/messages.ts';
+import type { QueueRecord } from '../../lib/pipeline/records.ts';
 import type { Invocation } from './invocation.ts';
 import type { World } from './world.ts';
 

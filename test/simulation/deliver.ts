@@ -1,4 +1,4 @@
-import type { QueueRecord } from '../../lib/pipeline/queue-record.ts';
+import type { QueueRecord } from '../../lib/pipeline/records.ts';
 import { invokeConsumer } from './invoke.ts';
 import { MAX_RECEIVE_COUNT, type SimulatedMessage, type SimulatedQueue } from './simulated-queue.ts';
 import type { World } from './world.ts';

@@ -1,11 +1,11 @@
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
+import { detectStaleRows } from '../../lib/pipeline/detect/detect.ts';
 import type { DetectRequest } from '../../lib/pipeline/detect/detect-ports.ts';
-import { detectStaleRows } from '../../lib/pipeline/detect/detect-stale-rows.ts';
 import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
-import { guardPipeline } from '../../lib/pipeline/guard/guard-pipeline.ts';
-import type { QueueRecord, RecordResult } from '../../lib/pipeline/queue-record.ts';
-import { takeRecords } from '../../lib/pipeline/take-records.ts';
-import { createWriteStep, type WriteStep } from '../../lib/pipeline/write/create-write-step.ts';
+import { guardPipeline } from '../../lib/pipeline/guard/guard.ts';
+import type { QueueRecord, RecordResult } from '../../lib/pipeline/records.ts';
+import { takeRecords } from '../../lib/pipeline/records.ts';
+import { createWriteStep, type WriteStep } from '../../lib/pipeline/write/write-step.ts';
 import { drawThawMs } from './call-port.ts';
 import { checkAcknowledged, checkPauseEnded } from './check-acknowledged.ts';
 import { type Component, createInvocation, type Invocation, kill } from './invocation.ts';
@@ -29,7 +29,7 @@ const TIMEOUT_MS: Readonly<Record<Component, number>> = {
   write: 40_000,
   guard: 30_000,
 };
-/** `functions/middleware/record-handler.ts` answers this long before the time is over. */
+/** `functions/lambda.ts` answers this long before the time is over. */
 const EARLY_MS = 1_000;
 
 function takeProcess(world: World, component: Component): Process {

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
-import type { MessageQueue } from '../../lib/ports/message-queue.ts';
-import type { ObjectStore } from '../../lib/ports/object-store.ts';
+import type { MessageQueue, ObjectStore } from '../../lib/ports/queues.ts';
 import { callPort } from './call-port.ts';
 import { scheduleDelivery } from './deliver.ts';
 import type { Invocation } from './invocation.ts';

@@ -1,5 +1,4 @@
-import type { Space } from '../../lib/core/model/space.ts';
-import type { Lane } from '../../lib/core/model/vocabulary.ts';
+import type { Lane, Space } from '../../lib/core/model.ts';
 import { createSimulatedQueue, type SimulatedQueue } from './simulated-queue.ts';
 
 /** What of AWS and of the provider outlives any process. */

@@ -1,7 +1,7 @@
 import type { GuardPorts, GuardState } from '../../lib/pipeline/guard/guard-ports.ts';
-import type { EmbeddingProvider } from '../../lib/ports/embedding-provider.ts';
-import type { EventSource, EventSources } from '../../lib/ports/event-sources.ts';
-import type { ProbeClaims } from '../../lib/ports/probe-claims.ts';
+import type { ProbeClaims } from '../../lib/ports/control-store.ts';
+import type { EmbeddingProvider } from '../../lib/ports/provider.ts';
+import type { EventSource, EventSources } from '../../lib/ports/queues.ts';
 import { seconds } from '../twin/timestamps.ts';
 import { grantProbe } from '../twin/twin-embedding.ts';
 import { callPort } from './call-port.ts';

@@ -1,6 +1,6 @@
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
-import type { FailureClass } from '../../lib/core/model/vocabulary.ts';
-import type { EmbedReply, EmbedRequest } from '../../lib/ports/embedding-provider.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
+import type { FailureClass } from '../../lib/core/model.ts';
+import type { EmbedReply, EmbedRequest } from '../../lib/ports/provider.ts';
 import { DIMENSIONS, vectorOf } from '../doubles/scripted-provider.ts';
 import { checkPurchase } from './check-purchases.ts';
 import type { Invocation } from './invocation.ts';

@@ -1,5 +1,4 @@
-import { fingerprintText } from '../../lib/core/text/fingerprint-text.ts';
-import { prepareText } from '../../lib/core/text/prepare-text.ts';
+import { fingerprintText, prepareText } from '../../lib/core/text.ts';
 import { makeSource } from '../factories/space.ts';
 import type { World } from './world.ts';
 

@@ -1,4 +1,4 @@
-import type { Space } from '../../lib/core/model/space.ts';
+import type { Space } from '../../lib/core/model.ts';
 import { makeModel, makeSource } from '../factories/space.ts';
 import { openTwin, type TwinStores } from '../twin/open-twin.ts';
 import type { TwinDatabase, TwinObserver } from '../twin/twin-database.ts';

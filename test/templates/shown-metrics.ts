@@ -1,5 +1,5 @@
 import type { Template } from 'aws-cdk-lib/assertions';
-import type { WatchedStage } from '../../lib/core/cost/price-watching.ts';
+import type { WatchedStage } from '../../bench/cost/price-month.ts';
 import { resourcesOf } from './resources-of.ts';
 
 /** A metric as a widget or an alarm names it. */

@@ -1,4 +1,4 @@
-import type { Space } from '../../lib/core/model/space.ts';
+import type { Space } from '../../lib/core/model.ts';
 import { createTwinControl, createTwinProbeClaims, createTwinRegistry } from './twin-control.ts';
 import { createTwinDatabase, type TwinDatabase, type TwinOptions } from './twin-database.ts';
 import { createTwinDetection } from './twin-detection.ts';

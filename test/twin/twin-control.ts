@@ -1,8 +1,6 @@
-import { ORPHANS_CONFIRMED } from '../../lib/core/model/confirmation.ts';
-import type { Space } from '../../lib/core/model/space.ts';
-import type { ControlStore } from '../../lib/ports/control-store.ts';
-import type { ProbeClaims } from '../../lib/ports/probe-claims.ts';
-import type { SpaceRegistry } from '../../lib/ports/space-registry.ts';
+import type { Space } from '../../lib/core/model.ts';
+import { ORPHANS_CONFIRMED } from '../../lib/core/model.ts';
+import type { ControlStore, ProbeClaims, SpaceRegistry } from '../../lib/ports/control-store.ts';
 import type { Synchronous } from './synchronous.ts';
 import { printTimestamp, seconds } from './timestamps.ts';
 import type { TwinDatabase, TwinPause } from './twin-database.ts';

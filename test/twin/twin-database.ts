@@ -1,8 +1,7 @@
-import type { LedgerEntry } from '../../lib/core/model/result-object.ts';
-import type { Space } from '../../lib/core/model/space.ts';
-import type { Lane, LeaseStage, Outcome } from '../../lib/core/model/vocabulary.ts';
+import type { Lane, LeaseStage, Outcome, Space } from '../../lib/core/model.ts';
+import type { LedgerEntry } from '../../lib/core/result-object.ts';
 import type { SourceFault } from '../../lib/ports/detection-store.ts';
-import type { CallGrant } from '../../lib/ports/embedding-store.ts';
+import type { CallGrant } from '../../lib/ports/outcome-store.ts';
 import type { Micros } from './timestamps.ts';
 
 /** A row of a source as committed. Its one text column stands for all that a source may name. */

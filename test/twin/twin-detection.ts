@@ -1,6 +1,5 @@
-import { ORPHANS_CONFIRMED } from '../../lib/core/model/confirmation.ts';
-import type { Space } from '../../lib/core/model/space.ts';
-import type { Lane } from '../../lib/core/model/vocabulary.ts';
+import type { Lane, Space } from '../../lib/core/model.ts';
+import { ORPHANS_CONFIRMED } from '../../lib/core/model.ts';
 import type { DetectionPosition, DetectionStore, OrphanReport } from '../../lib/ports/detection-store.ts';
 import type { Synchronous } from './synchronous.ts';
 import type { Micros } from './timestamps.ts';

@@ -1,5 +1,5 @@
-import type { Space } from '../../lib/core/model/space.ts';
-import type { CallGrant, EmbeddingStore, SourceReading } from '../../lib/ports/embedding-store.ts';
+import type { Space } from '../../lib/core/model.ts';
+import type { CallGrant, EmbeddingStore, SourceReading } from '../../lib/ports/outcome-store.ts';
 import type { Synchronous } from './synchronous.ts';
 import { printNullable, printTimestamp, seconds } from './timestamps.ts';
 import { findPause } from './twin-control.ts';

@@ -1,4 +1,4 @@
-import type { Space } from '../../lib/core/model/space.ts';
+import type { Space } from '../../lib/core/model.ts';
 import type { Micros } from './timestamps.ts';
 import { sourceOf, spaceOf, type TwinDatabase, type TwinLease, visibleRow } from './twin-database.ts';
 

@@ -1,4 +1,4 @@
-import type { Space } from '../../lib/core/model/space.ts';
+import type { Space } from '../../lib/core/model.ts';
 import type { ChangedRows, LeasedRow, LeaseRequest, StaleSlice } from '../../lib/ports/detection-store.ts';
 import { type Micros, printNullable, readNullable, seconds } from './timestamps.ts';
 import {

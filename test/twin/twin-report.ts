@@ -1,5 +1,5 @@
-import type { Space } from '../../lib/core/model/space.ts';
-import { coveragePercent } from '../../lib/core/report/coverage-percent.ts';
+import type { Space } from '../../lib/core/model.ts';
+import { coveragePercent } from '../../lib/core/outcomes.ts';
 import type { Coverage } from '../../lib/ports/report-store.ts';
 import { isLive, sourceOf, spaceOf, type TwinDatabase, visibleRows } from './twin-database.ts';
 

@@ -1,3 +1,4 @@
+import type { Space } from '../../lib/core/model.ts';
 import type {
   CopyEntry,
   OutcomeEntry,
@@ -5,8 +6,7 @@ import type {
   RowReading,
   TouchEntry,
   Verdict,
-} from '../../lib/core/model/result-object.ts';
-import type { Space } from '../../lib/core/model/space.ts';
+} from '../../lib/core/result-object.ts';
 import type { OutcomeStore, WriteReport } from '../../lib/ports/outcome-store.ts';
 import { decodeVectors } from './decode-vectors.ts';
 import type { Synchronous } from './synchronous.ts';

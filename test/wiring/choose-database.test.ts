@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
-import { chooseDatabase } from '../../lib/wiring/open-database.ts';
-import { readEnvironment } from '../../lib/wiring/read-environment.ts';
+import { UsageError } from '../../lib/core/errors.ts';
+import { chooseDatabase, readEnvironment } from '../../lib/wiring/workspace.ts';
 
 const source = { name: 'a', table: 'a', text: { columns: ['t'] }, model: 'hash' };
 

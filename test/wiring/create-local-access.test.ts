@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { builtInModels } from '../../lib/core/config/built-in-models.ts';
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
-import { createLocalAccess } from '../../lib/wiring/create-local-access.ts';
-import { readEnvironment } from '../../lib/wiring/read-environment.ts';
+import { builtInModels } from '../../lib/core/config/models.ts';
+import { UsageError } from '../../lib/core/errors.ts';
+import { createLocalAccess } from '../../lib/wiring/providers.ts';
+import { readEnvironment } from '../../lib/wiring/workspace.ts';
 import { makeModel } from '../factories/model-definition.ts';
 
 const small = builtInModels['text-embedding-3-small']!;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { PipelineConfig } from '../../lib/core/config/pipeline-config.ts';
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
-import type { ModelDefinition } from '../../lib/core/model/space.ts';
-import { createProviders } from '../../lib/wiring/create-providers.ts';
+import { UsageError } from '../../lib/core/errors.ts';
+import type { ModelDefinition } from '../../lib/core/model.ts';
+import { createProviders } from '../../lib/wiring/providers.ts';
 import { createNetworkClock } from '../doubles/network-clock.ts';
 import { makeModel } from '../factories/model-definition.ts';
 import { buildConfig, buildSourceConfig } from '../factories/pipeline-config.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KyselyPlugin } from 'kysely';
 import { afterEach, expect, test } from 'vitest';
-import { ensureSpaces } from '../../lib/adapters/sql/spaces/ensure-spaces.ts';
+import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
 import { wireGuard } from '../../lib/wiring/lambda-guard.ts';
 import { createSourceTable } from '../database/open-space.ts';

@@ -6,8 +6,8 @@ import { createLambda as createDetect } from '../../functions/detect/handler.ts'
 import { createLambda as createGuard } from '../../functions/guard/handler.ts';
 import { createLambda as createNotify } from '../../functions/notify/handler.ts';
 import { createLambda as createWrite } from '../../functions/write/handler.ts';
-import type { SqlDatabase } from '../../lib/adapters/sql/sql-database.ts';
-import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
 import { makeContext, makeSqsEvent } from '../factories/lambda-event.ts';
 
 const settings = {

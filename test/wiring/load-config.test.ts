@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { UsageError } from '../../lib/core/errors/usage-error.ts';
-import { loadConfig } from '../../lib/wiring/load-config.ts';
+import { UsageError } from '../../lib/core/errors.ts';
+import { loadConfig } from '../../lib/wiring/workspace.ts';
 
 let directory: string;
 beforeAll(() => {

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatChecks } from '../../bin/terminal/format-models.ts';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
-import { checkModels } from '../../lib/wiring/check-models.ts';
+import { checkModels } from '../../lib/wiring/models.ts';
 import { type LoopbackServer, startLoopbackOpenAiServer } from '../doubles/loopback-openai-server.ts';
 import { vectorForText } from '../doubles/vector-for-text.ts';
 import { openTestWorkspace } from './open-test-workspace.ts';

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
+import { type RunResult, runLocally } from '../../lib/local/run-locally.ts';
 import { type FoundRows, searchByText } from '../../lib/wiring/local-requests.ts';
-import type { Workspace } from '../../lib/wiring/open-workspace.ts';
-import { readEnvironment } from '../../lib/wiring/read-environment.ts';
-import { type RunResult, runLocally } from '../../lib/wiring/run-locally.ts';
+import type { Workspace } from '../../lib/wiring/workspace.ts';
+import { readEnvironment } from '../../lib/wiring/workspace.ts';
 import { openTestDatabase } from '../database/open-test-database.ts';
 
 /** What the command line works on, in this process: a test database, a folder of its own and a configuration as somebody would write it. */

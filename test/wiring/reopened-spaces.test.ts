@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Space } from '../../lib/core/model/space.ts';
-import { createReopenedSpaces } from '../../lib/wiring/reopened-spaces.ts';
+import type { Space } from '../../lib/core/model.ts';
+import { createReopenedSpaces } from '../../lib/wiring/lambda-parts.ts';
 import { createVirtualClock } from '../doubles/virtual-clock.ts';
 import { makeSpace } from '../factories/space.ts';
 

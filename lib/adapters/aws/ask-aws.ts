@@ -1,6 +1,52 @@
-import { FreshetError } from '../../core/errors/freshet-error.ts';
-import { UsageError } from '../../core/errors/usage-error.ts';
-import { errorName, toAwsFailure } from './to-aws-failure.ts';
+import type { SQSClientConfig } from '@aws-sdk/client-sqs';
+import { FreshetError, UsageError } from '../../core/errors.ts';
+import { classifyAwsFailure } from '../../core/failures/aws.ts';
+import { findNetworkCode } from '../network/open-network.ts';
+
+/**
+ * Turns an error of the SDK into a `FreshetError`.
+ * The SDK's error is not kept as the cause: its message can contain what was sent.
+ */
+export function toAwsFailure(service: string, error: unknown): FreshetError {
+  if (error instanceof FreshetError) return error;
+  const name = errorName(error);
+  const networkCode = findNetworkCode(error);
+  // The SDK names every broken connection a timeout; Node's code tells real timeouts from the
+  // others.
+  const slow = name === 'TimeoutError' && (networkCode === undefined || networkCode === 'ETIMEDOUT');
+  const requestId = read(read(error, '$metadata'), 'requestId');
+  return classifyAwsFailure({
+    service,
+    name: name === 'TimeoutError' ? undefined : name,
+    status: httpStatus(error),
+    networkCode,
+    timedOut: slow || name === 'AbortError',
+    requestId:
+      typeof requestId === 'string' && /^[A-Za-z0-9-]{8,64}$/.test(requestId) ? requestId : undefined,
+  });
+}
+
+/** The service's name for an error. Undefined where no service raised the error. */
+export function errorName(error: unknown): string | undefined {
+  const name = read(error, 'name');
+  return typeof name === 'string' ? name : undefined;
+}
+
+/** The HTTP status with which the service failed a call. Undefined where no answer came. */
+export function httpStatus(error: unknown): number | undefined {
+  const status = read(read(error, '$metadata'), 'httpStatusCode');
+  return typeof status === 'number' ? status : undefined;
+}
+
+/** Number of requests that the SDK made for a failed call. */
+export function attemptsOf(error: unknown): number {
+  const attempts = read(read(error, '$metadata'), 'attempts');
+  return typeof attempts === 'number' ? attempts : 1;
+}
+
+function read(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+}
 
 const SIGN_IN = 'aws sso login, or export AWS_PROFILE=…, or --profile NAME';
 const EXPIRED = /^(ExpiredToken(Exception)?|TokenProviderError|RequestExpired)$/;
@@ -61,4 +107,56 @@ function sayToPerson(action: string, { message, failureClass, code, requestId }:
         ? `AWS did not answer ${action} in time: give the command again.`
         : `AWS could not do ${action} just now: give the command again.`;
   return new FreshetError(sentence, { failureClass, code, requestId });
+}
+
+type Credentials = NonNullable<SQSClientConfig['credentials']>;
+
+/** How a client reaches AWS. Undefined values are left to the SDK. */
+export interface ClientAccess {
+  /** The region. Undefined: the SDK's own chain of environment and profile. */
+  readonly region?: string | undefined;
+  /** A profile of the person's own. Undefined: the SDK's own chain. */
+  readonly profile?: string | undefined;
+  /**
+   * An address that replaces the service's, as that of a local server in tests.
+   * Requests for queue URLs with another host are sent there too.
+   */
+  readonly endpoint?: string | undefined;
+  /** The credentials. Undefined: the SDK's own chain, which in Lambda is the function's role. */
+  readonly credentials?: Credentials | undefined;
+  /** Time limit of one request. Undefined: the default of the service's client. */
+  readonly requestTimeoutMs?: number | undefined;
+  /** Requests of one call, repeats included. Undefined: 3, as in the SDK's standard mode. */
+  readonly maxAttempts?: number | undefined;
+}
+
+/** The access of a function, which is always told its region. */
+export interface AwsAccess extends ClientAccess {
+  readonly region: string;
+}
+
+const MAX_ATTEMPTS = 3;
+
+/**
+ * Composes the settings of an AWS client.
+ * The SDK only warns of a request that takes too long unless it is told to throw, and its default
+ * number of attempts has changed between versions. Both are therefore set here.
+ */
+export function clientSettings(access: ClientAccess, defaults: { readonly requestTimeoutMs: number }) {
+  const requestTimeoutMs = access.requestTimeoutMs ?? defaults.requestTimeoutMs;
+  return {
+    ...(access.region === undefined ? {} : { region: access.region }),
+    ...(access.profile === undefined ? {} : { profile: access.profile }),
+    ...(access.endpoint === undefined ? {} : { endpoint: access.endpoint }),
+    ...(access.credentials === undefined ? {} : { credentials: access.credentials }),
+    maxAttempts: access.maxAttempts ?? MAX_ATTEMPTS,
+    retryMode: 'standard',
+    requestHandler: {
+      connectionTimeout: 2_000,
+      requestTimeout: requestTimeoutMs,
+      // The limit between two pieces of a body: the request's own limit ends with the headers.
+      socketTimeout: requestTimeoutMs,
+      throwOnRequestTimeout: true,
+    },
+  };
 }

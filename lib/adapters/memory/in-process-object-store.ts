@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../../ports/object-store.ts';
+import type { ObjectStore } from '../../ports/queues.ts';
 
 interface InProcessObjectStore extends ObjectStore {
   /** Removes an object that its reader needs no more. */

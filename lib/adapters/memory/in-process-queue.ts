@@ -1,8 +1,7 @@
-import { FreshetError } from '../../core/errors/freshet-error.ts';
-import { findSendFault } from '../../core/messages/find-send-fault.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { OutgoingMessage, ReceivedMessage, ReceivingQueue } from '../../ports/message-queue.ts';
-import type { Randomness } from '../../ports/randomness.ts';
+import { FreshetError } from '../../core/errors.ts';
+import { findSendFault } from '../../core/messages.ts';
+import type { Clock, Randomness } from '../../ports/process.ts';
+import type { OutgoingMessage, ReceivedMessage, ReceivingQueue } from '../../ports/queues.ts';
 
 interface InProcessQueueOptions {
   readonly name: string;

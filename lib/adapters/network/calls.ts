@@ -1,14 +1,9 @@
-import { FreshetError } from '../../core/errors/freshet-error.ts';
+import { FreshetError } from '../../core/errors.ts';
 import { classifyProviderFailure } from '../../core/failures/provider.ts';
-import type { ModelDefinition } from '../../core/model/space.ts';
+import type { ModelDefinition } from '../../core/model.ts';
 import type { ProviderName } from '../../core/providers.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type {
-  EmbeddingLimits,
-  EmbeddingProvider,
-  EmbedReply,
-  KeySource,
-} from '../../ports/embedding-provider.ts';
+import type { Clock } from '../../ports/process.ts';
+import type { EmbeddingLimits, EmbeddingProvider, EmbedReply, KeySource } from '../../ports/provider.ts';
 import {
   invalidReply,
   type JsonAnswer,

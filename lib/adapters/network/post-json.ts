@@ -1,13 +1,11 @@
 import { isIP } from 'node:net';
-import { FreshetError } from '../../core/errors/freshet-error.ts';
-import { UsageError } from '../../core/errors/usage-error.ts';
+import { FreshetError, UsageError } from '../../core/errors.ts';
 import { classifyProviderFailure, codeOfWord, type ProviderSignal } from '../../core/failures/provider.ts';
-import { parseJson } from '../../core/messages/parse-json.ts';
+import { parseJson } from '../../core/messages.ts';
 import type { ProviderName } from '../../core/providers.ts';
-import { parseWaitHint } from '../../core/retry/parse-wait-hint.ts';
-import { isForbiddenAddress, isLoopbackAddress, isLoopbackName } from './addresses.ts';
-import { findNetworkCode } from './find-network-code.ts';
+import { parseWaitHint } from '../../core/retry.ts';
 import type { AnswerHeaders, Network, PostAnswer } from './open-network.ts';
+import { findNetworkCode, isForbiddenAddress, isLoopbackAddress, isLoopbackName } from './open-network.ts';
 
 export interface JsonRequest {
   readonly body: object;

@@ -1,16 +1,67 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { PGlite } from '@electric-sql/pglite';
+import { PGlite, types } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
-import { Kysely, PGliteDialect } from 'kysely';
-import { classifyingDialect } from '../sql/classifying-dialect.ts';
+import { Kysely, PGliteDialect, sql } from 'kysely';
+import { UsageError } from '../../core/errors.ts';
+import {
+  classifyingDialect,
+  drawRunId,
+  RUN_LOCK_CLASS,
+  type RunLock,
+  readVectorTypeOids,
+  SESSION_STATEMENT,
+  type SqlDatabase,
+  type TypedResult,
+} from '../sql/database.ts';
 import type { FreshetTables } from '../sql/freshet-tables.ts';
-import { readVectorTypeOids } from '../sql/read-vector-type-oids.ts';
-import { SESSION_STATEMENT } from '../sql/session-statement.ts';
-import type { SqlDatabase } from '../sql/sql-database.ts';
-import { beginPgliteRun } from './begin-pglite-run.ts';
 import { lockDirectory } from './lock-directory.ts';
-import { runTypedStatement } from './run-typed-statement.ts';
+
+/**
+ * Takes the run lock in the one session of an embedded database.
+ * The database runs inside the process, so the lock ends with the process and `lost` never
+ * resolves.
+ */
+export async function beginPgliteRun(kysely: Kysely<FreshetTables>): Promise<RunLock> {
+  const runId = drawRunId();
+  await sql`SELECT pg_advisory_lock(${RUN_LOCK_CLASS}::int, ${runId}::int)`.execute(kysely);
+  return {
+    runId,
+    lost: new Promise(() => {}),
+    end: async () => {
+      await sql`SELECT pg_advisory_unlock(${RUN_LOCK_CLASS}::int, ${runId}::int)`.execute(kysely);
+    },
+  };
+}
+
+/** Keeps times as the server prints them: a JS `Date` would drop microseconds. */
+const parsers = Object.fromEntries(
+  [types.TIMESTAMPTZ, types.TIMESTAMP, types.DATE].map(type => [type, (text: string) => text]),
+);
+
+/**
+ * Runs what a person typed, with the `search_path` that such a person expects.
+ * The text may hold several statements; the result is that of the last one. The session serves no
+ * other statement meanwhile. A run goes on in it afterwards: a transaction that was left open is
+ * rolled back, and every setting is as it was.
+ * @throws UsageError with the server's own message. This is the one place where a server's message
+ * passes, because its reader wrote the statement.
+ */
+export async function runTypedStatement(pglite: PGlite, statement: string): Promise<TypedResult> {
+  await pglite.query(`SELECT set_config('search_path', '"$user", public', false)`);
+  try {
+    const last = (await pglite.exec(statement, { parsers })).at(-1);
+    return {
+      rows: (last?.rows ?? []) as TypedResult['rows'],
+      affectedRows: last?.affectedRows ?? 0,
+    };
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : 'The statement failed.');
+  } finally {
+    // Outside a transaction ROLLBACK does nothing but warn.
+    await pglite.exec(`ROLLBACK; RESET SESSION AUTHORIZATION; RESET ALL; ${SESSION_STATEMENT}`);
+  }
+}
 
 /**
  * Opens or creates an embedded PostgreSQL with pgvector, in a directory or in memory.

@@ -1,6 +1,6 @@
-import type { ModelDefinition } from '../../core/model/space.ts';
-import { estimateTokens } from '../../core/packing/estimate-tokens.ts';
-import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/embedding-provider.ts';
+import type { ModelDefinition } from '../../core/model.ts';
+import { estimateTokens } from '../../core/packing.ts';
+import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/provider.ts';
 import { chooseLimits } from '../network/calls.ts';
 
 const LIMITS: EmbeddingLimits = {

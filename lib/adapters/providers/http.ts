@@ -1,13 +1,8 @@
 import { createHash } from 'node:crypto';
-import { UsageError } from '../../core/errors/usage-error.ts';
-import type { ModelDefinition } from '../../core/model/space.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type {
-  EmbeddingLimits,
-  EmbeddingProvider,
-  EmbedReply,
-  KeySource,
-} from '../../ports/embedding-provider.ts';
+import { UsageError } from '../../core/errors.ts';
+import type { ModelDefinition } from '../../core/model.ts';
+import type { Clock } from '../../ports/process.ts';
+import type { EmbeddingLimits, EmbeddingProvider, EmbedReply, KeySource } from '../../ports/provider.ts';
 import { chooseLimits, createJsonProvider } from '../network/calls.ts';
 import type { Network } from '../network/open-network.ts';
 import { checkBaseUrl, encodeFloats, postJson, readModelName, readTokens } from '../network/post-json.ts';

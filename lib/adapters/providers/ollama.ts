@@ -1,8 +1,8 @@
-import { FreshetError } from '../../core/errors/freshet-error.ts';
-import type { ModelDefinition } from '../../core/model/space.ts';
+import { FreshetError } from '../../core/errors.ts';
+import type { ModelDefinition } from '../../core/model.ts';
 import { PROVIDERS } from '../../core/providers.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/embedding-provider.ts';
+import type { Clock } from '../../ports/process.ts';
+import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/provider.ts';
 import { chooseLimits, createJsonProvider } from '../network/calls.ts';
 import type { Network } from '../network/open-network.ts';
 import { checkBaseUrl, encodeFloats, postJson, readModelName, readTokens } from '../network/post-json.ts';

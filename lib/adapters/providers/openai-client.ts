@@ -1,6 +1,6 @@
 import type { OpenAI } from 'openai';
-import { FreshetError } from '../../core/errors/freshet-error.ts';
-import { BytePieces } from '../../core/vectors/byte-pieces.ts';
+import { FreshetError } from '../../core/errors.ts';
+import { BytePieces } from '../../core/vectors.ts';
 import type { AnswerHeaders, Network, PostAnswer } from '../network/open-network.ts';
 import {
   invalidReply,

@@ -1,4 +1,4 @@
-import type { BytePieces } from '../../core/vectors/byte-pieces.ts';
+import type { BytePieces } from '../../core/vectors.ts';
 
 /** The JSON of a reply, and the vectors taken out of it by what stands in their place. */
 export interface TakenVectors {

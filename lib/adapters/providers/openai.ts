@@ -1,12 +1,7 @@
-import type { ModelDefinition } from '../../core/model/space.ts';
+import type { ModelDefinition } from '../../core/model.ts';
 import { PROVIDERS } from '../../core/providers.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type {
-  EmbeddingLimits,
-  EmbeddingProvider,
-  EmbedReply,
-  KeySource,
-} from '../../ports/embedding-provider.ts';
+import type { Clock } from '../../ports/process.ts';
+import type { EmbeddingLimits, EmbeddingProvider, EmbedReply, KeySource } from '../../ports/provider.ts';
 import { chooseLimits, createJsonProvider } from '../network/calls.ts';
 import type { Network } from '../network/open-network.ts';
 import { checkBaseUrl, encodeFloats, readModelName, readTokens } from '../network/post-json.ts';

@@ -1,15 +1,14 @@
 import { pipeline, type Readable, Transform } from 'node:stream';
 import type { InvokeEndpointCommand } from '@aws-sdk/client-sagemaker-runtime';
-import { FreshetError } from '../../core/errors/freshet-error.ts';
-import { UsageError } from '../../core/errors/usage-error.ts';
+import { FreshetError, UsageError } from '../../core/errors.ts';
 import { classifyProviderFailure, type ProviderSignal } from '../../core/failures/provider.ts';
-import { parseJson } from '../../core/messages/parse-json.ts';
-import type { ModelDefinition } from '../../core/model/space.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/embedding-provider.ts';
-import { type ClientAccess, clientSettings } from '../aws/client-settings.ts';
+import { parseJson } from '../../core/messages.ts';
+import type { ModelDefinition } from '../../core/model.ts';
+import type { Clock } from '../../ports/process.ts';
+import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/provider.ts';
+import { type ClientAccess, clientSettings } from '../aws/ask-aws.ts';
 import { assertWithinLimits, boundAnswer, chooseLimits, withinDeadline } from '../network/calls.ts';
-import { findNetworkCode } from '../network/find-network-code.ts';
+import { findNetworkCode } from '../network/open-network.ts';
 import { encodeFloats, invalidReply, readErrorWords } from '../network/post-json.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely';
-import type { Lane, LeaseStage, SpaceStatus } from '../../core/model/vocabulary.ts';
+import type { Lane, LeaseStage, SpaceStatus } from '../../core/model.ts';
 
 /**
  * Schema `freshet` as kysely sees it; the names of the tables are qualified.

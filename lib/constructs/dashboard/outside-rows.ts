@@ -1,7 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import { MathExpression, type Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import type { EndpointMetricName } from '../../core/metrics/endpoint-metrics.ts';
-import type { MetricName } from '../../core/metrics/metric-names.ts';
+import type { EndpointMetricName, MetricName } from '../../core/metrics.ts';
 import { endpointMetric, FULL_MEMORY_PERCENT } from '../alarm-rules.ts';
 import type { ObservedPipeline } from '../observed-pipeline.ts';
 import { type DashboardRow, graph, type ToldWidget } from './graph.ts';

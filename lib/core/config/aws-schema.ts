@@ -1,7 +1,92 @@
 import * as z from 'zod';
-import { gpuSection } from './gpu-schema.ts';
-import { DEFAULT_MAX_CONNECTIONS } from './lambda-connections.ts';
-import { flag, timeZone, wholeNumber, word, wordLike } from './schema-leaves.ts';
+import { DEFAULT_MAX_CONNECTIONS } from './deployment-settings.ts';
+import { TEI_VERSIONS } from './tei.ts';
+
+/**
+ * SageMaker's instances with one GPU that the embedding image was built for.
+ * Their GPUs are NVIDIA's T4, A10G and L4 (compute capability 7.5, 8.6 and 8.9).
+ */
+export const GPU_INSTANCE_TYPES = [
+  'ml.g4dn.xlarge',
+  'ml.g4dn.2xlarge',
+  'ml.g5.xlarge',
+  'ml.g5.2xlarge',
+  'ml.g5.4xlarge',
+  'ml.g6.xlarge',
+  'ml.g6.2xlarge',
+  'ml.g6.4xlarge',
+] as const;
+
+/**
+ * A text that is not blank. Like every leaf, it says in its error what was expected.
+ * `describeIssues` puts the path before that error and the value that was found behind it.
+ */
+export const word = (expected: string) => z.string({ error: expected }).trim().min(1, { error: expected });
+
+export const wordLike = (pattern: RegExp, expected: string) =>
+  word(expected).refine(text => pattern.test(text), { error: expected });
+
+export const wholeNumber = (least: number, most: number) => {
+  const error = `expected a whole number from ${least} to ${most}`;
+  return z.int({ error }).min(least, { error }).max(most, { error });
+};
+
+export const flag = z.boolean({ error: 'expected true or false' });
+
+const IANA = 'expected an IANA time zone such as Europe/Berlin';
+
+/** A time zone that this Node knows. */
+export const timeZone = word(IANA).refine(isTimeZone, { error: IANA });
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
+
+const instanceExpectation = `expected an instance with one GPU: ${GPU_INSTANCE_TYPES.join(', ')}`;
+
+/**
+ * The optional section `gpu` of a stage.
+ * It makes an endpoint of SageMaker that serves one model of the configuration.
+ */
+export const gpuSection = z.strictObject(
+  {
+    /**
+     * Alias of a model whose provider is `sagemaker`.
+     * The stack names the endpoint and its component by `endpointName` and
+     * `inferenceComponentName`.
+     */
+    model: word('expected the alias of a model'),
+    instanceType: z.enum(GPU_INSTANCE_TYPES, { error: instanceExpectation }).default('ml.g5.xlarge'),
+    teiVersion: z
+      .enum(TEI_VERSIONS, { error: `expected one of ${TEI_VERSIONS.join(', ')}` })
+      .default('1.9.4'),
+    /**
+     * Prefix under which `freshet models publish` put the weights.
+     * Undefined: only the bucket for them is made.
+     */
+    modelPrefix: wordLike(
+      /^(\w[\w.-]*\/)*[0-9a-f]{64}\/$/,
+      'expected a prefix as `freshet models publish` prints it: models/<64 hexadecimal digits>/',
+    ).optional(),
+    /** An existing bucket in the stage's region. Undefined: the stack makes one. */
+    modelBucket: wordLike(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'expected the name of a bucket').optional(),
+    /** Least number of copies. With 0, no instance runs and is billed while nobody asks. */
+    minCopies: wholeNumber(0, 100).default(0),
+    maxCopies: wholeNumber(1, 100).default(1),
+    /**
+     * Calls in flight that one copy is meant to have.
+     * More calls add a copy, up to `maxCopies`.
+     */
+    callsPerCopy: wholeNumber(1, 1000).default(5),
+  },
+  { error: 'expected an object such as { model: "e5", modelPrefix: "models/…/" }' },
+);
+
+export type GpuSection = z.output<typeof gpuSection>;
 
 const account = wordLike(/^\d{12}$/, 'expected the 12 digits of an AWS account, in quotes');
 const region = wordLike(/^[a-z]{2}(-[a-z]+)+-\d$/, 'expected a region such as eu-west-1');

@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import { PLACE_KEYS, type PlaceKey, PROVIDER_NAMES } from '../providers.ts';
-import { awsSection } from './aws-schema.ts';
-import { flag, timeZone, wholeNumber, word } from './schema-leaves.ts';
+import { awsSection, flag, timeZone, wholeNumber, word } from './aws-schema.ts';
 
 const identifier = word('expected a name of 1 to 63 bytes, as in the database').refine(
   name => Buffer.byteLength(name) <= 63 && !name.includes('\0'),

@@ -1,5 +1,24 @@
 import * as z from 'zod';
-import { parseSettings } from './parse-settings.ts';
+import { FreshetError } from '../errors.ts';
+import { parseJson } from '../messages.ts';
+
+/**
+ * Parses the JSON object that the stack gave a function in an environment variable.
+ * @throws FreshetError `bad_deployment_settings`; names the keys at fault, never their values
+ */
+export function parseSettings<Schema extends z.ZodType>(
+  schema: Schema,
+  variable: string,
+  json: string | undefined,
+): z.output<Schema> {
+  const parsed = schema.safeParse(parseJson(json ?? ''));
+  if (parsed.success) return parsed.data;
+  const paths = parsed.error.issues.map(issue => issue.path.join('.') || variable);
+  throw new FreshetError(
+    `${variable} is not what this version expects (at ${[...new Set(paths)].join(', ')}): deploy the stack again.`,
+    { failureClass: 'stop', code: 'bad_deployment_settings' },
+  );
+}
 
 const text = z.string().min(1);
 const queueUrl = z.url();
@@ -62,3 +81,79 @@ export type DeploymentSettings = z.output<typeof deploymentSettings>;
 export function parseDeploymentSettings(json: string | undefined): DeploymentSettings {
   return parseSettings(deploymentSettings, 'FRESHET_DEPLOYMENT', json);
 }
+
+const textOfSampleSettings = z.string().min(1);
+
+const sampleSettings = z.strictObject({
+  stage: textOfSampleSettings,
+  region: textOfSampleSettings,
+  host: textOfSampleSettings,
+  port: z.int().min(1).max(65_535),
+  name: textOfSampleSettings,
+  /** ARN of the secret of the database's owner, as RDS makes and rotates it. */
+  ownerSecretArn: textOfSampleSettings,
+  /** ARN of the secret of the pipeline's role, which `load` creates. */
+  pipelineSecretArn: textOfSampleSettings,
+});
+
+/**
+ * The settings in the variable `FRESHET_SAMPLE`, one JSON object.
+ * The stack of the example database writes them for its function.
+ */
+export type SampleSettings = z.output<typeof sampleSettings>;
+
+/**
+ * Parses the variable `FRESHET_SAMPLE`.
+ * @throws FreshetError `bad_deployment_settings`; names the keys at fault, never their values
+ */
+export function parseSampleSettings(json: string | undefined): SampleSettings {
+  return parseSettings(sampleSettings, 'FRESHET_SAMPLE', json);
+}
+
+const textOfWebhookSettings = z.string().min(1);
+const webhookSettings = z.strictObject({
+  stage: textOfWebhookSettings,
+  region: textOfWebhookSettings,
+  secretArn: textOfWebhookSettings,
+});
+
+/** The settings in the variable `FRESHET_WEBHOOK` of the function `notify`. */
+type WebhookSettings = z.output<typeof webhookSettings>;
+
+/**
+ * Parses the variable `FRESHET_WEBHOOK`.
+ * @throws FreshetError `bad_deployment_settings`; names the keys at fault, never their values
+ */
+export function parseWebhookSettings(json: string | undefined): WebhookSettings {
+  return parseSettings(webhookSettings, 'FRESHET_WEBHOOK', json);
+}
+
+/**
+ * Database connections that one execution environment of each function holds at once.
+ * Each function has a pool of one connection. `detect` also holds the session of its tick's lock.
+ */
+export const LAMBDA_CONNECTIONS = {
+  detect: 2,
+  embed: 1,
+  write: 1,
+  guard: 1,
+  migrate: 1,
+  operate: 1,
+} as const;
+
+export type LambdaName = keyof typeof LAMBDA_CONNECTIONS;
+
+/** Connections of the example database's function, beside those of the pipeline. */
+export const SAMPLE_CONNECTIONS = 1;
+
+/**
+ * Connections that a stage may hold unless its configuration says otherwise.
+ * PostgreSQL's default is 100, and the application needs the rest.
+ */
+export const DEFAULT_MAX_CONNECTIONS = 60;
+
+/**
+ * Names of the functions in logs and metrics.
+ * `sample` belongs to the example database and `notify` to the alarms, not to the pipeline.
+ */
+export type ComponentName = LambdaName | 'notify' | 'sample';

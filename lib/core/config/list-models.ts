@@ -1,6 +1,6 @@
-import type { ModelDefinition } from '../model/space.ts';
-import { builtInModels } from './built-in-models.ts';
+import type { ModelDefinition } from '../model.ts';
 import { knownModels } from './known-models.ts';
+import { builtInModels } from './models.ts';
 import { aliasesOf, type PipelineConfig } from './pipeline-config.ts';
 
 /** A model as `freshet models` lists it. */

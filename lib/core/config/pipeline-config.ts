@@ -1,4 +1,4 @@
-import type { ModelDefinition } from '../model/space.ts';
+import type { ModelDefinition } from '../model.ts';
 import type { AwsSection } from './aws-schema.ts';
 
 /**
@@ -67,4 +67,14 @@ export function aliasesOf({ models, fallback }: SourceConfig): readonly string[]
 /** Lists the aliases that any source calls, fallbacks included, each once, sorted. */
 export function usedAliases({ sources }: Pick<PipelineConfig, 'sources'>): string[] {
   return [...new Set(sources.flatMap(aliasesOf))].sort();
+}
+
+/**
+ * Composes the value of the metrics' dimension `provider`.
+ * There is one value per deployment, because each value costs money. It joins the providers of the
+ * models that the sources name.
+ */
+export function nameProviders(config: PipelineConfig): string {
+  const providers = usedAliases(config).map(alias => config.models[alias]!.provider);
+  return [...new Set(providers)].sort().join('+');
 }

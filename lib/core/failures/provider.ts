@@ -1,7 +1,7 @@
-import { FreshetError } from '../errors/freshet-error.ts';
-import { isTlsFailure } from '../errors/is-tls-failure.ts';
-import type { FailureClass } from '../model/vocabulary.ts';
+import { FreshetError } from '../errors.ts';
+import type { FailureClass } from '../model.ts';
 import { PROVIDERS, type ProviderName } from '../providers.ts';
+import { isTlsFailure } from './aws.ts';
 
 /**
  * What an adapter could read of a failure.

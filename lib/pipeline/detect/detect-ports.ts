@@ -1,13 +1,8 @@
-import type { Space } from '../../core/model/space.ts';
-import type { FailureClass } from '../../core/model/vocabulary.ts';
-import type { ControlStore } from '../../ports/control-store.ts';
-import type { DetectionStore, OrphanReport } from '../../ports/detection-store.ts';
-import type { DispatchQueues } from '../../ports/dispatch-queues.ts';
-import type { Logger } from '../../ports/logger.ts';
-import type { Metrics } from '../../ports/metrics.ts';
-import type { Randomness } from '../../ports/randomness.ts';
-import type { SpaceRegistry } from '../../ports/space-registry.ts';
-import type { TickLock } from '../../ports/tick-lock.ts';
+import type { FailureClass, Space } from '../../core/model.ts';
+import type { ControlStore, SpaceRegistry } from '../../ports/control-store.ts';
+import type { DetectionStore, OrphanReport, TickLock } from '../../ports/detection-store.ts';
+import type { Logger, Metrics, Randomness } from '../../ports/process.ts';
+import type { DispatchQueues } from '../../ports/queues.ts';
 
 export interface DetectPorts {
   readonly spaces: SpaceRegistry;

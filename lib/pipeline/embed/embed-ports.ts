@@ -1,16 +1,8 @@
-import type { Clock } from '../../ports/clock.ts';
-import type { ControlStore } from '../../ports/control-store.ts';
-import type { DispatchQueues } from '../../ports/dispatch-queues.ts';
-import type { EmbeddingProvider } from '../../ports/embedding-provider.ts';
-import type { EmbeddingStore } from '../../ports/embedding-store.ts';
-import type { Logger } from '../../ports/logger.ts';
-import type { MessageQueue } from '../../ports/message-queue.ts';
-import type { Metrics } from '../../ports/metrics.ts';
-import type { ObjectStore } from '../../ports/object-store.ts';
-import type { Randomness } from '../../ports/randomness.ts';
-import type { RunObserver } from '../../ports/run-observer.ts';
-import type { SpaceRegistry } from '../../ports/space-registry.ts';
-import type { Tokenizer } from '../../ports/tokenizer.ts';
+import type { ControlStore, SpaceRegistry } from '../../ports/control-store.ts';
+import type { EmbeddingStore } from '../../ports/outcome-store.ts';
+import type { Clock, Logger, Metrics, Randomness, RunObserver } from '../../ports/process.ts';
+import type { EmbeddingProvider, Tokenizer } from '../../ports/provider.ts';
+import type { DispatchQueues, MessageQueue, ObjectStore } from '../../ports/queues.ts';
 
 export interface EmbedPorts {
   readonly spaces: SpaceRegistry;

@@ -1,21 +1,48 @@
-import { MAX_ATTEMPTS } from '../../core/dispatch/batch-tier.ts';
-import { isSourceFault, SOURCE_FAULT_PREFIX } from '../../core/errors/source-fault.ts';
-import { parseDispatchMessage } from '../../core/messages/parse-dispatch-message.ts';
-import type { DispatchMessage } from '../../core/model/dispatch-message.ts';
-import type { Space } from '../../core/model/space.ts';
-import type { SourceReading } from '../../ports/embedding-store.ts';
-import { findPauseReasons } from '../find-pause-reasons.ts';
-import { pauseSource } from '../pause-source.ts';
-import type { QueueRecord, RecordResult } from '../queue-record.ts';
-import { retryTransient } from '../retry-transient.ts';
-import { buyVectors, type Purchase } from './buy-vectors.ts';
-import { decideRow, type RowDecision, withoutVector } from './decide-row.ts';
+import { type FreshetError, isSourceFault, SOURCE_FAULT_PREFIX } from '../../core/errors.ts';
+import { type DispatchMessage, parseDispatchMessage } from '../../core/messages.ts';
+import { MAX_ATTEMPTS, type Space } from '../../core/model.ts';
+import type { SourceReading } from '../../ports/outcome-store.ts';
+import { retryTransient } from '../failures.ts';
+import { findPauseReasons, pauseSource } from '../pauses.ts';
+import type { QueueRecord, RecordResult } from '../records.ts';
+import { buyVectors, type Purchase, type TextResult } from './buy-vectors.ts';
 import { type EmbedPorts, SETTLE_RESERVE_MS } from './embed-ports.ts';
-import { giveBack, leaveToDetect } from './give-back.ts';
-import { giveBackRest } from './give-back-rest.ts';
-import { type BatchPlan, planBatch, splitPlan } from './plan-batch.ts';
-import { recordOutage } from './record-outage.ts';
-import { settlePurchase } from './settle-purchase.ts';
+import {
+  type BatchPlan,
+  decideRow,
+  planBatch,
+  type RowDecision,
+  splitPlan,
+  withoutVector,
+} from './plan-rows.ts';
+import { giveBack, giveBackRest, leaveToDetect, type Settlement, settlePurchase } from './settle.ts';
+
+/**
+ * Decides the texts that an outage left undecided: they become undelivered.
+ * Only sources with `onOutage: 'dead-letter'` ask for this, and their models are then not paused. A
+ * failure of class `stop` is an outage at once. A `transient` failure is an outage once the
+ * message's receives are used up. Throttling is never an outage, nor is a model that answers other
+ * dimensions.
+ */
+export function recordOutage(ports: EmbedPorts, record: QueueRecord, settlement: Settlement): Settlement {
+  const { space, plan, purchase } = settlement;
+  const { ended } = purchase;
+  if (space.source.onOutage !== 'dead-letter' || ended === undefined) return settlement;
+  if (!isOutage(ended, record.receiveCount >= ports.limits.maxReceiveCount - 1)) return settlement;
+  const results = new Map<number, TextResult>(purchase.results);
+  for (const position of plan.toBuy.keys())
+    if (!results.has(position)) results.set(position, { kind: 'undelivered', code: ended.code });
+  const texts = results.size - purchase.results.size;
+  const { failureClass, code } = ended;
+  ports.metrics.count('UndeliveredTexts', texts);
+  ports.logger.error('outage-recorded', { spaceId: space.spaceId, texts, failureClass, code });
+  return { ...settlement, purchase: { ...purchase, results, ended: undefined } };
+}
+
+function isOutage({ failureClass, code }: FreshetError, lastReceive: boolean): boolean {
+  if (failureClass === 'stop') return code !== 'wrong_dimensions';
+  return failureClass === 'transient' && lastReceive && code !== 'call_budget' && code !== 'out_of_time';
+}
 
 const PAUSED_SECONDS = 60;
 const NOTHING_BOUGHT: Purchase = { results: new Map(), calls: [], ended: undefined };

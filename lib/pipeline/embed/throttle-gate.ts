@@ -1,4 +1,4 @@
-import type { EmbeddingProvider } from '../../ports/embedding-provider.ts';
+import type { EmbeddingProvider } from '../../ports/provider.ts';
 
 /**
  * Milliseconds of the first closure where the provider gives no hint.

@@ -1,14 +1,8 @@
-import type { Clock } from '../../ports/clock.ts';
-import type { ControlStore, PauseReason } from '../../ports/control-store.ts';
-import type { EmbeddingProvider } from '../../ports/embedding-provider.ts';
-import type { EmbeddingStore } from '../../ports/embedding-store.ts';
-import type { EventSources } from '../../ports/event-sources.ts';
-import type { Logger } from '../../ports/logger.ts';
-import type { Metrics } from '../../ports/metrics.ts';
-import type { OutcomeStore } from '../../ports/outcome-store.ts';
-import type { ProbeClaims } from '../../ports/probe-claims.ts';
-import type { Randomness } from '../../ports/randomness.ts';
-import type { SpaceRegistry } from '../../ports/space-registry.ts';
+import type { ControlStore, PauseReason, ProbeClaims, SpaceRegistry } from '../../ports/control-store.ts';
+import type { EmbeddingStore, OutcomeStore } from '../../ports/outcome-store.ts';
+import type { Clock, Logger, Metrics, Randomness } from '../../ports/process.ts';
+import type { EmbeddingProvider } from '../../ports/provider.ts';
+import type { EventSources } from '../../ports/queues.ts';
 
 export interface GuardPorts {
   /**

@@ -1,15 +1,10 @@
-import type { ControlStore } from '../../ports/control-store.ts';
+import type { ControlStore, SpaceRegistry } from '../../ports/control-store.ts';
 import type { DetectionStore } from '../../ports/detection-store.ts';
-import type { DispatchQueues } from '../../ports/dispatch-queues.ts';
-import type { EmbeddingStore } from '../../ports/embedding-store.ts';
-import type { Logger } from '../../ports/logger.ts';
-import type { MessageQueue, ReceivingQueue } from '../../ports/message-queue.ts';
 import type { DeadLetterSource } from '../../ports/operator.ts';
-import type { Randomness } from '../../ports/randomness.ts';
-import type { RedriveStore } from '../../ports/redrive-store.ts';
-import type { ReportStore } from '../../ports/report-store.ts';
-import type { ResetStore } from '../../ports/reset-store.ts';
-import type { SpaceRegistry } from '../../ports/space-registry.ts';
+import type { EmbeddingStore } from '../../ports/outcome-store.ts';
+import type { Logger, Randomness } from '../../ports/process.ts';
+import type { DispatchQueues, MessageQueue, ReceivingQueue } from '../../ports/queues.ts';
+import type { RedriveStore, ReportStore, ResetStore } from '../../ports/report-store.ts';
 
 export interface OperatePorts {
   readonly spaces: SpaceRegistry;

@@ -1,5 +1,4 @@
-import { isInstant } from '../../core/report/is-instant.ts';
-import { PAUSE_DETAIL } from '../../core/report/pause-detail.ts';
+import { isInstant, PAUSE_DETAIL } from '../../core/outcomes.ts';
 import type { OperateExchanges, OperateName } from '../../ports/operator.ts';
 import type { OperatePorts } from './operate-ports.ts';
 import { redriveDeadLetters } from './redrive.ts';

@@ -1,17 +1,14 @@
-import { FreshetError } from '../../core/errors/freshet-error.ts';
-import { parseAnnounceMessage } from '../../core/messages/parse-announce-message.ts';
-import { parseDispatchMessage } from '../../core/messages/parse-dispatch-message.ts';
-import type { Space } from '../../core/model/space.ts';
-import type { Lane } from '../../core/model/vocabulary.ts';
-import { failureOfOutcome, isOfCause } from '../../core/report/failure-of-outcome.ts';
-import type { Logger } from '../../ports/logger.ts';
-import type { ReceivedMessage } from '../../ports/message-queue.ts';
+import { FreshetError } from '../../core/errors.ts';
+import { parseAnnounceMessage, parseDispatchMessage } from '../../core/messages.ts';
+import type { Lane, Space } from '../../core/model.ts';
+import { failureOfOutcome, isOfCause } from '../../core/outcomes.ts';
 import type { DeadLetterSource, RedriveAnswer, RedriveRequest } from '../../ports/operator.ts';
-import type { StaleRow } from '../../ports/redrive-store.ts';
-import { describeFailure } from '../describe-failure.ts';
-import { SENDING_LEASE_SECONDS } from '../detect/begin-dispatch.ts';
-import { sendLeasedRows } from '../detect/send-leased-rows.ts';
-import { findPauseReasons } from '../find-pause-reasons.ts';
+import type { Logger } from '../../ports/process.ts';
+import type { ReceivedMessage } from '../../ports/queues.ts';
+import type { StaleRow } from '../../ports/report-store.ts';
+import { SENDING_LEASE_SECONDS, sendLeasedRows } from '../detect/lease-and-send.ts';
+import { describeFailure } from '../failures.ts';
+import { findPauseReasons } from '../pauses.ts';
 import type { OperatePorts, RedrivePorts } from './operate-ports.ts';
 
 /** Letters that stay are out of sight for this long, so that the next receives bring others. */

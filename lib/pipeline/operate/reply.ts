@@ -1,8 +1,7 @@
-import { FreshetError } from '../../core/errors/freshet-error.ts';
-import { UsageError } from '../../core/errors/usage-error.ts';
-import type { Logger } from '../../ports/logger.ts';
+import { FreshetError, UsageError } from '../../core/errors.ts';
 import type { OperateReply } from '../../ports/operator.ts';
-import { describeFailure } from '../describe-failure.ts';
+import type { Logger } from '../../ports/process.ts';
+import { describeFailure } from '../failures.ts';
 
 /** A rejection would reach the operator as a stack of a function somewhere; this reaches them as a sentence. Never rejects. */
 export async function refuseReadably(logger: Logger, answer: () => Promise<object>): Promise<OperateReply> {

@@ -1,9 +1,7 @@
-import { FreshetError } from '../../core/errors/freshet-error.ts';
-import { ORPHANS_CONFIRMED } from '../../core/model/confirmation.ts';
-import { OPERATOR_PAUSE } from '../../core/model/operator-pause.ts';
-import { isRunScope } from '../../core/model/run-scope.ts';
-import type { Space } from '../../core/model/space.ts';
-import type { ControlStore, PauseReason } from '../../ports/control-store.ts';
+import { FreshetError } from '../../core/errors.ts';
+import type { Space } from '../../core/model.ts';
+import { isRunScope, OPERATOR_PAUSE, ORPHANS_CONFIRMED } from '../../core/model.ts';
+import type { ControlStore, PauseReason, SpaceRegistry } from '../../ports/control-store.ts';
 import type {
   OperateExchanges,
   OutcomeSelection,
@@ -13,8 +11,7 @@ import type {
   StatusAnswer,
 } from '../../ports/operator.ts';
 import type { Coverage, LedgerTotals, ReportStore } from '../../ports/report-store.ts';
-import type { SpaceRegistry } from '../../ports/space-registry.ts';
-import { unlessSourceBroken } from '../unless-source-broken.ts';
+import { unlessSourceBroken } from '../failures.ts';
 import type { OperatePorts } from './operate-ports.ts';
 
 export async function reportStatus(ports: OperatePorts): Promise<StatusAnswer> {

@@ -1,12 +1,14 @@
-import { parseAnnounceMessage } from '../../core/messages/parse-announce-message.ts';
-import type { AnnounceMessage } from '../../core/model/dispatch-message.ts';
-import type { ResultObject } from '../../core/model/result-object.ts';
-import type { Space } from '../../core/model/space.ts';
-import { decodeResult } from '../../core/result/decode-result.ts';
-import { proveObject } from '../prove-object.ts';
-import type { QueueRecord } from '../queue-record.ts';
-import { retryTransient } from '../retry-transient.ts';
-import type { WritePorts } from './write-ports.ts';
+import { type AnnounceMessage, parseAnnounceMessage } from '../../core/messages.ts';
+import type { Space } from '../../core/model.ts';
+import { failureOfOutcome } from '../../core/outcomes.ts';
+import { decodeResult } from '../../core/result-codec.ts';
+import type { ResultObject } from '../../core/result-object.ts';
+import type { ControlStore, SpaceRegistry } from '../../ports/control-store.ts';
+import type { OutcomeStore, WriteReport } from '../../ports/outcome-store.ts';
+import type { Clock, Logger, Metrics, Randomness, RunObserver } from '../../ports/process.ts';
+import type { ObjectStore } from '../../ports/queues.ts';
+import { retryTransient } from '../failures.ts';
+import { proveObject, type QueueRecord } from '../records.ts';
 
 export interface LoadedResult {
   readonly message: AnnounceMessage;
@@ -49,4 +51,46 @@ function readResult(
   } catch {
     return undefined;
   }
+}
+
+export interface WritePorts {
+  readonly spaces: SpaceRegistry;
+  readonly outcomes: OutcomeStore;
+  readonly objects: ObjectStore;
+  readonly control: ControlStore;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly observer?: RunObserver | undefined;
+}
+
+/**
+ * Tells what a transaction wrote. `results` is what the transaction was given.
+ * `startedMs` is when the transaction began, in milliseconds since the epoch.
+ */
+export function measureWrite(
+  { clock, metrics, observer }: WritePorts,
+  report: WriteReport,
+  startedMs: number,
+  results: readonly ResultObject[],
+): void {
+  metrics.duration('WriteLatency', Math.max(0, clock.now() - startedMs));
+  metrics.count('EmbeddedRows', report.embedded);
+  metrics.count('CopiedRows', report.copied);
+  metrics.count('TouchedRows', report.touched);
+  metrics.count('ExcludedRows', report.excluded);
+  metrics.count('FailedRows', report.failed);
+  metrics.count('OvertakenRows', report.overtaken);
+  if (report.repeated) metrics.count('RepeatedResults', 1);
+  else measureClasses(metrics, results);
+  observer?.written(report);
+}
+
+function measureClasses(metrics: WritePorts['metrics'], results: readonly ResultObject[]): void {
+  const outcomes = results.flatMap(result => result.outcomes.map(({ outcome }) => outcome));
+  const classes = outcomes.map(outcome => failureOfOutcome(outcome)?.failureClass);
+  metrics.count('RefusedRows', classes.filter(name => name === 'item').length);
+  metrics.count('UndeliveredRows', classes.filter(name => name === 'undelivered').length);
+  metrics.count('TooLongRows', outcomes.filter(outcome => outcome === 'too-long').length);
 }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { createEmfMetrics } from '../../../lib/adapters/emf/emf-metrics.ts';
+import { createEmfMetrics } from '../../../lib/adapters/emf-metrics.ts';
 
 const dimensions = { stage: 'local', component: 'embed', provider: 'hash' };
 

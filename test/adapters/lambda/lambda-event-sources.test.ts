@@ -1,6 +1,6 @@
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createLambdaEventSources } from '../../../lib/adapters/lambda/lambda-event-sources.ts';
+import { createLambdaEventSources } from '../../../lib/adapters/aws/event-sources.ts';
 import { type LoopbackLambdaApi, startLoopbackLambdaApi } from '../../doubles/loopback-lambda-api.ts';
 import { LOCAL_CREDENTIALS } from '../../servers/start-fauxqs.ts';
 

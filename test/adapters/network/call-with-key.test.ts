@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { callWithKey } from '../../../lib/adapters/network/calls.ts';
-import { FreshetError } from '../../../lib/core/errors/freshet-error.ts';
+import { FreshetError } from '../../../lib/core/errors.ts';
 import { classifyProviderFailure } from '../../../lib/core/failures/provider.ts';
-import type { KeySource } from '../../../lib/ports/embedding-provider.ts';
+import type { KeySource } from '../../../lib/ports/provider.ts';
 
 function makeSource(cached: string, fresh: string) {
   const reads: boolean[] = [];

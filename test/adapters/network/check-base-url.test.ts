@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { checkBaseUrl } from '../../../lib/adapters/network/post-json.ts';
-import { UsageError } from '../../../lib/core/errors/usage-error.ts';
+import { UsageError } from '../../../lib/core/errors.ts';
 
 it.each([
   ['https://api.openai.com/v1/', 'https://api.openai.com/v1'],

@@ -1,12 +1,12 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { ResolveName } from '../../../lib/adapters/network/guarded-lookup.ts';
+import type { ResolveName } from '../../../lib/adapters/network/open-network.ts';
 import { type Network, openNetwork } from '../../../lib/adapters/network/open-network.ts';
 import { createHttpProvider } from '../../../lib/adapters/providers/http.ts';
 import { createOllamaProvider } from '../../../lib/adapters/providers/ollama.ts';
 import { createOpenAiProvider } from '../../../lib/adapters/providers/openai.ts';
-import type { EmbeddingProvider } from '../../../lib/ports/embedding-provider.ts';
+import type { EmbeddingProvider } from '../../../lib/ports/provider.ts';
 import { createNetworkClock } from '../../doubles/network-clock.ts';
 import { makeModel } from '../../factories/model-definition.ts';
 

@@ -2,9 +2,9 @@ import { OpenAI } from 'openai';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openNetwork } from '../../../lib/adapters/network/open-network.ts';
 import { createOpenAiProvider } from '../../../lib/adapters/providers/openai.ts';
-import { FreshetError } from '../../../lib/core/errors/freshet-error.ts';
-import { validateReply } from '../../../lib/core/reply/validate-reply.ts';
-import type { Clock } from '../../../lib/ports/clock.ts';
+import { FreshetError } from '../../../lib/core/errors.ts';
+import { validateReply } from '../../../lib/core/reply.ts';
+import type { Clock } from '../../../lib/ports/process.ts';
 import {
   type Behaviour,
   type LoopbackOptions,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { takeVectors } from '../../../lib/adapters/providers/openai-vectors.ts';
-import { BytePieces } from '../../../lib/core/vectors/byte-pieces.ts';
+import { BytePieces } from '../../../lib/core/vectors.ts';
 import { vectorForText } from '../../doubles/vector-for-text.ts';
 
 const vector = vectorForText('one', 8);

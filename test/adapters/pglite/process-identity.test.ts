@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { findLife, identifyProcess } from '../../../lib/adapters/pglite/process-identity.ts';
+import { findLife, identifyProcess } from '../../../lib/adapters/pglite/lock-directory.ts';
 
 describe('findLife', () => {
   test('calls this process alive', async () => {

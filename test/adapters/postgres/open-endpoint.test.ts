@@ -1,14 +1,13 @@
 import { inspect } from 'node:util';
 import { sql } from 'kysely';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { createSecretLogin } from '../../../lib/adapters/postgres/create-secret-login.ts';
-import type { ReadLogin } from '../../../lib/adapters/postgres/database-login.ts';
+import type { PostgresEndpoint, ReadLogin } from '../../../lib/adapters/postgres/explain-failure.ts';
+import { createSecretLogin } from '../../../lib/adapters/postgres/login.ts';
 import { openPostgres } from '../../../lib/adapters/postgres/open-postgres.ts';
-import type { PostgresEndpoint } from '../../../lib/adapters/postgres/postgres-endpoint.ts';
-import { answers } from '../../../lib/adapters/sql/database-answers.ts';
-import type { SqlDatabase } from '../../../lib/adapters/sql/sql-database.ts';
-import { createSystemClock } from '../../../lib/adapters/system/system-clock.ts';
-import type { FreshetError } from '../../../lib/core/errors/freshet-error.ts';
+import type { SqlDatabase } from '../../../lib/adapters/sql/database.ts';
+import { answers } from '../../../lib/adapters/sql/database.ts';
+import { createSystemClock } from '../../../lib/adapters/system.ts';
+import type { FreshetError } from '../../../lib/core/errors.ts';
 import {
   AUTHORITY_PEM,
   OTHER_AUTHORITY_PEM,

@@ -1,8 +1,8 @@
 import { Duplex } from 'node:stream';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
-import { sendBuffersUncopied } from '../../../lib/adapters/postgres/send-buffers-uncopied.ts';
-import { BytePieces } from '../../../lib/core/vectors/byte-pieces.ts';
+import { sendBuffersUncopied } from '../../../lib/adapters/postgres/bind.ts';
+import { BytePieces } from '../../../lib/core/vectors.ts';
 
 const LARGE = Buffer.alloc(70_000, 7);
 const SMALL = Buffer.from([0, 1, 255]);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createIamLogin } from '../../../lib/adapters/rds-signer/create-iam-login.ts';
+import { createIamLogin } from '../../../lib/adapters/aws/iam-login.ts';
 
 const SERVER = {
   host: 'db.example.eu-west-1.rds.amazonaws.com',

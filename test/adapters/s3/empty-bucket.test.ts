@@ -1,8 +1,8 @@
 import { CreateBucketCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import type { FauxqsServer } from 'fauxqs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createS3Client } from '../../../lib/adapters/s3/create-s3-client.ts';
-import { emptyBucket } from '../../../lib/adapters/s3/empty-bucket.ts';
+import { emptyBucket } from '../../../lib/adapters/s3/model-bucket.ts';
+import { createS3Client } from '../../../lib/adapters/s3/object-store.ts';
 import { startFauxqs } from '../../servers/start-fauxqs.ts';
 
 /** Connections. */

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createS3Client } from '../../../lib/adapters/s3/create-s3-client.ts';
-import { createS3ObjectStore } from '../../../lib/adapters/s3/s3-object-store.ts';
-import type { FreshetError } from '../../../lib/core/errors/freshet-error.ts';
-import type { ObjectStore } from '../../../lib/ports/object-store.ts';
+import { createS3Client, createS3ObjectStore } from '../../../lib/adapters/s3/object-store.ts';
+import type { FreshetError } from '../../../lib/core/errors.ts';
+import type { ObjectStore } from '../../../lib/ports/queues.ts';
 import {
   neverAnswer,
   type Reply,

@@ -1,8 +1,7 @@
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, test } from 'vitest';
-import { createSecretsManagerClient } from '../../../lib/adapters/secrets-manager/create-secrets-manager-client.ts';
-import { createSecretStore } from '../../../lib/adapters/secrets-manager/secret-store.ts';
+import { createSecretStore, createSecretsManagerClient } from '../../../lib/adapters/aws/secret-store.ts';
 import { replyWithJsonError, startScriptedAwsServer } from '../../doubles/scripted-aws-server.ts';
 import { createVirtualClock } from '../../doubles/virtual-clock.ts';
 

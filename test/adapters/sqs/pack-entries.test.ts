@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { packEntries } from '../../../lib/adapters/sqs/pack-entries.ts';
+import { packEntries } from '../../../lib/adapters/sqs/sqs-queue.ts';
 
 const LIMIT_BYTES = 1_048_576;
 

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createSqsClient } from '../../../lib/adapters/sqs/create-sqs-client.ts';
-import { createSqsQueue } from '../../../lib/adapters/sqs/sqs-queue.ts';
-import type { FreshetError } from '../../../lib/core/errors/freshet-error.ts';
-import type { ReceivingQueue } from '../../../lib/ports/message-queue.ts';
+import { createSqsClient, createSqsQueue } from '../../../lib/adapters/sqs/sqs-queue.ts';
+import type { FreshetError } from '../../../lib/core/errors.ts';
+import type { ReceivingQueue } from '../../../lib/ports/queues.ts';
 import {
   neverAnswer,
   type ReceivedRequest,

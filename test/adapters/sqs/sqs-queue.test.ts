@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createSqsClient } from '../../../lib/adapters/sqs/create-sqs-client.ts';
-import { createSqsQueue } from '../../../lib/adapters/sqs/sqs-queue.ts';
+import { createSqsClient, createSqsQueue } from '../../../lib/adapters/sqs/sqs-queue.ts';
 import { CONTRACT_QUEUE, describeQueueContract } from '../../contracts/describe-queue-contract.ts';
 import { startFauxqs } from '../../servers/start-fauxqs.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createJsonLogger } from '../../../lib/adapters/system/json-logger.ts';
+import { createJsonLogger } from '../../../lib/adapters/system.ts';
 
 test('a line has the level and the timestamp by which Lambda filters', () => {
   const lines: string[] = [];

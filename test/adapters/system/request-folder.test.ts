@@ -2,8 +2,8 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { askThroughFolder, watchRequestFolder } from '../../../lib/adapters/system/request-folder.ts';
-import { createSystemClock } from '../../../lib/adapters/system/system-clock.ts';
+import { askThroughFolder, watchRequestFolder } from '../../../lib/adapters/request-folder.ts';
+import { createSystemClock } from '../../../lib/adapters/system.ts';
 
 const clock = createSystemClock();
 const patient = { takenWithinMs: 20_000, answeredWithinMs: 20_000, clock, isWatched: async () => true };

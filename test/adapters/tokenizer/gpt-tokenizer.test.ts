@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { encode } from 'gpt-tokenizer/encoding/cl100k_base';
 import { describe, expect, it } from 'vitest';
-import { createTokenizer } from '../../../lib/adapters/tokenizer/gpt-tokenizer.ts';
+import { createTokenizer } from '../../../lib/adapters/tokenizer.ts';
 
 const tokenizer = createTokenizer();
 const PLAIN = { disallowedSpecial: new Set<string>() };

@@ -2,9 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openNetwork } from '../../../lib/adapters/network/open-network.ts';
-import { composePost } from '../../../lib/adapters/webhook/compose-post.ts';
-import { createHttpWebhook } from '../../../lib/adapters/webhook/http-webhook.ts';
-import { FreshetError } from '../../../lib/core/errors/freshet-error.ts';
+import { composePost, createHttpWebhook } from '../../../lib/adapters/webhook.ts';
+import { FreshetError } from '../../../lib/core/errors.ts';
 
 const ended: (() => unknown)[] = [];
 afterEach(async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { runFlags } from '../../../bin/commands/command.ts';
 import { readFlags } from '../../../bin/terminal/read-flags.ts';
-import { UsageError } from '../../../lib/core/errors/usage-error.ts';
+import { UsageError } from '../../../lib/core/errors.ts';
 
 function messageOf(words: string[]): string {
   try {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../../lib/core/config/parse-config.ts';
-import { UsageError } from '../../../lib/core/errors/usage-error.ts';
+import { UsageError } from '../../../lib/core/errors.ts';
 
 const vpc = {
   vpcId: 'vpc-0123456789abcdef0',

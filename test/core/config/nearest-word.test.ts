@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nearestWord } from '../../../lib/core/config/nearest-word.ts';
+import { nearestWord } from '../../../lib/core/config/describe-issues.ts';
 
 describe('nearestWord', () => {
   it.each([

@@ -4,7 +4,7 @@ import openai from '../../../examples/openai/freshet.config.ts';
 import wiki from '../../../examples/wiki/freshet.config.ts';
 import type { FreshetConfig } from '../../../lib/core/config/config-schema.ts';
 import { parseConfig } from '../../../lib/core/config/parse-config.ts';
-import { UsageError } from '../../../lib/core/errors/usage-error.ts';
+import { UsageError } from '../../../lib/core/errors.ts';
 
 const source = { name: 'ai_items', table: 'public.ai_items', text: { columns: ['title'] }, model: 'hash' };
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { builtInModels } from '../../../lib/core/config/built-in-models.ts';
 import { findKnownModel, knownModels } from '../../../lib/core/config/known-models.ts';
+import { builtInModels } from '../../../lib/core/config/models.ts';
 import { parseConfig } from '../../../lib/core/config/parse-config.ts';
-import { UsageError } from '../../../lib/core/errors/usage-error.ts';
+import { UsageError } from '../../../lib/core/errors.ts';
 
 const source = { name: 'items', table: 'items', text: { columns: ['title'] } };
 

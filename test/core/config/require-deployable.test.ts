@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { chooseStage } from '../../../lib/core/config/choose-stage.ts';
+import { type Deployment, requireDeployable } from '../../../lib/core/config/deployable.ts';
 import { parseConfig } from '../../../lib/core/config/parse-config.ts';
-import { type Deployment, requireDeployable } from '../../../lib/core/config/require-deployable.ts';
-import { UsageError } from '../../../lib/core/errors/usage-error.ts';
-import type { ModelDefinition } from '../../../lib/core/model/space.ts';
+import { chooseStage } from '../../../lib/core/config/stages.ts';
+import { UsageError } from '../../../lib/core/errors.ts';
+import type { ModelDefinition } from '../../../lib/core/model.ts';
 import { configInput, openAiSecret } from '../../factories/pipeline-stack.ts';
 
 const deployment: Deployment = {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { countOverlappingRuns } from '../../../lib/core/config/schedule-interval.ts';
+import { countOverlappingRuns } from '../../../lib/core/config/stages.ts';
 
 test.each([
   ['rate(5 minutes)', 1],

@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest';
+import { createMoney, totalOf } from '../../../bench/cost/cost-lines.ts';
 import { composeCostPage, describePrices, listPrices } from '../../../bench/cost/cost-page.ts';
-import { totalOf } from '../../../lib/core/cost/cost-line.ts';
-import { createMoney } from '../../../lib/core/cost/format-money.ts';
 import {
   breakEvenTokensPerMonth,
   breakEvenTokensPerWake,
+  findProviderMs,
   mostTokensPerMonth,
+  priceMonth,
+  priceNetwork,
   priceOneWake,
-} from '../../../lib/core/cost/price-gpu.ts';
-import { priceMonth } from '../../../lib/core/cost/price-month.ts';
-import { priceNetwork } from '../../../lib/core/cost/price-network.ts';
-import { findProviderMs, pricePlumbing } from '../../../lib/core/cost/price-plumbing.ts';
-import { priceWatching } from '../../../lib/core/cost/price-watching.ts';
-import { GPU_PLANS } from '../../../lib/core/cost/prices.ts';
+  pricePlumbing,
+  priceWatching,
+} from '../../../bench/cost/price-month.ts';
+import { GPU_PLANS } from '../../../bench/cost/prices.ts';
 import { makeCountedRun } from '../../factories/counted-run.ts';
 
 const assumptions = { providerMs: 400, tracedShare: 0.05, claimRetentionDays: 15, platformLogBytes: 1000 };

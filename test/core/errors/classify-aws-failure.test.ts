@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { classifyAwsFailure } from '../../../lib/core/errors/classify-aws-failure.ts';
+import { classifyAwsFailure } from '../../../lib/core/failures/aws.ts';
 
 describe('a failure of an AWS service', () => {
   test.each([

@@ -5,7 +5,7 @@ import {
   failureClassOf,
   type ProviderSignal,
 } from '../../../lib/core/failures/provider.ts';
-import type { FailureClass } from '../../../lib/core/model/vocabulary.ts';
+import type { FailureClass } from '../../../lib/core/model.ts';
 
 describe('classifyProviderFailure', () => {
   it.each<[ProviderSignal, FailureClass, string]>([

@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FreshetError } from '../../../lib/core/errors/freshet-error.ts';
-import { parseAnnounceMessage } from '../../../lib/core/messages/parse-announce-message.ts';
-import { parseDispatchMessage } from '../../../lib/core/messages/parse-dispatch-message.ts';
-import type { AnnounceMessage, DispatchMessage } from '../../../lib/core/model/dispatch-message.ts';
+import { FreshetError } from '../../../lib/core/errors.ts';
+import type { AnnounceMessage, DispatchMessage } from '../../../lib/core/messages.ts';
+import { parseAnnounceMessage, parseDispatchMessage } from '../../../lib/core/messages.ts';
 
 const dispatch: DispatchMessage = {
   v: 1,

@@ -1,9 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findSendFault } from '../../../lib/core/messages/find-send-fault.ts';
-import { parseDispatchMessage } from '../../../lib/core/messages/parse-dispatch-message.ts';
-import { writeMessage } from '../../../lib/core/messages/write-message.ts';
-import type { DispatchMessage } from '../../../lib/core/model/dispatch-message.ts';
+import type { DispatchMessage } from '../../../lib/core/messages.ts';
+import { findSendFault, parseDispatchMessage, writeMessage } from '../../../lib/core/messages.ts';
 
 const dispatch: DispatchMessage = {
   v: 1,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createTokenizer } from '../../../lib/adapters/tokenizer/gpt-tokenizer.ts';
-import { estimateTokens } from '../../../lib/core/packing/estimate-tokens.ts';
+import { createTokenizer } from '../../../lib/adapters/tokenizer.ts';
+import { estimateTokens } from '../../../lib/core/packing.ts';
 
 describe('estimateTokens', () => {
   it.each([

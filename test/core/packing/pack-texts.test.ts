@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { packTexts } from '../../../lib/core/packing/pack-texts.ts';
+import { packTexts } from '../../../lib/core/packing.ts';
 
 const limits = { maxTextsPerCall: 3, maxTokensPerCall: 10, maxBytesPerCall: 100 };
 

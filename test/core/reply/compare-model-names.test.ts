@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { compareModelNames } from '../../../lib/core/reply/compare-model-names.ts';
+import { compareModelNames } from '../../../lib/core/reply.ts';
 
 it.each([
   ['text-embedding-3-small', 'text-embedding-3-small', 'same'],

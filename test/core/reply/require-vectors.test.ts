@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { requireVectors } from '../../../lib/core/reply/require-vectors.ts';
+import { requireVectors } from '../../../lib/core/reply.ts';
 
 const MODEL = { modelId: 'bge-m3', dimensions: 2, normalized: true };
 const unit = Buffer.from(new Float32Array([0, 1]).buffer);

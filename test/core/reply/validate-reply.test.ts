@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { validateReply } from '../../../lib/core/reply/validate-reply.ts';
+import { validateReply } from '../../../lib/core/reply.ts';
 import { vectorForText } from '../../doubles/vector-for-text.ts';
 
 const expected = { count: 3, dimensions: 4, normalized: true };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { coveragePercent } from '../../../lib/core/report/coverage-percent.ts';
+import { coveragePercent } from '../../../lib/core/outcomes.ts';
 
 it('counts only what there is to embed', () => {
   expect(coveragePercent(1, 3, 0)).toBe(33.33);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { failureOfOutcome, isOfCause } from '../../../lib/core/report/failure-of-outcome.ts';
+import { failureOfOutcome, isOfCause } from '../../../lib/core/outcomes.ts';
 
 describe('a stored outcome', () => {
   test.each([

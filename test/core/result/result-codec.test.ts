@@ -1,11 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FreshetError } from '../../../lib/core/errors/freshet-error.ts';
-import type { ComposedResult, ResultObject } from '../../../lib/core/model/result-object.ts';
-import { decodeResult } from '../../../lib/core/result/decode-result.ts';
-import { encodeResult } from '../../../lib/core/result/encode-result.ts';
-import { sha256Hex } from '../../../lib/core/result/sha256-hex.ts';
-import { encodeVectorArray } from '../../../lib/core/vectors/encode-vector-array.ts';
+import { FreshetError } from '../../../lib/core/errors.ts';
+import { decodeResult, encodeResult, sha256Hex } from '../../../lib/core/result-codec.ts';
+import type { ComposedResult, ResultObject } from '../../../lib/core/result-object.ts';
+import { encodeVectorArray } from '../../../lib/core/vectors.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 12 });
 const hash = fc.nat().map(seed => sha256Hex(String(seed)));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { fullJitterMs } from '../../../lib/core/retry/full-jitter.ts';
+import { fullJitterMs } from '../../../lib/core/retry.ts';
 
 it('spreads from nothing to a ceiling that doubles until it is capped', () => {
   expect([0, 1, 2, 5, 6, 1000].map(attempt => fullJitterMs(attempt, 0.999_999))).toEqual([

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseWaitHint } from '../../../lib/core/retry/parse-wait-hint.ts';
+import { parseWaitHint } from '../../../lib/core/retry.ts';
 
 const NOW = Date.parse('2026-11-21T00:00:00Z');
 

@@ -1,9 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { describeRecipe } from '../../../lib/core/text/describe-recipe.ts';
-import { fingerprintSpace } from '../../../lib/core/text/fingerprint-space.ts';
-import { fingerprintText } from '../../../lib/core/text/fingerprint-text.ts';
-import { hashFields } from '../../../lib/core/text/hash-fields.ts';
+import { describeRecipe, fingerprintSpace, fingerprintText, hashFields } from '../../../lib/core/text.ts';
 import { makeModel } from '../../factories/model-definition.ts';
 
 describe('hashFields', () => {

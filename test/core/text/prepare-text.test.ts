@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { prepareText } from '../../../lib/core/text/prepare-text.ts';
+import { prepareText } from '../../../lib/core/text.ts';
 
 const textColumns = ['title', 'summary', 'tags'].map(name => ({ name, isArray: name === 'tags' }));
 const anyText = fc.string({

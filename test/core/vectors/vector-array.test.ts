@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkVectorArray } from '../../../lib/core/vectors/check-vector-array.ts';
-import { encodeVectorArray } from '../../../lib/core/vectors/encode-vector-array.ts';
-import { joinVectorArrays } from '../../../lib/core/vectors/join-vector-arrays.ts';
-import { setElementOid } from '../../../lib/core/vectors/set-element-oid.ts';
+import {
+  checkVectorArray,
+  encodeVectorArray,
+  joinVectorArrays,
+  setElementOid,
+} from '../../../lib/core/vectors.ts';
 
 /** Written from `array_send` and `vector_send`, one value at a time. */
 function referenceEncoding(vectors: readonly (readonly number[] | null)[], dimensions: number): Buffer {

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
-import { grantProbe } from '../../../lib/adapters/sql/embedding/grant-probe.ts';
-import type { ResultObject, RowReading } from '../../../lib/core/model/result-object.ts';
-import type { Outcome } from '../../../lib/core/model/vocabulary.ts';
-import { encodeVectorArray } from '../../../lib/core/vectors/encode-vector-array.ts';
-import type { CallGrant } from '../../../lib/ports/embedding-store.ts';
+import { grantProbe } from '../../../lib/adapters/sql/control-store.ts';
+import type { Outcome } from '../../../lib/core/model.ts';
+import type { ResultObject, RowReading } from '../../../lib/core/result-object.ts';
+import { encodeVectorArray } from '../../../lib/core/vectors.ts';
+import type { CallGrant } from '../../../lib/ports/outcome-store.ts';
 import { buildHash } from '../../factories/result-object.ts';
 import { printTimestamp, seconds } from '../../twin/timestamps.ts';
 import { sourceOf, spaceOf } from '../../twin/twin-database.ts';

@@ -1,11 +1,10 @@
-import { createControlStore } from '../../../lib/adapters/sql/control/sql-control-store.ts';
-import { createProbeClaims } from '../../../lib/adapters/sql/control/sql-probe-claims.ts';
-import { createDetectionStore } from '../../../lib/adapters/sql/detection/sql-detection-store.ts';
-import { createEmbeddingStore } from '../../../lib/adapters/sql/embedding/sql-embedding-store.ts';
-import { createReportStore } from '../../../lib/adapters/sql/report/sql-report-store.ts';
-import { createOutcomeStore } from '../../../lib/adapters/sql/writing/sql-outcome-store.ts';
-import type { Space } from '../../../lib/core/model/space.ts';
-import type { SourceReading } from '../../../lib/ports/embedding-store.ts';
+import { createControlStore, createProbeClaims } from '../../../lib/adapters/sql/control-store.ts';
+import { createDetectionStore } from '../../../lib/adapters/sql/detection-store.ts';
+import { createEmbeddingStore } from '../../../lib/adapters/sql/embedding-store.ts';
+import { createOutcomeStore } from '../../../lib/adapters/sql/outcome-store.ts';
+import { createReportStore } from '../../../lib/adapters/sql/report-store.ts';
+import type { Space } from '../../../lib/core/model.ts';
+import type { SourceReading } from '../../../lib/ports/outcome-store.ts';
 import { createRandom, type Random } from '../../simulation/random.ts';
 import { openTwin, type TwinStores } from '../../twin/open-twin.ts';
 import type { TwinDatabase, TwinTransaction } from '../../twin/twin-database.ts';

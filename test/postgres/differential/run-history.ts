@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { FreshetError } from '../../../lib/core/errors/freshet-error.ts';
+import { FreshetError } from '../../../lib/core/errors.ts';
 import { printNullable, printTimestamp, seconds } from '../../twin/timestamps.ts';
 import { sourceOf, spaceOf } from '../../twin/twin-database.ts';
 import { OPERATIONS, TABLE_KEYS, WEIGHTED_NAMES } from './operations.ts';

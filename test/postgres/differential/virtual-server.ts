@@ -1,9 +1,8 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
-import { classifyingDialect } from '../../../lib/adapters/sql/classifying-dialect.ts';
+import type { SqlDatabase } from '../../../lib/adapters/sql/database.ts';
+import { classifyingDialect, SESSION_STATEMENT } from '../../../lib/adapters/sql/database.ts';
 import type { FreshetTables } from '../../../lib/adapters/sql/freshet-tables.ts';
-import { SESSION_STATEMENT } from '../../../lib/adapters/sql/session-statement.ts';
-import type { SqlDatabase } from '../../../lib/adapters/sql/sql-database.ts';
 import { printTimestamp } from '../../twin/timestamps.ts';
 
 /**

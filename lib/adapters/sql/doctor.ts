@@ -1,0 +1,195 @@
+import { sql } from 'kysely';
+import type { PipelineConfig, SourceConfig } from '../../core/config/pipeline-config.ts';
+import { UsageError } from '../../core/errors.ts';
+import type { ResolvedSource } from '../../core/model.ts';
+import { isOlderVersion, type SqlDatabase } from './database.ts';
+import { type DoctorFinding, inspectSource, inspectVectors } from './doctor-sources.ts';
+import { quoteName } from './find-table.ts';
+import { findMissingSchemaRights, MIGRATIONS, readSchemaVersion } from './migrations/migrate.ts';
+import { resolveSource } from './resolve-source.ts';
+
+/**
+ * Oldest pgvector without a known fault of its HNSW indexes.
+ * pgvector's changelog: parallel HNSW builds overflow before 0.8.2; vacuum can corrupt an HNSW
+ * index before 0.8.3 and fail on one before 0.8.4.
+ */
+const ADVISED_PGVECTOR = '0.8.4';
+
+/** Reports the versions of PostgreSQL and pgvector. */
+export async function inspectServer(db: SqlDatabase): Promise<readonly DoctorFinding[]> {
+  const found = await sql<{ server: string; vector: string }>`
+    SELECT current_setting('server_version') AS server, e.extversion AS vector
+      FROM pg_extension e WHERE e.extname = 'vector'`.execute(db.kysely);
+  const row = found.rows[0];
+  if (row === undefined) {
+    return [
+      {
+        check: 'pgvector',
+        ok: false,
+        severity: 'error',
+        message: 'pgvector is not installed in this database.',
+        statement: 'CREATE EXTENSION vector;',
+      },
+    ];
+  }
+  const old = isOlderVersion(row.vector, ADVISED_PGVECTOR);
+  return [
+    {
+      check: 'server',
+      ok: true,
+      severity: 'info',
+      message: `PostgreSQL ${row.server}${db.engine === 'pglite' ? ', embedded' : ''}.`,
+    },
+    {
+      check: 'pgvector',
+      ok: !old,
+      severity: old ? 'warning' : 'info',
+      message: old
+        ? `pgvector ${row.vector} works, but ${ADVISED_PGVECTOR} or newer is advised. Upgrade the server's package, then run the statement.`
+        : `pgvector ${row.vector}.`,
+      ...(old ? { statement: 'ALTER EXTENSION vector UPDATE;' } : {}),
+    },
+  ];
+}
+
+/**
+ * Reports whether other sessions' transactions can be seen and which ones hold up detection.
+ * The incremental pass must not step over a row that one of these transactions commits late.
+ */
+export async function inspectTransactions(db: SqlDatabase): Promise<readonly DoctorFinding[]> {
+  const found = await sql<{
+    role: string;
+    sees: boolean;
+    tracked: boolean;
+    prepared: number;
+    oldest: number;
+  }>`
+    SELECT current_user::text AS role,
+           pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees,
+           current_setting('track_activities')::boolean AS tracked,
+           (SELECT count(*)::int FROM pg_prepared_xacts WHERE database = current_database()) AS prepared,
+           (SELECT coalesce(max(extract(epoch FROM now() - xact_start)), 0)::float8 FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()) AS oldest`.execute(db.kysely);
+  const row = found.rows[0];
+  if (row === undefined) return [];
+  return [visibility(row), prepared(row.prepared), oldest(row.oldest)];
+}
+
+function visibility(row: { role: string; sees: boolean; tracked: boolean }): DoctorFinding {
+  if (row.sees && row.tracked) {
+    return {
+      check: 'transactions',
+      ok: true,
+      severity: 'info',
+      message: 'Open transactions of other sessions can be seen.',
+    };
+  }
+  return {
+    check: 'transactions',
+    ok: false,
+    severity: 'warning',
+    message:
+      'Open transactions of other sessions cannot be seen: each incremental pass looks 15 minutes back, and a transaction that stays open for longer is left to the reconcile pass.',
+    statement: row.sees
+      ? 'ALTER SYSTEM SET track_activities = on; SELECT pg_reload_conf();'
+      : `GRANT pg_read_all_stats TO ${quoteName(row.role)};`,
+  };
+}
+
+function prepared(count: number): DoctorFinding {
+  return {
+    check: 'prepared-transactions',
+    ok: count === 0,
+    severity: count === 0 ? 'info' : 'warning',
+    message:
+      count === 0
+        ? 'No prepared transaction is open.'
+        : `${count} prepared transactions are open: while one is, the watermark of the incremental pass stands still. Commit or roll back those that nobody will finish.`,
+    ...(count === 0 ? {} : { statement: 'SELECT gid, prepared, owner FROM pg_prepared_xacts;' }),
+  };
+}
+
+/**
+ * Reports a transaction that is open for half an hour, far longer than any ordinary one.
+ * The incremental pass re-reads all that changed since the oldest transaction began.
+ */
+function oldest(seconds: number): DoctorFinding {
+  const ok = seconds < 1800;
+  return {
+    check: 'oldest-transaction',
+    ok,
+    severity: ok ? 'info' : 'warning',
+    message: ok
+      ? 'No transaction is open for over 30 minutes.'
+      : `A transaction is open for ${Math.floor(seconds / 60)} minutes: until it ends, each incremental pass reads everything that changed since it began.`,
+    ...(ok
+      ? {}
+      : {
+          statement:
+            'SELECT pid, usename, application_name, xact_start FROM pg_stat_activity ORDER BY xact_start LIMIT 1;',
+        }),
+  };
+}
+
+export type { DoctorFinding } from './doctor-sources.ts';
+
+/**
+ * Collects everything that `freshet doctor` says of the database, and writes nothing.
+ * A source that cannot be read does not hide the findings of the others.
+ */
+export async function inspectDatabase(
+  db: SqlDatabase,
+  config: PipelineConfig,
+): Promise<readonly DoctorFinding[]> {
+  const missing = await findMissingSchemaRights(db, 'write');
+  const version = missing === undefined ? await readSchemaVersion(db.kysely) : 0;
+  const schema = missing === undefined ? inspectSchema(version) : explainRights(missing);
+  const findings = [...(await inspectServer(db)), schema, ...(await inspectTransactions(db))];
+  for (const sourceConfig of config.sources) {
+    const source = await resolveOrExplain(db, sourceConfig);
+    if ('check' in source) {
+      findings.push(source);
+      continue;
+    }
+    findings.push(...(await inspectSource(db, source)));
+    if (version > 0) findings.push(...(await inspectVectors(db, source)));
+  }
+  return findings;
+}
+
+function inspectSchema(version: number): DoctorFinding {
+  const needed = MIGRATIONS.at(-1)?.version ?? 0;
+  const ok = version === needed;
+  return {
+    check: 'schema',
+    ok,
+    severity: ok ? 'info' : 'error',
+    message:
+      version === 0
+        ? 'There is no schema freshet yet.'
+        : `Schema freshet has version ${version}${ok ? '' : `; this Freshet needs ${needed}`}.`,
+    ...(version < needed ? { statement: 'npm run freshet -- migrate' } : {}),
+  };
+}
+
+function explainRights({ message, remedy }: UsageError): DoctorFinding {
+  return { check: 'schema', ok: false, severity: 'error', message, statement: remedy };
+}
+
+async function resolveOrExplain(
+  db: SqlDatabase,
+  sourceConfig: SourceConfig,
+): Promise<ResolvedSource | DoctorFinding> {
+  try {
+    return await resolveSource(db, sourceConfig);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return {
+      check: 'source',
+      ok: false,
+      severity: 'error',
+      message: error.message,
+      statement: error.remedy,
+    };
+  }
+}

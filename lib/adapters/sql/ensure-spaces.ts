@@ -1,0 +1,267 @@
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { PipelineConfig, SourceConfig } from '../../core/config/pipeline-config.ts';
+import { FreshetError, UsageError } from '../../core/errors.ts';
+import type { ResolvedSource, Space } from '../../core/model.ts';
+import type { SqlDatabase } from './database.ts';
+import { quoteName } from './find-table.ts';
+import type { FreshetTables } from './freshet-tables.ts';
+import { lockSchemaChanges } from './migrations/migrate.ts';
+import {
+  requireSameDimensions,
+  requireSameShape,
+  resolveKnownSource,
+  type SpaceBinding,
+  type SpaceRow,
+  toSpace,
+  toSpaceBindings,
+} from './open-spaces.ts';
+import { resolveSource } from './resolve-source.ts';
+import { replaceSourceView } from './source-view.ts';
+
+/**
+ * Creates the vector table of a space, which holds one outcome row per source row.
+ * `item_id` and `source_version` have the source columns' own types. Key and version types come
+ * from `format_type`, never from configuration.
+ * A touch must be a HOT update, even beside an HNSW index. Therefore `source_version` is not
+ * indexed, a fifth of each page stays free, and `embedding` keeps the default storage EXTERNAL
+ * (measured: with PLAIN, 0 of 188 updates are HOT).
+ */
+export async function createVectorTable(
+  db: Kysely<FreshetTables>,
+  shape: {
+    readonly vectorTable: string;
+    readonly keyType: string;
+    /** Collation of the key column, schema-qualified and quoted; null for types that have none. */
+    readonly keyCollation: string | null;
+    readonly versionType: string;
+    readonly dimensions: number;
+  },
+): Promise<void> {
+  const table = sql.id('freshet', shape.vectorTable);
+  const collation = shape.keyCollation === null ? sql`` : sql`COLLATE ${sql.raw(shape.keyCollation)}`;
+  await sql`CREATE TABLE ${table} (
+    item_id ${sql.raw(shape.keyType)} ${collation} NOT NULL,
+    chunk smallint NOT NULL DEFAULT 0,
+    outcome text NOT NULL,
+    content_hash bytea,
+    source_version ${sql.raw(shape.versionType)},
+    source_xid xid,
+    read_at timestamptz NOT NULL,
+    text_length integer NOT NULL DEFAULT 0,
+    kept_length integer NOT NULL DEFAULT 0,
+    tokens integer NOT NULL DEFAULT 0,
+    embedding vector(${sql.raw(String(shape.dimensions))}),
+    embedded_at timestamptz,
+    missing_since timestamptz,
+    PRIMARY KEY (item_id, chunk),
+    CHECK ((outcome = 'embedded') = (embedding IS NOT NULL))
+  ) WITH (fillfactor = 80)`.execute(db);
+  await sql`CREATE INDEX ${sql.id(`${shape.vectorTable}_by_content_hash`)} ON ${table} (content_hash)`.execute(
+    db,
+  );
+}
+
+/**
+ * Turns a refusal (42501) to create a table or view into the GRANTs that are missing.
+ * @throws UsageError with the GRANTs; any other error as it came.
+ */
+export async function explainCreationRefusal(
+  error: unknown,
+  db: SqlDatabase,
+  sourceName: string,
+  viewSchema: string,
+): Promise<never> {
+  if (!(error instanceof FreshetError) || error.code !== 'sqlstate_42501') throw error;
+  const { rows } = await sql<{
+    role: string;
+    database: string;
+    tables: boolean;
+    views: boolean | null;
+    schemas: boolean;
+  }>`
+    SELECT current_user::text AS role, current_database()::text AS database,
+           has_schema_privilege('freshet', 'CREATE') AS tables,
+           (SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = ${viewSchema}) AS views,
+           has_database_privilege(current_database(), 'CREATE') AS schemas`.execute(db.kysely);
+  const rights = rows[0];
+  if (rights === undefined) throw error;
+  const role = quoteName(rights.role);
+  const grants = [
+    ...(rights.tables ? [] : [`GRANT CREATE ON SCHEMA freshet TO ${role};`]),
+    ...(rights.views === false ? [`GRANT USAGE, CREATE ON SCHEMA ${quoteName(viewSchema)} TO ${role};`] : []),
+    ...(rights.views === null && !rights.schemas
+      ? [`GRANT CREATE ON DATABASE ${quoteName(rights.database)} TO ${role};`]
+      : []),
+  ];
+  throw new UsageError(
+    `Source "${sourceName}": role ${role} may not make its table in schema freshet or its view in schema ${quoteName(viewSchema)}. Run the statements below, or run migrate as the role that owns them.`,
+    grants.length > 0 ? grants.join(' ') : undefined,
+  );
+}
+
+/**
+ * Finds or creates the spaces of each source, with their vector tables and positions.
+ * There is a space per source and model. The view of the source shows the space of its first model.
+ * A changed recipe or model is another fingerprint and so another space, which is empty at first.
+ * It becomes the active one at once and the former one is retired, as are the spaces that the
+ * configuration no longer has. A retired space that comes back goes on where it was.
+ * Each source is one transaction. Only `adopt` takes over a table that was swapped or whose types
+ * changed. Without `adopt`, such a source stays as it was and `detect` pauses it.
+ * @throws UsageError that says which source is wrong and how to mend it.
+ */
+export async function ensureSpaces(
+  db: SqlDatabase,
+  config: PipelineConfig,
+  options: { readonly adopt?: boolean } = {},
+): Promise<readonly Space[]> {
+  const adopt = options.adopt ?? false;
+  const spaces: Space[] = [];
+  for (const sourceConfig of config.sources) {
+    const source = adopt
+      ? await resolveSource(db, sourceConfig, config.limits.maxCharacters)
+      : await resolveKnownSource(db, config, sourceConfig);
+    spaces.push(
+      ...(await db.kysely
+        .transaction()
+        .execute(transaction => ensureSource(transaction, config, sourceConfig, source, adopt))
+        .catch(error => explainCreationRefusal(error, db, source.name, config.database.viewSchema))),
+    );
+  }
+  return spaces;
+}
+
+async function ensureSource(
+  transaction: Transaction<FreshetTables>,
+  config: PipelineConfig,
+  sourceConfig: SourceConfig,
+  source: ResolvedSource,
+  adopt: boolean,
+): Promise<readonly Space[]> {
+  await lockSchemaChanges(transaction);
+  const bindings = toSpaceBindings(config, sourceConfig, source);
+  const rows: SpaceRow[] = [];
+  for (const binding of bindings) rows.push(await ensureSpace(transaction, binding, config, adopt));
+  const [active] = rows;
+  if (active === undefined) return [];
+  await assignStatuses(transaction, source.name, active.space_id, rows);
+  const spaces = rows.map((row, place) =>
+    toSpace({ ...row, status: place === 0 ? 'active' : 'building' }, bindings[place] as SpaceBinding),
+  );
+  if (spaces[0] !== undefined) await replaceSourceView(transaction, config.database.viewSchema, spaces[0]);
+  return spaces;
+}
+
+async function ensureSpace(
+  transaction: Transaction<FreshetTables>,
+  binding: SpaceBinding,
+  config: PipelineConfig,
+  adopt: boolean,
+): Promise<SpaceRow> {
+  const { source } = binding;
+  const found = await transaction
+    .selectFrom('freshet.spaces')
+    .selectAll()
+    .where('fingerprint', '=', binding.fingerprint)
+    .executeTakeFirst();
+  if (found === undefined || found.status === 'retired') await requireSameDimensions(transaction, binding);
+  if (found === undefined) return createSpace(transaction, binding);
+  requireSameShape(found, source, config.database.viewSchema);
+  if (Number(found.table_oid) !== source.tableOid && !adopt) return found;
+  const table = {
+    table_oid: source.tableOid,
+    table_schema: source.schema,
+    table_name: source.table,
+    key_column: source.keyColumn,
+    version_column: source.versionColumn,
+  };
+  await transaction
+    .updateTable('freshet.spaces')
+    .set(table)
+    .where('space_id', '=', found.space_id)
+    .where(sql<boolean>`(table_oid, table_schema, table_name, key_column, version_column) IS DISTINCT FROM
+      (${table.table_oid}::bigint, ${table.table_schema}, ${table.table_name}, ${table.key_column}, ${table.version_column})`)
+    .execute();
+  return { ...found, ...table };
+}
+
+async function createSpace(
+  transaction: Transaction<FreshetTables>,
+  { fingerprint, recipe, source, model }: SpaceBinding,
+): Promise<SpaceRow> {
+  const row = await transaction
+    .insertInto('freshet.spaces')
+    .values({
+      fingerprint,
+      source_name: source.name,
+      model_alias: model.alias,
+      provider: model.provider,
+      model_id: model.modelId,
+      revision: model.revision,
+      dimensions: model.dimensions,
+      recipe,
+      table_oid: source.tableOid,
+      table_schema: source.schema,
+      table_name: source.table,
+      key_column: source.keyColumn,
+      key_type: source.keyType,
+      version_column: source.versionColumn,
+      version_type: source.versionType,
+      status: 'building',
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await createVectorTable(transaction, {
+    vectorTable: `vectors_${row.space_id}`,
+    keyType: source.keyType,
+    keyCollation: await readCollation(transaction, source),
+    versionType: source.versionType,
+    dimensions: model.dimensions,
+  });
+  // There is no watermark yet: the first incremental pass sets it.
+  // Older rows belong to the reconcile pass.
+  await transaction.insertInto('freshet.positions').values({ space_id: row.space_id }).execute();
+  return row;
+}
+
+async function readCollation(db: Kysely<FreshetTables>, source: ResolvedSource): Promise<string | null> {
+  const found = await sql<{ collation: string }>`
+    SELECT format('%I.%I', n.nspname, c.collname) AS collation
+      FROM pg_attribute a
+      JOIN pg_collation c ON c.oid = a.attcollation
+      JOIN pg_namespace n ON n.oid = c.collnamespace
+     WHERE a.attrelid = ${source.tableOid}::oid AND a.attname = ${source.keyColumn}`.execute(db);
+  return found.rows[0]?.collation ?? null;
+}
+
+/**
+ * Sets the status of each space of the source.
+ * Spaces are retired first, because a unique index allows one active space per source.
+ */
+async function assignStatuses(
+  transaction: Transaction<FreshetTables>,
+  sourceName: string,
+  activeId: number,
+  rows: readonly SpaceRow[],
+): Promise<void> {
+  const ids = rows.map(row => row.space_id);
+  await transaction
+    .updateTable('freshet.spaces')
+    .set({ status: 'retired' })
+    .where('source_name', '=', sourceName)
+    .where('status', '<>', 'retired')
+    .where('space_id', 'not in', ids)
+    .execute();
+  await transaction
+    .updateTable('freshet.spaces')
+    .set({ status: 'building' })
+    .where('space_id', 'in', ids)
+    .where('space_id', '<>', activeId)
+    .where('status', '<>', 'building')
+    .execute();
+  await transaction
+    .updateTable('freshet.spaces')
+    .set({ status: 'active', activated_at: sql`now()` })
+    .where('space_id', '=', activeId)
+    .where('status', '<>', 'active')
+    .execute();
+}

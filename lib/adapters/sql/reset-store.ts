@@ -1,0 +1,159 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Space } from '../../core/model.ts';
+import type { LeasedRow, LeaseRequest } from '../../ports/detection-store.ts';
+import type {
+  RedriveStore,
+  ResetPlan,
+  ResetSelection,
+  ResetStore,
+  StaleRow,
+} from '../../ports/report-store.ts';
+import type { SqlDatabase } from './database.ts';
+import { arrayLiteral, quoteSpace } from './fragments.ts';
+import {
+  isFree,
+  type LeasedLine,
+  leaseChosenRows,
+  leasedRows,
+  leasedWithVersions,
+  liveLease,
+} from './leases.ts';
+
+/**
+ * Renders whether a reset takes outcome `v`.
+ * A reset takes no outcome that failed (`retry` is for those), that is of a row which is gone, or
+ * that was reset already. `olderThan` means the time of the vector, or of the reading where there
+ * is no vector.
+ */
+export function isChosen({ olderThan }: ResetSelection): RawBuilder<boolean> {
+  const age =
+    olderThan === undefined
+      ? sql``
+      : sql` AND coalesce(v.embedded_at, v.read_at) < ${olderThan}::timestamptz`;
+  return sql<boolean>`(v.chunk = 0 AND v.outcome IN ('embedded', 'excluded:empty', 'too-long') AND v.missing_since IS NULL
+    AND v.source_version IS DISTINCT FROM '-infinity'${age})`;
+}
+
+/**
+ * Counts the rows that a reset takes, and the texts and tokens that must be bought for them.
+ * A text is bought once for all its rows, and not at all where a row outside the selection keeps
+ * its vector. The tokens of a text are the most that one of its rows has. Where none of them has
+ * any, four characters count as one token.
+ */
+export async function planReset(
+  db: SqlDatabase,
+  space: Space,
+  selection: ResetSelection,
+): Promise<ResetPlan> {
+  const { vectors } = quoteSpace(space);
+  const { rows } = await sql<ResetPlan>`
+    WITH texts AS (
+      SELECT count(*) FILTER (WHERE ${isChosen(selection)}) AS rows,
+             v.outcome <> 'embedded' OR NOT bool_and(${isChosen(selection)}) AS kept,
+             coalesce(nullif(max(v.tokens), 0), ceil(max(v.kept_length) / 4.0)) AS tokens
+        FROM ${vectors} AS v
+       GROUP BY v.content_hash, v.outcome, CASE WHEN v.content_hash IS NULL THEN v.item_id END
+    )
+    SELECT coalesce(sum(rows), 0)::float8 AS rows,
+           count(*) FILTER (WHERE rows > 0 AND NOT kept)::float8 AS texts,
+           coalesce(sum(tokens) FILTER (WHERE rows > 0 AND NOT kept), 0)::float8 AS tokens
+      FROM texts`.execute(db.kysely);
+  return rows[0] ?? { rows: 0, texts: 0, tokens: 0 };
+}
+
+/**
+ * Resets one batch of outcomes in the order of the key; `cursor` null: no batch is left.
+ * Each batch is one short transaction. Its rows are locked in the order of their keys, as
+ * everywhere.
+ * The vector stays where it is and is found until the new one is written. Without its hash, no
+ * touch and no copy takes the vector for current. The reconcile pass finds the rows.
+ */
+export async function resetOutcomes(
+  db: SqlDatabase,
+  space: Space,
+  selection: ResetSelection,
+  batch: { readonly after: string | null; readonly limit: number },
+): Promise<{ rows: number; cursor: string | null }> {
+  const { vectors, keyType } = quoteSpace(space);
+  const behind = batch.after === null ? sql`` : sql` AND v.item_id > ${batch.after}::${keyType}`;
+  const { rows } = await sql<{ rows: number; last: string | null }>`
+    WITH chosen AS MATERIALIZED (
+      SELECT v.item_id FROM ${vectors} AS v
+       WHERE ${isChosen(selection)}${behind}
+       ORDER BY v.item_id LIMIT ${batch.limit}::int
+         FOR UPDATE
+    ), stale AS (
+      UPDATE ${vectors} AS v SET source_version = '-infinity', source_xid = NULL, content_hash = NULL
+        FROM chosen AS c WHERE v.item_id = c.item_id
+    )
+    SELECT count(*)::float8 AS rows,
+           (SELECT item_id::text FROM chosen ORDER BY chosen.item_id DESC LIMIT 1) AS last
+      FROM chosen`.execute(db.kysely);
+  const { rows: count = 0, last = null } = rows[0] ?? {};
+  return { rows: count, cursor: count < batch.limit ? null : last };
+}
+
+export function createResetStore(db: SqlDatabase): ResetStore {
+  return {
+    plan: (space, selection) => planReset(db, space, selection),
+    reset: (space, selection, batch) => resetOutcomes(db, space, selection, batch),
+  };
+}
+
+/**
+ * Finds those of the ids whose row is there and stale, by version or `xmin`.
+ * @throws FreshetError of class `item` where an id is no key of the source.
+ */
+export async function findStaleRows(
+  db: SqlDatabase,
+  space: Space,
+  ids: readonly string[],
+): Promise<readonly StaleRow[]> {
+  if (ids.length === 0) return [];
+  const { source, vectors, key, version, leaseId, keyType } = quoteSpace(space);
+  const { rows } = await sql<StaleRow>`
+    SELECT ${leaseId} AS id, v.outcome, l.dispatch_id::text AS "heldBy"
+      FROM (SELECT DISTINCT unnest(${arrayLiteral(ids)}::${keyType}[]) AS id) AS u
+      JOIN ${source} AS s ON ${key} = u.id
+      LEFT JOIN ${vectors} AS v ON v.item_id = ${key} AND v.chunk = 0
+      LEFT JOIN freshet.leases AS l
+        ON l.space_id = ${space.spaceId}::int AND l.item_id = ${leaseId} AND ${liveLease()}
+     WHERE v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version}
+        OR v.source_xid IS DISTINCT FROM s.xmin`.execute(db.kysely);
+  return rows;
+}
+
+/**
+ * Leases those of the ids that are stale and free, at most `limit`.
+ * One statement chooses and leases, as in `detect`. Between a look and the lease, a row may have
+ * become fresh, or another dispatch may have leased it.
+ */
+export async function leaseNamedRows(
+  db: SqlDatabase,
+  space: Space,
+  request: LeaseRequest & { readonly ids: readonly string[] },
+): Promise<readonly LeasedRow[]> {
+  if (request.ids.length === 0) return [];
+  const { source, vectors, key, version, leaseId, keyType } = quoteSpace(space);
+  const { rows } = await sql<LeasedLine>`
+    WITH chosen AS MATERIALIZED (
+      SELECT ${leaseId} AS id, ${version} AS version, row_number() OVER (ORDER BY ${key}) AS place
+        FROM (SELECT DISTINCT unnest(${arrayLiteral(request.ids)}::${keyType}[]) AS id) AS u
+        JOIN ${source} AS s ON ${key} = u.id
+        LEFT JOIN ${vectors} AS v ON v.item_id = ${key} AND v.chunk = 0
+        LEFT JOIN freshet.leases AS l ON l.space_id = ${space.spaceId}::int AND l.item_id = ${leaseId}
+       WHERE (v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version}
+              OR v.source_xid IS DISTINCT FROM s.xmin)
+         AND (l.item_id IS NULL OR ${isFree('l', request)})
+       ORDER BY ${key} LIMIT ${request.limit}::int
+    ), leased AS (${leaseChosenRows(space.spaceId, request)})
+    SELECT r.id, r.attempts, r.version FROM (${leasedWithVersions}) AS r ORDER BY r.place`.execute(db.kysely);
+  return leasedRows(rows);
+}
+
+export function createRedriveStore(db: SqlDatabase): RedriveStore {
+  return {
+    findStaleRows: (space, ids) => findStaleRows(db, space, ids),
+    leaseNamedRows: (space, request) => leaseNamedRows(db, space, request),
+  };
+}

@@ -1,0 +1,221 @@
+import { UsageError } from '../errors.ts';
+import type { ModelDefinition } from '../model.ts';
+import { PROVIDERS } from '../providers.ts';
+import type { AwsStage, GpuSection } from './aws-schema.ts';
+import { LAMBDA_CONNECTIONS, type LambdaName } from './deployment-settings.ts';
+import { formatPath } from './describe-issues.ts';
+import { type PipelineConfig, usedAliases } from './pipeline-config.ts';
+import { findTeiImage, TEI_IMAGE_ACCOUNTS, type TeiImage } from './tei.ts';
+
+/**
+ * The most dimensions that pgvector's HNSW index takes of the type `vector`.
+ * The view shows vectors of that type.
+ */
+const MAX_INDEXED_DIMENSIONS = 2000;
+
+/** The settings of a stage that decide whether its deployment can work. */
+export interface Deployment {
+  readonly stage: string;
+  /** The region. Undefined: the stack fits any region that it is deployed to. */
+  readonly region?: string | undefined;
+  readonly providerSecrets: Readonly<Record<string, string>>;
+  /** Maximum concurrency of each lane of each alias, and of `write`. */
+  readonly maxConcurrency: { readonly fresh: number; readonly bulk: number; readonly write: number };
+  /** Ticks of `detect` that its schedules can run at the same time. */
+  readonly scheduledTicks: number;
+  readonly maxConnections: number;
+}
+
+/**
+ * Refuses a deployment that would succeed and then not work.
+ * @throws UsageError lists every problem with its remedy
+ */
+export function requireDeployable(config: PipelineConfig, deployment: Deployment): void {
+  const models = usedAliases(config).map(alias => config.models[alias]!);
+  const problems = [
+    ...models.flatMap(model => [
+      ...findWideVectors(model),
+      ...findUnreachable(model),
+      ...findMissingSecret(model, deployment),
+      ...findMissingEndpoint(model, deployment),
+    ]),
+    ...findTooManyConnections(models.length, deployment),
+  ];
+  if (problems.length === 0) return;
+  throw new UsageError(
+    `Stage ${deployment.stage} cannot be deployed:\n${problems.map(problem => `  ${problem}`).join('\n')}`,
+  );
+}
+
+function findWideVectors({ alias, dimensions }: ModelDefinition): string[] {
+  if (dimensions <= MAX_INDEXED_DIMENSIONS) return [];
+  return [
+    `The model ${alias} has ${dimensions} dimensions, and a search index takes ${MAX_INDEXED_DIMENSIONS}: give ${formatPath(['models', alias])} a smaller size, such as { dimensions: 1536 }, if the model can be cut, or choose another.`,
+  ];
+}
+
+function findUnreachable({ alias, provider, baseUrl }: ModelDefinition): string[] {
+  const host = hostOf(baseUrl ?? PROVIDERS[provider].url);
+  if (host === undefined || !/^(localhost|.+\.localhost|127\.[\d.]+|\[::1\])$/.test(host)) return [];
+  return [
+    `The model ${alias} is served on the machine itself (${host}), where a Lambda function finds nothing: give ${formatPath(['models', alias, 'baseUrl'])} an address inside the VPC.`,
+  ];
+}
+
+function findMissingSecret({ alias, provider, baseUrl }: ModelDefinition, deployment: Deployment): string[] {
+  const { url, key } = PROVIDERS[provider];
+  const isAtHome = url !== undefined && hostOf(baseUrl ?? url) === hostOf(url);
+  if (key === undefined || !isAtHome) return [];
+  if (Object.hasOwn(deployment.providerSecrets, alias)) return [];
+  const path = formatPath(['aws', 'stages', deployment.stage, 'providerSecrets', alias]);
+  return [
+    `The model ${alias} needs a key: put it into Secrets Manager (aws secretsmanager create-secret --name freshet/${alias} --secret-string …) and name its ARN at ${path}.`,
+  ];
+}
+
+function hostOf(url: string | undefined): string | undefined {
+  return url === undefined ? undefined : URL.parse(url)?.hostname;
+}
+
+function findMissingEndpoint(
+  { alias, provider, endpointName }: ModelDefinition,
+  { stage, region }: Deployment,
+): string[] {
+  if (PROVIDERS[provider].needs.endpointName === undefined || endpointName !== undefined) return [];
+  const known = Object.keys(TEI_IMAGE_ACCOUNTS).join(', ');
+  if (region === undefined)
+    return [
+      `The model ${alias} needs a GPU endpoint, whose image depends on the region: name it at ${formatPath(['aws', 'stages', stage, 'region'])} (known: ${known}).`,
+    ];
+  if (Object.hasOwn(TEI_IMAGE_ACCOUNTS, region))
+    return [
+      `The model ${alias} names no endpoint: give the one that serves it at ${formatPath(['models', alias, 'endpointName'])}.`,
+    ];
+  return [
+    `The model ${alias} needs a GPU endpoint, and the embedding image is not known in ${region}: choose one of ${known}, or name an endpoint of your own at ${formatPath(['models', alias, 'endpointName'])}.`,
+  ];
+}
+
+/**
+ * Counts the execution environments that each function can have at once.
+ * A frozen environment keeps its connections. An operator can also start `detect` (`backfill`,
+ * `reset`) and `operate`, one at a time. `migrate` runs during a deployment, beside all the others.
+ */
+function countEnvironments(
+  models: number,
+  {
+    maxConcurrency: { fresh, bulk, write },
+    scheduledTicks,
+  }: Pick<Deployment, 'maxConcurrency' | 'scheduledTicks'>,
+): Readonly<Record<LambdaName, number>> {
+  return {
+    detect: scheduledTicks + 1,
+    embed: models * (fresh + bulk),
+    write,
+    guard: 1,
+    migrate: 1,
+    operate: 1,
+  };
+}
+
+function findTooManyConnections(models: number, deployment: Deployment): string[] {
+  const { maxConnections } = deployment;
+  const { fresh, bulk, write } = deployment.maxConcurrency;
+  const environments = Object.entries(countEnvironments(models, deployment)) as [LambdaName, number][];
+  const held = environments.map(([name, count]) => ({ name, connections: count * LAMBDA_CONNECTIONS[name] }));
+  const connections = held.reduce((sum, { connections }) => sum + connections, 0);
+  if (connections < maxConnections) return [];
+  const parts = held.map(({ name, connections }) => `${name} ${connections}`).join(' + ');
+  return [
+    `The functions can hold ${connections} database connections at once (${parts}; embed has ${models} model${models === 1 ? '' : 's'} × (fresh ${fresh} + bulk ${bulk}), write ${write}), and database.maxConnections is ${maxConnections}: lower maxConcurrency, or raise maxConnections above that if the server allows it.`,
+  ];
+}
+
+/** Regions that refused a `MinInstanceCount` of 0 in August 2026, while us-east-1 took it. */
+const REGIONS_WITHOUT_SCALE_TO_ZERO: readonly string[] = ['eu-west-3'];
+
+/** What the stack of a GPU endpoint is made from. */
+export interface GpuEndpoint {
+  readonly region: string;
+  readonly image: TeiImage;
+  readonly endpointName: string;
+  readonly inferenceComponentName: string;
+  /** The most texts that the adapter may put into one call. Undefined: the usual number. */
+  readonly maxTextsPerCall: number | undefined;
+}
+
+/**
+ * Resolves the section `gpu` of a stage to an endpoint that can be deployed and started.
+ * @throws UsageError lists every problem with its remedy
+ */
+export function requireGpuEndpoint(
+  config: PipelineConfig,
+  stageName: string,
+  { region }: Pick<AwsStage, 'region'>,
+  gpu: GpuSection,
+): GpuEndpoint {
+  const path = (...keys: string[]) => formatPath(['aws', 'stages', stageName, ...keys]);
+  const image = region === undefined ? undefined : findTeiImage(region, gpu.teiVersion);
+  const model = Object.hasOwn(config.models, gpu.model) ? config.models[gpu.model] : undefined;
+  const problems = [
+    ...(image === undefined ? [describeRegion(region, path('region'))] : []),
+    ...findCopyProblems(gpu, region, path),
+  ];
+  const modelPath = (key: string) => formatPath(['models', gpu.model, key]);
+  if (model === undefined)
+    problems.push(`${path('gpu', 'model')}: "${gpu.model}" is no model: name one of the section models.`);
+  else if (model.provider !== 'sagemaker')
+    problems.push(
+      `${path('gpu', 'model')}: the model ${gpu.model} has provider "${model.provider}": give it "sagemaker" at ${modelPath('provider')}, with endpointName and inferenceComponentName.`,
+    );
+  else {
+    if (!isName(model.endpointName)) problems.push(describeName(modelPath('endpointName')));
+    if (!isName(model.inferenceComponentName))
+      problems.push(describeName(modelPath('inferenceComponentName')));
+  }
+  const { endpointName, inferenceComponentName, limits } = model ?? {};
+  if (
+    problems.length > 0 ||
+    region === undefined ||
+    image === undefined ||
+    endpointName === undefined ||
+    inferenceComponentName === undefined
+  )
+    throw new UsageError(
+      `The GPU endpoint of stage ${stageName} cannot be deployed:\n${problems.map(problem => `  ${problem}`).join('\n')}`,
+    );
+  return { region, image, endpointName, inferenceComponentName, maxTextsPerCall: limits?.maxTextsPerCall };
+}
+
+function describeRegion(region: string | undefined, path: string): string {
+  const known = Object.keys(TEI_IMAGE_ACCOUNTS).join(', ');
+  return region === undefined
+    ? `${path} is missing, and the image depends on it: choose one of ${known}.`
+    : `The embedding image is not known in ${region}: choose one of ${known} at ${path}.`;
+}
+
+function findCopyProblems(
+  { minCopies, maxCopies }: GpuSection,
+  region: string | undefined,
+  path: (...keys: string[]) => string,
+): string[] {
+  const problems: string[] = [];
+  if (minCopies > maxCopies)
+    problems.push(
+      `${path('gpu', 'maxCopies')} is ${maxCopies}, less than minCopies ${minCopies}: raise one or lower the other.`,
+    );
+  if (minCopies === 0 && region !== undefined && REGIONS_WITHOUT_SCALE_TO_ZERO.includes(region))
+    problems.push(
+      `SageMaker in ${region} does not scale to zero: set ${path('gpu', 'minCopies')} to 1 (an instance that is always paid), or choose another region.`,
+    );
+  return problems;
+}
+
+/** Whether SageMaker takes a text as the name of an endpoint or a component. */
+function isName(name: string | undefined): boolean {
+  return name !== undefined && /^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$/.test(name);
+}
+
+function describeName(path: string): string {
+  return `${path} is what the stack will be asked to make: give letters, digits and single dashes, at most 63, such as "embeddings-e5".`;
+}

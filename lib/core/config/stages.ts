@@ -1,0 +1,163 @@
+import { UsageError } from '../errors.ts';
+import {
+  type AwsSection,
+  type AwsStage,
+  DEFAULT_STAGE_SETTINGS,
+  STAGE_NAME,
+  STAGE_NAME_EXPECTATION,
+  type StageSettings,
+} from './aws-schema.ts';
+import { type ConfigProblem, formatPath, nearestWord } from './describe-issues.ts';
+import type { PipelineConfig, SourceConfig } from './pipeline-config.ts';
+
+/**
+ * Finds a stage of the configuration by its name.
+ * @throws UsageError when the configuration has no such stage; the error names the nearest one, or
+ *   how to add the first
+ */
+export function chooseStage(config: PipelineConfig, name: string): AwsStage {
+  const stages = config.aws?.stages ?? {};
+  if (Object.hasOwn(stages, name)) return stages[name]!;
+  const known = Object.keys(stages);
+  if (known.length === 0)
+    throw new UsageError(
+      `The configuration has no stage "${name}": it has no section aws.`,
+      'Add aws: { stages: { dev: { vpc, database } } }; docs/deployment.md lists the keys.',
+    );
+  const nearest = nearestWord(name, known);
+  const suggestion = nearest === undefined ? '' : ` Did you mean -c stage=${nearest}?`;
+  throw new UsageError(
+    `"${name}" is no stage of the configuration (known: ${known.join(', ')}).${suggestion}`,
+  );
+}
+
+/** Name of the example's table, in the schema `public`. */
+const TABLE = 'ai_items';
+
+/**
+ * Chooses the settings of a stage beside the example database.
+ * A stage of that name in the configuration gives all but its network and its database. Without
+ * such a stage the defaults hold.
+ * @throws UsageError when a source names another table than the example's, or the name is no stage
+ *   name
+ */
+export function chooseExampleStage(config: PipelineConfig, name: string): StageSettings {
+  if (!STAGE_NAME.test(name)) throw new UsageError(`-c stage=${name}: expected ${STAGE_NAME_EXPECTATION}.`);
+  const strange = config.sources.find(({ table }) => !isExampleTable(table));
+  if (strange !== undefined)
+    throw new UsageError(
+      `The example database has the table public.${TABLE} and no other; source "${strange.name}" names another one.`,
+      'Leave -c config out for the demo configuration, or name a stage with a database of your own.',
+    );
+  const stages = config.aws?.stages ?? {};
+  if (!Object.hasOwn(stages, name)) return DEFAULT_STAGE_SETTINGS;
+  const { vpc: _, database: __, ...settings } = stages[name]!;
+  return settings;
+}
+
+function isExampleTable(table: SourceConfig['table']): boolean {
+  const { schema, name } = typeof table === 'string' ? splitName(table) : table;
+  return schema === 'public' && name === TABLE;
+}
+
+function splitName(table: string): { schema: string; name: string } {
+  const [first = '', second] = table.split('.');
+  return second === undefined ? { schema: 'public', name: first } : { schema: first, name: second };
+}
+
+/**
+ * Finds contradictions between the keys of the section `aws`, for every stage.
+ * `aliases` are all models that a stage may name.
+ */
+export function findAwsProblems(
+  aws: AwsSection | undefined,
+  aliases: readonly string[],
+): readonly ConfigProblem[] {
+  return Object.entries(aws?.stages ?? {}).flatMap(([name, stage]) => {
+    const path = ['aws', 'stages', name];
+    return [
+      ...findVpcProblems(stage, path),
+      ...findDatabaseProblems(stage, path),
+      ...findAliasProblems(stage, path, aliases),
+    ];
+  });
+}
+
+function findVpcProblems({ vpc, account, region }: AwsStage, path: readonly string[]): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const report = (key: string, message: string) =>
+    problems.push({ path: formatPath([...path, 'vpc', key]), message });
+  const canLookUp = account !== undefined && region !== undefined;
+  for (const key of ['availabilityZones', 'privateSubnetIds'] as const) {
+    const other = key === 'availabilityZones' ? vpc.privateSubnetIds : vpc.availabilityZones;
+    if (vpc[key] === undefined && (other !== undefined || !canLookUp))
+      report(
+        key,
+        'is missing; give availabilityZones and privateSubnetIds, or neither and the stage an account and a region, so that cdk looks the VPC up',
+      );
+  }
+  const subnets = vpc.privateSubnetIds?.length;
+  for (const key of ['availabilityZones', 'privateRouteTableIds'] as const) {
+    const given = vpc[key]?.length;
+    if (given !== undefined && subnets !== undefined && given !== subnets)
+      report(key, `has ${given} entries for ${subnets} private subnets; give one for each`);
+  }
+  if (vpc.s3Endpoint && vpc.privateSubnetIds !== undefined && vpc.privateRouteTableIds === undefined)
+    report('privateRouteTableIds', 'is missing; s3Endpoint needs the route table of each private subnet');
+  return problems;
+}
+
+function findDatabaseProblems({ database }: AwsStage, path: readonly string[]): ConfigProblem[] {
+  if ((database.secretArn === undefined) !== (database.iam === undefined)) return [];
+  const message =
+    database.iam === undefined
+      ? 'is missing; give secretArn, or iam: { user, resourceId }'
+      : 'stands beside iam; give one of the two';
+  return [{ path: formatPath([...path, 'database', 'secretArn']), message }];
+}
+
+function findAliasProblems(
+  { providerSecrets }: AwsStage,
+  path: readonly string[],
+  aliases: readonly string[],
+): ConfigProblem[] {
+  return Object.keys(providerSecrets)
+    .filter(alias => !aliases.includes(alias))
+    .map(alias => {
+      const nearest = nearestWord(alias, aliases);
+      const suggestion = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+      return {
+        path: formatPath([...path, 'providerSecrets', alias]),
+        message: `is no model${suggestion} (known: ${aliases.join(', ')})`,
+      };
+    });
+}
+
+const SECONDS = { minute: 60, hour: 3_600, day: 86_400 } as const;
+
+/**
+ * Seconds between two ticks, at most, to judge whether a tick is missing.
+ * Of a `cron(…)` only the hours are read: an hour where they are `*`, else a day.
+ */
+export function scheduleIntervalSeconds(expression: string): number {
+  const rate = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression);
+  if (rate !== null) return Number(rate[1]) * SECONDS[rate[2] as keyof typeof SECONDS];
+  const hours = expression.replace(/^cron\(/, '').split(' ')[1];
+  return hours === '*' ? SECONDS.hour : SECONDS.day;
+}
+
+/**
+ * Counts the runs that a schedule can have going at once if each takes `timeoutSeconds`.
+ * Of a `cron(…)` only the minutes are read: one minute means a run every hour, anything else is
+ * taken for a run every minute.
+ */
+export function countOverlappingRuns(expression: string, timeoutSeconds: number): number {
+  const minutes = /^cron\((\S+)/.exec(expression)?.[1];
+  const shortest =
+    minutes === undefined
+      ? scheduleIntervalSeconds(expression)
+      : /^\d+$/.test(minutes)
+        ? SECONDS.hour
+        : SECONDS.minute;
+  return Math.ceil(timeoutSeconds / shortest);
+}

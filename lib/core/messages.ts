@@ -1,0 +1,173 @@
+import { FreshetError } from './errors.ts';
+import type { Lane } from './model.ts';
+import { isResultKey } from './result-object.ts';
+
+/**
+ * The message from `detect` to `embed`: the ids of leased rows, and no texts.
+ * The envelope has version 1. `embed` accepts only that version.
+ */
+export interface DispatchMessage {
+  readonly v: 1;
+  readonly kind: 'dispatch';
+  readonly spaceId: number;
+  readonly lane: Lane;
+  readonly dispatchId: string;
+  /**
+   * How often embedding these rows began before and did not end.
+   * The number decides the batch size (`batchSizeForAttempts`); after 5 the outcome is
+   * `undelivered`.
+   */
+  readonly attempts: number;
+  readonly ids: readonly string[];
+}
+
+/** The message from `embed` to `write`: where a result object lies, and its digest. */
+export interface AnnounceMessage {
+  readonly v: 1;
+  readonly kind: 'announce';
+  readonly spaceId: number;
+  readonly dispatchId: string;
+  readonly key: string;
+  /** The digest of the object's bytes, as `proveObject` computes it: SHA-256, in hexadecimal. */
+  readonly sha256: string;
+  readonly ids: readonly string[];
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/**
+ * Parses the object in `body`, which must have exactly these keys, each with a valid value.
+ * Messages are the only input that a stranger could forge, so that unknown keys are refused too.
+ * @throws FreshetError `bad_message`, of class `unknown`
+ */
+export function parseExactly(
+  body: string,
+  checks: Readonly<Record<string, (value: unknown) => boolean>>,
+): Record<string, unknown> {
+  const message = parseObject(body);
+  for (const key of Object.keys(message)) {
+    if (!Object.hasOwn(checks, key)) throw badMessage('a key that this version does not know');
+  }
+  for (const [key, isValid] of Object.entries(checks)) {
+    if (!Object.hasOwn(message, key) || !isValid(message[key])) throw badMessage(`no valid "${key}"`);
+  }
+  return message;
+}
+
+export const isUuid = (value: unknown): boolean => typeof value === 'string' && UUID.test(value);
+
+export const isPositiveInteger = (value: unknown): boolean =>
+  Number.isSafeInteger(value) && Number(value) > 0;
+
+export const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
+
+export const isTexts = (value: unknown): boolean =>
+  Array.isArray(value) && value.every(item => typeof item === 'string');
+
+function parseObject(body: string): Record<string, unknown> {
+  let message: unknown;
+  try {
+    message = JSON.parse(body);
+  } catch {
+    throw badMessage('no JSON');
+  }
+  if (typeof message !== 'object' || message === null || Array.isArray(message))
+    throw badMessage('no object');
+  return message as Record<string, unknown>;
+}
+
+function badMessage(what: string): FreshetError {
+  return new FreshetError(`A message has ${what}; it was not made by this version of Freshet.`, {
+    failureClass: 'unknown',
+    code: 'bad_message',
+  });
+}
+
+const SHA256 = /^[0-9a-f]{64}$/;
+
+/**
+ * Parses the body of an announce message.
+ * `ids` may be empty: a call without usable vectors is announced only for the ledger.
+ * @throws FreshetError `bad_message`, of class `unknown`
+ */
+export function parseAnnounceMessage(body: string): AnnounceMessage {
+  return parseExactly(body, {
+    v: value => value === 1,
+    kind: value => value === 'announce',
+    spaceId: isPositiveInteger,
+    dispatchId: isUuid,
+    key: value => typeof value === 'string' && isResultKey(value),
+    sha256: value => typeof value === 'string' && SHA256.test(value),
+    ids: isTexts,
+  }) as unknown as AnnounceMessage;
+}
+
+/**
+ * Parses the body of a dispatch message.
+ * A malformed message is never acknowledged, so that it reaches the dead-letter queue and a person.
+ * @throws FreshetError `bad_message`, of class `unknown`
+ */
+export function parseDispatchMessage(body: string): DispatchMessage {
+  return parseExactly(body, {
+    v: value => value === 1,
+    kind: value => value === 'dispatch',
+    spaceId: isPositiveInteger,
+    lane: value => value === 'fresh' || value === 'bulk',
+    dispatchId: isUuid,
+    attempts: isCount,
+    ids: value => isTexts(value) && (value as string[]).length > 0,
+  }) as unknown as DispatchMessage;
+}
+
+/**
+ * Parses JSON; undefined where the text is not JSON.
+ * The parser's own error is swallowed because its message quotes the text.
+ */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Writes the body of a message as JSON that SQS accepts.
+ * JSON leaves U+FFFE and U+FFFF as they are, and SQS refuses both. A text key can contain them, so
+ * they are escaped here.
+ */
+export function writeMessage(message: DispatchMessage | AnnounceMessage): string {
+  return JSON.stringify(message).replace(/[\uFFFE\uFFFF]/g, character =>
+    character === '\uFFFE' ? '\\ufffe' : '\\uffff',
+  );
+}
+
+/**
+ * Bytes that one body, or all bodies of a batch together, may have.
+ * The limit is that of SQS (`MaximumMessageSize`).
+ */
+export const MAX_BODY_BYTES = 1_048_576;
+
+/** The longest delay of a message in SQS. */
+const MAX_DELAY_SECONDS = 900;
+
+/**
+ * The characters of XML 1.0, which are the only ones that SQS carries.
+ * Half of a surrogate pair is not among them.
+ */
+const CARRIED = /^[\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]*$/u;
+
+/**
+ * Finds the error code with which any SQS queue would refuse a message.
+ * Undefined where the message can be sent.
+ */
+export function findSendFault(
+  message: { readonly body: string; readonly delaySeconds?: number },
+  bodyBytes: number = Buffer.byteLength(message.body),
+): string | undefined {
+  const delay = message.delaySeconds ?? 0;
+  if (!Number.isInteger(delay) || delay < 0 || delay > MAX_DELAY_SECONDS) return 'InvalidParameterValue';
+  if (message.body.length === 0) return 'EmptyValue';
+  if (bodyBytes > MAX_BODY_BYTES) return 'MessageTooLong';
+  return CARRIED.test(message.body) ? undefined : 'InvalidMessageContents';
+}

@@ -1,0 +1,290 @@
+export type MetricUnit = 'Count' | 'Milliseconds' | 'Seconds' | 'Percent' | 'US dollars';
+
+/** The values of the dimension `component`. */
+export type MetricComponent = 'detect' | 'embed' | 'write' | 'guard' | 'migrate' | 'operate';
+
+interface MetricDefinition {
+  readonly unit: MetricUnit;
+  /** The components that emit the metric. Each of them is a series of its own and is billed. */
+  readonly from: readonly MetricComponent[];
+  readonly meaning: string;
+}
+
+const CALLERS = ['embed', 'guard'] as const;
+const EVERYBODY = ['detect', 'embed', 'write', 'guard'] as const;
+
+/**
+ * Every metric of the namespace Freshet.
+ * A tick emits a state (stale rows, ages, pauses) even when it is 0, so that an alarm sees it end.
+ * A state of a space is one sample per space. Counts of events are missing where no event happened.
+ */
+export const METRICS = {
+  StaleRows: {
+    unit: 'Count',
+    from: ['detect'],
+    meaning: 'edited rows that were found and are not embedded yet; a sample per space and tick',
+  },
+  OldestStaleRowAgeSeconds: {
+    unit: 'Seconds',
+    from: ['detect'],
+    meaning: 'how long the oldest of them has waited since it was found',
+  },
+  BulkRows: {
+    unit: 'Count',
+    from: ['detect'],
+    meaning:
+      'rows of a walk over all keys (backfill, repair) that are on their way; a sample per space and tick',
+  },
+  OldestBulkRowAgeSeconds: {
+    unit: 'Seconds',
+    from: ['detect'],
+    meaning: 'how long the oldest of those has been on its way',
+  },
+  CoveragePercent: {
+    unit: 'Percent',
+    from: ['detect'],
+    meaning:
+      'rows with a vector of their latest version, of those that can have one; counted at the end of a walk over all keys',
+  },
+  DetectedRows: { unit: 'Count', from: ['detect'], meaning: 'rows that were found stale and leased' },
+  SentRows: { unit: 'Count', from: ['detect'], meaning: 'detected rows whose message a queue accepted' },
+  OrphansDeleted: {
+    unit: 'Count',
+    from: ['detect'],
+    meaning: 'vectors deleted because their row has been gone for an hour and a walk',
+  },
+  OrphanRemovalStopped: {
+    unit: 'Count',
+    from: ['detect'],
+    meaning:
+      '1 where too many rows of a slice are missing at once, or row security may hide them; 0 where none are in doubt',
+  },
+  SourceFaults: {
+    unit: 'Count',
+    from: ['detect', 'embed', 'write'],
+    meaning: 'a source table is no longer what it was: looks, batches and results that met it so',
+  },
+  SpaceFailures: { unit: 'Count', from: ['detect'], meaning: 'spaces whose look failed on a statement' },
+  OverlappedTicks: {
+    unit: 'Count',
+    from: ['detect'],
+    meaning: 'ticks that ended at once because one of their kind was at work',
+  },
+  Records: { unit: 'Count', from: ['embed', 'write'], meaning: 'messages received' },
+  FailedRecords: {
+    unit: 'Count',
+    from: ['embed', 'write'],
+    meaning: 'messages given back because their work failed',
+  },
+  DroppedMessages: {
+    unit: 'Count',
+    from: ['embed'],
+    meaning: 'messages of a space that is unknown or retired',
+  },
+  ProviderCalls: { unit: 'Count', from: CALLERS, meaning: 'calls of a provider, whatever came of them' },
+  TextsSent: {
+    unit: 'Count',
+    from: CALLERS,
+    meaning: 'texts of a call: a sample per call, so that its average is the batch size',
+  },
+  Tokens: { unit: 'Count', from: CALLERS, meaning: 'tokens as the provider counted them, else estimated' },
+  CostUsd: { unit: 'US dollars', from: CALLERS, meaning: 'tokens at the price of the model' },
+  ProviderLatency: { unit: 'Milliseconds', from: CALLERS, meaning: 'from the start of a call to its answer' },
+  ProviderFailures: {
+    unit: 'Count',
+    from: CALLERS,
+    meaning: 'calls that gave no usable vectors, throttled ones among them',
+  },
+  ProviderThrottles: { unit: 'Count', from: CALLERS, meaning: 'calls that the provider asked to come later' },
+  RefusedGrants: {
+    unit: 'Count',
+    from: CALLERS,
+    meaning: 'calls not made because of a pause that began after their message was taken',
+  },
+  UnfamiliarModelNames: {
+    unit: 'Count',
+    from: CALLERS,
+    meaning: 'answers that name a model which is not known as the one asked for',
+  },
+  RetryWait: {
+    unit: 'Milliseconds',
+    from: ['embed'],
+    meaning: 'waits before a repeated call, paid as time of the function',
+  },
+  PostponedRows: {
+    unit: 'Count',
+    from: ['embed'],
+    meaning: 'rows that wait in the queue for a provider or the end of a pause',
+  },
+  RefusedTexts: { unit: 'Count', from: ['embed'], meaning: 'texts that the provider refused for good' },
+  UndeliveredTexts: {
+    unit: 'Count',
+    from: ['embed'],
+    meaning: 'texts that an outage left without a vector, where `onOutage` is `dead-letter`',
+  },
+  ModelPauses: { unit: 'Count', from: ['embed'], meaning: 'a provider said stop: key, quota, model' },
+  UnknownFailures: {
+    unit: 'Count',
+    from: ['embed'],
+    meaning: 'failures that no rule knows; their messages come again',
+  },
+  WriteLatency: {
+    unit: 'Milliseconds',
+    from: ['write'],
+    meaning: 'one transaction, of one result or of several, with its retries',
+  },
+  EmbeddedRows: { unit: 'Count', from: ['write'], meaning: 'rows written with a bought vector' },
+  CopiedRows: { unit: 'Count', from: ['write'], meaning: 'rows that got the vector of an equal text' },
+  TouchedRows: {
+    unit: 'Count',
+    from: ['write'],
+    meaning: 'rows whose text had not changed: nothing was bought',
+  },
+  ExcludedRows: {
+    unit: 'Count',
+    from: ['write'],
+    meaning: 'rows written without a vector, as configured: empty or too long',
+  },
+  FailedRows: {
+    unit: 'Count',
+    from: ['write'],
+    meaning: 'rows written as failed; `freshet aws failures` lists them',
+  },
+  RefusedRows: { unit: 'Count', from: ['write'], meaning: 'failed rows of class refused, as announced' },
+  UndeliveredRows: {
+    unit: 'Count',
+    from: ['write'],
+    meaning: 'failed rows of class undelivered (five attempts, or a recorded outage), as announced',
+  },
+  TooLongRows: {
+    unit: 'Count',
+    from: ['write'],
+    meaning: 'excluded rows over the limit of the model, as announced',
+  },
+  OvertakenRows: {
+    unit: 'Count',
+    from: ['write'],
+    meaning:
+      'entries that the guard rejected: a newer reading, a deletion or a vanished hash was there first',
+  },
+  RepeatedResults: {
+    unit: 'Count',
+    from: ['write'],
+    meaning: 'results that had been written before: nothing changed',
+  },
+  DroppedResults: {
+    unit: 'Count',
+    from: ['write'],
+    meaning: 'results whose object was missing or corrupt; their rows are sent again',
+  },
+  Probes: { unit: 'Count', from: ['guard'], meaning: 'looks whether what stopped works again' },
+  PausedModels: {
+    unit: 'Count',
+    from: ['guard'],
+    meaning: 'models that stand still though no operator asked for it',
+  },
+  PausedSources: {
+    unit: 'Count',
+    from: ['guard'],
+    meaning: 'sources that stand still because their table is not what it was',
+  },
+  OperatorPauses: { unit: 'Count', from: ['guard'], meaning: '1 while an operator has paused everything' },
+  MappingsClosed: { unit: 'Count', from: ['guard'], meaning: 'event sources that guard keeps closed' },
+  MappingsDisabledByHand: {
+    unit: 'Count',
+    from: ['guard'],
+    meaning: 'event sources that somebody disabled; guard leaves them so',
+  },
+  DatabaseUnreachable: {
+    unit: 'Count',
+    from: ['guard'],
+    meaning: '1 where the database did not answer twice, 5 seconds apart',
+  },
+  EarlyTimeouts: { unit: 'Count', from: EVERYBODY, meaning: 'invocations ended a second before their time' },
+  WiringFailures: {
+    unit: 'Count',
+    from: [...EVERYBODY, 'migrate', 'operate'],
+    meaning: 'starts at which the settings, the configuration or the database would not do',
+  },
+} as const satisfies Record<string, MetricDefinition>;
+
+export type MetricName = keyof typeof METRICS;
+
+/** Names of the metrics in milliseconds. */
+export type DurationName = {
+  [Name in MetricName]: (typeof METRICS)[Name]['unit'] extends 'Milliseconds' ? Name : never;
+}[MetricName];
+
+export const METRIC_NAMESPACE = 'Freshet';
+
+export const METRIC_NAMES = Object.keys(METRICS) as MetricName[];
+
+interface EndpointMetric {
+  readonly namespace: 'AWS/SageMaker' | '/aws/sagemaker/InferenceComponents';
+  readonly unit: string;
+  readonly meaning: string;
+  /**
+   * How sure the metric is to exist under this dimension.
+   * A `documented` metric is in SageMaker's list with that dimension. One from `memory` must be
+   * checked on an account.
+   */
+  readonly known: 'documented' | 'memory';
+}
+
+const INVOCATIONS = 'AWS/SageMaker';
+const UTILIZATION = '/aws/sagemaker/InferenceComponents';
+
+/**
+ * Metrics that SageMaker publishes of an inference component once a minute.
+ * Their only dimension is the component's name. Freshet emits none of them and pays for no series.
+ */
+export const ENDPOINT_METRICS = {
+  Invocations: { namespace: INVOCATIONS, unit: 'Count', known: 'documented', meaning: 'calls' },
+  Invocation5XXErrors: {
+    namespace: INVOCATIONS,
+    unit: 'Count',
+    known: 'documented',
+    meaning: 'calls that were answered with 5xx',
+  },
+  NoCapacityInvocationFailures: {
+    namespace: INVOCATIONS,
+    unit: 'Count',
+    known: 'memory',
+    meaning: 'calls that found no copy; the first of them starts one',
+  },
+  ModelLatency: {
+    namespace: INVOCATIONS,
+    unit: 'Microseconds',
+    known: 'documented',
+    meaning: 'what the container takes for a call',
+  },
+  OverheadLatency: {
+    namespace: INVOCATIONS,
+    unit: 'Microseconds',
+    known: 'documented',
+    meaning: 'what SageMaker adds to it',
+  },
+  ConcurrentRequestsPerCopy: {
+    namespace: INVOCATIONS,
+    unit: 'Count',
+    known: 'documented',
+    meaning: 'calls in flight, per copy; least and most only',
+  },
+  GPUUtilizationNormalized: {
+    namespace: UTILIZATION,
+    unit: 'Percent',
+    known: 'documented',
+    meaning:
+      'how busy the GPU of a copy is; each copy tells its own, so that the samples of a minute are the copies',
+  },
+  GPUMemoryUtilizationNormalized: {
+    namespace: UTILIZATION,
+    unit: 'Percent',
+    known: 'documented',
+    meaning: 'how much of the memory of that GPU is taken',
+  },
+} as const satisfies Readonly<Record<string, EndpointMetric>>;
+
+export type EndpointMetricName = keyof typeof ENDPOINT_METRICS;
+
+export const ENDPOINT_METRIC_NAMES = Object.keys(ENDPOINT_METRICS) as EndpointMetricName[];

@@ -1,0 +1,59 @@
+/**
+ * Coverage in percent, fresh / (eligible − excluded), floored to two decimals.
+ * It is 100 only when complete, and when there is nothing to embed. The arguments are whole numbers
+ * of rows.
+ */
+export function coveragePercent(fresh: number, eligible: number, excluded: number): number {
+  const wanted = eligible - excluded;
+  if (fresh >= wanted) return 100;
+  // The quotient is computed in integers: near 10¹² rows a quotient of doubles rounds up to 1.
+  return Number((BigInt(fresh) * 10_000n) / BigInt(wanted)) / 100;
+}
+
+const REFUSED = 'refused:';
+const UNDELIVERED = 'undelivered';
+
+interface OutcomeFailure {
+  readonly failureClass: string;
+  readonly code: string;
+}
+
+/**
+ * Translates a stored outcome into the failure class and code that people see.
+ * Undefined where the outcome is no failure. The SQL of `failures` and `retry` translates the same
+ * way.
+ */
+export function failureOfOutcome(outcome: string | null): OutcomeFailure | undefined {
+  if (outcome?.startsWith(REFUSED)) return { failureClass: 'item', code: outcome.slice(REFUSED.length) };
+  if (outcome === UNDELIVERED) return { failureClass: UNDELIVERED, code: UNDELIVERED };
+  if (outcome?.startsWith(`${UNDELIVERED}:`))
+    return { failureClass: UNDELIVERED, code: outcome.slice(UNDELIVERED.length + 1) };
+  return undefined;
+}
+
+/**
+ * Whether a failure is one that a person means by `cause`: its class or its code, as `failures` prints them.
+ * No failure matches no cause. The SQL of `retry` says the same.
+ */
+export function isOfCause(failure: OutcomeFailure | undefined, cause: string): boolean {
+  return failure !== undefined && (failure.failureClass === cause || failure.code === cause);
+}
+
+const INSTANT = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2}))?$/;
+
+/**
+ * Whether a value is `2026-03-01` (midnight UTC) or a time with its zone.
+ * The day must exist in the calendar.
+ */
+export function isInstant(value: unknown): boolean {
+  const [text, day] = typeof value === 'string' ? (INSTANT.exec(value) ?? []) : [];
+  if (text === undefined || day === undefined || Number.isNaN(Date.parse(text))) return false;
+  const midnight = Date.parse(`${day}T00:00:00Z`);
+  return !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(day);
+}
+
+/**
+ * The words that an operator may put beside a pause.
+ * Other people see them and logs keep them, so they are few and plain.
+ */
+export const PAUSE_DETAIL = /^[\p{L}\p{N} ._:#/-]{0,80}$/u;

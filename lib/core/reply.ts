@@ -1,0 +1,190 @@
+import { FreshetError } from './errors.ts';
+import type { ModelDefinition } from './model.ts';
+import { viewFloats } from './vectors.ts';
+
+/**
+ * Model families in which no name is an alias of another one.
+ * Servers add organisations, tags and versions to these names.
+ */
+const FAMILIES = [
+  'text-embedding-3-small',
+  'text-embedding-3-large',
+  'text-embedding-ada-002',
+  'all-minilm-l6-v2',
+  'all-minilm-l12-v2',
+  'all-mpnet-base-v2',
+  'paraphrase-multilingual-minilm-l12-v2',
+  'bge-m3',
+  'multilingual-e5-small',
+  'multilingual-e5-base',
+  'multilingual-e5-large',
+  'nomic-embed-text',
+  'mxbai-embed-large',
+];
+
+/**
+ * Compares the requested model's name with the name in the reply.
+ *
+ * - `same`: the names agree but for an organisation, tag or version.
+ * - `other`: both names are known models and differ. Their dimensions may well agree.
+ * - `unfamiliar`: nobody can say, as with Azure's deployment names and file names of local servers.
+ */
+export function compareModelNames(requested: string, answered: string): 'same' | 'unfamiliar' | 'other' {
+  const [asked, named] = [bareName(requested), bareName(answered)];
+  if (asked === named || asked.startsWith(`${named}-`) || named.startsWith(`${asked}-`)) return 'same';
+  const [askedFamily, namedFamily] = [findFamily(asked), findFamily(named)];
+  if (askedFamily === undefined || namedFamily === undefined) return 'unfamiliar';
+  return askedFamily === namedFamily ? 'same' : 'other';
+}
+
+/**
+ * Rejects a reply from another model; returns `same` where the reply names no model.
+ * The name in the reply is the server's text, so that the error does not repeat it.
+ * @throws FreshetError `wrong_model`, of class `stop`
+ */
+export function rejectOtherModel(
+  reply: { readonly model?: string | undefined; readonly requestId?: string | undefined },
+  requested: string,
+): 'same' | 'unfamiliar' {
+  const comparison = reply.model === undefined ? 'same' : compareModelNames(requested, reply.model);
+  if (comparison !== 'other') return comparison;
+  throw new FreshetError(
+    `The provider was asked for the model ${requested} and says that another one answered: check the endpoint and modelId.`,
+    { failureClass: 'stop', code: 'wrong_model', requestId: reply.requestId },
+  );
+}
+
+function findFamily(name: string): string | undefined {
+  return FAMILIES.find(family => name === family || name.startsWith(`${family}-`));
+}
+
+/** Strips the organisation and the tag from a model's name. */
+function bareName(name: string): string {
+  const lower = name.toLowerCase();
+  return lower.slice(lower.lastIndexOf('/') + 1).replace(/:.*$/, '');
+}
+
+/** A provider's reply. The vectors are float32, little-endian. */
+export interface ReceivedReply {
+  readonly items: readonly { readonly index: number; readonly bytes: Buffer }[];
+  readonly requestId?: string | undefined;
+  /** The model that answered, as the provider names it. */
+  readonly model?: string | undefined;
+}
+
+interface ExpectedReply {
+  readonly count: number;
+  readonly dimensions: number;
+  readonly normalized: boolean;
+}
+
+/**
+ * How far the length of a normalized vector may be from 1.
+ * float16 inference and rounding in transport stay well inside; a vector that was never normalised
+ * does not.
+ */
+const NORM_TOLERANCE = 0.01;
+
+/**
+ * Arranges the vectors by the position of their texts and checks each one.
+ * `invalid` lists the positions whose own vector is unusable: of another length, NaN, infinite,
+ * zero, or not of length 1 where the model promises it. Their vectors are null.
+ * @throws FreshetError for a wrong count or index, of class `transient`
+ * @throws FreshetError `wrong_dimensions` where all vectors share a wrong length, of class `stop`:
+ *   another model answers
+ */
+export function validateReply(
+  reply: ReceivedReply,
+  expected: ExpectedReply,
+): { vectors: (Buffer | null)[]; invalid: number[] } {
+  const received = arrangeByIndex(reply, expected.count);
+  rejectForeignDimensions(received, reply.requestId, expected.dimensions);
+  const invalid: number[] = [];
+  const vectors = received.map((bytes, position) => {
+    if (isUsable(bytes, expected)) return bytes;
+    invalid.push(position);
+    return null;
+  });
+  return { vectors, invalid };
+}
+
+function arrangeByIndex(reply: ReceivedReply, count: number): Buffer[] {
+  if (reply.items.length !== count) {
+    throw invalidReply(
+      'invalid_reply_count',
+      `${reply.items.length} vectors for ${count} texts`,
+      reply.requestId,
+    );
+  }
+  const arranged: (Buffer | undefined)[] = new Array(count).fill(undefined);
+  for (const { index, bytes } of reply.items) {
+    if (!Number.isInteger(index) || index < 0 || index >= count || arranged[index] !== undefined) {
+      throw invalidReply(
+        'invalid_reply_index',
+        'indexes that are no permutation of the texts',
+        reply.requestId,
+      );
+    }
+    arranged[index] = bytes;
+  }
+  return arranged as Buffer[];
+}
+
+function rejectForeignDimensions(
+  vectors: readonly Buffer[],
+  requestId: string | undefined,
+  dimensions: number,
+): void {
+  const bytes = vectors[0]?.length ?? 0;
+  const foreign = bytes > 0 && bytes % 4 === 0 && bytes !== dimensions * 4;
+  if (!foreign || vectors.some(vector => vector.length !== bytes)) return;
+  throw new FreshetError(
+    `The provider answered vectors of ${bytes / 4} dimensions where ${dimensions} are configured. Set the model's dimensions to ${bytes / 4}, or name the model that has ${dimensions}.`,
+    { failureClass: 'stop', code: 'wrong_dimensions', requestId },
+  );
+}
+
+function isUsable(bytes: Buffer, expected: ExpectedReply): boolean {
+  if (bytes.length !== expected.dimensions * 4) return false;
+  let squares = 0;
+  const values = viewFloats(bytes);
+  // The loop goes by position: an iterator takes five times as long, and this loop alone reads
+  // every number.
+  for (let position = 0; position < values.length; position += 1) {
+    const value = values[position]!;
+    squares += value * value;
+  }
+  // pgvector sums in float32: a vector whose sum is zero or infinite there has no cosine distance.
+  // NaN fails both comparisons.
+  const inSinglePrecision = Math.fround(squares);
+  if (!(inSinglePrecision > 0 && inSinglePrecision < Number.POSITIVE_INFINITY)) return false;
+  return !expected.normalized || Math.abs(Math.sqrt(squares) - 1) <= NORM_TOLERANCE;
+}
+
+function invalidReply(code: string, what: string, requestId: string | undefined): FreshetError {
+  return new FreshetError(`The provider answered ${what}.`, { failureClass: 'transient', code, requestId });
+}
+
+/**
+ * Returns all vectors by position, for callers that need every one of them.
+ * @throws FreshetError what `validateReply` throws
+ * @throws FreshetError `wrong_model` where the reply names another model, of class `stop`
+ * @throws FreshetError `invalid_vector` where a vector is unusable, of class `stop`
+ */
+export function requireVectors(
+  reply: ReceivedReply,
+  model: Pick<ModelDefinition, 'modelId' | 'dimensions' | 'normalized'>,
+  count: number,
+): Buffer[] {
+  rejectOtherModel(reply, model.modelId);
+  const { dimensions, normalized } = model;
+  const { vectors } = validateReply(reply, { count, dimensions, normalized });
+  return vectors.map(vector => vector ?? refuseVector(reply.requestId));
+}
+
+function refuseVector(requestId: string | undefined): never {
+  throw new FreshetError(
+    'The provider answered a vector that cannot be stored: not finite, zero, or not of length 1.',
+    { failureClass: 'stop', code: 'invalid_vector', requestId },
+  );
+}

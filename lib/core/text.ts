@@ -1,0 +1,128 @@
+import { hash } from 'node:crypto';
+import type { ModelDefinition, ResolvedSource } from './model.ts';
+
+/**
+ * Prepares the text of a row that is fingerprinted and embedded.
+ * The source's template places the columns; without a template the non-empty columns are joined
+ * with newlines. The text is well-formed UTF-16 without NUL, because strict servers refuse a whole
+ * batch for either fault, and it is trimmed. The text is empty when every column that takes part is
+ * blank, whatever else the template says. `columns` has the order of `source.textColumns`.
+ */
+export function prepareText(
+  columns: readonly (string | null)[],
+  source: Pick<ResolvedSource, 'textColumns' | 'template'>,
+): string {
+  const cleaned = columns.map(column => (column === null ? '' : clean(column)));
+  if (source.template === undefined) return cleaned.filter(column => column !== '').join('\n');
+  return fillTemplate(source.template, source.textColumns, cleaned);
+}
+
+/**
+ * Fills the template in one pass.
+ * A value that looks like a placeholder therefore stays as it is. A placeholder that names no
+ * column stays as written.
+ */
+function fillTemplate(
+  template: string,
+  textColumns: ResolvedSource['textColumns'],
+  values: readonly string[],
+): string {
+  let hasContent = false;
+  const filled = template.replace(/\{([^{}]+)\}/g, (placeholder, name: string) => {
+    const position = textColumns.findIndex(column => column.name === name);
+    if (position < 0) return placeholder;
+    const value = values[position] ?? '';
+    hasContent ||= value !== '';
+    return value;
+  });
+  return hasContent ? clean(filled) : '';
+}
+
+function clean(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '').trim();
+}
+
+/**
+ * SHA-256 in hexadecimal over fields, each preceded by its length in bytes.
+ * The lengths keep two different lists of well-formed fields from reading alike.
+ */
+export function hashFields(fields: readonly string[]): string {
+  return hash('sha256', fields.map(field => `${Buffer.byteLength(field)}:${field}`).join(''), 'hex');
+}
+
+/**
+ * Version of `prepareText` and `fingerprintText`.
+ * It is raised when either would give another result for the same row. Every space is then made
+ * anew.
+ */
+export const RECIPE_VERSION = 1;
+
+const DOMAIN = ['freshet-text', String(RECIPE_VERSION)];
+
+/**
+ * The content hash of a prepared text: SHA-256 in hexadecimal.
+ * Within a space, equal hashes mean the same vector.
+ */
+export function fingerprintText(text: string): string {
+  return hashFields([...DOMAIN, text]);
+}
+
+/**
+ * Fingerprints what a configuration promises about a model's vectors.
+ * The alias and the place of the model are left out. Equal fingerprints promise equal vectors.
+ */
+export function fingerprintModel(model: ModelDefinition): string {
+  return hashFields([
+    'freshet-model',
+    '1',
+    model.modelId,
+    model.revision,
+    String(model.dimensions),
+    String(model.maxTokensPerText ?? ''),
+    model.documentPrefix,
+    String(model.normalized),
+  ]);
+}
+
+/**
+ * Fingerprints everything that decides which vector a row gets.
+ * The query prefix, the price and the endpoint's address are left out: changing them leaves stored
+ * vectors as they are.
+ */
+export function fingerprintSpace(space: {
+  readonly sourceName: string;
+  readonly model: ModelDefinition;
+  /** The recipe as `describeRecipe` returns it. */
+  readonly recipe: string;
+}): string {
+  const { model } = space;
+  return hashFields([
+    'freshet-space',
+    '1',
+    space.sourceName,
+    model.alias,
+    model.provider,
+    model.modelId,
+    model.revision,
+    String(model.dimensions),
+    String(model.maxTokensPerText ?? ''),
+    model.documentPrefix,
+    String(model.normalized),
+    space.recipe,
+  ]);
+}
+
+/**
+ * Describes how a row becomes a text, as JSON.
+ * The order of its keys is fixed, so that equal recipes are equal strings.
+ */
+export function describeRecipe(
+  source: Pick<ResolvedSource, 'textColumns' | 'template' | 'overLimit'>,
+): string {
+  return JSON.stringify({
+    version: RECIPE_VERSION,
+    columns: source.textColumns.map(column => [column.name, column.isArray]),
+    template: source.template ?? null,
+    overLimit: source.overLimit,
+  });
+}

@@ -1,0 +1,167 @@
+import { type DispatchMessage, MAX_BODY_BYTES, writeMessage } from '../../core/messages.ts';
+import { batchSizeForAttempts, type Lane, MAX_ATTEMPTS, type Space } from '../../core/model.ts';
+import type { LeaseDispatch, LeasedRow, LeaseRequest } from '../../ports/detection-store.ts';
+import type { DetectLimits, DetectPorts } from './detect-ports.ts';
+
+interface SendPorts extends Pick<DetectPorts, 'queues' | 'logger'> {
+  readonly detection: Pick<DetectPorts['detection'], 'confirmSent' | 'abandonLeases'>;
+  readonly limits: Pick<DetectLimits, 'batchSize' | 'callsPerMessage' | 'queuedLeaseSeconds'>;
+}
+
+/** About how many messages carry a lease of many rows, so that the workers finish together. */
+const MESSAGES_PER_LEASE = 8;
+
+/**
+ * Bytes that a dispatch message may have.
+ * The announcement that answers a dispatch message names the same rows and takes some hundred bytes
+ * more.
+ */
+const MAX_MESSAGE_BYTES = MAX_BODY_BYTES - 1024;
+
+/** The leases that are sent, and the lane that they go to. */
+interface SentDispatch extends LeaseDispatch {
+  readonly lane: Lane;
+}
+
+interface SendResult {
+  readonly sent: number;
+  readonly refused: readonly LeasedRow[];
+}
+
+/**
+ * Sends leased rows to the queue of the model and the lane.
+ * Leases of rows that the queue did not take are abandoned at once.
+ * @throws FreshetError where nothing is known of the send; all its leases are then abandoned.
+ */
+export async function sendLeasedRows(
+  ports: SendPorts,
+  space: Space,
+  dispatch: SentDispatch,
+  rows: readonly LeasedRow[],
+): Promise<SendResult> {
+  if (rows.length === 0) return { sent: 0, refused: [] };
+  let messages: ComposedMessage[];
+  let failed: ReadonlySet<number>;
+  try {
+    messages = batchByAttempts(rows, ports.limits).flatMap(batch => composeMessages(space, dispatch, batch));
+    const report = await ports
+      .queues(space.model.alias, dispatch.lane)
+      .send(messages.map(({ body }) => ({ body })));
+    failed = new Set(report.failed.map(failure => failure.index));
+  } catch (error) {
+    // Nothing is known of any message: messages that did arrive find their leases gone.
+    await ports.detection.abandonLeases(space, dispatch, idsOf(rows));
+    throw error;
+  }
+  const accepted = messages.flatMap(({ batch }, index) => (failed.has(index) ? [] : batch));
+  const refused = messages.flatMap(({ batch }, index) => (failed.has(index) ? batch : []));
+  const leaseSeconds = ports.limits.queuedLeaseSeconds;
+  if (dispatch.stage === 'sending' && accepted.length > 0)
+    await ports.detection.confirmSent(space, dispatch.dispatchId, idsOf(accepted), leaseSeconds);
+  if (refused.length > 0) {
+    await ports.detection.abandonLeases(space, dispatch, idsOf(refused));
+    ports.logger.warn('send-refused', { spaceId: space.spaceId, rows: refused.length });
+  }
+  return { sent: accepted.length, refused };
+}
+
+const idsOf = (rows: readonly LeasedRow[]) => rows.map(row => row.id);
+
+/**
+ * Batches rows so that all rows of a message have the same attempts.
+ * `embed` thereby sees one number of attempts. All attempts beyond the last count as the last.
+ */
+function batchByAttempts(rows: readonly LeasedRow[], limits: SendPorts['limits']): LeasedRow[][] {
+  const { batchSize } = limits;
+  const tiers = Map.groupBy(rows, row => Math.min(row.attempts, MAX_ATTEMPTS));
+  return [...tiers].flatMap(([attempts, tier]) => {
+    // An undelivered row costs no call, so that undelivered rows travel in whole batches.
+    const batch = attempts >= MAX_ATTEMPTS ? batchSize : batchSizeForAttempts(attempts, batchSize);
+    const size = attempts === 0 ? batch * countCalls(tier.length, limits) : batch;
+    return Array.from({ length: Math.ceil(tier.length / size) }, (_, index) =>
+      tier.slice(index * size, (index + 1) * size),
+    );
+  });
+}
+
+/** Batches per message: only as many as leave enough messages for every worker. */
+function countCalls(rows: number, { batchSize, callsPerMessage = 1 }: SendPorts['limits']): number {
+  const batches = Math.ceil(rows / batchSize);
+  return Math.max(1, Math.min(callsPerMessage, Math.ceil(batches / MESSAGES_PER_LEASE)));
+}
+
+interface ComposedMessage {
+  readonly batch: readonly LeasedRow[];
+  readonly body: string;
+}
+
+/** Composes one message, or several where the keys are too long for one message. */
+function composeMessages(
+  space: Space,
+  dispatch: SentDispatch,
+  batch: readonly LeasedRow[],
+): readonly ComposedMessage[] {
+  const body = composeMessage(space, dispatch, batch);
+  if (batch.length === 1 || Buffer.byteLength(body) <= MAX_MESSAGE_BYTES) return [{ batch, body }];
+  const half = Math.ceil(batch.length / 2);
+  return [batch.slice(0, half), batch.slice(half)].flatMap(part => composeMessages(space, dispatch, part));
+}
+
+function composeMessage(space: Space, dispatch: SentDispatch, batch: readonly LeasedRow[]): string {
+  const message: DispatchMessage = {
+    v: 1,
+    kind: 'dispatch',
+    spaceId: space.spaceId,
+    lane: dispatch.lane,
+    dispatchId: dispatch.dispatchId,
+    attempts: batch[0]?.attempts ?? 0,
+    ids: idsOf(batch),
+  };
+  return writeMessage(message);
+}
+
+/**
+ * Seconds that a lease lasts from leasing to the confirmed send.
+ * The time is long enough for a slow queue, and short enough that a killed `detect` delays its rows
+ * little.
+ */
+export const SENDING_LEASE_SECONDS = 120;
+
+/**
+ * Draws a new dispatch, and says how long its leases last.
+ * Leases last until the send is confirmed. Where nobody confirms sends, leases last for as long as
+ * their messages may take.
+ */
+export function beginDispatch(
+  ports: Pick<DetectPorts, 'randomness' | 'confirmsSends' | 'limits' | 'runId'>,
+  lane: Lane,
+): Omit<LeaseRequest, 'limit'> {
+  const named = { dispatchId: ports.randomness.identifier(), lane, runId: ports.runId };
+  if (ports.confirmsSends !== false)
+    return { ...named, stage: 'sending', leaseSeconds: SENDING_LEASE_SECONDS };
+  return { ...named, stage: 'queued', leaseSeconds: ports.limits.queuedLeaseSeconds };
+}
+
+/**
+ * Leases rows, and gives long leases back when the answer of the statement was lost.
+ * Leases that nobody confirms are long from the start. If their statement's answer is lost, they
+ * would keep their rows from everybody for as long, so that they are given back at once. Short
+ * leases are left to expire.
+ */
+export async function leaseOrGiveBack<Leased>(
+  { detection }: Pick<DetectPorts, 'detection'>,
+  space: Space,
+  dispatch: LeaseDispatch,
+  lease: () => Promise<Leased>,
+): Promise<Leased> {
+  try {
+    return await lease();
+  } catch (error) {
+    if (dispatch.stage === 'queued') {
+      // If giving back fails too, the leases end with the run or with their time.
+      // The caller needs to know why nothing was leased, not why giving back failed.
+      await detection.abandonLeases(space, dispatch).catch(() => undefined);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,209 @@
+import type { ModelDefinition, Outcome, Space } from '../../core/model.ts';
+import type { CopyEntry, OutcomeEntry, RowReading, TouchEntry } from '../../core/result-object.ts';
+import { fingerprintText, prepareText } from '../../core/text.ts';
+import type { EmbeddingStore, SourceReading } from '../../ports/outcome-store.ts';
+import type { EmbeddingLimits, Tokenizer } from '../../ports/provider.ts';
+
+export interface TextLimits {
+  readonly tokenization: EmbeddingLimits['tokenization'];
+  readonly maxCharacters: number | undefined;
+}
+
+/**
+ * What of a prepared text is embedded.
+ * Undefined: the text is over a limit, and the source skips such texts. A text has at most as many
+ * tokens as bytes, so that the tokenizer is asked only beyond the limit in bytes, and never where
+ * the server cuts texts itself.
+ */
+export async function keepText(
+  space: Space,
+  text: string,
+  limits: TextLimits,
+  tokenizer: Tokenizer,
+): Promise<string | undefined> {
+  const skips = space.source.overLimit === 'skip';
+  const { maxCharacters, tokenization } = limits;
+  const tooManyCharacters = maxCharacters !== undefined && text.length > maxCharacters;
+  if (tooManyCharacters && skips) return undefined;
+  const kept = tooManyCharacters ? cutCharacters(text, maxCharacters) : text;
+
+  const { maxTokensPerText, documentPrefix } = space.model;
+  const bytes = Buffer.byteLength(documentPrefix) + Buffer.byteLength(kept);
+  if (tokenization === 'server' || maxTokensPerText === undefined || bytes <= maxTokensPerText) return kept;
+  if (!skips) return cutToTokens(space.model, kept, tokenizer);
+  const available = await countAvailable(space.model, tokenizer);
+  return (await tokenizer.count(kept)) <= available ? kept : undefined;
+}
+
+/** The longest prefix of a text that fits the model's limit together with the model's prefix. */
+export async function cutToTokens(
+  model: ModelDefinition,
+  text: string,
+  tokenizer: Tokenizer,
+): Promise<string> {
+  return (await tokenizer.truncate(text, await countAvailable(model, tokenizer))).text;
+}
+
+async function countAvailable(
+  { documentPrefix, maxTokensPerText = Number.POSITIVE_INFINITY }: ModelDefinition,
+  tokenizer: Tokenizer,
+): Promise<number> {
+  return maxTokensPerText - (documentPrefix === '' ? 0 : await tokenizer.count(documentPrefix));
+}
+
+/**
+ * Cuts a text to at most `maxCharacters` UTF-16 units.
+ * A surrogate pair at the edge is left out whole.
+ */
+function cutCharacters(text: string, maxCharacters: number): string {
+  const last = text.charCodeAt(maxCharacters - 1);
+  const splitsPair = last >= 0xd800 && last <= 0xdbff;
+  return text.slice(0, splitsPair ? maxCharacters - 1 : maxCharacters);
+}
+
+/** A row whose outcome is known without the provider, or the text to embed for the row. */
+export type RowDecision =
+  | { readonly kind: 'outcome'; readonly reading: SourceReading; readonly entry: OutcomeEntry }
+  | { readonly kind: 'text'; readonly reading: SourceReading; readonly prepared: PreparedText };
+
+export interface PreparedText {
+  /** The text without the model's prefix, which belongs to the space. */
+  readonly text: string;
+  readonly contentHash: string;
+  readonly textLength: number;
+  readonly keptLength: number;
+}
+
+export async function decideRow(
+  space: Space,
+  reading: SourceReading,
+  limits: TextLimits,
+  tokenizer: Tokenizer,
+): Promise<RowDecision> {
+  const prepared = prepareText(reading.columns, space.source);
+  const textLength = reading.cut ? reading.textLength : prepared.length;
+  const decided = (outcome: Outcome): RowDecision => ({
+    kind: 'outcome',
+    reading,
+    entry: withoutVector(reading, outcome, { contentHash: fingerprintText(prepared), textLength }),
+  });
+  if (prepared === '') return decided('excluded:empty');
+  const skipsCut = reading.cut && space.source.overLimit === 'skip';
+  const text = skipsCut ? undefined : await keepText(space, prepared, limits, tokenizer);
+  if (text === undefined) return decided('too-long');
+  const contentHash = fingerprintText(text);
+  return { kind: 'text', reading, prepared: { text, contentHash, textLength, keptLength: text.length } };
+}
+
+export function withoutVector(
+  reading: RowReading,
+  outcome: Outcome,
+  known: { readonly contentHash: string | null; readonly textLength: number; readonly keptLength?: number },
+): OutcomeEntry {
+  return {
+    ...pickReading(reading),
+    outcome,
+    contentHash: known.contentHash,
+    textLength: known.textLength,
+    keptLength: known.keptLength ?? 0,
+    tokens: 0,
+  };
+}
+
+/**
+ * Picks the four fields that identify a reading.
+ * A reading carries text, and text must go no further.
+ */
+export function pickReading({ id, version, xid, readAt }: RowReading): RowReading {
+  return { id, version, xid, readAt };
+}
+
+/**
+ * What becomes of each row of a message.
+ * A row is settled without a call, or waits for the vector of a unique text.
+ */
+export interface BatchPlan {
+  readonly outcomes: readonly OutcomeEntry[];
+  readonly copies: readonly CopyEntry[];
+  readonly touches: readonly TouchEntry[];
+  readonly toBuy: readonly UniqueText[];
+}
+
+export interface UniqueText {
+  readonly text: string;
+  readonly contentHash: string;
+  readonly rows: readonly { readonly reading: SourceReading; readonly prepared: PreparedText }[];
+}
+
+type TextDecision = Extract<RowDecision, { kind: 'text' }>;
+
+/**
+ * Plans a message's rows: outcomes, copies, touches, and texts to buy.
+ * A row keeps its outcome (a touch) when the row would get the same outcome from the same text. A
+ * refused text is compared with the memory of verdicts, not with the stored outcome alone: `retry`
+ * removes the verdict, and the row is tried again.
+ */
+export async function planBatch(
+  store: EmbeddingStore,
+  space: Space,
+  decisions: readonly RowDecision[],
+): Promise<BatchPlan> {
+  const outcomes: OutcomeEntry[] = [];
+  const copies: CopyEntry[] = [];
+  const touches: TouchEntry[] = [];
+  const waiting = new Map<string, TextDecision[]>();
+  const settle = (reading: SourceReading, entry: OutcomeEntry) => {
+    if (keepsOutcome(reading, entry.outcome, entry.contentHash)) {
+      touches.push({ ...pickReading(reading), contentHash: entry.contentHash ?? '' });
+    } else outcomes.push(entry);
+  };
+
+  const undecided: TextDecision[] = [];
+  for (const decision of decisions) {
+    const { reading } = decision;
+    if (decision.kind === 'outcome') settle(reading, decision.entry);
+    else if (keepsOutcome(reading, 'embedded', decision.prepared.contentHash)) {
+      touches.push({ ...pickReading(reading), contentHash: decision.prepared.contentHash });
+    } else undecided.push(decision);
+  }
+
+  const hashes = [...new Set(undecided.map(({ prepared }) => prepared.contentHash))];
+  const known = hashes.length > 0 ? await store.lookUpHashes(space, hashes) : undefined;
+  for (const decision of undecided) {
+    const { reading, prepared } = decision;
+    const { contentHash, textLength, keptLength } = prepared;
+    const refusedCode = known?.refused.get(contentHash);
+    if (known?.embedded.has(contentHash)) {
+      copies.push({ ...pickReading(reading), contentHash, textLength, keptLength });
+    } else if (refusedCode !== undefined) {
+      settle(reading, withoutVector(reading, `refused:${refusedCode}`, { contentHash, textLength }));
+    } else {
+      const sharers = waiting.get(contentHash);
+      if (sharers) sharers.push(decision);
+      else waiting.set(contentHash, [decision]);
+    }
+  }
+  const toBuy = [...waiting].map(([contentHash, rows]) => ({
+    text: rows[0]?.prepared.text ?? '',
+    contentHash,
+    rows,
+  }));
+  return { outcomes, copies, touches, toBuy };
+}
+
+/**
+ * Splits a plan into parts of at most `texts` texts to buy.
+ * Rows that are settled without a call are in the first part.
+ */
+export function splitPlan(plan: BatchPlan, texts: number): BatchPlan[] {
+  const parts = [{ ...plan, toBuy: plan.toBuy.slice(0, texts) }];
+  for (let start = texts; start < plan.toBuy.length; start += texts) {
+    parts.push({ outcomes: [], copies: [], touches: [], toBuy: plan.toBuy.slice(start, start + texts) });
+  }
+  return parts;
+}
+
+function keepsOutcome(reading: SourceReading, outcome: Outcome, contentHash: string | null): boolean {
+  const { stored } = reading;
+  return contentHash !== null && stored?.outcome === outcome && stored.contentHash === contentHash;
+}

@@ -1,0 +1,108 @@
+import { FreshetError, UsageError } from '../core/errors.ts';
+import { fullJitterMs } from '../core/retry.ts';
+import type { Clock, ObservedReason, Randomness } from '../ports/process.ts';
+
+/**
+ * Describes anything thrown as class, code and sentence, remedy included.
+ * What is neither a `FreshetError` nor a `UsageError` keeps nothing of its message, which may quote
+ * a row.
+ */
+export function describeFailure(error: unknown): ObservedReason {
+  if (error instanceof FreshetError) {
+    return { failureClass: error.failureClass, code: error.code, message: error.message };
+  }
+  if (error instanceof UsageError) {
+    const message = error.remedy === undefined ? error.message : `${error.message} ${error.remedy}`;
+    return { failureClass: 'stop', code: 'not_usable', message };
+  }
+  return { failureClass: 'unknown', code: 'unexpected', message: describeUnexpected(error) };
+}
+
+/** Names the class, Node's code where it has one, and the place; each only if it looks like one. */
+function describeUnexpected(error: unknown): string {
+  if (!(error instanceof Error)) return `An unexpected ${typeof error} was thrown.`;
+  const name = /^[A-Za-z]\w{0,59}$/.test(error.name) ? error.name : 'Error';
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const named = /^[A-Z][A-Z0-9_]{1,49}$/.test(code) ? `${name} (${code})` : name;
+  const place = findPlace(error);
+  return `An unexpected ${named} was thrown${place === undefined ? '' : ` at ${place}`}.`;
+}
+
+/** `    at name (file:line:column)`, or the same without a name. */
+const FRAME = /^ {4}at (?:.*\()?(?:file:\/\/)?(\/[^()]+|[A-Za-z]:[\\/][^()]+):(\d+):(\d+)\)?$/;
+/** Our own code: files of its folders, or the one file of a bundle. Folders above them are nobody's business. */
+const OUR_FILE = /^(?:.*[\\/])?((?:lib|bin|functions)[\\/].+|[^\\/]+\.mjs)$/;
+
+/**
+ * Where the first frame of our own code is, as `lib/pipeline/detect/reconcile-space.ts:70:21`; undefined where the stack has none.
+ * The stack begins with the message, which may quote a row that looks like a frame: it is cut off first.
+ */
+function findPlace({ stack = '', message }: Error): string | undefined {
+  const start = stack.indexOf(message);
+  if (start === -1) return undefined;
+  for (const line of stack.slice(start + message.length).split('\n')) {
+    const [, file = '', row, column] = FRAME.exec(line) ?? [];
+    const ours = file.includes('node_modules') ? undefined : OUR_FILE.exec(file)?.[1];
+    if (ours !== undefined) return `${ours.replaceAll('\\', '/')}:${row}:${column}`;
+  }
+  return undefined;
+}
+
+/**
+ * Turns anything thrown into a `FreshetError`.
+ * A `FreshetError` stays itself, with its hint and its request id.
+ */
+export function toFreshetError(error: unknown): FreshetError {
+  if (error instanceof FreshetError) return error;
+  const { message, ...details } = describeFailure(error);
+  return new FreshetError(message, details);
+}
+
+const MAX_TRIES = 3;
+
+/**
+ * Tries work up to three times while it fails as `transient`.
+ * A further try is made only when its wait is shorter than `remainingMs`.
+ * @throws the last failure of the work.
+ */
+export async function retryTransient<T>(
+  ports: { readonly clock: Clock; readonly randomness: Randomness },
+  remainingMs: () => number,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const transient = error instanceof FreshetError && error.failureClass === 'transient';
+      const waitMs = fullJitterMs(attempt, ports.randomness.fraction());
+      if (!transient || attempt + 1 >= MAX_TRIES || waitMs >= remainingMs()) throw error;
+      await ports.clock.sleep(waitMs);
+    }
+  }
+}
+
+/**
+ * SQLSTATEs of what an application can do to its table.
+ * Table, schema or column is gone, a permission is missing, or a type is another one.
+ */
+const BROKEN = /^sqlstate_(42P01|3F000|42703|42501|42883|42804)$/;
+
+/**
+ * Reads, and resolves with undefined where the source's table cannot be read as it was.
+ * @throws every other failure of the read.
+ */
+export async function unlessSourceBroken<Value>(read: () => Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof FreshetError && BROKEN.test(error.code)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * A text of no row, which is sent alone to try a provider.
+ * A provider that refuses this text refuses everything. A provider that embeds it works.
+ */
+export const PROBE_TEXT = 'Freshet';

@@ -1,0 +1,66 @@
+import { FreshetError } from '../core/errors.ts';
+import type { Logger } from '../ports/process.ts';
+import type { Coverage, SampleItem, SampleStore } from '../ports/report-store.ts';
+
+export async function answerSampleRequest(
+  { store, readItems, logger }: SamplePorts,
+  request: SampleRequest,
+): Promise<SampleReply> {
+  switch (request.action) {
+    case 'load': {
+      const loaded = await store.load(await readItems());
+      logger.info('sample-loaded', loaded);
+      return loaded;
+    }
+    case 'insert':
+      return { id: await store.insert(request.title) };
+    case 'edit':
+      return { edited: await store.edit(request.id, request.title) };
+    case 'coverage':
+      return { spaces: await store.readCoverage() };
+  }
+}
+
+const MAX_TITLE_LENGTH = 200;
+
+/**
+ * Parses the input of `sample`. A request without `action` loads the sample.
+ * A deployment's trigger sends an empty event.
+ * @throws FreshetError with code `bad_request`.
+ */
+export function parseSampleRequest(event: unknown): SampleRequest {
+  const { action = 'load', id, title, ...others } = (event ?? {}) as Record<string, unknown>;
+  if (Object.keys(others).length === 0) {
+    if ((action === 'load' || action === 'coverage') && id === undefined && title === undefined)
+      return { action };
+    if (action === 'insert' && id === undefined && isTitle(title)) return { action, title };
+    if (action === 'edit' && typeof id === 'string' && /^\d{1,18}$/.test(id) && isTitle(title))
+      return { action, id, title };
+  }
+  throw new FreshetError(
+    `sample takes { "action": "load" | "coverage" }, { "action": "insert", "title" } or { "action": "edit", "id": "1", "title" } with at most ${MAX_TITLE_LENGTH} characters.`,
+    { failureClass: 'unknown', code: 'bad_request' },
+  );
+}
+
+function isTitle(title: unknown): title is string {
+  return typeof title === 'string' && title !== '' && title.length <= MAX_TITLE_LENGTH;
+}
+
+export interface SamplePorts {
+  readonly store: SampleStore;
+  readonly readItems: () => Promise<readonly SampleItem[]>;
+  readonly logger: Logger;
+}
+
+export type SampleRequest =
+  | { readonly action: 'load' }
+  | { readonly action: 'insert'; readonly title: string }
+  | { readonly action: 'edit'; readonly id: string; readonly title: string }
+  | { readonly action: 'coverage' };
+
+export type SampleReply =
+  | { readonly rows: number; readonly created: boolean }
+  | { readonly id: string }
+  | { readonly edited: boolean }
+  | { readonly spaces: readonly Coverage[] };

@@ -1,0 +1,103 @@
+import { createEmfMetrics } from '../adapters/emf-metrics.ts';
+import type { SqlDatabase } from '../adapters/sql/database.ts';
+import { createJsonLogger, createSystemClock } from '../adapters/system.ts';
+import type { ComponentName } from '../core/config/deployment-settings.ts';
+import { FreshetError } from '../core/errors.ts';
+import { toFreshetError } from '../pipeline/failures.ts';
+
+/** What a function finds around it. Tests of the built bundles give their own. */
+export interface LambdaSurroundings {
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  /** The folder that `freshet.config.json` lies in. */
+  readonly directory: string;
+  /**
+   * Writes a line, which is given without its line end.
+   * The console must not be used, because the runtime wraps its lines into objects. Lines of
+   * metrics must stay as they are.
+   */
+  readonly writeLine: (line: string) => void;
+  /** Undefined: the server that the deployment names. */
+  readonly openDatabase?: (() => Promise<SqlDatabase>) | undefined;
+}
+
+export function readSurroundings(): LambdaSurroundings {
+  return {
+    variables: process.env,
+    directory: process.env.LAMBDA_TASK_ROOT ?? process.cwd(),
+    writeLine: line => void process.stdout.write(`${line}\n`),
+  };
+}
+
+/** The ports of a function with what they rest on. */
+export interface Wired<Ports> {
+  readonly ports: Ports;
+  /** Whether what was opened still answers. Never rejects. */
+  readonly isAlive: () => Promise<boolean>;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Milliseconds within which a function must be wired.
+ * The time is longer than a database takes to accept a connection, and shorter than the shortest
+ * function runs.
+ */
+const WIRING_MS = 25_000;
+
+/**
+ * Wires a function; a failure goes to log and metrics with its cause.
+ * The wiring ends within `WIRING_MS`, so that Lambda's alarms show the cause instead of a timeout.
+ * A throw counts as an error of the function, and every record comes again.
+ * @throws FreshetError whose message is for people.
+ */
+export async function wireLambda<Ports>(
+  name: ComponentName,
+  surroundings: LambdaSurroundings = readSurroundings(),
+  wire: (surroundings: LambdaSurroundings) => Promise<Wired<Ports>>,
+): Promise<Wired<Ports>> {
+  try {
+    return await withinTime(wire(surroundings));
+  } catch (error) {
+    const failure = toFreshetError(error);
+    await reportFailure(name, surroundings, failure);
+    throw failure;
+  }
+}
+
+async function withinTime<Ports>(wiring: Promise<Wired<Ports>>): Promise<Wired<Ports>> {
+  const decided = new AbortController();
+  const tooLate = createSystemClock()
+    .sleep(WIRING_MS, decided.signal)
+    .then(() => undefined);
+  try {
+    const wired = await Promise.race([wiring, tooLate]);
+    if (wired !== undefined) return wired;
+  } finally {
+    decided.abort();
+  }
+  // What opens too late is closed: the next invocation opens its own.
+  wiring.then(({ close }) => close()).catch(() => {});
+  throw new FreshetError(
+    `What the function needs did not open within ${WIRING_MS / 1000} seconds: look at the database and the network of its subnets.`,
+    { failureClass: 'transient', code: 'wiring_timeout' },
+  );
+}
+
+/** Reports a failed wiring without the settings, which can themselves be what is wrong. */
+async function reportFailure(
+  component: ComponentName,
+  { writeLine }: LambdaSurroundings,
+  { message, failureClass, code }: FreshetError,
+): Promise<void> {
+  const clock = createSystemClock();
+  createJsonLogger(writeLine, clock, { component }).error('wiring-failed', {
+    failureClass,
+    code,
+    reason: message,
+  });
+  const metrics = createEmfMetrics({
+    write: writeLine,
+    dimensions: { stage: 'unknown', component, provider: 'unknown' },
+  });
+  metrics.count('WiringFailures', 1);
+  await metrics.flush();
+}

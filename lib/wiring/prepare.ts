@@ -1,0 +1,39 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ensureSpaces } from '../adapters/sql/ensure-spaces.ts';
+import { migrate } from '../adapters/sql/migrations/migrate.ts';
+import { createSampleTable } from '../adapters/sql/sample-store.ts';
+import type { SampleItem } from '../ports/report-store.ts';
+import type { Workspace } from './workspace.ts';
+
+/**
+ * Brings schema `freshet` to this version's state and creates the tables of new spaces.
+ * Nothing changes where nothing is missing. `adopt` also takes over tables that the application
+ * swapped.
+ */
+export async function prepareDatabase(
+  workspace: Workspace,
+  options: { readonly adopt?: boolean } = {},
+): Promise<{ from: number; to: number; applied: string[] }> {
+  const migrated = await migrate(workspace.database);
+  await ensureSpaces(workspace.database, workspace.config, options);
+  return migrated;
+}
+
+/** Reads the bundled entries of WordNet, in the order of the file. */
+export async function readSampleItems(file: string): Promise<SampleItem[]> {
+  const entries: [string, string, string[]][] = JSON.parse(await readFile(file, 'utf8'));
+  return entries.map(([title, summary, tags]) => ({ title, summary, tags }));
+}
+
+const sampleFile = join(import.meta.dirname, '../../examples/demo/ai-items.data.json');
+
+/**
+ * Creates `public.ai_items` with the bundled sample, and resolves with the rows created.
+ * Nothing is created unless the demo runs on the embedded database.
+ */
+export async function createSample(workspace: Workspace): Promise<number> {
+  if (!workspace.demo || workspace.place.kind !== 'embedded') return 0;
+  const items = await readSampleItems(sampleFile);
+  return (await createSampleTable(workspace.database.kysely, items)) ? items.length : 0;
+}

@@ -1,0 +1,231 @@
+import { access } from 'node:fs/promises';
+import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { SqlDatabase } from '../adapters/sql/database.ts';
+import type { FreshetConfig } from '../core/config/config-schema.ts';
+import { parseConfig } from '../core/config/parse-config.ts';
+import type { PipelineConfig, PipelineLimits } from '../core/config/pipeline-config.ts';
+import { UsageError } from '../core/errors.ts';
+import { PROVIDER_NAMES, PROVIDERS, type ProviderName } from '../core/providers.ts';
+
+export interface LoadedConfig {
+  readonly config: PipelineConfig;
+  /** The configuration as the file exports it; `config` was made from it. */
+  readonly input: FreshetConfig;
+  /** The file as people name it: relative to the current folder where it lies in that folder. */
+  readonly file: string;
+  /** True: the file is the bundled demo, whose table may be created. */
+  readonly demo: boolean;
+}
+
+/** The demo's configuration; JavaScript in an installed package, as this file is. */
+const demoFile = resolve(
+  import.meta.dirname,
+  `../../examples/demo/freshet.config${extname(import.meta.filename)}`,
+);
+
+/** The files that are looked for. The first file that exists counts. */
+const OWN_FILES = ['freshet.config.ts', 'freshet.config.js', 'freshet.config.mjs'];
+
+/**
+ * Reads the configuration file, which is code and is run.
+ * The file is the one given, else `freshet.config.ts` (or `.js`, `.mjs`) in `directory`, else the
+ * demo's.
+ * @throws UsageError when the file is missing, does not compile, or has no configuration as its
+ * default export.
+ */
+export async function loadConfig(given: string | undefined, directory: string): Promise<LoadedConfig> {
+  const file = await findFile(given, directory);
+  const name = displayName(file, directory);
+  const loaded = await importFile(file, name);
+  if (!('default' in loaded))
+    throw new UsageError(
+      `${name} has no default export.`,
+      `export default defineConfig({ sources: [ … ] }); // see examples/openai/freshet.config.ts`,
+    );
+  try {
+    const config = parseConfig(loaded.default);
+    return { config, input: loaded.default as FreshetConfig, file: name, demo: file === demoFile };
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`${name}: ${error.message}`, error.remedy);
+    throw error;
+  }
+}
+
+async function findFile(given: string | undefined, directory: string): Promise<string> {
+  if (given !== undefined) {
+    const file = resolve(directory, given);
+    if (await exists(file)) return file;
+    throw new UsageError(
+      `The configuration ${given} does not exist.`,
+      'Name a file with --config, or copy examples/openai/freshet.config.ts.',
+    );
+  }
+  for (const own of OWN_FILES.map(name => join(directory, name))) if (await exists(own)) return own;
+  return demoFile;
+}
+
+async function importFile(file: string, name: string): Promise<Record<string, unknown>> {
+  try {
+    return await import(pathToFileURL(file).href);
+  } catch (error) {
+    const reason = error instanceof Error ? error : new Error(String(error));
+    const place = new RegExp(`${escapePattern(basename(file))}:(\\d+)`).exec(reason.stack ?? '');
+    const where = place === null ? name : `${name}:${place[1]}`;
+    throw new UsageError(`${where} cannot be loaded: ${reason.name}: ${reason.message.trim()}`);
+  }
+}
+
+function displayName(file: string, directory: string): string {
+  const path = relative(directory, file);
+  return path.startsWith('..') || isAbsolute(path) ? file : path;
+}
+
+function escapePattern(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+async function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Where the database is. */
+export type DatabasePlace =
+  | { readonly kind: 'embedded'; readonly directory: string }
+  | { readonly kind: 'url'; readonly url: string; readonly givenBy: string };
+
+/**
+ * Chooses the database of a command.
+ * The flag wins over `DATABASE_URL`, and `DATABASE_URL` over the configuration. Without any of them
+ * the embedded database is chosen.
+ * @throws UsageError for an address that is no PostgreSQL URL.
+ */
+export function chooseDatabase(choice: {
+  readonly flag: string | undefined;
+  readonly environment: Environment;
+  readonly config: PipelineConfig;
+  /** The folder that a relative `embeddedDirectory` starts from. */
+  readonly directory: string;
+}): DatabasePlace {
+  const candidates = [
+    ['--database-url', choice.flag],
+    ['DATABASE_URL', choice.environment.databaseUrl],
+    ['database.url', choice.config.database.url],
+  ] as const;
+  for (const [givenBy, url] of candidates) {
+    if (url === undefined) continue;
+    if (!/^postgres(ql)?:\/\//.test(url))
+      throw new UsageError(
+        `${givenBy} is not a PostgreSQL URL.`,
+        'postgres://user:password@host:5432/database?sslmode=verify-full',
+      );
+    return { kind: 'url', url, givenBy };
+  }
+  return { kind: 'embedded', directory: resolve(choice.directory, choice.config.database.embeddedDirectory) };
+}
+
+/** Opens the database, and loads only the engine that is used. */
+export async function openDatabase(place: DatabasePlace, maxConnections: number): Promise<SqlDatabase> {
+  if (place.kind === 'embedded') {
+    const { openPglite } = await import('../adapters/pglite/open-pglite.ts');
+    return openPglite({ directory: place.directory });
+  }
+  const { openPostgres } = await import('../adapters/postgres/open-postgres.ts');
+  return openPostgres({ connectionString: place.url, maxConnections, applicationName: 'freshet' });
+}
+
+export interface Environment {
+  readonly databaseUrl: string | undefined;
+  /** The bearer tokens of models, by provider. */
+  readonly providerKeys: Readonly<Partial<Record<ProviderName, string>>>;
+  /** The addresses of models that name none, by provider. */
+  readonly providerUrls: Readonly<Partial<Record<ProviderName, string>>>;
+}
+
+/** Reads the variables that Freshet reads, all of them. An empty variable counts as not set. */
+export function readEnvironment(
+  variables: Readonly<Record<string, string | undefined>> = process.env,
+): Environment {
+  const read = (name: string | undefined) =>
+    name === undefined ? undefined : variables[name]?.trim() || undefined;
+  const readEach = (nameOf: (provider: ProviderName) => string | undefined) =>
+    Object.fromEntries(
+      PROVIDER_NAMES.flatMap(provider => {
+        const value = read(nameOf(provider));
+        return value === undefined ? [] : [[provider, value]];
+      }),
+    );
+  return {
+    databaseUrl: read('DATABASE_URL'),
+    providerKeys: readEach(provider => PROVIDERS[provider].key?.variable),
+    providerUrls: readEach(provider => PROVIDERS[provider].urlVariable),
+  };
+}
+
+/** A configuration with its database, as every command starts from. */
+export interface Workspace {
+  readonly config: PipelineConfig;
+  readonly file: string;
+  readonly demo: boolean;
+  readonly place: DatabasePlace;
+  /** The folder that relative paths start from; `.freshet` lies in it. */
+  readonly directory: string;
+  readonly environment: Environment;
+  readonly database: SqlDatabase;
+}
+
+export interface WorkspaceRequest {
+  readonly config: string | undefined;
+  readonly databaseUrl: string | undefined;
+  /** The folder that relative paths start from. */
+  readonly directory: string;
+  readonly limits?: Partial<PipelineLimits>;
+  /** True: an embedded database may be created. False: its absence is an error. */
+  readonly create: boolean;
+  /** Checks what must hold before a database is opened. */
+  readonly before?: (loaded: LoadedConfig, environment: Environment) => Promise<void> | void;
+}
+
+/**
+ * Opens the workspace, lets `use` work in it, and closes the database in any case.
+ * @throws UsageError for a wrong configuration or address, and where no embedded database exists
+ * and none may be created.
+ */
+export async function withWorkspace<Result>(
+  request: WorkspaceRequest,
+  use: (workspace: Workspace) => Promise<Result>,
+): Promise<Result> {
+  const loaded = await loadConfig(request.config, request.directory);
+  const config = { ...loaded.config, limits: { ...loaded.config.limits, ...request.limits } };
+  const environment = readEnvironment();
+  await request.before?.({ ...loaded, config }, environment);
+  const place = chooseDatabase({
+    flag: request.databaseUrl,
+    environment,
+    config,
+    directory: request.directory,
+  });
+  if (!request.create) await expectEmbedded(place);
+  const database = await openDatabase(place, config.limits.concurrency + 2);
+  try {
+    return await use({ ...loaded, config, place, environment, database, directory: request.directory });
+  } finally {
+    await database.close();
+  }
+}
+
+async function expectEmbedded(place: DatabasePlace): Promise<void> {
+  if (place.kind === 'url') return;
+  const exists = await access(place.directory).then(
+    () => true,
+    () => false,
+  );
+  if (!exists)
+    throw new UsageError(
+      `There is no embedded database in ${dirname(place.directory)} yet.`,
+      'npm start creates it; --database-url URL or DATABASE_URL names another one',
+    );
+}
