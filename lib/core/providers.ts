@@ -2,8 +2,8 @@
  * One entry of a provider: all that configuration, checks and failures know of it.
  *
  * The union type, the schema of the configuration, its checks, the variables that are read and the
- * dialects of errors derive from this table. Beside it a provider has an adapter in
- * `lib/adapters/providers` and a line in `lib/wiring/providers.ts` that loads the adapter.
+ * dialects of errors derive from this table. Beside its entry a provider has an adapter in
+ * `lib/adapters/providers`, and an entry in the wiring's `CREATORS` that loads the adapter.
  */
 interface Provider {
   /** Keys of a model that this provider reads and that not every provider has. */

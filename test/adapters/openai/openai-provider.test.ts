@@ -1,6 +1,6 @@
 import { OpenAI } from 'openai';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openNetwork } from '../../../lib/adapters/network/open-network.ts';
+import { type Network, openNetwork } from '../../../lib/adapters/network/open-network.ts';
 import { createOpenAiProvider } from '../../../lib/adapters/providers/openai.ts';
 import { FreshetError } from '../../../lib/core/errors.ts';
 import { validateReply } from '../../../lib/core/reply.ts';
@@ -211,6 +211,28 @@ describe('a refusal', () => {
 
     expect(seen).toMatchObject({ failureClass, code, requestId: 'req_loopback' });
     expect(server.callCount).toBe(1);
+  });
+
+  it.each([
+    [400, { code: 'context_length_exceeded' }, 'item', 'context_length_exceeded'],
+    [429, { error_type: 'Overloaded' }, 'throttled', 'overloaded'],
+    [500, { error: 'unsupported value: NaN', type: 'insufficient_quota' }, 'stop', 'insufficient_quota'],
+  ])('with %i %o, words outside `error`, is %s (%s)', async (status, body, failureClass, code) => {
+    expect(await failure({ kind: 'status', status, body })).toMatchObject({ failureClass, code });
+  });
+
+  it('is what broke below HTTP, though its code reads like a time-out', async () => {
+    const broken: Network = {
+      post: () => Promise.reject(Object.assign(new Error('connect'), { code: 'ETIMEDOUT' })),
+      close: async () => undefined,
+    };
+    const access = { key, baseUrl: server.baseUrl };
+    const provider = createOpenAiProvider(makeModel(), access, broken, makeClock());
+
+    await expect(provider.embed({ texts: ['a'], deadlineMs: 1000 })).rejects.toMatchObject({
+      failureClass: 'transient',
+      code: 'network_etimedout',
+    });
   });
 
   it.each([
