@@ -61,10 +61,10 @@ function someTime(pair: Pair): string | null {
   return random.chance(0.15) ? null : printTimestamp(nowMicros - seconds(random.below(1200)));
 }
 
-const PAUSE_REASONS = ['operator', 'orphans:confirmed'];
-
-const somePausedScope = ({ random, space }: Pair) =>
-  random.pick(['pipeline', 'model:small', 'model:other', `source:${space.source.name}`]);
+const somePause = ({ random, space }: Pair) => ({
+  scope: random.pick(['pipeline', 'model:small', 'model:other', `source:${space.source.name}`]),
+  reason: random.pick(['operator', 'orphans:confirmed']),
+});
 
 function nextCall(pair: Pair): string {
   const callId = nextIdentifier(pair);
@@ -284,10 +284,18 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     const grant = someGrant(pair, callId ?? nextCall(pair));
     return { real: await grantProbe(pair.server.db, grant), twin: grantProbeOnTwin(pair.twin, grant) };
   },
-  claimProbe: pair => {
-    const { random, real, stores } = pair;
-    const [scope, reason] = [somePausedScope(pair), random.pick(PAUSE_REASONS)];
-    return both(real.probes.claim, stores.probes.claim, scope, reason, random.pick([0, 60, 900]));
+  /** Claims one reason three times: what the first claim marks, the next ones look at. */
+  claimProbeThrice: async pair => {
+    const { random, real, stores, twin, server } = pair;
+    const { scope, reason } =
+      twin.pauses.length > 0 && random.chance(0.8) ? random.pick(twin.pauses) : somePause(pair);
+    const answers: Answers[] = [];
+    for (let claim = 0; claim < 3; claim += 1) {
+      answers.push(await both(real.probes.claim, stores.probes.claim, scope, reason, 60));
+      pair.nowMicros += seconds(random.pick([1, 59, 60]));
+      await server.setNow(pair.nowMicros);
+    }
+    return { real: answers.map(answer => answer.real), twin: answers.map(answer => answer.twin) };
   },
   revokeGrant: async pair => {
     const callId = pair.calls.length > 0 ? pair.random.pick(pair.calls) : nextIdentifier(pair);
@@ -340,7 +348,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     ),
   changePause: pair => {
     const { random, real, stores } = pair;
-    const [scope, reason] = [somePausedScope(pair), random.pick(PAUSE_REASONS)];
+    const { scope, reason } = somePause(pair);
     if (random.chance(0.6)) return both(real.control.resume, stores.control.resume, scope, reason);
     return both(real.control.pause, stores.control.pause, scope, reason, random.pick(['', 'why']));
   },
