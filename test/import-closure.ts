@@ -5,7 +5,11 @@ const ROOT = path.resolve(import.meta.dirname, '..');
 const IMPORT =
   /^\s*(?:import|export)\b(?!\s+type\b)[^;'"]*?\bfrom\s*['"](\.[^'"]+)['"]|\bimport\(\s*['"](\.[^'"]+)['"]/gm;
 
-/** Every source file that runs where this one is loaded: it and what it imports, not for its types alone. Paths are relative to the repository. */
+/**
+ * Reads every source file that runs where `entry` is loaded, by its path in the repository.
+ *
+ * Those are the entry and what it imports, except for imports of types alone.
+ */
 export function importClosure(entry: string): ReadonlyMap<string, string> {
   const texts = new Map<string, string>();
   const waiting = [entry];

@@ -1,4 +1,4 @@
-/** Median of at least one number. */
+/** Computes the median of at least one number. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

@@ -1,7 +1,11 @@
 import { withConnection } from '../../test/database/on-server.ts';
 import type { WordnetRow } from './wordnet-rows.ts';
 
-/** A new database beside the one that `serverUrl` names, with `rows` in `public.<table>`. Resolves with its URL. */
+/**
+ * Creates a database on the server of `serverUrl`, and resolves with its URL.
+ *
+ * Its tables `public.ai_items` and `public.usual_items` hold `rows`.
+ */
 export async function prepareDatabase(
   serverUrl: string,
   name: string,

@@ -8,7 +8,11 @@ export interface Measurement {
   readonly databaseCpuMs: number;
 }
 
-/** Starts after imports and connections, so that start-up is left out; the function it returns ends the measurement. */
+/**
+ * Starts a measurement of time and CPU, which the returned function ends.
+ *
+ * Call it after imports and connections, so that start-up is left out.
+ */
 export async function startMeasuring(databaseUrl: string): Promise<(items: number) => Measurement> {
   const readDatabaseCpuMs = await watchDatabaseCpu(databaseUrl);
   const cpuAtStart = process.cpuUsage();
@@ -32,8 +36,11 @@ const OWN_TICKS = [11, 12] as const;
 const ENDED_CHILDREN_TICKS = [13, 14] as const;
 
 /**
- * Finds the server behind a URL and returns what reads the user and system CPU, in milliseconds, of all its processes so far: those that
- * live, and those that ended as the postmaster accounts for them. Linux, and a server on this machine; resolution 10 ms per process.
+ * Finds the server behind a URL and returns a function that reads its CPU so far, in ms.
+ *
+ * That is the user and system time of its living processes and of those that ended, as the
+ * postmaster accounts for them, with a resolution of 10 ms per process. Linux only.
+ * @throws {Error} The server is not on this machine.
  */
 export async function watchDatabaseCpu(databaseUrl: string): Promise<() => number> {
   const backend = await withConnection(databaseUrl, async client => {
@@ -57,7 +64,7 @@ function sumFields(stat: readonly string[] | undefined, fields: readonly number[
   return fields.reduce((sum, field) => sum + Number(stat?.[field] ?? 0), 0);
 }
 
-/** The fields of `/proc/<pid>/stat` after the command name, from `state` on; undefined when the process is gone. */
+/** Reads the fields of `/proc/<pid>/stat` from `state` on; undefined: the process is gone. */
 function readStat(pid: string): string[] | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -24,7 +24,7 @@ const INVOCATION_MS = 600_000;
 
 const key: KeySource = async ({ fresh } = { fresh: false }) => (fresh ? KEYS.fresh : KEYS.old);
 
-/** A real adapter against a server on this machine. */
+/** A real adapter and the server on this machine that it calls. */
 export interface Stage {
   readonly protocol: ProtocolName;
   readonly server: BehaviourServer;
@@ -70,7 +70,7 @@ function createProvider(
 }
 
 export interface Observation {
-  /** Of the first call; undefined: it was right. */
+  /** The failure of the first call; undefined where the reply was right. */
   readonly failure: FreshetError | undefined;
   readonly purchase: Purchase;
   readonly calls: number;
@@ -78,7 +78,7 @@ export interface Observation {
   readonly traces: string;
 }
 
-/** One call by itself, then the purchase of three texts, as the embed step makes it. */
+/** Makes one call by itself, then buys three texts as the embed step does. */
 export async function observe(stage: Stage, behaviour: Behaviour): Promise<Observation> {
   const clock = createNetworkClock();
   const provider = stage.provider(clock);
@@ -146,7 +146,7 @@ const ENDINGS: Readonly<Record<FailureClass, string>> = {
   unknown: 'goes back to the queue, with an alarm',
 };
 
-/** Class, code and what became of the three texts: one line of the table. */
+/** Describes class, code and what became of the three texts in one line of the table. */
 export function describeObservation({ failure, purchase, calls }: Observation): string {
   const what = failure ? `${failure.failureClass} | \`${nameCode(failure.code)}\`` : 'none | ';
   return `${what} | ${describePurchase(purchase, failure?.code)} | ${calls}`;
@@ -177,7 +177,7 @@ function describePurchase(
   return parts.join(', ');
 }
 
-/** Which of several codes a broken connection ends with depends on timing. */
+/** Shortens network codes: which of them a broken connection ends with depends on timing. */
 function nameCode(code: string): string {
   return code.startsWith('network_') ? 'network_…' : code;
 }

@@ -18,8 +18,10 @@ export interface Watched {
 }
 
 /**
- * Embeds a message of these texts and listens wherever something can get out: logs, metrics, the console, the terminal's observer, objects and
- * their keys, queues, tables, and the errors of the provider and of the step.
+ * Embeds a message of these texts and listens wherever something can get out.
+ *
+ * That is: logs, metrics, the console, the terminal's observer, objects and their keys, queues,
+ * tables, and the errors of the provider and of the step.
  */
 export async function watchEmbedStep(
   texts: readonly string[],
@@ -79,7 +81,11 @@ export async function watchEmbedStep(
   return { written: JSON.stringify(written), rows: table.leases.size };
 }
 
-/** All that an error holds: its own properties whether they are listed or not, its stack, and what caused it, as deep as it goes. */
+/**
+ * Lists all that an error holds, down to what caused it.
+ *
+ * That includes its stack and the properties that are not enumerable.
+ */
 export function dissect(error: unknown, depth = 0): unknown {
   if (Array.isArray(error)) return error.map(part => dissect(part, depth + 1));
   if (!(error instanceof Error) || depth > 8) return error;
@@ -102,7 +108,7 @@ function listenAsObserver(written: unknown[]): RunObserver {
   };
 }
 
-/** Gives back the way to stop. */
+/** Listens to the console and both output streams; the returned function stops it. */
 function listenToConsole(written: unknown[]): () => void {
   const take = (...told: unknown[]) => {
     written.push(told.map(part => (typeof part === 'string' ? part : dissect(part))));

@@ -4,7 +4,12 @@ import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
-/** What `cdk` does: the program of `cdk.json`, its context and `context` in the environment, the assembly in `folder`, no credentials. */
+/**
+ * Runs the program of `cdk.json` as `cdk` does, without credentials.
+ *
+ * The environment has the context of `cdk.json` and `context`; the assembly is written to
+ * `folder`.
+ */
 export function runApp(
   folder: string,
   context: Readonly<Record<string, unknown>>,

@@ -6,7 +6,7 @@ import { openTestDatabase } from './open-test-database.ts';
 export interface DatabaseBehindTls {
   readonly database: SqlDatabase;
   readonly proxy: TlsProxy;
-  /** As the settings of a deployment name it. */
+  /** The place of the database in the words of a deployment's settings. */
   readonly place: {
     readonly host: string;
     readonly port: number;
@@ -18,7 +18,7 @@ export interface DatabaseBehindTls {
   close(): Promise<void>;
 }
 
-/** A database of its own, that functions reach by TLS and the test without. */
+/** Opens a new database that functions reach by TLS, and the test without TLS. */
 export async function openDatabaseBehindTls(secretArn: string): Promise<DatabaseBehindTls> {
   const url = new URL(process.env.DATABASE_URL ?? '');
   const database = await openTestDatabase({ migrated: false });
@@ -33,7 +33,7 @@ export async function openDatabaseBehindTls(secretArn: string): Promise<Database
     place: { host, port, name: rows[0]?.name ?? '', secretArn, certificateAuthority: { pem } },
     login: {
       username: decodeURIComponent(url.username) || 'postgres',
-      // A server that trusts its host asks for none.
+      // A server that trusts its host asks for no password.
       password: decodeURIComponent(url.password) || 'not-asked-for',
     },
     close: async () => {

@@ -15,13 +15,18 @@ export interface SourceTableShape {
   readonly schema?: string;
   readonly name?: string;
   readonly key?: string;
-  /** A type, with its collation if it has one: SQL. */
+  /** SQL: a type, with its collation if it has one. */
   readonly keyType?: string;
   readonly updatedAt?: string;
   readonly updatedAtType?: string;
 }
 
-/** The table of the examples: a key, `title`, `summary`, `tags text[]` and the column that says when a row changed (default `now()`). */
+/**
+ * Creates the table of the examples.
+ *
+ * It has a key, `title`, `summary`, `tags text[]` and the column that says when a row changed,
+ * whose default is `now()`.
+ */
 export async function createSourceTable(db: SqlDatabase, shape: SourceTableShape = {}): Promise<void> {
   const schema = shape.schema ?? 'public';
   if (schema !== 'public') await sql`CREATE SCHEMA IF NOT EXISTS ${sql.id(schema)}`.execute(db.kysely);
@@ -36,7 +41,11 @@ export async function createSourceTable(db: SqlDatabase, shape: SourceTableShape
   )`.execute(db.kysely);
 }
 
-/** A source table, its space and the three stores on it, with short ways to change rows and look at what is stored. */
+/**
+ * Creates a source table with its space, and opens the three stores on them.
+ *
+ * The rest are short ways to change rows and to look at what is stored.
+ */
 export async function openSpace(
   db: SqlDatabase,
   shape: SourceTableShape = {},

@@ -8,12 +8,15 @@ import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { migrate } from '../../lib/adapters/sql/migrations/migrate.ts';
 import { onServer } from './on-server.ts';
 
-/** Starting PGlite costs seconds: one per test file, emptied for each test. */
+/** The PGlite of this test file, emptied for each test: to start one costs seconds. */
 let shared: Promise<SqlDatabase> | undefined;
 
 /**
- * A database with pgvector and an empty schema `public`, and schema `freshet` unless `migrated` is false: PGlite in memory, or a database
- * of its own on the server of `DATABASE_URL` (dropped by `close`). On PGlite only the database opened last may be used.
+ * Opens a database with pgvector and an empty schema `public`.
+ *
+ * It has schema `freshet` too unless `migrated` is false. Without `DATABASE_URL` it is PGlite in
+ * memory, of which only the database opened last may be used; with it, it is a new database on
+ * that server, which `close` drops.
  */
 export async function openTestDatabase(options: { migrated?: boolean } = {}): Promise<SqlDatabase> {
   const url = process.env.DATABASE_URL;

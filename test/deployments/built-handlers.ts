@@ -8,7 +8,11 @@ import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
 
 const requireModule = createRequire(import.meta.url);
 
-/** The bundles that a stack deploys, each in a folder of its own with the configuration beside the entry. */
+/**
+ * Builds the bundles that a stack deploys.
+ *
+ * Each bundle lies in its own folder, with the configuration beside the entry.
+ */
 export function buildHandlers(names: readonly HandlerName[], config: FreshetConfig) {
   const folder = mkdtempSync(join(tmpdir(), 'freshet-bundles-'));
   for (const name of names) {
@@ -21,7 +25,11 @@ export function buildHandlers(names: readonly HandlerName[], config: FreshetConf
   }
   return {
     folderOf: (name: HandlerName) => join(folder, name),
-    /** By Node itself, as in Lambda: `import` here would go through the test runner. The type is that of the sources. */
+    /**
+     * Loads a bundle with Node itself, as Lambda does.
+     *
+     * `import` here would go through the test runner. `Module` is the type of the sources.
+     */
     load: <Module>(name: HandlerName): Module => requireModule(join(folder, name, 'index.mjs')),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import { expect } from 'vitest';
 import type { createLambda as createDetect } from '../../functions/detect/handler.ts';
@@ -19,14 +18,14 @@ export interface Functions {
 }
 
 const POISON = 'POISON';
-/** One row in so many is refused, empty, or has the text of another row. */
+/** One row in so many is refused; likewise for empty rows and rows with an equal text. */
 const POISON_EVERY = 331;
 const EMPTY_EVERY = 997;
 const EQUAL_EVERY = 100;
 
 const UNREADABLE = ['no json', '{"v":99}', '{}'];
 
-/** The rows of the test; every text that is not equal on purpose is its own. */
+/** Creates the rows of the test; no two texts are equal but those that are so on purpose. */
 export async function createRows(db: SqlDatabase, rows: number): Promise<void> {
   await sql`CREATE TABLE public.ai_items (id bigint PRIMARY KEY, title text, summary text,
     updated_at timestamptz NOT NULL DEFAULT now())`.execute(db.kysely);
@@ -38,7 +37,7 @@ export async function createRows(db: SqlDatabase, rows: number): Promise<void> {
       FROM generate_series(1, ${rows}::int) AS n`.execute(db.kysely);
 }
 
-/** Poison is refused, one call fails at the provider, one breaks off. */
+/** Makes the provider refuse poison, fail one call and break off another. */
 export function misbehave({ provider }: Deployment): void {
   provider.setBehaviour(({ texts }, callsBefore) => {
     if (texts.some(text => text.includes(POISON))) return { kind: 'status', status: 400 };
@@ -49,8 +48,10 @@ export function misbehave({ provider }: Deployment): void {
 }
 
 /**
- * A first tick finds everything; the queues are emptied, with messages among theirs that nobody can read; further ticks find what was given
- * back, until one finds nothing. Resolves with what the polls met.
+ * Runs ticks and empties the queues until a tick finds nothing; resolves with the polls.
+ *
+ * The first tick finds every row. The queues also hold messages that nobody can read. Further
+ * ticks find the rows that were given back.
  */
 export async function embedEverything(deployment: Deployment, functions: Functions): Promise<Polled[]> {
   const { queues, client, send } = deployment;
@@ -79,7 +80,11 @@ export async function embedEverything(deployment: Deployment, functions: Functio
   }
 }
 
-/** Every row has the vector of its text, to the last bit, or its refusal; nothing else is dead than what nobody can read. */
+/**
+ * Expects the vector of its text, to the last bit, or the refusal of every row.
+ *
+ * The only dead letters are the messages that nobody can read.
+ */
 export async function expectEverythingEmbedded(
   db: SqlDatabase,
   deployment: Deployment,
@@ -93,7 +98,7 @@ export async function expectEverythingEmbedded(
   );
   const digests = new Map<string, string>();
   const digestOf = (text: string) => {
-    if (!digests.has(text)) digests.set(text, digestVector(text, dimensions));
+    if (!digests.has(text)) digests.set(text, digestVectorForText(text, dimensions));
     return digests.get(text);
   };
   const wrong = rows.filter(({ text, outcome, digest }) => {
@@ -105,11 +110,4 @@ export async function expectEverythingEmbedded(
   const leases = await sql<{ n: number }>`SELECT count(*)::int AS n FROM freshet.leases`.execute(db.kysely);
   expect(leases.rows).toEqual([{ n: 0 }]);
   expect((await deployment.deadBodies()).sort()).toEqual([...UNREADABLE].sort());
-}
-
-/** As `vector_send` writes it: dimensions, two bytes of nothing, float32 with the high byte first. */
-function digestVector(text: string, dimensions: number): string {
-  const header = Buffer.alloc(4);
-  header.writeUInt16BE(dimensions);
-  return createHash('sha256').update(header).update(vectorForText(text, dimensions).swap32()).digest('hex');
 }

@@ -11,12 +11,16 @@ import { makeContext } from '../factories/lambda-event.ts';
 export interface PolledQueue {
   readonly client: SQSClient;
   readonly url: string;
-  /** Messages of one event, at most 10. */
+  /** The most messages of one event; SQS allows 10. */
   readonly batchSize: number;
   readonly invoke: (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 }
 
-/** Counts of one poll. `partial`: some of the event's records were done and some were not. */
+/**
+ * Counts the messages of one poll.
+ *
+ * `partial`: some of the event's records were done and some were not.
+ */
 export interface Polled {
   readonly received: number;
   readonly failed: number;
@@ -25,8 +29,11 @@ export interface Polled {
 }
 
 /**
- * Lambda's poller for one event: what is not in `batchItemFailures` is deleted; a throw, and an identifier that is none of the event's, fail the
- * whole batch. What failed is visible again at once, instead of after the visibility timeout, so that no test waits.
+ * Polls a queue once and invokes the function, as Lambda's poller does.
+ *
+ * Messages that are not in `batchItemFailures` are deleted. The whole batch fails where the
+ * function throws, or names an identifier that is none of the event's. A failed message is
+ * visible again at once, instead of after the visibility timeout, so that no test waits.
  */
 export async function pollQueue({ client, url, batchSize, invoke }: PolledQueue): Promise<Polled> {
   const answer = await client.send(

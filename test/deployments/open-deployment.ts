@@ -18,7 +18,11 @@ const BUCKET = 'claims';
 
 export type Deployment = Awaited<ReturnType<typeof openDeployment>>;
 
-/** Everything of AWS that the functions touch, on this machine: queues with dead letters, a bucket, secrets, and a provider. */
+/**
+ * Opens on this machine everything of AWS that the functions touch.
+ *
+ * That is: queues with their dead letters, a bucket, secrets and a provider.
+ */
 export async function openDeployment(options: {
   readonly dimensions: number;
   readonly database: DeploymentSettings['database'];
@@ -102,7 +106,11 @@ export function describeConfig(provider: LoopbackServer, dimensions: number): Fr
   };
 }
 
-/** The address that fauxqs names has no host; functions send where the queue's URL points. */
+/**
+ * Puts the server's address into a queue URL of fauxqs, whose host does not exist.
+ *
+ * Functions send to the host of the queue's URL.
+ */
 async function createQueue(client: SQSClient, name: string, endpoint: string) {
   const dead = await client.send(new CreateQueueCommand({ QueueName: `${name}-dead` }));
   const { Attributes } = await client.send(

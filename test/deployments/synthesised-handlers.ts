@@ -9,7 +9,7 @@ import { stageInput } from '../factories/pipeline-stack.ts';
 
 const requireModule = createRequire(import.meta.url);
 
-/** In place of a server on this machine, which a stage with a model of its own is refused for. */
+/** Stands in for a server on this machine, which no stage may name for its own model. */
 const ADDRESS = 'https://models.example.com/v1';
 
 interface LambdaResource {
@@ -18,9 +18,11 @@ interface LambdaResource {
 }
 
 /**
- * What a deployment of the configuration would upload: `bin/app.ts` synthesises a stage, as `cdk` starts it and without credentials, and each
- * function is found in its template and its asset in the assembly. Only the addresses of the models, which must not be this machine's, are put back
- * into the assets' configuration afterwards.
+ * Synthesises a stage of the configuration and finds what its deployment would upload.
+ *
+ * `bin/app.ts` runs as `cdk` starts it, without credentials. Each function is found in the
+ * template, and its asset in the assembly. A stage must not name models on this machine, so
+ * their addresses are put back into the assets' configuration afterwards.
  */
 export function synthesiseHandlers(config: FreshetConfig) {
   const folder = mkdtempSync(path.join(tmpdir(), 'freshet-assembly-'));
@@ -49,7 +51,11 @@ export function synthesiseHandlers(config: FreshetConfig) {
     /** Name of the function → its `freshet.config.json` as it was synthesised. */
     shipped: new Map(shipped),
     folderOf: (name: FunctionName) => folders.get(name)!,
-    /** By Node itself, as in Lambda: `import` here would go through the test runner. The type is that of the sources. */
+    /**
+     * Loads a bundle with Node itself, as Lambda does.
+     *
+     * `import` here would go through the test runner. `Module` is the type of the sources.
+     */
     load: <Module>(name: FunctionName): Module =>
       requireModule(path.join(folders.get(name)!, 'index.mjs')) as Module,
     remove: () => rmSync(folder, { recursive: true, force: true }),

@@ -4,7 +4,7 @@ import type { Synchronous } from '../twin/synchronous.ts';
 export interface CallLog {
   /** Names of the called methods; what follows a name tells calls of one method apart. */
   readonly events: string[];
-  /** Runs before each call with its event; what it throws rejects the call, which then does nothing. */
+  /** Runs before each call, with its event; what it throws rejects the call, which does nothing. */
   before: (event: string) => void;
   note(event: string): void;
 }

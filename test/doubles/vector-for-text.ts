@@ -1,6 +1,10 @@
 import { createHash } from 'node:crypto';
 
-/** The one true vector of a text in tests: pseudo-random from its SHA-256, of length 1, float32 little-endian. */
+/**
+ * Computes the one true vector of a text in tests, float32 little-endian and of length 1.
+ *
+ * It is pseudo-random, from the SHA-256 of the text.
+ */
 export function vectorForText(text: string, dimensions: number): Buffer {
   let state = createHash('sha256').update(text).digest().readUInt32LE(0) | 1;
   const values = new Float64Array(dimensions);
@@ -19,4 +23,15 @@ export function vectorForText(text: string, dimensions: number): Buffer {
     bytes.writeFloatLE((values[position] ?? 0) / norm, position * 4);
   }
   return bytes;
+}
+
+/**
+ * Computes in hexadecimal the SHA-256 of what `vector_send` gives for the text's vector.
+ *
+ * That is: dimensions, two unused bytes, and float32 elements with the high byte first.
+ */
+export function digestVectorForText(text: string, dimensions: number): string {
+  const header = Buffer.alloc(4);
+  header.writeUInt16BE(dimensions);
+  return createHash('sha256').update(header).update(vectorForText(text, dimensions).swap32()).digest('hex');
 }

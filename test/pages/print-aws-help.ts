@@ -5,7 +5,11 @@ import type { Terminal } from '../../bin/terminal/terminal.ts';
 
 const ON_EVERY_COMMAND = Object.keys(awsFlags);
 
-/** What the commands of `freshet aws` print about themselves, indented as code; the flags that all of them have are printed once. */
+/**
+ * Prints the help of all `freshet aws` commands, indented as code.
+ *
+ * The flags that all of them have are printed once.
+ */
 export async function printAwsHelp(): Promise<string> {
   const lines: string[] = [];
   const terminal = { line: (text = '') => lines.push(text), result: () => {} } as unknown as Terminal;

@@ -14,7 +14,11 @@ The *oldest stale row* is the number to trust: it counts from when detect found 
 gap means that nothing was counted.
 `;
 
-/** docs/dashboard.md as the construct and the list of metrics say it. The stack is one of one model, with a GPU endpoint. */
+/**
+ * Prints docs/dashboard.md from the construct and the list of metrics.
+ *
+ * The stack has one model and a GPU endpoint.
+ */
 export function printDashboardPage(stack: PipelineStack, template: Template): string {
   const sections = stack.pipeline.dashboard.rows.map(({ name, widgets }) =>
     [

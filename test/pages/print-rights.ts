@@ -2,7 +2,7 @@ import type { Template } from 'aws-cdk-lib/assertions';
 import { FUNCTION_NAMES } from '../../lib/constructs/function-settings.ts';
 import { policiesOf, type Rights, rightsOf } from '../templates/rights.ts';
 
-/** What a resource of the template is called in a sentence. */
+/** The name of a resource of the template in a sentence, by the pattern of its id. */
 const WORDS: readonly (readonly [RegExp, string])[] = [
   [/^<Queues\w+DeadLetters>$/, 'the dead-letter queues'],
   [/^<QueuesResults>$/, 'the results queue'],
@@ -24,7 +24,11 @@ function wordsFor(resource: string): string {
   return found[1];
 }
 
-/** Rows of a table: who, which actions, on what. Actions on the same resources share a row. */
+/**
+ * Prints a table of who may do which actions on what.
+ *
+ * Actions on the same resources share a row.
+ */
 export function printRights(template: Template): string {
   const policies = policiesOf(template);
   const rows = FUNCTION_NAMES.map(name => rowsOf(name, rightsOf(policies, `PipelineFunctions${name}Role`)));

@@ -13,7 +13,7 @@ type StubbedConsole = ReturnType<typeof createStubbedConsole>;
 
 interface Step {
   readonly words: string;
-  /** What the account holds when the command is given. */
+  /** Fills the account with what it holds when the command is given. */
   readonly arrange?: (console: StubbedConsole) => void;
 }
 
@@ -48,7 +48,7 @@ const withMove =
     console.stubs.sqs.on(CancelMessageMoveTaskCommand).resolves({});
   };
 
-/** What an operator types, in the order of a bad night, by the command that it shows. */
+/** The commands that an operator types, in the order of a bad night, by their names. */
 const SESSIONS = {
   status: [
     {
@@ -182,7 +182,11 @@ export type SessionName = keyof typeof SESSIONS;
 
 export const SESSION_NAMES = Object.keys(SESSIONS) as SessionName[];
 
-/** What the commands print on a terminal, output and notices in their order, indented as code. Every command finds an account of its own. */
+/**
+ * Records what the commands print on a terminal, indented as code.
+ *
+ * Output and notices stand in their order. Every command finds a new account.
+ */
 export async function recordSession(names: readonly SessionName[]): Promise<string> {
   const blocks: string[] = [];
   for (const { words, arrange } of names.flatMap((name): readonly Step[] => SESSIONS[name])) {
@@ -200,7 +204,7 @@ export async function recordSession(names: readonly SessionName[]): Promise<stri
     .join('\n');
 }
 
-/** A table of the keys that each command has in the one object of `--json`, in their order. */
+/** Prints a table of the keys in the `--json` object of each command, in their order. */
 export async function recordKeys(): Promise<string> {
   const rows: string[] = [];
   for (const name of SESSION_NAMES)

@@ -7,9 +7,9 @@ import { readCommand } from '../../bin/terminal/read-command.ts';
 import { type Flags, readFlags } from '../../bin/terminal/read-flags.ts';
 
 export interface ShellLine {
-  /** Counted from 1, in its page. */
+  /** Page and line, which counts from 1. */
   readonly place: string;
-  /** One command without its comment, its prompt and what it is piped into. */
+  /** One command, without its prompt, its comment and the commands that it is piped into. */
   readonly command: string;
 }
 
@@ -19,10 +19,14 @@ const INDENTED = /^(?: {4,}|\t)(.*)$/;
 const TOOL = /^(?:[A-Z_]+=\S+ )*(npm|npx|node|freshet|cdk) /;
 const INLINE = /`((?:[A-Z_]+=\S+ )*(?:npm run|npx) [^`]+)`/g;
 
-/** What a command printed, which another test compares with what it prints. */
+/** Finds printed help, which another test compares with what the command prints. */
 const PRINTED = /<!-- help -->[\s\S]*?<!-- \/help -->/g;
 
-/** What a page asks its reader to type: lines of its shell blocks, and commands of `npm` and `npx` within a sentence. */
+/**
+ * Finds the commands that a page asks its reader to type.
+ *
+ * They are the lines of its shell blocks, and commands of `npm` and `npx` within a sentence.
+ */
 export function shellLinesOf(page: string, text: string): ShellLine[] {
   const found: ShellLine[] = [];
   let fence: 'none' | 'shell' | 'other' = 'none';
@@ -51,12 +55,16 @@ function splitLine(line: string): string[] {
     .map(command => command.trim());
 }
 
-/** Of a comment, and of the ellipsis where a sentence leaves the rest to the reader. */
+/** Strips the comment from a line of a shell. */
 function stripComment(line: string): string {
   return line.replace(/\s+#\s.*$/, '').trim();
 }
 
-/** The words that a shell would pass on. Throws at a quote that is not closed. */
+/**
+ * Splits a command into the words that a shell would pass on.
+ *
+ * @throws {Error} A quote is not closed.
+ */
 export function wordsOf(command: string): string[] {
   const words = [...command.matchAll(/"([^"]*)"|'([^']*)'|([^\s"']+)/g)].map(
     ([, double, single, bare]) => double ?? single ?? bare!,
@@ -77,7 +85,7 @@ const TOOLS: Readonly<Record<string, Flags>> = {
   smoke: smokeFlags,
 };
 
-/** What `bin/app.ts` reads of the context. */
+/** The keys that `bin/app.ts` reads of the context. */
 const CONTEXT_KEYS = ['config', 'stage', 'paused', 'example'];
 const CDK_COMMANDS = ['bootstrap', 'synth', 'deploy', 'destroy', 'ls', 'diff'];
 
@@ -85,7 +93,11 @@ const { scripts }: { scripts: Readonly<Record<string, string>> } = JSON.parse(
   readFileSync(path.resolve(import.meta.dirname, '../../package.json'), 'utf8'),
 );
 
-/** A command as somebody would type it in a clone, read by what would run it. Throws where it would be refused. */
+/**
+ * Reads a command, typed in a clone, with the parser that would run it.
+ *
+ * @throws {Error} The command would be refused.
+ */
 export async function parseCommand(line: string): Promise<Parsed> {
   const words = line.split(/\s+/).filter(word => word !== '--silent');
   const [program, verb, ...rest] = words;
@@ -116,7 +128,12 @@ async function parseFreshet(words: readonly string[]): Promise<Parsed> {
   return { values, positionals };
 }
 
-/** With several stacks in the app, as a stage with a GPU endpoint or the example has, `deploy` and `destroy` want to be told which. */
+/**
+ * Reads a command of `cdk`.
+ *
+ * Where the app has several stacks, as with a GPU endpoint or the example, `deploy` and
+ * `destroy` must be told which.
+ */
 function parseCdk([command = '', ...words]: readonly string[]): Parsed {
   if (!CDK_COMMANDS.includes(command)) throw new Error(`cdk ${command}: there is no such command`);
   const values: Record<string, unknown> = {};

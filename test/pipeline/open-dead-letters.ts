@@ -26,7 +26,7 @@ const LIMITS = { batchSize: 100, maxInFlight: 10_000, sliceRows: 1_000, queuedLe
 
 export type DeadLetters = ReturnType<typeof openDeadLetters>;
 
-/** The functions of a deployed pipeline on a real database and on the queues of an SQS server. */
+/** Opens a deployed pipeline's functions on a real database and an SQS server's queues. */
 export function openDeadLetters(
   fauxqs: Awaited<ReturnType<typeof startFauxqs>>,
   client: ReturnType<typeof createSqsClient>,
@@ -91,7 +91,7 @@ export function openDeadLetters(
     provider,
     logger,
     control: shared.control,
-    /** One message for each stale row, and every one of them dead. */
+    /** Makes one dead letter of each stale row, and resolves with their count. */
     letDie: async () => {
       await detect({ pass: 'reconcile' }, makeContext());
       await bury(pairs.bulk);
@@ -108,7 +108,7 @@ export function openDeadLetters(
       ),
     embedOnly: async () =>
       drain(pairs.bulk.queue, async bodies => embed(makeSqsEvent(bodies), makeContext())),
-    /** What waits in the queues is embedded and written; resolves with the texts that were bought. */
+    /** Embeds and writes what waits in the queues; resolves with the texts bought. */
     work: async (): Promise<string[]> => {
       const before = provider.requests.length;
       for (const { queue } of [pairs.fresh, pairs.bulk])
@@ -119,7 +119,7 @@ export function openDeadLetters(
   };
 }
 
-/** What waits in a queue becomes its dead letters. */
+/** Makes dead letters of all messages that wait in a queue. */
 function bury({ queue, dead }: { queue: ReceivingQueue; dead: ReceivingQueue }): Promise<void> {
   return drain(queue, async bodies => {
     await dead.send(bodies.map(body => ({ body })));

@@ -13,8 +13,11 @@ const POLL_EVERY_MS = 2_000;
 const INVOCATION_MS = 150_000;
 
 /**
- * The deployed pipeline on doubles for so many virtual minutes: detect by the minute, workers that poll the queues whatever is in them (SQS
- * counts each delivery), one writer. The workers are spread over the processes. Unlike a local run it never gives up.
+ * Runs the deployed pipeline on doubles for so many virtual minutes.
+ *
+ * Detection comes by the minute. Workers, spread over the processes, poll the queues whatever
+ * lies in them, as SQS counts each delivery. There is one writer. Unlike a local run, the fleet
+ * never gives up.
  */
 export async function driveFleet(
   world: World,
@@ -57,7 +60,7 @@ export async function driveFleet(
   await Promise.all([repeat(DETECT_EVERY_MS, detectTurn), repeat(POLL_EVERY_MS, writeTurn), ...workers]);
 }
 
-/** What a local run needs, all of it from a world of doubles. */
+/** Takes everything that a local run needs from a world of doubles. */
 export function toLocalRunParts(
   world: World,
   limits: Partial<LocalRunLimits> = {},
@@ -85,7 +88,7 @@ export function toLocalRunParts(
   };
 }
 
-/** What the embed step buys of a batch of these texts, no two alike. */
+/** Buys a batch of these texts, no two alike, as the embed step does. */
 export function buyTexts(world: World, texts: readonly string[]): Promise<Purchase> {
   const unique = texts.map(text => ({ text, contentHash: text, rows: [] }));
   return buyVectors(world.embedPorts, makeSpace(), 'bulk', unique, () => 600_000);

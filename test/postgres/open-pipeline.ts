@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -10,16 +10,16 @@ import {
   type LoopbackCall,
   startLoopbackOpenAiServer,
 } from '../doubles/loopback-openai-server.ts';
-import { vectorForText } from '../doubles/vector-for-text.ts';
+import { digestVectorForText } from '../doubles/vector-for-text.ts';
 
 const DIMENSIONS = 1536;
 const PREFIX = 'passage: ';
 
 export interface PipelineOptions {
-  /** Of WordNet, with `updated_at` one second apart and in the past. */
+  /** Count of WordNet rows; their `updated_at` lie in the past, one second apart. */
   readonly rows: number;
   readonly latencyMs?: number;
-  /** Awaited before a call is answered. */
+  /** The provider waits for it before it answers a call. */
   readonly hold?: (call: LoopbackCall, callsBefore: number) => Promise<void> | undefined;
   readonly limits?: Readonly<Record<string, number>>;
 }
@@ -27,8 +27,10 @@ export interface PipelineOptions {
 export type Pipeline = Awaited<ReturnType<typeof openPipeline>>;
 
 /**
- * A database of its own with `ai_items`, a provider on this machine, and a folder with a configuration for both: what a user of the
- * command line has. `close` ends all of it.
+ * Opens what a user of the command line has; `close` ends all of it.
+ *
+ * That is: a new database with `ai_items`, a provider on this machine, and a folder with a
+ * configuration for both.
  */
 export async function openPipeline(options: PipelineOptions) {
   const url = process.env.DATABASE_URL ?? '';
@@ -60,14 +62,14 @@ export async function openPipeline(options: PipelineOptions) {
   const sessions = [session];
   return {
     server,
-    /** Every text that the provider was sent and did not refuse, with repeats, as sent. */
+    /** Every text that the provider was sent and did not refuse, in order and with repeats. */
     purchases,
     behaveAs: (next: typeof behave) => {
       behave = next;
     },
     query: async <Row>(statement: string, parameters: unknown[] = []): Promise<Row[]> =>
       (await session.query(statement, parameters)).rows,
-    /** A session of the application beside the first. */
+    /** Opens a second session of the application. */
     open: async () => {
       const other = await openSession(databaseUrl);
       sessions.push(other);
@@ -104,7 +106,7 @@ export interface SpaceStatus {
   readonly coveragePercent: number;
 }
 
-/** What `status` says of a space of which nothing is left to do. */
+/** The answer of `status` for a space of which nothing is left to do. */
 export function complete(rows: number): Partial<SpaceStatus> {
   return { eligible: rows, fresh: rows, stale: 0, inFlight: 0, failed: 0, excluded: 0, coveragePercent: 100 };
 }
@@ -155,7 +157,7 @@ function writeConfig(limits: Readonly<Record<string, number>>): string {
   })};\n`;
 }
 
-/** The texts that the rows have now, as they must be sent; composed here, not by the code under test. */
+/** Composes the texts that must be sent for the rows of now, without the code under test. */
 async function readTexts(session: pg.Client): Promise<Map<string, string>> {
   const { rows } = await session.query<{ id: string; text: string }>(
     `SELECT id::text, title || E'\\n' || coalesce(summary, '') || E'\\nTags: ' || array_to_string(tags, ', ') AS text
@@ -164,19 +166,18 @@ async function readTexts(session: pg.Client): Promise<Map<string, string>> {
   return new Map(rows.map(({ id, text }) => [id, PREFIX + text.trim()]));
 }
 
-/** Ids of rows whose stored vector is missing or not, to the last bit, what the provider answers for the row's text. */
+/**
+ * Finds the ids of rows without the vector of their text.
+ *
+ * The stored vector must equal the provider's to the last bit.
+ */
 async function findWrongVectors(session: pg.Client): Promise<string[]> {
   const texts = await readTexts(session);
   const { rows } = await session.query<{ id: string; digest: string | null }>(
     `SELECT i.id::text, encode(sha256(vector_send(v.embedding)), 'hex') AS digest
        FROM ai_items AS i LEFT JOIN freshet.vectors_1 AS v ON v.item_id = i.id AND v.chunk = 0`,
   );
-  return rows.filter(({ id, digest }) => digest !== digestOf(texts.get(id) ?? '')).map(({ id }) => id);
-}
-
-/** As `vector_send` writes it: dimensions, two bytes of nothing, float32 with the high byte first. */
-function digestOf(text: string): string {
-  const header = Buffer.alloc(4);
-  header.writeUInt16BE(DIMENSIONS);
-  return createHash('sha256').update(header).update(vectorForText(text, DIMENSIONS).swap32()).digest('hex');
+  return rows
+    .filter(({ id, digest }) => digest !== digestVectorForText(texts.get(id) ?? '', DIMENSIONS))
+    .map(({ id }) => id);
 }

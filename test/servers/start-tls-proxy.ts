@@ -8,17 +8,26 @@ import { TLSSocket } from 'node:tls';
 export interface TlsProxy {
   readonly host: 'localhost';
   readonly port: number;
-  /** The certificate's own: it is its authority. */
+  /** The certificate, which is its own authority. */
   readonly pem: string;
-  /** Connections carry nothing any more in either direction, and keep their peers waiting; as after a freeze whose flow the network forgot. */
+  /**
+   * Stops all traffic in both directions, but keeps the connections open.
+   *
+   * Their peers wait, as after a freeze of the function whose flow the network forgot.
+   */
   goSilent(): void;
-  /** Ends every connection and takes no new one, until `open`. */
+  /** Ends every connection and takes no new one until `open` is called. */
   shut(): Promise<void>;
   open(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** PostgreSQL's TLS in front of a server that may have none: answers `SSLRequest` and passes on what is inside. Made with the `openssl` of the machine. */
+/**
+ * Puts PostgreSQL's TLS in front of a server that may have none.
+ *
+ * The proxy answers `SSLRequest` and passes on the decrypted bytes. The certificate is made with
+ * the `openssl` of the machine.
+ */
 export async function startTlsProxy(serverUrl: string): Promise<TlsProxy> {
   const { hostname, port: serverPort } = new URL(serverUrl);
   const certificate = makeCertificate();

@@ -6,7 +6,7 @@ export interface FoundResource<Properties> {
   readonly dependsOn: readonly string[];
 }
 
-/** The resources of one type, with the properties that the caller says they have. */
+/** Finds the resources of one type, with the properties that the caller says they have. */
 export function resourcesOf<Properties>(template: Template, type: string): FoundResource<Properties>[] {
   return Object.entries(template.findResources(type)).map(([id, resource]) => ({
     id,

@@ -13,12 +13,12 @@ interface PolicyDocument {
 }
 
 export interface Policy {
-  /** Logical id of the role. */
+  /** The logical id of the role. */
   readonly owner: string;
   readonly statements: readonly Statement[];
 }
 
-/** Action → resources, as text. */
+/** The resources, as text, that each action is allowed on. */
 export type Rights = Readonly<Record<string, readonly string[]>>;
 
 export function policiesOf(template: Template): Policy[] {
@@ -41,7 +41,11 @@ export function policiesOf(template: Template): Policy[] {
 export const listed = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
 export const actionsOf = (statement: Statement) => listed(statement.Action) as string[];
 
-/** What the roles whose id begins so allow beyond logs, network interfaces and traces. */
+/**
+ * Collects what roles may do beyond logs, network interfaces and traces.
+ *
+ * `role` is the beginning of their logical ids.
+ */
 export function rightsOf(policies: readonly Policy[], role: string): Rights {
   const rights: Record<string, string[]> = {};
   for (const { Effect, Resource, ...statement } of policies
@@ -61,7 +65,11 @@ interface Intrinsic {
   readonly 'Fn::Join'?: readonly [string, readonly unknown[]];
 }
 
-/** `<Queues/openaifresh>` for a resource of the template: the logical id without its hash and the part that all have. */
+/**
+ * Names a resource of the template by its logical id, as `<Queuesopenaifresh>`.
+ *
+ * The hash and the part that all ids have are left out.
+ */
 function nameOf(resource: unknown): string {
   if (typeof resource === 'string') return resource;
   const { Ref, 'Fn::GetAtt': attribute, 'Fn::Join': join } = resource as Intrinsic;

@@ -2,7 +2,7 @@ import type { Template } from 'aws-cdk-lib/assertions';
 import type { WatchedStage } from '../../bench/cost/price-month.ts';
 import { resourcesOf } from './resources-of.ts';
 
-/** A metric as a widget or an alarm names it. */
+/** A metric in the words of a widget or an alarm. */
 export interface ShownMetric {
   readonly namespace: string;
   readonly name: string;
@@ -61,7 +61,11 @@ export interface WidgetBody {
   };
 }
 
-/** The dashboard's body; what only the deployment knows stands there as `<logical id>`. */
+/**
+ * Reads the widgets of the dashboard's body.
+ *
+ * A value that only the deployment knows stands there as `<logical id>`.
+ */
 export function widgetsOf(template: Template): WidgetBody[] {
   const [dashboard] = resourcesOf<{ DashboardBody: string | { 'Fn::Join': [string, unknown[]] } }>(
     template,
@@ -96,7 +100,7 @@ function nameOf(part: unknown): string {
 
 const MINUTE_SECONDS = 60;
 
-/** What watches, in one template. */
+/** Counts the parts of one template that watch over the pipeline and cost money. */
 export function countWatching(template: Template): WatchedStage {
   const alarms = resourcesOf<AlarmProperties>(template, 'AWS::CloudWatch::Alarm');
   const periods = alarms.flatMap(({ properties }) => periodsOf(properties));
@@ -112,7 +116,7 @@ export function countWatching(template: Template): WatchedStage {
   };
 }
 
-/** One for each metric that the alarm watches. */
+/** Lists the periods, in seconds, of the metrics that an alarm watches. */
 function periodsOf({ Period, Metrics }: AlarmProperties): number[] {
   if (Metrics === undefined) return [Period!];
   return Metrics.flatMap(({ MetricStat }) => (MetricStat === undefined ? [] : [MetricStat.Period]));

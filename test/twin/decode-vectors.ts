@@ -1,4 +1,4 @@
-/** The elements of PostgreSQL's binary `vector[]`: float32, big-endian, null for NULL. */
+/** Decodes PostgreSQL's binary `vector[]`: float32, big-endian, null for NULL. */
 export function decodeVectors(array: Buffer, count: number): (Buffer | null)[] {
   const vectors: (Buffer | null)[] = [];
   let offset = 20;

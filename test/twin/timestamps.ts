@@ -1,4 +1,4 @@
-/** Microseconds since the epoch, as PostgreSQL counts them; infinite where the value is `-infinity` or `infinity`. */
+/** Microseconds since 1970; infinite for the values `-infinity` and `infinity`. */
 export type Micros = number;
 
 const SECOND = 1_000_000;
@@ -7,11 +7,11 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const TEXT = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?\+00$/;
 const TWO_DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'));
-/** The same few days come again and again: by their number since the epoch, and by their date. */
+/** Remembers days by their number since 1970 and by their date: the same few come often. */
 const dates = new Map<number, string>();
 const days = new Map<string, number>();
 
-/** As a session in UTC prints a `timestamptz`. */
+/** Prints a time as a session in UTC prints a `timestamptz`. */
 export function printTimestamp(at: Micros): string {
   if (!Number.isFinite(at)) return at < 0 ? '-infinity' : 'infinity';
   const day = Math.floor(at / DAY);
@@ -32,7 +32,7 @@ function printDate(day: number): string {
   return date;
 }
 
-/** Without the zeros at its end. */
+/** Prints the fraction of a second without the zeros at its end. */
 function printFraction(micros: number): string {
   const isWholeMs = micros % 1000 === 0;
   let text = isWholeMs ? String(1000 + micros / 1000) : String(SECOND + micros);

@@ -5,7 +5,7 @@ import type { Synchronous } from './synchronous.ts';
 import { printTimestamp, seconds } from './timestamps.ts';
 import type { TwinDatabase, TwinPause } from './twin-database.ts';
 
-/** `ControlStore` on the twin: `sql-control-store.ts`. */
+/** Opens `ControlStore` on the twin: `sql-control-store.ts`. */
 export function createTwinControl(twin: TwinDatabase): Synchronous<ControlStore> {
   const { pauses } = twin;
   const find = (scope: string, reason: string) =>
@@ -28,7 +28,7 @@ export function createTwinControl(twin: TwinDatabase): Synchronous<ControlStore>
   };
 }
 
-/** The eldest reason why no call may be made for the space: `grant-call.ts`. */
+/** Finds the eldest reason why no call may be made for the space: `grant-call.ts`. */
 export function findPause(twin: TwinDatabase, { model, source }: Space): TwinPause | undefined {
   const scopes = ['pipeline', `model:${model.alias}`, `source:${source.name}`];
   return twin.pauses
@@ -39,7 +39,7 @@ export function findPause(twin: TwinDatabase, { model, source }: Space): TwinPau
 const byAge = (a: TwinPause, b: TwinPause) =>
   a.since - b.since || compare(a.scope, b.scope) || compare(a.reason, b.reason);
 
-/** `ProbeClaims` on the twin: `sql-probe-claims.ts`. */
+/** Opens `ProbeClaims` on the twin: `sql-probe-claims.ts`. */
 export function createTwinProbeClaims(twin: TwinDatabase): Synchronous<ProbeClaims> {
   return {
     claim: (scope, reason, intervalSeconds) => {
@@ -52,7 +52,7 @@ export function createTwinProbeClaims(twin: TwinDatabase): Synchronous<ProbeClai
   };
 }
 
-/** `SpaceRegistry` on the twin: retired spaces are not there. */
+/** Opens `SpaceRegistry` on the twin: retired spaces are not there. */
 export function createTwinRegistry(twin: TwinDatabase): Synchronous<SpaceRegistry> {
   return {
     list: () => [...twin.spaces.values()].filter(({ retired }) => !retired).map(({ space }) => space),

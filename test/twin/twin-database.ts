@@ -4,7 +4,7 @@ import type { SourceFault } from '../../lib/ports/detection-store.ts';
 import type { CallGrant } from '../../lib/ports/outcome-store.ts';
 import type { Micros } from './timestamps.ts';
 
-/** A row of a source as committed. Its one text column stands for all that a source may name. */
+/** A committed row of a source; its one text column stands for all that a source may name. */
 export interface TwinRow {
   readonly id: string;
   readonly text: string | null;

@@ -18,7 +18,11 @@ import {
 import { ownLeases } from './twin-leases.ts';
 import { leaseChangedRows, leaseStaleSlice } from './twin-leasing.ts';
 
-/** `DetectionStore` on the twin: each method is the statement of the same name in `lib/adapters/sql/detection`. */
+/**
+ * Opens `DetectionStore` on the twin.
+ *
+ * Each method does what the statement of the same name in `lib/adapters/sql/detection` does.
+ */
 export function createTwinDetection(twin: TwinDatabase): Synchronous<DetectionStore> {
   return {
     expireLeasesOfDeadRuns: () => expireLeasesOfDeadRuns(twin),

@@ -15,7 +15,11 @@ import { ownLeases, releaseLeases } from './twin-leases.ts';
 
 const LONGEST_EMBEDDING_SECONDS = 900;
 
-/** `EmbeddingStore` on the twin: each method is the statement of the same name in `lib/adapters/sql/embedding`. */
+/**
+ * Opens `EmbeddingStore` on the twin.
+ *
+ * Each method does what the statement of the same name in `lib/adapters/sql/embedding` does.
+ */
 export function createTwinEmbedding(twin: TwinDatabase): Synchronous<EmbeddingStore> {
   return {
     beginEmbedding: (space, dispatchId, ids) => {
@@ -64,7 +68,7 @@ export function createTwinEmbedding(twin: TwinDatabase): Synchronous<EmbeddingSt
   };
 }
 
-/** Grants a call whatever is paused, as the guard's probes need it: `grant-probe.ts`. */
+/** Grants a probe of the guard, whatever is paused: `grant-probe.ts`. */
 export function grantProbe(twin: TwinDatabase, grant: CallGrant): undefined {
   if (!twin.grants.has(grant.callId)) twin.grants.set(grant.callId, grant);
 }

@@ -16,7 +16,11 @@ import { ownLeases, releaseLeases } from './twin-leases.ts';
 
 type Counts = { -readonly [Key in keyof WriteReport]: WriteReport[Key] };
 
-/** `OutcomeStore` on the twin: the statements of `lib/adapters/sql/writing`, with room for others to commit between them. */
+/**
+ * Opens `OutcomeStore` on the twin.
+ *
+ * It does what the statements of `lib/adapters/sql/writing` do; others may commit between them.
+ */
 export function createTwinOutcomes(twin: TwinDatabase): Synchronous<OutcomeStore> {
   return {
     writeResult: (space, result) => writeResults(twin, space, [result]),
@@ -30,7 +34,7 @@ export function createTwinOutcomes(twin: TwinDatabase): Synchronous<OutcomeStore
   };
 }
 
-/** `write-results.ts`: each statement over all objects that are not in the ledger yet. */
+/** Runs each statement over all objects that are not in the ledger yet: `write-results.ts`. */
 function writeResults(twin: TwinDatabase, space: Space, results: readonly ResultObject[]): WriteReport {
   const now = twin.now();
   const report: Counts = {
@@ -64,7 +68,7 @@ function writeResults(twin: TwinDatabase, space: Space, results: readonly Result
 const idsOf = ({ outcomes, copies, touches }: ResultObject) =>
   [...outcomes, ...copies, ...touches].map(({ id }) => id);
 
-/** `record-calls.ts`: those that were new. */
+/** Records the calls and returns the ids of those that were new: `record-calls.ts`. */
 function recordCalls(twin: TwinDatabase, results: readonly ResultObject[]): Set<string> {
   const recorded = new Set<string>();
   for (const { calls, spaceId } of results) {
@@ -78,7 +82,11 @@ function recordCalls(twin: TwinDatabase, results: readonly ResultObject[]): Set<
   return recorded;
 }
 
-/** Of several entries for one row the one with the latest stamp (the first of equals), like `DISTINCT ON … ORDER BY key, read_at DESC`. */
+/**
+ * Keeps of several entries for one row the one with the latest stamp.
+ *
+ * Of equal stamps the first is kept, like `DISTINCT ON … ORDER BY key, read_at DESC`.
+ */
 function latestOf<Entry extends RowReading>(entries: readonly Entry[]): Map<string, Entry> {
   const latest = new Map<string, Entry>();
   for (const entry of entries) {

@@ -9,7 +9,11 @@ import type { Workspace } from '../../lib/wiring/workspace.ts';
 import { readEnvironment } from '../../lib/wiring/workspace.ts';
 import { openTestDatabase } from '../database/open-test-database.ts';
 
-/** What the command line works on, in this process: a test database, a folder of its own and a configuration as somebody would write it. */
+/**
+ * Opens in this process what the command line works on.
+ *
+ * That is: a test database, a new folder and a configuration as somebody would write it.
+ */
 export async function openTestWorkspace(config: FreshetConfig) {
   const database = await openTestDatabase({ migrated: false });
   const directory = mkdtempSync(join(tmpdir(), 'freshet-'));

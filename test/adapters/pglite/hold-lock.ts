@@ -1,6 +1,11 @@
 import { lockDirectory } from '../../../lib/adapters/pglite/lock-directory.ts';
 
-/** Started as a process of its own: takes the lock of the directory in its first argument and says so, or says why not; ends with its input. */
+/**
+ * Takes the lock of a directory as a process of its own, and holds it.
+ *
+ * The first argument is the directory. The process prints `held`, or `refused` with the reason,
+ * and ends with its input.
+ */
 const [directory = ''] = process.argv.slice(2);
 try {
   await lockDirectory(directory);

@@ -11,7 +11,7 @@ import { grantProbe as grantProbeOnTwin } from '../../twin/twin-embedding.ts';
 import { readCoverage, retryFailures } from '../../twin/twin-report.ts';
 import { nextIdentifier, type Pair } from './pair.ts';
 
-/** What the server answered and what the twin did; they must be the same. */
+/** The answers of the server and of the twin, which must be equal. */
 export interface Answers {
   readonly real: unknown;
   readonly twin: unknown;
@@ -24,7 +24,7 @@ const HASHES = [buildHash(1), buildHash(2), buildHash(3)];
 
 const someIds = ({ random }: Pair) => random.shuffle(KEYS).slice(0, random.between(1, 4));
 
-/** Mostly one that holds a lease now, else an old or an unknown one. */
+/** Draws a dispatch: mostly one that holds a lease now, else an old or an unknown one. */
 function someDispatch(pair: Pair): string {
   const { random, dispatches } = pair;
   const holding = [...spaceOf(pair.twin, pair.space).leases.values()];
@@ -53,7 +53,7 @@ function someRequest(pair: Pair, lane: 'fresh' | 'bulk') {
   };
 }
 
-/** Also just the version of a row: what stands at the watermark is still to be found. */
+/** Draws a time, now and then just a row's version: a row at the watermark must be found. */
 function someTime(pair: Pair): string | null {
   const { random, twin, space, nowMicros } = pair;
   const versions = [...sourceOf(twin, space).rows.values()].flatMap(({ version }) => version ?? []);
@@ -61,10 +61,10 @@ function someTime(pair: Pair): string | null {
   return random.chance(0.15) ? null : printTimestamp(nowMicros - seconds(random.below(1200)));
 }
 
-const PAUSE_REASONS = ['operator', 'orphans:confirmed'];
-
-const somePausedScope = ({ random, space }: Pair) =>
-  random.pick(['pipeline', 'model:small', 'model:other', `source:${space.source.name}`]);
+const somePause = ({ random, space }: Pair) => ({
+  scope: random.pick(['pipeline', 'model:small', 'model:other', `source:${space.source.name}`]),
+  reason: random.pick(['operator', 'orphans:confirmed']),
+});
 
 function nextCall(pair: Pair): string {
   const callId = nextIdentifier(pair);
@@ -77,14 +77,15 @@ function someGrant({ space }: Pair, callId: string): CallGrant {
   return { callId, spaceId, modelAlias: model.alias, estimatedTokens: 4, estimatedCostUsd: 0.25 };
 }
 
-/** `used`: readings that other objects of the same transaction speak of. */
+/** Draws a result; `used` are the readings of other objects of the same transaction. */
 function someResult(pair: Pair, used = new Set<string>()): ResultObject {
   const { random, space } = pair;
   const outcomes: ResultObject['outcomes'][number][] = [];
   const copies: ResultObject['copies'][number][] = [];
   const touches: ResultObject['touches'][number][] = [];
   const vectors: (Buffer | null)[] = [];
-  // Which of two readings with one stamp wins within an object is not said; the product never puts them there.
+  // Nothing says which of two readings with one stamp wins within an object. The product never
+  // puts two such readings into one object.
   for (const reading of random.shuffle(pair.readings).slice(0, random.between(1, 4))) {
     const stamped = `${reading.id}@${reading.readAt}`;
     if (used.has(stamped)) continue;
@@ -136,14 +137,14 @@ function someResult(pair: Pair, used = new Set<string>()): ResultObject {
   };
 }
 
-/** One vector per hash, so that a copy may come from any holder. */
+/** Makes one vector per hash, so that a copy may come from any holder. */
 function vectorOfHash(hash: string): Buffer {
   const vector = Buffer.alloc(12);
   vector.writeFloatLE(HASHES.indexOf(hash) + 1, 0);
   return vector;
 }
 
-/** The same arguments to the server's method and to the twin's. */
+/** Gives the server's method and the twin's the same arguments. */
 async function both<Args extends unknown[], Value>(
   real: (...args: Args) => Promise<Value>,
   twin: (...args: Args) => Value,
@@ -210,7 +211,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     const slice = random.chance(0.7) ? { after: null, through: null } : { after: null, through: '9' };
     return both(real.detection.removeOrphans, stores.detection.removeOrphans, space, slice);
   },
-  /** What one pass marks, the next ones look at: in this order within an hour or two the single operations hardly ever come. */
+  /**
+   * Runs three passes within an hour or two: each looks at what the earlier ones marked.
+   *
+   * The single operations hardly ever come in this order.
+   */
   passThrice: async pair => {
     const { real, stores, space, random, server } = pair;
     const whole = { after: null, through: null };
@@ -279,10 +284,18 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     const grant = someGrant(pair, callId ?? nextCall(pair));
     return { real: await grantProbe(pair.server.db, grant), twin: grantProbeOnTwin(pair.twin, grant) };
   },
-  claimProbe: pair => {
-    const { random, real, stores } = pair;
-    const [scope, reason] = [somePausedScope(pair), random.pick(PAUSE_REASONS)];
-    return both(real.probes.claim, stores.probes.claim, scope, reason, random.pick([0, 60, 900]));
+  /** Claims one reason three times: what the first claim marks, the next ones look at. */
+  claimProbeThrice: async pair => {
+    const { random, real, stores, twin, server } = pair;
+    const { scope, reason } =
+      twin.pauses.length > 0 && random.chance(0.8) ? random.pick(twin.pauses) : somePause(pair);
+    const answers: Answers[] = [];
+    for (let claim = 0; claim < 3; claim += 1) {
+      answers.push(await both(real.probes.claim, stores.probes.claim, scope, reason, 60));
+      pair.nowMicros += seconds(random.pick([1, 59, 60]));
+      await server.setNow(pair.nowMicros);
+    }
+    return { real: answers.map(answer => answer.real), twin: answers.map(answer => answer.twin) };
   },
   revokeGrant: async pair => {
     const callId = pair.calls.length > 0 ? pair.random.pick(pair.calls) : nextIdentifier(pair);
@@ -335,7 +348,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     ),
   changePause: pair => {
     const { random, real, stores } = pair;
-    const [scope, reason] = [somePausedScope(pair), random.pick(PAUSE_REASONS)];
+    const { scope, reason } = somePause(pair);
     if (random.chance(0.6)) return both(real.control.resume, stores.control.resume, scope, reason);
     return both(real.control.pause, stores.control.pause, scope, reason, random.pick(['', 'why']));
   },
@@ -358,7 +371,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
 };
 
-/** Commoner where a history gets nowhere without it. */
+/** The operations to draw from; those without which a history gets nowhere stand often. */
 export const WEIGHTED_NAMES: readonly string[] = Object.keys(OPERATIONS).flatMap(name => {
   const weight = {
     readRows: 5,

@@ -29,7 +29,7 @@ export interface OpenChange {
   readonly changes: readonly Change[];
 }
 
-/** One history on the server and on the twin: what they share, and what the next operation may refer to. */
+/** One history on the server and on the twin, and what its next operation may refer to. */
 export interface Pair {
   readonly random: Random;
   readonly server: VirtualServer;

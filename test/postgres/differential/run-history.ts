@@ -12,7 +12,11 @@ export interface Difference {
   readonly trace: readonly string[];
 }
 
-/** Runs one history on both; the first difference, if there is one. Open transactions are rolled back and all tables emptied afterwards. */
+/**
+ * Runs one history on both, and resolves with the first difference if there is one.
+ *
+ * Afterwards open transactions are rolled back and all tables emptied.
+ */
 export async function runHistory(pair: Pair, operations: number): Promise<Difference | undefined> {
   try {
     for (let count = 0; count < operations; count += 1) {
@@ -45,7 +49,7 @@ function compare(pair: Pair, operation: string, real: unknown, twin: unknown): D
   return { operation, real: realText, twin: twinText, trace: pair.trace };
 }
 
-/** Most steps are minutes or less, a few an hour, and now and then the clock steps back. */
+/** Moves the time: mostly by minutes or less, a few times by an hour, now and then back. */
 async function passTime(pair: Pair): Promise<void> {
   const { random } = pair;
   if (pair.trace.length > 0 && random.chance(0.3)) return;
@@ -58,7 +62,11 @@ async function passTime(pair: Pair): Promise<void> {
   await pair.server.setNow(pair.nowMicros);
 }
 
-/** The application begins, commits or rolls back; rows that an open transaction wrote are left alone, or its sessions would wait for each other. */
+/**
+ * Lets the application begin, commit or roll back.
+ *
+ * Rows that an open transaction wrote are left alone, or its sessions would wait for each other.
+ */
 async function changeSource(pair: Pair): Promise<undefined> {
   const { random } = pair;
   if (pair.open.length > 0 && random.chance(0.35)) return endTransaction(pair);
@@ -140,6 +148,8 @@ async function compareTables(pair: Pair): Promise<Difference | undefined> {
           last_pass_ended_at::text) FROM freshet.positions),
       'failures', (SELECT coalesce(json_object_agg(encode(content_hash, 'hex'), json_build_array(failure_class, code, attempts)), '{}')
           FROM freshet.failures),
+      'pauses', (SELECT coalesce(json_object_agg(scope || ' ' || reason, json_build_array(detail, since::text, probed_at::text)), '{}')
+          FROM freshet.control),
       'grants', (SELECT coalesce(json_agg(call_id::text ORDER BY call_id), '[]') FROM freshet.grants),
       'ledger', (SELECT coalesce(json_agg(call_id::text ORDER BY call_id), '[]') FROM freshet.ledger)) AS tables`.execute(
     server.db.kysely,
@@ -191,6 +201,12 @@ async function compareTables(pair: Pair): Promise<Difference | undefined> {
       [...table.failures].map(([hash, { failureClass, code, attempts }]) => [
         hash,
         [failureClass, code, attempts],
+      ]),
+    ),
+    pauses: Object.fromEntries(
+      twin.pauses.map(({ scope, reason, detail, since, probedAt }) => [
+        `${scope} ${reason}`,
+        [detail, printTimestamp(since), printNullable(probedAt ?? null)],
       ]),
     ),
     grants: [...twin.grants.keys()].sort(),
