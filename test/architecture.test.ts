@@ -1,6 +1,17 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import {
+  countLines,
+  findCircles,
+  findLazilyLoaded,
+  findMutualRooms,
+  findNamesTwice,
+  findUnusedExports,
+  findWideLines,
+  measureSizes,
+} from './architecture/find-faults.ts';
+import { type Import, readModule, readSources } from './architecture/read-modules.ts';
 
 /** room → what it may import: rooms of this tree, `node:` modules, npm packages by name (`npm` stands for any but the CDK). */
 const MAY_IMPORT: Record<string, readonly string[]> = {
@@ -16,6 +27,16 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'lib/pipeline',
     'lib/adapters',
     'lib/wiring',
+    'node:',
+  ],
+  'lib/local': [
+    'lib/core',
+    'lib/core/config',
+    'lib/ports',
+    'lib/pipeline',
+    'lib/adapters',
+    'lib/wiring',
+    'lib/local',
     'functions',
     'node:',
   ],
@@ -39,37 +60,29 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
 };
 const CDK = /^(aws-cdk-lib|constructs|cdk-nag)(\/|$)/;
-const IMPORT =
-  /^\s*(?:import|export)\b[^;'"]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
 const FORBIDDEN_WORD = /(^|[-/])(utils?|helpers?|common|managers?|misc|handle|support)(-|\.|\/|$)/;
 
 const root = path.resolve(import.meta.dirname, '..');
 
-function sourceFilesOf(folder: string): string[] {
-  return readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter(file => file.endsWith('.ts'))
-    .map(file => path.posix.join(folder, file.split(path.sep).join('/')))
-    .sort();
-}
+const product = readSources(root, ['bin', 'lib', 'functions']).map(readModule);
+const others = readSources(root, ['bench', 'examples', 'test']).map(readModule);
+const modules = new Map([...product, ...others].map(module => [module.path, module]));
+
+const sourceFilesOf = (folder: string): string[] =>
+  [...modules.keys()].filter(file => file.startsWith(`${folder}/`));
+
+const textOf = (file: string): string => modules.get(file)?.text ?? '';
 
 function roomOf(file: string): string {
   if (file.startsWith('lib/core/config/')) return 'lib/core/config';
   return file.startsWith('lib/') ? file.split('/').slice(0, 2).join('/') : (file.split('/')[0] ?? '');
 }
 
-function importsOf(file: string): string[] {
-  const text = readFileSync(path.join(root, file), 'utf8');
-  return [...text.matchAll(IMPORT)].map(match => match[1] ?? match[2] ?? match[3] ?? '');
-}
+const importsOf = (file: string) => modules.get(file)?.imports ?? [];
 
-const resolve = (file: string, specifier: string) =>
-  specifier.startsWith('.')
-    ? path.posix.normalize(path.posix.join(path.posix.dirname(file), specifier))
-    : specifier;
-
-function isAllowed(file: string, specifier: string): boolean {
+function isAllowed(file: string, { specifier, path: target }: Import): boolean {
   const allowed = MAY_IMPORT[roomOf(file)] ?? [];
-  if (specifier.startsWith('.')) return allowed.includes(roomOf(resolve(file, specifier)));
+  if (target !== undefined) return allowed.includes(roomOf(target));
   if (specifier.startsWith('node:')) return allowed.includes('node:') || allowed.includes(specifier);
   return allowed.some(name =>
     name === 'npm' ? !CDK.test(specifier) : specifier === name || specifier.startsWith(`${name}/`),
@@ -84,9 +97,9 @@ function chainToCdk(entry: string): string[] | undefined {
     const file = trail.at(-1) ?? '';
     if (seen.has(file)) continue;
     seen.add(file);
-    for (const specifier of importsOf(file)) {
+    for (const { specifier, path: target } of importsOf(file)) {
       if (CDK.test(specifier)) return [...trail, specifier];
-      if (specifier.startsWith('.')) waiting.push([...trail, resolve(file, specifier)]);
+      if (target !== undefined) waiting.push([...trail, target]);
     }
   }
   return undefined;
@@ -102,8 +115,8 @@ describe('the rooms', () => {
   test('import only what their row of the table allows', () => {
     const strays = rooms.flatMap(file =>
       importsOf(file)
-        .filter(specifier => !isAllowed(file, specifier))
-        .map(specifier => `${file} must not import ${specifier}`),
+        .filter(entry => !isAllowed(file, entry))
+        .map(({ specifier }) => `${file} must not import ${specifier}`),
     );
 
     expect(strays).toEqual([]);
@@ -111,7 +124,7 @@ describe('the rooms', () => {
 
   test('keep the ports free of code', () => {
     const withCode = sourceFilesOf('lib/ports').filter(file =>
-      /^export (?!interface|type\b)|^import (?!type\b)/m.test(readFileSync(path.join(root, file), 'utf8')),
+      /^export (?!interface|type\b)|^import (?!type\b)/m.test(textOf(file)),
     );
 
     expect(withCode).toEqual([]);
@@ -122,7 +135,7 @@ describe('the rooms', () => {
       file =>
         /^(lib\/core|lib\/pipeline|functions)\//.test(file) &&
         /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bprocess\.env\b|\bsetTimeout\(|\bperformance\.now\(/.test(
-          readFileSync(path.join(root, file), 'utf8'),
+          textOf(file),
         ),
     );
 
@@ -132,14 +145,6 @@ describe('the rooms', () => {
 
 describe('the files', () => {
   const all = [...rooms, ...sourceFilesOf('bin'), ...sourceFilesOf('bench')];
-  const linesOf = (file: string) => readFileSync(path.join(root, file), 'utf8').split('\n').length;
-
-  test('stay under 300 lines in nine of ten cases', () => {
-    const long = all.filter(file => linesOf(file) > 300);
-
-    expect(long.length, `over 300 lines: ${long.join(', ')}`).toBeLessThanOrEqual(all.length / 10);
-  });
-
   test('have names in the words of the design', () => {
     // The service is called so by those who made it.
     const named = [...all, ...sourceFilesOf('test')].filter(file =>
@@ -152,17 +157,102 @@ describe('the files', () => {
   test('leave nothing for later in the text', () => {
     const marks = new RegExp(['TO', 'DO|FIX', 'ME|X', 'XX'].join(''));
 
-    expect(all.filter(file => marks.test(readFileSync(path.join(root, file), 'utf8')))).toEqual([]);
+    expect(all.filter(file => marks.test(textOf(file)))).toEqual([]);
   });
 
   test('have no default exports outside configuration files', () => {
     expect(
-      all.filter(
-        file =>
-          !file.endsWith('.config.ts') &&
-          /^export default\b/m.test(readFileSync(path.join(root, file), 'utf8')),
-      ),
+      all.filter(file => !file.endsWith('.config.ts') && /^export default\b/m.test(textOf(file))),
     ).toEqual([]);
+  });
+});
+
+/** Found by their place or their number, not by a line that another file could hold. */
+const STAND_ALONE = /^functions\/[^/]+\/handler\.ts$|\/migrations\/(migration-)?\d{4}/;
+
+describe('the depth of the files', () => {
+  const sizes = measureSizes(product);
+
+  test('is at least a thousand lines in nine files', () => {
+    expect(sizes.filesPerThousandLines).toBeLessThanOrEqual(9);
+  });
+
+  test('is 90 lines in the middle, and at most 260 in nine of ten', () => {
+    expect(sizes.median).toBeGreaterThanOrEqual(90);
+    expect(sizes.p90).toBeLessThanOrEqual(260);
+  });
+
+  test('is never over 300 lines', () => {
+    const lengths = product.map(file => ({ file: file.path, lines: countLines(file) }));
+
+    expect(lengths.filter(({ lines }) => lines > 300)).toEqual([]);
+  });
+
+  test('is under 25 lines in at most 20 files that could be part of another one', () => {
+    const lazy = findLazilyLoaded(product);
+    const small = product
+      .filter(file => countLines(file) < 25 && !lazy.has(file.path) && !STAND_ALONE.test(file.path))
+      .map(file => file.path);
+
+    expect(small.length, small.join('\n')).toBeLessThanOrEqual(20);
+  });
+});
+
+/** Names that several files export because somebody looks for them under this name: who, and where. */
+const SOUGHT_BY_NAME: readonly { readonly names: readonly string[]; readonly places: RegExp }[] = [
+  // The command line loads the module of the command that is called.
+  { names: ['command'], places: /^bin\/commands\// },
+  // Lambda calls `handler`; the tests and the local run make one on other ports.
+  { names: ['handler', 'createHandler', 'createLambda'], places: /^functions\/[^/]+\/handler\.ts$/ },
+];
+
+/** Sources of what package.json lets others import. */
+function readEntries(): readonly string[] {
+  const text = readFileSync(path.join(root, 'package.json'), 'utf8');
+  return [...text.matchAll(/"\.\/dist\/(.+?)\.js"/g)].map(match => `${match[1]}.ts`);
+}
+
+describe('the exports', () => {
+  test('have a user outside their file', () => {
+    const entries = readEntries();
+    const isCalledFromOutside = (entry: string) =>
+      /^functions\/[^/]+\/handler\.ts: handler$/.test(entry) ||
+      entries.some(file => entry.startsWith(`${file}: `));
+
+    const unused = findUnusedExports(product, [...modules.values()]);
+
+    expect(entries.length).toBeGreaterThan(0);
+    expect(unused.filter(entry => !isCalledFromOutside(entry))).toEqual([]);
+  });
+
+  test('have a name of their own', () => {
+    const isSought = (name: string, files: readonly string[]) =>
+      SOUGHT_BY_NAME.some(
+        ({ names, places }) => names.includes(name) && files.every(file => places.test(file)),
+      );
+
+    const twice = [...findNamesTwice(product)].filter(([name, files]) => !isSought(name, files));
+
+    expect(twice.map(([name, files]) => `${name}: ${files.join(', ')}`)).toEqual([]);
+  });
+});
+
+describe('the imports', () => {
+  test('lead in no circle', () => {
+    expect(findCircles(product)).toEqual([]);
+  });
+
+  test('of two rooms never go both ways', () => {
+    const roomOfConfigToo = (file: string) =>
+      roomOf(file) === 'lib/core/config' ? 'lib/core' : roomOf(file);
+
+    expect(findMutualRooms(product, roomOfConfigToo)).toEqual([]);
+  });
+});
+
+describe('the lines', () => {
+  test('have at most 110 columns, comments at most 100', () => {
+    expect(findWideLines(product, { line: 110, comment: 100 })).toEqual([]);
   });
 });
 
@@ -170,9 +260,7 @@ describe('the handlers', () => {
   const handlers = sourceFilesOf('functions').filter(file => file.endsWith('/handler.ts'));
 
   test('are at most 40 lines', () => {
-    const lengths = handlers.map(
-      file => [file, readFileSync(path.join(root, file), 'utf8').trimEnd().split('\n').length] as const,
-    );
+    const lengths = handlers.map(file => [file, countLines({ path: file, text: textOf(file) })] as const);
 
     expect(lengths.filter(([, lines]) => lines > 40)).toEqual([]);
   });

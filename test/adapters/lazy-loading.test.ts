@@ -11,7 +11,7 @@ const SCRIPT = `
   const { openNetwork } = await import('./lib/adapters/network/open-network.ts');
   const { createOllamaProvider } = await import('./lib/adapters/providers/ollama.ts');
   const { createSageMakerProvider, openInvoker } = await import('./lib/adapters/providers/sagemaker.ts');
-  const { createTokenizer } = await import('./lib/adapters/tokenizer/gpt-tokenizer.ts');
+  const { createTokenizer } = await import('./lib/adapters/tokenizer.ts');
   const clock = { now: () => 0, sleep: async () => {} };
   createOpenAiProvider({ modelId: 'm', dimensions: 8 }, { key: async () => 'k' }, openNetwork(), clock);
   createOllamaProvider({ modelId: 'm', dimensions: 8 }, openNetwork(), clock);

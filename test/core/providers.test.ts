@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
 import { failureClassOf } from '../../lib/core/failures/provider.ts';
 import { PLACE_KEYS, type PlaceKey, PROVIDER_NAMES, PROVIDERS } from '../../lib/core/providers.ts';
-import { createLocalAccess } from '../../lib/wiring/create-local-access.ts';
-import { readEnvironment } from '../../lib/wiring/read-environment.ts';
+import { createLocalAccess } from '../../lib/wiring/providers.ts';
+import { readEnvironment } from '../../lib/wiring/workspace.ts';
 import { makeModel } from '../factories/model-definition.ts';
 
 const placeKeys = Object.keys(PLACE_KEYS) as PlaceKey[];

@@ -5,7 +5,7 @@ import type { createLambda as createEmbed } from '../../functions/embed/handler.
 import type { createLambda as createMigrate } from '../../functions/migrate/handler.ts';
 import type { createLambda as createWrite } from '../../functions/write/handler.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
-import { vectorForText } from '../doubles/vector-for-text.ts';
+import { digestVectorForText } from '../doubles/vector-for-text.ts';
 import { makeContext } from '../factories/lambda-event.ts';
 import { type Polled, pollQueue } from './lambda-poller.ts';
 import type { Deployment } from './open-deployment.ts';
