@@ -1,4 +1,4 @@
-import { type Deployment, openDeployment } from '../../lib/wiring/deployment.ts';
+import { type DeployedStage, openDeployment } from '../../lib/wiring/deployment.ts';
 import { switchFlag, textFlag } from '../terminal/flag.ts';
 import type { Flags, FlagValues } from '../terminal/read-flags.ts';
 import { type Command, type CommandContext, defineCommand } from './command.ts';
@@ -17,7 +17,7 @@ export const applyFlag = switchFlag('do it; without this flag the command only s
 
 export interface AwsContext<Known extends Flags> extends Pick<CommandContext, 'terminal' | 'signal'> {
   readonly flags: FlagValues<Known & typeof awsFlags>;
-  readonly deployment: Deployment;
+  readonly deployment: DeployedStage;
   /** The one object of `--json`, with account, region and stage beside what is given. */
   readonly result: (object: object) => void;
 }

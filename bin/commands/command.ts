@@ -1,4 +1,4 @@
-import type { ConsoleSurroundings } from '../../lib/wiring/deployment.ts';
+import type { ConsoleDependencies } from '../../lib/wiring/deployment.ts';
 import type { Flag } from '../terminal/flag.ts';
 import { durationFlag, switchFlag, textFlag, wholeNumberFlag } from '../terminal/flag.ts';
 import type { Flags, FlagValues } from '../terminal/read-flags.ts';
@@ -11,7 +11,7 @@ export interface CommandContext<Known extends Flags = Flags> {
   /** Aborts at SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
   /** In place of AWS and of time; undefined: the real ones. */
-  readonly surroundings?: ConsoleSurroundings | undefined;
+  readonly surroundings?: ConsoleDependencies | undefined;
 }
 
 export interface Command {

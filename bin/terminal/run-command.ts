@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ConsoleSurroundings } from '../../lib/wiring/deployment.ts';
+import type { ConsoleDependencies } from '../../lib/wiring/deployment.ts';
 import type { CommandContext } from '../commands/command.ts';
 import { showAwsHelp, showCommandHelp, showHelp } from '../commands/show-help.ts';
 import { readCommand } from './read-command.ts';
@@ -12,7 +12,7 @@ export async function runCommand(
   words: readonly string[],
   terminal: Terminal,
   signal: AbortSignal,
-  surroundings?: ConsoleSurroundings,
+  surroundings?: ConsoleDependencies,
 ): Promise<number> {
   try {
     return await runNamed(words, { terminal, signal, surroundings });

@@ -1,7 +1,7 @@
 import middy from '@middy/core';
 import { detectAlone, parseDetectRequest } from '../../lib/pipeline/detect/detect.ts';
 import type { DetectPorts, DetectReport, DetectRequest } from '../../lib/pipeline/detect/detect-ports.ts';
-import type { LambdaSurroundings } from '../../lib/wiring/lambda.ts';
+import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';
 import { EARLY_TIMEOUT_MS, flushMetrics, lazilyWired } from '../lambda.ts';
 
 /**
@@ -17,7 +17,7 @@ export function createHandler(ports: DetectPorts, timeoutEarlyInMillis = 0) {
     );
 }
 
-export function createLambda(surroundings?: LambdaSurroundings) {
+export function createLambda(surroundings?: LambdaDependencies) {
   return lazilyWired(
     async () => {
       const { wireDetect } = await import('../../lib/wiring/lambda-detect.ts');

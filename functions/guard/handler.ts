@@ -1,7 +1,7 @@
 import middy from '@middy/core';
 import { guardPipeline, parseGuardRequest } from '../../lib/pipeline/guard/guard.ts';
 import type { GuardPorts, GuardReport } from '../../lib/pipeline/guard/guard-ports.ts';
-import type { LambdaSurroundings } from '../../lib/wiring/lambda.ts';
+import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';
 import { EARLY_TIMEOUT_MS, flushMetrics, lazilyWired } from '../lambda.ts';
 
 export function createHandler(ports: GuardPorts) {
@@ -14,7 +14,7 @@ export function createHandler(ports: GuardPorts) {
     );
 }
 
-export function createLambda(surroundings?: LambdaSurroundings) {
+export function createLambda(surroundings?: LambdaDependencies) {
   return lazilyWired(async () => {
     const { wireGuard } = await import('../../lib/wiring/lambda-guard.ts');
     return wireGuard(surroundings);

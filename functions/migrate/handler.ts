@@ -1,7 +1,7 @@
 import type { Context } from 'aws-lambda';
 import type { MigratePorts, MigrateReport } from '../../lib/pipeline/migrate.ts';
 import { migrateDeployment } from '../../lib/pipeline/migrate.ts';
-import type { LambdaSurroundings } from '../../lib/wiring/lambda.ts';
+import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';
 import { lazilyWired } from '../lambda.ts';
 
 export function createHandler(ports: MigratePorts) {
@@ -9,7 +9,7 @@ export function createHandler(ports: MigratePorts) {
     migrateDeployment(ports, () => context.getRemainingTimeInMillis());
 }
 
-export function createLambda(surroundings?: LambdaSurroundings) {
+export function createLambda(surroundings?: LambdaDependencies) {
   return lazilyWired(async () => {
     const { wireMigrate } = await import('../../lib/wiring/lambda-migrate.ts');
     return wireMigrate(surroundings);

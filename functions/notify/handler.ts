@@ -1,6 +1,6 @@
 import type { SNSEvent } from 'aws-lambda';
 import { type NotifyPorts, notifyWebhook } from '../../lib/pipeline/notify.ts';
-import type { LambdaSurroundings } from '../../lib/wiring/lambda.ts';
+import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';
 import { lazilyWired } from '../lambda.ts';
 
 export function createHandler(ports: NotifyPorts) {
@@ -11,7 +11,7 @@ export function createHandler(ports: NotifyPorts) {
     );
 }
 
-export function createLambda(surroundings?: LambdaSurroundings) {
+export function createLambda(surroundings?: LambdaDependencies) {
   return lazilyWired(async () => {
     const { wireNotify } = await import('../../lib/wiring/lambda-notify.ts');
     return wireNotify(surroundings);

@@ -3,7 +3,7 @@ import { answerOperator } from '../../lib/pipeline/operate/operate.ts';
 import type { OperatePorts } from '../../lib/pipeline/operate/operate-ports.ts';
 import { refuseReadably } from '../../lib/pipeline/operate/reply.ts';
 import type { OperateReply } from '../../lib/ports/operator.ts';
-import type { LambdaSurroundings } from '../../lib/wiring/lambda.ts';
+import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';
 import { lazilyWired } from '../lambda.ts';
 
 /**
@@ -18,7 +18,7 @@ export function createHandler(ports: OperatePorts) {
   );
 }
 
-export function createLambda(surroundings?: LambdaSurroundings) {
+export function createLambda(surroundings?: LambdaDependencies) {
   return lazilyWired(async () => {
     const { wireOperate } = await import('../../lib/wiring/lambda-operate.ts');
     return wireOperate(surroundings);

@@ -1,7 +1,7 @@
 import type { Context } from 'aws-lambda';
 import type { SamplePorts, SampleReply } from '../../lib/pipeline/sample.ts';
 import { answerSampleRequest, parseSampleRequest } from '../../lib/pipeline/sample.ts';
-import type { LambdaSurroundings } from '../../lib/wiring/lambda.ts';
+import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';
 import { lazilyWired } from '../lambda.ts';
 
 export function createHandler(ports: SamplePorts) {
@@ -9,7 +9,7 @@ export function createHandler(ports: SamplePorts) {
     answerSampleRequest(ports, parseSampleRequest(event));
 }
 
-export function createLambda(surroundings?: LambdaSurroundings) {
+export function createLambda(surroundings?: LambdaDependencies) {
   return lazilyWired(async () => {
     const { wireSample } = await import('../../lib/wiring/lambda-sample.ts');
     return wireSample(surroundings);

@@ -1,6 +1,6 @@
 import type { WritePorts } from '../../lib/pipeline/write/load-result.ts';
 import { createWriteStep } from '../../lib/pipeline/write/write-step.ts';
-import type { LambdaSurroundings } from '../../lib/wiring/lambda.ts';
+import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';
 import { createRecordHandler, lazilyWired } from '../lambda.ts';
 
 export function createHandler(ports: WritePorts) {
@@ -8,7 +8,7 @@ export function createHandler(ports: WritePorts) {
   return createRecordHandler(ports, one, together);
 }
 
-export function createLambda(surroundings?: LambdaSurroundings) {
+export function createLambda(surroundings?: LambdaDependencies) {
   return lazilyWired(async () => {
     const { wireWrite } = await import('../../lib/wiring/lambda-write.ts');
     return wireWrite(surroundings);

@@ -13,7 +13,7 @@ const SLICE_UNITS = 500;
  * A cut lies before a space that follows a letter or digit, where `cl100k_base` always cuts.
  * Without such a space the cut lies between code points, and the count can be off by one token.
  */
-export function* sliceText(text: string): Generator<string> {
+function* sliceText(text: string): Generator<string> {
   let start = 0;
   while (text.length - start > SLICE_UNITS) {
     const end = findCut(text, start, start + SLICE_UNITS);

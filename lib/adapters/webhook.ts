@@ -27,7 +27,7 @@ export function composePost(host: string, text: string): object {
  * @throws FreshetError `bad_webhook_address`, of class `stop`; its message never contains the
  *   secret
  */
-export function readWebhookUrl(secret: string): URL {
+function readWebhookUrl(secret: string): URL {
   const url = URL.parse(secret.trim());
   if (url === null) throw refuse('is no address');
   if (url.username !== '' || url.password !== '') throw refuse('holds a user name or password');

@@ -2,7 +2,10 @@ import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import type { AwsStage, GpuSection } from '../core/config/aws-schema.ts';
-import { type GpuEndpoint as EndpointSettings, requireGpuEndpoint } from '../core/config/deployable.ts';
+import {
+  type GpuEndpointSettings as EndpointSettings,
+  requireGpuEndpoint,
+} from '../core/config/deployable.ts';
 import type { PipelineConfig } from '../core/config/pipeline-config.ts';
 import { ModelBucket, type ModelStore } from './buckets.ts';
 import { EndpointScaling, GpuEndpoint } from './gpu-endpoint.ts';

@@ -5,7 +5,7 @@ import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { CfnEndpoint, CfnEndpointConfig, CfnInferenceComponent, CfnModel } from 'aws-cdk-lib/aws-sagemaker';
 import { Construct } from 'constructs';
 import type { GpuSection } from '../core/config/aws-schema.ts';
-import type { GpuEndpoint as EndpointSettings } from '../core/config/deployable.ts';
+import type { GpuEndpointSettings as EndpointSettings } from '../core/config/deployable.ts';
 import type { TeiImage } from '../core/config/tei.ts';
 import { composeTeiEnvironment } from '../core/config/tei.ts';
 import { acknowledgeResource } from './acknowledge.ts';

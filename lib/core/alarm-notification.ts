@@ -17,7 +17,7 @@ export function describeAlarmNotification(stage: string, alarm: AlarmNotificatio
 }
 
 /** The parts of CloudWatch's alarm notification that people are told. */
-export interface AlarmNotification {
+interface AlarmNotification {
   readonly name: string;
   readonly description: string;
   readonly state: AlarmStateName;

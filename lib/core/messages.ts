@@ -40,7 +40,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
  * Messages are the only input that a stranger could forge, so that unknown keys are refused too.
  * @throws FreshetError `bad_message`, of class `unknown`
  */
-export function parseExactly(
+function parseExactly(
   body: string,
   checks: Readonly<Record<string, (value: unknown) => boolean>>,
 ): Record<string, unknown> {
@@ -54,14 +54,13 @@ export function parseExactly(
   return message;
 }
 
-export const isUuid = (value: unknown): boolean => typeof value === 'string' && UUID.test(value);
+const isUuid = (value: unknown): boolean => typeof value === 'string' && UUID.test(value);
 
-export const isPositiveInteger = (value: unknown): boolean =>
-  Number.isSafeInteger(value) && Number(value) > 0;
+const isPositiveInteger = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) > 0;
 
-export const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
 
-export const isTexts = (value: unknown): boolean =>
+const isTexts = (value: unknown): boolean =>
   Array.isArray(value) && value.every(item => typeof item === 'string');
 
 function parseObject(body: string): Record<string, unknown> {

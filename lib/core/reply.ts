@@ -65,7 +65,7 @@ function bareName(name: string): string {
 }
 
 /** A provider's reply. The vectors are float32, little-endian. */
-export interface ReceivedReply {
+interface ReceivedReply {
   readonly items: readonly { readonly index: number; readonly bytes: Buffer }[];
   readonly requestId?: string | undefined;
   /** The model that answered, as the provider names it. */

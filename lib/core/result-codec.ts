@@ -15,7 +15,7 @@ import { checkVectorArray, measureVectorArray, writeVectorArray } from './vector
  * The check of each kind of field in a result's header.
  * Encoding and decoding use the same table, so that nothing is written that could not be read back.
  */
-export const FIELD_CHECKS = {
+const FIELD_CHECKS = {
   text: (value: unknown) => typeof value === 'string',
   textOrNull: (value: unknown) => value === null || typeof value === 'string',
   count: (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0,
@@ -26,7 +26,7 @@ export const FIELD_CHECKS = {
   itemClass: (value: unknown) => value === 'item',
 } as const;
 
-export type FieldKind = keyof typeof FIELD_CHECKS;
+type FieldKind = keyof typeof FIELD_CHECKS;
 
 const OUTCOME =
   /^(embedded|excluded:empty|too-long|undelivered|(undelivered|refused):[A-Za-z0-9_.-]{1,100})$/;
@@ -37,7 +37,7 @@ type Fields = Readonly<Record<string, FieldKind>>;
  * Turns rows into one array per field.
  * @throws RangeError names the field whose value `fromColumns` could not read back
  */
-export function toColumns(rows: readonly object[], fields: Fields): Record<string, unknown[]> {
+function toColumns(rows: readonly object[], fields: Fields): Record<string, unknown[]> {
   const columns: Record<string, unknown[]> = {};
   for (const name of Object.keys(fields)) {
     const kind = fields[name] as FieldKind;
@@ -53,7 +53,7 @@ export function toColumns(rows: readonly object[], fields: Fields): Record<strin
  * Turns one array per field back into rows.
  * @throws RangeError for a missing field, lists of different lengths, or a value of the wrong kind
  */
-export function fromColumns<Row>(columns: unknown, fields: Fields): Row[] {
+function fromColumns<Row>(columns: unknown, fields: Fields): Row[] {
   if (typeof columns !== 'object' || columns === null) throw new RangeError('A list is missing.');
   const names = Object.keys(fields);
   const lists = names.map(name => {
@@ -81,15 +81,15 @@ export function fromColumns<Row>(columns: unknown, fields: Fields): Row[] {
  * The header is JSON. Its lists are turned into one array per field, which is about a third shorter
  * than objects and faster to read.
  */
-export const MAGIC = Buffer.from('FRESHET1', 'latin1');
+const MAGIC = Buffer.from('FRESHET1', 'latin1');
 /** Bytes before the header: `FRESHET1` and the header's length. */
-export const PREFIX_BYTES = MAGIC.length + 4;
+const PREFIX_BYTES = MAGIC.length + 4;
 
 type FieldsOfResultLayout<T> = { readonly [Key in keyof T]-?: FieldKind };
 
 const READING = { id: 'text', version: 'textOrNull', xid: 'text', readAt: 'text' } as const;
 
-export const OUTCOME_FIELDS: FieldsOfResultLayout<OutcomeEntry> = {
+const OUTCOME_FIELDS: FieldsOfResultLayout<OutcomeEntry> = {
   ...READING,
   outcome: 'outcome',
   contentHash: 'textOrNull',
@@ -98,22 +98,22 @@ export const OUTCOME_FIELDS: FieldsOfResultLayout<OutcomeEntry> = {
   tokens: 'count',
 };
 
-export const COPY_FIELDS: FieldsOfResultLayout<CopyEntry> = {
+const COPY_FIELDS: FieldsOfResultLayout<CopyEntry> = {
   ...READING,
   contentHash: 'text',
   textLength: 'count',
   keptLength: 'count',
 };
 
-export const TOUCH_FIELDS: FieldsOfResultLayout<TouchEntry> = { ...READING, contentHash: 'text' };
+const TOUCH_FIELDS: FieldsOfResultLayout<TouchEntry> = { ...READING, contentHash: 'text' };
 
-export const VERDICT_FIELDS: FieldsOfResultLayout<Verdict> = {
+const VERDICT_FIELDS: FieldsOfResultLayout<Verdict> = {
   contentHash: 'text',
   failureClass: 'itemClass',
   code: 'text',
 };
 
-export const CALL_FIELDS: FieldsOfResultLayout<LedgerEntry> = {
+const CALL_FIELDS: FieldsOfResultLayout<LedgerEntry> = {
   callId: 'text',
   modelAlias: 'text',
   lane: 'lane',
@@ -126,7 +126,7 @@ export const CALL_FIELDS: FieldsOfResultLayout<LedgerEntry> = {
   requestId: 'textOrNull',
 };
 
-export const SCALAR_FIELDS = {
+const SCALAR_FIELDS = {
   spaceId: 'count',
   dispatchId: 'text',
   lane: 'lane',

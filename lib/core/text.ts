@@ -55,7 +55,7 @@ export function hashFields(fields: readonly string[]): string {
  * It is raised when either would give another result for the same row. Every space is then made
  * anew.
  */
-export const RECIPE_VERSION = 1;
+const RECIPE_VERSION = 1;
 
 const DOMAIN = ['freshet-text', String(RECIPE_VERSION)];
 

@@ -27,7 +27,7 @@ export class BytePieces {
  * then per element int32 bytes (−1: NULL), int16 dimensions, int16 0, float32 each. An empty array
  * ends after the OID, with 0 dimensions.
  */
-export const VECTOR_ARRAY = { headerBytes: 20, emptyBytes: 12, oidOffset: 8, elementHeaderBytes: 4 } as const;
+const VECTOR_ARRAY = { headerBytes: 20, emptyBytes: 12, oidOffset: 8, elementHeaderBytes: 4 } as const;
 
 /**
  * Checks that `array` is a binary `vector[]` and ends after its last element.

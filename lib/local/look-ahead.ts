@@ -4,7 +4,7 @@ import type { DetectReport, DetectRequest, SpaceReport } from '../pipeline/detec
 import { describeFailure } from '../pipeline/failures.ts';
 import type { DetectionStore, LeasedRow, SourceFault } from '../ports/detection-store.ts';
 import type { Clock } from '../ports/process.ts';
-import { countDown, createLocalContext, type LocalRunParts, type RunSummary } from './run-parts.ts';
+import { countDown, createLocalContext, type LocalRunPorts, type RunSummary } from './run-parts.ts';
 
 const RETRY_BASE_MS = 1_000;
 const RETRY_CAP_MS = 30_000;
@@ -33,7 +33,7 @@ type KnownFault = RunSummary['faults'][number] & {
 };
 
 /** Calls `detect` for a local run and knows when a whole reconcile pass found nothing to do. */
-export function createLookAhead(parts: LocalRunParts, onWalk: () => void): LookAhead {
+export function createLookAhead(parts: LocalRunPorts, onWalk: () => void): LookAhead {
   const { clock, tally } = parts;
   const faults = new Map<number, KnownFault>();
   const orphansKept = new Map<number, RunSummary['orphansKept'][number]>();

@@ -24,16 +24,16 @@ import type { DispatchQueues } from '../ports/queues.ts';
 import { createLocalAccess, createProviders } from '../wiring/providers.ts';
 import type { Workspace } from '../wiring/workspace.ts';
 import { rememberForRound } from './look-ahead.ts';
-import type { LocalQueue, LocalRunParts } from './run-parts.ts';
+import type { LocalQueue, LocalRunPorts } from './run-parts.ts';
 import type { RunTally, RunTotals } from './run-tally.ts';
 import { createRoomWait } from './workers.ts';
 
-export const LOCAL_MAX_RECEIVES = 5;
+const LOCAL_MAX_RECEIVES = 5;
 /**
  * Seconds after which a result that a failed write left is taken up again.
  * The time is short, because writes are repeatable and run one at a time.
  */
-export const RESULTS_VISIBILITY_SECONDS = 15;
+const RESULTS_VISIBILITY_SECONDS = 15;
 
 interface LocalQueueOptions {
   readonly aliases: readonly string[];
@@ -49,7 +49,7 @@ interface LocalQueueOptions {
  * Creates the queues of a deployed pipeline in this process.
  * There are two lanes per model and the results, each with its dead letters.
  */
-export function createLocalQueues(options: LocalQueueOptions): LocalRunParts['queues'] {
+function createLocalQueues(options: LocalQueueOptions): LocalRunPorts['queues'] {
   const deadLetters: LocalQueue[] = [];
   const create = (name: string, visibilitySeconds: number): LocalQueue => {
     const { clock, randomness } = options;
@@ -114,7 +114,7 @@ export interface LineFile {
  * `<file>.1`.
  * @throws UsageError when the file cannot be written.
  */
-export function openLineFile(file: string, maxBytes = Number.POSITIVE_INFINITY): LineFile {
+function openLineFile(file: string, maxBytes = Number.POSITIVE_INFINITY): LineFile {
   try {
     mkdirSync(dirname(file), { recursive: true });
     if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > maxBytes) renameSync(file, `${file}.1`);
@@ -162,7 +162,7 @@ interface LocalRunRequest {
 export async function openLocalParts(
   workspace: Workspace,
   request: LocalRunRequest,
-): Promise<{ parts: LocalRunParts; close: () => void }> {
+): Promise<{ parts: LocalRunPorts; close: () => void }> {
   const { config, database, directory } = workspace;
   const { limits } = config;
   const log = openLineFile(join(directory, '.freshet/log.jsonl'), MAX_TRACE_BYTES);
@@ -242,7 +242,7 @@ export async function openLocalParts(
     ...portsOf('write'),
     outcomes: createOutcomeStore(database),
   });
-  const parts: LocalRunParts = {
+  const parts: LocalRunPorts = {
     ...shared,
     handlers: { detect, embed, write },
     beginRound: looks.beginRound,

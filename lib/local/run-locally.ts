@@ -29,13 +29,13 @@ import { checkModels } from '../wiring/models.ts';
 import { prepareDatabase } from '../wiring/prepare.ts';
 import type { Workspace } from '../wiring/workspace.ts';
 import { describeFailedRow, type LineFile, openLocalParts } from './open-parts.ts';
-import type { LocalRunParts, RunSummary } from './run-parts.ts';
+import type { LocalRunPorts, RunSummary } from './run-parts.ts';
 import { createRunTally, type RunTally, type RunTotals } from './run-tally.ts';
 import { runUntilFresh } from './run-until-fresh.ts';
 import { watchSources } from './watch-sources.ts';
 
 /** Also where the run went through. */
-export function describeKeptOrphans(orphansKept: RunSummary['orphansKept']): string[] {
+function describeKeptOrphans(orphansKept: RunSummary['orphansKept']): string[] {
   return orphansKept.map(({ source, cause }) =>
     cause === 'row-security'
       ? `Source "${source}": vectors whose rows this role does not see are kept, because row-level security may hide them: npm run freshet -- doctor`
@@ -43,7 +43,7 @@ export function describeKeptOrphans(orphansKept: RunSummary['orphansKept']): str
   );
 }
 
-export function describeStop({ code, message }: RunError, { config, file }: Workspace): string {
+function describeStop({ code, message }: RunError, { config, file }: Workspace): string {
   if (code !== 'wrong_dimensions') return message;
   const lines = usedAliases(config).map(alias => formatPath(['models', alias, 'dimensions']));
   return `${message} The line is ${lines.join(' or ')} in ${file}.`;
@@ -58,10 +58,7 @@ const AGREES_FOR_SECONDS = 24 * 3600;
  * waits and reports as it always does.
  * @throws UsageError where a model gives other vectors than the stored ones.
  */
-export async function refuseChangedModels(
-  workspace: Workspace,
-  coverages: readonly Coverage[],
-): Promise<void> {
+async function refuseChangedModels(workspace: Workspace, coverages: readonly Coverage[]): Promise<void> {
   const golden = createGoldenStore(workspace.database);
   const busy = coverages.filter(({ stale, inFlight }) => stale + inFlight > 0).map(({ model }) => model);
   const due = new Set<string>();
@@ -250,7 +247,7 @@ async function runUnderLock(
   workspace: Workspace,
   request: Parameters<typeof openLocalParts>[1] & Pick<RunOptions, 'watchIntervalMs' | 'onWaiting'>,
   lock: RunLock,
-  countHeldElsewhere: NonNullable<LocalRunParts['countHeldElsewhere']>,
+  countHeldElsewhere: NonNullable<LocalRunPorts['countHeldElsewhere']>,
 ): Promise<SeenUnderLock> {
   const lost = new AbortController();
   void lock.lost.then(() => lost.abort());
@@ -272,7 +269,7 @@ async function runUnderLock(
 }
 
 function runOrWatch(
-  parts: LocalRunParts,
+  parts: LocalRunPorts,
   { watchIntervalMs, onWaiting }: Pick<RunOptions, 'watchIntervalMs' | 'onWaiting'>,
 ): Promise<RunSummary> {
   if (watchIntervalMs === undefined) {

@@ -15,7 +15,7 @@ export interface LocalQueue extends ReceivingQueue {
   onSent(listener: () => void): void;
 }
 
-export interface LocalRunParts {
+export interface LocalRunPorts {
   readonly handlers: {
     readonly detect: (event: DetectRequest, context: LocalContext) => Promise<DetectReport>;
     readonly embed: BatchHandler;
@@ -104,7 +104,7 @@ interface LocalRecord {
 }
 
 /** Lambda's context, as far as a local invocation has one. */
-export interface LocalContext {
+interface LocalContext {
   callbackWaitsForEmptyEventLoop: boolean;
   functionName: string;
   functionVersion: string;
@@ -123,7 +123,7 @@ interface BatchAnswer {
   batchItemFailures: { itemIdentifier: string }[];
 }
 
-export type BatchHandler = (event: LocalEvent, context: LocalContext) => Promise<BatchAnswer>;
+type BatchHandler = (event: LocalEvent, context: LocalContext) => Promise<BatchAnswer>;
 
 export function createLocalContext(functionName: string, remainingMs: () => number): LocalContext {
   return {

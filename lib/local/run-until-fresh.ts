@@ -5,7 +5,7 @@ import { findPauseReasons } from '../pipeline/pauses.ts';
 import type { ControlStore, PauseReason } from '../ports/control-store.ts';
 import type { ObservedReason } from '../ports/process.ts';
 import { createLookAhead, type LookAhead } from './look-ahead.ts';
-import type { LocalRunLimits, LocalRunParts, RunSummary } from './run-parts.ts';
+import type { LocalRunLimits, LocalRunPorts, RunSummary } from './run-parts.ts';
 import { createRecentProgress, type RecentProgress } from './run-tally.ts';
 import { createWaitForOthers, type WaitForOthers } from './wait-for-others.ts';
 import { createRunWorkers, createWakeSignal, type RunWorkers, type WakeSignal } from './workers.ts';
@@ -14,7 +14,7 @@ import { createRunWorkers, createWakeSignal, type RunWorkers, type WakeSignal } 
  * Frees the rows of every message that is left, so that another run need not wait for their leases. What was only queued, or given up in the
  * middle, was no attempt; a result that stays unwritten is lost, and its rows are embedded again.
  */
-export async function abandonQueued(parts: LocalRunParts): Promise<void> {
+async function abandonQueued(parts: LocalRunPorts): Promise<void> {
   const { queues, spaces, embedding, outcomes } = parts;
   const waiting = queues.dispatch.flatMap(({ queue }) => queue.remainingBodies()).map(parseDispatchMessage);
   for (const { spaceId, dispatchId, ids } of waiting) {
@@ -52,10 +52,7 @@ export function countBatchesAhead(
  * Whoever starts a run asks for another try: reasons that failures set (a provider's, the database's) are cleared, and come back with the first
  * call if they still hold. What people and checks set stays. Resolves with what was cleared.
  */
-export async function clearStalePauses(
-  control: ControlStore,
-  spaces: readonly Space[],
-): Promise<PauseReason[]> {
+async function clearStalePauses(control: ControlStore, spaces: readonly Space[]): Promise<PauseReason[]> {
   const cleared: PauseReason[] = [];
   for (const space of spaces) {
     for (const pause of await findPauseReasons(control, space)) {
@@ -73,7 +70,7 @@ const GRACE_MS = 4_000;
 const GIVE_BACK_MS = 500;
 
 interface Run {
-  readonly parts: LocalRunParts;
+  readonly parts: LocalRunPorts;
   readonly lookAhead: LookAhead;
   readonly workers: RunWorkers;
   readonly wake: WakeSignal;
@@ -95,7 +92,7 @@ interface Run {
  * does not help either. What others hold it waits for as long, and then resolves: who asks the database sees what is left.
  * Aborted, it resolves with `interrupted`.
  */
-export async function runUntilFresh(parts: LocalRunParts): Promise<RunSummary> {
+export async function runUntilFresh(parts: LocalRunPorts): Promise<RunSummary> {
   const spaces = await parts.spaces.list();
   if (parts.passes !== 'incremental') await clearStalePauses(parts.control, spaces);
   const run = createRun(
@@ -120,7 +117,7 @@ export async function runUntilFresh(parts: LocalRunParts): Promise<RunSummary> {
   };
 }
 
-function createRun(parts: LocalRunParts, hasFallback: boolean): Run {
+function createRun(parts: LocalRunPorts, hasFallback: boolean): Run {
   const wake = createWakeSignal(parts.clock);
   const { itemsDone } = parts.tally.totals();
   const noteMovement = () => {
@@ -209,7 +206,7 @@ function startDetect(run: Run, queued: { readonly waiting: number }, idle: boole
     });
 }
 
-async function countQueued({ queues }: LocalRunParts): Promise<{ waiting: number; total: number }> {
+async function countQueued({ queues }: LocalRunPorts): Promise<{ waiting: number; total: number }> {
   let waiting = 0;
   const results = await queues.results.depth();
   let total = results.visible + results.inFlight + results.delayed;
@@ -290,7 +287,7 @@ async function endRun(run: Run): Promise<void> {
   }
 }
 
-async function countDeadLetters({ queues }: LocalRunParts): Promise<number> {
+async function countDeadLetters({ queues }: LocalRunPorts): Promise<number> {
   let count = 0;
   for (const queue of queues.deadLetters) count += (await queue.depth()).visible;
   return count;

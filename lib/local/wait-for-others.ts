@@ -1,6 +1,6 @@
 import { describeFailure } from '../pipeline/failures.ts';
 import type { LookAhead } from './look-ahead.ts';
-import type { LocalRunParts } from './run-parts.ts';
+import type { LocalRunPorts } from './run-parts.ts';
 
 /** How often a run that waits asks what the others still hold. */
 const LOOK_EVERY_MS = 1_000;
@@ -27,7 +27,7 @@ export interface WaitForOthers {
  * and go keeps nobody waiting for ever.
  */
 export function createWaitForOthers(
-  parts: Pick<LocalRunParts, 'clock' | 'tally' | 'countHeldElsewhere' | 'onHeldElsewhere'>,
+  parts: Pick<LocalRunPorts, 'clock' | 'tally' | 'countHeldElsewhere' | 'onHeldElsewhere'>,
   lookAhead: Pick<LookAhead, 'isComplete' | 'spaceIds' | 'startOver'>,
   onMovement: () => void,
 ): WaitForOthers {

@@ -1,6 +1,6 @@
 import { FreshetError } from '../core/errors.ts';
 import { OPERATOR_PAUSE } from '../core/model.ts';
-import type { LocalRunParts, RunSummary } from './run-parts.ts';
+import type { LocalRunPorts, RunSummary } from './run-parts.ts';
 import { runUntilFresh } from './run-until-fresh.ts';
 
 /** What `updated_at` does not show is found this late. */
@@ -11,7 +11,7 @@ const RECONCILE_EVERY_MS = 600_000;
  * when the signal aborts; rejects as a run does. A source that breaks is told and left out, the others go on.
  */
 export async function watchSources(
-  parts: LocalRunParts,
+  parts: LocalRunPorts,
   options: {
     readonly intervalMs: number;
     readonly onPassEnded: (faults: RunSummary['faults']) => void;
@@ -28,7 +28,7 @@ export async function watchSources(
 }
 
 /** What an operator paused, an operator resumes: until then a watching run waits. */
-async function runUnlessPaused(parts: LocalRunParts): Promise<RunSummary> {
+async function runUnlessPaused(parts: LocalRunPorts): Promise<RunSummary> {
   try {
     return await runUntilFresh(parts);
   } catch (error) {

@@ -5,7 +5,7 @@ import {
   createLocalContext,
   invokeBatch,
   type LocalQueue,
-  type LocalRunParts,
+  type LocalRunPorts,
 } from './run-parts.ts';
 
 const LOOK_AGAIN_MS = 10;
@@ -13,7 +13,7 @@ const LOOK_AGAIN_MS = 10;
 const SHORT_OF_TIME_MS = 6_000;
 
 /** Whether no more results wait to be written than are embedded at once: what is bought and not written is lost with the process, and held in memory. */
-export async function hasResultsRoom(results: ReceivingQueue, concurrency: number): Promise<boolean> {
+async function hasResultsRoom(results: ReceivingQueue, concurrency: number): Promise<boolean> {
   const { visible, inFlight, delayed } = await results.depth();
   return visible + inFlight + delayed <= concurrency;
 }
@@ -55,7 +55,7 @@ export interface RunWorkers {
   shorten(ms: number): void;
 }
 
-export function createRunWorkers(parts: LocalRunParts, onEnd: (error?: unknown) => void): RunWorkers {
+export function createRunWorkers(parts: LocalRunPorts, onEnd: (error?: unknown) => void): RunWorkers {
   const { clock, handlers, limits, queues, signal } = parts;
   const lanes = (['fresh', 'bulk'] as const).map(lane =>
     queues.dispatch.filter(queue => queue.lane === lane).map(({ queue }) => queue),

@@ -18,7 +18,7 @@ const UNREACHABLE = /^(network_|timeout$|aws_timeout$)/;
  * answered: its failure is no reason to refuse the deployment.
  * @throws FreshetError where the model cannot be reached or cannot be used.
  */
-export async function requireProvider(
+async function requireProvider(
   { logger }: { readonly logger: Logger },
   model: ModelDefinition,
   provider: EmbeddingProvider,

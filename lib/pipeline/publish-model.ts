@@ -1,6 +1,6 @@
 import { FreshetError } from '../core/errors.ts';
 import type { Published } from '../core/model-manifest.ts';
-import type { FolderFile, ModelBucket } from '../ports/provider.ts';
+import type { FolderFile, ModelFileStore } from '../ports/provider.ts';
 
 interface PublishOptions {
   /** False: only looks what is there. */
@@ -17,7 +17,7 @@ interface PublishOptions {
  * @throws FreshetError with code `checksum_differs` where S3 holds other bytes than were read.
  */
 export async function publishModel(
-  bucket: ModelBucket,
+  bucket: ModelFileStore,
   prefix: string,
   files: readonly FolderFile[],
   { apply, signal, onSent }: PublishOptions,
@@ -45,7 +45,7 @@ export async function publishModel(
   };
 }
 
-async function isThere(bucket: ModelBucket, prefix: string, file: FolderFile): Promise<boolean> {
+async function isThere(bucket: ModelFileStore, prefix: string, file: FolderFile): Promise<boolean> {
   const found = await bucket.head(prefix + file.path);
   return found?.bytes === file.bytes && found.checksum === file.checksum;
 }

@@ -53,7 +53,7 @@ export interface SamplePorts {
   readonly logger: Logger;
 }
 
-export type SampleRequest =
+type SampleRequest =
   | { readonly action: 'load' }
   | { readonly action: 'insert'; readonly title: string }
   | { readonly action: 'edit'; readonly id: string; readonly title: string }

@@ -81,7 +81,7 @@ export interface SecretStore {
  * A bucket that models are published into.
  * @throws FreshetError from every method.
  */
-export interface ModelBucket {
+export interface ModelFileStore {
   readonly name: string;
   /**
    * Size in bytes and checksum of an object; undefined: there is no such object.

@@ -14,7 +14,7 @@ import { nearestWord } from '../core/config/describe-issues.ts';
 import { UsageError } from '../core/errors.ts';
 import type { DeadLetterSource } from '../ports/operator.ts';
 import type { EventSource } from '../ports/queues.ts';
-import type { Deployment } from './deployment.ts';
+import type { DeployedStage } from './deployment.ts';
 
 /**
  * A queue of the deployment under the name that people use.
@@ -33,7 +33,7 @@ interface QueueDepth {
   readonly deadLetters: number;
 }
 
-export function listQueues({ settings }: Deployment): DeployedQueue[] {
+export function listQueues({ settings }: DeployedStage): DeployedQueue[] {
   const dispatch = Object.entries(settings.queues).flatMap(([model, urls]) =>
     (['fresh', 'bulk'] as const).map(lane => ({
       name: `${model}/${lane}`,
@@ -48,7 +48,7 @@ export function listQueues({ settings }: Deployment): DeployedQueue[] {
  * The queue with this name; without a name all queues.
  * @throws UsageError for a name that no queue has.
  */
-export function chooseQueues(deployment: Deployment, name: string | undefined): DeployedQueue[] {
+export function chooseQueues(deployment: DeployedStage, name: string | undefined): DeployedQueue[] {
   const queues = listQueues(deployment);
   const chosen = queues.filter(queue => name === undefined || queue.name === name);
   if (chosen.length > 0) return chosen;
@@ -60,7 +60,7 @@ export function chooseQueues(deployment: Deployment, name: string | undefined): 
   );
 }
 
-export async function readDepth({ clients }: Deployment, queue: DeployedQueue): Promise<QueueDepth> {
+export async function readDepth({ clients }: DeployedStage, queue: DeployedQueue): Promise<QueueDepth> {
   const depthOf = (queueUrl: string) =>
     askAws('sqs:GetQueueAttributes', () => createSqsQueue({ client: clients.sqs, queueUrl }).depth());
   const { visible, inFlight } = await depthOf(queue.url);
@@ -79,7 +79,7 @@ export { MAX_MOVES_PER_SECOND, type MoveTask };
  * @throws UsageError while another task of the queue runs.
  */
 export async function moveQueue(
-  { clients, clock, lineOf }: Deployment,
+  { clients, clock, lineOf }: DeployedStage,
   queue: DeployedQueue,
   options: {
     readonly perSecond: number | undefined;
@@ -109,7 +109,7 @@ export async function moveQueue(
  * Undefined: no task runs.
  */
 export async function cancelQueueMove(
-  { clients }: Deployment,
+  { clients }: DeployedStage,
   queue: DeployedQueue,
 ): Promise<MoveTask | undefined> {
   const { arn } = await findDeadLetterQueue(clients.sqs, queue.url);
@@ -136,7 +136,7 @@ interface Flow {
  * Reads the state of what lets work in.
  * Work comes in by the mappings between queues and functions, and by the schedules of `detect`.
  */
-export async function readFlow({ settings, clients }: Deployment): Promise<Flow> {
+export async function readFlow({ settings, clients }: DeployedStage): Promise<Flow> {
   const sources = createLambdaEventSources(clients.lambda);
   const { embed = {}, write = [] } = settings.eventSources ?? {};
   const mappings = [
@@ -162,7 +162,7 @@ export async function readFlow({ settings, clients }: Deployment): Promise<Flow>
  * schedules off, and opening switches them on.
  */
 export async function switchFlow(
-  { settings, clients }: Deployment,
+  { settings, clients }: DeployedStage,
   scope: string,
   to: 'open' | 'closed',
 ): Promise<string[]> {

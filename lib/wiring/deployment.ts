@@ -17,7 +17,7 @@ import type { AskOperator, OperateExchanges } from '../ports/operator.ts';
 import type { Clock } from '../ports/process.ts';
 
 /** A stage as it stands in an account, found by its stack alone. */
-export interface Deployment {
+export interface DeployedStage {
   readonly account: string;
   readonly region: string;
   readonly stage: string;
@@ -43,7 +43,7 @@ interface DeploymentRequest extends ConsoleAccess {
 }
 
 /** What tests give in place of AWS and of time. */
-export interface ConsoleSurroundings {
+export interface ConsoleDependencies {
   readonly createClients: (access: ConsoleAccess) => ConsoleClients;
   readonly clock: Clock;
 }
@@ -58,8 +58,8 @@ const OUTPUT = 'OperateFunctionName';
 export async function openDeployment(
   request: DeploymentRequest,
   onIdentity: (identity: { readonly account: string; readonly region: string }) => void,
-  surroundings?: ConsoleSurroundings,
-): Promise<Deployment> {
+  surroundings?: ConsoleDependencies,
+): Promise<DeployedStage> {
   const { createClients, clock } = surroundings ?? (await readSurroundings());
   const clients = createClients(request);
   const identity = await findIdentity(clients.sts);
@@ -99,7 +99,7 @@ function describeAccess({ stage, region, profile }: DeploymentRequest): string {
 }
 
 /** Loads the SDK's clients, which take a while: only these commands wait for them. */
-async function readSurroundings(): Promise<ConsoleSurroundings> {
+async function readSurroundings(): Promise<ConsoleDependencies> {
   const { createConsoleClients } = await import('../adapters/aws/console-clients.ts');
   return { createClients: createConsoleClients, clock: createSystemClock() };
 }
@@ -110,7 +110,7 @@ async function readSurroundings(): Promise<ConsoleSurroundings> {
  * @throws UsageError where the deployment does not say which function detects.
  */
 export async function startBackfill(
-  { ask, functions, clients, stage }: Deployment,
+  { ask, functions, clients, stage }: DeployedStage,
   selection: OperateExchanges['backfill']['request'],
 ): Promise<OperateExchanges['backfill']['answer']> {
   const detect = functions.detect;
@@ -155,7 +155,7 @@ interface FollowRequest {
  * Lines are in the order of time within a look.
  * @throws UsageError for a function that the deployment does not have.
  */
-export async function followLogs(deployment: Deployment, request: FollowRequest): Promise<void> {
+export async function followLogs(deployment: DeployedStage, request: FollowRequest): Promise<void> {
   const { clients, clock } = deployment;
   const groups = await chooseGroups(deployment, request.component);
   const seen = new Map<string, number>();
@@ -181,7 +181,7 @@ export async function followLogs(deployment: Deployment, request: FollowRequest)
 }
 
 async function chooseGroups(
-  { functions, clients }: Deployment,
+  { functions, clients }: DeployedStage,
   component: string | undefined,
 ): Promise<[component: string, logGroup: string][]> {
   const chosen = Object.entries(functions).filter(([name]) => component === undefined || name === component);

@@ -1,12 +1,12 @@
 import { createDetectionStore } from '../adapters/sql/detection-store.ts';
 import { readCoveragePercent } from '../adapters/sql/report-store.ts';
 import type { DetectPorts } from '../pipeline/detect/detect-ports.ts';
-import type { LambdaSurroundings } from './lambda.ts';
+import type { LambdaDependencies } from './lambda.ts';
 import { type Wired, wireLambda } from './lambda.ts';
 import { createLambdaQueues } from './lambda-clients.ts';
 import { openWithDatabase } from './lambda-parts.ts';
 
-export async function wireDetect(surroundings?: LambdaSurroundings): Promise<Wired<DetectPorts>> {
+export async function wireDetect(surroundings?: LambdaDependencies): Promise<Wired<DetectPorts>> {
   return wireLambda('detect', surroundings, given =>
     openWithDatabase('detect', given, parts => {
       const { settings, config, database } = parts;

@@ -3,12 +3,12 @@ import { createEmbeddingStore } from '../adapters/sql/embedding-store.ts';
 import { countBuffersAsHeap } from '../adapters/system.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN, type EmbedPorts } from '../pipeline/embed/embed-ports.ts';
-import type { LambdaSurroundings } from './lambda.ts';
+import type { LambdaDependencies } from './lambda.ts';
 import { type Wired, wireLambda } from './lambda.ts';
 import { createLambdaProviders, createLambdaQueues } from './lambda-clients.ts';
 import { openWithDatabase } from './lambda-parts.ts';
 
-export async function wireEmbed(surroundings?: LambdaSurroundings): Promise<Wired<EmbedPorts>> {
+export async function wireEmbed(surroundings?: LambdaDependencies): Promise<Wired<EmbedPorts>> {
   countBuffersAsHeap();
   return wireLambda('embed', surroundings, given =>
     openWithDatabase('embed', given, async parts => {

@@ -7,7 +7,7 @@ import {
   tryWriting,
 } from '../adapters/sql/control-store.ts';
 import type { SqlDatabase } from '../adapters/sql/database.ts';
-import { answers } from '../adapters/sql/database.ts';
+import { isReachable } from '../adapters/sql/database.ts';
 import { revokeGrant } from '../adapters/sql/embedding-store.ts';
 import { requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
 import { openSpaces } from '../adapters/sql/open-spaces.ts';
@@ -15,16 +15,16 @@ import { createOutcomeStore } from '../adapters/sql/outcome-store.ts';
 import { FreshetError } from '../core/errors.ts';
 import { toFreshetError } from '../pipeline/failures.ts';
 import type { GuardedMappings, GuardPorts, GuardState } from '../pipeline/guard/guard-ports.ts';
-import type { LambdaSurroundings } from './lambda.ts';
+import type { LambdaDependencies } from './lambda.ts';
 import { type Wired, wireLambda } from './lambda.ts';
 import { createLambdaProviders } from './lambda-clients.ts';
-import { createReopenedSpaces, type LambdaParts, readLambdaParts } from './lambda-parts.ts';
+import { createReopenedSpaces, type LambdaPorts, readLambdaParts } from './lambda-parts.ts';
 
 /**
  * Wires `guard` without the database.
  * The guard must work when the database does not answer.
  */
-export async function wireGuard(surroundings?: LambdaSurroundings): Promise<Wired<GuardPorts>> {
+export async function wireGuard(surroundings?: LambdaDependencies): Promise<Wired<GuardPorts>> {
   return wireLambda('guard', surroundings, async given => {
     const parts = await readLambdaParts('guard', given);
     const { settings, config, secrets, clock } = parts;
@@ -44,7 +44,7 @@ export async function wireGuard(surroundings?: LambdaSurroundings): Promise<Wire
   });
 }
 
-function requireMappings({ settings }: LambdaParts): GuardedMappings {
+function requireMappings({ settings }: LambdaPorts): GuardedMappings {
   if (settings.eventSources !== undefined) return settings.eventSources;
   throw new FreshetError('FRESHET_DEPLOYMENT has no eventSources: deploy the stack again.', {
     failureClass: 'stop',
@@ -56,7 +56,7 @@ function requireMappings({ settings }: LambdaParts): GuardedMappings {
  * Keeps the database and what was learned of it for as long as the database answers.
  * The database is opened at the first look.
  */
-function createKeptState(parts: LambdaParts) {
+function createKeptState(parts: LambdaPorts) {
   let kept: { readonly database: SqlDatabase; readonly state: GuardState } | undefined;
   const close = async () => {
     const closing = kept;
@@ -65,7 +65,8 @@ function createKeptState(parts: LambdaParts) {
   };
   return {
     async open(): Promise<GuardState> {
-      if (kept !== undefined && !(await answers(kept.database, parts.clock))) await close().catch(() => {});
+      if (kept !== undefined && !(await isReachable(kept.database, parts.clock)))
+        await close().catch(() => {});
       if (kept === undefined) {
         const database = await parts.openDatabase().catch(error => {
           throw toFreshetError(error);
@@ -79,7 +80,7 @@ function createKeptState(parts: LambdaParts) {
   };
 }
 
-function createState({ config, clock }: LambdaParts, database: SqlDatabase): GuardState {
+function createState({ config, clock }: LambdaPorts, database: SqlDatabase): GuardState {
   return {
     control: createControlStore(database),
     probes: createProbeClaims(database),

@@ -2,16 +2,16 @@ import { ensureSpaces } from '../adapters/sql/ensure-spaces.ts';
 import { migrate, requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
 import { usedAliases } from '../core/config/pipeline-config.ts';
 import type { MigratePorts, PreparableDatabase } from '../pipeline/migrate.ts';
-import type { LambdaSurroundings } from './lambda.ts';
+import type { LambdaDependencies } from './lambda.ts';
 import { type Wired, wireLambda } from './lambda.ts';
 import { createLambdaProviders, findKeySource } from './lambda-clients.ts';
-import { type LambdaParts, readLambdaParts } from './lambda-parts.ts';
+import { type LambdaPorts, readLambdaParts } from './lambda-parts.ts';
 
 /**
  * Wires `migrate` without opening anything.
  * The function opens what it needs for one deployment, and closes it again.
  */
-export async function wireMigrate(surroundings?: LambdaSurroundings): Promise<Wired<MigratePorts>> {
+export async function wireMigrate(surroundings?: LambdaDependencies): Promise<Wired<MigratePorts>> {
   return wireLambda('migrate', surroundings, async given => {
     const parts = await readLambdaParts('migrate', given);
     const { settings, config, secrets, clock, logger } = parts;
@@ -26,7 +26,7 @@ export async function wireMigrate(surroundings?: LambdaSurroundings): Promise<Wi
   });
 }
 
-async function openPreparable({ config, openDatabase }: LambdaParts): Promise<PreparableDatabase> {
+async function openPreparable({ config, openDatabase }: LambdaPorts): Promise<PreparableDatabase> {
   const database = await openDatabase();
   return {
     async prepare() {

@@ -8,12 +8,12 @@ import type { DeploymentSettings } from '../core/config/deployment-settings.ts';
 import type { OperatePorts } from '../pipeline/operate/operate-ports.ts';
 import { badRequest } from '../pipeline/operate/requests.ts';
 import type { DeadLetterSource } from '../ports/operator.ts';
-import type { LambdaSurroundings } from './lambda.ts';
+import type { LambdaDependencies } from './lambda.ts';
 import { type Wired, wireLambda } from './lambda.ts';
 import { createLambdaQueues } from './lambda-clients.ts';
 import { openWithDatabase } from './lambda-parts.ts';
 
-export async function wireOperate(surroundings?: LambdaSurroundings): Promise<Wired<OperatePorts>> {
+export async function wireOperate(surroundings?: LambdaDependencies): Promise<Wired<OperatePorts>> {
   return wireLambda('operate', surroundings, given =>
     openWithDatabase('operate', given, parts => {
       const { settings, config, database } = parts;

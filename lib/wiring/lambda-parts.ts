@@ -6,7 +6,7 @@ import { createEmfMetrics } from '../adapters/emf-metrics.ts';
 import { createSecretLogin } from '../adapters/postgres/login.ts';
 import { openPostgres } from '../adapters/postgres/open-postgres.ts';
 import { createControlStore } from '../adapters/sql/control-store.ts';
-import { answers, type SqlDatabase } from '../adapters/sql/database.ts';
+import { isReachable, type SqlDatabase } from '../adapters/sql/database.ts';
 import { openSpaces } from '../adapters/sql/open-spaces.ts';
 import { createJsonLogger, createSystemClock, createSystemRandomness } from '../adapters/system.ts';
 import {
@@ -20,7 +20,7 @@ import { FreshetError, UsageError } from '../core/errors.ts';
 import type { ControlStore, SpaceRegistry } from '../ports/control-store.ts';
 import type { Clock, Logger, Metrics, Randomness } from '../ports/process.ts';
 import type { SecretStore } from '../ports/provider.ts';
-import { type LambdaSurroundings, readSurroundings, type Wired } from './lambda.ts';
+import { type LambdaDependencies, readSurroundings, type Wired } from './lambda.ts';
 
 const FILE = 'freshet.config.json';
 
@@ -54,7 +54,7 @@ function parseJson(text: string): unknown {
  * An environment works on one event at a time. The number of environments thereby bounds the
  * server's connections.
  */
-export async function openLambdaDatabase(
+async function openLambdaDatabase(
   name: LambdaName,
   settings: DeploymentSettings,
   secrets: SecretStore,
@@ -80,7 +80,7 @@ function requireUser(user: string | undefined): string {
 }
 
 /** What every function is wired from. Nothing but files has been opened yet. */
-export interface LambdaParts {
+export interface LambdaPorts {
   readonly settings: DeploymentSettings;
   readonly config: PipelineConfig;
   readonly secrets: SecretStore;
@@ -93,8 +93,8 @@ export interface LambdaParts {
 
 export async function readLambdaParts(
   name: LambdaName,
-  surroundings: LambdaSurroundings = readSurroundings(),
-): Promise<LambdaParts> {
+  surroundings: LambdaDependencies = readSurroundings(),
+): Promise<LambdaPorts> {
   const { variables, directory, writeLine, openDatabase } = surroundings;
   const settings = parseDeploymentSettings(variables.FRESHET_DEPLOYMENT);
   const config = await readLambdaConfig(directory);
@@ -158,7 +158,7 @@ export function createReopenedSpaces(open: () => Promise<SpaceRegistry>, clock: 
   };
 }
 
-interface DatabaseParts extends LambdaParts {
+interface DatabaseParts extends LambdaPorts {
   readonly database: SqlDatabase;
   readonly spaces: SpaceRegistry;
   readonly control: ControlStore;
@@ -170,7 +170,7 @@ interface DatabaseParts extends LambdaParts {
  */
 export async function openWithDatabase<Ports>(
   name: LambdaName,
-  surroundings: LambdaSurroundings,
+  surroundings: LambdaDependencies,
   compose: (parts: DatabaseParts) => Ports | Promise<Ports>,
 ): Promise<Wired<Ports>> {
   const parts = await readLambdaParts(name, surroundings);
@@ -180,7 +180,7 @@ export async function openWithDatabase<Ports>(
     const spaces = createReopenedSpaces(() => openSpaces(database, config), clock);
     await spaces.list();
     const ports = await compose({ ...parts, database, spaces, control: createControlStore(database) });
-    return { ports, isAlive: () => answers(database, clock), close: () => database.close() };
+    return { ports, isAlive: () => isReachable(database, clock), close: () => database.close() };
   } catch (error) {
     await database.close().catch(() => {});
     throw error;

@@ -4,13 +4,13 @@ import { createSecretLogin, scramVerifier } from '../adapters/postgres/login.ts'
 import { openPostgres } from '../adapters/postgres/open-postgres.ts';
 import { createVectorExtension } from '../adapters/postgres/sessions.ts';
 import type { SqlDatabase } from '../adapters/sql/database.ts';
-import { answers } from '../adapters/sql/database.ts';
+import { isReachable } from '../adapters/sql/database.ts';
 import { createSampleStore } from '../adapters/sql/sample-store.ts';
 import { createJsonLogger, createSystemClock } from '../adapters/system.ts';
 import { parseSampleSettings, type SampleSettings } from '../core/config/deployment-settings.ts';
 import type { SamplePorts } from '../pipeline/sample.ts';
 import type { SecretStore } from '../ports/provider.ts';
-import type { LambdaSurroundings } from './lambda.ts';
+import type { LambdaDependencies } from './lambda.ts';
 import { type Wired, wireLambda } from './lambda.ts';
 import { readLambdaConfig } from './lambda-parts.ts';
 import { readSampleItems } from './prepare.ts';
@@ -21,7 +21,7 @@ const ITEMS = 'ai-items.data.json';
  * Wires `sample` with the login of the example database's owner.
  * No function of a pipeline logs in as the owner.
  */
-export async function wireSample(surroundings?: LambdaSurroundings): Promise<Wired<SamplePorts>> {
+export async function wireSample(surroundings?: LambdaDependencies): Promise<Wired<SamplePorts>> {
   return wireLambda('sample', surroundings, async given => {
     const settings = parseSampleSettings(given.variables.FRESHET_SAMPLE);
     const config = await readLambdaConfig(given.directory);
@@ -34,7 +34,7 @@ export async function wireSample(surroundings?: LambdaSurroundings): Promise<Wir
       readItems: () => readSampleItems(join(given.directory, ITEMS)),
       logger: createJsonLogger(given.writeLine, clock, { stage: settings.stage, component: 'sample' }),
     };
-    return { ports, isAlive: () => answers(database, clock), close: () => database.close() };
+    return { ports, isAlive: () => isReachable(database, clock), close: () => database.close() };
   });
 }
 

@@ -2,11 +2,11 @@ import { createS3Client, createS3ObjectStore } from '../adapters/s3/object-store
 import { createOutcomeStore } from '../adapters/sql/outcome-store.ts';
 import { countBuffersAsHeap } from '../adapters/system.ts';
 import type { WritePorts } from '../pipeline/write/load-result.ts';
-import type { LambdaSurroundings } from './lambda.ts';
+import type { LambdaDependencies } from './lambda.ts';
 import { type Wired, wireLambda } from './lambda.ts';
 import { openWithDatabase } from './lambda-parts.ts';
 
-export async function wireWrite(surroundings?: LambdaSurroundings): Promise<Wired<WritePorts>> {
+export async function wireWrite(surroundings?: LambdaDependencies): Promise<Wired<WritePorts>> {
   countBuffersAsHeap();
   return wireLambda('write', surroundings, given =>
     openWithDatabase('write', given, parts => {

@@ -6,7 +6,7 @@ import { FreshetError } from '../core/errors.ts';
 import { toFreshetError } from '../pipeline/failures.ts';
 
 /** What a function finds around it. Tests of the built bundles give their own. */
-export interface LambdaSurroundings {
+export interface LambdaDependencies {
   readonly variables: Readonly<Record<string, string | undefined>>;
   /** The folder that `freshet.config.json` lies in. */
   readonly directory: string;
@@ -20,7 +20,7 @@ export interface LambdaSurroundings {
   readonly openDatabase?: (() => Promise<SqlDatabase>) | undefined;
 }
 
-export function readSurroundings(): LambdaSurroundings {
+export function readSurroundings(): LambdaDependencies {
   return {
     variables: process.env,
     directory: process.env.LAMBDA_TASK_ROOT ?? process.cwd(),
@@ -51,8 +51,8 @@ const WIRING_MS = 25_000;
  */
 export async function wireLambda<Ports>(
   name: ComponentName,
-  surroundings: LambdaSurroundings = readSurroundings(),
-  wire: (surroundings: LambdaSurroundings) => Promise<Wired<Ports>>,
+  surroundings: LambdaDependencies = readSurroundings(),
+  wire: (surroundings: LambdaDependencies) => Promise<Wired<Ports>>,
 ): Promise<Wired<Ports>> {
   try {
     return await withinTime(wire(surroundings));
@@ -85,7 +85,7 @@ async function withinTime<Ports>(wiring: Promise<Wired<Ports>>): Promise<Wired<P
 /** Reports a failed wiring without the settings, which can themselves be what is wrong. */
 async function reportFailure(
   component: ComponentName,
-  { writeLine }: LambdaSurroundings,
+  { writeLine }: LambdaDependencies,
   { message, failureClass, code }: FreshetError,
 ): Promise<void> {
   const clock = createSystemClock();

@@ -113,7 +113,7 @@ function isLoopback(host: string): boolean {
 }
 
 /** What the definition of a model does not hold: keys, and where this process runs. */
-export interface ProviderAccess {
+interface ProviderAccess {
   /**
    * Undefined: no key is sent.
    *

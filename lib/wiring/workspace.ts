@@ -128,7 +128,7 @@ export function chooseDatabase(choice: {
 }
 
 /** Opens the database, and loads only the engine that is used. */
-export async function openDatabase(place: DatabasePlace, maxConnections: number): Promise<SqlDatabase> {
+async function openDatabase(place: DatabasePlace, maxConnections: number): Promise<SqlDatabase> {
   if (place.kind === 'embedded') {
     const { openPglite } = await import('../adapters/pglite/open-pglite.ts');
     return openPglite({ directory: place.directory });

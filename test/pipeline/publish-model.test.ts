@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createDigester } from '../../lib/core/model-manifest.ts';
 import { publishModel } from '../../lib/pipeline/publish-model.ts';
-import type { FolderFile, ModelBucket } from '../../lib/ports/provider.ts';
+import type { FolderFile, ModelFileStore } from '../../lib/ports/provider.ts';
 
 const makeFile = (path: string, text: string): FolderFile => {
   const digester = createDigester();
@@ -17,7 +17,7 @@ const makeFile = (path: string, text: string): FolderFile => {
 
 function openBucket(spoil: (body: Buffer) => Buffer = body => body) {
   const objects = new Map<string, Buffer>();
-  const bucket: ModelBucket = {
+  const bucket: ModelFileStore = {
     name: 'weights',
     head: async key => {
       const body = objects.get(key);

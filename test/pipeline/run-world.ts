@@ -1,7 +1,7 @@
 import { createHandler as createDetect } from '../../functions/detect/handler.ts';
 import { createHandler as createEmbed } from '../../functions/embed/handler.ts';
 import { createHandler as createWrite } from '../../functions/write/handler.ts';
-import type { LocalRunLimits, LocalRunParts } from '../../lib/local/run-parts.ts';
+import type { LocalRunLimits, LocalRunPorts } from '../../lib/local/run-parts.ts';
 import { countDown, createLocalContext, invokeBatch } from '../../lib/local/run-parts.ts';
 import { buyVectors, type Purchase } from '../../lib/pipeline/embed/buy-vectors.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
@@ -64,8 +64,8 @@ export async function driveFleet(
 export function toLocalRunParts(
   world: World,
   limits: Partial<LocalRunLimits> = {},
-  more: Partial<LocalRunParts> = {},
-): LocalRunParts {
+  more: Partial<LocalRunPorts> = {},
+): LocalRunPorts {
   return {
     handlers: {
       detect: createDetect(world.detectPorts),

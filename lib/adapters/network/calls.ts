@@ -13,7 +13,7 @@ import {
 } from './post-json.ts';
 
 /** What one provider that answers JSON adds to the order of a call. */
-export interface JsonApi<Answer extends JsonAnswer = JsonAnswer> {
+interface JsonApi<Answer extends JsonAnswer = JsonAnswer> {
   readonly dialect: ProviderName;
   readonly limits: EmbeddingLimits;
   /** Undefined, or a source of an empty key: no token is sent. */

@@ -22,7 +22,7 @@ import { lockDirectory } from './lock-directory.ts';
  * The database runs inside the process, so the lock ends with the process and `lost` never
  * resolves.
  */
-export async function beginPgliteRun(kysely: Kysely<FreshetTables>): Promise<RunLock> {
+async function beginPgliteRun(kysely: Kysely<FreshetTables>): Promise<RunLock> {
   const runId = drawRunId();
   await sql`SELECT pg_advisory_lock(${RUN_LOCK_CLASS}::int, ${runId}::int)`.execute(kysely);
   return {
@@ -47,7 +47,7 @@ const parsers = Object.fromEntries(
  * @throws UsageError with the server's own message. This is the one place where a server's message
  * passes, because its reader wrote the statement.
  */
-export async function runTypedStatement(pglite: PGlite, statement: string): Promise<TypedResult> {
+async function runTypedStatement(pglite: PGlite, statement: string): Promise<TypedResult> {
   await pglite.query(`SELECT set_config('search_path', '"$user", public', false)`);
   try {
     const last = (await pglite.exec(statement, { parsers })).at(-1);

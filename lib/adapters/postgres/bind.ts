@@ -17,7 +17,7 @@ const BINARY = 1;
  *
  * Buffers of `largeBytes` and more become pieces of their own and are not copied.
  */
-export function composeBind(config: pg.BindConfig, largeBytes: number): Buffer[] {
+function composeBind(config: pg.BindConfig, largeBytes: number): Buffer[] {
   const { valueMapper = value => value } = config;
   const values = ((config.values ?? []) as unknown[]).map((value, place) =>
     value instanceof BytePieces

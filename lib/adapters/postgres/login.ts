@@ -17,7 +17,7 @@ import {
  * TLS is verify-full: the issuer must be one of the given authorities and no other, and the
  * certificate must name the host.
  */
-export async function endpointSettings(endpoint: PostgresEndpoint): Promise<pg.ClientConfig> {
+async function endpointSettings(endpoint: PostgresEndpoint): Promise<pg.ClientConfig> {
   return {
     host: endpoint.host,
     port: endpoint.port,
@@ -68,7 +68,7 @@ type Callback = (error: Error) => void;
  * Makes a class of clients that read their login just before they connect.
  * `pg` takes a function for the password only, and a rotation can change the user too.
  */
-export function createLoginClient(readLogin: () => Promise<DatabaseLogin>): typeof pg.Client {
+function createLoginClient(readLogin: () => Promise<DatabaseLogin>): typeof pg.Client {
   return class LoginClient extends pg.Client {
     override connect(): Promise<this>;
     override connect(callback: Callback): void;

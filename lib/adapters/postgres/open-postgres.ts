@@ -20,7 +20,7 @@ import { checkServer, connectClient, endSession } from './sessions.ts';
  * Takes a run's advisory lock on a connection that lives as long as the run.
  * The lock belongs to the session, so the connection is shared with nobody.
  */
-export async function beginPostgresRun(access: ServerAccess): Promise<RunLock> {
+async function beginPostgresRun(access: ServerAccess): Promise<RunLock> {
   const client = await connectClient(access);
   let ended = false;
   const lost = new Promise<void>(resolve =>
@@ -68,7 +68,7 @@ const ANSWER_MS = 1_000;
  * a dead connection would wait for minutes, and with a pool of one connection all statements after
  * it would wait too.
  */
-export function discardDeadConnections(
+function discardDeadConnections(
   pool: pg.Pool,
   take: () => Promise<pg.PoolClient>,
 ): () => Promise<pg.PoolClient> {
@@ -112,7 +112,7 @@ const GRACE_MS = 5_000;
  * a connection that the server would believe in for hours. The server therefore ends the connection
  * when the tick's time is over.
  */
-export function createPostgresTickLock(connect: () => Promise<pg.Client>): TickLock {
+function createPostgresTickLock(connect: () => Promise<pg.Client>): TickLock {
   return {
     async tryAlone(name, atMostMs, work) {
       const client = await connect();

@@ -100,7 +100,7 @@ function reject(error: unknown): never {
 }
 
 /** Calls InvokeEndpoint. Rejects with errors of the AWS SDK, which must not travel on. */
-export type InvokeEndpoint = (request: InvokeRequest) => Promise<InvokeReply>;
+type InvokeEndpoint = (request: InvokeRequest) => Promise<InvokeReply>;
 
 export interface InvokeRequest {
   readonly endpointName: string;
@@ -111,7 +111,7 @@ export interface InvokeRequest {
   readonly maxAnswerBytes: number;
 }
 
-export interface InvokeReply {
+interface InvokeReply {
   readonly body: Uint8Array;
   readonly requestId: string | undefined;
 }

@@ -9,7 +9,7 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import { FreshetError, UsageError } from '../../core/errors.ts';
 import { PART_BYTES } from '../../core/model-manifest.ts';
-import type { ModelBucket } from '../../ports/provider.ts';
+import type { ModelFileStore } from '../../ports/provider.ts';
 import { askAws, errorName, httpStatus, toAwsFailure } from '../aws/ask-aws.ts';
 import { createS3Client } from './object-store.ts';
 
@@ -39,7 +39,7 @@ export async function openModelBucket({
   bucket,
   region,
   endpoint,
-}: ModelBucketAccess): Promise<ModelBucket & { close(): void }> {
+}: ModelBucketAccess): Promise<ModelFileStore & { close(): void }> {
   const client = createS3Client({
     region,
     endpoint,

@@ -24,7 +24,7 @@ import {
  * @throws FreshetError `object_too_large`, of class `unknown`
  * @throws FreshetError `aws_body_broken`, of class `transient`
  */
-export async function readBody(answer: GetObjectCommandOutput, maxObjectBytes: number): Promise<Buffer> {
+async function readBody(answer: GetObjectCommandOutput, maxObjectBytes: number): Promise<Buffer> {
   const { Body, ContentLength } = answer;
   if (!(Body instanceof Readable)) throw brokenBody();
   if (ContentLength !== undefined && ContentLength > maxObjectBytes) {
@@ -73,7 +73,7 @@ const MAX_REMEMBERED = 1_000;
  * When S3 refuses the repeat of such a put because the object exists, the object has the same
  * bytes. The function needs no right to read the bucket for that conclusion.
  */
-export function createUnsettledPuts() {
+function createUnsettledPuts() {
   const digests = new Map<string, string>();
   return {
     add(key: string, digest: string): void {

@@ -152,7 +152,7 @@ const ANSWER_MS = 3_000;
  * while the function was frozen. It cannot replace a connection that is taken by a statement for
  * which nobody waits any more.
  */
-export async function answers({ kysely }: SqlDatabase, clock: Clock): Promise<boolean> {
+export async function isReachable({ kysely }: SqlDatabase, clock: Clock): Promise<boolean> {
   const taken = kysely
     .connection()
     .execute(async () => true)

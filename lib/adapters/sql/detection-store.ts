@@ -18,7 +18,7 @@ import { findSourceFault } from './source-faults.ts';
  * The expired lease stays: the next incremental pass finds the row by the lease, even where the
  * watermark has passed the row.
  */
-export async function abandonLeases(
+async function abandonLeases(
   db: SqlDatabase,
   space: Space,
   { dispatchId, stage }: LeaseDispatch,
@@ -37,7 +37,7 @@ export async function abandonLeases(
  * gets the longer lease. A row that was given back or announced meanwhile keeps both stage and
  * lease.
  */
-export async function confirmSent(
+async function confirmSent(
   db: SqlDatabase,
   space: Space,
   dispatchId: string,
@@ -55,7 +55,7 @@ export async function confirmSent(
  * The count reads by the prefix of the primary key, and `maxInFlight` bounds what there is to
  * count.
  */
-export async function countInFlight(db: SqlDatabase, space: Space): Promise<number> {
+async function countInFlight(db: SqlDatabase, space: Space): Promise<number> {
   const { rows } = await sql<{ leases: number }>`
     SELECT count(*)::int AS leases FROM freshet.leases
      WHERE space_id = ${space.spaceId}::int AND expires_at > now()`.execute(db.kysely);
@@ -70,7 +70,7 @@ export async function countInFlight(db: SqlDatabase, space: Space): Promise<numb
  * attempt; a row that merely waited does not. `SKIP LOCKED` leaves out a lease that another session
  * changes at this moment, because such a lease is not dead.
  */
-export async function expireLeasesOfDeadRuns(db: SqlDatabase): Promise<number> {
+async function expireLeasesOfDeadRuns(db: SqlDatabase): Promise<number> {
   const { rows } = await sql<{ expired: number }>`
     WITH dead AS (
       SELECT space_id, item_id FROM freshet.leases
@@ -109,7 +109,7 @@ export function toVersionTime(
  * The margin covers a backend that has begun and not yet shown its transaction, and clocks of
  * writers that run a little behind.
  */
-export const HORIZON_MARGIN_SECONDS = 300;
+const HORIZON_MARGIN_SECONDS = 300;
 /**
  * Seconds of the margin where a backend hides its transaction.
  * A hidden transaction is trusted to stay open for no longer than this.
@@ -125,11 +125,7 @@ const HIDDEN_BACKEND_MARGIN_SECONDS = 900;
  * backend with `track_activities` off has state "disabled". Rows without a user are PostgreSQL's
  * own workers, which write no rows.
  */
-export async function readHorizon(
-  db: SqlDatabase,
-  space: Space,
-  marginSeconds: number,
-): Promise<string | null> {
+async function readHorizon(db: SqlDatabase, space: Space, marginSeconds: number): Promise<string | null> {
   const { rows } = await sql<{ horizon: string | null }>`
     SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts WHERE database = current_database())
                 THEN NULL ELSE ${toVersionTime(sql`h.at`, space.source)} END AS horizon
@@ -148,7 +144,7 @@ export async function readHorizon(
  * Reads how far the passes have come in the space.
  * A space that no pass has looked at yet may have no row; its watermark and cursor then are null.
  */
-export async function readPosition(db: SqlDatabase, space: Space): Promise<DetectionPosition> {
+async function readPosition(db: SqlDatabase, space: Space): Promise<DetectionPosition> {
   const { rows } = await sql<DetectionPosition>`
     SELECT watermark, reconcile_cursor AS "reconcileCursor",
            last_pass_ended_at::text AS "lastPassEndedAt", pass_open AS "passOpen"
@@ -163,10 +159,7 @@ const NONE: WaitingRows = { rows: 0, oldestAgeSeconds: 0 };
  * Expired leases count too: a row keeps its lease, and with it `first_seen`, until its outcome is
  * written.
  */
-export async function readStaleness(
-  db: SqlDatabase,
-  space: Space,
-): Promise<Readonly<Record<Lane, WaitingRows>>> {
+async function readStaleness(db: SqlDatabase, space: Space): Promise<Readonly<Record<Lane, WaitingRows>>> {
   const { rows } = await sql<WaitingRows & { lane: Lane }>`
     SELECT lane, count(*)::int AS rows,
            greatest(extract(epoch FROM now() - min(first_seen)), 0)::float8 AS "oldestAgeSeconds"
@@ -184,7 +177,7 @@ export async function readStaleness(
  * so an orphan which the pass itself marked is not taken for an orphan that was missing during the
  * whole pass. The first pass of a space has no beginning and removes nothing.
  */
-export async function writeReconcileCursor(
+async function writeReconcileCursor(
   db: SqlDatabase,
   space: Space,
   cursor: string | null,
@@ -207,7 +200,7 @@ export async function writeReconcileCursor(
  * candidates are compared in the version column's type. As text, `10:00:00.5+00` stands before
  * `10:00:00+00` in many collations.
  */
-export async function writeWatermark(
+async function writeWatermark(
   db: SqlDatabase,
   space: Space,
   candidates: readonly (string | null)[],

@@ -118,7 +118,7 @@ interface Counted {
  * Reports whether outcome rows whose source row is gone or hidden will be removed.
  * Where they are kept, the finding says what an operator does.
  */
-export async function inspectOrphans(
+async function inspectOrphans(
   db: SqlDatabase,
   source: ResolvedSource,
   vectorTable: string,

@@ -16,7 +16,7 @@ import { resolveSource } from './resolve-source.ts';
 const ADVISED_PGVECTOR = '0.8.4';
 
 /** Reports the versions of PostgreSQL and pgvector. */
-export async function inspectServer(db: SqlDatabase): Promise<readonly DoctorFinding[]> {
+async function inspectServer(db: SqlDatabase): Promise<readonly DoctorFinding[]> {
   const found = await sql<{ server: string; vector: string }>`
     SELECT current_setting('server_version') AS server, e.extversion AS vector
       FROM pg_extension e WHERE e.extname = 'vector'`.execute(db.kysely);
@@ -56,7 +56,7 @@ export async function inspectServer(db: SqlDatabase): Promise<readonly DoctorFin
  * Reports whether other sessions' transactions can be seen and which ones hold up detection.
  * The incremental pass must not step over a row that one of these transactions commits late.
  */
-export async function inspectTransactions(db: SqlDatabase): Promise<readonly DoctorFinding[]> {
+async function inspectTransactions(db: SqlDatabase): Promise<readonly DoctorFinding[]> {
   const found = await sql<{
     role: string;
     sees: boolean;

@@ -17,7 +17,7 @@ const LONGEST_EMBEDDING_SECONDS = 900;
  * Takes up the ids whose lease is the dispatch's, and resolves with these ids.
  * A lease that expired and was not taken over is still this dispatch's.
  */
-export async function beginEmbedding(
+async function beginEmbedding(
   db: SqlDatabase,
   space: Space,
   dispatchId: string,
@@ -38,11 +38,7 @@ export async function beginEmbedding(
  * The grant is a statement of its own that is committed before the call is made. A worker that dies
  * in the call leaves the grant behind.
  */
-export async function grantCall(
-  db: SqlDatabase,
-  space: Space,
-  grant: CallGrant,
-): Promise<GrantRefusal | undefined> {
+async function grantCall(db: SqlDatabase, space: Space, grant: CallGrant): Promise<GrantRefusal | undefined> {
   const scopes = ['pipeline', `model:${space.model.alias}`, `source:${space.source.name}`];
   const { rows } = await sql<GrantRefusal>`${prepared}WITH pause AS MATERIALIZED (
       SELECT scope, reason FROM freshet.control
@@ -66,7 +62,7 @@ export async function grantCall(
  * make an equality with LIMIT 1 a scan of the table where statistics are old. `oneHolder` leaves no
  * such choice for the vectors, and OFFSET 0 leaves none for the verdicts.
  */
-export async function lookUpHashes(
+async function lookUpHashes(
   db: SqlDatabase,
   space: Space,
   hashes: readonly string[],
@@ -94,7 +90,7 @@ function byteaLiteral(hashes: ReadonlySet<string>): string {
  * Sets the stage of the dispatch's leases to `announced` and gives them a new expiry.
  * The writer can be faster. A lease that the writer deleted or gave back (`queued`) is left alone.
  */
-export async function markAnnounced(
+async function markAnnounced(
   db: SqlDatabase,
   space: Space,
   dispatchId: string,
@@ -111,7 +107,7 @@ export async function markAnnounced(
  * The stage `queued` keeps the next lease from counting an attempt. Rows whose result is announced
  * belong to the writer and are left alone.
  */
-export async function postponeLeases(
+async function postponeLeases(
   db: SqlDatabase,
   space: Space,
   dispatchId: string,
@@ -135,7 +131,7 @@ export async function postponeLeases(
  * plain join reads the whole table (25 ms of CPU per 1,000 rows instead of 8).
  * `octet_length` does not unpack a long value, so an over-long text never leaves the server whole.
  */
-export async function readRows(
+async function readRows(
   db: SqlDatabase,
   space: Space,
   ids: readonly string[],

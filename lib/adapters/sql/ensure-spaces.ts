@@ -26,7 +26,7 @@ import { replaceSourceView } from './source-view.ts';
  * indexed, a fifth of each page stays free, and `embedding` keeps the default storage EXTERNAL
  * (measured: with PLAIN, 0 of 188 updates are HOT).
  */
-export async function createVectorTable(
+async function createVectorTable(
   db: Kysely<FreshetTables>,
   shape: {
     readonly vectorTable: string;
@@ -65,7 +65,7 @@ export async function createVectorTable(
  * Turns a refusal (42501) to create a table or view into the GRANTs that are missing.
  * @throws UsageError with the GRANTs; any other error as it came.
  */
-export async function explainCreationRefusal(
+async function explainCreationRefusal(
   error: unknown,
   db: SqlDatabase,
   sourceName: string,

@@ -38,7 +38,7 @@ export function requireSameShape(row: SpaceRow, source: ResolvedSource, viewSche
  * the same source, any difference to the database comes from a change that the application made to
  * its table.
  */
-export async function recallSource(
+async function recallSource(
   db: Kysely<FreshetTables>,
   config: PipelineConfig,
   sourceConfig: SourceConfig,

@@ -15,7 +15,7 @@ import { nameSourceFault } from './source-faults.ts';
  * The stage stays `announced`, so that the next lease counts an attempt. A row whose objects are
  * lost again and again thereby comes to an end.
  */
-export async function expireLeases(
+async function expireLeases(
   db: SqlDatabase,
   space: Space,
   dispatchId: string,
@@ -34,7 +34,7 @@ export async function expireLeases(
  * ledger's key, until the first writer has committed, and then finds all calls in the ledger. The
  * statement stands first in the transaction.
  */
-export async function recordCalls(
+async function recordCalls(
   db: Kysely<FreshetTables>,
   spaceId: number,
   results: readonly ResultObject[],
@@ -73,7 +73,7 @@ export async function recordCalls(
  * Stores verdicts; a hash that was refused before has one attempt more.
  * The verdicts are ordered by hash, one line per hash, for the same reasons as outcomes.
  */
-export async function rememberVerdicts(
+async function rememberVerdicts(
   db: Kysely<FreshetTables>,
   spaceId: number,
   verdicts: readonly Verdict[],
@@ -109,7 +109,7 @@ const REPEATED: WriteReport = {
  * An object without calls cannot be known as repeated. Writing it again changes nothing that the
  * guard would not let it change.
  */
-export async function writeResults(
+async function writeResults(
   db: SqlDatabase,
   space: Space,
   results: readonly ResultObject[],

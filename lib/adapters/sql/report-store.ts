@@ -21,7 +21,7 @@ import { liveLease } from './leases.ts';
  * A lease may outlive the work: one whose row is fresh by now, or gone, is nothing to wait for. Each lease
  * costs two look-ups by key, and `maxInFlight` bounds how many there are.
  */
-export async function countHeldElsewhere(db: SqlDatabase, space: Space, runId: number): Promise<HeldRows> {
+async function countHeldElsewhere(db: SqlDatabase, space: Space, runId: number): Promise<HeldRows> {
   const { source, vectors, key, version, leasedKey } = quoteSpace(space);
   const { rows } = await sql<HeldRows>`
     SELECT count(*) FILTER (WHERE l.run_id IS NOT NULL)::int AS "byRuns",
@@ -91,7 +91,7 @@ export async function readCoverage(db: SqlDatabase, space: Space): Promise<Cover
  * `refused:<code>` has class `item`. `undelivered` (embedding began five times and never ended) is
  * both class and code. `undelivered:<code>` has class `undelivered` and the code of an outage.
  */
-export function failedOutcomes(space: Space): RawBuilder<unknown> {
+function failedOutcomes(space: Space): RawBuilder<unknown> {
   return sql`
     SELECT v.item_id, v.chunk, v.content_hash, v.source_version, v.read_at,
            CASE WHEN v.outcome LIKE 'refused:%' THEN 'item' ELSE 'undelivered' END AS failure_class,
@@ -104,7 +104,7 @@ export function failedOutcomes(space: Space): RawBuilder<unknown> {
  * Counts the rows whose present version failed, by cause, most frequent first.
  * Rows that were edited since wait for another attempt and are not listed.
  */
-export async function readFailures(
+async function readFailures(
   db: SqlDatabase,
   space: Space,
   exampleLimit: number,
@@ -134,7 +134,7 @@ export async function readFailures(
 const LOST_AFTER_MINUTES = 15;
 
 /** Adds up the space's calls and the grants of calls whose answer is lost. */
-export async function readLedger(db: SqlDatabase, space: Space): Promise<LedgerTotals> {
+async function readLedger(db: SqlDatabase, space: Space): Promise<LedgerTotals> {
   const totals = await sql<LedgerTotals>`
     SELECT (SELECT count(*)::float8 FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS "providerCalls",
            (SELECT coalesce(sum(tokens), 0)::float8 FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS tokens,
@@ -158,7 +158,7 @@ export async function readLedger(db: SqlDatabase, space: Space): Promise<LedgerT
  * A row that is on its way keeps its lease. A row that was retried and is still stale is not
  * counted again.
  */
-export async function retryFailures(
+async function retryFailures(
   db: SqlDatabase,
   space: Space,
   filter: Parameters<ReportStore['retryFailures']>[1],
@@ -206,7 +206,7 @@ function matches(filter: Parameters<ReportStore['retryFailures']>[1]): RawBuilde
  * In: float32, little-endian. Out: int16 dimensions, a reserved int16 and float32, all big-endian,
  * as in pgvector's `vector_recv`.
  */
-export function encodeQueryVector(vector: Buffer): Buffer {
+function encodeQueryVector(vector: Buffer): Buffer {
   const header = Buffer.alloc(4);
   header.writeInt16BE(vector.length / 4, 0);
   return Buffer.concat([header, Buffer.from(vector).swap32()]);
@@ -218,7 +218,7 @@ export function encodeQueryVector(vector: Buffer): Buffer {
  * HNSW index the search goes on until there are `limit` rows.
  * @throws UsageError where the query has other dimensions than the space's model.
  */
-export async function searchSpace(
+async function searchSpace(
   db: SqlDatabase,
   space: Space,
   queryVector: Buffer,

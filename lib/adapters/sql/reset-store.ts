@@ -25,7 +25,7 @@ import {
  * that was reset already. `olderThan` means the time of the vector, or of the reading where there
  * is no vector.
  */
-export function isChosen({ olderThan }: ResetSelection): RawBuilder<boolean> {
+function isChosen({ olderThan }: ResetSelection): RawBuilder<boolean> {
   const age =
     olderThan === undefined
       ? sql``
@@ -40,11 +40,7 @@ export function isChosen({ olderThan }: ResetSelection): RawBuilder<boolean> {
  * its vector. The tokens of a text are the most that one of its rows has. Where none of them has
  * any, four characters count as one token.
  */
-export async function planReset(
-  db: SqlDatabase,
-  space: Space,
-  selection: ResetSelection,
-): Promise<ResetPlan> {
+async function planReset(db: SqlDatabase, space: Space, selection: ResetSelection): Promise<ResetPlan> {
   const { vectors } = quoteSpace(space);
   const { rows } = await sql<ResetPlan>`
     WITH texts AS (
@@ -68,7 +64,7 @@ export async function planReset(
  * The vector stays where it is and is found until the new one is written. Without its hash, no
  * touch and no copy takes the vector for current. The reconcile pass finds the rows.
  */
-export async function resetOutcomes(
+async function resetOutcomes(
   db: SqlDatabase,
   space: Space,
   selection: ResetSelection,
@@ -104,7 +100,7 @@ export function createResetStore(db: SqlDatabase): ResetStore {
  * Finds those of the ids whose row is there and stale, by version or `xmin`.
  * @throws FreshetError of class `item` where an id is no key of the source.
  */
-export async function findStaleRows(
+async function findStaleRows(
   db: SqlDatabase,
   space: Space,
   ids: readonly string[],
@@ -128,7 +124,7 @@ export async function findStaleRows(
  * One statement chooses and leases, as in `detect`. Between a look and the lease, a row may have
  * become fresh, or another dispatch may have leased it.
  */
-export async function leaseNamedRows(
+async function leaseNamedRows(
   db: SqlDatabase,
   space: Space,
   request: LeaseRequest & { readonly ids: readonly string[] },

@@ -17,11 +17,7 @@ import {
  * Finds the zone of a `timestamp without time zone`, spelled as the server spells it.
  * @throws UsageError where no zone is configured, or the server does not know the zone.
  */
-export async function checkTimeZone(
-  db: SqlDatabase,
-  config: SourceConfig,
-  versionColumn: string,
-): Promise<string> {
+async function checkTimeZone(db: SqlDatabase, config: SourceConfig, versionColumn: string): Promise<string> {
   if (config.timeZone === undefined) {
     throw new UsageError(
       `Source "${config.name}": column "${versionColumn}" has no time zone. Add the zone that its values are in to the source, for example timeZone: 'UTC'.`,
@@ -42,7 +38,7 @@ export async function checkTimeZone(
  * Requires USAGE on the schema, and SELECT on the table or on each column and `xmin`.
  * @throws UsageError that begins with `place` and has the GRANTs that are missing.
  */
-export async function requireReadable(
+async function requireReadable(
   db: SqlDatabase,
   table: FoundTable,
   columns: readonly string[],

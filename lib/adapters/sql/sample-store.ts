@@ -35,7 +35,7 @@ export async function createSampleTable(
   return true;
 }
 
-export interface PipelineRole {
+interface PipelineRole {
   readonly name: string;
   /** The password as PostgreSQL stores it. */
   readonly verifier: string;
@@ -50,7 +50,7 @@ export interface PipelineRole {
  * The database's owner runs this function and becomes a member of the role. Without the membership,
  * the owner could not make schemas for the role.
  */
-export async function createPipelineRole(db: Kysely<FreshetTables>, role: PipelineRole): Promise<void> {
+async function createPipelineRole(db: Kysely<FreshetTables>, role: PipelineRole): Promise<void> {
   const name = sql.id(role.name);
   await db.transaction().execute(async transaction => {
     const { rows } = await sql`SELECT FROM pg_roles WHERE rolname = ${role.name}`.execute(transaction);

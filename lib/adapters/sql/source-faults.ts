@@ -6,7 +6,7 @@ import type { SqlDatabase } from './database.ts';
 import { quoteName } from './find-table.ts';
 
 /** What `pg_catalog` says of the table that now has the source's name. */
-export interface SourceFacts {
+interface SourceFacts {
   readonly role: string;
   /** OID of that table; null where no table has the name. */
   readonly oid: number | null;
@@ -27,7 +27,7 @@ export interface SourceFacts {
 const MIGRATE = 'npm run freshet -- migrate';
 
 /** Describes the gravest fault of the source; undefined where the source has none. */
-export function describeSourceFault(source: ResolvedSource, facts: SourceFacts): SourceFault | undefined {
+function describeSourceFault(source: ResolvedSource, facts: SourceFacts): SourceFault | undefined {
   const table = quoteName(source.schema, source.table);
   const place = `Source "${source.name}"`;
   if (facts.oid === null) {

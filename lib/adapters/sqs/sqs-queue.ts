@@ -13,7 +13,7 @@ import type { OutgoingMessage, ReceivedMessage, ReceivingQueue, SendReport } fro
 import { type AwsAccess, clientSettings, errorName, toAwsFailure } from '../aws/ask-aws.ts';
 
 /** A message with its position in the caller's list. */
-export interface IndexedMessage {
+interface IndexedMessage {
   readonly index: number;
   readonly message: OutgoingMessage;
   /** UTF-8 bytes of the body. */
@@ -84,10 +84,7 @@ interface SendTarget {
  * that another batch was accepted. A message of a failed request counts as not accepted and can
  * still arrive.
  */
-export async function sendMessages(
-  target: SendTarget,
-  messages: readonly OutgoingMessage[],
-): Promise<SendReport> {
+async function sendMessages(target: SendTarget, messages: readonly OutgoingMessage[]): Promise<SendReport> {
   const deadline = AbortSignal.timeout(target.timeoutMs);
   const indexed = messages.map((message, index) => ({
     index,

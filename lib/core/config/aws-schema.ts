@@ -6,7 +6,7 @@ import { TEI_VERSIONS } from './tei.ts';
  * SageMaker's instances with one GPU that the embedding image was built for.
  * Their GPUs are NVIDIA's T4, A10G and L4 (compute capability 7.5, 8.6 and 8.9).
  */
-export const GPU_INSTANCE_TYPES = [
+const GPU_INSTANCE_TYPES = [
   'ml.g4dn.xlarge',
   'ml.g4dn.2xlarge',
   'ml.g5.xlarge',
@@ -23,7 +23,7 @@ export const GPU_INSTANCE_TYPES = [
  */
 export const word = (expected: string) => z.string({ error: expected }).trim().min(1, { error: expected });
 
-export const wordLike = (pattern: RegExp, expected: string) =>
+const wordLike = (pattern: RegExp, expected: string) =>
   word(expected).refine(text => pattern.test(text), { error: expected });
 
 export const wholeNumber = (least: number, most: number) => {
@@ -52,7 +52,7 @@ const instanceExpectation = `expected an instance with one GPU: ${GPU_INSTANCE_T
  * The optional section `gpu` of a stage.
  * It makes an endpoint of SageMaker that serves one model of the configuration.
  */
-export const gpuSection = z.strictObject(
+const gpuSection = z.strictObject(
   {
     /**
      * Alias of a model whose provider is `sagemaker`.

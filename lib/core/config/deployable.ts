@@ -135,7 +135,7 @@ function findTooManyConnections(models: number, deployment: Deployment): string[
 const REGIONS_WITHOUT_SCALE_TO_ZERO: readonly string[] = ['eu-west-3'];
 
 /** What the stack of a GPU endpoint is made from. */
-export interface GpuEndpoint {
+export interface GpuEndpointSettings {
   readonly region: string;
   readonly image: TeiImage;
   readonly endpointName: string;
@@ -153,7 +153,7 @@ export function requireGpuEndpoint(
   stageName: string,
   { region }: Pick<AwsStage, 'region'>,
   gpu: GpuSection,
-): GpuEndpoint {
+): GpuEndpointSettings {
   const path = (...keys: string[]) => formatPath(['aws', 'stages', stageName, ...keys]);
   const image = region === undefined ? undefined : findTeiImage(region, gpu.teiVersion);
   const model = Object.hasOwn(config.models, gpu.model) ? config.models[gpu.model] : undefined;

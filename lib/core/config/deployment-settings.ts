@@ -6,7 +6,7 @@ import { parseJson } from '../messages.ts';
  * Parses the JSON object that the stack gave a function in an environment variable.
  * @throws FreshetError `bad_deployment_settings`; names the keys at fault, never their values
  */
-export function parseSettings<Schema extends z.ZodType>(
+function parseSettings<Schema extends z.ZodType>(
   schema: Schema,
   variable: string,
   json: string | undefined,

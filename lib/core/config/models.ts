@@ -15,7 +15,7 @@ import { findKnownModel, type KnownModel, knownModels } from './known-models.ts'
  *
  * What nothing says is filled in so that checks can go on: `checkModel` names it.
  */
-export function resolveModel(alias: string, settings: ParsedModel): ModelDefinition {
+function resolveModel(alias: string, settings: ParsedModel): ModelDefinition {
   const known = findKnownModel(settings.modelId ?? alias);
   const name = settings.provider ?? known?.provider ?? ASSUMED_PROVIDER;
   const provider = PROVIDERS[name];
@@ -54,7 +54,7 @@ function sendsDimensions(provider: ProviderName, dimensions: number, known: Know
  * Aliases that stand for a model and the place where it is served.
  * The model names of `knownModels` are aliases too.
  */
-export const builtInAliases: Readonly<Record<string, ParsedModel>> = {
+const builtInAliases: Readonly<Record<string, ParsedModel>> = {
   hash: { provider: 'hash', modelId: 'feature-hashing', revision: '1', dimensions: 384 },
   openai: { provider: 'openai', modelId: 'text-embedding-3-small' },
   ollama: { provider: 'ollama', modelId: 'nomic-embed-text' },
@@ -79,7 +79,7 @@ const PROVIDER_KEYS = [...new Set(PROVIDER_NAMES.flatMap(name => PROVIDERS[name]
  * @param settings what the configuration gives
  * @param model what the settings were resolved to
  */
-export function checkModel(settings: ParsedModel, model: ModelDefinition): ConfigProblem[] {
+function checkModelDefinition(settings: ParsedModel, model: ModelDefinition): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const complain = (key: Key, message: string) =>
     problems.push({ path: formatPath(['models', model.alias, key]), message });
@@ -178,7 +178,7 @@ const MAX_TOKENS = 1_000_000;
  * Only `model_id` may contain a colon, as Ollama's tags do. An empty `rev` is filled from what is
  * known of the weights.
  */
-export function parseModelList(
+function parseModelList(
   list: string | readonly string[],
   problems: ConfigProblem[],
 ): ReadonlyMap<string, ParsedModel> {
@@ -242,7 +242,7 @@ export function resolveModels(
     const own = withoutUndefined({ ...listed.get(alias), ...withoutUndefined(config.models[alias] ?? {}) });
     const settings = placeModel(alias, { ...standsFor(alias, own), ...own }, place);
     const model = resolveModel(alias, settings);
-    problems.push(...checkModel(settings, model));
+    problems.push(...checkModelDefinition(settings, model));
     models[alias] = model;
   }
   return models;

@@ -15,7 +15,7 @@ type Path = (string | number)[];
  * `profile` is replaced by the models that it stands for, and every alias is checked to exist.
  * `problems` receives what is wrong.
  */
-export function resolveSources(
+function resolveSources(
   config: Pick<ParsedConfig, 'sources' | 'profiles' | 'limits'>,
   models: Models,
   problems: ConfigProblem[],

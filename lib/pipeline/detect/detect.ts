@@ -24,7 +24,7 @@ interface SourceCheck {
  * Pauses a source that is no longer what its space was made for.
  * Once the source is mended, the check clears the reason of the fault and no other reason.
  */
-export async function checkSource(ports: DetectPorts, space: Space): Promise<SourceCheck> {
+async function checkSource(ports: DetectPorts, space: Space): Promise<SourceCheck> {
   const { control } = ports;
   const scope = `source:${space.source.name}`;
   const fault = await ports.detection.findSourceFault(space);
@@ -45,7 +45,7 @@ export async function checkSource(ports: DetectPorts, space: Space): Promise<Sou
  * A fallback is worked on only while a model that it stands in for is paused by a failure of that
  * model's provider.
  */
-export async function isNeeded(control: ControlStore, space: Space): Promise<boolean> {
+async function isNeeded(control: ControlStore, space: Space): Promise<boolean> {
   if (space.fallbackFor === undefined) return true;
   const scopes = new Set(space.fallbackFor.map(alias => `model:${alias}`));
   const reasons = await control.reasons();
@@ -61,11 +61,7 @@ const MAX_MEASURE_MS = 60_000;
  * Measuring reads the whole table once more, so that it happens about once a day and when a
  * backfill is done. A table that takes longer than the time that is left is not measured.
  */
-export async function measureCoverage(
-  ports: DetectPorts,
-  space: Space,
-  remainingMs: () => number,
-): Promise<void> {
+async function measureCoverage(ports: DetectPorts, space: Space, remainingMs: () => number): Promise<void> {
   const timeoutMs = Math.min(MAX_MEASURE_MS, remainingMs() - RESERVE_MS);
   if (ports.readCoveragePercent === undefined || timeoutMs <= 0) return;
   try {

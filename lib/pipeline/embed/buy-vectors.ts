@@ -25,7 +25,7 @@ const MARGIN = 2.5;
  * as bytes: where all bytes, or the estimate with its margin, fit one call, the tokenizer is not
  * asked. A server with a tokenizer of its own needs no count.
  */
-export async function measureTexts(
+async function measureTexts(
   ports: Pick<EmbedPorts, 'providers' | 'tokenizer'>,
   space: Space,
   texts: readonly UniqueText[],

@@ -13,7 +13,7 @@ interface CallPorts extends Pick<EmbedPorts, 'providers' | 'clock' | 'randomness
   readonly embedding: Pick<EmbeddingStore, 'grantCall'>;
 }
 
-export interface CallRequest {
+interface CallRequest {
   readonly space: Space;
   readonly lane: Lane;
   /** Texts without the model's prefix. */
@@ -64,7 +64,7 @@ const PAUSED_RETRY_MS = 60_000;
  * The code of a failure for which no provider was asked.
  * The pipeline, the model or the source was paused.
  */
-export const PAUSED_CODE = 'paused';
+const PAUSED_CODE = 'paused';
 
 /**
  * Makes one provider call, and enters it in the ledger whatever becomes of it.

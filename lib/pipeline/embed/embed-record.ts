@@ -24,7 +24,7 @@ import { giveBack, giveBackRest, leaveToDetect, type Settlement, settlePurchase 
  * message's receives are used up. Throttling is never an outage, nor is a model that answers other
  * dimensions.
  */
-export function recordOutage(ports: EmbedPorts, record: QueueRecord, settlement: Settlement): Settlement {
+function recordOutage(ports: EmbedPorts, record: QueueRecord, settlement: Settlement): Settlement {
   const { space, plan, purchase } = settlement;
   const { ended } = purchase;
   if (space.source.onOutage !== 'dead-letter' || ended === undefined) return settlement;

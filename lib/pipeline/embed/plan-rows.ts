@@ -4,7 +4,7 @@ import { fingerprintText, prepareText } from '../../core/text.ts';
 import type { EmbeddingStore, SourceReading } from '../../ports/outcome-store.ts';
 import type { EmbeddingLimits, Tokenizer } from '../../ports/provider.ts';
 
-export interface TextLimits {
+interface TextLimits {
   readonly tokenization: EmbeddingLimits['tokenization'];
   readonly maxCharacters: number | undefined;
 }
@@ -15,7 +15,7 @@ export interface TextLimits {
  * tokens as bytes, so that the tokenizer is asked only beyond the limit in bytes, and never where
  * the server cuts texts itself.
  */
-export async function keepText(
+async function keepText(
   space: Space,
   text: string,
   limits: TextLimits,
@@ -66,7 +66,7 @@ export type RowDecision =
   | { readonly kind: 'outcome'; readonly reading: SourceReading; readonly entry: OutcomeEntry }
   | { readonly kind: 'text'; readonly reading: SourceReading; readonly prepared: PreparedText };
 
-export interface PreparedText {
+interface PreparedText {
   /** The text without the model's prefix, which belongs to the space. */
   readonly text: string;
   readonly contentHash: string;

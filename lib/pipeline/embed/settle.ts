@@ -26,7 +26,7 @@ export interface Settlement {
  * Rows of undecided texts are not in the object. Every row of a text gets a vector of its own, by
  * position.
  */
-export function composeResult({ space, plan, purchase, ...dispatch }: Settlement): ComposedResult {
+function composeResult({ space, plan, purchase, ...dispatch }: Settlement): ComposedResult {
   const outcomes: OutcomeEntry[] = [...plan.outcomes];
   const vectors: (Buffer | null)[] = plan.outcomes.map(() => null);
   const verdicts: Verdict[] = [];
@@ -70,7 +70,7 @@ function nameOutcome(result: Exclude<TextResult, { kind: 'vector' }>): Outcome {
  * this attempt alone.
  * @throws FreshetError of class `transient` where the object was not stored or not announced.
  */
-export async function announceResult(
+async function announceResult(
   ports: EmbedPorts,
   space: Space,
   result: ComposedResult,

@@ -14,7 +14,7 @@ type Settled = 'open' | 'closed' | 'closed-by-hand';
  * @throws FreshetError where a mapping could not be brought to its state, after all mappings were
  * tried.
  */
-export async function settleEventSources(
+async function settleEventSources(
   ports: GuardPorts,
   closings: ReadonlySet<string>,
 ): Promise<Pick<GuardReport, 'closed' | 'closedByHand'>> {

@@ -14,7 +14,7 @@ import { type LoadedResult, loadResult, measureWrite, type WritePorts } from './
  * Pauses the whole pipeline when the database said stop. Never rejects.
  * What cannot be written must not be bought. Failures of another class pause nothing.
  */
-export async function pauseForDatabase(
+async function pauseForDatabase(
   ports: {
     readonly control: ControlStore;
     readonly logger: Logger;
@@ -42,7 +42,7 @@ type WriteOutcome = 'written' | 'dropped';
  * An object that is missing or corrupt is dropped with a reason, and its rows are dispatched again.
  * Rejects where the message must be delivered again.
  */
-export async function writeRecord(
+async function writeRecord(
   ports: WritePorts,
   record: QueueRecord,
   remainingMs: () => number,
@@ -110,7 +110,7 @@ interface Group {
  * is not an ordinary, whole object, what comes twice, and every object of a transaction that
  * failed. Written alone, an object that cannot be written harms no other object.
  */
-export async function writeTogether(
+async function writeTogether(
   ports: WritePorts,
   records: readonly QueueRecord[],
   remainingMs: () => number,

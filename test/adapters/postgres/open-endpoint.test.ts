@@ -5,7 +5,7 @@ import type { PostgresEndpoint, ReadLogin } from '../../../lib/adapters/postgres
 import { createSecretLogin } from '../../../lib/adapters/postgres/login.ts';
 import { openPostgres } from '../../../lib/adapters/postgres/open-postgres.ts';
 import type { SqlDatabase } from '../../../lib/adapters/sql/database.ts';
-import { answers } from '../../../lib/adapters/sql/database.ts';
+import { isReachable } from '../../../lib/adapters/sql/database.ts';
 import { createSystemClock } from '../../../lib/adapters/system.ts';
 import type { FreshetError } from '../../../lib/core/errors.ts';
 import {
@@ -177,7 +177,7 @@ describe('whether a database by its endpoint answers', () => {
     const db = await open();
     const statementsOf = async () => {
       const before = server!.statements.length;
-      expect(await answers(db, clock)).toBe(true);
+      expect(await isReachable(db, clock)).toBe(true);
       return server!.statements.slice(before);
     };
 
@@ -193,7 +193,7 @@ describe('whether a database by its endpoint answers', () => {
     server?.fallSilent();
     passMs(60_000);
 
-    expect(await answers(db, clock)).toBe(true);
+    expect(await isReachable(db, clock)).toBe(true);
     expect(server?.logins).toHaveLength(2);
   });
 
@@ -203,7 +203,7 @@ describe('whether a database by its endpoint answers', () => {
     await server?.close();
     passMs(60_000);
 
-    expect(await answers(db, clock)).toBe(false);
+    expect(await isReachable(db, clock)).toBe(false);
     server = undefined;
   });
 
@@ -213,7 +213,7 @@ describe('whether a database by its endpoint answers', () => {
     server?.fallSilent();
     const left = sql`SELECT 2`.execute(db.kysely).catch(() => 'broken off');
 
-    expect(await answers(db, clock)).toBe(false);
+    expect(await isReachable(db, clock)).toBe(false);
 
     await db.close();
     expect(await left).toBe('broken off');

@@ -18,7 +18,7 @@ export async function lockSchemaChanges(transaction: Transaction<FreshetTables>)
   await sql`SELECT pg_advisory_xact_lock(${sql.lit(SCHEMA_LOCK_KEY)}::bigint)`.execute(transaction);
 }
 
-export interface Migration {
+interface Migration {
   readonly version: number;
   readonly name: string;
   readonly statements: readonly string[];
