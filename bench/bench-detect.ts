@@ -9,22 +9,23 @@ import type { SqlDatabase } from '../lib/adapters/sql/sql-database.ts';
 import { parseConfig } from '../lib/core/config/parse-config.ts';
 import type { Space } from '../lib/core/model/space.ts';
 import type { DetectionStore } from '../lib/ports/detection-store.ts';
-import { median } from './support/median.ts';
-import { readPageCount } from './support/page-reads.ts';
-import { prepareDatabase } from './support/prepare-database.ts';
+import { createBenchDatabase } from './support/database.ts';
+import { median } from './support/measurement.ts';
 
 const STALE_ROWS = 100;
 const SLICE_ROWS = 200_000;
 const REPETITIONS = 5;
 
-export interface DetectBenchOptions {
+interface DetectBenchOptions {
   readonly rowCounts: readonly number[];
   readonly print: (line: string) => void;
 }
 
 /**
- * 100 rows edited in a table of N, spread over the key: the incremental scan with its horizon, one reconcile slice, and a whole reconcile pass.
- * Vectors have 3 dimensions: a vector of 1536 is a pointer of about the same size on the pages that detection reads.
+ * Measures detection of 100 edited rows in tables of N rows, spread over the key.
+ * Measured are the incremental scan with its horizon, one reconcile slice, and a whole reconcile
+ * pass. Vectors have 3 dimensions: on the pages that detection reads, a vector of 1536 is a pointer
+ * of about the same size.
  */
 export async function benchDetect(serverUrl: string, options: DetectBenchOptions): Promise<void> {
   options.print(`${STALE_ROWS} stale rows, median of ${REPETITIONS}; pages of 8 KB\n`);
@@ -33,11 +34,11 @@ export async function benchDetect(serverUrl: string, options: DetectBenchOptions
   );
   options.print('|---|---|---|---|---|---|---|');
   for (const rowCount of options.rowCounts) {
-    const url = await prepareDatabase(serverUrl, 'freshet_bench', []);
+    const url = await createBenchDatabase(serverUrl, 'freshet_bench', []);
     const database = await openPostgres({ connectionString: url, maxConnections: 1 });
     try {
       const space = await fill(database, rowCount);
-      options.print(await measure(database, space, rowCount));
+      options.print(await measureDetection(database, space, rowCount));
     } finally {
       await database.close();
     }
@@ -77,7 +78,7 @@ async function fill(database: SqlDatabase, rowCount: number): Promise<Space> {
   return space;
 }
 
-async function measure(database: SqlDatabase, space: Space, rowCount: number): Promise<string> {
+async function measureDetection(database: SqlDatabase, space: Space, rowCount: number): Promise<string> {
   const store = createDetectionStore(database);
   const forget = () => sql`DELETE FROM freshet.leases`.execute(database.kysely);
   const incremental = await repeat(database, forget, async () => {
@@ -122,7 +123,7 @@ const newLease = (lane: 'fresh' | 'bulk') => ({
   runId: null,
 });
 
-/** Medians of time and pages; the first round, with cold caches, is left out. */
+/** Measures medians of time and pages. The first round, with cold caches, is left out. */
 async function repeat(
   database: SqlDatabase,
   reset: () => Promise<unknown>,
@@ -133,14 +134,28 @@ async function repeat(
   let found = 0;
   for (let repetition = 0; repetition <= REPETITIONS; repetition += 1) {
     await reset();
-    const pagesBefore = await readPageCount(database.kysely);
+    const pagesBefore = await readPageCount(database);
     const startedAt = performance.now();
     found = await work();
     const ms = performance.now() - startedAt;
-    const touched = (await readPageCount(database.kysely)) - pagesBefore;
+    const touched = (await readPageCount(database)) - pagesBefore;
     if (repetition === 0) continue;
     times.push(ms);
     pages.push(touched);
   }
   return { ms: median(times), pages: median(pages), found };
+}
+
+/**
+ * Reads how many pages of 8 KB the statements of this database have touched so far.
+ * Pages of tables and indexes count, whether they came from cache or from disk. The counters of a
+ * session arrive late, unless the session flushes them.
+ */
+async function readPageCount({ kysely }: SqlDatabase): Promise<number> {
+  await sql`SELECT pg_stat_force_next_flush()`.execute(kysely);
+  const { rows } = await sql<{ pages: number }>`
+    SELECT sum(coalesce(heap_blks_read, 0) + coalesce(heap_blks_hit, 0) + coalesce(idx_blks_read, 0) + coalesce(idx_blks_hit, 0)
+             + coalesce(toast_blks_read, 0) + coalesce(toast_blks_hit, 0))::float8 AS pages
+      FROM pg_statio_user_tables`.execute(kysely);
+  return rows[0]?.pages ?? 0;
 }

@@ -5,9 +5,8 @@ import { totalOf } from '../../lib/core/cost/cost-line.ts';
 import { createMoney } from '../../lib/core/cost/format-money.ts';
 import { pricePlumbing } from '../../lib/core/cost/price-plumbing.ts';
 import { UsageError } from '../../lib/core/errors/usage-error.ts';
-import { ASSUMPTIONS } from './assumptions.ts';
 import { countRun } from './count-run.ts';
-import { COST_PAGE, composePageOf, type KeptCount, keepCount } from './counted-page.ts';
+import { ASSUMPTIONS, COST_PAGE, composePageOf, type KeptCount, keepCount } from './counted-page.ts';
 import { describeStage } from './describe-stage.ts';
 
 const USAGE = `Usage: npm run cost [-- --rows N] [--provider-ms N] [--currency EUR --rate 0.92] [--out FILE]
@@ -15,7 +14,7 @@ const USAGE = `Usage: npm run cost [-- --rows N] [--provider-ms N] [--currency E
   Embeds N rows (5,000) by the built functions on servers of this process, counts what they ask for, and writes docs/cost.md. With --out the page goes
   to FILE, and the count is not kept.`;
 
-/** Fails with what is wrong with a flag, before anything is measured. */
+/** Reads the flags. Says what is wrong with one and ends the process, before it measures. */
 function readOptions() {
   try {
     const { values } = parseArgs({

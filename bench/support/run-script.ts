@@ -5,7 +5,11 @@ import { createInterface } from 'node:readline';
 
 const benchFolder = path.join(import.meta.dirname, '..');
 
-/** Starts a script of `bench/` as a process of its own and resolves with its first line of output. The process lives on until it is killed or ends. */
+/**
+ * Starts a script of `bench/` as a process of its own.
+ * Resolves with the first line of its output. The process lives on until it is killed or ends.
+ * @throws Error where the script ends before it has printed a line.
+ */
 export async function startScript(
   script: string,
   args: readonly string[],
@@ -25,7 +29,10 @@ export async function startScript(
   return { process: child, firstLine };
 }
 
-/** Runs a script that prints one JSON object and ends. */
+/**
+ * Runs a script of `bench/` that prints one JSON object and ends.
+ * @throws Error where the script prints nothing or ends with another code than 0.
+ */
 export async function runScript<Result>(
   script: string,
   args: readonly string[],

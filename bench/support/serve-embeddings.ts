@@ -1,6 +1,9 @@
 import { startLoopbackOpenAiServer } from '../../test/doubles/loopback-openai-server.ts';
 
-/** The provider of a bench, as a process of its own so that its CPU is nobody else's. Argument: latency in ms. Prints its base URL and serves until it is killed. */
+/**
+ * Serves embeddings to a bench, in a process of its own, so that its CPU is nobody else's.
+ * Argument: latency in milliseconds. The script prints its base URL and serves until it is killed.
+ */
 const server = await startLoopbackOpenAiServer({
   dimensions: 1536,
   latencyMs: Number(process.argv[2] ?? 0),

@@ -15,7 +15,11 @@ const DICTIONARY = path.join(
 );
 const FILES = ['noun', 'verb', 'adj', 'adv'] as const;
 
-/** The first `count` entries of WordNet's noun, verb, adjective and adverb files in their own order: real text, mean 70 characters a gloss. */
+/**
+ * Reads the first `count` entries of WordNet's noun, verb, adjective and adverb files.
+ * The entries come in the order of the files: real text, whose glosses have 70 characters on
+ * average.
+ */
 export async function readWordnetRows(count: number): Promise<WordnetRow[]> {
   const rows: WordnetRow[] = [];
   for (const file of FILES) {

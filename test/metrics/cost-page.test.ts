@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { ASSUMPTIONS } from '../../bench/cost/assumptions.ts';
-import { COST_PAGE, composePageOf, readCount } from '../../bench/cost/counted-page.ts';
+import { ASSUMPTIONS, COST_PAGE, composePageOf, readCount } from '../../bench/cost/counted-page.ts';
 import { describeStage } from '../../bench/cost/describe-stage.ts';
 import { PLUMBING_CEILING_USD } from '../../lib/core/cost/compose-cost-page.ts';
 import { totalOf } from '../../lib/core/cost/cost-line.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { ASSUMPTIONS } from '../../bench/cost/assumptions.ts';
 import { countRun } from '../../bench/cost/count-run.ts';
+import { ASSUMPTIONS } from '../../bench/cost/counted-page.ts';
 import { PLUMBING_CEILING_USD } from '../../lib/core/cost/compose-cost-page.ts';
 import { totalOf } from '../../lib/core/cost/cost-line.ts';
 import { pricePlumbing } from '../../lib/core/cost/price-plumbing.ts';

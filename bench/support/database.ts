@@ -1,8 +1,26 @@
-import { onServer } from './on-server.ts';
+import pg from 'pg';
 import type { WordnetRow } from './wordnet-rows.ts';
 
-/** A new database beside the one that `serverUrl` names, with `rows` in `public.<table>`. Resolves with its URL. */
-export async function prepareDatabase(
+/** Holds one connection to a server for the length of `use`. */
+export async function onServer<Result>(
+  url: string,
+  use: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await use(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/**
+ * Creates a database beside the one that `serverUrl` names, and resolves with its URL.
+ * `rows` are in the tables of both contenders, `ai_items` and `usual_items`. A database of the same
+ * name is dropped first.
+ */
+export async function createBenchDatabase(
   serverUrl: string,
   name: string,
   rows: readonly WordnetRow[],
