@@ -4,14 +4,11 @@ import type { Construct } from 'constructs';
 import type { AwsStage } from '../core/config/aws-schema.ts';
 import type { GpuSection } from '../core/config/gpu-schema.ts';
 import type { PipelineConfig } from '../core/config/pipeline-config.ts';
-import {
-  type GpuEndpoint as EndpointSettings,
-  requireGpuEndpoint,
-} from '../core/config/require-gpu-endpoint.ts';
-import { ModelBucket, type ModelStore } from './buckets.ts';
-import { EndpointScaling, GpuEndpoint } from './gpu-endpoint.ts';
+import { requireGpuEndpoint } from '../core/config/require-gpu-endpoint.ts';
+import { type ModelStore, WeightsBucket } from './buckets.ts';
+import { EndpointScaling, TeiEndpoint } from './gpu-endpoint.ts';
 
-export interface GpuEndpointStackProps extends StackProps {
+interface GpuEndpointStackProps extends StackProps {
   readonly config: PipelineConfig;
   readonly stageName: string;
   readonly stage: Pick<AwsStage, 'account' | 'region' | 'tags'>;
@@ -27,7 +24,7 @@ export interface GpuEndpointStackProps extends StackProps {
 export class GpuEndpointStack extends Stack {
   readonly bucket: ModelStore;
   /** Undefined until `gpu.modelPrefix` names a model. */
-  readonly endpoint: GpuEndpoint | undefined;
+  readonly endpoint: TeiEndpoint | undefined;
 
   constructor(scope: Construct, id: string, props: GpuEndpointStackProps) {
     const { config, stageName, stage, gpu, ...stackProps } = props;
@@ -40,16 +37,16 @@ export class GpuEndpointStack extends Stack {
     });
     this.bucket =
       gpu.modelBucket === undefined
-        ? new ModelBucket(this, 'Models').bucket
+        ? new WeightsBucket(this, 'Models').bucket
         : Bucket.fromBucketName(this, 'ImportedModels', gpu.modelBucket);
-    this.#tell('ModelBucketName', this.bucket.bucketName);
-    this.#tell(
+    this.#output('ModelBucketName', this.bucket.bucketName);
+    this.#output(
       'PublishCommand',
       `npm run freshet -- models publish --alias ${gpu.model} --from ./${gpu.model} --bucket ${this.bucket.bucketName} --apply`,
     );
     if (gpu.modelPrefix === undefined) return;
     const { inferenceComponentName } = settings;
-    this.endpoint = new GpuEndpoint(this, 'Gpu', {
+    this.endpoint = new TeiEndpoint(this, 'Gpu', {
       settings,
       gpu,
       modelPrefix: gpu.modelPrefix,
@@ -62,19 +59,12 @@ export class GpuEndpointStack extends Stack {
       maxCopies: gpu.maxCopies,
       callsPerCopy: gpu.callsPerCopy,
     });
-    this.#tellNames(settings);
+    // The names are the configuration's own: what `models.<alias>` says is what was made.
+    this.#output('EndpointName', settings.endpointName);
+    this.#output('InferenceComponentName', inferenceComponentName);
   }
 
-  /**
-   * Prints the names of endpoint and component.
-   * The names are the configuration's own: what `models.<alias>` says is what was made.
-   */
-  #tellNames({ endpointName, inferenceComponentName }: EndpointSettings): void {
-    this.#tell('EndpointName', endpointName);
-    this.#tell('InferenceComponentName', inferenceComponentName);
-  }
-
-  #tell(name: string, value: string): void {
+  #output(name: string, value: string): void {
     new CfnOutput(this, name, { value });
   }
 }
