@@ -133,7 +133,7 @@ export class AlarmTopic extends Construct {
       environment: {
         FRESHET_WEBHOOK: Stack.of(this).toJsonString({ stage, region: Stack.of(this).region, secretArn }),
       },
-      retryAttempts: 2,
+      onFailure: { retryAttempts: 2 },
     });
     this.topic.addSubscription(new LambdaSubscription(webhook.function));
     return webhook;

@@ -35,15 +35,15 @@ interface HandlerFunctionProps {
   /** Variables of the function's environment beside `NODE_OPTIONS`. */
   readonly environment?: Readonly<Record<string, string>>;
   /**
-   * Where an asynchronous invocation that failed goes.
-   * The input of such an invocation holds no text of a row.
+   * What becomes of an asynchronous invocation that failed.
+   * The input of an invocation that goes to a dead-letter queue holds no text of a row.
+   * @default two retries, as Lambda does by itself
    */
-  readonly deadLetterQueue?: IQueue;
-  /**
-   * Times that Lambda repeats an asynchronous invocation that failed.
-   * @default what Lambda does by itself: 2
-   */
-  readonly retryAttempts?: number;
+  readonly onFailure?: {
+    readonly deadLetterQueue?: IQueue;
+    readonly retryAttempts: number;
+    readonly maxEventAge?: Duration;
+  };
 }
 
 /**
@@ -90,11 +90,7 @@ export class HandlerFunction extends Construct {
       applicationLogLevelV2: ApplicationLogLevel.INFO,
       systemLogLevelV2: SystemLogLevel.INFO,
       environment: { NODE_OPTIONS, ...props.environment },
-      ...(props.retryAttempts !== undefined && { retryAttempts: props.retryAttempts }),
-      ...(props.deadLetterQueue && {
-        deadLetterQueue: props.deadLetterQueue,
-        maxEventAge: Duration.minutes(5),
-      }),
+      ...props.onFailure,
     });
   }
 

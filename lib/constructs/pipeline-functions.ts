@@ -1,4 +1,4 @@
-import { Stack } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { EventSourceMapping, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -48,6 +48,11 @@ export class PipelineFunctions extends Construct {
   constructor(scope: Construct, id: string, props: PipelineFunctionsProps) {
     super(scope, id);
     const statements = this.#statementsOf(props);
+    const lostTick = {
+      deadLetterQueue: props.scheduleDeadLetters,
+      retryAttempts: 0,
+      maxEventAge: Duration.minutes(5),
+    };
     const create = (name: FunctionName): HandlerFunction =>
       new HandlerFunction(this, name, {
         name,
@@ -55,10 +60,7 @@ export class PipelineFunctions extends Construct {
         network: props.network,
         logRetention: props.logRetention,
         statements: statements[name],
-        ...((name === 'detect' || name === 'guard') && {
-          deadLetterQueue: props.scheduleDeadLetters,
-          retryAttempts: 0,
-        }),
+        ...((name === 'detect' || name === 'guard') && { onFailure: lostTick }),
       });
     this.#handlers = eachFunction(create);
     this.functions = eachFunction(name => this.#handlers[name].function);
