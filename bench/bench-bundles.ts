@@ -1,13 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { bundleHandler, type HandlerBundle, measureBundle } from '../lib/constructs/bundling.ts';
+import { bundleHandler, writeBundle } from '../lib/constructs/bundling.ts';
 import { HANDLER_NAMES, type HandlerName } from '../lib/constructs/function-settings.ts';
 import { UsageError } from '../lib/core/errors.ts';
+import { median } from './apparatus/measurement.ts';
+import { measureBundle } from './measure-bundle.ts';
 
-/** Builds every handler, measures sizes and cold imports, prints the table, and with --write puts it into docs/bundles.md. With few --rounds it only shows that it works. */
+/**
+ * Builds every handler, measures sizes and cold imports, and prints the table.
+ * With `--write` the table also goes into docs/bundles.md. Few `--rounds` only show that the script
+ * works.
+ */
 const { values: flags } = parseArgs({
   options: { write: { type: 'boolean', default: false }, rounds: { type: 'string', default: '15' } },
 });
@@ -17,16 +23,15 @@ if (!Number.isInteger(ROUNDS) || ROUNDS < 1)
 
 const kilobytes = (bytes: number) => Math.round(bytes / 1000);
 
-function median(values: readonly number[]): number {
-  return [...values].sort((left, right) => left - right)[Math.floor(values.length / 2)]!;
-}
-
 interface ImportCost {
   readonly wallMs: number;
   readonly cpuMs: number;
 }
 
-/** What a fresh process takes to load the modules: Node's own start is apart, as it is in Lambda. */
+/**
+ * Measures what a fresh process takes to load the modules.
+ * Node's own start is left out, because Lambda counts it apart too.
+ */
 function importOnce(files: readonly string[]): ImportCost {
   const script = `const began = performance.now(), used = process.cpuUsage();
     for (const file of ${JSON.stringify(files)}) await import(file);
@@ -36,7 +41,10 @@ function importOnce(files: readonly string[]): ImportCost {
   return JSON.parse(execFileSync(process.execPath, nodeFlags, { encoding: 'utf8' })) as ImportCost;
 }
 
-/** Least and median milliseconds, and median CPU: on a busy machine only the first and the last say much. */
+/**
+ * Measures cold imports: least and median milliseconds, and the median of CPU milliseconds.
+ * On a busy machine only the first and the last of the three say much.
+ */
 function describeImport(files: readonly string[]): string {
   importOnce(files);
   const rounds = Array.from({ length: ROUNDS }, () => importOnce(files));
@@ -45,18 +53,10 @@ function describeImport(files: readonly string[]): string {
   return `${Math.min(...wall).toFixed(0)}, ${median(wall).toFixed(0)}, ${cpu.toFixed(0)}`;
 }
 
-function writeBundle(folder: string, bundle: HandlerBundle): void {
-  for (const file of bundle.files) {
-    const target = path.join(folder, file.path);
-    mkdirSync(path.dirname(target), { recursive: true });
-    writeFileSync(target, file.contents);
-  }
-}
-
 function describeRow(name: HandlerName, parent: string): string {
   const folder = path.join(parent, name);
   const bundle = bundleHandler(name);
-  writeBundle(folder, bundle);
+  writeBundle(bundle, folder);
   const measures = measureBundle(name, bundle);
   const entry = [path.join(folder, 'index.mjs')];
   const everything = [...entry, path.join(folder, measures.wiring)];

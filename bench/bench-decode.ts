@@ -6,7 +6,7 @@ import { validateReply } from '../lib/core/reply.ts';
 import { BytePieces, encodeVectorArray } from '../lib/core/vectors.ts';
 import { vectorForText } from '../test/doubles/vector-for-text.ts';
 import { makeModel } from '../test/factories/model-definition.ts';
-import { median } from './apparatus/median.ts';
+import { median } from './apparatus/measurement.ts';
 
 const DIMENSIONS = [384, 1536, 3072];
 const TEXTS_PER_REPLY = 10;
@@ -14,7 +14,10 @@ const texts = Array.from({ length: TEXTS_PER_REPLY }, (_, index) => `text ${inde
 
 type Encoding = 'base64' | 'float';
 
-/** A reply as OpenAI writes it, the same bytes for every contender. No socket: only what happens to the body is measured. */
+/**
+ * Writes a reply as OpenAI does, with the same bytes for every contender.
+ * There is no socket, so that only what happens to the body is measured.
+ */
 function writeReply(dimensions: number, encoding: Encoding): string {
   const data = texts.map((text, index) => {
     const bytes = vectorForText(text, dimensions);
@@ -39,7 +42,11 @@ function openClient(body: string): OpenAI {
 
 const model = 'text-embedding-3-small';
 
-/** To what the writer stores: every vector checked, all of them one binary `vector[]`. The body comes in one piece, as the network reads a small one. */
+/**
+ * Reads a reply as Freshet does, up to what the writer stores.
+ * Every vector is checked, and all of them become one binary `vector[]`. The body comes in one
+ * piece, as the network reads a small body.
+ */
 function readOurs(body: string, dimensions: number): () => Promise<number> {
   const definition = makeModel({ modelId: model, dimensions });
   const network: Network = {
@@ -59,7 +66,10 @@ function readOurs(body: string, dimensions: number): () => Promise<number> {
   };
 }
 
-/** To `number[]`, unchecked; what follows on the way to a database is not in it. */
+/**
+ * Reads a reply by the `openai` package, into vectors of `number[]` that nobody checks.
+ * What follows on the way to a database is left out.
+ */
 function readByDefault(client: OpenAI, encoding?: 'float'): () => Promise<number> {
   return async () => {
     const reply = await client.embeddings.create({
@@ -71,15 +81,18 @@ function readByDefault(client: OpenAI, encoding?: 'float'): () => Promise<number
   };
 }
 
-/** CPU of this process in milliseconds for 1,000 replies. */
-async function measure(read: () => Promise<number>, replies: number): Promise<number> {
+/** Measures the CPU of this process in milliseconds for 1,000 replies. */
+async function measureCpu(read: () => Promise<number>, replies: number): Promise<number> {
   const atStart = process.cpuUsage();
   for (let count = 0; count < replies; count += 1) await read();
   const { user, system } = process.cpuUsage(atStart);
   return ((user + system) / 1000 / replies) * 1000;
 }
 
-/** The contenders take turns, after a turn each that does not count; medians. */
+/**
+ * Compares Freshet and the `openai` package in reading replies, and prints medians.
+ * The contenders take turns, after a turn of each that does not count.
+ */
 export async function benchDecode(options: {
   readonly replies: number;
   readonly repetitions: number;
@@ -97,10 +110,10 @@ export async function benchDecode(options: {
       readByDefault(inBase64),
       readByDefault(inFloats, 'float'),
     ];
-    for (const read of contenders) await measure(read, Math.ceil(replies / 5));
+    for (const read of contenders) await measureCpu(read, Math.ceil(replies / 5));
     const rounds: number[][] = contenders.map(() => []);
     for (let round = 0; round < repetitions; round += 1)
-      for (const [place, read] of contenders.entries()) rounds[place]?.push(await measure(read, replies));
+      for (const [place, read] of contenders.entries()) rounds[place]?.push(await measureCpu(read, replies));
     const [ours = 0, base64 = 0, floats = 0] = rounds.map(median);
     const cells = [dimensions, ours.toFixed(0), base64.toFixed(0), (base64 / ours).toFixed(1)];
     print(`| ${[...cells, floats.toFixed(0), (floats / ours).toFixed(1)].join(' | ')} |`);

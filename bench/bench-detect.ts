@@ -9,21 +9,23 @@ import { openSpaces } from '../lib/adapters/sql/open-spaces.ts';
 import { parseConfig } from '../lib/core/config/parse-config.ts';
 import type { Space } from '../lib/core/model.ts';
 import type { DetectionStore } from '../lib/ports/detection-store.ts';
-import { median } from './apparatus/median.ts';
-import { prepareDatabase } from './apparatus/prepare-database.ts';
+import { createBenchDatabase } from './apparatus/database.ts';
+import { median } from './apparatus/measurement.ts';
 
 const STALE_ROWS = 100;
 const SLICE_ROWS = 200_000;
 const REPETITIONS = 5;
 
-export interface DetectBenchOptions {
+interface DetectBenchOptions {
   readonly rowCounts: readonly number[];
   readonly print: (line: string) => void;
 }
 
 /**
- * 100 rows edited in a table of N, spread over the key: the incremental scan with its horizon, one reconcile slice, and a whole reconcile pass.
- * Vectors have 3 dimensions: a vector of 1536 is a pointer of about the same size on the pages that detection reads.
+ * Measures detection of 100 edited rows in tables of N rows, spread over the key.
+ * Measured are the incremental scan with its horizon, one reconcile slice, and a whole reconcile
+ * pass. Vectors have 3 dimensions: on the pages that detection reads, a vector of 1536 is a pointer
+ * of about the same size.
  */
 export async function benchDetect(serverUrl: string, options: DetectBenchOptions): Promise<void> {
   options.print(`${STALE_ROWS} stale rows, median of ${REPETITIONS}; pages of 8 KB\n`);
@@ -32,11 +34,11 @@ export async function benchDetect(serverUrl: string, options: DetectBenchOptions
   );
   options.print('|---|---|---|---|---|---|---|');
   for (const rowCount of options.rowCounts) {
-    const url = await prepareDatabase(serverUrl, 'freshet_bench', []);
+    const url = await createBenchDatabase(serverUrl, 'freshet_bench', []);
     const database = await openPostgres({ connectionString: url, maxConnections: 1 });
     try {
       const space = await fill(database, rowCount);
-      options.print(await measure(database, space, rowCount));
+      options.print(await measureDetection(database, space, rowCount));
     } finally {
       await database.close();
     }
@@ -76,7 +78,7 @@ async function fill(database: SqlDatabase, rowCount: number): Promise<Space> {
   return space;
 }
 
-async function measure(database: SqlDatabase, space: Space, rowCount: number): Promise<string> {
+async function measureDetection(database: SqlDatabase, space: Space, rowCount: number): Promise<string> {
   const store = createDetectionStore(database);
   const forget = () => sql`DELETE FROM freshet.leases`.execute(database.kysely);
   const incremental = await repeat(database, forget, async () => {
@@ -121,7 +123,7 @@ const newLease = (lane: 'fresh' | 'bulk') => ({
   runId: null,
 });
 
-/** Medians of time and pages; the first round, with cold caches, is left out. */
+/** Measures medians of time and pages. The first round, with cold caches, is left out. */
 async function repeat(
   database: SqlDatabase,
   reset: () => Promise<unknown>,
@@ -145,10 +147,9 @@ async function repeat(
 }
 
 /**
- * Counts the 8 KB pages of tables and indexes that statements of this database touched so far.
- *
- * A page counts whether it came from the cache or from disk. The counters of a session arrive late
- * unless they are told to come.
+ * Reads how many pages of 8 KB the statements of this database have touched so far.
+ * Pages of tables and indexes count, whether they came from cache or from disk. The counters of a
+ * session arrive late, unless the session flushes them.
  */
 async function readPageCount({ kysely }: SqlDatabase): Promise<number> {
   await sql`SELECT pg_stat_force_next_flush()`.execute(kysely);

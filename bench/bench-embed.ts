@@ -1,7 +1,6 @@
-import { median } from './apparatus/median.ts';
-import { prepareDatabase } from './apparatus/prepare-database.ts';
+import { createBenchDatabase } from './apparatus/database.ts';
+import { type Measurement, median } from './apparatus/measurement.ts';
 import { runScript, startScript } from './apparatus/run-script.ts';
-import type { Measurement } from './apparatus/start-measuring.ts';
 import { readWordnetRows } from './apparatus/wordnet-rows.ts';
 
 interface Contender {
@@ -18,18 +17,23 @@ const freshetAt = (batchSize: number): Contender => ({
 });
 
 /**
- * What each contender embeds unmeasured before the rows that count, in the same process: compiling its code and opening its clients is start-up, of a
- * cost that does not grow with the rows.
+ * Rows that each contender embeds before the rows that count, unmeasured.
+ * The same process embeds both. To compile code and to open clients is start-up, whose cost does
+ * not grow with the rows.
  */
 const WARM_UP_ROWS = 2_000;
 
-export interface EmbedBenchOptions {
+interface EmbedBenchOptions {
   readonly rows: number;
   readonly repetitions: number;
   readonly print: (line: string) => void;
 }
 
-/** Freshet against the usual script on the same rows, both latencies, in one run; then Freshet by batch size. Medians; CPU per 1,000 items. */
+/**
+ * Compares Freshet with the usual script on the same rows, and Freshet by batch size.
+ * Both latencies of the provider are measured in one run. Printed are medians, and CPU in
+ * milliseconds per 1,000 items.
+ */
 export async function benchEmbed(serverUrl: string, options: EmbedBenchOptions): Promise<void> {
   const rows = await readWordnetRows(options.rows);
   options.print(
@@ -61,7 +65,10 @@ interface Line {
   readonly cpu: number;
 }
 
-/** The repetitions take turns, so that a slow minute of the machine falls on all contenders. */
+/**
+ * Measures all contenders at one latency.
+ * The contenders take turns, so that a slow minute of the machine falls on all of them.
+ */
 async function measureAll(
   serverUrl: string,
   rows: Awaited<ReturnType<typeof readWordnetRows>>,
@@ -75,8 +82,8 @@ async function measureAll(
   try {
     for (let repetition = 0; repetition < repetitions; repetition += 1) {
       for (const contender of contenders) {
-        const url = await prepareDatabase(serverUrl, 'freshet_bench', rows);
-        const warmUpUrl = await prepareDatabase(serverUrl, 'freshet_bench_warm_up', warmUpRows);
+        const url = await createBenchDatabase(serverUrl, 'freshet_bench', rows);
+        const warmUpUrl = await createBenchDatabase(serverUrl, 'freshet_bench_warm_up', warmUpRows);
         const result = await runScript<Measurement>(contender.script, [
           url,
           warmUpUrl,

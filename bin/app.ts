@@ -34,14 +34,14 @@ async function describeApp(app: App): Promise<void> {
   const stage = example ? chooseExampleStage(config, stageName) : chooseStage(config, stageName);
   const { gpu } = stage;
   const endpoint = gpu && new GpuEndpointStack(app, `${id}-gpu`, { config, stageName, stage, gpu });
-  const surroundings =
+  const dependencies =
     example && new ExampleDatabaseStack(app, `${id}-database`, { config: input, stageName });
   const pipeline = new PipelineStack(app, id, {
     config: input,
     stageName,
     stage,
     paused,
-    ...(surroundings && { surroundings }),
+    ...(dependencies && { dependencies }),
   });
   if (endpoint) pipeline.addStackDependency(endpoint, 'its models are tried when the pipeline is deployed');
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

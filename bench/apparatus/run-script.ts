@@ -6,10 +6,9 @@ import { createInterface } from 'node:readline';
 const benchFolder = path.join(import.meta.dirname, '..');
 
 /**
- * Starts a script of `bench/` as a process and resolves with its first line of output.
- *
- * The process lives on until it is killed or ends.
- * @throws {Error} The process ends before it prints a line.
+ * Starts a script of `bench/` as a process of its own.
+ * Resolves with the first line of its output. The process lives on until it is killed or ends.
+ * @throws Error where the script ends before it has printed a line.
  */
 export async function startScript(
   script: string,
@@ -32,8 +31,7 @@ export async function startScript(
 
 /**
  * Runs a script of `bench/` that prints one JSON object and ends.
- *
- * @throws {Error} The script ends with another code than 0.
+ * @throws Error where the script prints nothing or ends with another code than 0.
  */
 export async function runScript<Result>(
   script: string,

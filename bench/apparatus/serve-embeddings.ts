@@ -1,10 +1,8 @@
 import { startLoopbackOpenAiServer } from '../../test/doubles/loopback-openai-server.ts';
 
 /**
- * Serves the embeddings of a bench until the process is killed.
- *
- * It is a process of its own, so that its CPU is counted for nobody else. The argument is the
- * latency in ms; the process prints its base URL.
+ * Serves embeddings to a bench, in a process of its own, so that its CPU is nobody else's.
+ * Argument: latency in milliseconds. The script prints its base URL and serves until it is killed.
  */
 const server = await startLoopbackOpenAiServer({
   dimensions: 1536,

@@ -16,9 +16,9 @@ const DICTIONARY = path.join(
 const FILES = ['noun', 'verb', 'adj', 'adv'] as const;
 
 /**
- * Reads the first `count` entries of WordNet: real text, mean 70 characters a gloss.
- *
- * The files of nouns, verbs, adjectives and adverbs come in this order.
+ * Reads the first `count` entries of WordNet's noun, verb, adjective and adverb files.
+ * The entries come in the order of the files: real text, whose glosses have 70 characters on
+ * average.
  */
 export async function readWordnetRows(count: number): Promise<WordnetRow[]> {
   const rows: WordnetRow[] = [];

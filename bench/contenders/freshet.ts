@@ -4,13 +4,14 @@ import path from 'node:path';
 import { runLocally } from '../../lib/local/run-locally.ts';
 import { prepareDatabase } from '../../lib/wiring/prepare.ts';
 import { withWorkspace } from '../../lib/wiring/workspace.ts';
-import { type Measurement, startMeasuring } from '../apparatus/start-measuring.ts';
+import { type Measurement, startMeasuring } from '../apparatus/measurement.ts';
 import '../../lib/adapters/providers/openai.ts';
 import 'openai';
 
 /**
- * What `freshet run` does, measured from after its imports and the schema's creation, once it has embedded the rows of a warm-up database
- * unmeasured in the same process. Run as a process of its own; prints what it did as JSON.
+ * Measures what `freshet run` does, and prints the measurement as JSON.
+ * The script runs in a process of its own. Imports and the creation of the schema are left out, and
+ * so are the rows of a warm-up database, which the process embeds first.
  *
  * Arguments: database URL, warm-up database URL, provider base URL, batch size.
  */

@@ -1,11 +1,13 @@
 import OpenAI from 'openai';
 import pg from 'pg';
-import { type Measurement, startMeasuring } from '../apparatus/start-measuring.ts';
+import { type Measurement, startMeasuring } from '../apparatus/measurement.ts';
 
 /**
- * The script that most teams write: stale rows, batches of 100 through the `openai` package as it comes, one UPDATE per row with the
- * vector as text, one request at a time. Run as a process of its own; prints what it did as JSON. Start-up (imports, connection) is
- * left out of the CPU that it reports, and so are the rows of a warm-up database, which it embeds first.
+ * Measures the script that most teams write, and prints the measurement as JSON.
+ * The script embeds stale rows in batches of 100 by the `openai` package as it comes, one request
+ * at a time, and writes each vector as text with an UPDATE of its own. It runs in a process of its
+ * own. Start-up (imports, connection) is left out of the CPU, and so are the rows of a warm-up
+ * database, which the process embeds first.
  *
  * Arguments: database URL, warm-up database URL, provider base URL.
  */

@@ -1,6 +1,12 @@
 import { findKnownModel } from '../../lib/core/config/known-models.ts';
-import type { CountedRun } from './cost-lines.ts';
-import { createMoney, describeLines, formatTable, type Money, totalOf } from './cost-lines.ts';
+import {
+  type CountedRun,
+  createMoney,
+  describeLines,
+  formatTable,
+  type Money,
+  totalOf,
+} from './cost-lines.ts';
 import {
   breakEvenTokensPerMonth,
   breakEvenTokensPerWake,

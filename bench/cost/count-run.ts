@@ -1,25 +1,25 @@
 import { createTokenizer } from '../../lib/adapters/tokenizer.ts';
 import { CONSUMERS, FUNCTION_SETTINGS } from '../../lib/constructs/function-settings.ts';
 import { makeContext } from '../../test/factories/lambda-event.ts';
+import { median } from '../apparatus/measurement.ts';
 import { readWordnetRows } from '../apparatus/wordnet-rows.ts';
 import type { CountedRun, RunFunction } from './cost-lines.ts';
-import type { CountedRequest } from './count-requests.ts';
-import { countSeries } from './count-series.ts';
-import { createItems } from './create-items.ts';
-import { type LoadedFunctions, loadFunctions } from './load-functions.ts';
-import { type CountedDeployment, openCountedDeployment } from './open-counted-deployment.ts';
-import { pollAsLambda } from './poll-as-lambda.ts';
-import { createStopwatch } from './stopwatch.ts';
-import { sumQueueTraffic, sumRequests, sumTraffic } from './sum-requests.ts';
+import { type CountedRequest, sumQueueTraffic, sumRequests, sumTraffic } from './count-traffic.ts';
+import { type LoadedFunctions, loadFunctions, pollAsLambda } from './lambda-host.ts';
+import { type CountedDeployment, createItems, openCountedDeployment } from './open-counted-deployment.ts';
 
 const DIMENSIONS = 1536;
 
-/** CloudWatch Logs adds them to each event that it takes in. */
+/** Bytes that CloudWatch Logs adds to each event that it takes in. */
 const EVENT_BYTES = 26;
 
 type Watches = Readonly<Record<RunFunction, ReturnType<typeof createStopwatch>>>;
 
-/** Embeds so many rows by the functions that a stack deploys, and counts what passes between them and everything else. */
+/**
+ * Embeds rows by the functions that a stack deploys, and counts what passes through them.
+ * Counted is what passes between the functions and everything else. `environments` are copies of a
+ * function that run at once; they are not simulated, only passed on to whoever prices the run.
+ */
 export async function countRun(
   rowCount: number,
   environments: Readonly<Record<RunFunction, number>>,
@@ -54,7 +54,7 @@ export async function countRun(
   }
 }
 
-/** Ticks and polls until a tick finds nothing. Resolves with the requests that Lambda itself makes of the queues. */
+/** Ticks and polls until a tick finds nothing. Resolves with the requests of Lambda's poller. */
 async function embedAll(
   { client, queues }: CountedDeployment,
   { detect, embed, write }: LoadedFunctions,
@@ -103,7 +103,7 @@ async function countBetween(
   };
 }
 
-/** The second tick of each: the first one of `guard` wires it. */
+/** Times a tick of `detect` and `guard` that finds nothing: the second, as the first wires. */
 async function timeIdle({ detect, guard, lines }: LoadedFunctions) {
   const ticks = {
     detect: () => detect({ pass: 'incremental' }, makeContext()),
@@ -124,4 +124,56 @@ async function timeIdle({ detect, guard, lines }: LoadedFunctions) {
 
 function countLineBytes(lines: readonly string[]): number {
   return lines.reduce((sum, line) => sum + Buffer.byteLength(line) + EVENT_BYTES, 0);
+}
+
+/** A line of CloudWatch's embedded metric format, as far as it is read here. */
+interface MetricLine {
+  readonly _aws?: {
+    readonly CloudWatchMetrics?: readonly {
+      readonly Namespace: string;
+      readonly Dimensions: readonly (readonly string[])[];
+      readonly Metrics: readonly { readonly Name: string }[];
+    }[];
+  };
+  readonly [property: string]: unknown;
+}
+
+/**
+ * Counts the distinct metrics that lines of CloudWatch's embedded metric format make.
+ * Each name with each set of values of its dimensions is one metric.
+ */
+function countSeries(lines: readonly string[]): number {
+  const series = new Set<string>();
+  for (const line of lines) {
+    const event = JSON.parse(line) as MetricLine;
+    for (const { Namespace, Dimensions, Metrics } of event._aws?.CloudWatchMetrics ?? [])
+      for (const names of Dimensions)
+        for (const { Name } of Metrics)
+          series.add(JSON.stringify([Namespace, Name, names.map(name => [name, event[name]])]));
+  }
+  return series.size;
+}
+
+/** Measures how long the invocations of one function take, in milliseconds. */
+function createStopwatch() {
+  const durations: number[] = [];
+  return {
+    async time<Result>(invoke: () => Promise<Result>): Promise<Result> {
+      const began = performance.now();
+      try {
+        return await invoke();
+      } finally {
+        durations.push(performance.now() - began);
+      }
+    },
+    /**
+     * Reads the median of the invocations, without the first.
+     * The first invocation wires the function: what it took beyond the others belongs to the start.
+     */
+    read(): { invocations: number; invocationMs: number; wiringMs: number } {
+      const [first = 0, ...others] = durations;
+      const invocationMs = others.length === 0 ? first : median(others);
+      return { invocations: durations.length, invocationMs, wiringMs: Math.max(0, first - invocationMs) };
+    },
+  };
 }

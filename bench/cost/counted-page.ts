@@ -1,10 +1,18 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { ASSUMPTIONS } from './assumptions.ts';
-import type { CountedRun } from './cost-lines.ts';
-import { createMoney } from './cost-lines.ts';
+import { CLAIM_RETENTION_DAYS } from '../../lib/constructs/function-settings.ts';
+import { type CountedRun, createMoney } from './cost-lines.ts';
 import { composeCostPage } from './cost-page.ts';
 import type { describeStage } from './describe-stage.ts';
+import type { PlumbingAssumptions } from './price-month.ts';
+
+/** What cannot be counted without an account. `PlumbingAssumptions` says what each number is. */
+export const ASSUMPTIONS: PlumbingAssumptions = {
+  providerMs: 500,
+  tracedShare: 0.05,
+  claimRetentionDays: CLAIM_RETENTION_DAYS,
+  platformLogBytes: 700,
+};
 
 /** What `npm run cost` counted, and what it was asked for. */
 export interface KeptCount {
@@ -27,7 +35,7 @@ export function readCount(): KeptCount {
   return JSON.parse(readFileSync(KEPT_COUNT, 'utf8'));
 }
 
-/** The page of a count, at the prices of now. */
+/** Composes the page of a count, at the prices of now. */
 export function composePageOf(
   { machine, providerMs, currency, rate, run }: KeptCount,
   { stage, endpoint }: ReturnType<typeof describeStage>,

@@ -13,7 +13,11 @@ import type { DeployedStage, WatchedStage } from './price-month.ts';
 const MINUTES_PER_MONTH = 730 * 60;
 const DAYS_PER_MONTH = 730 / 24;
 
-/** Counts what the template of a stage with one model of OpenAI and the defaults has, and what a GPU endpoint adds to such a stage. */
+/**
+ * Counts what the template of a stage has, and what a GPU endpoint adds to the template.
+ * The stage has one model of OpenAI and the defaults. `environments` are the most copies of each
+ * function that run at once.
+ */
 export function describeStage(): {
   readonly stage: DeployedStage;
   readonly endpoint: WatchedStage;
@@ -45,7 +49,10 @@ export function describeStage(): {
   };
 }
 
-/** Two templates with the same model, of which one has an endpoint, and the stack of the endpoint itself. */
+/**
+ * Counts what a GPU endpoint adds: to the stage, and by the stack of the endpoint itself.
+ * The two templates that are compared have the same model; only one has an endpoint.
+ */
 function countEndpoint(): WatchedStage {
   const pipelineWith = (gpu: object) =>
     countWatching(
@@ -74,7 +81,10 @@ interface Schedule {
 
 const UNIT_MINUTES = { minute: 1, hour: 60, day: 1440 } as const;
 
-/** A month. Of `cron` only what fires once a day is known. */
+/**
+ * Counts the ticks of a schedule in a month.
+ * @throws Error for a `cron` that fires not once a day: those are not counted yet.
+ */
 function countTicks(expression: string): number {
   const [, every, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression) ?? [];
   if (every !== undefined)

@@ -2,10 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { UsageError } from '../../lib/core/errors.ts';
-import { ASSUMPTIONS } from './assumptions.ts';
 import { createMoney, totalOf } from './cost-lines.ts';
 import { countRun } from './count-run.ts';
-import { COST_PAGE, composePageOf, type KeptCount, keepCount } from './counted-page.ts';
+import { ASSUMPTIONS, COST_PAGE, composePageOf, type KeptCount, keepCount } from './counted-page.ts';
 import { describeStage } from './describe-stage.ts';
 import { pricePlumbing } from './price-month.ts';
 
@@ -14,7 +13,7 @@ const USAGE = `Usage: npm run cost [-- --rows N] [--provider-ms N] [--currency E
   Embeds N rows (5,000) by the built functions on servers of this process, counts what they ask for, and writes docs/cost.md. With --out the page goes
   to FILE, and the count is not kept.`;
 
-/** Fails with what is wrong with a flag, before anything is measured. */
+/** Reads the flags. Says what is wrong with one and ends the process, before it measures. */
 function readOptions() {
   try {
     const { values } = parseArgs({

@@ -1,14 +1,17 @@
+import { sql } from 'kysely';
 import { openPglite } from '../../lib/adapters/pglite/open-pglite.ts';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import type { Tokenizer } from '../../lib/ports/provider.ts';
 import { describeConfig, openDeployment } from '../../test/deployments/open-deployment.ts';
 import { startLoopbackLambdaApi } from '../../test/doubles/loopback-lambda-api.ts';
-import { countDatabaseBytes } from './count-database-bytes.ts';
-import { countRequests } from './count-requests.ts';
+import type { WordnetRow } from '../apparatus/wordnet-rows.ts';
+import { countDatabaseBytes, countRequests } from './count-traffic.ts';
 
 const MAPPINGS = { embed: { served: ['fresh', 'bulk'] }, write: ['results'] };
 
 export type CountedDeployment = Awaited<ReturnType<typeof openCountedDeployment>>;
 
-/** A deployment on this machine whose functions reach queues, bucket, provider and database past something that counts. */
+/** Opens a deployment on this machine that counts what its functions send and receive. */
 export async function openCountedDeployment(dimensions: number) {
   const protocol = countDatabaseBytes();
   const database = await openPglite({ memory: true });
@@ -45,4 +48,21 @@ export async function openCountedDeployment(dimensions: number) {
       protocol.stop();
     },
   };
+}
+
+/** Creates the demo's table with WordNet's entries. Resolves with the tokens of its texts. */
+export async function createItems(
+  { kysely }: SqlDatabase,
+  rows: readonly WordnetRow[],
+  tokenizer: Tokenizer,
+): Promise<number> {
+  await sql`CREATE TABLE public.ai_items (id bigint PRIMARY KEY, title text, summary text,
+    updated_at timestamptz NOT NULL DEFAULT now())`.execute(kysely);
+  const values = JSON.stringify(rows.map(({ title, summary }, index) => ({ id: index + 1, title, summary })));
+  await sql`INSERT INTO public.ai_items (id, title, summary, updated_at)
+    SELECT id, title, summary, now() - interval '1 day' + id * interval '1 second'
+      FROM jsonb_to_recordset(${values}::jsonb) AS row (id bigint, title text, summary text)`.execute(kysely);
+  let tokens = 0;
+  for (const { title, summary } of rows) tokens += await tokenizer.count(`${title}\n${summary}`);
+  return tokens;
 }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { bundleHandler } from '../../lib/constructs/bundling.ts';
+import { bundleHandler, writeBundle } from '../../lib/constructs/bundling.ts';
 import { FUNCTION_NAMES, type HandlerName } from '../../lib/constructs/function-settings.ts';
 
 /** All that the construct can deploy; `sample` is the example's. */
@@ -18,21 +18,13 @@ function build(): void {
   rmSync(dist, { recursive: true, force: true });
   compile();
   for (const file of FILES) cpSync(path.join(root, file), path.join(dist, file));
-  for (const name of PACKED) buildHandler(name);
+  for (const name of PACKED) writeBundle(bundleHandler(name), path.join(dist, 'handlers', name));
 }
 
 function compile(): void {
   const { status, error } = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
   if (error !== undefined) throw error;
   if (status !== 0) process.exit(status ?? 1);
-}
-
-function buildHandler(name: HandlerName): void {
-  for (const { path: file, contents } of bundleHandler(name).files) {
-    const target = path.join(dist, 'handlers', name, file);
-    mkdirSync(path.dirname(target), { recursive: true });
-    writeFileSync(target, contents);
-  }
 }
 
 build();

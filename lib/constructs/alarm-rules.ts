@@ -1,77 +1,62 @@
 import { Duration } from 'aws-cdk-lib';
-import { MathExpression, Metric, type MetricOptions, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { type IMetric, MathExpression, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
-import { ENDPOINT_METRICS, type EndpointMetricName } from '../core/metrics.ts';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { AlarmKindName } from '../core/alarm-kinds.ts';
+import type { EndpointMetricName } from '../core/metrics.ts';
 import { FUNCTION_SETTINGS, type FunctionName } from './function-settings.ts';
-import { OBSERVED_FUNCTIONS, type ObservedPipeline, observedQueues } from './observed-pipeline.ts';
-import type { AlarmRuleOf, PipelineAlarmsProps } from './pipeline-alarms.ts';
+import {
+  DAY,
+  endpointMetric,
+  FIVE_MINUTES,
+  MINUTE,
+  OBSERVED_FUNCTIONS,
+  type ObservedPipeline,
+  observedQueues,
+} from './observed-pipeline.ts';
 
-/** A metric of SageMaker about an inference component. */
-export function endpointMetric(
-  inferenceComponentName: string,
-  name: EndpointMetricName,
-  options: MetricOptions,
-): Metric {
-  return new Metric({
-    namespace: ENDPOINT_METRICS[name].namespace,
-    metricName: name,
-    period: Duration.minutes(1),
-    dimensionsMap: { InferenceComponentName: inferenceComponentName },
-    ...options,
-  });
+/** One alarm, as `listAlarms` describes it. */
+export interface AlarmDescription {
+  readonly kind: AlarmKindName;
+  /** What the alarm watches, where a kind watches several things. */
+  readonly subject?: string;
+  readonly metric: IMetric;
+  readonly threshold: number;
+  /**
+   * Alarm above the threshold, or at the threshold and above.
+   * @default above
+   */
+  readonly comparison?: 'above' | 'from';
+  /**
+   * Periods in a row that are looked at.
+   * @default 1
+   */
+  readonly periods?: number;
+  /**
+   * How many of these periods make an alarm when they are bad.
+   * @default all
+   */
+  readonly badPeriods?: number;
+  /**
+   * What missing data counts as.
+   * @default notBreaching
+   */
+  readonly missing?: TreatMissingData;
 }
 
-const MICROSECONDS = 1_000_000;
+/** The share of failed calls, in percent, that is no bad luck any more. */
+const PROVIDER_RATE_PERCENT = 20;
+
+/** Percent of a function's timeout that its p99 may take before an alarm goes off. */
+export const LONG_RUN_PERCENT = 80;
+
+/** Visibility timeouts after which the oldest message of a queue is too old. */
+const VISIBILITY_TIMEOUTS = 3;
 
 /** Percent of the memory of the endpoint's GPU above which an alarm goes off. */
 export const FULL_MEMORY_PERCENT = 95;
 
-/**
- * The alarms on an endpoint that serves one of the models.
- * None of these alarms pages: `freshness` sees what an endpoint delays. An alarm takes three bad
- * minutes of five. An endpoint at zero has no data, and that is no trouble. SageMaker gives a
- * container 60 s for an answer, and takes no percentile of the overhead.
- */
-export function listEndpointAlarms(inferenceComponentName: string): AlarmRuleOf[] {
-  const metric = (name: EndpointMetricName, statistic: string) =>
-    endpointMetric(inferenceComponentName, name, { statistic });
-  const common = { of: inferenceComponentName, periods: 5, badPeriods: 3 };
-  return [
-    {
-      ...common,
-      kind: 'endpoint-errors',
-      metric: metric('Invocation5XXErrors', 'Sum'),
-      threshold: 0,
-    },
-    {
-      ...common,
-      kind: 'endpoint-latency',
-      metric: metric('ModelLatency', 'p99'),
-      threshold: 30 * MICROSECONDS,
-    },
-    {
-      ...common,
-      kind: 'endpoint-memory',
-      metric: metric('GPUMemoryUtilizationNormalized', 'Maximum'),
-      threshold: FULL_MEMORY_PERCENT,
-    },
-    {
-      ...common,
-      kind: 'endpoint-overhead',
-      metric: metric('OverheadLatency', 'Average'),
-      threshold: MICROSECONDS,
-    },
-  ];
-}
-
-const MINUTE = Duration.minutes(1);
-const FIVE_MINUTES = Duration.minutes(5);
-const DAY = Duration.days(1);
-
-/** The share of failed calls, in percent, that is no bad luck any more. */
-const PROVIDER_RATE_PERCENT = 20;
-const PART_OF_TIMEOUT = 0.8;
-const VISIBILITY_TIMEOUTS = 3;
+const MICROSECONDS = 1_000_000;
 
 /**
  * The functions whose duration is watched.
@@ -80,11 +65,18 @@ const VISIBILITY_TIMEOUTS = 3;
  */
 const TIMED: readonly FunctionName[] = OBSERVED_FUNCTIONS.filter(name => name !== 'detect');
 
+interface AlarmOptions {
+  /** US dollars per day; undefined: no alarm on the budget. */
+  readonly budgetUsd?: number | undefined;
+  /** The function that posts to the webhook; undefined: there is no webhook. */
+  readonly webhook?: LambdaFunction | undefined;
+}
+
 /** All alarms of a deployment but the composite one. */
 export function listAlarms(
   observed: ObservedPipeline,
-  { budgetUsd, webhook }: Pick<PipelineAlarmsProps, 'budgetUsd' | 'webhook'>,
-): readonly AlarmRuleOf[] {
+  { budgetUsd, webhook }: AlarmOptions,
+): readonly AlarmDescription[] {
   const { inferenceComponentName } = observed;
   return [
     freshness(observed),
@@ -93,7 +85,7 @@ export function listAlarms(
     ...ofProvider(observed),
     ...ofGuard(observed),
     orphans(observed),
-    ...(inferenceComponentName === undefined ? [] : listEndpointAlarms(inferenceComponentName)),
+    ...(inferenceComponentName === undefined ? [] : ofEndpoint(inferenceComponentName)),
     ...(webhook === undefined ? [] : [webhookErrors(webhook)]),
     ...(budgetUsd === undefined ? [] : [budget(observed, budgetUsd)]),
   ];
@@ -104,7 +96,7 @@ export function listAlarms(
  * The alarm is also the dead man's switch of schedule and `detect`: without a tick there is no
  * data, and missing data alarms. The period is never shorter than the time between two ticks.
  */
-function freshness({ metrics, sloSeconds, tickSeconds }: ObservedPipeline): AlarmRuleOf {
+function freshness({ metrics, sloSeconds, tickSeconds }: ObservedPipeline): AlarmDescription {
   const period = Duration.seconds(Math.max(FIVE_MINUTES.toSeconds(), tickSeconds));
   return {
     kind: 'freshness',
@@ -120,32 +112,24 @@ function freshness({ metrics, sloSeconds, tickSeconds }: ObservedPipeline): Alar
  * The alarms count visible dead letters, not sent ones: letters that a redrive or SQS itself moves
  * are not counted as sent.
  */
-function ofQueues(observed: ObservedPipeline): AlarmRuleOf[] {
+function ofQueues(observed: ObservedPipeline): AlarmDescription[] {
   const queues = observedQueues(observed);
+  const lettersIn = (queue: Queue) =>
+    queue.metricApproximateNumberOfMessagesVisible({ period: MINUTE, statistic: 'Maximum' });
   return [
     ...queues.map(
-      ({ name, deadLetterQueue }): AlarmRuleOf => ({
+      ({ name, deadLetterQueue }): AlarmDescription => ({
         kind: 'dead-letters',
-        of: name,
-        metric: deadLetterQueue.metricApproximateNumberOfMessagesVisible({
-          period: MINUTE,
-          statistic: 'Maximum',
-        }),
+        subject: name,
+        metric: lettersIn(deadLetterQueue),
         threshold: 0,
       }),
     ),
-    {
-      kind: 'schedule-dead-letters',
-      metric: observed.scheduleDeadLetters.metricApproximateNumberOfMessagesVisible({
-        period: MINUTE,
-        statistic: 'Maximum',
-      }),
-      threshold: 0,
-    },
+    { kind: 'schedule-dead-letters', metric: lettersIn(observed.scheduleDeadLetters), threshold: 0 },
     ...queues.map(
-      ({ name, queue, visibilitySeconds }): AlarmRuleOf => ({
+      ({ name, queue, visibilitySeconds }): AlarmDescription => ({
         kind: 'queue-age',
-        of: name,
+        subject: name,
         metric: queue.metricApproximateAgeOfOldestMessage({ period: FIVE_MINUTES, statistic: 'Maximum' }),
         threshold: VISIBILITY_TIMEOUTS * visibilitySeconds,
         periods: 3,
@@ -154,37 +138,29 @@ function ofQueues(observed: ObservedPipeline): AlarmRuleOf[] {
   ];
 }
 
-function ofFunctions({ functions }: ObservedPipeline): AlarmRuleOf[] {
+function ofFunctions({ functions }: ObservedPipeline): AlarmDescription[] {
+  const sum = { period: FIVE_MINUTES, statistic: 'Sum' };
   return [
-    ...OBSERVED_FUNCTIONS.flatMap((name): AlarmRuleOf[] => [
-      {
-        kind: 'function-errors',
-        of: name,
-        metric: functions[name].metricErrors({ period: FIVE_MINUTES, statistic: 'Sum' }),
-        threshold: 0,
-        periods: 2,
-      },
-      {
-        kind: 'function-throttles',
-        of: name,
-        metric: functions[name].metricThrottles({ period: FIVE_MINUTES, statistic: 'Sum' }),
-        threshold: 0,
-        periods: 2,
-      },
-    ]),
+    ...OBSERVED_FUNCTIONS.flatMap((name): AlarmDescription[] => {
+      const rule = { subject: name, threshold: 0, periods: 2 };
+      return [
+        { ...rule, kind: 'function-errors', metric: functions[name].metricErrors(sum) },
+        { ...rule, kind: 'function-throttles', metric: functions[name].metricThrottles(sum) },
+      ];
+    }),
     ...TIMED.map(
-      (name): AlarmRuleOf => ({
+      (name): AlarmDescription => ({
         kind: 'function-duration',
-        of: name,
+        subject: name,
         metric: functions[name].metricDuration({ period: FIVE_MINUTES, statistic: 'p99' }),
-        threshold: PART_OF_TIMEOUT * FUNCTION_SETTINGS[name].timeoutSeconds * 1000,
+        threshold: (LONG_RUN_PERCENT * FUNCTION_SETTINGS[name].timeoutSeconds * 1000) / 100,
         periods: 3,
       }),
     ),
   ];
 }
 
-function ofProvider({ metrics }: ObservedPipeline): AlarmRuleOf[] {
+function ofProvider({ metrics }: ObservedPipeline): AlarmDescription[] {
   const sumOf = (name: 'ProviderCalls' | 'ProviderFailures' | 'ProviderThrottles') =>
     metrics.one(name, { statistic: 'Sum', period: MINUTE, from: 'embed' });
   const calls = sumOf('ProviderCalls');
@@ -208,11 +184,7 @@ function ofProvider({ metrics }: ObservedPipeline): AlarmRuleOf[] {
       threshold: PROVIDER_RATE_PERCENT,
       periods: 5,
     },
-    {
-      kind: 'unknown-failures',
-      metric: metrics.one('UnknownFailures', { statistic: 'Sum' }),
-      threshold: 0,
-    },
+    { kind: 'unknown-failures', metric: metrics.one('UnknownFailures', { statistic: 'Sum' }), threshold: 0 },
   ];
 }
 
@@ -221,7 +193,7 @@ function ofProvider({ metrics }: ObservedPipeline): AlarmRuleOf[] {
  * The guard looks once a minute. Where the guard falls silent, `database-unreachable` alarms:
  * nobody opens or closes a queue then.
  */
-function ofGuard({ metrics }: ObservedPipeline): AlarmRuleOf[] {
+function ofGuard({ metrics }: ObservedPipeline): AlarmDescription[] {
   const minuteOf = (name: 'PausedModels' | 'PausedSources' | 'MappingsDisabledByHand') =>
     metrics.one(name, { statistic: 'Maximum', period: MINUTE });
   return [
@@ -248,7 +220,7 @@ function ofGuard({ metrics }: ObservedPipeline): AlarmRuleOf[] {
  * Each walk over all keys reports the metric, and nobody reports it between two walks: missing data
  * leaves the alarm as it is.
  */
-function orphans({ metrics }: ObservedPipeline): AlarmRuleOf {
+function orphans({ metrics }: ObservedPipeline): AlarmDescription {
   return {
     kind: 'orphan-removal-stopped',
     metric: metrics.one('OrphanRemovalStopped', { statistic: 'Maximum', period: DAY }),
@@ -257,8 +229,41 @@ function orphans({ metrics }: ObservedPipeline): AlarmRuleOf {
   };
 }
 
+/**
+ * The alarms on an endpoint that serves one of the models.
+ * None of these alarms pages: `freshness` sees what an endpoint delays. An alarm takes three bad
+ * minutes of five. An endpoint at zero has no data, and that is no trouble. SageMaker gives a
+ * container 60 s for an answer, and takes no percentile of the overhead.
+ */
+function ofEndpoint(inferenceComponentName: string): AlarmDescription[] {
+  const metric = (name: EndpointMetricName, statistic: string) =>
+    endpointMetric(inferenceComponentName, name, { statistic });
+  const rule = { subject: inferenceComponentName, periods: 5, badPeriods: 3 };
+  return [
+    { ...rule, kind: 'endpoint-errors', metric: metric('Invocation5XXErrors', 'Sum'), threshold: 0 },
+    {
+      ...rule,
+      kind: 'endpoint-latency',
+      metric: metric('ModelLatency', 'p99'),
+      threshold: 30 * MICROSECONDS,
+    },
+    {
+      ...rule,
+      kind: 'endpoint-memory',
+      metric: metric('GPUMemoryUtilizationNormalized', 'Maximum'),
+      threshold: FULL_MEMORY_PERCENT,
+    },
+    {
+      ...rule,
+      kind: 'endpoint-overhead',
+      metric: metric('OverheadLatency', 'Average'),
+      threshold: MICROSECONDS,
+    },
+  ];
+}
+
 /** The alarm on the webhook's own failures, which the other receivers see. */
-function webhookErrors(webhook: LambdaFunction): AlarmRuleOf {
+function webhookErrors(webhook: LambdaFunction): AlarmDescription {
   return {
     kind: 'webhook-errors',
     metric: webhook.metricErrors({ period: FIVE_MINUTES, statistic: 'Sum' }),
@@ -266,6 +271,6 @@ function webhookErrors(webhook: LambdaFunction): AlarmRuleOf {
   };
 }
 
-function budget({ metrics }: ObservedPipeline, budgetUsd: number): AlarmRuleOf {
+function budget({ metrics }: ObservedPipeline, budgetUsd: number): AlarmDescription {
   return { kind: 'budget', metric: metrics.sum('CostUsd', { period: DAY }), threshold: budgetUsd };
 }

@@ -1,83 +1,14 @@
-import { ArnFormat, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { SlackChannelConfiguration } from 'aws-cdk-lib/aws-chatbot';
 import { ManagedPolicy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import {
-  ApplicationLogLevel,
-  Architecture,
-  type Code,
-  Function as LambdaFunction,
-  LoggingFormat,
-  Runtime,
-  SystemLogLevel,
-} from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription, LambdaSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
-import { FUNCTION_SETTINGS, type FunctionAssets } from './function-settings.ts';
-import { secretStatements } from './network.ts';
-
-export interface AlarmWebhookProps {
-  readonly topic: Topic;
-  readonly stage: string;
-  readonly secretArn: string;
-  readonly secretKeyArn?: string | undefined;
-  readonly code: Code;
-  readonly logRetention: RetentionDays;
-}
-
-/**
- * The function that posts what the topic says to a webhook.
- * The function runs outside the VPC, because a broken network is one of the things that alarms
- * tell.
- */
-export class AlarmWebhook extends Construct {
-  readonly function: LambdaFunction;
-  readonly logGroup: LogGroup;
-
-  constructor(scope: Construct, id: string, props: AlarmWebhookProps) {
-    super(scope, id);
-    const logGroup = new LogGroup(this, 'Logs', {
-      retention: props.logRetention,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
-    this.logGroup = logGroup;
-    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
-    role.addToPolicy(
-      new PolicyStatement({
-        actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-        resources: [logGroup.logGroupArn],
-      }),
-    );
-    for (const statement of secretStatements(this, [props.secretArn], props.secretKeyArn))
-      role.addToPolicy(statement);
-    this.function = new LambdaFunction(this, 'Function', {
-      description: `Freshet notify: ${FUNCTION_SETTINGS.notify.description}`,
-      code: props.code,
-      handler: 'index.handler',
-      runtime: Runtime.NODEJS_24_X,
-      architecture: Architecture.ARM_64,
-      memorySize: FUNCTION_SETTINGS.notify.memoryMb,
-      timeout: Duration.seconds(FUNCTION_SETTINGS.notify.timeoutSeconds),
-      role,
-      logGroup,
-      loggingFormat: LoggingFormat.JSON,
-      applicationLogLevelV2: ApplicationLogLevel.INFO,
-      systemLogLevelV2: SystemLogLevel.INFO,
-      environment: {
-        NODE_OPTIONS: '--enable-source-maps',
-        FRESHET_WEBHOOK: Stack.of(this).toJsonString({
-          stage: props.stage,
-          region: Stack.of(this).region,
-          secretArn: props.secretArn,
-        }),
-      },
-      retryAttempts: 2,
-    });
-    props.topic.addSubscription(new LambdaSubscription(this.function));
-  }
-}
+import type { FunctionAssets } from './function-settings.ts';
+import { HandlerFunction } from './handler-function.ts';
+import { secretStatements } from './policy-statements.ts';
 
 /**
  * Whom the alarms tell. Each receiver can be left out.
@@ -95,7 +26,7 @@ export interface AlarmReceivers {
   readonly webhook?: { readonly secretArn: string } | undefined;
 }
 
-export interface AlarmTopicProps {
+interface AlarmTopicProps {
   readonly stage: string;
   readonly receivers: AlarmReceivers;
   readonly assets: FunctionAssets;
@@ -114,7 +45,8 @@ export interface AlarmTopicProps {
  */
 export class AlarmTopic extends Construct {
   readonly topic: Topic;
-  readonly webhook: AlarmWebhook | undefined;
+  /** The function that posts to the webhook; undefined: there is no webhook. */
+  readonly webhook: HandlerFunction | undefined;
 
   constructor(scope: Construct, id: string, props: AlarmTopicProps) {
     super(scope, id);
@@ -129,23 +61,14 @@ export class AlarmTopic extends Construct {
       masterKey: key,
       enforceSSL: true,
     });
-    this.#letAlarmsPublish(key);
+    this.#allowAlarms(key);
     for (const address of email) this.topic.addSubscription(new EmailSubscription(address));
-    if (slack !== undefined) this.#tellSlack(props.stage, slack);
-    this.webhook =
-      webhook === undefined
-        ? undefined
-        : new AlarmWebhook(this, 'Webhook', {
-            topic: this.topic,
-            stage: props.stage,
-            secretArn: webhook.secretArn,
-            secretKeyArn: props.secretKeyArn,
-            code: props.assets.codeOf('notify'),
-            logRetention: props.logRetention,
-          });
+    if (slack !== undefined) this.#subscribeSlack(props.stage, slack);
+    this.webhook = webhook && this.#createWebhook(webhook.secretArn, props);
   }
 
-  #letAlarmsPublish(key: Key): void {
+  /** Allows the alarms of this account, and nobody else, to publish to the topic. */
+  #allowAlarms(key: Key): void {
     const { account } = Stack.of(this);
     const alarms = Stack.of(this).formatArn({
       service: 'cloudwatch',
@@ -184,7 +107,7 @@ export class AlarmTopic extends Construct {
    * Subscribes a Slack channel with a role that may do nothing.
    * Chatbot passes messages on, and whoever writes to it from Slack is refused.
    */
-  #tellSlack(stage: string, { workspaceId, channelId }: NonNullable<AlarmReceivers['slack']>): void {
+  #subscribeSlack(stage: string, { workspaceId, channelId }: NonNullable<AlarmReceivers['slack']>): void {
     new SlackChannelConfiguration(this, 'Slack', {
       slackChannelConfigurationName: `freshet-${stage}-${Stack.of(this).region}`,
       slackWorkspaceId: workspaceId,
@@ -193,5 +116,26 @@ export class AlarmTopic extends Construct {
       role: new Role(this, 'SlackRole', { assumedBy: new ServicePrincipal('chatbot.amazonaws.com') }),
       guardrailPolicies: [ManagedPolicy.fromAwsManagedPolicyName('CloudWatchReadOnlyAccess')],
     });
+  }
+
+  /**
+   * Creates the function that posts what the topic says to a webhook.
+   * The function runs outside the VPC, because a broken network is one of the things that alarms
+   * tell.
+   */
+  #createWebhook(secretArn: string, props: AlarmTopicProps): HandlerFunction {
+    const { stage, assets, secretKeyArn, logRetention } = props;
+    const webhook = new HandlerFunction(this, 'Webhook', {
+      name: 'notify',
+      code: assets.codeOf('notify'),
+      logRetention,
+      statements: secretStatements(this, [secretArn], secretKeyArn),
+      environment: {
+        FRESHET_WEBHOOK: Stack.of(this).toJsonString({ stage, region: Stack.of(this).region, secretArn }),
+      },
+      onFailure: { retryAttempts: 2 },
+    });
+    this.topic.addSubscription(new LambdaSubscription(webhook.function));
+    return webhook;
   }
 }

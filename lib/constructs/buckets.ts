@@ -43,7 +43,7 @@ export type ModelStore = Pick<IBucket, 'arnForObjects' | 'bucketArn' | 'bucketNa
  * The bucket of published models, each under a prefix that is its content's digest.
  * The bucket is kept when the stack goes: spaces of vectors outlive an endpoint.
  */
-export class ModelBucket extends Construct {
+export class WeightsBucket extends Construct {
   readonly bucket: Bucket;
 
   constructor(scope: Construct, id: string) {

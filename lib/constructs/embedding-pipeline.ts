@@ -1,36 +1,40 @@
 import { Stack, Token } from 'aws-cdk-lib';
 import { type IVpc, type SubnetSelection, SubnetType } from 'aws-cdk-lib/aws-ec2';
-import type { EventSourceMapping, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
-import { type LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Schedule } from 'aws-cdk-lib/aws-scheduler';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { DEFAULT_STAGE_SETTINGS } from '../core/config/aws-schema.ts';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
 import { requireDeployable } from '../core/config/deployable.ts';
 import { DEFAULT_MAX_CONNECTIONS } from '../core/config/deployment-settings.ts';
 import { parseConfig } from '../core/config/parse-config.ts';
 import { nameProviders, usedAliases } from '../core/config/pipeline-config.ts';
 import { countOverlappingRuns, scheduleIntervalSeconds } from '../core/config/stages.ts';
-import type { Lane } from '../core/model.ts';
 import { type AlarmReceivers, AlarmTopic } from './alarm-topic.ts';
 import { ClaimsBucket } from './buckets.ts';
 import { bundleFunctions } from './bundling.ts';
-import { PipelineDashboard } from './dashboard/pipeline-dashboard.ts';
-import { DeploymentTrigger, describeDeployment, setDeployment } from './deployment.ts';
-import type { FunctionAssets } from './function-settings.ts';
-import { FUNCTION_SETTINGS, type FunctionName, LANES } from './function-settings.ts';
-import type { PipelineDatabase } from './network.ts';
-import { PipelineNetwork } from './network.ts';
-import type { ObservedPipeline } from './observed-pipeline.ts';
-import { FreshetMetrics } from './observed-pipeline.ts';
+import { setDeployment } from './deployment-environment.ts';
+import { FUNCTION_SETTINGS, type FunctionAssets, type FunctionName } from './function-settings.ts';
+import { type PipelineDatabase, PipelineNetwork } from './network.ts';
+import { FreshetMetrics, type ObservedPipeline } from './observed-pipeline.ts';
 import { PipelineAlarms } from './pipeline-alarms.ts';
+import { PipelineDashboard } from './pipeline-dashboard.ts';
 import { PipelineFunctions } from './pipeline-functions.ts';
-import type { QueuePair } from './queues.ts';
-import { DeadLetterQueue, type PipelineLane, PipelineQueues, QueueConsumer } from './queues.ts';
-import { detectExpressions, PipelineSchedules, type ScheduleName } from './schedules.ts';
+import { DeadLetterQueue, type PipelineLane, PipelineQueues, type QueuePair } from './queues.ts';
+import {
+  type ConsumerMappings,
+  DeploymentTrigger,
+  detectExpressions,
+  PipelineConsumers,
+  PipelineSchedules,
+  type ScheduleName,
+} from './triggers.ts';
 
 export type {
+  ConsumerMappings,
   FreshetConfig,
   FunctionAssets,
   FunctionName,
@@ -134,10 +138,7 @@ export class EmbeddingPipeline extends Construct {
   readonly functions: Readonly<Record<FunctionName, LambdaFunction>>;
   readonly logGroups: Readonly<Record<FunctionName, LogGroup>>;
   readonly schedules: Readonly<Record<ScheduleName, Schedule>>;
-  readonly eventSources: {
-    readonly embed: ReadonlyMap<string, readonly EventSourceMapping[]>;
-    readonly write: readonly EventSourceMapping[];
-  };
+  readonly eventSources: ConsumerMappings;
   readonly network: PipelineNetwork;
   readonly dashboard: PipelineDashboard;
   readonly alarms: PipelineAlarms;
@@ -149,26 +150,21 @@ export class EmbeddingPipeline extends Construct {
     const config = parseConfig(props.config);
     const stage = props.stage ?? 'dev';
     const providerSecrets = props.providerSecrets ?? {};
-    const concurrency = { fresh: 4, bulk: 8, write: 6, ...props.maxConcurrency };
-    const when = {
-      incremental: 'rate(5 minutes)',
-      full: 'cron(0 3 * * ? *)',
-      timeZone: 'UTC',
-      ...props.schedules,
-    };
+    const maxConcurrency = { ...DEFAULT_STAGE_SETTINGS.maxConcurrency, ...props.maxConcurrency };
+    const when = { ...DEFAULT_STAGE_SETTINGS.schedules, ...props.schedules };
     const region = Stack.of(this).region;
     requireDeployable(config, {
       stage,
       ...(!Token.isUnresolved(region) && { region }),
       providerSecrets,
-      maxConcurrency: concurrency,
+      maxConcurrency,
       scheduledTicks: countTicks(when),
       maxConnections: props.database.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
     });
     const aliases = usedAliases(config);
     const models = aliases.map(alias => config.models[alias]!);
     const enabled = props.paused !== true;
-    const logRetention = props.logRetention ?? RetentionDays.ONE_MONTH;
+    const logRetention = props.logRetention ?? DEFAULT_STAGE_SETTINGS.logRetentionDays;
 
     const assets = props.assets ?? bundleFunctions(props.config);
 
@@ -195,16 +191,14 @@ export class EmbeddingPipeline extends Construct {
     });
     this.functions = functions.functions;
     this.logGroups = functions.logGroups;
-    this.eventSources = this.#connect(queues, concurrency, enabled);
-    functions.letGuardSwitch([...this.eventSources.embed.values(), this.eventSources.write].flat());
-
-    const deployment = describeDeployment(this, {
-      stage,
-      database: props.database,
+    this.eventSources = new PipelineConsumers(this, 'Consumers', {
+      embed: this.functions.embed,
+      write: this.functions.write,
       queues,
-      claims: claims.bucket,
-      keySecrets: providerSecrets,
-    });
+      maxConcurrency,
+      enabled,
+    }).mappings;
+    functions.grantSwitching([...this.eventSources.embed.values(), this.eventSources.write].flat());
 
     const schedules = new PipelineSchedules(this, 'Schedules', {
       detect: this.functions.detect,
@@ -214,7 +208,15 @@ export class EmbeddingPipeline extends Construct {
       enabled,
     });
     const { guard: _, ...detectSchedules } = schedules.schedules;
-    setDeployment(this.functions, deployment, this.eventSources, Object.values(detectSchedules));
+    setDeployment(this.functions, {
+      stage,
+      database: props.database,
+      queues,
+      claims: claims.bucket,
+      keySecrets: providerSecrets,
+      consumers: this.eventSources,
+      detectSchedules: Object.values(detectSchedules),
+    });
     new DeploymentTrigger(this, 'Migration', {
       run: this.functions.migrate,
       timeoutSeconds: FUNCTION_SETTINGS.migrate.timeoutSeconds,
@@ -235,7 +237,7 @@ export class EmbeddingPipeline extends Construct {
       lanes: this.lanes,
       resultsQueue: this.resultsQueue,
       scheduleDeadLetters: this.scheduleDeadLetters,
-      sloSeconds: (props.sloMinutes ?? 15) * 60,
+      sloSeconds: (props.sloMinutes ?? DEFAULT_STAGE_SETTINGS.sloMinutes) * 60,
       tickSeconds: scheduleIntervalSeconds(when.incremental),
       inferenceComponentName: props.inferenceComponentName,
     };
@@ -255,36 +257,6 @@ export class EmbeddingPipeline extends Construct {
       budgetUsd: props.alarms?.budgetUsd,
       enabled,
     });
-  }
-
-  #connect(
-    queues: PipelineQueues,
-    concurrency: Readonly<Record<Lane | 'write', number>>,
-    enabled: boolean,
-  ): EmbeddingPipeline['eventSources'] {
-    const consumers = new Construct(this, 'Consumers');
-    const { embed, write } = this.functions;
-    const byAlias = [...queues.embed].map(([alias, pairs]) => {
-      const mappings = LANES.map(
-        lane =>
-          new QueueConsumer(consumers, `${alias}-${lane}`, {
-            consumer: 'embed',
-            target: embed,
-            queue: pairs[lane].queue,
-            maxConcurrency: concurrency[lane],
-            enabled,
-          }).mapping,
-      );
-      return [alias, mappings] as const;
-    });
-    const results = new QueueConsumer(consumers, 'Results', {
-      consumer: 'write',
-      target: write,
-      queue: queues.results.queue,
-      maxConcurrency: concurrency.write,
-      enabled,
-    });
-    return { embed: new Map(byAlias), write: [results.mapping] };
   }
 }
 

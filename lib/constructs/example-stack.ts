@@ -22,117 +22,20 @@ import {
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
-import type { SampleSettings } from '../core/config/deployment-settings.ts';
-import { DEFAULT_MAX_CONNECTIONS, SAMPLE_CONNECTIONS } from '../core/config/deployment-settings.ts';
+import {
+  DEFAULT_MAX_CONNECTIONS,
+  SAMPLE_CONNECTIONS,
+  type SampleSettings,
+} from '../core/config/deployment-settings.ts';
 import { acknowledge } from './acknowledge.ts';
 import { bundleFunctions } from './bundling.ts';
-import { DeploymentTrigger } from './deployment.ts';
 import { FUNCTION_SETTINGS, type FunctionAssets } from './function-settings.ts';
-import { type PipelineDatabase, secretStatements } from './network.ts';
-import { PipelineFunction } from './pipeline-functions.ts';
+import { HandlerFunction } from './handler-function.ts';
+import { DEFAULT_DATABASE_PORT, HTTPS_PORT, type PipelineDatabase } from './network.ts';
+import { secretStatements } from './policy-statements.ts';
+import { DeploymentTrigger } from './triggers.ts';
 
-/**
- * A small network for trying a pipeline, with two zones and one NAT gateway.
- * Aurora takes no fewer than two zones. By the NAT gateway the functions reach SQS, Lambda, Secrets
- * Manager and the provider; interface endpoints for the first three alone would cost more by the
- * hour. S3 has its free endpoint.
- */
-export class ExampleNetwork extends Construct {
-  readonly vpc: Vpc;
-
-  constructor(scope: Construct, id: string) {
-    super(scope, id);
-    this.vpc = new Vpc(this, 'Vpc', {
-      maxAzs: 2,
-      natGateways: 1,
-      // The default security group keeps its rules, because no resource is in the group.
-      // The CDK's function that removes the rules would leave a log group behind.
-      restrictDefaultSecurityGroup: false,
-      subnetConfiguration: [
-        { name: 'public', subnetType: SubnetType.PUBLIC, cidrMask: 26, mapPublicIpOnLaunch: false },
-        { name: 'private', subnetType: SubnetType.PRIVATE_WITH_EGRESS, cidrMask: 24 },
-        { name: 'database', subnetType: SubnetType.PRIVATE_ISOLATED, cidrMask: 26 },
-      ],
-      gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
-    });
-    const logs = new LogGroup(this, 'RejectedTraffic', {
-      retention: RetentionDays.ONE_WEEK,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
-    this.vpc.addFlowLog('FlowLog', {
-      destination: FlowLogDestination.toCloudWatchLogs(logs),
-      trafficType: FlowLogTrafficType.REJECT,
-    });
-  }
-}
-
-export interface ExampleSampleProps {
-  readonly config: FreshetConfig;
-  readonly stageName: string;
-  readonly vpc: IVpc;
-  readonly database: { readonly host: string; readonly port: number; readonly name: string };
-  /** The security group of the database, which gets a rule that lets the function in. */
-  readonly securityGroup: SecurityGroup;
-  readonly ownerSecretArn: string;
-  readonly pipelineSecretArn: string;
-  readonly logRetention: RetentionDays;
-  /** What must stand before the sample can be loaded. */
-  readonly after: readonly Construct[];
-  readonly assets?: FunctionAssets;
-}
-
-const HTTPS = 443;
-
-/**
- * The function that loads the sample during the deployment and makes the pipeline's role.
- * Later the function edits rows for `npm run smoke`.
- */
-export class ExampleSample extends Construct {
-  readonly function: LambdaFunction;
-
-  constructor(scope: Construct, id: string, props: ExampleSampleProps) {
-    super(scope, id);
-    const { vpc, database, ownerSecretArn, pipelineSecretArn } = props;
-    const group = new SecurityGroup(this, 'SecurityGroup', {
-      vpc,
-      description: 'The function that loads the sample: to the database and to Secrets Manager',
-      allowAllOutbound: false,
-    });
-    group.addEgressRule(props.securityGroup, Port.tcp(database.port), 'the database');
-    group.addEgressRule(Peer.anyIpv4(), Port.tcp(HTTPS), 'Secrets Manager');
-    props.securityGroup.addIngressRule(group, Port.tcp(database.port), 'the function that loads the sample');
-    const { function: sample } = new PipelineFunction(this, 'Load', {
-      name: 'sample',
-      code: (props.assets ?? bundleFunctions(props.config)).codeOf('sample'),
-      network: {
-        vpc,
-        vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS },
-        securityGroup: group,
-        ipv6: false,
-      },
-      logRetention: props.logRetention,
-      statements: secretStatements(this, [ownerSecretArn, pipelineSecretArn], undefined),
-    });
-    const settings: SampleSettings = {
-      stage: props.stageName,
-      region: Stack.of(this).region,
-      ...database,
-      ownerSecretArn,
-      pipelineSecretArn,
-    };
-    sample.addEnvironment('FRESHET_SAMPLE', Stack.of(this).toJsonString(settings));
-    new DeploymentTrigger(this, 'Now', {
-      run: sample,
-      timeoutSeconds: FUNCTION_SETTINGS.sample.timeoutSeconds,
-      logRetention: props.logRetention,
-      after: [...props.after, group, props.securityGroup],
-      before: [],
-    });
-    this.function = sample;
-  }
-}
-
-export interface ExampleDatabaseStackProps extends StackProps {
+interface ExampleDatabaseStackProps extends StackProps {
   readonly config: FreshetConfig;
   readonly stageName: string;
   readonly assets?: FunctionAssets;
@@ -141,7 +44,6 @@ export interface ExampleDatabaseStackProps extends StackProps {
 const DATABASE = 'example';
 const ROLE = 'freshet';
 const OWNER = 'owner';
-const PORT = 5432;
 
 /**
  * An Aurora Serverless v2 PostgreSQL with a sample table, for trying a pipeline.
@@ -176,7 +78,7 @@ export class ExampleDatabaseStack extends Stack {
     const login = this.#createLogin();
     this.database = {
       host: cluster.clusterEndpoint.hostname,
-      port: PORT,
+      port: DEFAULT_DATABASE_PORT,
       name: DATABASE,
       secretArn: login.secretArn,
       securityGroup,
@@ -186,7 +88,7 @@ export class ExampleDatabaseStack extends Stack {
       config,
       stageName,
       vpc: this.vpc,
-      database: { host: cluster.clusterEndpoint.hostname, port: PORT, name: DATABASE },
+      database: { host: cluster.clusterEndpoint.hostname, port: DEFAULT_DATABASE_PORT, name: DATABASE },
       securityGroup,
       ownerSecretArn: cluster.secret!.secretArn,
       pipelineSecretArn: login.secretArn,
@@ -196,7 +98,7 @@ export class ExampleDatabaseStack extends Stack {
     });
     new CfnOutput(this, 'SampleFunctionName', { value: sample.function.functionName });
     new CfnOutput(this, 'DatabaseEndpoint', {
-      value: `${cluster.clusterEndpoint.hostname}:${PORT}/${DATABASE}`,
+      value: `${cluster.clusterEndpoint.hostname}:${DEFAULT_DATABASE_PORT}/${DATABASE}`,
     });
     new CfnOutput(this, 'OwnerSecretArn', { value: cluster.secret!.secretArn });
   }
@@ -205,7 +107,7 @@ export class ExampleDatabaseStack extends Stack {
     const cluster = new DatabaseCluster(this, 'Cluster', {
       engine: DatabaseClusterEngine.auroraPostgres({ version: AuroraPostgresEngineVersion.VER_17_9 }),
       defaultDatabaseName: DATABASE,
-      port: PORT,
+      port: DEFAULT_DATABASE_PORT,
       credentials: Credentials.fromUsername(OWNER),
       // RDS makes the password and rotates it every week, without a function of ours.
       manageMasterUserPassword: true,
@@ -254,5 +156,104 @@ export class ExampleDatabaseStack extends Stack {
       'The role reads a public sample and owns its vectors, and lives as long as the example; invoking the sample function after a change of the secret takes the new password over.',
     );
     return login;
+  }
+}
+
+/**
+ * A small network for trying a pipeline, with two zones and one NAT gateway.
+ * Aurora takes no fewer than two zones. By the NAT gateway the functions reach SQS, Lambda, Secrets
+ * Manager and the provider; interface endpoints for the first three alone would cost more by the
+ * hour. S3 has its free endpoint.
+ */
+class ExampleNetwork extends Construct {
+  readonly vpc: Vpc;
+
+  constructor(scope: Construct, id: string) {
+    super(scope, id);
+    this.vpc = new Vpc(this, 'Vpc', {
+      maxAzs: 2,
+      natGateways: 1,
+      // The default security group keeps its rules, because no resource is in the group.
+      // The CDK's function that removes the rules would leave a log group behind.
+      restrictDefaultSecurityGroup: false,
+      subnetConfiguration: [
+        { name: 'public', subnetType: SubnetType.PUBLIC, cidrMask: 26, mapPublicIpOnLaunch: false },
+        { name: 'private', subnetType: SubnetType.PRIVATE_WITH_EGRESS, cidrMask: 24 },
+        { name: 'database', subnetType: SubnetType.PRIVATE_ISOLATED, cidrMask: 26 },
+      ],
+      gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
+    });
+    const logs = new LogGroup(this, 'RejectedTraffic', {
+      retention: RetentionDays.ONE_WEEK,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.vpc.addFlowLog('FlowLog', {
+      destination: FlowLogDestination.toCloudWatchLogs(logs),
+      trafficType: FlowLogTrafficType.REJECT,
+    });
+  }
+}
+
+interface ExampleSampleProps {
+  readonly config: FreshetConfig;
+  readonly stageName: string;
+  readonly vpc: IVpc;
+  readonly database: { readonly host: string; readonly port: number; readonly name: string };
+  /** The security group of the database, which gets a rule that lets the function in. */
+  readonly securityGroup: SecurityGroup;
+  readonly ownerSecretArn: string;
+  readonly pipelineSecretArn: string;
+  readonly logRetention: RetentionDays;
+  /** What must stand before the sample can be loaded. */
+  readonly after: readonly Construct[];
+  readonly assets?: FunctionAssets;
+}
+
+/**
+ * The function that loads the sample during the deployment and makes the pipeline's role.
+ * Later the function edits rows for `npm run smoke`.
+ */
+class ExampleSample extends Construct {
+  readonly function: LambdaFunction;
+
+  constructor(scope: Construct, id: string, props: ExampleSampleProps) {
+    super(scope, id);
+    const { vpc, database, ownerSecretArn, pipelineSecretArn } = props;
+    const group = new SecurityGroup(this, 'SecurityGroup', {
+      vpc,
+      description: 'The function that loads the sample: to the database and to Secrets Manager',
+      allowAllOutbound: false,
+    });
+    group.addEgressRule(props.securityGroup, Port.tcp(database.port), 'the database');
+    group.addEgressRule(Peer.anyIpv4(), Port.tcp(HTTPS_PORT), 'Secrets Manager');
+    props.securityGroup.addIngressRule(group, Port.tcp(database.port), 'the function that loads the sample');
+    const { function: sample } = new HandlerFunction(this, 'Load', {
+      name: 'sample',
+      code: (props.assets ?? bundleFunctions(props.config)).codeOf('sample'),
+      network: {
+        vpc,
+        vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS },
+        securityGroup: group,
+        ipv6: false,
+      },
+      logRetention: props.logRetention,
+      statements: secretStatements(this, [ownerSecretArn, pipelineSecretArn], undefined),
+    });
+    const settings: SampleSettings = {
+      stage: props.stageName,
+      region: Stack.of(this).region,
+      ...database,
+      ownerSecretArn,
+      pipelineSecretArn,
+    };
+    sample.addEnvironment('FRESHET_SAMPLE', Stack.of(this).toJsonString(settings));
+    new DeploymentTrigger(this, 'Now', {
+      run: sample,
+      timeoutSeconds: FUNCTION_SETTINGS.sample.timeoutSeconds,
+      logRetention: props.logRetention,
+      after: [...props.after, group, props.securityGroup],
+      before: [],
+    });
+    this.function = sample;
   }
 }

@@ -104,7 +104,7 @@ export const CONSUMERS: Readonly<Record<'embed' | 'write', ConsumerSettings>> = 
  * The batching window comes on top. AWS asks for six timeouts. What Lambda throttles then comes
  * back before the message is delivered again.
  */
-export const VISIBILITY_PER_TIMEOUT = 6;
+const VISIBILITY_PER_TIMEOUT = 6;
 
 export function visibilitySeconds(consumer: 'embed' | 'write'): number {
   return (

@@ -2,15 +2,12 @@ import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import type { AwsStage, GpuSection } from '../core/config/aws-schema.ts';
-import {
-  type GpuEndpointSettings as EndpointSettings,
-  requireGpuEndpoint,
-} from '../core/config/deployable.ts';
+import { requireGpuEndpoint } from '../core/config/deployable.ts';
 import type { PipelineConfig } from '../core/config/pipeline-config.ts';
-import { ModelBucket, type ModelStore } from './buckets.ts';
-import { EndpointScaling, GpuEndpoint } from './gpu-endpoint.ts';
+import { type ModelStore, WeightsBucket } from './buckets.ts';
+import { EndpointScaling, TeiEndpoint } from './gpu-endpoint.ts';
 
-export interface GpuEndpointStackProps extends StackProps {
+interface GpuEndpointStackProps extends StackProps {
   readonly config: PipelineConfig;
   readonly stageName: string;
   readonly stage: Pick<AwsStage, 'account' | 'region' | 'tags'>;
@@ -26,7 +23,7 @@ export interface GpuEndpointStackProps extends StackProps {
 export class GpuEndpointStack extends Stack {
   readonly bucket: ModelStore;
   /** Undefined until `gpu.modelPrefix` names a model. */
-  readonly endpoint: GpuEndpoint | undefined;
+  readonly endpoint: TeiEndpoint | undefined;
 
   constructor(scope: Construct, id: string, props: GpuEndpointStackProps) {
     const { config, stageName, stage, gpu, ...stackProps } = props;
@@ -39,16 +36,16 @@ export class GpuEndpointStack extends Stack {
     });
     this.bucket =
       gpu.modelBucket === undefined
-        ? new ModelBucket(this, 'Models').bucket
+        ? new WeightsBucket(this, 'Models').bucket
         : Bucket.fromBucketName(this, 'ImportedModels', gpu.modelBucket);
-    this.#tell('ModelBucketName', this.bucket.bucketName);
-    this.#tell(
+    this.#output('ModelBucketName', this.bucket.bucketName);
+    this.#output(
       'PublishCommand',
       `npm run freshet -- models publish --alias ${gpu.model} --from ./${gpu.model} --bucket ${this.bucket.bucketName} --apply`,
     );
     if (gpu.modelPrefix === undefined) return;
     const { inferenceComponentName } = settings;
-    this.endpoint = new GpuEndpoint(this, 'Gpu', {
+    this.endpoint = new TeiEndpoint(this, 'Gpu', {
       settings,
       gpu,
       modelPrefix: gpu.modelPrefix,
@@ -61,19 +58,12 @@ export class GpuEndpointStack extends Stack {
       maxCopies: gpu.maxCopies,
       callsPerCopy: gpu.callsPerCopy,
     });
-    this.#tellNames(settings);
+    // The names are the configuration's own: what `models.<alias>` says is what was made.
+    this.#output('EndpointName', settings.endpointName);
+    this.#output('InferenceComponentName', inferenceComponentName);
   }
 
-  /**
-   * Prints the names of endpoint and component.
-   * The names are the configuration's own: what `models.<alias>` says is what was made.
-   */
-  #tellNames({ endpointName, inferenceComponentName }: EndpointSettings): void {
-    this.#tell('EndpointName', endpointName);
-    this.#tell('InferenceComponentName', inferenceComponentName);
-  }
-
-  #tell(name: string, value: string): void {
+  #output(name: string, value: string): void {
     new CfnOutput(this, name, { value });
   }
 }

@@ -6,12 +6,113 @@ import { CfnEndpoint, CfnEndpointConfig, CfnInferenceComponent, CfnModel } from 
 import { Construct } from 'constructs';
 import type { GpuSection } from '../core/config/aws-schema.ts';
 import type { GpuEndpointSettings as EndpointSettings } from '../core/config/deployable.ts';
-import type { TeiImage } from '../core/config/tei.ts';
-import { composeTeiEnvironment } from '../core/config/tei.ts';
+import { composeTeiEnvironment, type TeiImage } from '../core/config/tei.ts';
 import { acknowledgeResource } from './acknowledge.ts';
 import type { ModelStore } from './buckets.ts';
 
-export interface EndpointRoleProps {
+interface TeiEndpointProps {
+  readonly settings: EndpointSettings;
+  readonly gpu: GpuSection;
+  /** The prefix of the model's objects. Ends with a slash. */
+  readonly modelPrefix: string;
+  readonly bucket: ModelStore;
+}
+
+const VARIANT_NAME = 'AllTraffic';
+
+/** The machine image of the instances. Its drivers run images of CUDA 12.2 and 12.9. */
+const INFERENCE_AMI = 'al2-ami-sagemaker-inference-gpu-3-1';
+
+/**
+ * Memory of the machine, in MB, that tokenizers and loading need.
+ * The weights lie on the GPU. Every instance that is offered has 16 GB.
+ */
+const MIN_MEMORY_MB = 8192;
+
+/** Seconds that a copy may take to load the weights, and to answer for the first time. */
+const STARTUP_SECONDS = 900;
+
+/**
+ * Text Embeddings Inference on a GPU, cut off from every network.
+ * The weights come from S3. One copy takes one GPU, so that copies and instances rise and fall
+ * together.
+ */
+export class TeiEndpoint extends Construct {
+  readonly endpoint: CfnEndpoint;
+  readonly component: CfnInferenceComponent;
+
+  constructor(scope: Construct, id: string, props: TeiEndpointProps) {
+    super(scope, id);
+    const { settings, gpu, bucket, modelPrefix } = props;
+    const { role } = new EndpointRole(this, 'Role', { bucket, modelPrefix, image: settings.image });
+    const model = new CfnModel(this, 'Model', {
+      executionRoleArn: role.roleArn,
+      enableNetworkIsolation: true,
+      primaryContainer: {
+        image: settings.image.uri,
+        environment: composeTeiEnvironment(settings.maxTextsPerCall),
+        modelDataSource: {
+          s3DataSource: {
+            s3Uri: bucket.s3UrlForObject(modelPrefix),
+            s3DataType: 'S3Prefix',
+            compressionType: 'None',
+          },
+        },
+      },
+    });
+    // SageMaker tries the rights when the model is made, not when the model is used.
+    model.node.addDependency(role);
+    this.endpoint = this.#createEndpoint(settings, gpu, role.roleArn);
+    this.component = new CfnInferenceComponent(this, 'Component', {
+      inferenceComponentName: settings.inferenceComponentName,
+      endpointName: this.endpoint.attrEndpointName,
+      variantName: VARIANT_NAME,
+      specification: {
+        modelName: model.attrModelName,
+        computeResourceRequirements: {
+          numberOfAcceleratorDevicesRequired: 1,
+          minMemoryRequiredInMb: MIN_MEMORY_MB,
+        },
+        startupParameters: {
+          modelDataDownloadTimeoutInSeconds: STARTUP_SECONDS,
+          containerStartupHealthCheckTimeoutInSeconds: STARTUP_SECONDS,
+        },
+      },
+      // A component cannot be made without a copy.
+      // Scaling takes the first copy away when nobody asks.
+      runtimeConfig: { copyCount: Math.max(1, gpu.minCopies) },
+    });
+  }
+
+  #createEndpoint(settings: EndpointSettings, gpu: GpuSection, executionRoleArn: string): CfnEndpoint {
+    const config = new CfnEndpointConfig(this, 'Config', {
+      executionRoleArn,
+      enableNetworkIsolation: true,
+      productionVariants: [
+        {
+          variantName: VARIANT_NAME,
+          instanceType: gpu.instanceType,
+          initialInstanceCount: Math.max(1, gpu.minCopies),
+          inferenceAmiVersion: INFERENCE_AMI,
+          managedInstanceScaling: {
+            status: 'ENABLED',
+            minInstanceCount: gpu.minCopies,
+            maxInstanceCount: gpu.maxCopies,
+          },
+          routingConfig: { routingStrategy: 'LEAST_OUTSTANDING_REQUESTS' },
+          modelDataDownloadTimeoutInSeconds: STARTUP_SECONDS,
+          containerStartupHealthCheckTimeoutInSeconds: STARTUP_SECONDS,
+        },
+      ],
+    });
+    return new CfnEndpoint(this, 'Endpoint', {
+      endpointName: settings.endpointName,
+      endpointConfigName: config.attrEndpointConfigName,
+    });
+  }
+}
+
+interface EndpointRoleProps {
   readonly bucket: ModelStore;
   /** The prefix of the model's objects. Ends with a slash. */
   readonly modelPrefix: string;
@@ -22,7 +123,7 @@ export interface EndpointRoleProps {
  * The role by which SageMaker works for the endpoint.
  * SageMaker pulls one image, reads one model, and writes logs and metrics.
  */
-export class EndpointRole extends Construct {
+class EndpointRole extends Construct {
   readonly role: Role;
 
   constructor(scope: Construct, id: string, { bucket, modelPrefix, image }: EndpointRoleProps) {
@@ -94,108 +195,7 @@ export class EndpointRole extends Construct {
   }
 }
 
-export interface GpuEndpointProps {
-  readonly settings: EndpointSettings;
-  readonly gpu: GpuSection;
-  /** The prefix of the model's objects. Ends with a slash. */
-  readonly modelPrefix: string;
-  readonly bucket: ModelStore;
-}
-
-export const VARIANT_NAME = 'AllTraffic';
-
-/** The machine image of the instances. Its drivers run images of CUDA 12.2 and 12.9. */
-const INFERENCE_AMI = 'al2-ami-sagemaker-inference-gpu-3-1';
-
-/**
- * Memory of the machine, in MB, that tokenizers and loading need.
- * The weights lie on the GPU. Every instance that is offered has 16 GB.
- */
-const MIN_MEMORY_MB = 8192;
-
-const STARTUP_SECONDS = 900;
-
-/**
- * Text Embeddings Inference on a GPU, cut off from every network.
- * The weights come from S3. One copy takes one GPU, so that copies and instances rise and fall
- * together.
- */
-export class GpuEndpoint extends Construct {
-  readonly endpoint: CfnEndpoint;
-  readonly component: CfnInferenceComponent;
-
-  constructor(scope: Construct, id: string, props: GpuEndpointProps) {
-    super(scope, id);
-    const { settings, gpu, bucket, modelPrefix } = props;
-    const { role } = new EndpointRole(this, 'Role', { bucket, modelPrefix, image: settings.image });
-    const model = new CfnModel(this, 'Model', {
-      executionRoleArn: role.roleArn,
-      enableNetworkIsolation: true,
-      primaryContainer: {
-        image: settings.image.uri,
-        environment: composeTeiEnvironment(settings.maxTextsPerCall),
-        modelDataSource: {
-          s3DataSource: {
-            s3Uri: bucket.s3UrlForObject(modelPrefix),
-            s3DataType: 'S3Prefix',
-            compressionType: 'None',
-          },
-        },
-      },
-    });
-    // SageMaker tries the rights when the model is made, not when the model is used.
-    model.node.addDependency(role);
-    this.endpoint = this.#createEndpoint(settings, gpu, role.roleArn);
-    this.component = new CfnInferenceComponent(this, 'Component', {
-      inferenceComponentName: settings.inferenceComponentName,
-      endpointName: this.endpoint.attrEndpointName,
-      variantName: VARIANT_NAME,
-      specification: {
-        modelName: model.attrModelName,
-        computeResourceRequirements: {
-          numberOfAcceleratorDevicesRequired: 1,
-          minMemoryRequiredInMb: MIN_MEMORY_MB,
-        },
-        startupParameters: {
-          modelDataDownloadTimeoutInSeconds: STARTUP_SECONDS,
-          containerStartupHealthCheckTimeoutInSeconds: STARTUP_SECONDS,
-        },
-      },
-      // A component cannot be made without a copy.
-      // Scaling takes the first copy away when nobody asks.
-      runtimeConfig: { copyCount: Math.max(1, gpu.minCopies) },
-    });
-  }
-
-  #createEndpoint(settings: EndpointSettings, gpu: GpuSection, executionRoleArn: string): CfnEndpoint {
-    const config = new CfnEndpointConfig(this, 'Config', {
-      executionRoleArn,
-      enableNetworkIsolation: true,
-      productionVariants: [
-        {
-          variantName: VARIANT_NAME,
-          instanceType: gpu.instanceType,
-          initialInstanceCount: Math.max(1, gpu.minCopies),
-          inferenceAmiVersion: INFERENCE_AMI,
-          managedInstanceScaling: {
-            status: 'ENABLED',
-            minInstanceCount: gpu.minCopies,
-            maxInstanceCount: gpu.maxCopies,
-          },
-          routingConfig: { routingStrategy: 'LEAST_OUTSTANDING_REQUESTS' },
-          modelDataDownloadTimeoutInSeconds: STARTUP_SECONDS,
-          containerStartupHealthCheckTimeoutInSeconds: STARTUP_SECONDS,
-        },
-      ],
-    });
-    return new CfnEndpoint(this, 'Endpoint', {
-      endpointName: settings.endpointName,
-      endpointConfigName: config.attrEndpointConfigName,
-    });
-  }
-}
-
-export interface EndpointScalingProps {
+interface EndpointScalingProps {
   readonly component: CfnInferenceComponent;
   readonly inferenceComponentName: string;
   readonly minCopies: number;
@@ -242,10 +242,11 @@ export class EndpointScaling extends Construct {
         scaleOutCooldown: SCALE_OUT_COOLDOWN_SECONDS,
       },
     });
-    if (minCopies === 0) this.#wakeUp(target, inferenceComponentName);
+    if (minCopies === 0) this.#createWakeAlarm(target, inferenceComponentName);
   }
 
-  #wakeUp(target: CfnScalableTarget, inferenceComponentName: string): void {
+  /** Creates the alarm that starts the first copy when a call finds none. */
+  #createWakeAlarm(target: CfnScalableTarget, inferenceComponentName: string): void {
     const policy = new CfnScalingPolicy(this, 'LeaveZero', {
       policyName: `${inferenceComponentName}-leave-zero`,
       policyType: 'StepScaling',

@@ -1,4 +1,3 @@
-import { ArnFormat, Stack } from 'aws-cdk-lib';
 import {
   CfnSecurityGroupIngress,
   type ISecurityGroup,
@@ -8,65 +7,8 @@ import {
   SecurityGroup,
   type SubnetSelection,
 } from 'aws-cdk-lib/aws-ec2';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import type { ModelDefinition } from '../core/model.ts';
-
-export interface PipelineNetworkProps {
-  readonly vpc: IVpc;
-  readonly vpcSubnets: SubnetSelection;
-  readonly ipv6: boolean;
-  readonly database: PipelineDatabase;
-  readonly models: readonly ModelDefinition[];
-}
-
-const HTTPS = 443;
-
-/**
- * One security group for all functions.
- * Out go connections to the database, and to the ports of AWS and of the models' endpoints. Nothing
- * comes in.
- */
-export class PipelineNetwork extends Construct {
-  readonly vpc: IVpc;
-  readonly vpcSubnets: SubnetSelection;
-  readonly ipv6: boolean;
-  readonly securityGroup: ISecurityGroup;
-
-  constructor(scope: Construct, id: string, props: PipelineNetworkProps) {
-    super(scope, id);
-    this.vpc = props.vpc;
-    this.vpcSubnets = props.vpcSubnets;
-    this.ipv6 = props.ipv6;
-    const { securityGroup: databaseGroup, port = 5432 } = props.database;
-    const group = new SecurityGroup(this, 'SecurityGroup', {
-      vpc: props.vpc,
-      description: 'Functions of Freshet: to the database, to AWS, to the models',
-      allowAllOutbound: false,
-    });
-    group.addEgressRule(databaseGroup, Port.tcp(port), 'the database');
-    for (const endpointPort of new Set([HTTPS, ...props.models.map(endpointPortOf)])) {
-      group.addEgressRule(Peer.anyIpv4(), Port.tcp(endpointPort), 'AWS and the models');
-      if (props.ipv6)
-        group.addEgressRule(Peer.anyIpv6(), Port.tcp(endpointPort), 'AWS and the models, by IPv6');
-    }
-    new CfnSecurityGroupIngress(this, 'DatabaseIngress', {
-      groupId: databaseGroup.securityGroupId,
-      sourceSecurityGroupId: group.securityGroupId,
-      ipProtocol: 'tcp',
-      fromPort: port,
-      toPort: port,
-      description: 'Functions of Freshet',
-    });
-    this.securityGroup = group;
-  }
-}
-
-function endpointPortOf({ baseUrl }: ModelDefinition): number {
-  const url = baseUrl === undefined ? null : URL.parse(baseUrl);
-  if (url === null) return HTTPS;
-  return url.port === '' ? (url.protocol === 'http:' ? 80 : HTTPS) : Number(url.port);
-}
 
 /**
  * The user's database, which exists already.
@@ -110,44 +52,62 @@ export interface PipelineDatabase {
   readonly maxConnections?: number;
 }
 
-/** The rights that a function needs to log in to the database. */
-export function databaseStatements(scope: Construct, database: PipelineDatabase): PolicyStatement[] {
-  if (database.secretArn !== undefined)
-    return secretStatements(scope, [database.secretArn], database.secretKeyArn);
-  if (database.iam === undefined) return [];
-  const { user, resourceId } = database.iam;
-  const resource = Stack.of(scope).formatArn({
-    service: 'rds-db',
-    resource: 'dbuser',
-    resourceName: `${resourceId}/${user}`,
-    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-  });
-  return [new PolicyStatement({ actions: ['rds-db:connect'], resources: [resource] })];
+interface PipelineNetworkProps {
+  readonly vpc: IVpc;
+  readonly vpcSubnets: SubnetSelection;
+  readonly ipv6: boolean;
+  readonly database: PipelineDatabase;
+  readonly models: readonly ModelDefinition[];
 }
 
+/** Port of PostgreSQL where `PipelineDatabase` names none. */
+export const DEFAULT_DATABASE_PORT = 5432;
+
+export const HTTPS_PORT = 443;
+
 /**
- * The right to read exactly these secrets.
- * With a key of the user's own, the statements also allow the use of the key, through Secrets
- * Manager only.
+ * One security group for all functions.
+ * Out go connections to the database, and to the ports of AWS and of the models' endpoints. Nothing
+ * comes in.
  */
-export function secretStatements(
-  scope: Construct,
-  secretArns: readonly string[],
-  keyArn: string | undefined,
-): PolicyStatement[] {
-  if (secretArns.length === 0) return [];
-  const read = new PolicyStatement({
-    actions: ['secretsmanager:GetSecretValue'],
-    resources: [...new Set(secretArns)].sort(),
-  });
-  if (keyArn === undefined) return [read];
-  const viaService = `secretsmanager.${Stack.of(scope).region}.${Stack.of(scope).urlSuffix}`;
-  return [
-    read,
-    new PolicyStatement({
-      actions: ['kms:Decrypt'],
-      resources: [keyArn],
-      conditions: { StringEquals: { 'kms:ViaService': viaService } },
-    }),
-  ];
+export class PipelineNetwork extends Construct {
+  readonly vpc: IVpc;
+  readonly vpcSubnets: SubnetSelection;
+  readonly ipv6: boolean;
+  readonly securityGroup: ISecurityGroup;
+
+  constructor(scope: Construct, id: string, props: PipelineNetworkProps) {
+    super(scope, id);
+    this.vpc = props.vpc;
+    this.vpcSubnets = props.vpcSubnets;
+    this.ipv6 = props.ipv6;
+    const { securityGroup: databaseGroup, port = DEFAULT_DATABASE_PORT } = props.database;
+    const group = new SecurityGroup(this, 'SecurityGroup', {
+      vpc: props.vpc,
+      description: 'Functions of Freshet: to the database, to AWS, to the models',
+      allowAllOutbound: false,
+    });
+    group.addEgressRule(databaseGroup, Port.tcp(port), 'the database');
+    for (const endpointPort of new Set([HTTPS_PORT, ...props.models.map(endpointPortOf)])) {
+      group.addEgressRule(Peer.anyIpv4(), Port.tcp(endpointPort), 'AWS and the models');
+      if (props.ipv6)
+        group.addEgressRule(Peer.anyIpv6(), Port.tcp(endpointPort), 'AWS and the models, by IPv6');
+    }
+    new CfnSecurityGroupIngress(this, 'DatabaseIngress', {
+      groupId: databaseGroup.securityGroupId,
+      sourceSecurityGroupId: group.securityGroupId,
+      ipProtocol: 'tcp',
+      fromPort: port,
+      toPort: port,
+      description: 'Functions of Freshet',
+    });
+    this.securityGroup = group;
+  }
+}
+
+/** The port of a model's endpoint, as its `baseUrl` says or implies. */
+function endpointPortOf({ baseUrl }: ModelDefinition): number {
+  const url = baseUrl === undefined ? null : URL.parse(baseUrl);
+  if (url === null) return HTTPS_PORT;
+  return url.port === '' ? (url.protocol === 'http:' ? 80 : HTTPS_PORT) : Number(url.port);
 }

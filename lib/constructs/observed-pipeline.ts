@@ -2,9 +2,21 @@ import { Duration } from 'aws-cdk-lib';
 import { MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
-import { METRIC_NAMESPACE, METRICS, type MetricComponent, type MetricName } from '../core/metrics.ts';
+import {
+  ENDPOINT_METRICS,
+  type EndpointMetricName,
+  METRIC_NAMESPACE,
+  METRICS,
+  type MetricComponent,
+  type MetricName,
+} from '../core/metrics.ts';
 import { FUNCTION_NAMES, type FunctionName, visibilitySeconds } from './function-settings.ts';
 import type { PipelineLane, QueuePair } from './queues.ts';
+
+/** The periods over which dashboard and alarms read metrics. */
+export const MINUTE = Duration.minutes(1);
+export const FIVE_MINUTES = Duration.minutes(5);
+export const DAY = Duration.days(1);
 
 /** What dashboard and alarms look at. */
 export interface ObservedPipeline {
@@ -20,7 +32,7 @@ export interface ObservedPipeline {
   readonly inferenceComponentName?: string | undefined;
 }
 
-export interface ObservedQueue {
+interface ObservedQueue {
   /** `<alias>-<lane>`, or `results`. */
   readonly name: string;
   readonly queue: Queue;
@@ -54,7 +66,7 @@ export const OBSERVED_FUNCTIONS: readonly FunctionName[] = FUNCTION_NAMES.filter
   name => name !== 'migrate' && name !== 'operate',
 );
 
-export interface MetricOptions {
+interface SeriesOptions {
   readonly statistic: string;
   /**
    * The period over which the metric is read.
@@ -80,7 +92,7 @@ export class FreshetMetrics {
   }
 
   /** The metric of one component. */
-  one(metricName: MetricName, { from, period, ...options }: MetricOptions): Metric {
+  one(metricName: MetricName, { from, period, ...options }: SeriesOptions): Metric {
     return new Metric({
       namespace: METRIC_NAMESPACE,
       metricName,
@@ -89,21 +101,21 @@ export class FreshetMetrics {
         component: from ?? METRICS[metricName].from[0],
         provider: this.#provider,
       },
-      period: period ?? Duration.minutes(5),
+      period: period ?? FIVE_MINUTES,
       ...options,
     });
   }
 
   /** The sum over all components that emit the metric; missing data counts as 0. */
-  sum(metricName: MetricName, options: Pick<MetricOptions, 'period' | 'label'> = {}): MathExpression {
-    const parts = METRICS[metricName].from.map(
+  sum(metricName: MetricName, options: Pick<SeriesOptions, 'period' | 'label'> = {}): MathExpression {
+    const series = METRICS[metricName].from.map(
       component => [`${lowerFirst(metricName)}Of${component}`, component] as const,
     );
-    const { period = Duration.minutes(5), label = metricName } = options;
+    const { period = FIVE_MINUTES, label = metricName } = options;
     return new MathExpression({
-      expression: parts.map(([id]) => `FILL(${id}, 0)`).join(' + '),
+      expression: series.map(([id]) => `FILL(${id}, 0)`).join(' + '),
       usingMetrics: Object.fromEntries(
-        parts.map(([id, from]) => [id, this.one(metricName, { statistic: 'Sum', from, period })]),
+        series.map(([id, from]) => [id, this.one(metricName, { statistic: 'Sum', from, period })]),
       ),
       label,
       period,
@@ -113,4 +125,19 @@ export class FreshetMetrics {
 
 function lowerFirst(name: string): string {
   return `${name.charAt(0).toLowerCase()}${name.slice(1)}`;
+}
+
+/** A metric of SageMaker about an inference component, read per minute. */
+export function endpointMetric(
+  inferenceComponentName: string,
+  name: EndpointMetricName,
+  options: { readonly statistic: string; readonly label?: string },
+): Metric {
+  return new Metric({
+    namespace: ENDPOINT_METRICS[name].namespace,
+    metricName: name,
+    period: MINUTE,
+    dimensionsMap: { InferenceComponentName: inferenceComponentName },
+    ...options,
+  });
 }

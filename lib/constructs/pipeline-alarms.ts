@@ -5,7 +5,6 @@ import {
   AlarmState,
   ComparisonOperator,
   CompositeAlarm,
-  type IMetric,
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
@@ -13,10 +12,10 @@ import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { ALARM_KINDS, type AlarmKindName, describeAlarm, describePage } from '../core/alarm-kinds.ts';
-import { listAlarms } from './alarm-rules.ts';
-import type { ObservedPipeline } from './observed-pipeline.ts';
+import { type AlarmDescription, listAlarms } from './alarm-rules.ts';
+import { MINUTE, type ObservedPipeline } from './observed-pipeline.ts';
 
-export interface PipelineAlarmsProps {
+interface PipelineAlarmsProps {
   readonly stage: string;
   readonly observed: ObservedPipeline;
   readonly topic: Topic;
@@ -26,35 +25,6 @@ export interface PipelineAlarmsProps {
   readonly budgetUsd?: number | undefined;
   /** False: the alarms tell nobody, as in a stack that is deployed paused. */
   readonly enabled: boolean;
-}
-
-/** One alarm, as `listAlarms` describes it. */
-export interface AlarmRuleOf {
-  readonly kind: AlarmKindName;
-  /** What the alarm watches, where a kind watches several things. */
-  readonly of?: string;
-  readonly metric: IMetric;
-  readonly threshold: number;
-  /**
-   * Alarm above the threshold, or at the threshold and above.
-   * @default above
-   */
-  readonly at?: 'above' | 'from';
-  /**
-   * Periods in a row that are looked at.
-   * @default 1
-   */
-  readonly periods?: number;
-  /**
-   * How many of these periods make an alarm when they are bad.
-   * @default all
-   */
-  readonly badPeriods?: number;
-  /**
-   * What missing data counts as.
-   * @default notBreaching
-   */
-  readonly missing?: TreatMissingData;
 }
 
 /** A minute longer than the guard takes to tell that somebody paused everything. */
@@ -79,9 +49,9 @@ export class PipelineAlarms extends Construct {
     this.alarms = listAlarms(props.observed, props).map(rule => ({
       kind: rule.kind,
       alarm: this.#createAlarm(
-        rule.of === undefined ? rule.kind : `${rule.kind}-${rule.of}`,
+        rule.subject === undefined ? rule.kind : `${rule.kind}-${rule.subject}`,
         rule,
-        describeAlarm(rule.kind, props.stage, rule.of),
+        describeAlarm(rule.kind, props.stage, rule.subject),
       ),
     }));
     for (const { kind, alarm } of this.alarms)
@@ -108,22 +78,22 @@ export class PipelineAlarms extends Construct {
     return this.#createAlarm(
       'paused-by-operator',
       {
-        metric: metrics.one('OperatorPauses', { statistic: 'Maximum', period: Duration.minutes(1) }),
+        metric: metrics.one('OperatorPauses', { statistic: 'Maximum', period: MINUTE }),
         threshold: 1,
-        at: 'from',
+        comparison: 'from',
       },
       'An operator has paused everything: the page alarm is silent meanwhile. Wakes nobody itself.',
     );
   }
 
-  #createAlarm(id: string, rule: Omit<AlarmRuleOf, 'kind'>, description: string): Alarm {
-    const { metric, threshold, at = 'above', periods = 1, badPeriods = periods, missing } = rule;
+  #createAlarm(id: string, rule: Omit<AlarmDescription, 'kind'>, description: string): Alarm {
+    const { metric, threshold, comparison = 'above', periods = 1, badPeriods = periods, missing } = rule;
     return new Alarm(this, id, {
       alarmDescription: description,
       metric,
       threshold,
       comparisonOperator:
-        at === 'above'
+        comparison === 'above'
           ? ComparisonOperator.GREATER_THAN_THRESHOLD
           : ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       evaluationPeriods: periods,

@@ -10,38 +10,38 @@ import { EmbeddingPipeline } from './embedding-pipeline.ts';
 import { type FunctionAssets, LANES } from './function-settings.ts';
 import type { PipelineDatabase } from './network.ts';
 
-/**
- * The commands that `cdk deploy` prints for whoever runs the deployment.
- * No command changes anything without `--apply`.
- */
-export const STACK_COMMANDS = [
-  { output: 'StatusCommand', words: 'status' },
-  { output: 'FailuresCommand', words: 'failures' },
-  { output: 'LogsCommand', words: 'logs --trouble' },
-  { output: 'PauseCommand', words: 'pause' },
-  { output: 'ResumeCommand', words: 'resume' },
-  { output: 'RetryCommand', words: 'retry' },
-  { output: 'BackfillCommand', words: 'backfill' },
-  { output: 'ResetCommand', words: 'reset --all' },
-] as const;
-
-export interface PipelineStackProps extends StackProps {
+interface PipelineStackProps extends StackProps {
   readonly config: FreshetConfig;
   readonly stageName: string;
   /** The stage, from the section `aws` of the parsed configuration. */
   readonly stage: AwsStage | StageSettings;
   /** The network and the database to use in place of those that the stage names. */
-  readonly surroundings?: { readonly vpc: IVpc; readonly database: PipelineDatabase };
+  readonly dependencies?: { readonly vpc: IVpc; readonly database: PipelineDatabase };
   readonly paused?: boolean;
   readonly assets?: FunctionAssets;
 }
+
+/**
+ * The commands that `cdk deploy` prints for whoever runs the deployment.
+ * No command changes anything without `--apply`.
+ */
+const PRINTED_COMMANDS = [
+  { name: 'StatusCommand', words: 'status' },
+  { name: 'FailuresCommand', words: 'failures' },
+  { name: 'LogsCommand', words: 'logs --trouble' },
+  { name: 'PauseCommand', words: 'pause' },
+  { name: 'ResumeCommand', words: 'resume' },
+  { name: 'RetryCommand', words: 'retry' },
+  { name: 'BackfillCommand', words: 'backfill' },
+  { name: 'ResetCommand', words: 'reset --all' },
+] as const;
 
 /** A stage of `freshet.config.ts`: the pipeline beside a network and a database that exist. */
 export class PipelineStack extends Stack {
   readonly pipeline: EmbeddingPipeline;
 
   constructor(scope: Construct, id: string, props: PipelineStackProps) {
-    const { config, stageName, stage, surroundings, paused, assets, ...stackProps } = props;
+    const { config, stageName, stage, dependencies, paused, assets, ...stackProps } = props;
     const env = {
       ...(stage.account !== undefined && { account: stage.account }),
       ...(stage.region !== undefined && { region: stage.region }),
@@ -52,13 +52,13 @@ export class PipelineStack extends Stack {
       tags: { app: 'freshet', stage: stageName, ...stage.tags },
       ...stackProps,
     });
-    const { vpc, database } = surroundings ?? this.#importSurroundings(stage);
+    const { vpc, database } = dependencies ?? this.#importDependencies(stage);
     const inferenceComponentName = nameComponent(config, stageName, stage);
     this.pipeline = new EmbeddingPipeline(this, 'Pipeline', {
       config,
       stage: stageName,
       vpc,
-      ipv6: surroundings === undefined && 'vpc' in stage && stage.vpc.ipv6,
+      ipv6: dependencies === undefined && 'vpc' in stage && stage.vpc.ipv6,
       database,
       providerSecrets: stage.providerSecrets,
       schedules: stage.schedules,
@@ -70,10 +70,10 @@ export class PipelineStack extends Stack {
       ...(inferenceComponentName !== undefined && { inferenceComponentName }),
       ...(assets !== undefined && { assets }),
     });
-    this.#tellPeople(stageName);
+    this.#printOutputs(stageName);
   }
 
-  #importSurroundings(stage: AwsStage | StageSettings): { vpc: IVpc; database: PipelineDatabase } {
+  #importDependencies(stage: AwsStage | StageSettings): { vpc: IVpc; database: PipelineDatabase } {
     if (!('vpc' in stage))
       throw new UsageError('A stage without vpc and database needs the example database: -c example=true.');
     const { securityGroupId, iam, secretArn, secretKeyArn, ...database } = stage.database;
@@ -115,7 +115,7 @@ export class PipelineStack extends Stack {
   }
 
   /** Prints what `cdk deploy` shows at its end. */
-  #tellPeople(stageName: string): void {
+  #printOutputs(stageName: string): void {
     const {
       lanes,
       resultsQueue,
@@ -127,27 +127,27 @@ export class PipelineStack extends Stack {
       alarmTopic,
     } = this.pipeline;
     const command = (words: string) => `npm run freshet -- aws ${words} --stage ${stageName}`;
-    const tell = (name: string, value: string) => new CfnOutput(this, name, { value });
+    const output = (name: string, value: string) => new CfnOutput(this, name, { value });
     for (const { alias, lane, queue, deadLetterQueue } of lanes) {
-      tell(`QueueUrl-${alias}-${lane}`, queue.queueUrl);
-      tell(`DeadLetterQueueUrl-${alias}-${lane}`, deadLetterQueue.queueUrl);
-      tell(`RedriveCommand-${alias}-${lane}`, command(`redrive --queue ${alias}/${lane}`));
+      output(`QueueUrl-${alias}-${lane}`, queue.queueUrl);
+      output(`DeadLetterQueueUrl-${alias}-${lane}`, deadLetterQueue.queueUrl);
+      output(`RedriveCommand-${alias}-${lane}`, command(`redrive --queue ${alias}/${lane}`));
     }
-    tell('QueueUrl-results', resultsQueue.queue.queueUrl);
-    tell('RedriveCommand-results', command('redrive --queue results'));
-    tell('ClaimsBucketName', claimsBucket.bucketName);
-    tell('DashboardUrl', dashboard.url);
-    tell('AlarmTopicArn', alarmTopic.topic.topicArn);
+    output('QueueUrl-results', resultsQueue.queue.queueUrl);
+    output('RedriveCommand-results', command('redrive --queue results'));
+    output('ClaimsBucketName', claimsBucket.bucketName);
+    output('DashboardUrl', dashboard.url);
+    output('AlarmTopicArn', alarmTopic.topic.topicArn);
     if (alarmTopic.webhook !== undefined)
-      tell('WebhookLogGroupName', alarmTopic.webhook.logGroup.logGroupName);
-    tell('ScheduleDeadLetterQueueUrl', scheduleDeadLetters.queueUrl);
-    tell('GuardFunctionName', functions.guard.functionName);
-    tell('DetectFunctionName', functions.detect.functionName);
+      output('WebhookLogGroupName', alarmTopic.webhook.logGroup.logGroupName);
+    output('ScheduleDeadLetterQueueUrl', scheduleDeadLetters.queueUrl);
+    output('GuardFunctionName', functions.guard.functionName);
+    output('DetectFunctionName', functions.detect.functionName);
     for (const [alias, mappings] of eventSources.embed)
       for (const [place, lane] of LANES.entries())
-        tell(`EventSourceId-${alias}-${lane}`, mappings[place]!.eventSourceMappingId);
-    tell('OperateFunctionName', functions.operate.functionName);
-    for (const { output, words } of STACK_COMMANDS) tell(output, command(words));
+        output(`EventSourceId-${alias}-${lane}`, mappings[place]!.eventSourceMappingId);
+    output('OperateFunctionName', functions.operate.functionName);
+    for (const { name, words } of PRINTED_COMMANDS) output(name, command(words));
   }
 }
 

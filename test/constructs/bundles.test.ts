@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { bundleHandler, measureBundle } from '../../lib/constructs/bundling.ts';
+import { measureBundle } from '../../bench/measure-bundle.ts';
+import { bundleHandler } from '../../lib/constructs/bundling.ts';
 import { HANDLER_NAMES, type HandlerName } from '../../lib/constructs/function-settings.ts';
 
 /** Bytes of minified code up to and with the first event. */

@@ -21,7 +21,7 @@ const stack = new PipelineStack(app, 'pipeline', {
   config,
   stageName: 'try',
   stage: DEFAULT_STAGE_SETTINGS,
-  surroundings: example,
+  dependencies: example,
   assets: noAssets,
 });
 const templates = [Template.fromStack(example), Template.fromStack(stack)];

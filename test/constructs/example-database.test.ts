@@ -5,7 +5,7 @@ import { Validations } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, test } from 'vitest';
-import { ExampleDatabaseStack, type ExampleDatabaseStackProps } from '../../lib/constructs/example-stack.ts';
+import { ExampleDatabaseStack } from '../../lib/constructs/example-stack.ts';
 import { PipelineStack } from '../../lib/constructs/pipeline-stack.ts';
 import { DEFAULT_STAGE_SETTINGS } from '../../lib/core/config/aws-schema.ts';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
@@ -17,7 +17,7 @@ import { resourcesOf } from '../templates/resources-of.ts';
 const config = configInput();
 
 function createExample(
-  props: Partial<ExampleDatabaseStackProps> = {},
+  props: Partial<ConstructorParameters<typeof ExampleDatabaseStack>[2]> = {},
   app = createApp(),
 ): ExampleDatabaseStack {
   return new ExampleDatabaseStack(app, 'example', { config, stageName: 'try', assets: noAssets, ...props });
@@ -94,18 +94,18 @@ describe('the example database', () => {
 
   test('is loaded before a pipeline beside it migrates, and passes AwsSolutions with a reason for each exception', () => {
     const app = createApp();
-    const surroundings = createExample({}, app);
+    const example = createExample({}, app);
     const pipeline = new PipelineStack(app, 'pipeline', {
       config,
       stageName: 'try',
       stage: DEFAULT_STAGE_SETTINGS,
-      surroundings,
+      dependencies: example,
       assets: noAssets,
     });
     Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
     const { directory } = app.synth();
 
-    expect(pipeline.dependencies).toContain(surroundings);
+    expect(pipeline.dependencies).toContain(example);
     const report = JSON.parse(readFileSync(path.join(directory, 'validation-report.json'), 'utf8'));
     const nag = report.pluginReports.find(
       ({ pluginName }: { pluginName: string }) => pluginName === 'AwsSolutions',
@@ -160,16 +160,16 @@ describe('the bundle of sample', () => {
 describe('a stage on the example database', () => {
   test('has the outputs that the smoke test goes by', () => {
     const app = createApp();
-    const surroundings = createExample({}, app);
+    const example = createExample({}, app);
     const stage = DEFAULT_STAGE_SETTINGS;
     const pipeline = new PipelineStack(app, 'pipeline', {
       config,
       stageName: 'try',
       stage,
-      surroundings,
+      dependencies: example,
       assets: noAssets,
     });
-    const outputs = [Template.fromStack(surroundings), Template.fromStack(pipeline)].flatMap(deployed =>
+    const outputs = [Template.fromStack(example), Template.fromStack(pipeline)].flatMap(deployed =>
       Object.keys(deployed.findOutputs('*')),
     );
 

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { bundleHandler } from '../../lib/constructs/bundling.ts';
+import { join } from 'node:path';
+import { bundleHandler, writeBundle } from '../../lib/constructs/bundling.ts';
 import type { HandlerName } from '../../lib/constructs/function-settings.ts';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
 
@@ -16,11 +16,7 @@ const requireModule = createRequire(import.meta.url);
 export function buildHandlers(names: readonly HandlerName[], config: FreshetConfig) {
   const folder = mkdtempSync(join(tmpdir(), 'freshet-bundles-'));
   for (const name of names) {
-    for (const { path, contents } of bundleHandler(name).files) {
-      const target = join(folder, name, path);
-      mkdirSync(dirname(target), { recursive: true });
-      writeFileSync(target, contents);
-    }
+    writeBundle(bundleHandler(name), join(folder, name));
     writeFileSync(join(folder, name, 'freshet.config.json'), JSON.stringify(config));
   }
   return {

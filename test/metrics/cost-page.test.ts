@@ -1,9 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { ASSUMPTIONS } from '../../bench/cost/assumptions.ts';
 import { totalOf } from '../../bench/cost/cost-lines.ts';
 import { PLUMBING_CEILING_USD } from '../../bench/cost/cost-page.ts';
-import { COST_PAGE, composePageOf, readCount } from '../../bench/cost/counted-page.ts';
+import { ASSUMPTIONS, COST_PAGE, composePageOf, readCount } from '../../bench/cost/counted-page.ts';
 import { describeStage } from '../../bench/cost/describe-stage.ts';
 import { pricePlumbing } from '../../bench/cost/price-month.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';

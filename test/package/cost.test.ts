@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { ASSUMPTIONS } from '../../bench/cost/assumptions.ts';
 import { totalOf } from '../../bench/cost/cost-lines.ts';
 import { PLUMBING_CEILING_USD } from '../../bench/cost/cost-page.ts';
 import { countRun } from '../../bench/cost/count-run.ts';
+import { ASSUMPTIONS } from '../../bench/cost/counted-page.ts';
 import { pricePlumbing } from '../../bench/cost/price-month.ts';
 
 const ROWS = 1_000;

@@ -1,24 +1,84 @@
-import { Duration } from 'aws-cdk-lib';
 import { MathExpression, type Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import type { EndpointMetricName, MetricName } from '../../core/metrics.ts';
-import { endpointMetric, FULL_MEMORY_PERCENT } from '../alarm-rules.ts';
-import type { ObservedPipeline } from '../observed-pipeline.ts';
-import { type DashboardRow, graph, type ToldWidget } from './graph.ts';
+import type { EndpointMetricName, MetricName } from '../core/metrics.ts';
+import { FULL_MEMORY_PERCENT } from './alarm-rules.ts';
+import { createGraph, type DashboardRow, type DescribedWidget, limitLine } from './dashboard-widgets.ts';
+import { endpointMetric, MINUTE, type ObservedPipeline } from './observed-pipeline.ts';
 
-const MINUTE = Duration.minutes(1);
+/** The dashboard row of what is bought, and what stands in the way of buying. */
+export function providerRow({ metrics, inferenceComponentName }: ObservedPipeline): DashboardRow {
+  const sum = (name: MetricName) => metrics.one(name, { statistic: 'Sum', label: name });
+  return {
+    name: 'Provider',
+    widgets: [
+      createGraph({
+        title: 'Latency of a call',
+        description:
+          'The usual call (p50) and the slow one (p99); on the right the waits before repeated calls. A p99 near `limits.timeoutSeconds` means calls that are given up and perhaps billed.',
+        width: 6,
+        unit: 'milliseconds',
+        metrics: [
+          metrics.one('ProviderLatency', { statistic: 'p50', label: 'p50' }),
+          metrics.one('ProviderLatency', { statistic: 'p99', label: 'p99' }),
+        ],
+        right: [metrics.one('RetryWait', { statistic: 'Sum', label: 'waits, sum' })],
+      }),
+      createGraph({
+        title: 'Calls',
+        description:
+          'Calls, those that gave no vectors, those of them that were throttled, and failures that no rule knows.',
+        width: 6,
+        unit: 'calls',
+        metrics: (['ProviderCalls', 'ProviderFailures', 'ProviderThrottles', 'UnknownFailures'] as const).map(
+          sum,
+        ),
+      }),
+      createGraph({
+        title: 'Tokens per minute',
+        description:
+          'To compare with the limit of your account at the provider; on the right the texts of a call (the batch size).',
+        width: 6,
+        unit: 'tokens',
+        metrics: [metrics.one('Tokens', { statistic: 'Sum', period: MINUTE, label: 'tokens' })],
+        right: [metrics.one('TextsSent', { statistic: 'Average', label: 'texts per call' })],
+      }),
+      createGraph({
+        title: 'Pauses',
+        description:
+          'Models and sources that stand still, whether an operator paused everything, event sources that are closed by guard or by hand, calls that a pause kept back, texts refused for good or left without a vector by an outage, and guard’s probes.',
+        width: 6,
+        unit: 'count',
+        metrics: [
+          ...(
+            [
+              'PausedModels',
+              'PausedSources',
+              'OperatorPauses',
+              'MappingsClosed',
+              'MappingsDisabledByHand',
+            ] as const
+          ).map(name => metrics.one(name, { statistic: 'Maximum', label: name })),
+          ...(['ModelPauses', 'RefusedGrants', 'RefusedTexts', 'UndeliveredTexts', 'Probes'] as const).map(
+            sum,
+          ),
+        ],
+      }),
+      ...(inferenceComponentName === undefined ? [] : endpointWidgets(inferenceComponentName)),
+    ],
+  };
+}
 
 /**
  * The widgets of what a GPU endpoint says of itself.
  * The widgets stand on a line of their own in the provider row, beside what `embed` sees of the
  * endpoint.
  */
-export function endpointWidgets(inferenceComponentName: string): ToldWidget[] {
+function endpointWidgets(inferenceComponentName: string): DescribedWidget[] {
   const metric = (name: EndpointMetricName, statistic: string, label: string) =>
     endpointMetric(inferenceComponentName, name, { statistic, label });
   return [
-    graph({
+    createGraph({
       title: 'Endpoint: calls',
-      tells:
+      description:
         'Only with a GPU endpoint. Calls, those answered with 5xx, and those that found no copy: one of them starts the first copy, and the others come again until it answers.',
       width: 6,
       unit: 'calls',
@@ -28,9 +88,9 @@ export function endpointWidgets(inferenceComponentName: string): ToldWidget[] {
         metric('NoCapacityInvocationFailures', 'Sum', 'no copy'),
       ],
     }),
-    graph({
+    createGraph({
       title: 'Endpoint: latency',
-      tells:
+      description:
         'Only with a GPU endpoint. What the container takes for a call, usual (p50) and slow (p99), and what SageMaker adds. Beside *Latency of a call* it says whether model or network is slow.',
       width: 6,
       unit: 'milliseconds',
@@ -40,9 +100,9 @@ export function endpointWidgets(inferenceComponentName: string): ToldWidget[] {
         inMilliseconds('overhead', metric('OverheadLatency', 'Average', 'SageMaker, average')),
       ],
     }),
-    graph({
+    createGraph({
       title: 'Endpoint: GPU',
-      tells:
+      description:
         'Only with a GPU endpoint. How busy the GPUs are, and how much of their memory is taken; the line is the alarm `endpoint-memory`. Busy with rows waiting: `gpu.maxCopies` is too low.',
       width: 6,
       unit: 'percent',
@@ -50,11 +110,11 @@ export function endpointWidgets(inferenceComponentName: string): ToldWidget[] {
         metric('GPUUtilizationNormalized', 'Average', 'busy'),
         metric('GPUMemoryUtilizationNormalized', 'Maximum', 'memory, fullest'),
       ],
-      lines: [{ value: FULL_MEMORY_PERCENT, label: 'alarm', color: '#d62728' }],
+      lines: [limitLine(FULL_MEMORY_PERCENT, 'alarm')],
     }),
-    graph({
+    createGraph({
       title: 'Endpoint: copies and calls in flight',
-      tells:
+      description:
         'Only with a GPU endpoint. Copies that run, each on an instance that is paid; nothing while it is at zero. On the right the calls in flight per copy, which scaling holds at `gpu.callsPerCopy`.',
       width: 6,
       unit: 'copies',
@@ -80,71 +140,6 @@ function inMilliseconds(id: string, metric: Metric): MathExpression {
   });
 }
 
-const MINUTEOfProviderRow = Duration.minutes(1);
-
-/** The dashboard row of what is bought, and what stands in the way of buying. */
-export function providerRow({ metrics, inferenceComponentName }: ObservedPipeline): DashboardRow {
-  const sum = (name: MetricName) => metrics.one(name, { statistic: 'Sum', label: name });
-  return {
-    name: 'Provider',
-    widgets: [
-      graph({
-        title: 'Latency of a call',
-        tells:
-          'The usual call (p50) and the slow one (p99); on the right the waits before repeated calls. A p99 near `limits.timeoutSeconds` means calls that are given up and perhaps billed.',
-        width: 6,
-        unit: 'milliseconds',
-        metrics: [
-          metrics.one('ProviderLatency', { statistic: 'p50', label: 'p50' }),
-          metrics.one('ProviderLatency', { statistic: 'p99', label: 'p99' }),
-        ],
-        right: [metrics.one('RetryWait', { statistic: 'Sum', label: 'waits, sum' })],
-      }),
-      graph({
-        title: 'Calls',
-        tells:
-          'Calls, those that gave no vectors, those of them that were throttled, and failures that no rule knows.',
-        width: 6,
-        unit: 'calls',
-        metrics: (['ProviderCalls', 'ProviderFailures', 'ProviderThrottles', 'UnknownFailures'] as const).map(
-          sum,
-        ),
-      }),
-      graph({
-        title: 'Tokens per minute',
-        tells:
-          'To compare with the limit of your account at the provider; on the right the texts of a call (the batch size).',
-        width: 6,
-        unit: 'tokens',
-        metrics: [metrics.one('Tokens', { statistic: 'Sum', period: MINUTEOfProviderRow, label: 'tokens' })],
-        right: [metrics.one('TextsSent', { statistic: 'Average', label: 'texts per call' })],
-      }),
-      graph({
-        title: 'Pauses',
-        tells:
-          'Models and sources that stand still, whether an operator paused everything, event sources that are closed by guard or by hand, calls that a pause kept back, texts refused for good or left without a vector by an outage, and guard’s probes.',
-        width: 6,
-        unit: 'count',
-        metrics: [
-          ...(
-            [
-              'PausedModels',
-              'PausedSources',
-              'OperatorPauses',
-              'MappingsClosed',
-              'MappingsDisabledByHand',
-            ] as const
-          ).map(name => metrics.one(name, { statistic: 'Maximum', label: name })),
-          ...(['ModelPauses', 'RefusedGrants', 'RefusedTexts', 'UndeliveredTexts', 'Probes'] as const).map(
-            sum,
-          ),
-        ],
-      }),
-      ...(inferenceComponentName === undefined ? [] : endpointWidgets(inferenceComponentName)),
-    ],
-  };
-}
-
 /**
  * The dashboard row of the database as the pipeline feels it.
  * The database's own metrics are where the database is described.
@@ -154,9 +149,9 @@ export function databaseRow({ metrics }: ObservedPipeline): DashboardRow {
   return {
     name: 'Database',
     widgets: [
-      graph({
+      createGraph({
         title: 'Latency of a write',
-        tells: 'One transaction per result, retries included: the usual (p50) and the slow one (p99).',
+        description: 'One transaction per result, retries included: the usual (p50) and the slow one (p99).',
         width: 8,
         unit: 'milliseconds',
         metrics: [
@@ -164,9 +159,9 @@ export function databaseRow({ metrics }: ObservedPipeline): DashboardRow {
           metrics.one('WriteLatency', { statistic: 'p99', label: 'p99' }),
         ],
       }),
-      graph({
+      createGraph({
         title: 'Results that changed nothing',
-        tells:
+        description:
           'Entries that a newer reading overtook (their rows are sent again), results delivered twice, results whose object was gone, messages of a retired space. Overtaken rows rise when rows are edited while they are embedded.',
         width: 8,
         unit: 'count',
@@ -177,9 +172,9 @@ export function databaseRow({ metrics }: ObservedPipeline): DashboardRow {
           sum('DroppedMessages', 'dropped messages'),
         ],
       }),
-      graph({
+      createGraph({
         title: 'Faults',
-        tells:
+        description:
           'Looks, batches and results that found a source table changed, spaces whose look failed, looks at which the database did not answer, and walks that deleted nothing because too many rows were missing.',
         width: 8,
         unit: 'count',

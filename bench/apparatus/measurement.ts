@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { withConnection } from '../../test/database/on-server.ts';
+import { onServer } from './database.ts';
 
 export interface Measurement {
   readonly items: number;
@@ -9,9 +9,9 @@ export interface Measurement {
 }
 
 /**
- * Starts a measurement of time and CPU, which the returned function ends.
- *
- * Call it after imports and connections, so that start-up is left out.
+ * Starts a measurement, which the function that it returns ends.
+ * A caller starts it after imports and connections, so that start-up is left out.
+ * @throws Error where the server is on another machine.
  */
 export async function startMeasuring(databaseUrl: string): Promise<(items: number) => Measurement> {
   const readDatabaseCpuMs = await watchDatabaseCpu(databaseUrl);
@@ -30,20 +30,30 @@ export async function startMeasuring(databaseUrl: string): Promise<(items: numbe
   };
 }
 
+/** Median of at least one number. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? 0)
+    : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}
+
 const CLOCK_TICKS_PER_SECOND = 100;
+
+/** Places of fields in what `readStat` returns. */
 const PARENT = 1;
 const OWN_TICKS = [11, 12] as const;
 const ENDED_CHILDREN_TICKS = [13, 14] as const;
 
 /**
- * Finds the server behind a URL and returns a function that reads its CPU so far, in ms.
- *
- * That is the user and system time of its living processes and of those that ended, as the
- * postmaster accounts for them, with a resolution of 10 ms per process. Linux only.
- * @throws {Error} The server is not on this machine.
+ * Returns a function that reads the CPU which the server behind a URL has used so far.
+ * The CPU is user and system time in milliseconds of all processes of the server: of those that
+ * live, and of those that ended, as the postmaster accounts for them. Linux, and a server on this
+ * machine; the resolution is 10 ms per process.
  */
-export async function watchDatabaseCpu(databaseUrl: string): Promise<() => number> {
-  const backend = await withConnection(databaseUrl, async client => {
+async function watchDatabaseCpu(databaseUrl: string): Promise<() => number> {
+  const backend = await onServer(databaseUrl, async client => {
     const { rows } = await client.query('SELECT pg_backend_pid() AS pid');
     return readStat(String(rows[0].pid));
   });
@@ -64,7 +74,10 @@ function sumFields(stat: readonly string[] | undefined, fields: readonly number[
   return fields.reduce((sum, field) => sum + Number(stat?.[field] ?? 0), 0);
 }
 
-/** Reads the fields of `/proc/<pid>/stat` from `state` on; undefined: the process is gone. */
+/**
+ * Reads the fields of `/proc/<pid>/stat` after the command name, from `state` on.
+ * Undefined where the process is gone.
+ */
 function readStat(pid: string): string[] | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');

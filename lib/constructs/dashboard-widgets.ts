@@ -1,4 +1,3 @@
-import { Duration } from 'aws-cdk-lib';
 import {
   GraphWidget,
   type HorizontalAnnotation,
@@ -8,24 +7,25 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 
 /** A widget and what it tells. docs/dashboard.md is printed from these widgets. */
-export interface ToldWidget {
+export interface DescribedWidget {
   readonly title: string;
-  readonly tells: string;
+  readonly description: string;
   readonly widget: IWidget;
 }
 
 export interface DashboardRow {
   readonly name: string;
-  readonly widgets: readonly ToldWidget[];
+  readonly widgets: readonly DescribedWidget[];
 }
 
 /** The 24 columns of a dashboard. */
 export const FULL_WIDTH = 24;
-export const ROW_HEIGHT = 6;
 
-export interface GraphProps {
+const ROW_HEIGHT = 6;
+
+interface GraphProps {
   readonly title: string;
-  readonly tells: string;
+  readonly description: string;
   readonly width: number;
   readonly metrics: readonly IMetric[];
   readonly right?: readonly IMetric[];
@@ -34,7 +34,9 @@ export interface GraphProps {
   readonly unit: string;
 }
 
-export function graph({ title, tells, width, metrics, right, lines, unit }: GraphProps): ToldWidget {
+/** A widget of curves from 0 upwards; `right` has an axis of its own. */
+export function createGraph(props: GraphProps): DescribedWidget {
+  const { title, description, width, metrics, right, lines, unit } = props;
   const widget = new GraphWidget({
     title,
     width,
@@ -45,18 +47,18 @@ export function graph({ title, tells, width, metrics, right, lines, unit }: Grap
     ...(lines && { leftAnnotations: [...lines] }),
     liveData: true,
   });
-  return { title, tells, widget };
+  return { title, description, widget };
 }
 
-export interface NumbersProps {
+interface NumbersProps {
   readonly title: string;
-  readonly tells: string;
+  readonly description: string;
   readonly width: number;
   readonly metrics: readonly IMetric[];
 }
 
 /** A widget with the latest value of each metric, over the metric's own period. */
-export function numbers({ title, tells, width, metrics }: NumbersProps): ToldWidget {
+export function createNumbers({ title, description, width, metrics }: NumbersProps): DescribedWidget {
   const widget = new SingleValueWidget({
     title,
     width,
@@ -64,7 +66,10 @@ export function numbers({ title, tells, width, metrics }: NumbersProps): ToldWid
     metrics: [...metrics],
     fullPrecision: true,
   });
-  return { title, tells, widget };
+  return { title, description, widget };
 }
 
-export const DAY = Duration.days(1);
+/** A red line across a graph: a promise, or the value above which an alarm goes off. */
+export function limitLine(value: number, label: 'alarm' | 'promise'): HorizontalAnnotation {
+  return { value, label, color: '#d62728' };
+}

@@ -1,23 +1,37 @@
-import { withConnection } from '../../test/database/on-server.ts';
+import pg from 'pg';
 import type { WordnetRow } from './wordnet-rows.ts';
 
+/** Holds one connection to a server for the length of `use`. */
+export async function onServer<Result>(
+  url: string,
+  use: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await use(client);
+  } finally {
+    await client.end();
+  }
+}
+
 /**
- * Creates a database on the server of `serverUrl`, and resolves with its URL.
- *
- * Its tables `public.ai_items` and `public.usual_items` hold `rows`.
+ * Creates a database beside the one that `serverUrl` names, and resolves with its URL.
+ * `rows` are in the tables of both contenders, `ai_items` and `usual_items`. A database of the same
+ * name is dropped first.
  */
-export async function prepareDatabase(
+export async function createBenchDatabase(
   serverUrl: string,
   name: string,
   rows: readonly WordnetRow[],
 ): Promise<string> {
-  await withConnection(serverUrl, async client => {
+  await onServer(serverUrl, async client => {
     await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     await client.query(`CREATE DATABASE ${name}`);
   });
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
-  await withConnection(url.href, async client => {
+  await onServer(url.href, async client => {
     await client.query('CREATE EXTENSION vector');
     for (const columns of [
       'ai_items (id bigint PRIMARY KEY, title text, summary text, tags text[], updated_at timestamptz NOT NULL)',

@@ -1,0 +1,90 @@
+import { ArnFormat, Stack } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { Construct } from 'constructs';
+import type { ModelDefinition } from '../core/model.ts';
+import type { PipelineDatabase } from './network.ts';
+
+/** The rights that a function needs to log in to the database. */
+export function databaseStatements(scope: Construct, database: PipelineDatabase): PolicyStatement[] {
+  if (database.secretArn !== undefined)
+    return secretStatements(scope, [database.secretArn], database.secretKeyArn);
+  if (database.iam === undefined) return [];
+  const { user, resourceId } = database.iam;
+  const resource = Stack.of(scope).formatArn({
+    service: 'rds-db',
+    resource: 'dbuser',
+    resourceName: `${resourceId}/${user}`,
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
+  return [new PolicyStatement({ actions: ['rds-db:connect'], resources: [resource] })];
+}
+
+/**
+ * The right to read exactly these secrets.
+ * With a key of the user's own, the statements also allow the use of the key, through Secrets
+ * Manager only.
+ */
+export function secretStatements(
+  scope: Construct,
+  secretArns: readonly string[],
+  keyArn: string | undefined,
+): PolicyStatement[] {
+  if (secretArns.length === 0) return [];
+  const read = new PolicyStatement({
+    actions: ['secretsmanager:GetSecretValue'],
+    resources: [...new Set(secretArns)].sort(),
+  });
+  if (keyArn === undefined) return [read];
+  const viaService = `secretsmanager.${Stack.of(scope).region}.${Stack.of(scope).urlSuffix}`;
+  return [
+    read,
+    new PolicyStatement({
+      actions: ['kms:Decrypt'],
+      resources: [keyArn],
+      conditions: { StringEquals: { 'kms:ViaService': viaService } },
+    }),
+  ];
+}
+
+/** The right to call the endpoints of SageMaker that serve models. */
+export function endpointStatements(scope: Construct, models: readonly ModelDefinition[]): PolicyStatement[] {
+  const arnOf = (resource: string, resourceName: string) =>
+    Stack.of(scope).formatArn({
+      service: 'sagemaker',
+      resource,
+      resourceName: resourceName.toLowerCase(),
+      arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
+    });
+  const resources = models.flatMap(({ endpointName, inferenceComponentName }) => [
+    ...(endpointName === undefined ? [] : [arnOf('endpoint', endpointName)]),
+    ...(inferenceComponentName === undefined ? [] : [arnOf('inference-component', inferenceComponentName)]),
+  ]);
+  if (resources.length === 0) return [];
+  return [new PolicyStatement({ actions: ['sagemaker:InvokeEndpoint'], resources })];
+}
+
+const RECEIVE_ACTIONS = [
+  'sqs:ReceiveMessage',
+  'sqs:DeleteMessage',
+  'sqs:ChangeMessageVisibility',
+  'sqs:GetQueueAttributes',
+];
+
+/** What Lambda does with the queues in the function's name, and what giving back takes. */
+export function consumeStatement(queues: readonly IQueue[]): PolicyStatement {
+  return queueStatement(RECEIVE_ACTIONS, queues);
+}
+
+/** Looking at dead letters one by one, and deleting those that were sent again. */
+export function redriveStatement(deadLetterQueues: readonly IQueue[]): PolicyStatement {
+  return queueStatement([...RECEIVE_ACTIONS, 'sqs:GetQueueUrl'], deadLetterQueues);
+}
+
+export function sendStatement(queues: readonly IQueue[]): PolicyStatement {
+  return queueStatement(['sqs:SendMessage', 'sqs:GetQueueAttributes'], queues);
+}
+
+function queueStatement(actions: string[], queues: readonly IQueue[]): PolicyStatement {
+  return new PolicyStatement({ actions, resources: queues.map(queue => queue.queueArn) });
+}
