@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { runCommand } from './terminal/run-command.ts';
+import { runCommand } from './commands/run-command.ts';
 import { createTerminal } from './terminal/terminal.ts';
 
 /** After a signal, the batch in hand ends or is abandoned within this time. */

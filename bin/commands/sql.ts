@@ -1,15 +1,12 @@
 import { UsageError } from '../../lib/core/errors/usage-error.ts';
 import { withOperator } from '../../lib/wiring/operator.ts';
-import { formatTable, shorten } from '../terminal/format-table.ts';
-import { defineCommand, workspaceFlags } from './command.ts';
-import { workspaceRequest } from './workspace-request.ts';
+import { formatTable, shorten } from '../terminal/formats.ts';
+import { type CommandBody, workspaceRequest } from './command.ts';
+import type { HereCommand } from './table.ts';
 
 const CELL_WIDTH = 60;
 
-export const command = defineCommand({
-  summary: 'runs a statement on the embedded database',
-  argument: '"statement"',
-  flags: workspaceFlags,
+export const sql: CommandBody<HereCommand<'sql'>> = {
   async run(context) {
     const { positionals, terminal } = context;
     const statement = positionals.join(' ').trim();
@@ -31,7 +28,7 @@ export const command = defineCommand({
         terminal.line(line);
     return 0;
   },
-});
+};
 
 function formatCell(value: unknown): string {
   if (value === null) return '';

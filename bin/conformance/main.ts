@@ -1,13 +1,12 @@
 import { UsageError } from '../../lib/core/errors/usage-error.ts';
 import { checkServiceUrl } from '../../lib/wiring/check-service-url.ts';
 import { readEnvironment } from '../../lib/wiring/read-environment.ts';
-import { durationFlag, switchFlag, textFlag } from '../terminal/flag.ts';
-import { formatTable } from '../terminal/format-table.ts';
-import { readFlags } from '../terminal/read-flags.ts';
-import { reportError } from '../terminal/report-error.ts';
+import { durationFlag, readFlags, switchFlag, textFlag } from '../terminal/flags.ts';
+import { formatTable } from '../terminal/formats.ts';
+import { reportError } from '../terminal/reports.ts';
 import { createTerminal, type Terminal } from '../terminal/terminal.ts';
-import { openService } from './embed-service.ts';
-import { runChecks } from './run-checks.ts';
+import { runChecks } from './checks.ts';
+import { openService } from './service.ts';
 
 const FLAGS = {
   model: textFlag('NAME', 'model to ask for, as the service names it'),

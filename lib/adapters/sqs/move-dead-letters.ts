@@ -15,10 +15,7 @@ export interface MoveTask {
   readonly handle: string | undefined;
 }
 
-/** SQS's limits: one task per queue, 500 messages in a second. */
-export const MAX_MOVES_PER_SECOND = 500;
-
-/** Moves all dead letters back to the queue that they came from. Without a rate SQS goes as fast as it can. */
+/** Moves all dead letters back to the queue that they came from: one task per queue, at most 500 messages a second. Without a rate SQS goes as fast as it can. */
 export async function startMove(
   client: SQSClient,
   deadLetterArn: string,

@@ -1,18 +1,12 @@
 import { findDeadLetterQueue } from '../../adapters/sqs/find-dead-letter-queue.ts';
-import {
-  cancelMove,
-  findMove,
-  MAX_MOVES_PER_SECOND,
-  type MoveTask,
-  startMove,
-} from '../../adapters/sqs/move-dead-letters.ts';
+import { cancelMove, findMove, type MoveTask, startMove } from '../../adapters/sqs/move-dead-letters.ts';
 import { UsageError } from '../../core/errors/usage-error.ts';
 import type { DeployedQueue } from './deployed-queues.ts';
 import type { Deployment } from './open-deployment.ts';
 
 const LOOK_EVERY_MS = 2000;
 
-export { MAX_MOVES_PER_SECOND, type MoveTask };
+export type { MoveTask };
 
 /**
  * Lets SQS move every dead letter of the queue back, and tells how far it is until it ends. An abort leaves the task running.

@@ -1,0 +1,87 @@
+import { FreshetError } from '../../lib/core/errors/freshet-error.ts';
+import { UsageError } from '../../lib/core/errors/usage-error.ts';
+import type { PauseReason } from '../../lib/ports/control-store.ts';
+import type { SourceFailures } from '../../lib/ports/operator.ts';
+import type { LedgerTotals } from '../../lib/ports/report-store.ts';
+import type { RunEnd } from '../../lib/wiring/run-locally.ts';
+import { adviseFailure, type FailurePlace } from './advise-failure.ts';
+import { formatCount, formatRun, formatUsd } from './formats.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Says what was wrong and what to do, and resolves to the exit code: 2 for what the person can mend at the keyboard, else 1. */
+export function reportError(error: unknown, terminal: Terminal): number {
+  const remedy = error instanceof UsageError ? error.remedy : undefined;
+  const message = describeError(error);
+  terminal.result({ error: remedy === undefined ? { message } : { message, remedy } });
+  terminal.endProgress();
+  terminal.note(`freshet: ${message}`);
+  if (remedy !== undefined) terminal.note(`  ${remedy.replaceAll('\n', '\n  ')}`);
+  return error instanceof UsageError ? 2 : 1;
+}
+
+function describeError(error: unknown): string {
+  if (error instanceof UsageError) return error.message;
+  if (error instanceof FreshetError) return `${error.message} (${error.failureClass} ${error.code})`;
+  if (error instanceof Error) return `unexpected ${error.stack ?? `${error.name}: ${error.message}`}`;
+  return `unexpected ${String(error)}`;
+}
+
+export function withAdvice(groups: readonly SourceFailures[], place: FailurePlace) {
+  return groups.map(group => ({ ...group, advice: adviseFailure(group, place) }));
+}
+
+/** Rows by cause with some of their ids, and what to do. */
+export function reportFailures(failures: ReturnType<typeof withAdvice>, terminal: Terminal): void {
+  if (failures.length === 0) terminal.line('No row failed.');
+  for (const failure of failures) {
+    const examples = failure.exampleIds.join(', ') + (failure.rows > failure.exampleIds.length ? ', …' : '');
+    terminal.line(
+      `${failure.source} · ${failure.model}: ${formatCount(failure.rows)} rows, ${failure.failureClass} ${failure.code}, last ${failure.lastAt ?? 'unknown'}`,
+    );
+    terminal.line(`  ids: ${examples}`);
+    terminal.line(`  try: ${failure.advice}`);
+  }
+}
+
+/** What was bought so far, and what was bought and lost. */
+export function reportLedger(ledger: LedgerTotals, terminal: Terminal): void {
+  terminal.line(
+    `so far: ${formatCount(ledger.providerCalls)} provider calls, ${formatCount(ledger.tokens)} tokens, ${formatUsd(ledger.costUsd)}; last update ${ledger.lastUpdate ?? 'never'}`,
+  );
+  if (ledger.paidAndLostCalls > 0)
+    terminal.line(
+      `paid and lost: ${formatCount(ledger.paidAndLostCalls)} calls, about ${formatUsd(ledger.paidAndLostCostUsd)}`,
+    );
+}
+
+/** One line for each reason that holds something up. */
+export function reportPauses(pauses: readonly PauseReason[], terminal: Terminal): void {
+  for (const { scope, reason, detail, since } of pauses)
+    terminal.line(`paused: ${scope} since ${since}: ${reason}${detail === '' ? '' : ` – ${detail}`}`);
+}
+
+/** The model's line of the configuration, or a table that the application changed. */
+const MENDED_BY_PEOPLE = /^(wrong_dimensions|source-(missing|swapped)|column-(missing|changed)|permission)$/;
+
+/** As after SIGINT and SIGTERM. */
+const STOPPED = 130;
+
+/** Prints what a run did; resolves to its exit code. */
+export function reportRun({ result, notices, stopRequested, stoppedBy }: RunEnd, terminal: Terminal): number {
+  terminal.result(stoppedBy === undefined ? result : { ...result, error: stoppedBy });
+  terminal.line();
+  for (const line of formatRun(result)) terminal.line(line);
+  for (const notice of notices) terminal.note(notice);
+  if (stoppedBy !== undefined) {
+    terminal.note(`freshet: ${stoppedBy.message}`);
+    return MENDED_BY_PEOPLE.test(stoppedBy.code) ? 2 : 1;
+  }
+  if (stopRequested) {
+    terminal.note('Stopped because another process asked for it: freshet stop. The next run goes on.');
+    return STOPPED;
+  }
+  const failed = result.spaces.reduce((sum, space) => sum + space.failed, 0);
+  if (failed === 0) return 0;
+  terminal.note(`${formatCount(failed)} rows failed: npm run freshet -- failures says why and what to do.`);
+  return 3;
+}
