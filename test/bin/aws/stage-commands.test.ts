@@ -148,7 +148,7 @@ describe.each(['deploy', 'destroy', 'smoke'])('npm run %s', command => {
   const run = (env: Record<string, string>, words: readonly string[] = []) => {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
-      [path.resolve(import.meta.dirname, `../../../bin/aws/${command}.ts`), ...words],
+      [path.resolve(import.meta.dirname, '../../../bin/aws/main.ts'), command, ...words],
       // Neither the account of whoever runs the tests nor that of the machine.
       {
         encoding: 'utf8',
