@@ -46,7 +46,10 @@ const SMOKE: Tool<typeof smokeFlags> = {
   run: (world, { stage = 'smoke', keep }) => smokeStage(world, { stage, keep: keep ?? false }),
 };
 
-/** Runs what an `npm run` script started, and leaves its exit code: 2 for what a person can mend. */
+/**
+ * Runs what an `npm run` script started, and leaves its exit code.
+ * A person can mend what ends with code 2.
+ */
 async function runTool<Known extends Flags & CommonFlags>(
   { name, summary, flags, run }: Tool<Known>,
   words: readonly string[],

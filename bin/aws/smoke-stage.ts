@@ -7,8 +7,11 @@ import type { AwsWorld } from './world.ts';
 
 const LOOK_EVERY_MS = 5000;
 
-/** Looks every five seconds and says when what it sees changed. Rejects with what was seen last when the time is over. */
-export async function waitUntil(
+/**
+ * Looks every five seconds until it is done, and says when what it sees changed.
+ * @throws FreshetError `smoke_timeout` with what was seen last, when the time is over
+ */
+async function waitUntil(
   world: AwsWorld,
   what: string,
   timeoutMs: number,
@@ -33,11 +36,13 @@ export async function waitUntil(
 const MINUTE_MS = 60_000;
 
 /**
- * A dead letter as SQS makes it, without the hour that five visibility timeouts take: nobody takes from the queue, a new row's message
- * is received and let go as often as the queue allows, and the receive after that moves it. The row's lease waits for the message that
- * long, so that detect sends no second one.
+ * Makes a dead letter as SQS does, without the hour that five visibility timeouts take.
+ *
+ * The event source is closed, so nobody else takes from the queue. A new row's message is received
+ * and let go as often as the queue allows, and the receive after that moves it. The row's lease
+ * lasts longer, so detect sends no second message for it.
  */
-export async function makeDeadLetter(world: AwsWorld, parts: SmokeParts): Promise<void> {
+async function makeDeadLetter(world: AwsWorld, parts: SmokeParts): Promise<void> {
   const { eventSourceId, queue, deadLetters } = parts;
   await world.switchEventSource(eventSourceId, false);
   try {
@@ -63,7 +68,7 @@ async function untilState(world: AwsWorld, id: string, state: string): Promise<v
 }
 
 /** The deployed parts that the smoke test touches, found by the outputs of the two stacks. */
-export interface SmokeParts {
+interface SmokeParts {
   /** Of the fresh lane. */
   readonly queueUrl: string;
   readonly queue: ReceivingQueue;
@@ -80,11 +85,11 @@ export interface SmokeParts {
 /** The demo's model. */
 const ALIAS = 'hash';
 
-export async function openSmokeParts(world: AwsWorld, stage: string): Promise<SmokeParts> {
+async function openSmokeParts(world: AwsWorld, stage: string): Promise<SmokeParts> {
   const outputs = new Map<string, string>();
   for (const stack of [`freshet-${stage}-database`, `freshet-${stage}`])
     for (const [name, value] of (await world.readOutputs(stack)) ?? []) outputs.set(name, value);
-  // CloudFormation takes letters and digits alone: the CDK drops the dashes of an output's name.
+  // CloudFormation takes only letters and digits: the CDK drops the dashes of a name.
   const output = (name: string): string => {
     const value = outputs.get(name);
     if (value === undefined) throw unexpected(`The stacks have no output ${name}: deploy them again.`);
@@ -134,7 +139,7 @@ export const smokeFlags = {
   ...helpFlag,
 };
 
-export interface SmokeOptions {
+interface SmokeOptions {
   readonly stage: string;
   /** Leaves everything deployed. */
   readonly keep: boolean;
@@ -148,8 +153,11 @@ const SAMPLE_ROWS = 2000;
 const MINUTE_MSOfSmokeStage = 60_000;
 
 /**
- * Deploys the example database with a pipeline on it and proves it from outside: backfill, a new row, an edited row, a dead letter that
- * is redriven, the end. Each step is printed with its time. What fails leaves everything deployed, and says how to delete it.
+ * Deploys the example database with a pipeline on it and proves it from outside.
+ *
+ * The steps are a backfill, a new row, an edited row, a dead letter that is redriven, and the end.
+ * Each is printed with its time. A step that fails leaves everything deployed, and says how to
+ * delete it.
  */
 export async function smokeStage(world: AwsWorld, { stage, keep }: SmokeOptions): Promise<void> {
   const options = { stage, config: CONFIG, example: true, yes: true };

@@ -25,7 +25,7 @@ function stageFlag(): Flag<string> {
   };
 }
 
-export interface StageOptions {
+interface StageOptions {
   readonly stage: string;
   readonly config?: string | undefined;
   /** With the example database. */
@@ -33,16 +33,19 @@ export interface StageOptions {
 }
 
 /** The pipeline's stack last. */
-export function stacksOf({ stage, example }: StageOptions): string[] {
+function stacksOf({ stage, example }: StageOptions): string[] {
   return [...(example ? [`freshet-${stage}-database`] : []), `freshet-${stage}`];
 }
 
-/** Of the GPU endpoint, which a stage of the configuration may have: `cdk deploy` brings it up before the pipeline's stack, which depends on it. */
-export function gpuStackOf({ stage }: Pick<StageOptions, 'stage'>): string {
+/**
+ * The stack of the GPU endpoint, which a stage of the configuration may have.
+ * The pipeline's stack depends on it, so `cdk deploy` brings it up first.
+ */
+function gpuStackOf({ stage }: Pick<StageOptions, 'stage'>): string {
   return `freshet-${stage}-gpu`;
 }
 
-export function contextOf({ stage, config, example }: StageOptions): string[] {
+function contextOf({ stage, config, example }: StageOptions): string[] {
   return [
     ...['-c', `stage=${stage}`],
     ...(config === undefined ? [] : ['-c', `config=${config}`]),
@@ -57,7 +60,7 @@ export const deployFlags = {
   ...helpFlag,
 };
 
-export interface DeployOptions extends StageOptions {
+interface DeployOptions extends StageOptions {
   readonly paused?: boolean;
   /** Does not ask before it widens a right or opens a network. */
   readonly yes?: boolean;
@@ -93,13 +96,15 @@ export const destroyFlags = {
   ...helpFlag,
 };
 
-export interface DestroyOptions extends StageOptions {
+interface DestroyOptions extends StageOptions {
   readonly yes?: boolean;
 }
 
 /**
- * Deletes the stacks of a stage. A bucket with objects cannot be deleted, and the functions may put one until they are gone: it is
- * emptied before, and once more where the deletion failed.
+ * Deletes the stacks of a stage.
+ *
+ * A bucket with objects cannot be deleted, and the functions may put one until they are gone. So
+ * the bucket is emptied before, and once more where the deletion failed.
  */
 export async function destroyStage(world: AwsWorld, options: DestroyOptions): Promise<void> {
   const identity = await world.identify();

@@ -20,11 +20,17 @@ export interface Identity {
   readonly region: string;
 }
 
-/** What deploying, destroying and the smoke test do outside of this process. Tests give their own. */
+/**
+ * What deploying, destroying and the smoke test do outside of this process.
+ * Tests give their own.
+ */
 export interface AwsWorld {
   /** Rejects with `UsageError` where there are no credentials or no region. */
   identify(): Promise<Identity>;
-  /** Runs the CDK's command line as the repository pins it, its output on the terminal. Rejects where it fails. */
+  /**
+   * Runs the CDK's command line as the repository pins it, its output on the terminal.
+   * Rejects where the command fails.
+   */
   cdk(words: readonly string[], identity: Identity): Promise<void>;
   /** Undefined: there is no such stack. */
   readOutputs(stackName: string): Promise<ReadonlyMap<string, string> | undefined>;
@@ -45,7 +51,7 @@ export interface AwsWorld {
 
 const root = path.resolve(import.meta.dirname, '../..');
 
-export interface WorldOptions {
+interface WorldOptions {
   readonly region: string | undefined;
   readonly profile: string | undefined;
   readonly say: (line: string) => void;
@@ -74,7 +80,7 @@ export function openAwsWorld({ region, profile, say }: WorldOptions): AwsWorld {
   };
 }
 
-/** From the repository's own packages, so that no other version answers. Without colours of its own in a log. */
+/** Runs the CDK from the repository's own packages, so that no other version answers. */
 async function runCdk(
   words: readonly string[],
   { region }: Identity,

@@ -3,7 +3,7 @@ import { formatCount } from '../terminal/formats.ts';
 import type { CommandBody } from './command.ts';
 import type { StageCommand } from './table.ts';
 
-export const backfill: CommandBody<StageCommand<'backfill'>> = {
+export const backfillCommand: CommandBody<StageCommand<'backfill'>> = {
   async run({ flags, terminal, deployment, result }) {
     const { source, model } = flags;
     const { spaces } = await deployment.ask('status', {});

@@ -4,7 +4,7 @@ import type { WorkspaceRequest } from '../../lib/wiring/open-workspace.ts';
 import { type Flags, type FlagValues, switchFlag, textFlag } from '../terminal/flags.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-/** Where a command is given: on this machine's database or a server's, or on a deployed stage by `freshet aws`. */
+/** Where a command is given: on a database (`here`), or on a deployed stage (`freshet aws`). */
 export type Place = 'here' | 'stage';
 
 /** What the exit codes of every command mean. */
@@ -22,7 +22,10 @@ interface PlaceDefinition {
   readonly summary: string;
   /** Beside the command's own and those of every command at the place. */
   readonly flags?: Flags;
-  /** Keys of the object under `--json` in their order, without account, region and stage; `?` after those that can be absent. */
+  /**
+   * Keys of the object under `--json`, in their order; `?` marks one that can be absent.
+   * Account, region and stage, which precede them on a stage, are not listed.
+   */
   readonly keys: readonly string[];
 }
 
@@ -36,15 +39,19 @@ export interface CommandDefinition {
   readonly exitCodes?: readonly (keyof typeof EXIT_CODES)[];
   readonly here?: PlaceDefinition;
   readonly stage?: PlaceDefinition;
-  /** Loads what the command does, when it is called: `help` must not wait for a database or an SDK. */
+  /**
+   * Loads what the command does, when the command is called.
+   * `help` must not wait for a database or an SDK.
+   */
   readonly load: () => Promise<CommandBody<never>>;
 }
 
 /** What a command does. */
 export interface CommandBody<Context extends { readonly flags: object }> {
   /**
-   * Checks flags against each other, before a database is opened or anybody is asked for credentials.
-   * @throws UsageError where they do not go together
+   * Checks flags against each other.
+   * The check comes before a database is opened or anybody is asked for credentials.
+   * @throws UsageError where flags do not go together
    */
   check?(flags: Context['flags']): void;
   /** Resolves with the exit code. */
@@ -67,7 +74,10 @@ export interface OperatorContext<Known extends Flags = Flags> extends CommandCon
   readonly ask: AskOperator;
   /** The stage that is operated; undefined: a database here. */
   readonly deployment: Deployment | undefined;
-  /** The one object of `--json`; of a stage with account, region and stage before what is given. */
+  /**
+   * Prints the one object of `--json`.
+   * On a stage, account, region and stage stand before what is given.
+   */
   readonly result: (object: object) => void;
 }
 
@@ -99,7 +109,10 @@ export const placeFlags = {
   },
 } as const satisfies Readonly<Record<Place, Flags>>;
 
-/** The workspace that a command's flags ask for. `create`: an embedded database that is not there yet is made. */
+/**
+ * The workspace that a command's flags ask for.
+ * @param options `create`: an embedded database that is not there yet is made
+ */
 export function workspaceRequest(
   { flags, signal }: Pick<CommandContext, 'signal'> & { readonly flags: FlagValues<typeof placeFlags.here> },
   { create }: { readonly create: boolean } = { create: false },

@@ -2,7 +2,7 @@ import { withOperator } from '../../lib/wiring/operator.ts';
 import { type CommandBody, workspaceRequest } from './command.ts';
 import type { HereCommand } from './table.ts';
 
-export const doctor: CommandBody<HereCommand<'doctor'>> = {
+export const doctorCommand: CommandBody<HereCommand<'doctor'>> = {
   async run(context) {
     const { terminal } = context;
     const { findings } = await withOperator(workspaceRequest(context), operator =>

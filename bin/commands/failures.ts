@@ -10,7 +10,7 @@ const DEFAULT_EXAMPLES = 5;
 const BATCH_ROWS = 5000;
 const REPORT_EVERY_MS = 10_000;
 
-export const failures: CommandBody<OperatorCommand<'failures'>> = {
+export const failuresCommand: CommandBody<OperatorCommand<'failures'>> = {
   async run({ flags, terminal, ask, deployment, result }) {
     const answer = await ask('failures', { exampleLimit: flags.examples ?? DEFAULT_EXAMPLES });
     const advised = withAdvice(answer.failures, deployment === undefined ? 'local' : 'deployed');
@@ -22,7 +22,7 @@ export const failures: CommandBody<OperatorCommand<'failures'>> = {
 
 type Retry = OperatorCommand<'retry'>;
 
-export const retry: CommandBody<Retry> = {
+export const retryCommand: CommandBody<Retry> = {
   check(flags) {
     if (flags.class !== undefined && flags.item !== undefined)
       throw new UsageError('retry takes --class or --item, not both.');
@@ -76,7 +76,7 @@ async function retryInBatches({
     const batch = await ask('retry', request);
     rows += batch.rows;
     more = batch.more;
-    terminal.progress(`${formatCount(rows)} rows`, REPORT_EVERY_MS);
+    if (more) terminal.progress(`${formatCount(rows)} rows`, REPORT_EVERY_MS);
   }
   terminal.endProgress();
   return { rows, isComplete: !more };

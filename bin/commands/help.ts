@@ -21,7 +21,7 @@ export function flagsAt(command: CommandDefinition, place: Place): Flags {
 }
 
 /** Codes that a command can end with, the lowest first. */
-export function exitCodesOf({ exitCodes = [] }: CommandDefinition): readonly (keyof typeof EXIT_CODES)[] {
+function exitCodesOf({ exitCodes = [] }: CommandDefinition): readonly (keyof typeof EXIT_CODES)[] {
   return [...COMMON_EXIT_CODES, ...exitCodes].toSorted((left, right) => left - right);
 }
 

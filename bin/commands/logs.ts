@@ -5,7 +5,7 @@ import type { StageCommand } from './table.ts';
 
 const DEFAULT_SINCE_MS = 15 * 60_000;
 
-export const logs: CommandBody<StageCommand<'logs'>> = {
+export const logsCommand: CommandBody<StageCommand<'logs'>> = {
   async run({ flags, terminal, signal, deployment, result }) {
     const lines: object[] = [];
     await followLogs(deployment, {

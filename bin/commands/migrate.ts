@@ -3,7 +3,7 @@ import { prepareDatabase } from '../../lib/wiring/prepare-database.ts';
 import { type CommandBody, workspaceRequest } from './command.ts';
 import type { HereCommand } from './table.ts';
 
-export const migrate: CommandBody<HereCommand<'migrate'>> = {
+export const migrateCommand: CommandBody<HereCommand<'migrate'>> = {
   async run(context) {
     const { terminal } = context;
     const migrated = await withWorkspace(workspaceRequest(context, { create: true }), workspace =>

@@ -15,7 +15,7 @@ type Models = HereCommand<'models'>;
 /** Of `models publish` alone. */
 const PUBLISH_FLAGS = Object.keys(commandTable.models.flags);
 
-export const models: CommandBody<Models> = {
+export const modelsCommand: CommandBody<Models> = {
   run(context) {
     const [word, ...others] = context.positionals;
     if (word === 'publish' && others.length === 0) return publish(context);
@@ -123,7 +123,10 @@ function composeConfiguration(alias: string, bucket: string, { prefix, sha256 }:
   ];
 }
 
-/** @throws UsageError for what the configuration would not take as the start of `modelPrefix`. */
+/**
+ * Reads `--prefix`, which ends with a slash afterwards.
+ * @throws UsageError for what the configuration would not take as the start of `modelPrefix`
+ */
 function readPrefix(given: string): string {
   const prefix = given.replace(/\/*$/, '/');
   if (/^(\w[\w.-]*\/)+$/.test(prefix)) return prefix;

@@ -7,7 +7,7 @@ import type { OperatorCommand } from './table.ts';
 type Pause = OperatorCommand<'pause'>;
 type Resume = OperatorCommand<'resume'>;
 
-export const pause: CommandBody<Pause> = {
+export const pauseCommand: CommandBody<Pause> = {
   check(flags) {
     readScope(flags);
     readDetail(flags.reason);
@@ -34,7 +34,7 @@ export const pause: CommandBody<Pause> = {
   },
 };
 
-export const resume: CommandBody<Resume> = {
+export const resumeCommand: CommandBody<Resume> = {
   check: flags => void readScope(flags),
   async run(context) {
     const { flags, terminal, ask, deployment, result } = context;
@@ -86,7 +86,10 @@ function readScope(flags: {
   return flags.model === undefined ? 'pipeline' : `model:${flags.model}`;
 }
 
-/** The words of `--reason`: they are shown to others and kept in logs, so they are short and plain. */
+/**
+ * Reads the words of `--reason`.
+ * Others see them and logs keep them, so they are short and plain.
+ */
 function readDetail(reason: string | undefined): string {
   const detail = reason?.trim() ?? '';
   if (PAUSE_DETAIL.test(detail)) return detail;

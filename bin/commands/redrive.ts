@@ -12,7 +12,7 @@ const REPORT_EVERY_MS = 10_000;
 
 type Redrive = StageCommand<'redrive'>;
 
-export const redrive: CommandBody<Redrive> = {
+export const redriveCommand: CommandBody<Redrive> = {
   check: requireSense,
   async run(context) {
     const { flags, terminal, deployment, result } = context;
@@ -59,7 +59,12 @@ async function cancelMoves({ flags, terminal, deployment, result }: Redrive): Pr
 
 type Counts = { -readonly [Name in keyof RedriveAnswer]: number };
 
-/** Asks again until nothing is received. What is left comes back into sight, so more than was there at the beginning is not received twice. */
+/**
+ * Sends stale rows again, request by request, until nothing is received.
+ *
+ * Letters that are left come back into sight. So no more letters are received than lay in the
+ * queue at the beginning: none is received twice.
+ */
 async function redriveStaleRows(
   { flags, terminal, signal, deployment, result }: Redrive,
   queues: readonly DeployedQueue[],

@@ -11,7 +11,7 @@ const REPORT_EVERY_MS = 10_000;
 
 type Reset = OperatorCommand<'reset'>;
 
-export const reset: CommandBody<Reset> = {
+export const resetCommand: CommandBody<Reset> = {
   check: flags => void readSelection(flags),
   async run(context) {
     const { flags, deployment } = context;
@@ -42,7 +42,10 @@ function readSelection(flags: Reset['flags']): OutcomeSelection {
   };
 }
 
-/** Counts; with `--apply` asks and then resets in batches. Interrupted, it says how far it came: called again, it goes on. */
+/**
+ * Counts the rows; with `--apply` asks and then resets them in batches.
+ * Interrupted, it says how far it came: called again, it goes on.
+ */
 async function resetWithProgress(
   { flags, terminal, signal, ask, result }: Reset,
   selection: OutcomeSelection,

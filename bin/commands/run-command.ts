@@ -17,7 +17,7 @@ import {
 import { flagsAt, GROUPS, listCommands, showCommandHelp, showHelp } from './help.ts';
 
 /** What the words of a command line ask for. */
-export type ReadCommand =
+type ReadCommand =
   | { readonly kind: 'help'; readonly place: Place }
   | { readonly kind: 'version' }
   | {
@@ -80,8 +80,11 @@ function unknownCommand(place: Place, name: string, words: readonly string[]): U
 
 type Surrounded = Pick<CommandContext, 'terminal' | 'signal' | 'surroundings'>;
 
-/** Runs the command that the words name. `surroundings`: in place of AWS and of time. Resolves with the exit code; never rejects. */
-export async function runCommand(
+/**
+ * Runs the command that the words name, and resolves with its exit code. Never rejects.
+ * @param surroundings stands in place of AWS and of time; undefined: the real ones
+ */
+export async function runCommandLine(
   words: readonly string[],
   terminal: Terminal,
   signal: AbortSignal,
@@ -111,7 +114,10 @@ async function runNamed(read: ReadCommand, surrounded: Surrounded): Promise<numb
   return 0;
 }
 
-/** On a deployed stage. Account and region are on standard error before anything of the stage is asked. */
+/**
+ * Runs a command on a deployed stage.
+ * Account and region are on standard error before anything of the stage is asked.
+ */
 async function runOnStage(body: CommandBody<OperatorContext>, context: CommandContext): Promise<number> {
   const { terminal, surroundings } = context;
   const { openDeployment } = await import('../../lib/wiring/aws/open-deployment.ts');
@@ -127,7 +133,7 @@ async function runOnStage(body: CommandBody<OperatorContext>, context: CommandCo
   return body.run({ ...context, ask, deployment, result });
 }
 
-/** What a stage answers too, asked of a database here. */
+/** Runs a command that a stage can answer too, on a database here. */
 async function runHere(body: CommandBody<OperatorContext>, context: CommandContext): Promise<number> {
   const { withOperator } = await import('../../lib/wiring/operator.ts');
   const { result } = context.terminal;

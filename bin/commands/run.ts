@@ -16,7 +16,7 @@ const DEFAULT_WATCH_INTERVAL_MS = 10_000;
 
 type RunFlags = FlagsOf<'start'>;
 
-export const run: CommandBody<HereCommand<'run'>> = {
+export const runCommand: CommandBody<HereCommand<'run'>> = {
   async run(context) {
     const watchIntervalMs = watchIntervalOf(context.flags);
     const end = await withWorkspace(runRequest(context), workspace =>
@@ -26,7 +26,10 @@ export const run: CommandBody<HereCommand<'run'>> = {
   },
 };
 
-/** The workspace of a run: its database is created where it is missing, its providers are looked at before. */
+/**
+ * The workspace of a run.
+ * Its database is created where it is missing; its providers are looked at before.
+ */
 export function runRequest(context: HereCommand<'start'>): WorkspaceRequest {
   return {
     ...workspaceRequest(context, { create: true }),
@@ -35,7 +38,10 @@ export function runRequest(context: HereCommand<'start'>): WorkspaceRequest {
   };
 }
 
-/** Runs until nothing is stale (or goes on watching, where an interval is given): the coverage before, a live line while it works. */
+/**
+ * Runs until nothing is stale, or goes on watching where an interval is given.
+ * Prints the coverage before, and a live line while the run works.
+ */
 export async function runWithProgress(
   workspace: Workspace,
   { flags, terminal, signal }: HereCommand<'start'>,

@@ -4,7 +4,7 @@ import { formatHits } from '../terminal/formats.ts';
 import { type CommandBody, workspaceRequest } from './command.ts';
 import type { HereCommand } from './table.ts';
 
-export const search: CommandBody<HereCommand<'search'>> = {
+export const searchCommand: CommandBody<HereCommand<'search'>> = {
   async run(context) {
     const { flags, positionals, terminal } = context;
     const text = positionals.join(' ').trim();

@@ -1,12 +1,12 @@
 import { UsageError } from '../../lib/core/errors/usage-error.ts';
 import { withOperator } from '../../lib/wiring/operator.ts';
-import { formatTable, shorten } from '../terminal/formats.ts';
+import { formatColumns, shorten } from '../terminal/formats.ts';
 import { type CommandBody, workspaceRequest } from './command.ts';
 import type { HereCommand } from './table.ts';
 
 const CELL_WIDTH = 60;
 
-export const sql: CommandBody<HereCommand<'sql'>> = {
+export const sqlCommand: CommandBody<HereCommand<'sql'>> = {
   async run(context) {
     const { positionals, terminal } = context;
     const statement = positionals.join(' ').trim();
@@ -21,7 +21,7 @@ export const sql: CommandBody<HereCommand<'sql'>> = {
     terminal.result({ rows, affectedRows });
     if (rows.length === 0) terminal.line(`${affectedRows} ${affectedRows === 1 ? 'row' : 'rows'}`);
     else
-      for (const line of formatTable(
+      for (const line of formatColumns(
         Object.keys(rows[0]!),
         rows.map(row => Object.values(row).map(formatCell)),
       ))

@@ -10,7 +10,10 @@ import type { CommandBody } from './command.ts';
 import { runRequest, runWithProgress } from './run.ts';
 import type { HereCommand } from './table.ts';
 
-/** Searches of the bundled sample that share words with the glosses they find: all that feature hashing can see. */
+/**
+ * Searches of the bundled sample that share words with the glosses they find.
+ * Feature hashing sees nothing but words.
+ */
 const SAMPLE_SEARCHES = [
   'a large body of water',
   'feeling of great joy and happiness',
@@ -19,7 +22,7 @@ const SAMPLE_SEARCHES = [
 
 const HITS = 3;
 
-export const start: CommandBody<HereCommand<'start'>> = {
+export const startCommand: CommandBody<HereCommand<'start'>> = {
   async run(context) {
     const { terminal, signal } = context;
     return withWorkspace(runRequest(context), async workspace => {
@@ -51,7 +54,10 @@ async function showSearches(workspace: Workspace, terminal: Terminal): Promise<v
   }
 }
 
-/** Which line to change for a model that knows meaning; nothing when the configuration has one already. */
+/**
+ * Shows which line to change for a model that knows meaning.
+ * Nothing is shown where the configuration has such a model already.
+ */
 async function showSwitch({ config, file }: Workspace, terminal: Terminal): Promise<void> {
   if (!config.sources.some(source => source.models[0] === 'hash')) return;
   const lines = (await readFile(resolve(file), 'utf8')).split('\n');

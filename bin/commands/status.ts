@@ -1,12 +1,12 @@
 import type { StatusAnswer } from '../../lib/ports/operator.ts';
 import type { Deployment } from '../../lib/wiring/aws/open-deployment.ts';
-import { formatCount, formatCoverage, formatTable } from '../terminal/formats.ts';
+import { formatColumns, formatCount, formatCoverage } from '../terminal/formats.ts';
 import { reportLedger, reportPauses } from '../terminal/reports.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { CommandBody } from './command.ts';
 import type { OperatorCommand } from './table.ts';
 
-export const status: CommandBody<OperatorCommand<'status'>> = {
+export const statusCommand: CommandBody<OperatorCommand<'status'>> = {
   async run({ terminal, ask, deployment, result }) {
     const answer = await ask('status', {});
     if (deployment === undefined) {
@@ -14,14 +14,14 @@ export const status: CommandBody<OperatorCommand<'status'>> = {
       reportStatus(answer, terminal);
       return 0;
     }
-    const { queues, flow } = await readSurroundings(deployment);
+    const { queues, flow } = await readStage(deployment);
     result({ ...answer, queues, ...flow });
     reportStatus(answer, terminal);
     const rows = queues.map(queue => [
       queue.queue,
       ...[queue.visible, queue.inFlight, queue.deadLetters].map(formatCount),
     ]);
-    for (const line of formatTable(['queue', 'waiting', 'in flight', 'dead letters'], rows))
+    for (const line of formatColumns(['queue', 'waiting', 'in flight', 'dead letters'], rows))
       terminal.line(line);
     for (const { feeds, mappingId, state } of flow.eventSources)
       if (state !== 'open') terminal.line(`event source ${mappingId} (${feeds}) is ${state}`);
@@ -32,7 +32,7 @@ export const status: CommandBody<OperatorCommand<'status'>> = {
 };
 
 /** What a stage has beside its database. */
-async function readSurroundings(deployment: Deployment) {
+async function readStage(deployment: Deployment) {
   const { listQueues, readDepth } = await import('../../lib/wiring/aws/deployed-queues.ts');
   const { readFlow } = await import('../../lib/wiring/aws/switch-flow.ts');
   const queues = await Promise.all(listQueues(deployment).map(queue => readDepth(deployment, queue)));

@@ -5,7 +5,7 @@ import type { HereCommand } from './table.ts';
 /** A run looks every second and then has five. */
 const DEFAULT_WAIT_MS = 15_000;
 
-export const stop: CommandBody<HereCommand<'stop'>> = {
+export const stopCommand: CommandBody<HereCommand<'stop'>> = {
   async run(context) {
     const { flags, terminal } = context;
     const { asked, stillRunning } = await withOperator(workspaceRequest(context), operator =>

@@ -51,7 +51,7 @@ export const commandTable = {
     flags: runFlags,
     exitCodes: [3],
     here: { summary: 'creates the sample if it is missing, runs, reports and searches', keys: RUN_KEYS },
-    load: async (): LoadedBody => (await import('./start.ts')).start,
+    load: async (): LoadedBody => (await import('./start.ts')).startCommand,
   },
   run: {
     flags: {
@@ -61,7 +61,7 @@ export const commandTable = {
     },
     exitCodes: [3],
     here: { summary: 'embeds until nothing is stale; with --watch it goes on', keys: RUN_KEYS },
-    load: async (): LoadedBody => (await import('./run.ts')).run,
+    load: async (): LoadedBody => (await import('./run.ts')).runCommand,
   },
   status: {
     here: {
@@ -72,7 +72,7 @@ export const commandTable = {
       summary: 'coverage, pauses, money, each queue with its dead letters, event sources and schedules',
       keys: ['spaces', 'paused', 'ledger', 'queues', 'eventSources', 'schedules'],
     },
-    load: async (): LoadedBody => (await import('./status.ts')).status,
+    load: async (): LoadedBody => (await import('./status.ts')).statusCommand,
   },
   search: {
     argument: '"text"',
@@ -81,13 +81,13 @@ export const commandTable = {
       source: textFlag('NAME', 'source to search (the first one)'),
     },
     here: { summary: 'the rows nearest to a text', keys: ['source', 'model', 'hits'] },
-    load: async (): LoadedBody => (await import('./search.ts')).search,
+    load: async (): LoadedBody => (await import('./search.ts')).searchCommand,
   },
   failures: {
     flags: { examples: wholeNumberFlag('N', 'ids per cause (5)', { least: 1, most: 1000 }) },
     here: { summary: 'failed rows by cause, each with what to do', keys: ['failures'] },
     stage: { summary: 'failed rows by cause, each with what to do', keys: ['failures'] },
-    load: async (): LoadedBody => (await import('./failures.ts')).failures,
+    load: async (): LoadedBody => (await import('./failures.ts')).failuresCommand,
   },
   retry: {
     flags: {
@@ -101,7 +101,7 @@ export const commandTable = {
       flags: { apply },
       keys: ['applied', 'rows'],
     },
-    load: async (): LoadedBody => (await import('./failures.ts')).retry,
+    load: async (): LoadedBody => (await import('./failures.ts')).retryCommand,
   },
   redrive: {
     flags: {
@@ -118,7 +118,7 @@ export const commandTable = {
       summary: 'sends dead letters again: only the rows that are still stale, or --whole-queue',
       keys: ['applied', 'queues?', 'redriven?', 'moved?', 'cancelled?'],
     },
-    load: async (): LoadedBody => (await import('./redrive.ts')).redrive,
+    load: async (): LoadedBody => (await import('./redrive.ts')).redriveCommand,
   },
   backfill: {
     flags: { ...pauseScopeFlags, apply },
@@ -126,7 +126,7 @@ export const commandTable = {
       summary: 'walks every row of the table from the lowest key, now',
       keys: ['applied', 'spaces'],
     },
-    load: async (): LoadedBody => (await import('./backfill.ts')).backfill,
+    load: async (): LoadedBody => (await import('./backfill.ts')).backfillCommand,
   },
   pause: {
     flags: {
@@ -145,7 +145,7 @@ export const commandTable = {
       },
       keys: ['applied', 'scope', 'changed?', 'paused', 'switched?'],
     },
-    load: async (): LoadedBody => (await import('./pause.ts')).pause,
+    load: async (): LoadedBody => (await import('./pause.ts')).pauseCommand,
   },
   resume: {
     flags: pauseScopeFlags,
@@ -161,7 +161,7 @@ export const commandTable = {
       },
       keys: ['applied', 'scope', 'changed?', 'paused', 'switched?'],
     },
-    load: async (): LoadedBody => (await import('./pause.ts')).resume,
+    load: async (): LoadedBody => (await import('./pause.ts')).resumeCommand,
   },
   stop: {
     flags: { wait: durationFlag('TIME', 'how long to wait for their end (15s)') },
@@ -169,7 +169,7 @@ export const commandTable = {
       summary: 'ends the runs in progress after the batch in hand; nothing is lost',
       keys: ['asked', 'stopped', 'stillRunning'],
     },
-    load: async (): LoadedBody => (await import('./stop.ts')).stop,
+    load: async (): LoadedBody => (await import('./stop.ts')).stopCommand,
   },
   reset: {
     flags: {
@@ -188,7 +188,7 @@ export const commandTable = {
       summary: 'makes embedded rows stale, so that they are bought again; without --apply it only counts',
       keys: ['applied', 'spaces', 'rows?'],
     },
-    load: async (): LoadedBody => (await import('./reset.ts')).reset,
+    load: async (): LoadedBody => (await import('./reset.ts')).resetCommand,
   },
   logs: {
     flags: {
@@ -198,7 +198,7 @@ export const commandTable = {
       trouble: switchFlag('only warnings and errors'),
     },
     stage: { summary: 'what the functions logged: ids, codes and numbers', keys: ['lines'] },
-    load: async (): LoadedBody => (await import('./logs.ts')).logs,
+    load: async (): LoadedBody => (await import('./logs.ts')).logsCommand,
   },
   models: {
     argument: '[check | publish]',
@@ -218,26 +218,26 @@ export const commandTable = {
         ...['missingBytes?', 'sha256?', 'prefix?', 'configuration?'],
       ],
     },
-    load: async (): LoadedBody => (await import('./models.ts')).models,
+    load: async (): LoadedBody => (await import('./models.ts')).modelsCommand,
   },
   migrate: {
     here: {
       summary: 'brings schema freshet to this version and creates the tables of new spaces',
       keys: ['from', 'to', 'applied'],
     },
-    load: async (): LoadedBody => (await import('./migrate.ts')).migrate,
+    load: async (): LoadedBody => (await import('./migrate.ts')).migrateCommand,
   },
   doctor: {
     here: {
       summary: 'checks privileges, indexes, versions and visibility, each with the statement that mends it',
       keys: ['ok', 'findings'],
     },
-    load: async (): LoadedBody => (await import('./doctor.ts')).doctor,
+    load: async (): LoadedBody => (await import('./doctor.ts')).doctorCommand,
   },
   sql: {
     argument: '"statement"',
     here: { summary: 'runs a statement on the embedded database', keys: ['rows', 'affectedRows'] },
-    load: async (): LoadedBody => (await import('./sql.ts')).sql,
+    load: async (): LoadedBody => (await import('./sql.ts')).sqlCommand,
   },
 } as const satisfies Readonly<Record<string, CommandDefinition>>;
 

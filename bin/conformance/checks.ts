@@ -5,9 +5,9 @@ import {
   embed,
   insist,
   insistOnError,
+  lengthOf,
   Nonconformity,
-  normOf,
-  readVectors,
+  readServiceVectors,
 } from './service.ts';
 
 /** One promise of `docs/contracts/embed-v1.yaml`. */
@@ -37,7 +37,7 @@ const insistOnSame = (left: readonly number[][], right: readonly number[][], whe
   }
 };
 
-export const VECTOR_CHECKS: readonly Check[] = [
+const VECTOR_CHECKS: readonly Check[] = [
   {
     name: 'shape: a vector of dim finite numbers for each text',
     run: async service => void (await embed(service, TEXTS)),
@@ -82,7 +82,7 @@ export const VECTOR_CHECKS: readonly Check[] = [
     name: 'normalisation: normalize true gives vectors of length 1',
     run: async service => {
       for (const vector of await embed(service, TEXTS)) {
-        const norm = normOf(vector);
+        const norm = lengthOf(vector);
         insist(Math.abs(norm - 1) <= NORM_TOLERANCE, `a vector has length ${norm.toFixed(4)}`);
       }
     },
@@ -150,7 +150,7 @@ const request = ({ model }: EmbedService, changes: object = {}) => ({
   ...changes,
 });
 
-export const REFUSAL_CHECKS: readonly Check[] = [
+const REFUSAL_CHECKS: readonly Check[] = [
   {
     name: 'empty list: answered with an empty list, or 422',
     run: async service => {
@@ -164,7 +164,7 @@ export const REFUSAL_CHECKS: readonly Check[] = [
     name: 'empty text: has a vector, or 422 invalid_text; it is never left out',
     run: async service => {
       const answer = await service.post(request(service, { texts: ['one', '', 'two'] }));
-      if (answer.status === 200) readVectors(answer, 3);
+      if (answer.status === 200) readServiceVectors(answer, 3);
       else insistOnError(answer, [422], ['invalid_text']);
     },
   },
@@ -173,7 +173,7 @@ export const REFUSAL_CHECKS: readonly Check[] = [
     run: async service => {
       const texts = Array.from({ length: OVERSIZED_BATCH }, (_, position) => `${position}`);
       const answer = await service.post(request(service, { texts }));
-      if (answer.status === 200) readVectors(answer, texts.length);
+      if (answer.status === 200) readServiceVectors(answer, texts.length);
       else insistOnError(answer, [413]);
     },
   },
@@ -211,7 +211,7 @@ export const REFUSAL_CHECKS: readonly Check[] = [
   },
 ];
 
-export interface CheckResult {
+interface CheckResult {
   readonly name: string;
   readonly result: 'passed' | 'failed' | 'skipped';
   /** What does not conform, or why it was skipped. */

@@ -2,7 +2,7 @@ import { UsageError } from '../../lib/core/errors/usage-error.ts';
 import { checkServiceUrl } from '../../lib/wiring/check-service-url.ts';
 import { readEnvironment } from '../../lib/wiring/read-environment.ts';
 import { durationFlag, readFlags, switchFlag, textFlag } from '../terminal/flags.ts';
-import { formatTable } from '../terminal/formats.ts';
+import { formatColumns } from '../terminal/formats.ts';
 import { reportError } from '../terminal/reports.ts';
 import { createTerminal, type Terminal } from '../terminal/terminal.ts';
 import { runChecks } from './checks.ts';
@@ -42,7 +42,7 @@ async function main(words: readonly string[], terminal: Terminal): Promise<numbe
   const passed = checks.filter(({ result }) => result === 'passed').length;
   terminal.result({ url, model: values.model, passed, failed, checks });
   const rows = checks.map(({ name, result, detail }) => [result, name, detail]);
-  for (const line of formatTable(['Result', 'Check', 'Detail'], rows)) terminal.line(line);
+  for (const line of formatColumns(['Result', 'Check', 'Detail'], rows)) terminal.line(line);
   terminal.line();
   terminal.line(`${passed} passed, ${failed} failed, ${checks.length - passed - failed} skipped.`);
   return failed === 0 ? 0 : 1;

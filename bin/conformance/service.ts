@@ -8,13 +8,16 @@ export interface EmbedService {
   post(body: unknown, token?: string): Promise<ServiceAnswer>;
 }
 
-export interface ServiceAnswer {
+interface ServiceAnswer {
   readonly status: number;
   /** Undefined where the body is no JSON. */
   readonly json: unknown;
 }
 
-/** `url` ends before `/v1/embed`. Calls reject when the connection breaks or the time is over. */
+/**
+ * Opens the service at `url`, which ends before `/v1/embed`.
+ * Calls reject when the connection breaks or the time is over.
+ */
 export function openService(options: {
   readonly url: string;
   readonly model: string;
@@ -55,13 +58,13 @@ export async function embed(
   texts: readonly string[],
   changes: Readonly<Record<string, unknown>> = {},
 ): Promise<number[][]> {
-  return readVectors(
+  return readServiceVectors(
     await service.post({ model: service.model, texts, normalize: true, ...changes }),
     texts.length,
   );
 }
 
-export function readVectors({ status, json }: ServiceAnswer, count: number): number[][] {
+export function readServiceVectors({ status, json }: ServiceAnswer, count: number): number[][] {
   insist(status === 200, `status ${status}, expected 200`);
   const { dim, vectors } = Object(json) as Record<string, unknown>;
   insist(typeof dim === 'number' && Number.isInteger(dim) && dim > 0, 'dim is no positive whole number');
@@ -74,18 +77,18 @@ export function readVectors({ status, json }: ServiceAnswer, count: number): num
       vector.every(value => typeof value === 'number' && Number.isFinite(Math.fround(value))),
       `vectors[${position}] holds something that is no float32`,
     );
-    insist(normOf(vector) > 0, `vectors[${position}] is zero`);
+    insist(lengthOf(vector) > 0, `vectors[${position}] is zero`);
   }
   return vectors as number[][];
 }
 
-export function normOf(vector: readonly number[]): number {
+export function lengthOf(vector: readonly number[]): number {
   return Math.hypot(...vector);
 }
 
 export function cosine(left: readonly number[], right: readonly number[]): number {
   const product = left.reduce((sum, value, position) => sum + value * (right[position] ?? Number.NaN), 0);
-  return product / (normOf(left) * normOf(right));
+  return product / (lengthOf(left) * lengthOf(right));
 }
 
 /** Status and `error.code` of a refusal. */

@@ -13,7 +13,10 @@ const dist = path.join(root, 'dist');
 /** What an installed package reads by its place beside the code. */
 const FILES = ['package.json', 'examples/demo/ai-items.data.json', 'examples/demo/NOTICE'];
 
-/** Makes `dist/`, which is what `npm pack` packs: JavaScript, declarations, and every handler bundled, because an installed package has neither sources nor esbuild. */
+/**
+ * Makes `dist/`, which `npm pack` packs: JavaScript, declarations and bundled handlers.
+ * An installed package has neither sources nor esbuild, so every handler is bundled here.
+ */
 function build(): void {
   rmSync(dist, { recursive: true, force: true });
   compile();

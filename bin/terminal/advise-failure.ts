@@ -3,7 +3,10 @@ export type FailurePlace = 'local' | 'deployed';
 
 type Advice = Readonly<Record<FailurePlace, string>>;
 
-/** What to try, by the code of a failure. Codes are those of `lib/core/errors`; an unknown one gets the general advice. */
+/**
+ * What to try, by the code of a failure.
+ * Codes are those of `lib/core/errors`; an unknown one gets the general advice.
+ */
 const adviceByCode: readonly (readonly [RegExp, Advice])[] = [
   [
     /too-long|context_length|too_large|string_above_max/,

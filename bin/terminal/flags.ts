@@ -4,7 +4,10 @@ import { UsageError } from '../../lib/core/errors/usage-error.ts';
 import { isInstant } from '../../lib/core/report/is-instant.ts';
 import type { Terminal } from './terminal.ts';
 
-/** A flag of a command. `read` throws `UsageError` that names flag, value and what was expected. */
+/**
+ * A flag of a command.
+ * `read` throws `UsageError` that names the flag, the value and what was expected.
+ */
 export interface Flag<Value> {
   /** What stands for the value in the help text; undefined: the flag takes none. */
   readonly placeholder?: string;
@@ -80,7 +83,11 @@ export type FlagValues<Known extends Flags> = {
   readonly [Name in keyof Known]?: Known[Name] extends Flag<infer Value> ? Value : never;
 };
 
-/** @throws UsageError for a flag that is not known (with the nearest one), a value that is missing, superfluous or wrong. */
+/**
+ * Reads the flags of a command line, and what stands between them.
+ * @throws UsageError for a flag that is not known (with the nearest one), and for a value that is
+ * missing, superfluous or wrong
+ */
 export function readFlags<Known extends Flags>(
   words: readonly string[],
   known: Known,
@@ -128,7 +135,10 @@ function unknownFlag(given: string, known: readonly string[]): UsageError {
   );
 }
 
-/** What a command or a script of its own is for, and its flags. `details` join the object of `--json`. */
+/**
+ * Shows what a command or a script is for, and its flags.
+ * `details` join the object of `--json`.
+ */
 export function showFlags(
   shown: {
     readonly name: string;

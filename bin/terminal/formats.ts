@@ -35,12 +35,12 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-export function formatPercent(fraction: number): string {
+function formatPercent(fraction: number): string {
   return `${(fraction * 100).toFixed(2)} %`;
 }
 
 /** Left-aligned columns; columns whose values are all numbers stand to the right. */
-export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string[] {
+export function formatColumns(headings: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = headings.map((heading, column) =>
     Math.max(heading.length, ...rows.map(row => row[column]?.length ?? 0)),
   );
@@ -126,7 +126,7 @@ const MODEL_HEADINGS = [
 const CHECK_HEADINGS = ['alias', 'provider', 'dimensions', 'norm', 'golden', 'cosine', 'ms', 'result'];
 
 export function formatModels(models: readonly ListedModel[]): string[] {
-  return formatTable(
+  return formatColumns(
     MODEL_HEADINGS,
     models.map(model => [
       model.alias,
@@ -157,7 +157,7 @@ export function formatChecks(checks: readonly CheckedModel[]): string[] {
     const line = problem.line === undefined ? '' : ` The line is ${problem.line}.`;
     return ['', `${alias}: ${problem.message}${line}`];
   });
-  return [...formatTable(CHECK_HEADINGS, rows), ...problems];
+  return [...formatColumns(CHECK_HEADINGS, rows), ...problems];
 }
 
 /** What a run did and how things stand after it. */

@@ -8,7 +8,10 @@ import { adviseFailure, type FailurePlace } from './advise-failure.ts';
 import { formatCount, formatRun, formatUsd } from './formats.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Says what was wrong and what to do, and resolves to the exit code: 2 for what the person can mend at the keyboard, else 1. */
+/**
+ * Says what was wrong and what to do, and returns the exit code.
+ * Code 2 is for what the person can mend at the keyboard, 1 for all else.
+ */
 export function reportError(error: unknown, terminal: Terminal): number {
   const remedy = error instanceof UsageError ? error.remedy : undefined;
   const message = describeError(error);

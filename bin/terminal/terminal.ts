@@ -3,7 +3,9 @@ import { UsageError } from '../../lib/core/errors/usage-error.ts';
 import { formatBytes, formatCount, formatDuration, formatUsd } from './formats.ts';
 
 /**
- * Where a command writes. With `--json` standard output carries one object and nothing else, and what people read goes to standard error.
+ * Where a command writes.
+ * With `--json` standard output carries one object and nothing else, and what people read goes to
+ * standard error.
  */
 export interface Terminal {
   readonly json: boolean;
@@ -79,7 +81,10 @@ interface Progress {
 
 const WINDOW_MS = 10_000;
 
-/** Items, rate and time left. The rate is that of the last ten seconds, so that a pause shows. */
+/**
+ * Describes items, rate and time left.
+ * The rate is that of the last ten seconds, so that a pause shows.
+ */
 export function createProgressMeter(
   expectedItems: number,
   now: () => number,
@@ -116,7 +121,10 @@ export function createByteMeter(now: () => number): (bytes: number, ofBytes: num
   };
 }
 
-/** @throws UsageError when the person says no, or when there is nobody to ask and `given` is false. */
+/**
+ * Asks a person on the terminal whether to go on, unless the answer is given.
+ * @throws UsageError when the person says no, or when nobody can be asked
+ */
 export async function confirm(question: string, given: boolean): Promise<void> {
   if (given) return;
   if (process.stdin.isTTY !== true)

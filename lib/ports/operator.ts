@@ -3,7 +3,10 @@ import type { PauseReason } from './control-store.ts';
 import type { Coverage, FailureGroup, LedgerTotals } from './report-store.ts';
 import type { ResetPlan, ResetSelection } from './reset-store.ts';
 
-/** What an operator may ask of a pipeline, and what comes back. The `operate` function and a local run answer alike. */
+/**
+ * What an operator may ask of a pipeline, and what comes back.
+ * The `operate` function and a local run answer alike.
+ */
 export interface OperateExchanges {
   readonly status: { readonly request: object; readonly answer: StatusAnswer };
   readonly failures: {

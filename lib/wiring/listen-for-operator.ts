@@ -20,8 +20,11 @@ interface OperatorListener {
 }
 
 /**
- * On an embedded database nobody else can open the files, so the run answers the operator's requests itself, through a folder beside them. On a server
- * other processes change what they want, and only the wish to stop is looked for.
+ * Listens, while a run works, for what an operator asks of it.
+ *
+ * Nobody else can open the files of an embedded database, so the run answers the operator's
+ * requests itself, through a folder beside them. On a server other processes change what they
+ * want, and the run only looks for the wish to stop.
  */
 export async function listenForOperator(workspace: Workspace, runId: number): Promise<OperatorListener> {
   const stop = new AbortController();

@@ -29,7 +29,10 @@ import { createLocalAccess } from './create-local-access.ts';
 import { createProviders } from './create-providers.ts';
 import type { Workspace } from './open-workspace.ts';
 
-/** Requests that need a workspace: its providers, or statements on the embedded database. No stage answers them. */
+/**
+ * Requests that need a workspace: its providers, or the embedded database.
+ * No stage answers them.
+ */
 interface WorkspaceExchanges {
   readonly search: { readonly request: SearchQuery; readonly answer: FoundRows };
   readonly doctor: {
@@ -89,9 +92,12 @@ const definitions: {
 };
 
 /**
- * The answers of an open workspace to requests `{ "request": <name>, …keys }`, whoever asks: this process, or another
- * through the request folder. The answers are values that JSON can hold.
- * @throws UsageError where the person at the keyboard can mend it, FreshetError `bad_request` for what is no request.
+ * The answers of an open workspace to requests `{ "request": <name>, …keys }`.
+ *
+ * This process asks, or another one through the request folder. The answers are values that JSON
+ * can hold.
+ * @throws UsageError where the person at the keyboard can mend it
+ * @throws FreshetError `bad_request` for what is no request
  */
 export function createLocalAnswers(workspace: Workspace): (event: unknown) => Promise<object> {
   let opened: Promise<OperatePorts> | undefined;
@@ -153,7 +159,7 @@ async function openOperatePorts(workspace: Workspace): Promise<OperatePorts> {
   };
 }
 
-/** Embeds the text as a query with the model of the source's active space and finds the nearest rows. */
+/** Embeds the text as a query and finds the nearest rows of the source's active space. */
 export async function searchByText(workspace: Workspace, query: SearchQuery): Promise<FoundRows> {
   const { source, model, ...space } = chooseSpace(await openSpaceList(workspace), query.source);
   const access = createLocalAccess(workspace.environment);
@@ -201,7 +207,10 @@ async function runStatement(
   };
 }
 
-/** A column's value as JSON can hold it: big and infinite numbers as text, bytes in hexadecimal. */
+/**
+ * A column's value as JSON can hold it.
+ * Big and infinite numbers become text, bytes hexadecimal.
+ */
 function toJsonValue(value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString();
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);

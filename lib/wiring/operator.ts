@@ -13,7 +13,10 @@ import { requestFolder } from './listen-for-operator.ts';
 import { type AskLocally, createLocalAnswers } from './local-requests.ts';
 import { type Workspace, type WorkspaceRequest, withWorkspace } from './open-workspace.ts';
 
-/** A run that works looks five times a second; one that is being prepared looks when it begins. */
+/**
+ * How long a request may lie until a run takes it up.
+ * A run that works looks five times a second; one that is being prepared looks when it begins.
+ */
 const TAKEN_WITHIN_MS = 25_000;
 /** A search waits for its provider, and a statement may take what it takes. */
 const ANSWERED_WITHIN_MS = 10 * 60_000;
@@ -21,7 +24,10 @@ const LOOK_EVERY_MS = 250;
 
 interface LocalOperator {
   readonly ask: AskLocally;
-  /** Asks every run on the database to stop after the batch in hand and waits up to `waitMs` for their end. */
+  /**
+   * Asks every run on the database to stop after the batch in hand.
+   * Waits up to `waitMs` for their end.
+   */
   stopRuns(waitMs: number): Promise<{ readonly asked: number; readonly stillRunning: number }>;
 }
 
@@ -31,9 +37,11 @@ interface OperatorRequest extends WorkspaceRequest {
 }
 
 /**
- * The operator of a database: on the database itself where it can be opened, else through the process that has the
- * embedded one. Where that process ends before it takes the first request up, the database is opened after all.
- * @throws UsageError where that process takes no requests for 25 seconds, or is on another host.
+ * Lets `use` operate a database: the database itself, or the process that has it.
+ *
+ * The process is asked where it has the embedded database. If that process ends before it takes
+ * the first request up, the database is opened after all.
+ * @throws UsageError where that process takes no requests for 25 seconds, or is on another host
  */
 export async function withOperator<Result>(
   request: OperatorRequest,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseJson } from '../../core/messages/parse-json.ts';
 import type { Clock } from '../../ports/clock.ts';
 
-/** What one process asks of another through a folder; the answer lies beside it under the same name. */
+/** What one process asks of another; the answer lies beside it under the same name. */
 interface FolderRequest {
   readonly askedAtMs: number;
   readonly request: unknown;
@@ -27,8 +27,10 @@ const LASTS_MS = 30_000;
 const CLOSING_MS = 2_000;
 
 /**
- * Asks the process that watches `folder`. Files get their names whole, so nobody reads half of one. Only their owner
- * may read them, since answers can hold text of rows, and none stays.
+ * Asks the process that watches `folder`, and resolves with what became of the request.
+ *
+ * Files get their names whole, so nobody reads half of one. Only their owner may read them, since
+ * answers can hold text of rows. None stays after this call.
  */
 export async function askThroughFolder(
   folder: string,
@@ -47,7 +49,7 @@ export async function askThroughFolder(
 ): Promise<FolderReply> {
   const { clock, signal } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  // Where an earlier version made it for everybody; what another user owns cannot be changed, nor used.
+  // An earlier version made the folder for everybody.
   await chmod(folder, 0o700).catch(() => undefined);
   const path = join(folder, randomUUID());
   const startedAtMs = clock.now();
@@ -72,8 +74,10 @@ export async function askThroughFolder(
 }
 
 /**
- * Answers requests until the signal aborts, each once, those that come together at the same time. What processes left
- * there that are gone is swept out. Never rejects.
+ * Answers requests until the signal aborts, each once. Never rejects.
+ *
+ * Requests that come together are answered at the same time. Files of processes that are gone are
+ * deleted.
  */
 export async function watchRequestFolder(
   folder: string,
@@ -109,7 +113,10 @@ export async function watchRequestFolder(
   isClosed = true;
 }
 
-/** The request in a file, which is gone afterwards; undefined where it is too old, unreadable or somebody else's. */
+/**
+ * Takes the request in a file, and deletes the file.
+ * Undefined where the request is too old or unreadable, or another process took it.
+ */
 async function takeRequest(path: string, clock: Clock): Promise<FolderRequest | undefined> {
   const asked = (await readWhole(path)) as Partial<FolderRequest> | undefined;
   if (!(await takeFile(path))) return undefined;
@@ -125,7 +132,7 @@ async function takeFile(path: string): Promise<boolean> {
   );
 }
 
-/** Deletes what a killed process left: an answer that it never read, a draft that it never named. */
+/** Deletes what a killed process left: an answer never read, or a draft never named. */
 async function sweep(path: string, clock: Clock): Promise<void> {
   const { mtimeMs } = await stat(path);
   if (clock.now() - mtimeMs > LASTS_MS) await rm(path, { force: true });

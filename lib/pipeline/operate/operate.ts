@@ -7,7 +7,7 @@ import {
   badRequest,
   listFailures,
   pauseScope,
-  planReset,
+  planResets,
   reportStatus,
   resetBatch,
   restartReconcile,
@@ -73,7 +73,7 @@ const definitions: { readonly [Name in OperateName]: OperateRequestDefinition<Na
     answer: pauseScope,
   },
   resume: { keys: { scope: isText }, writes: true, answer: resumeScope },
-  'plan-reset': { keys: selection, writes: false, answer: planReset },
+  'plan-reset': { keys: selection, writes: false, answer: planResets },
   reset: {
     keys: { ...selection, cursor: isCursor, limit: countUpTo(50_000) },
     writes: true,
@@ -120,9 +120,10 @@ export function changesSchema(name: OperateName): boolean {
 }
 
 /**
- * Answers one request, `{ "request": <name>, …keys }`, as `OperateExchanges` says. Every one may be repeated.
+ * Answers one request, `{ "request": <name>, …keys }`, as `OperateExchanges` says.
+ * Every request may be repeated.
  * @param remainingMs what is left of the time that the answer may take
- * @throws FreshetError `bad_request` that names the key at fault and what there is to ask.
+ * @throws FreshetError `bad_request` that names the key at fault and what there is to ask
  */
 export async function answerOperator(
   ports: OperatePorts,
@@ -142,7 +143,11 @@ export async function answerOperator(
   return (answer as OperateRequestDefinition<never>['answer'])(ports, details as never, remainingMs);
 }
 
-/** @throws FreshetError `bad_request` for a key that the request does not take, and for a value that its check refuses. */
+/**
+ * Checks what a request brings beside its name.
+ * @throws FreshetError `bad_request` for a key that the request does not take, and for a value that
+ * its check refuses
+ */
 export function requireKeys(
   name: string,
   details: Readonly<Record<string, unknown>>,

@@ -18,7 +18,10 @@ import type { OperatePorts, RedrivePorts } from './operate-ports.ts';
 const LEFT_SECONDS = 120;
 /** Time to lease, send and delete what the last receive brought. */
 const RESERVE_MS = 8_000;
-/** A receive asks some of the servers that hold a queue: one that brings nothing proves nothing. */
+/**
+ * Empty receives in a row that end a redrive.
+ * A receive asks only some of the servers that hold a queue, so one empty receive proves nothing.
+ */
 const EMPTY_RECEIVES = 3;
 /** SQS's limit for one receive. */
 const RECEIVE_LIMIT = 10;
@@ -26,9 +29,11 @@ const RECEIVE_LIMIT = 10;
 type RedrivingPorts = Omit<OperatePorts, 'redrive'> & { readonly redrive: RedrivePorts };
 
 /**
- * Takes dead letters of one queue and sends again only what is still worth it. A letter is deleted after its rows were sent or found superseded, so
- * a crash anywhere leaves it in the queue; met again, its rows are on their way and it is deleted. At worst a row travels twice, and `embed` skips
- * the older dispatch.
+ * Takes dead letters of one queue and sends again only the rows that are still stale.
+ *
+ * A letter is deleted after its rows were sent or found superseded. So a crash anywhere leaves the
+ * letter in the queue; when it is received again, its rows are on their way, and it is deleted. At
+ * worst a row travels twice, and `embed` skips the older dispatch.
  */
 export async function redriveDeadLetters(
   ports: RedrivingPorts,
@@ -165,7 +170,10 @@ interface SpaceRedrive {
 
 const NOTHING_SENT: SpaceRedrive = { dispatched: 0, superseded: 0, left: new Set() };
 
-/** Letters of one space and lane: what of them is stale, and failed for `cause` where one is given, is on its way again afterwards. */
+/**
+ * Sends again the stale rows of letters that are of one space and lane.
+ * Where a cause is given, only rows that failed for it are sent.
+ */
 async function sendAgain(
   ports: RedrivePorts,
   logger: Logger,
@@ -196,7 +204,12 @@ interface Sending {
   readonly unsent: ReadonlySet<string>;
 }
 
-/** Under a new dispatch. What another dispatch holds is on its way already; what the dead one holds itself is taken from it, and was no attempt. */
+/**
+ * Sends rows again under a new dispatch.
+ *
+ * Rows that another dispatch holds are on their way already. Rows that the dead dispatch itself
+ * holds are taken from it, and that was no attempt.
+ */
 async function dispatchAgain(
   ports: RedrivePorts,
   logger: Logger,
@@ -221,7 +234,10 @@ async function dispatchAgain(
   return { dispatched: sent, unsent: new Set(refused.map(({ id }) => id)) };
 }
 
-/** The vectors are bought: the pointer itself goes back, and the writer decides. A result without a row left to write is not worth it. */
+/**
+ * Announces again results whose vectors are bought; the writer decides what to write.
+ * A result without a row left to write is not announced.
+ */
 async function announceAgain(
   ports: RedrivePorts,
   letters: readonly Letter[],

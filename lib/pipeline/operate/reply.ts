@@ -4,7 +4,10 @@ import type { Logger } from '../../ports/logger.ts';
 import type { OperateReply } from '../../ports/operator.ts';
 import { describeFailure } from '../describe-failure.ts';
 
-/** A rejection would reach the operator as a stack of a function somewhere; this reaches them as a sentence. Never rejects. */
+/**
+ * Resolves with the answer, or with an error that an operator can read. Never rejects.
+ * A rejection would reach the operator as the stack of a function somewhere.
+ */
 export async function refuseReadably(logger: Logger, answer: () => Promise<object>): Promise<OperateReply> {
   try {
     return { answer: await answer() };
@@ -23,7 +26,7 @@ export async function refuseReadably(logger: Logger, answer: () => Promise<objec
 const MENDED_BY_PEOPLE: readonly string[] = ['bad_request', 'not_usable'];
 
 /**
- * Reads the answer in a reply of the `operate` function, or of the process that has the embedded database.
+ * Reads the answer in a reply of the `operate` function or of another process.
  * @throws UsageError, FreshetError what was thrown there
  */
 export function readOperateReply(reply: unknown): object {

@@ -26,7 +26,10 @@ export async function reportStatus(ports: OperatePorts): Promise<StatusAnswer> {
   };
 }
 
-/** What holds work up: neither an operator's confirmation nor the wish that one run stops is a pause. */
+/**
+ * The reasons that hold work up.
+ * An operator's confirmation is no pause, nor is the wish that one run stops.
+ */
 async function readPauses(control: ControlStore): Promise<readonly PauseReason[]> {
   return (await control.reasons()).filter(
     ({ scope, reason }) => reason !== ORPHANS_CONFIRMED && !isRunScope(scope),
@@ -104,7 +107,7 @@ async function requireScope({ spaces }: OperatePorts, scope: string): Promise<vo
     throw badRequest(`There is nothing of that name to pause; there are: ${[...known].join(', ')}.`);
 }
 
-export async function planReset(
+export async function planResets(
   ports: OperatePorts,
   selection: OutcomeSelection,
 ): Promise<{ readonly spaces: readonly SpaceResetPlan[] }> {
@@ -121,7 +124,10 @@ export async function planReset(
   return { spaces };
 }
 
-/** One batch of one space, and where the next one begins. A request that is repeated finds its rows reset already and counts none twice. */
+/**
+ * Resets one batch of one space, and says where the next one begins.
+ * A request that is repeated finds its rows reset already, and counts none twice.
+ */
 export async function resetBatch(
   ports: OperatePorts,
   request: OperateExchanges['reset']['request'],
@@ -154,7 +160,10 @@ export async function listFailures(
   return { failures };
 }
 
-/** Makes failed rows stale again, up to the limit in each space. Rows that are stale already do not count. */
+/**
+ * Makes failed rows stale again, up to the limit in each space.
+ * Rows that are stale already do not count.
+ */
 export async function retryBatch(
   ports: OperatePorts,
   request: OperateExchanges['retry']['request'],
@@ -175,7 +184,10 @@ export async function retryBatch(
   return { rows, more };
 }
 
-/** The reconcile pass goes on from the lowest key. It is the same pass: when it began, which is what orphans are judged by, does not change. */
+/**
+ * Lets the reconcile pass go on from the lowest key.
+ * The pass stays the same: orphans are judged by its beginning, which does not change.
+ */
 export async function restartReconcile(
   ports: OperatePorts,
   request: OperateExchanges['backfill']['request'],
@@ -189,7 +201,10 @@ export async function restartReconcile(
   return { spaces: spaces.map(({ source, model }) => ({ source: source.name, model: model.alias })) };
 }
 
-/** The spaces of a source, of a model, or of both. Throws `bad_request` that says what there is when none matches. */
+/**
+ * The spaces of a source, of a model, or of both.
+ * @throws FreshetError `bad_request` that says what there is, when none matches
+ */
 async function chooseSpaces(
   registry: SpaceRegistry,
   wanted: { readonly source?: string | undefined; readonly model?: string | undefined },
