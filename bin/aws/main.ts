@@ -14,7 +14,7 @@ import {
 import { type AwsWorld, openAwsWorld } from './world.ts';
 
 interface Tool<Known extends Flags> {
-  /** Of the script in `package.json`. */
+  /** Name of the script in `package.json`. */
   readonly name: string;
   readonly summary: string;
   readonly flags: Known;
@@ -80,7 +80,7 @@ async function runTool<Known extends Flags & CommonFlags>(
   }
 }
 
-/** The first word is the script's own, from `package.json`. */
+/** The script of `package.json` gives the first word; the others are typed by a person. */
 const [tool, ...words] = process.argv.slice(2);
 if (tool === 'deploy') await runTool(DEPLOY, words);
 else if (tool === 'destroy') await runTool(DESTROY, words);

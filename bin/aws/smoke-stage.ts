@@ -69,11 +69,11 @@ async function untilState(world: AwsWorld, id: string, state: string): Promise<v
 
 /** The deployed parts that the smoke test touches, found by the outputs of the two stacks. */
 interface SmokeParts {
-  /** Of the fresh lane. */
+  /** Of the queue of the fresh lane. */
   readonly queueUrl: string;
   readonly queue: ReceivingQueue;
   readonly deadLetters: ReceivingQueue;
-  /** Of the mapping that takes from it. */
+  /** Of the event source mapping that takes messages from that queue. */
   readonly eventSourceId: string;
   detect(pass: 'incremental' | 'reconcile'): Promise<void>;
   /** Resolves with the row's id. */
@@ -82,7 +82,7 @@ interface SmokeParts {
   coverage(): Promise<Coverage>;
 }
 
-/** The demo's model. */
+/** Alias of the demo's model. */
 const ALIAS = 'hash';
 
 async function openSmokeParts(world: AwsWorld, stage: string): Promise<SmokeParts> {
@@ -145,10 +145,10 @@ interface SmokeOptions {
   readonly keep: boolean;
 }
 
-/** Whatever configuration lies beside it: the sample is the demo's. */
+/** The demo's configuration, because the sample is the demo's. */
 const CONFIG = 'examples/demo/freshet.config.ts';
 
-/** The rows of the sample. */
+/** How many rows the sample has. */
 const SAMPLE_ROWS = 2000;
 const MINUTE_MSOfSmokeStage = 60_000;
 

@@ -3,7 +3,7 @@ import { UsageError } from '../../lib/core/errors/usage-error.ts';
 import { type Flag, switchFlag, textFlag } from '../terminal/flags.ts';
 import type { AwsWorld, Identity } from './world.ts';
 
-/** Of every one of these commands. */
+/** Flags of every command of a stage in `package.json`. */
 export const stageFlags = {
   stage: stageFlag(),
   config: textFlag('FILE', 'another configuration than freshet.config.ts'),
@@ -32,7 +32,7 @@ interface StageOptions {
   readonly example: boolean;
 }
 
-/** The pipeline's stack last. */
+/** Names of a stage's stacks, the pipeline's last. */
 function stacksOf({ stage, example }: StageOptions): string[] {
   return [...(example ? [`freshet-${stage}-database`] : []), `freshet-${stage}`];
 }
@@ -66,7 +66,7 @@ interface DeployOptions extends StageOptions {
   readonly yes?: boolean;
 }
 
-/** Says where, deploys, and prints what came of it. */
+/** Says account and region, deploys the stage, and prints the outputs of its stacks. */
 export async function deployStage(world: AwsWorld, options: DeployOptions): Promise<void> {
   const identity = await world.identify();
   const stacks = stacksOf(options);

@@ -34,7 +34,7 @@ export interface AwsWorld {
   cdk(words: readonly string[], identity: Identity): Promise<void>;
   /** Undefined: there is no such stack. */
   readOutputs(stackName: string): Promise<ReadonlyMap<string, string> | undefined>;
-  /** Waits for the answer. */
+  /** Resolves with the answer of the function. */
   invoke(functionName: string, event: object): Promise<unknown>;
   switchEventSource(id: string, enabled: boolean): Promise<void>;
   readEventSourceState(id: string): Promise<string>;

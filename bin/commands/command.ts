@@ -20,7 +20,7 @@ export const EXIT_CODES = {
 interface PlaceDefinition {
   /** One line for `help` and docs/commands.md. */
   readonly summary: string;
-  /** Beside the command's own and those of every command at the place. */
+  /** Flags at this place, beside the command's own and those of every command there. */
   readonly flags?: Flags;
   /**
    * Keys of the object under `--json`, in their order; `?` marks one that can be absent.

@@ -6,7 +6,7 @@ import type { CommandBody } from './command.ts';
 import type { OperatorCommand } from './table.ts';
 
 const DEFAULT_EXAMPLES = 5;
-/** Rows of one short transaction. */
+/** Rows that one request makes stale, in one short transaction. */
 const BATCH_ROWS = 5000;
 const REPORT_EVERY_MS = 10_000;
 
@@ -47,7 +47,7 @@ export const retryCommand: CommandBody<Retry> = {
   },
 };
 
-/** Failed rows that match: with `--item` at most one, whose cause is not asked for. */
+/** Counts the failed rows that match; with `--item` one at most, of whatever cause. */
 async function countRows({ flags, ask }: Retry): Promise<number> {
   const { failures: groups } = await ask('failures', { exampleLimit: 1 });
   const rows = groups
@@ -57,7 +57,10 @@ async function countRows({ flags, ask }: Retry): Promise<number> {
   return flags.item === undefined ? rows : Math.min(rows, 1);
 }
 
-/** Interrupted, it is not complete: called again, it goes on. */
+/**
+ * Makes failed rows stale, request by request.
+ * An interrupted retry is not complete; the same command goes on with the others.
+ */
 async function retryInBatches({
   flags,
   terminal,

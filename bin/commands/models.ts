@@ -12,7 +12,7 @@ import { commandTable, type HereCommand } from './table.ts';
 
 type Models = HereCommand<'models'>;
 
-/** Of `models publish` alone. */
+/** Flags of `models publish` alone. */
 const PUBLISH_FLAGS = Object.keys(commandTable.models.flags);
 
 export const modelsCommand: CommandBody<Models> = {
@@ -50,7 +50,7 @@ async function check(context: Models): Promise<number> {
   });
 }
 
-/** 2 where a line of the configuration mends it, 1 where only the provider can. */
+/** The exit code: 2 where a line of the configuration mends it, 1 where the provider must. */
 function exitCodeOf(problems: readonly NonNullable<CheckedModel['problem']>[]): number {
   if (problems.length === 0) return 0;
   return problems.every(({ line }) => line !== undefined) ? 2 : 1;
@@ -58,7 +58,7 @@ function exitCodeOf(problems: readonly NonNullable<CheckedModel['problem']>[]): 
 
 const PROGRESS_EVERY_MS = 5_000;
 
-/** What was sent before an interruption stays; the next call sends the rest. */
+/** Publishes a model. After an interruption the next call sends what is missing. */
 async function publish(context: Models): Promise<number> {
   try {
     return await publishAs(context);

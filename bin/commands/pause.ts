@@ -49,7 +49,7 @@ export const resumeCommand: CommandBody<Resume> = {
       return 0;
     }
     const { readFlow, switchFlow } = await import('../../lib/wiring/aws/switch-flow.ts');
-    // What still holds another reason stays closed: the guard knows which.
+    // While another reason holds, the guard decides what is opened.
     const isHeld = answer.paused.some(held => held.scope === 'pipeline' || held.scope === scope);
     const switched = flags.now === true && !isHeld ? await switchFlow(deployment, scope, 'open') : [];
     result({ applied: true, scope, ...answer, switched });
@@ -64,7 +64,7 @@ export const resumeCommand: CommandBody<Resume> = {
   },
 };
 
-/** What holds now, without `--apply`. */
+/** Shows the pauses that hold now; nothing is changed. */
 async function showPauses(
   { flags, terminal, ask, result }: Pause | Resume,
   intention: string,

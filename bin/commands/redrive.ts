@@ -6,7 +6,7 @@ import { formatCount } from '../terminal/formats.ts';
 import type { CommandBody } from './command.ts';
 import type { StageCommand } from './table.ts';
 
-/** Of one request: within the time that the function has, also on a slow database. */
+/** Letters of one request: the function has time for them also on a slow database. */
 const LETTERS_PER_REQUEST = 500;
 const REPORT_EVERY_MS = 10_000;
 
@@ -101,7 +101,7 @@ async function redriveStaleRows(
   return 1;
 }
 
-/** One queue after the other. Interrupted, the task of SQS goes on by itself. */
+/** Moves whole queues, one after the other. An interruption leaves the task of SQS running. */
 async function moveWholeQueues(
   { flags, terminal, signal, deployment, result }: Redrive,
   queues: readonly DeployedQueue[],
@@ -110,7 +110,7 @@ async function moveWholeQueues(
   for (const queue of queues) {
     if (signal.aborted) break;
     if ((await readDepth(deployment, queue)).deadLetters === 0) continue;
-    // Before it begins: whoever interrupts it twice sees nothing that comes after.
+    // Told before the move begins, since an interrupted command may print nothing more.
     const cancel = deployment.lineOf(`redrive --queue ${queue.name} --cancel --apply`);
     terminal.note(`${queue.name}: SQS moves the letters, also when this command ends. To end it: ${cancel}`);
     const task = await moveQueue(deployment, queue, {

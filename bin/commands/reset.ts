@@ -5,7 +5,7 @@ import { confirm } from '../terminal/terminal.ts';
 import type { CommandBody } from './command.ts';
 import type { OperatorCommand } from './table.ts';
 
-/** Rows of one short transaction: what waits for them waits some tens of milliseconds. */
+/** Rows of one short transaction: other writers of these rows wait some tens of milliseconds. */
 const BATCH_ROWS = 5000;
 const REPORT_EVERY_MS = 10_000;
 
@@ -27,7 +27,10 @@ export const resetCommand: CommandBody<Reset> = {
   },
 };
 
-/** Nothing said must not mean everything. */
+/**
+ * Reads which rows to reset.
+ * @throws UsageError where nothing was chosen: no choice must not mean every row
+ */
 function readSelection(flags: Reset['flags']): OutcomeSelection {
   const { source, model } = flags;
   const olderThan = flags['older-than'];

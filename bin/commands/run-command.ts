@@ -33,7 +33,10 @@ type ReadCommand =
 const HELP: readonly (string | undefined)[] = [undefined, 'help', '--help', '-h'];
 const VERSION = ['version', '--version', '-v'];
 
-/** @throws UsageError for a command, a flag or an argument that is not known. Runs nothing. */
+/**
+ * Reads the words of a command line, and runs nothing.
+ * @throws UsageError for a command, a flag or an argument that is not known
+ */
 export function readCommand(words: readonly string[]): ReadCommand {
   const [name, ...rest] = afterJson(words);
   if (name === 'help' && rest.length > 0 && !rest[0]!.startsWith('-'))
@@ -48,7 +51,7 @@ export function readCommand(words: readonly string[]): ReadCommand {
   return readListed('stage', awsName!, awsRest);
 }
 
-/** `--json` may stand before the command. */
+/** The words without a `--json` that stands before the command. */
 function afterJson(words: readonly string[]): readonly string[] {
   return words[0] === '--json' ? words.slice(1) : words;
 }

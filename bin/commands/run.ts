@@ -93,7 +93,7 @@ function reportEveryOf(flags: RunFlags): number {
   return flags['report-every'] ?? DEFAULT_REPORT_EVERY_MS;
 }
 
-/** Undefined: the run ends when nothing is stale. */
+/** The interval of a watching run; undefined: the run ends when nothing is stale. */
 function watchIntervalOf(flags: FlagsOf<'run'>): number | undefined {
   if (flags.watch === undefined) {
     if (flags['watch-interval'] !== undefined) throw new UsageError('--watch-interval needs --watch.');

@@ -31,7 +31,7 @@ export const statusCommand: CommandBody<OperatorCommand<'status'>> = {
   },
 };
 
-/** What a stage has beside its database. */
+/** Reads what a stage has beside its database: queues, event sources and schedules. */
 async function readStage(deployment: Deployment) {
   const { listQueues, readDepth } = await import('../../lib/wiring/aws/deployed-queues.ts');
   const { readFlow } = await import('../../lib/wiring/aws/switch-flow.ts');

@@ -2,7 +2,7 @@ import { withOperator } from '../../lib/wiring/operator.ts';
 import { type CommandBody, workspaceRequest } from './command.ts';
 import type { HereCommand } from './table.ts';
 
-/** A run looks every second and then has five. */
+/** A run looks every second whether it shall stop, and then has five seconds to end. */
 const DEFAULT_WAIT_MS = 15_000;
 
 export const stopCommand: CommandBody<HereCommand<'stop'>> = {

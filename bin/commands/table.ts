@@ -18,16 +18,16 @@ import type {
 
 type LoadedBody = Promise<CommandBody<never>>;
 
-/** Of the commands that change something on a stage. */
+/** The flag of commands that change something on a stage. */
 const apply = switchFlag('do it; without this flag the command only says what it would do');
 
-/** What a pause or its end names. */
+/** Flags that name what is paused or resumed. */
 const pauseScopeFlags = {
   source: textFlag('NAME', 'only this source'),
   model: textFlag('ALIAS', 'only this model'),
 };
 
-/** Of `run` and `start`; what they leave out, the configuration's `limits` say. */
+/** Flags of `run` and `start`; for flags that are left out the configuration's `limits` hold. */
 const runFlags = {
   'max-items': wholeNumberFlag('N', 'stop after about this many rows', { least: 1, most: 1_000_000_000 }),
   'batch-size': wholeNumberFlag('N', 'rows per message and texts per call', { least: 1, most: 2048 }),
@@ -109,7 +109,7 @@ export const commandTable = {
       source: textFlag('NAME', 'only rows of this source'),
       class: textFlag('C', 'only rows whose last outcome failed with this class or code'),
       'whole-queue': switchFlag('let SQS move every letter back unread, superseded ones too'),
-      // The most that SQS takes.
+      // 500 is SQS's own limit for a move task.
       'per-second': wholeNumberFlag('N', 'messages per second of --whole-queue', { least: 1, most: 500 }),
       cancel: switchFlag('end the --whole-queue move that runs; what was moved stays moved'),
       apply,

@@ -13,7 +13,7 @@ import {
 /** One promise of `docs/contracts/embed-v1.yaml`. */
 export interface Check {
   readonly name: string;
-  /** Why it says nothing about this service; undefined: it does. */
+  /** Why the check says nothing about this service; undefined: it does. */
   skip?(service: EmbedService): string | undefined;
   /** Rejects with `Nonconformity` where the promise is not kept. */
   run(service: EmbedService): Promise<void>;
@@ -21,10 +21,10 @@ export interface Check {
 
 const TEXTS = ['A small animal with whiskers.', 'Interest rates rose again.', 'Der Zug hat Verspätung.'];
 
-/** Half precision and another order of additions stay well inside. */
+/** The least cosine of equal vectors: half precision and reordered additions stay above it. */
 const SAME = 0.999;
 const NORM_TOLERANCE = 0.01;
-/** What every server takes in one call. */
+/** Texts that every server takes in one call. */
 const LEAST_BATCH = 100;
 
 const insistOnSame = (left: readonly number[][], right: readonly number[][], when: string) => {
@@ -220,7 +220,7 @@ interface CheckResult {
 
 export const CHECKS: readonly Check[] = [...VECTOR_CHECKS, ...REFUSAL_CHECKS];
 
-/** One after the other: a service under test should not be measured by its limits. */
+/** Runs the checks one after the other, so that a service's limits do not decide the result. */
 export async function runChecks(service: EmbedService): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
   for (const check of CHECKS) results.push(await runCheck(check, service));

@@ -4,7 +4,7 @@ import { parseJson } from '../../lib/core/messages/parse-json.ts';
 export interface EmbedService {
   readonly model: string;
   readonly token: string;
-  /** Undefined: the token of the service; an empty one sends none. */
+  /** Sends a body. `token` undefined: the service's own; an empty one sends none. */
   post(body: unknown, token?: string): Promise<ServiceAnswer>;
 }
 
@@ -91,7 +91,7 @@ export function cosine(left: readonly number[], right: readonly number[]): numbe
   return product / (lengthOf(left) * lengthOf(right));
 }
 
-/** Status and `error.code` of a refusal. */
+/** Insists on the status and the `error.code` of a refusal. */
 export function insistOnError(
   answer: ServiceAnswer,
   statuses: readonly number[],

@@ -4,13 +4,13 @@ import path from 'node:path';
 import { bundleHandler } from '../../lib/constructs/bundle-handler.ts';
 import { FUNCTION_NAMES, type HandlerName } from '../../lib/constructs/function-settings.ts';
 
-/** All that the construct can deploy; `sample` is the example's. */
+/** The handlers that the construct can deploy; `sample` is the example's alone. */
 const PACKED: readonly HandlerName[] = [...FUNCTION_NAMES, 'notify'];
 
 const root = path.resolve(import.meta.dirname, '../..');
 const dist = path.join(root, 'dist');
 
-/** What an installed package reads by its place beside the code. */
+/** Files that an installed package reads by their place beside the code. */
 const FILES = ['package.json', 'examples/demo/ai-items.data.json', 'examples/demo/NOTICE'];
 
 /**

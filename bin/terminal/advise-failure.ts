@@ -1,4 +1,4 @@
-/** Where the rows failed: what to type differs. */
+/** Where the rows failed. What a person types depends on it. */
 export type FailurePlace = 'local' | 'deployed';
 
 type Advice = Readonly<Record<FailurePlace, string>>;

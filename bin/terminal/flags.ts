@@ -48,7 +48,7 @@ export function wholeNumberFlag(
 
 const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 
-/** In milliseconds. A bare number is seconds. */
+/** A flag for a duration, read in milliseconds. A bare number is seconds. */
 export function durationFlag(placeholder: string, summary: string): Flag<number> {
   return {
     placeholder,
@@ -62,7 +62,7 @@ export function durationFlag(placeholder: string, summary: string): Flag<number>
   };
 }
 
-/** ISO 8601: a day (its midnight in UTC) or a time with its zone. */
+/** A flag for a time in ISO 8601: a day (its midnight in UTC) or a time with its zone. */
 export function instantFlag(placeholder: string, summary: string): Flag<string> {
   return {
     placeholder,

@@ -9,7 +9,7 @@ export function formatCount(count: number): string {
   return count.toLocaleString('en-US');
 }
 
-/** Four decimals: a run of a few thousand short texts costs a fraction of a cent. */
+/** Dollars with four decimals below $100: a run of short texts costs a fraction of a cent. */
 export function formatUsd(usd: number): string {
   return `$${usd.toFixed(usd >= 100 ? 2 : 4)}`;
 }
@@ -39,7 +39,7 @@ function formatPercent(fraction: number): string {
   return `${(fraction * 100).toFixed(2)} %`;
 }
 
-/** Left-aligned columns; columns whose values are all numbers stand to the right. */
+/** Lines of a table: columns are left-aligned, those with nothing but numbers right-aligned. */
 export function formatColumns(headings: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = headings.map((heading, column) =>
     Math.max(heading.length, ...rows.map(row => row[column]?.length ?? 0)),
@@ -57,13 +57,13 @@ export function formatColumns(headings: readonly string[], rows: readonly (reado
   return [formatRow(headings), formatRow(widths.map(width => '-'.repeat(width))), ...rows.map(formatRow)];
 }
 
-/** One line of at most `width` characters, ended by … where something was cut. */
+/** Shortens a text to one line of at most `width` characters, ended by … where it was cut. */
 export function shorten(text: string, width: number): string {
   const line = text.replaceAll(/\s+/g, ' ').trim();
   return line.length <= width ? line : `${line.slice(0, width - 1).trimEnd()}…`;
 }
 
-/** The identity as an equation: whoever reads it can add it up. */
+/** The coverage of a space, its rows as an equation that a reader can add up. */
 export function formatCoverage(coverage: Coverage): string[] {
   const { eligible, fresh, excluded, failed, inFlight, stale } = coverage;
   const terms = [
@@ -80,7 +80,7 @@ export function formatCoverage(coverage: Coverage): string[] {
   ];
 }
 
-/** Similarity, the first text column and the beginning of the others. */
+/** A line for each hit: similarity, first text column and the beginning of the others. */
 export function formatHits({ hits }: FoundRows, width = 100): string[] {
   if (hits.length === 0) return ['  nothing is embedded yet'];
   const titles = hits.map(hit => shorten(hit.columns[0] ?? hit.id, 30));
@@ -92,7 +92,10 @@ export function formatHits({ hits }: FoundRows, width = 100): string[] {
   });
 }
 
-/** `time component LEVEL event key=value …`; a line that is not of our logger stays as it is. */
+/**
+ * A line `time component LEVEL event key=value …`.
+ * A line that our logger did not write stays as it is.
+ */
 export function formatLogLine(line: {
   readonly component: string;
   readonly atMs: number;
@@ -160,7 +163,7 @@ export function formatChecks(checks: readonly CheckedModel[]): string[] {
   return [...formatColumns(CHECK_HEADINGS, rows), ...problems];
 }
 
-/** What a run did and how things stand after it. */
+/** What a run did, and how things stand after it. */
 export function formatRun(result: RunResult): string[] {
   const counts = (['embedded', 'copied', 'touched', 'excluded', 'failed'] as const).map(
     name => `${name} ${formatCount(result[name])}`,

@@ -33,7 +33,7 @@ export function withAdvice(groups: readonly SourceFailures[], place: FailurePlac
   return groups.map(group => ({ ...group, advice: adviseFailure(group, place) }));
 }
 
-/** Rows by cause with some of their ids, and what to do. */
+/** Prints failed rows by cause, with some of their ids and what to do. */
 export function reportFailures(failures: ReturnType<typeof withAdvice>, terminal: Terminal): void {
   if (failures.length === 0) terminal.line('No row failed.');
   for (const failure of failures) {
@@ -46,7 +46,7 @@ export function reportFailures(failures: ReturnType<typeof withAdvice>, terminal
   }
 }
 
-/** What was bought so far, and what was bought and lost. */
+/** Prints what was bought so far, and what was bought and lost. */
 export function reportLedger(ledger: LedgerTotals, terminal: Terminal): void {
   terminal.line(
     `so far: ${formatCount(ledger.providerCalls)} provider calls, ${formatCount(ledger.tokens)} tokens, ${formatUsd(ledger.costUsd)}; last update ${ledger.lastUpdate ?? 'never'}`,
@@ -57,19 +57,19 @@ export function reportLedger(ledger: LedgerTotals, terminal: Terminal): void {
     );
 }
 
-/** One line for each reason that holds something up. */
+/** Prints a line for each reason that holds something up. */
 export function reportPauses(pauses: readonly PauseReason[], terminal: Terminal): void {
   for (const { scope, reason, detail, since } of pauses)
     terminal.line(`paused: ${scope} since ${since}: ${reason}${detail === '' ? '' : ` – ${detail}`}`);
 }
 
-/** The model's line of the configuration, or a table that the application changed. */
+/** Codes that a person mends: in the model's line of the configuration, or in a table. */
 const MENDED_BY_PEOPLE = /^(wrong_dimensions|source-(missing|swapped)|column-(missing|changed)|permission)$/;
 
-/** As after SIGINT and SIGTERM. */
+/** The exit code of a run that was asked to stop, as after SIGINT and SIGTERM. */
 const STOPPED = 130;
 
-/** Prints what a run did; resolves to its exit code. */
+/** Prints what a run did, and returns its exit code. */
 export function reportRun({ result, notices, stopRequested, stoppedBy }: RunEnd, terminal: Terminal): number {
   terminal.result(stoppedBy === undefined ? result : { ...result, error: stoppedBy });
   terminal.line();

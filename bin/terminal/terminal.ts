@@ -109,7 +109,7 @@ export function createProgressMeter(
   };
 }
 
-/** Bytes, rate since it was first asked, and time left. */
+/** Describes bytes, the rate since the meter was first asked, and the time left. */
 export function createByteMeter(now: () => number): (bytes: number, ofBytes: number) => string {
   let startedAt: number | undefined;
   return (bytes, ofBytes) => {

@@ -45,7 +45,7 @@ export async function listenForOperator(workspace: Workspace, runId: number): Pr
   };
 }
 
-/** Beside the lock, and the same from whatever folder the command is called. */
+/** The folder of requests, beside the database's lock, wherever a command is called. */
 export function requestFolder(place: Extract<DatabasePlace, { kind: 'embedded' }>): string {
   return join(dirname(place.directory), 'requests');
 }
@@ -80,7 +80,7 @@ async function lookForStop(
 ): Promise<void> {
   const control = createControlStore(workspace.database);
   for (; !signal.aborted; await clock.sleep(LOOK_EVERY_MS, signal)) {
-    // A database that cannot be asked is the run's own trouble, and it tells of it.
+    // A database that cannot be asked is a failure that the run itself reports.
     const reasons = await control.reasons(runScope(runId)).catch(() => []);
     if (reasons.length > 0) stop.abort();
     if (stop.signal.aborted) break;

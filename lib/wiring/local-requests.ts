@@ -39,14 +39,14 @@ interface WorkspaceExchanges {
     readonly request: object;
     readonly answer: { readonly findings: readonly DoctorFinding[] };
   };
-  /** One statement or several, as a person typed them; the answer is that of the last. */
+  /** Runs statements that a person typed; the answer is that of the last one. */
   readonly sql: { readonly request: { readonly statement: string }; readonly answer: TypedResult };
 }
 
 /** What can be asked of a database on this machine or on a server. */
 type LocalExchanges = OperateExchanges & WorkspaceExchanges;
 
-/** As `AskOperator`, with the requests that need a workspace. */
+/** Asks a database; as `AskOperator`, with the requests that need a workspace. */
 export type AskLocally = <Name extends keyof LocalExchanges>(
   name: Name,
   details: LocalExchanges[Name]['request'],
@@ -140,7 +140,7 @@ export async function openSpaceList(workspace: Workspace): Promise<readonly Spac
   );
 }
 
-/** Whoever asks an operator's question sees the answer, so nothing is logged. */
+/** A logger that keeps nothing: whoever asks sees the answer. */
 export const silentLogger = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 async function openOperatePorts(workspace: Workspace): Promise<OperatePorts> {
@@ -191,7 +191,10 @@ function chooseSpace(spaces: readonly Space[], source: string | undefined): Spac
   );
 }
 
-/** On the embedded database only: a server has `psql`, and its own permissions. */
+/**
+ * Runs statements on the embedded database only.
+ * A server has `psql`, and permissions of its own.
+ */
 async function runStatement(
   { database }: Workspace,
   { statement }: { readonly statement: string },

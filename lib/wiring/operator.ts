@@ -18,7 +18,7 @@ import { type Workspace, type WorkspaceRequest, withWorkspace } from './open-wor
  * A run that works looks five times a second; one that is being prepared looks when it begins.
  */
 const TAKEN_WITHIN_MS = 25_000;
-/** A search waits for its provider, and a statement may take what it takes. */
+/** How long an answer may take: a search waits for its provider, a statement as it needs. */
 const ANSWERED_WITHIN_MS = 10 * 60_000;
 const LOOK_EVERY_MS = 250;
 
@@ -32,7 +32,7 @@ interface LocalOperator {
 }
 
 interface OperatorRequest extends WorkspaceRequest {
-  /** Aborts: what another process was asked and has not taken up is taken back. */
+  /** Aborts: a request that no process has taken up yet is taken back. */
   readonly signal: AbortSignal;
 }
 
@@ -88,7 +88,7 @@ async function stopRuns(
   const clock = createSystemClock();
   const live = await readLiveRuns(database);
   const scopes = live.map(runScope);
-  // Left by runs that ended before they looked.
+  // These wishes were left by runs that ended before they looked.
   for (const { scope, reason } of await control.reasons())
     if (isRunScope(scope) && !scopes.includes(scope)) await control.resume(scope, reason);
   for (const scope of scopes) await control.pause(scope, STOP_REQUESTED, '');
@@ -135,7 +135,7 @@ function operateThroughHolder(
     ask: ((name: string, details: object) => ask({ request: name, ...details })) as AskLocally,
     stopRuns: async waitMs => {
       await ask({ request: STOP_REQUESTED }).catch(async error => {
-        // It may end while it is being asked to.
+        // The process may end while it is being asked to.
         if (error instanceof HolderEndedError || (await isAlive())) throw error;
       });
       const endsAtMs = clock.now() + waitMs;

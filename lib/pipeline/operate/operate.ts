@@ -26,7 +26,7 @@ export const optional =
   value =>
     value === undefined || check(value);
 
-/** A whole number from 1: bounds keep one request within the time that an invocation has. */
+/** A whole number from 1 to `most`, which keeps a request within the time of an invocation. */
 export const countUpTo =
   (most: number): KeyCheck =>
   value =>
@@ -63,7 +63,7 @@ interface OperateRequestDefinition<Name extends OperateName> {
   ): Promise<OperateExchanges[Name]['answer']>;
 }
 
-/** Every request of `OperateExchanges`, each answered here alone, wherever it was asked. */
+/** The requests of `OperateExchanges`: this table alone answers them, wherever asked. */
 const definitions: { readonly [Name in OperateName]: OperateRequestDefinition<Name> } = {
   status: { keys: {}, writes: false, answer: reportStatus },
   failures: { keys: { exampleLimit: countUpTo(1000) }, writes: false, answer: listFailures },

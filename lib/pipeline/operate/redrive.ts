@@ -14,7 +14,7 @@ import { sendLeasedRows } from '../detect/send-leased-rows.ts';
 import { findPauseReasons } from '../find-pause-reasons.ts';
 import type { OperatePorts, RedrivePorts } from './operate-ports.ts';
 
-/** Letters that stay are out of sight for this long, so that the next receives bring others. */
+/** Letters that stay are out of sight for this time, so that later receives bring others. */
 const LEFT_SECONDS = 120;
 /** Time to lease, send and delete what the last receive brought. */
 const RESERVE_MS = 8_000;
@@ -88,7 +88,7 @@ async function redriveLetters(
   return sum;
 }
 
-/** The letters are of one space and lane. */
+/** Redrives letters that are of one space and lane. */
 async function redriveOfSpace(
   ports: RedrivingPorts,
   request: RedriveRequest,
@@ -119,7 +119,10 @@ async function redriveOfSpace(
   }
 }
 
-/** An id that is no value of the key's type: one forged letter must not keep its neighbours. */
+/**
+ * Whether an id is no value of the key's type.
+ * A forged letter is then left alone, so that it does not keep its neighbours.
+ */
 function isBadKey(error: unknown): boolean {
   return error instanceof FreshetError && describeFailure(error).code.startsWith('sqlstate_22');
 }
@@ -130,11 +133,11 @@ interface Letter {
   readonly spaceId: number;
   readonly dispatchId: string;
   readonly ids: readonly string[];
-  /** Undefined: it points to a result that is paid for. */
+  /** Undefined: the letter points to a result that is paid for. */
   readonly lane: Lane | undefined;
 }
 
-/** What does not parse is nobody's to act on: it stays where it is. */
+/** Reads letters. A message that does not parse stays in its queue. */
 function readLetters(
   queue: DeadLetterSource,
   received: readonly ReceivedMessage[],

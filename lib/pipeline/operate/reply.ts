@@ -23,7 +23,7 @@ export async function refuseReadably(logger: Logger, answer: () => Promise<objec
 }
 
 /** Codes of what the person at the keyboard can mend. */
-const MENDED_BY_PEOPLE: readonly string[] = ['bad_request', 'not_usable'];
+const USAGE_CODES: readonly string[] = ['bad_request', 'not_usable'];
 
 /**
  * Reads the answer in a reply of the `operate` function or of another process.
@@ -35,7 +35,7 @@ export function readOperateReply(reply: unknown): object {
     error?: Extract<OperateReply, { error: object }>['error'];
   };
   if (answer !== undefined) return answer;
-  if (error !== undefined && MENDED_BY_PEOPLE.includes(error.code))
+  if (error !== undefined && USAGE_CODES.includes(error.code))
     throw new UsageError(error.message, error.remedy);
   throw new FreshetError(error?.message ?? 'The reply is not what this version expects.', {
     failureClass: error?.failureClass ?? 'unknown',

@@ -36,7 +36,10 @@ async function readPauses(control: ControlStore): Promise<readonly PauseReason[]
   );
 }
 
-/** Spaces whose source cannot be read are left out: `paused` says why. */
+/**
+ * The coverage of each space. A space whose source cannot be read is left out.
+ * The reason stands among the pauses.
+ */
 export async function readCoverages(reports: ReportStore, spaces: readonly Space[]): Promise<Coverage[]> {
   const coverages: Coverage[] = [];
   for (const space of spaces) {
@@ -82,7 +85,7 @@ export async function pauseScope(
   return { changed: !held, paused: await readPauses(ports.control) };
 }
 
-/** Clears the operator's own reason: what a provider or the budget set still holds. */
+/** Clears the operator's own reason. What a provider or the budget set still holds. */
 export async function resumeScope(
   ports: OperatePorts,
   { scope }: { readonly scope: string },
@@ -98,7 +101,11 @@ async function isHeld({ control }: OperatePorts, scope: string): Promise<boolean
   return (await control.reasons(scope)).some(({ reason }) => reason === OPERATOR_PAUSE);
 }
 
-/** A mistyped name would pause nothing and look as if it did. */
+/**
+ * Refuses a scope that does not exist.
+ * A mistyped name would pause nothing and look as if it did.
+ * @throws FreshetError `bad_request` that says what there is
+ */
 async function requireScope({ spaces }: OperatePorts, scope: string): Promise<void> {
   const known = new Set(['pipeline']);
   for (const { source, model } of await spaces.list())
@@ -221,7 +228,10 @@ async function chooseSpaces(
   );
 }
 
-/** What was asked cannot be answered; the sentence reaches the operator's terminal as it is. */
+/**
+ * An error for a request that cannot be answered.
+ * The operator's terminal shows the sentence as it is.
+ */
 export function badRequest(message: string): FreshetError {
   return new FreshetError(message, { failureClass: 'unknown', code: 'bad_request' });
 }
