@@ -7,20 +7,19 @@ import { type PublishedFolder, publishFolder } from '../../lib/wiring/publish-fo
 import { requireProviderAccess } from '../../lib/wiring/require-provider-access.ts';
 import { formatBytes, formatChecks, formatModels } from '../terminal/formats.ts';
 import { createByteMeter } from '../terminal/terminal.ts';
-import { type CommandBody, workspaceRequest } from './command.ts';
-import { commandTable, type HereCommand } from './table.ts';
+import { type CommandBody, placeFlags, workspaceRequest } from './command.ts';
+import type { HereCommand } from './table.ts';
 
 type Models = HereCommand<'models'>;
-
-/** Flags of `models publish` alone. */
-const PUBLISH_FLAGS = Object.keys(commandTable.models.flags);
 
 export const modelsCommand: CommandBody<Models> = {
   run(context) {
     const [word, ...others] = context.positionals;
     if (word === 'publish' && others.length === 0) return publish(context);
-    for (const flag of PUBLISH_FLAGS)
-      if (flag in context.flags) throw new UsageError(`--${flag} is for models publish alone.`);
+    // The command has no other flags of its own.
+    for (const flag of Object.keys(context.flags))
+      if (!Object.hasOwn(placeFlags.here, flag))
+        throw new UsageError(`--${flag} is for models publish alone.`);
     if (word === undefined) return list(context);
     if (word === 'check' && others.length === 0) return check(context);
     throw new UsageError(
