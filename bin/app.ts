@@ -10,10 +10,12 @@ import { UsageError } from '../lib/core/errors.ts';
 import { loadConfig } from '../lib/wiring/workspace.ts';
 
 /**
- * `cdk synth` starts here: the pipeline of a stage, with its GPU endpoint where it has one. Context: `config` (a freshet.config.ts; default: the
- * one in the current folder, else the demo's), `stage` (default `dev`), `paused` (schedules and event sources switched off) and `example`
- * (with a database and a network to try it on). Without credentials: nothing here asks AWS, unless a stage
- * names its VPC by id alone.
+ * Describes the app that `cdk synth` starts: a stage's pipeline, with its GPU endpoint.
+ *
+ * The context is `config` (a freshet.config.ts; default: the one in the current folder, else the
+ * demo's), `stage` (default `dev`), `paused` (schedules and event sources switched off) and
+ * `example` (with a database and a network to try it on). No credentials are needed: AWS is asked
+ * only where a stage names its VPC by id alone.
  */
 async function describeApp(app: App): Promise<void> {
   const context = (key: string): string | undefined => {

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { runCommand } from './terminal/run-command.ts';
+import { runCommandLine } from './commands/run-command.ts';
 import { createTerminal } from './terminal/terminal.ts';
 
 /** After a signal, the batch in hand ends or is abandoned within this time. */
@@ -29,5 +29,5 @@ process.stdout.on('error', error => {
   throw error;
 });
 
-const code = await runCommand(words, terminal, interruption.signal);
+const code = await runCommandLine(words, terminal, interruption.signal);
 process.stdout.write('', () => process.exit(interruption.signal.aborted ? INTERRUPTED : code));

@@ -1,9 +1,66 @@
-import type { ConsoleDependencies } from '../../lib/wiring/deployment.ts';
-import type { Flag } from '../terminal/flag.ts';
-import { durationFlag, switchFlag, textFlag, wholeNumberFlag } from '../terminal/flag.ts';
-import type { Flags, FlagValues } from '../terminal/read-flags.ts';
+import type { AskOperator } from '../../lib/ports/operator.ts';
+import type { ConsoleDependencies, DeployedStage } from '../../lib/wiring/deployment.ts';
+import type { WorkspaceRequest } from '../../lib/wiring/workspace.ts';
+import { type Flags, type FlagValues, switchFlag, textFlag } from '../terminal/flags.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
+/** Where a command is given: on a database (`here`), or on a deployed stage (`freshet aws`). */
+export type Place = 'here' | 'stage';
+
+/** What the exit codes of every command mean. */
+export const EXIT_CODES = {
+  0: 'complete: no row is stale, in flight or failed',
+  1: 'anything else: the provider is down, the database went away, an operator paused the source, detection failed',
+  2: 'usage, configuration, or a table that the application changed: the message says what was wrong, where, and what to do',
+  3: 'finished, and some rows failed: `failures` lists them',
+  4: 'this run has finished, and rows are still in flight: another run, or the deployed pipeline, held them for longer than `--max-wait`',
+  5: 'rows are stale: `--max-items` left them, or they changed while the run was ending. The next run goes on',
+  130: 'SIGINT, SIGTERM or `freshet stop`: the batch in hand ended or was given back within 5 seconds; the next run goes on',
+} as const;
+
+/** What a command is at one of its places. */
+interface PlaceDefinition {
+  /** One line for `help` and docs/commands.md. */
+  readonly summary: string;
+  /** Flags at this place, beside the command's own and those of every command there. */
+  readonly flags?: Flags;
+  /**
+   * Keys of the object under `--json`, in their order; `?` marks one that can be absent.
+   * Account, region and stage, which precede them on a stage, are not listed.
+   */
+  readonly keys: readonly string[];
+}
+
+/** A command: what `help`, the parser and the table of docs/commands.md read. */
+export interface CommandDefinition {
+  /** What stands for the argument in the help text; undefined: the command takes none. */
+  readonly argument?: string;
+  /** Flags at every place of the command. */
+  readonly flags?: Flags;
+  /** Codes beside 0, 1, 2 and 130, which every command can end with. */
+  readonly exitCodes?: readonly (keyof typeof EXIT_CODES)[];
+  readonly here?: PlaceDefinition;
+  readonly stage?: PlaceDefinition;
+  /**
+   * Loads what the command does, when the command is called.
+   * `help` must not wait for a database or an SDK.
+   */
+  readonly load: () => Promise<CommandBody<never>>;
+}
+
+/** What a command does. */
+export interface CommandBody<Context extends { readonly flags: object }> {
+  /**
+   * Checks flags against each other.
+   * The check comes before a database is opened or anybody is asked for credentials.
+   * @throws UsageError where flags do not go together
+   */
+  check?(flags: Context['flags']): void;
+  /** Resolves with the exit code. */
+  run(context: Context): Promise<number>;
+}
+
+/** What every command gets. `Known` are its flags. */
 export interface CommandContext<Known extends Flags = Flags> {
   readonly flags: FlagValues<Known>;
   readonly positionals: readonly string[];
@@ -11,55 +68,62 @@ export interface CommandContext<Known extends Flags = Flags> {
   /** Aborts at SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
   /** In place of AWS and of time; undefined: the real ones. */
-  readonly surroundings?: ConsoleDependencies | undefined;
+  readonly dependencies?: ConsoleDependencies | undefined;
 }
 
-export interface Command {
-  readonly summary: string;
-  readonly flags: Flags;
-  /** What stands for the argument in the help text; undefined: the command takes none. */
-  readonly argument?: string;
-  /** Resolves with the exit code: 0 complete, 3 finished with failed items, 2 usage or configuration, 1 anything else. */
-  run(context: CommandContext<never>): Promise<number>;
+/** What a command that has the place `stage` gets, at each of its places. */
+export interface OperatorContext<Known extends Flags = Flags> extends CommandContext<Known> {
+  readonly ask: AskOperator;
+  /** The stage that is operated; undefined: a database here. */
+  readonly deployment: DeployedStage | undefined;
+  /**
+   * Prints the one object of `--json`.
+   * On a stage, account, region and stage stand before what is given.
+   */
+  readonly result: (object: object) => void;
 }
 
-export function defineCommand<const Known extends Flags>(command: {
-  readonly summary: string;
-  readonly flags: Known;
-  readonly argument?: string;
-  run(context: CommandContext<Known>): Promise<number>;
-}): Command {
-  return command as unknown as Command;
+/** What a command gets that is given on a stage alone. */
+export interface StageContext<Known extends Flags = Flags> extends OperatorContext<Known> {
+  readonly deployment: DeployedStage;
 }
 
-/** Flags of every command that reads a configuration and opens its database. */
-export const workspaceFlags = {
-  config: textFlag('FILE', 'configuration to use (./freshet.config.ts, else the demo)'),
-  'database-url': textFlag(
-    'URL',
-    'PostgreSQL to use instead of DATABASE_URL, the configuration or the embedded one',
-  ),
+const everywhereFlags = {
   json: switchFlag('one JSON object on standard output'),
   help: switchFlag('this text'),
 } as const satisfies Flags;
 
-/** Flags of `run` and `start`; what they leave out, the configuration's `limits` say. */
-export const runFlags = {
-  ...workspaceFlags,
-  'max-items': wholeNumberFlag('N', 'stop after about this many rows', { least: 1, most: 1_000_000_000 }),
-  'batch-size': wholeNumberFlag('N', 'rows per message and texts per call', { least: 1, most: 2048 }),
-  concurrency: wholeNumberFlag('N', 'calls at the same time', { least: 1, most: 256 }),
-  'max-chars': wholeNumberFlag('N', 'longest text, in characters', { least: 1, most: 100_000_000 }),
-  'pause-ms': wholeNumberFlag('N', 'pause after each batch, in milliseconds', { least: 0, most: 3_600_000 }),
-  'timeout-sec': wholeNumberFlag('N', 'longest provider call, in seconds', { least: 1, most: 600 }),
-  'report-every': durationFlag('TIME', 'between two progress lines (10s) where the line cannot be rewritten'),
-  'failure-log': textFlag('FILE', 'write the failed rows there as JSON lines: ids and codes, no text'),
-  'max-wait': durationFlag('TIME', 'give up when nothing moves for this long (5m)'),
-} as const satisfies Readonly<Record<string, Flag<unknown>>>;
+/** Flags of every command at a place. */
+export const placeFlags = {
+  here: {
+    config: textFlag('FILE', 'configuration to use (./freshet.config.ts, else the demo)'),
+    'database-url': textFlag(
+      'URL',
+      'PostgreSQL to use instead of DATABASE_URL, the configuration or the embedded one',
+    ),
+    ...everywhereFlags,
+  },
+  stage: {
+    stage: textFlag('NAME', 'deployed stage (dev)'),
+    region: textFlag('NAME', 'region instead of AWS_REGION or the profile’s'),
+    profile: textFlag('NAME', 'profile instead of AWS_PROFILE'),
+    ...everywhereFlags,
+  },
+} as const satisfies Readonly<Record<Place, Flags>>;
 
-/** `run` alone can go on. */
-export const watchFlags = {
-  ...runFlags,
-  watch: switchFlag('go on when nothing is stale, until interrupted'),
-  'watch-interval': durationFlag('TIME', 'between two looks (10s)'),
-} as const satisfies Flags;
+/**
+ * The workspace that a command's flags ask for.
+ * @param options `create`: an embedded database that is not there yet is made
+ */
+export function workspaceRequest(
+  { flags, signal }: Pick<CommandContext, 'signal'> & { readonly flags: FlagValues<typeof placeFlags.here> },
+  { create }: { readonly create: boolean } = { create: false },
+): WorkspaceRequest & Pick<CommandContext, 'signal'> {
+  return {
+    config: flags.config,
+    databaseUrl: flags['database-url'],
+    directory: process.cwd(),
+    create,
+    signal,
+  };
+}

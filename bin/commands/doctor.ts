@@ -1,10 +1,8 @@
 import { withOperator } from '../../lib/wiring/operator.ts';
-import { defineCommand, workspaceFlags } from './command.ts';
-import { workspaceRequest } from './workspace-request.ts';
+import { type CommandBody, workspaceRequest } from './command.ts';
+import type { HereCommand } from './table.ts';
 
-export const command = defineCommand({
-  summary: 'checks privileges, indexes, versions and visibility, each with the statement that mends it',
-  flags: workspaceFlags,
+export const doctorCommand: CommandBody<HereCommand<'doctor'>> = {
   async run(context) {
     const { terminal } = context;
     const { findings } = await withOperator(workspaceRequest(context), operator =>
@@ -18,4 +16,4 @@ export const command = defineCommand({
     }
     return errors === 0 ? 0 : 1;
   },
-});
+};

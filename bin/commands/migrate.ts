@@ -1,11 +1,9 @@
 import { prepareDatabase } from '../../lib/wiring/prepare.ts';
 import { withWorkspace } from '../../lib/wiring/workspace.ts';
-import { defineCommand, workspaceFlags } from './command.ts';
-import { workspaceRequest } from './workspace-request.ts';
+import { type CommandBody, workspaceRequest } from './command.ts';
+import type { HereCommand } from './table.ts';
 
-export const command = defineCommand({
-  summary: 'brings schema freshet to this version and creates the tables of new spaces',
-  flags: workspaceFlags,
+export const migrateCommand: CommandBody<HereCommand<'migrate'>> = {
   async run(context) {
     const { terminal } = context;
     const migrated = await withWorkspace(workspaceRequest(context, { create: true }), workspace =>
@@ -19,4 +17,4 @@ export const command = defineCommand({
     );
     return 0;
   },
-});
+};

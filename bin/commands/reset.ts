@@ -1,16 +1,89 @@
-import { withOperator } from '../../lib/wiring/operator.ts';
-import { defineCommand, workspaceFlags } from './command.ts';
-import { readResetSelection, resetFlags } from './reset-flags.ts';
-import { resetWithProgress } from './reset-with-progress.ts';
-import { workspaceRequest } from './workspace-request.ts';
+import { UsageError } from '../../lib/core/errors.ts';
+import type { OutcomeSelection, ResetCursor, SpaceResetPlan } from '../../lib/ports/operator.ts';
+import { formatCount, formatUsd } from '../terminal/formats.ts';
+import { confirm } from '../terminal/terminal.ts';
+import type { CommandBody } from './command.ts';
+import type { OperatorCommand } from './table.ts';
 
-export const command = defineCommand({
-  summary: 'makes embedded rows stale, so that they are bought again; without --apply it only counts',
-  flags: { ...resetFlags, ...workspaceFlags },
+/** Rows of one short transaction: other writers of these rows wait some tens of milliseconds. */
+const BATCH_ROWS = 5000;
+const REPORT_EVERY_MS = 10_000;
+
+type Reset = OperatorCommand<'reset'>;
+
+export const resetCommand: CommandBody<Reset> = {
+  check: flags => void readSelection(flags),
   async run(context) {
-    const selection = readResetSelection(context.flags);
-    return withOperator(workspaceRequest(context), operator =>
-      resetWithProgress(operator.ask, selection, context, 'npm run freshet -- run embeds them.'),
-    );
+    const { flags, deployment } = context;
+    const selection = readSelection(flags);
+    if (deployment === undefined)
+      return resetWithProgress(context, selection, 'npm run freshet -- run embeds them.');
+    const code = await resetWithProgress(context, selection, 'the walk that finds them begins now.');
+    if (flags.apply !== true || code !== 0) return code;
+    const { startBackfill } = await import('../../lib/wiring/deployment.ts');
+    const { olderThan: _, ...places } = selection;
+    await startBackfill(deployment, places);
+    return code;
   },
-});
+};
+
+/**
+ * Reads which rows to reset.
+ * @throws UsageError where nothing was chosen: no choice must not mean every row
+ */
+function readSelection(flags: Reset['flags']): OutcomeSelection {
+  const { source, model } = flags;
+  const olderThan = flags['older-than'];
+  const isNarrowed = source !== undefined || model !== undefined || olderThan !== undefined;
+  if (isNarrowed && flags.all) throw new UsageError('--all goes with no other selection.');
+  if (!isNarrowed && !flags.all)
+    throw new UsageError('reset needs --all, --source, --model or --older-than.');
+  return {
+    ...(source === undefined ? {} : { source }),
+    ...(model === undefined ? {} : { model }),
+    ...(olderThan === undefined ? {} : { olderThan }),
+  };
+}
+
+/**
+ * Counts the rows; with `--apply` asks and then resets them in batches.
+ * Interrupted, it says how far it came: called again, it goes on.
+ */
+async function resetWithProgress(
+  { flags, terminal, signal, ask, result }: Reset,
+  selection: OutcomeSelection,
+  whatComesNext: string,
+): Promise<number> {
+  const { spaces } = await ask('plan-reset', selection);
+  const total = spaces.reduce((sum, space) => sum + space.rows, 0);
+  if (flags.apply !== true) result({ applied: false, spaces });
+  for (const space of spaces) terminal.line(describePlan(space));
+  if (total === 0 && flags.apply === true) result({ applied: true, spaces, rows: 0 });
+  if (total === 0) return 0;
+  if (flags.apply !== true) {
+    terminal.line('Nothing was changed: --apply does it. Search goes on with the old vectors meanwhile.');
+    return 0;
+  }
+  await confirm(`Reset ${formatCount(total)} rows?`, flags.yes === true);
+  let rows = 0;
+  let cursor: ResetCursor | null = null;
+  do {
+    const batch: { rows: number; cursor: ResetCursor | null } = await ask('reset', {
+      ...selection,
+      cursor,
+      limit: BATCH_ROWS,
+    });
+    rows += batch.rows;
+    cursor = batch.cursor;
+    terminal.progress(`${formatCount(rows)} of ${formatCount(total)} rows`, REPORT_EVERY_MS);
+  } while (cursor !== null && !signal.aborted);
+  terminal.endProgress();
+  result({ applied: true, spaces, rows });
+  const next = cursor === null ? whatComesNext : 'interrupted: the same command goes on with the others.';
+  terminal.line(`${formatCount(rows)} rows are stale; ${next}`);
+  return cursor === null ? 0 : 1;
+}
+
+function describePlan({ source, model, rows, texts, tokens, costUsd }: SpaceResetPlan): string {
+  return `${source} · ${model}: ${formatCount(rows)} rows; to embed them again: ${formatCount(texts)} different texts, about ${formatCount(tokens)} tokens, ${formatUsd(costUsd)}`;
+}

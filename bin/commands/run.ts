@@ -1,24 +1,105 @@
+import type { PipelineLimits } from '../../lib/core/config/pipeline-config.ts';
+import { UsageError } from '../../lib/core/errors.ts';
+import { withFailureLog } from '../../lib/local/open-parts.ts';
+import { type RunEnd, runLocally } from '../../lib/local/run-locally.ts';
 import { requireProviderAccess } from '../../lib/wiring/providers.ts';
-import { withWorkspace } from '../../lib/wiring/workspace.ts';
-import { reportRun } from '../terminal/report-run.ts';
-import { defineCommand, watchFlags } from './command.ts';
-import { limitsOf, watchIntervalOf } from './run-options.ts';
-import { runWithProgress } from './run-with-progress.ts';
-import { workspaceRequest } from './workspace-request.ts';
+import { type Workspace, type WorkspaceRequest, withWorkspace } from '../../lib/wiring/workspace.ts';
+import { formatCoverage } from '../terminal/formats.ts';
+import { reportRun } from '../terminal/reports.ts';
+import { createProgressMeter } from '../terminal/terminal.ts';
+import { type CommandBody, workspaceRequest } from './command.ts';
+import type { FlagsOf, HereCommand } from './table.ts';
 
-export const command = defineCommand({
-  summary: 'embeds until nothing is stale',
-  flags: watchFlags,
+const DEFAULT_MAX_WAIT_MS = 5 * 60_000;
+const DEFAULT_REPORT_EVERY_MS = 10_000;
+const DEFAULT_WATCH_INTERVAL_MS = 10_000;
+
+type RunFlags = FlagsOf<'start'>;
+
+export const runCommand: CommandBody<HereCommand<'run'>> = {
   async run(context) {
     const watchIntervalMs = watchIntervalOf(context.flags);
-    const request = {
-      ...workspaceRequest(context, { create: true }),
-      limits: limitsOf(context.flags),
-      before: requireProviderAccess,
-    };
-    const end = await withWorkspace(request, workspace =>
+    const end = await withWorkspace(runRequest(context), workspace =>
       runWithProgress(workspace, context, watchIntervalMs),
     );
     return reportRun(end, context.terminal);
   },
-});
+};
+
+/**
+ * The workspace of a run.
+ * Its database is created where it is missing; its providers are looked at before.
+ */
+export function runRequest(context: HereCommand<'start'>): WorkspaceRequest {
+  return {
+    ...workspaceRequest(context, { create: true }),
+    limits: limitsOf(context.flags),
+    before: requireProviderAccess,
+  };
+}
+
+/**
+ * Runs until nothing is stale, or goes on watching where an interval is given.
+ * Prints the coverage before, and a live line while the run works.
+ */
+export async function runWithProgress(
+  workspace: Workspace,
+  { flags, terminal, signal }: HereCommand<'start'>,
+  watchIntervalMs?: number,
+): Promise<RunEnd> {
+  let meter = createProgressMeter(0, Date.now);
+  const end = await withFailureLog(flags['failure-log'], failureLog =>
+    runLocally(workspace, {
+      signal,
+      maxWaitMs: maxWaitOf(flags),
+      maxItems: flags['max-items'],
+      watchIntervalMs,
+      failureLog,
+      onPrepared: ({ before, resumed }) => {
+        for (const pause of resumed)
+          terminal.note(`Resumed: ${pause.scope} was paused by ${pause.reason} since ${pause.since}.`);
+        for (const line of before.flatMap(formatCoverage)) terminal.line(line);
+        const toDo = before.reduce((sum, coverage) => sum + coverage.stale + coverage.inFlight, 0);
+        meter = createProgressMeter(Math.min(toDo, flags['max-items'] ?? toDo), Date.now);
+      },
+      onStopRequested: () =>
+        terminal.note('freshet stop: the batch in hand ends or is given back. Nothing is lost.'),
+      onWaiting: ({ code, message }) => terminal.note(`Waiting: ${message} (${code})`),
+      onProgress: ({ itemsDone, tokens, costUsd }) =>
+        terminal.progress(meter({ items: itemsDone, tokens, costUsd }), reportEveryOf(flags)),
+    }),
+  );
+  terminal.endProgress();
+  return end;
+}
+
+/** The limits that flags set over the configuration's. */
+function limitsOf(flags: RunFlags): Partial<PipelineLimits> {
+  const given = {
+    batchSize: flags['batch-size'],
+    concurrency: flags.concurrency,
+    maxCharacters: flags['max-chars'],
+    pauseMs: flags['pause-ms'],
+    timeoutSeconds: flags['timeout-sec'],
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+function maxWaitOf(flags: RunFlags): number {
+  return flags['max-wait'] ?? DEFAULT_MAX_WAIT_MS;
+}
+
+function reportEveryOf(flags: RunFlags): number {
+  return flags['report-every'] ?? DEFAULT_REPORT_EVERY_MS;
+}
+
+/** The interval of a watching run; undefined: the run ends when nothing is stale. */
+function watchIntervalOf(flags: FlagsOf<'run'>): number | undefined {
+  if (flags.watch === undefined) {
+    if (flags['watch-interval'] !== undefined) throw new UsageError('--watch-interval needs --watch.');
+    return undefined;
+  }
+  if (flags['max-items'] !== undefined)
+    throw new UsageError('--watch goes on and --max-items stops: give one of them.');
+  return flags['watch-interval'] ?? DEFAULT_WATCH_INTERVAL_MS;
+}

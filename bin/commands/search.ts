@@ -1,18 +1,10 @@
 import { UsageError } from '../../lib/core/errors.ts';
 import { withOperator } from '../../lib/wiring/operator.ts';
-import { textFlag, wholeNumberFlag } from '../terminal/flag.ts';
-import { formatHits } from '../terminal/format-hits.ts';
-import { defineCommand, workspaceFlags } from './command.ts';
-import { workspaceRequest } from './workspace-request.ts';
+import { formatHits } from '../terminal/formats.ts';
+import { type CommandBody, workspaceRequest } from './command.ts';
+import type { HereCommand } from './table.ts';
 
-export const command = defineCommand({
-  summary: 'the rows nearest to a text',
-  argument: '"text"',
-  flags: {
-    ...workspaceFlags,
-    limit: wholeNumberFlag('N', 'how many rows (10)', { least: 1, most: 1000 }),
-    source: textFlag('NAME', 'source to search (the first one)'),
-  },
+export const searchCommand: CommandBody<HereCommand<'search'>> = {
   async run(context) {
     const { flags, positionals, terminal } = context;
     const text = positionals.join(' ').trim();
@@ -37,4 +29,4 @@ export const command = defineCommand({
     for (const line of formatHits(found)) terminal.line(line);
     return 0;
   },
-});
+};

@@ -1,15 +1,12 @@
 import { UsageError } from '../../lib/core/errors.ts';
 import { withOperator } from '../../lib/wiring/operator.ts';
-import { formatTable, shorten } from '../terminal/format-table.ts';
-import { defineCommand, workspaceFlags } from './command.ts';
-import { workspaceRequest } from './workspace-request.ts';
+import { formatColumns, shorten } from '../terminal/formats.ts';
+import { type CommandBody, workspaceRequest } from './command.ts';
+import type { HereCommand } from './table.ts';
 
 const CELL_WIDTH = 60;
 
-export const command = defineCommand({
-  summary: 'runs a statement on the embedded database',
-  argument: '"statement"',
-  flags: workspaceFlags,
+export const sqlCommand: CommandBody<HereCommand<'sql'>> = {
   async run(context) {
     const { positionals, terminal } = context;
     const statement = positionals.join(' ').trim();
@@ -24,14 +21,14 @@ export const command = defineCommand({
     terminal.result({ rows, affectedRows });
     if (rows.length === 0) terminal.line(`${affectedRows} ${affectedRows === 1 ? 'row' : 'rows'}`);
     else
-      for (const line of formatTable(
+      for (const line of formatColumns(
         Object.keys(rows[0]!),
         rows.map(row => Object.values(row).map(formatCell)),
       ))
         terminal.line(line);
     return 0;
   },
-});
+};
 
 function formatCell(value: unknown): string {
   if (value === null) return '';

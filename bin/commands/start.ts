@@ -2,31 +2,30 @@ import { readFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { searchByText } from '../../lib/wiring/local-requests.ts';
 import { createSample } from '../../lib/wiring/prepare.ts';
-import { requireProviderAccess } from '../../lib/wiring/providers.ts';
 import { type Workspace, withWorkspace } from '../../lib/wiring/workspace.ts';
-import { formatHits } from '../terminal/format-hits.ts';
-import { formatCount } from '../terminal/format-numbers.ts';
-import { reportRun } from '../terminal/report-run.ts';
-import { sampleSearches } from '../terminal/sample-searches.ts';
+import { formatCount, formatHits } from '../terminal/formats.ts';
+import { reportRun } from '../terminal/reports.ts';
 import type { Terminal } from '../terminal/terminal.ts';
-import { defineCommand, runFlags } from './command.ts';
-import { limitsOf } from './run-options.ts';
-import { runWithProgress } from './run-with-progress.ts';
-import { workspaceRequest } from './workspace-request.ts';
+import type { CommandBody } from './command.ts';
+import { runRequest, runWithProgress } from './run.ts';
+import type { HereCommand } from './table.ts';
+
+/**
+ * Searches of the bundled sample that share words with the glosses they find.
+ * Feature hashing sees nothing but words.
+ */
+const SAMPLE_SEARCHES = [
+  'a large body of water',
+  'feeling of great joy and happiness',
+  'official document giving permission',
+] as const;
 
 const HITS = 3;
 
-export const command = defineCommand({
-  summary: 'creates the sample if it is missing, runs, reports and searches',
-  flags: runFlags,
+export const startCommand: CommandBody<HereCommand<'start'>> = {
   async run(context) {
     const { terminal, signal } = context;
-    const request = {
-      ...workspaceRequest(context, { create: true }),
-      limits: limitsOf(context.flags),
-      before: requireProviderAccess,
-    };
-    return withWorkspace(request, async workspace => {
+    return withWorkspace(runRequest(context), async workspace => {
       terminal.line(`Freshet · ${workspace.file} · ${describePlace(workspace)}`);
       const created = await createSample(workspace);
       if (created > 0)
@@ -38,7 +37,7 @@ export const command = defineCommand({
       return code;
     });
   },
-});
+};
 
 function describePlace({ place, directory }: Workspace): string {
   return place.kind === 'embedded'
@@ -47,7 +46,7 @@ function describePlace({ place, directory }: Workspace): string {
 }
 
 async function showSearches(workspace: Workspace, terminal: Terminal): Promise<void> {
-  for (const text of sampleSearches) {
+  for (const text of SAMPLE_SEARCHES) {
     terminal.line();
     terminal.line(`search "${text}"`);
     const found = await searchByText(workspace, { text, limit: HITS });
@@ -55,7 +54,10 @@ async function showSearches(workspace: Workspace, terminal: Terminal): Promise<v
   }
 }
 
-/** Which line to change for a model that knows meaning; nothing when the configuration has one already. */
+/**
+ * Shows which line to change for a model that knows meaning.
+ * Nothing is shown where the configuration has such a model already.
+ */
 async function showSwitch({ config, file }: Workspace, terminal: Terminal): Promise<void> {
   if (!config.sources.some(source => source.models[0] === 'hash')) return;
   const lines = (await readFile(resolve(file), 'utf8')).split('\n');

@@ -1,17 +1,11 @@
 import { withOperator } from '../../lib/wiring/operator.ts';
-import { durationFlag } from '../terminal/flag.ts';
-import { defineCommand, workspaceFlags } from './command.ts';
-import { workspaceRequest } from './workspace-request.ts';
+import { type CommandBody, workspaceRequest } from './command.ts';
+import type { HereCommand } from './table.ts';
 
-/** A run looks every second and then has five. */
+/** A run looks every second whether it shall stop, and then has five seconds to end. */
 const DEFAULT_WAIT_MS = 15_000;
 
-export const command = defineCommand({
-  summary: 'ends the runs in progress after the batch in hand; nothing is lost',
-  flags: {
-    wait: durationFlag('TIME', 'how long to wait for their end (15s)'),
-    ...workspaceFlags,
-  },
+export const stopCommand: CommandBody<HereCommand<'stop'>> = {
   async run(context) {
     const { flags, terminal } = context;
     const { asked, stillRunning } = await withOperator(workspaceRequest(context), operator =>
@@ -24,4 +18,4 @@ export const command = defineCommand({
     terminal.note('The others were asked and have not ended yet: npm run freshet -- stop asks again.');
     return 1;
   },
-});
+};

@@ -1,13 +1,12 @@
 import { UsageError } from '../../lib/core/errors.ts';
 import { checkServiceUrl } from '../../lib/wiring/providers.ts';
 import { readEnvironment } from '../../lib/wiring/workspace.ts';
-import { durationFlag, switchFlag, textFlag } from '../terminal/flag.ts';
-import { formatTable } from '../terminal/format-table.ts';
-import { readFlags } from '../terminal/read-flags.ts';
-import { reportError } from '../terminal/report-error.ts';
+import { durationFlag, readFlags, switchFlag, textFlag } from '../terminal/flags.ts';
+import { formatColumns } from '../terminal/formats.ts';
+import { reportError } from '../terminal/reports.ts';
 import { createTerminal, type Terminal } from '../terminal/terminal.ts';
-import { openService } from './embed-service.ts';
-import { runChecks } from './run-checks.ts';
+import { runChecks } from './checks.ts';
+import { openService } from './service.ts';
 
 const FLAGS = {
   model: textFlag('NAME', 'model to ask for, as the service names it'),
@@ -43,7 +42,7 @@ async function main(words: readonly string[], terminal: Terminal): Promise<numbe
   const passed = checks.filter(({ result }) => result === 'passed').length;
   terminal.result({ url, model: values.model, passed, failed, checks });
   const rows = checks.map(({ name, result, detail }) => [result, name, detail]);
-  for (const line of formatTable(['Result', 'Check', 'Detail'], rows)) terminal.line(line);
+  for (const line of formatColumns(['Result', 'Check', 'Detail'], rows)) terminal.line(line);
   terminal.line();
   terminal.line(`${passed} passed, ${failed} failed, ${checks.length - passed - failed} skipped.`);
   return failed === 0 ? 0 : 1;

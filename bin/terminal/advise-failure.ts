@@ -1,13 +1,12 @@
-import { PROVIDER_NAMES, PROVIDERS } from '../../lib/core/providers.ts';
-
-/** Where the rows failed: what to type differs. */
+/** Where the rows failed. What a person types depends on it. */
 export type FailurePlace = 'local' | 'deployed';
 
 type Advice = Readonly<Record<FailurePlace, string>>;
 
-const KEY_VARIABLES = PROVIDER_NAMES.flatMap(name => PROVIDERS[name].key?.variable ?? []).join(' or ');
-
-/** What to try, by the code of a failure. Codes are those of `lib/core/errors`; an unknown one gets the general advice. */
+/**
+ * What to try, by the code of a failure.
+ * Codes are those of `lib/core/errors`; an unknown one gets the general advice.
+ */
 const adviceByCode: readonly (readonly [RegExp, Advice])[] = [
   [
     /too-long|context_length|too_large|string_above_max/,
@@ -35,7 +34,7 @@ const adviceByCode: readonly (readonly [RegExp, Advice])[] = [
   [
     /invalid_api_key|401|403|permission|auth/,
     {
-      local: `check the key of the model (${KEY_VARIABLES}) and its project; then run again`,
+      local: 'check OPENAI_API_KEY and the project it belongs to; then run again',
       deployed: 'check the key in the secret of the model (providerSecrets) and its project; then aws retry',
     },
   ],

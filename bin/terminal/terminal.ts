@@ -1,5 +1,11 @@
+import { createInterface } from 'node:readline/promises';
+import { UsageError } from '../../lib/core/errors.ts';
+import { formatBytes, formatCount, formatDuration, formatUsd } from './formats.ts';
+
 /**
- * Where a command writes. With `--json` standard output carries one object and nothing else, and what people read goes to standard error.
+ * Where a command writes.
+ * With `--json` standard output carries one object and nothing else, and what people read goes to
+ * standard error.
  */
 export interface Terminal {
   readonly json: boolean;
@@ -65,4 +71,69 @@ export function createTerminal(options: {
       if (json) output.write(`${JSON.stringify(object)}\n`);
     },
   };
+}
+
+interface Progress {
+  readonly items: number;
+  readonly tokens: number;
+  readonly costUsd: number;
+}
+
+const WINDOW_MS = 10_000;
+
+/**
+ * Describes items, rate and time left.
+ * The rate is that of the last ten seconds, so that a pause shows.
+ */
+export function createProgressMeter(
+  expectedItems: number,
+  now: () => number,
+): (progress: Progress) => string {
+  const startedAt = now();
+  const samples: { at: number; items: number }[] = [{ at: startedAt, items: 0 }];
+  return progress => {
+    const at = now();
+    samples.push({ at, items: progress.items });
+    while (samples.length > 2 && samples[1]!.at < at - WINDOW_MS) samples.shift();
+    const oldest = samples[0]!;
+    const perSecond = at > oldest.at ? ((progress.items - oldest.items) * 1000) / (at - oldest.at) : 0;
+    const total = Math.max(expectedItems, progress.items);
+    const left = perSecond > 0 ? formatDuration(((total - progress.items) * 1000) / perSecond) : '–';
+    return [
+      `${formatCount(progress.items)} of ${formatCount(total)} items`,
+      `${perSecond.toFixed(perSecond < 10 ? 1 : 0)}/s`,
+      `ETA ${left}`,
+      `${formatCount(progress.tokens)} tokens`,
+      formatUsd(progress.costUsd),
+    ].join(' · ');
+  };
+}
+
+/** Describes bytes, the rate since the meter was first asked, and the time left. */
+export function createByteMeter(now: () => number): (bytes: number, ofBytes: number) => string {
+  let startedAt: number | undefined;
+  return (bytes, ofBytes) => {
+    startedAt ??= now();
+    const elapsedMs = now() - startedAt;
+    const perSecond = elapsedMs > 0 ? (bytes * 1000) / elapsedMs : 0;
+    const left = perSecond > 0 ? formatDuration(((ofBytes - bytes) * 1000) / perSecond) : '–';
+    return `${formatBytes(bytes)} of ${formatBytes(ofBytes)} · ${formatBytes(perSecond)}/s · ETA ${left}`;
+  };
+}
+
+/**
+ * Asks a person on the terminal whether to go on, unless the answer is given.
+ * @throws UsageError when the person says no, or when nobody can be asked
+ */
+export async function confirm(question: string, given: boolean): Promise<void> {
+  if (given) return;
+  if (process.stdin.isTTY !== true)
+    throw new UsageError(`${question} There is no terminal to ask on.`, 'Add --yes to go on without asking.');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await lines.question(`${question} [y/N] `);
+    if (!/^y(es)?$/i.test(answer.trim())) throw new UsageError('Nothing was changed.');
+  } finally {
+    lines.close();
+  }
 }

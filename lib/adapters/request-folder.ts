@@ -52,7 +52,7 @@ export async function askThroughFolder(
 ): Promise<FolderReply> {
   const { clock, signal } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  // Where an earlier version made it for everybody; what another user owns cannot be changed, nor used.
+  // An earlier version made the folder for everybody.
   await chmod(folder, 0o700).catch(() => undefined);
   const path = join(folder, randomUUID());
   const startedAtMs = clock.now();
@@ -115,7 +115,10 @@ export async function watchRequestFolder(
   isClosed = true;
 }
 
-/** The request in a file, which is gone afterwards; undefined where it is too old, unreadable or somebody else's. */
+/**
+ * Takes the request in a file, and deletes the file.
+ * Undefined where the request is too old or unreadable, or another process took it.
+ */
 async function takeRequest(path: string, clock: Clock): Promise<FolderRequest | undefined> {
   const asked = (await readWhole(path)) as Partial<FolderRequest> | undefined;
   if (!(await takeFile(path))) return undefined;
@@ -131,7 +134,7 @@ async function takeFile(path: string): Promise<boolean> {
   );
 }
 
-/** Deletes what a killed process left: an answer that it never read, a draft that it never named. */
+/** Deletes what a killed process left: an answer never read, or a draft never named. */
 async function sweep(path: string, clock: Clock): Promise<void> {
   const { mtimeMs } = await stat(path);
   if (clock.now() - mtimeMs > LASTS_MS) await rm(path, { force: true });

@@ -2,7 +2,10 @@ import type { FailureClass, Lane } from '../core/model.ts';
 import type { PauseReason } from './control-store.ts';
 import type { Coverage, FailureGroup, LedgerTotals, ResetPlan, ResetSelection } from './report-store.ts';
 
-/** What an operator may ask of a pipeline, and what comes back. The `operate` function and a local run answer alike. */
+/**
+ * What an operator may ask of a pipeline, and what comes back.
+ * The `operate` function and a local run answer alike.
+ */
 export interface OperateExchanges {
   readonly status: { readonly request: object; readonly answer: StatusAnswer };
   readonly failures: {
@@ -20,12 +23,12 @@ export interface OperateExchanges {
     readonly request: OutcomeSelection;
     readonly answer: { readonly spaces: readonly SpaceResetPlan[] };
   };
-  /** One batch; asked again with the cursor until that is null. */
+  /** Resets one batch. The request is repeated with the cursor until the cursor is null. */
   readonly reset: {
     readonly request: OutcomeSelection & { readonly cursor: ResetCursor | null; readonly limit: number };
     readonly answer: { readonly rows: number; readonly cursor: ResetCursor | null };
   };
-  /** One batch; asked again while `more`. */
+  /** Makes one batch of failed rows stale. The request is repeated while `more`. */
   readonly retry: {
     readonly request: {
       readonly source?: string | undefined;
@@ -41,7 +44,7 @@ export interface OperateExchanges {
     readonly request: { readonly source?: string | undefined; readonly model?: string | undefined };
     readonly answer: { readonly spaces: readonly { readonly source: string; readonly model: string }[] };
   };
-  /** One bounded stretch; asked again until nothing is received. */
+  /** Redrives up to `limit` letters. The request is repeated until nothing is received. */
   readonly redrive: { readonly request: RedriveRequest; readonly answer: RedriveAnswer };
 }
 
@@ -56,7 +59,7 @@ export interface StatusAnswer {
   /** Spaces whose source cannot be read are left out: `paused` says why. */
   readonly spaces: readonly Coverage[];
   readonly paused: readonly PauseReason[];
-  /** Over all spaces and runs. */
+  /** Totals over all spaces and runs. */
   readonly ledger: LedgerTotals;
 }
 
@@ -72,7 +75,7 @@ export interface PauseAnswer {
   readonly paused: readonly PauseReason[];
 }
 
-/** Undefined means every one. */
+/** Which outcomes a request is about; a part that is undefined excludes none. */
 export interface OutcomeSelection extends ResetSelection {
   readonly source?: string | undefined;
   readonly model?: string | undefined;
@@ -116,7 +119,7 @@ export interface RedriveAnswer {
   readonly unreadable: number;
 }
 
-/** How an answer travels. */
+/** How an answer travels: as JSON, from a function or through a folder. */
 export type OperateReply =
   | { readonly answer: object }
   | {

@@ -5,7 +5,6 @@ import {
   cancelMove,
   findDeadLetterQueue,
   findMove,
-  MAX_MOVES_PER_SECOND,
   type MoveTask,
   startMove,
 } from '../adapters/sqs/dead-letters.ts';
@@ -70,7 +69,7 @@ export async function readDepth({ clients }: DeployedStage, queue: DeployedQueue
 
 const LOOK_EVERY_MS = 2000;
 
-export { MAX_MOVES_PER_SECOND, type MoveTask };
+export type { MoveTask };
 
 /**
  * Lets SQS move every dead letter of the queue back, and tells the progress until the end.

@@ -19,8 +19,11 @@ interface OperatorListener {
 }
 
 /**
- * On an embedded database nobody else can open the files, so the run answers the operator's requests itself, through a folder beside them. On a server
- * other processes change what they want, and only the wish to stop is looked for.
+ * Listens, while a run works, for what an operator asks of it.
+ *
+ * Nobody else can open the files of an embedded database, so the run answers the operator's
+ * requests itself, through a folder beside them. On a server other processes change what they
+ * want, and the run only looks for the wish to stop.
  */
 export async function listenForOperator(workspace: Workspace, runId: number): Promise<OperatorListener> {
   const stop = new AbortController();
@@ -41,7 +44,7 @@ export async function listenForOperator(workspace: Workspace, runId: number): Pr
   };
 }
 
-/** Beside the lock, and the same from whatever folder the command is called. */
+/** The folder of requests, beside the database's lock, wherever a command is called. */
 export function requestFolder(place: Extract<DatabasePlace, { kind: 'embedded' }>): string {
   return join(dirname(place.directory), 'requests');
 }
@@ -76,7 +79,7 @@ async function lookForStop(
 ): Promise<void> {
   const control = createControlStore(workspace.database);
   for (; !signal.aborted; await clock.sleep(LOOK_EVERY_MS, signal)) {
-    // A database that cannot be asked is the run's own trouble, and it tells of it.
+    // A database that cannot be asked is a failure that the run itself reports.
     const reasons = await control.reasons(runScope(runId)).catch(() => []);
     if (reasons.length > 0) stop.abort();
     if (stop.signal.aborted) break;

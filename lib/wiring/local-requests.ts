@@ -27,21 +27,24 @@ import type { SearchHit } from '../ports/report-store.ts';
 import { createLocalAccess, createProviders } from './providers.ts';
 import type { Workspace } from './workspace.ts';
 
-/** Requests that need a workspace: its providers, or statements on the embedded database. No stage answers them. */
+/**
+ * Requests that need a workspace: its providers, or the embedded database.
+ * No stage answers them.
+ */
 interface WorkspaceExchanges {
   readonly search: { readonly request: SearchQuery; readonly answer: FoundRows };
   readonly doctor: {
     readonly request: object;
     readonly answer: { readonly findings: readonly DoctorFinding[] };
   };
-  /** One statement or several, as a person typed them; the answer is that of the last. */
+  /** Runs statements that a person typed; the answer is that of the last one. */
   readonly sql: { readonly request: { readonly statement: string }; readonly answer: TypedResult };
 }
 
 /** What can be asked of a database on this machine or on a server. */
 type LocalExchanges = OperateExchanges & WorkspaceExchanges;
 
-/** As `AskOperator`, with the requests that need a workspace. */
+/** Asks a database; as `AskOperator`, with the requests that need a workspace. */
 export type AskLocally = <Name extends keyof LocalExchanges>(
   name: Name,
   details: LocalExchanges[Name]['request'],
@@ -87,9 +90,12 @@ const definitions: {
 };
 
 /**
- * The answers of an open workspace to requests `{ "request": <name>, …keys }`, whoever asks: this process, or another
- * through the request folder. The answers are values that JSON can hold.
- * @throws UsageError where the person at the keyboard can mend it, FreshetError `bad_request` for what is no request.
+ * The answers of an open workspace to requests `{ "request": <name>, …keys }`.
+ *
+ * This process asks, or another one through the request folder. The answers are values that JSON
+ * can hold.
+ * @throws UsageError where the person at the keyboard can mend it
+ * @throws FreshetError `bad_request` for what is no request
  */
 export function createLocalAnswers(workspace: Workspace): (event: unknown) => Promise<object> {
   let opened: Promise<OperatePorts> | undefined;
@@ -132,7 +138,7 @@ export async function openSpaceList(workspace: Workspace): Promise<readonly Spac
   );
 }
 
-/** Whoever asks an operator's question sees the answer, so nothing is logged. */
+/** A logger that keeps nothing: whoever asks sees the answer. */
 export const silentLogger = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 async function openOperatePorts(workspace: Workspace): Promise<OperatePorts> {
@@ -151,7 +157,7 @@ async function openOperatePorts(workspace: Workspace): Promise<OperatePorts> {
   };
 }
 
-/** Embeds the text as a query with the model of the source's active space and finds the nearest rows. */
+/** Embeds the text as a query and finds the nearest rows of the source's active space. */
 export async function searchByText(workspace: Workspace, query: SearchQuery): Promise<FoundRows> {
   const { source, model, ...space } = chooseSpace(await openSpaceList(workspace), query.source);
   const access = createLocalAccess(workspace.environment);
@@ -183,7 +189,10 @@ function chooseSpace(spaces: readonly Space[], source: string | undefined): Spac
   );
 }
 
-/** On the embedded database only: a server has `psql`, and its own permissions. */
+/**
+ * Runs statements on the embedded database only.
+ * A server has `psql`, and permissions of its own.
+ */
 async function runStatement(
   { database }: Workspace,
   { statement }: { readonly statement: string },
@@ -199,7 +208,10 @@ async function runStatement(
   };
 }
 
-/** A column's value as JSON can hold it: big and infinite numbers as text, bytes in hexadecimal. */
+/**
+ * A column's value as JSON can hold it.
+ * Big and infinite numbers become text, bytes hexadecimal.
+ */
 function toJsonValue(value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString();
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);

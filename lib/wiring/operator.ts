@@ -10,27 +10,35 @@ import { requestFolder } from './listen-for-operator.ts';
 import { type AskLocally, createLocalAnswers } from './local-requests.ts';
 import { type Workspace, type WorkspaceRequest, withWorkspace } from './workspace.ts';
 
-/** A run that works looks five times a second; one that is being prepared looks when it begins. */
+/**
+ * How long a request may lie until a run takes it up.
+ * A run that works looks five times a second; one that is being prepared looks when it begins.
+ */
 const TAKEN_WITHIN_MS = 25_000;
-/** A search waits for its provider, and a statement may take what it takes. */
+/** How long an answer may take: a search waits for its provider, a statement as it needs. */
 const ANSWERED_WITHIN_MS = 10 * 60_000;
 const LOOK_EVERY_MS = 250;
 
 interface LocalOperator {
   readonly ask: AskLocally;
-  /** Asks every run on the database to stop after the batch in hand and waits up to `waitMs` for their end. */
+  /**
+   * Asks every run on the database to stop after the batch in hand.
+   * Waits up to `waitMs` for their end.
+   */
   stopRuns(waitMs: number): Promise<{ readonly asked: number; readonly stillRunning: number }>;
 }
 
 interface OperatorRequest extends WorkspaceRequest {
-  /** Aborts: what another process was asked and has not taken up is taken back. */
+  /** Aborts: a request that no process has taken up yet is taken back. */
   readonly signal: AbortSignal;
 }
 
 /**
- * The operator of a database: on the database itself where it can be opened, else through the process that has the
- * embedded one. Where that process ends before it takes the first request up, the database is opened after all.
- * @throws UsageError where that process takes no requests for 25 seconds, or is on another host.
+ * Lets `use` operate a database: the database itself, or the process that has it.
+ *
+ * The process is asked where it has the embedded database. If that process ends before it takes
+ * the first request up, the database is opened after all.
+ * @throws UsageError where that process takes no requests for 25 seconds, or is on another host
  */
 export async function withOperator<Result>(
   request: OperatorRequest,
@@ -77,7 +85,7 @@ async function stopRuns(
   const clock = createSystemClock();
   const live = await readLiveRuns(database);
   const scopes = live.map(runScope);
-  // Left by runs that ended before they looked.
+  // These wishes were left by runs that ended before they looked.
   for (const { scope, reason } of await control.reasons())
     if (isRunScope(scope) && !scopes.includes(scope)) await control.resume(scope, reason);
   for (const scope of scopes) await control.pause(scope, STOP_REQUESTED, '');
@@ -124,7 +132,7 @@ function operateThroughHolder(
     ask: ((name: string, details: object) => ask({ request: name, ...details })) as AskLocally,
     stopRuns: async waitMs => {
       await ask({ request: STOP_REQUESTED }).catch(async error => {
-        // It may end while it is being asked to.
+        // The process may end while it is being asked to.
         if (error instanceof HolderEndedError || (await isAlive())) throw error;
       });
       const endsAtMs = clock.now() + waitMs;

@@ -160,7 +160,7 @@ describe('npm start on the embedded database', () => {
     expect(readObject(await freshet('migrate', '--json'))).toMatchObject({ applied: [] });
   });
 
-  it('keeps a second process out, and completes after a SIGKILL midway', async () => {
+  it('keeps a second process from the files, answers its search, and completes after a SIGKILL midway', async () => {
     await makeAllStale();
     const running = startCli(directory, [
       'run',
@@ -175,13 +175,15 @@ describe('npm start on the embedded database', () => {
     ]);
     await running.errorsInclude('tokens');
 
-    const second = await freshet('search', 'joy');
+    const second = await freshet('migrate');
+    const searching = await freshet('search', 'joy');
     running.child.kill('SIGKILL');
     await running.ended;
     const next = await freshet('run', '--json');
 
     expectCode(second, 2);
     expect(second.errors).toContain(String(running.child.pid));
+    expectCode(searching, 0);
     expectCode(next, 0);
     expect(readObject(next)).toMatchObject({ spaces: [{ fresh: 1999, stale: 0, inFlight: 0, failed: 0 }] });
     expect(readObject(next).embedded).toBeLessThan(1999);

@@ -2,12 +2,21 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
-import { makeFolder, readObject, runCli, startCli } from './run-cli.ts';
+import type { CommandDefinition } from '../../bin/commands/command.ts';
+import { type CommandName, commandTable } from '../../bin/commands/table.ts';
+import { keysAmong } from '../pages/command-keys.ts';
+import { type CliResult, makeFolder, readObject, runCli, startCli } from './run-cli.ts';
 
 const { directory, remove } = makeFolder();
 afterAll(remove);
 
-const freshet = (...words: string[]) => runCli(directory, [...words, '--json']);
+async function freshet(...words: [CommandName, ...string[]]): Promise<CliResult> {
+  const result = await runCli(directory, [...words, '--json']);
+  const { here } = commandTable[words[0]] as CommandDefinition;
+  const keys = Object.keys(readObject(result));
+  if (keys[0] !== 'error') expect(keys, words[0]).toEqual(keysAmong(here!.keys, keys));
+  return result;
+}
 
 /** Of the rows that were reset; the watching run may have begun. */
 let boughtAgain = 0;

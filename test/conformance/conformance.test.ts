@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openService } from '../../bin/conformance/embed-service.ts';
-import { CHECKS, runChecks } from '../../bin/conformance/run-checks.ts';
+import { CHECKS, runChecks } from '../../bin/conformance/checks.ts';
+import { openService } from '../../bin/conformance/service.ts';
 import { codeOfStatus, codeOfWord, failureClassOf } from '../../lib/core/failures/provider.ts';
 import { type Flaw, SERVICE, startEmbedService } from '../doubles/start-embed-service.ts';
 

@@ -1,6 +1,6 @@
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
-import { readCommand } from '../../bin/terminal/read-command.ts';
+import { readCommand } from '../../bin/commands/run-command.ts';
 import { FUNCTION_SETTINGS, visibilitySeconds } from '../../lib/constructs/function-settings.ts';
 import { ALARM_KINDS, type AlarmKindName, MAX_DESCRIPTION_CHARACTERS } from '../../lib/core/alarm-kinds.ts';
 import { MODEL_PREFIX, servedModel } from '../factories/gpu-endpoint-stack.ts';
@@ -42,7 +42,7 @@ describe('the alarms', () => {
       expect(meaning?.length, text).toBeGreaterThan(20);
       if (!command?.startsWith('npm run freshet -- ')) expect(command, text).toMatch(/^aws [a-z]+ [a-z-]+ /);
       else
-        expect(await readCommand(command.split(' ').slice(4)), text).toMatchObject({
+        expect(readCommand(command.split(' ').slice(4)), text).toMatchObject({
           kind: 'command',
           values: { stage: 'test' },
         });

@@ -1,4 +1,4 @@
-import type { AwsWorld } from '../../bin/aws/aws-world.ts';
+import type { AwsWorld } from '../../bin/aws/world.ts';
 import { createInProcessQueue } from '../../lib/adapters/memory/in-process-queue.ts';
 import { FreshetError } from '../../lib/core/errors.ts';
 import { createSeededRandomness } from './seeded-randomness.ts';

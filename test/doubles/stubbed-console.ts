@@ -11,7 +11,7 @@ import { GetScheduleCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { GetQueueAttributesCommand, GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { mockClient } from 'aws-sdk-client-mock';
-import { runCommand } from '../../bin/terminal/run-command.ts';
+import { runCommandLine } from '../../bin/commands/run-command.ts';
 import { createTerminal } from '../../bin/terminal/terminal.ts';
 import type { OperateName, OperateReply } from '../../lib/ports/operator.ts';
 import { createVirtualClock } from './virtual-clock.ts';
@@ -144,7 +144,7 @@ export function createStubbedConsole() {
         now: clock.now,
       });
       const surroundings = { createClients: () => clients, clock };
-      const code = await runCommand(['aws', ...line, '--stage', 'prod'], terminal, signal, surroundings);
+      const code = await runCommandLine(['aws', ...line, '--stage', 'prod'], terminal, signal, surroundings);
       return { code, output, errors, printed };
     },
   };

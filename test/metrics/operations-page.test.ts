@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
@@ -6,11 +6,9 @@ import { ALARM_KINDS, type AlarmKindName, describeAlarm, firstCommand } from '..
 import { createGpuStack } from '../factories/gpu-endpoint-stack.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
 import { importClosure } from '../import-closure.ts';
-import { printAwsHelp } from '../pages/print-aws-help.ts';
 
 const DOCS = path.join(import.meta.dirname, '../../docs');
 const PAGE = path.join(DOCS, 'operations.md');
-const HELP = /<!-- help -->\n[\s\S]*?<!-- \/help -->/;
 
 const page = readFileSync(PAGE, 'utf8');
 const kinds = Object.keys(ALARM_KINDS) as AlarmKindName[];
@@ -78,17 +76,5 @@ describe('docs/operations.md', () => {
       if (file !== '') expect(() => readFileSync(path.join(DOCS, file!))).not.toThrow();
       else expect([...sections.keys()]).toContain(anchor);
     }
-  });
-
-  test('prints the help of the commands as they print it', async () => {
-    const block = `<!-- help -->\n\n${await printAwsHelp()}\n\n<!-- /help -->`;
-    if (process.env.UPDATE_DOCS === '1')
-      writeFileSync(
-        PAGE,
-        page.replace(HELP, () => block),
-      );
-
-    const written = HELP.exec(readFileSync(PAGE, 'utf8'))?.[0];
-    expect(written, 'the help is out of date: npm run docs:dashboard writes it anew').toBe(block);
   });
 });

@@ -1,28 +1,26 @@
-import { awsFlags } from '../../bin/commands/aws-command.ts';
-import { awsCommandList } from '../../bin/commands/aws-command-list.ts';
-import { showAwsHelp, showCommandHelp } from '../../bin/commands/show-help.ts';
+import { placeFlags } from '../../bin/commands/command.ts';
+import { listCommands, showCommandHelp, showHelp } from '../../bin/commands/help.ts';
 import type { Terminal } from '../../bin/terminal/terminal.ts';
 
-const ON_EVERY_COMMAND = Object.keys(awsFlags);
+const ON_EVERY_COMMAND = Object.keys(placeFlags.stage);
 
-/**
- * Prints the help of all `freshet aws` commands, indented as code.
- *
- * The flags that all of them have are printed once.
- */
-export async function printAwsHelp(): Promise<string> {
+function collect(show: (terminal: Terminal) => void): string[] {
   const lines: string[] = [];
-  const terminal = { line: (text = '') => lines.push(text), result: () => {} } as unknown as Terminal;
-  await showAwsHelp(terminal);
-  for (const [name, load] of Object.entries(awsCommandList)) {
-    const { command } = await load();
-    const flags = Object.fromEntries(
-      Object.entries(command.flags).filter(([flag]) => !ON_EVERY_COMMAND.includes(flag)),
-    );
-    lines.push('');
-    if (Object.keys(flags).length > 0) showCommandHelp(`aws ${name}`, { ...command, flags }, terminal);
-    else lines.push(`npm run freshet -- aws ${name} [flags]: ${command.summary}`);
-  }
-  lines.push('', `Every command: ${ON_EVERY_COMMAND.map(flag => `--${flag}`).join(', ')}.`);
+  show({ line: (text = '') => lines.push(text), result: () => {} } as unknown as Terminal);
+  return lines;
+}
+
+/** What the commands of `freshet aws` print about themselves, indented as code; what is said of all of them is said once. */
+export function printAwsHelp(): string {
+  const isOfAll = (line: string) =>
+    ON_EVERY_COMMAND.some(flag => line.startsWith(`  --${flag} `)) || line.startsWith('  Ends with ');
+  const blocks = listCommands('stage').map(([name, command]) =>
+    collect(terminal => showCommandHelp({ name: `aws ${name}`, command, place: 'stage' }, terminal))
+      .filter(line => line !== '' && !isOfAll(line))
+      .join('\n'),
+  );
+  const help = collect(terminal => showHelp('stage', terminal)).join('\n');
+  const last = `Every command: ${ON_EVERY_COMMAND.map(flag => `--${flag}`).join(', ')}.`;
+  const lines = [help, ...blocks, last].join('\n\n').split('\n');
   return lines.map(line => (line === '' ? '' : `    ${line}`)).join('\n');
 }

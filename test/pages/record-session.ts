@@ -204,19 +204,15 @@ export async function recordSession(names: readonly SessionName[]): Promise<stri
     .join('\n');
 }
 
-/** Prints a table of the keys in the `--json` object of each command, in their order. */
-export async function recordKeys(): Promise<string> {
-  const rows: string[] = [];
+/** The keys that each command of the sessions has in the one object of `--json`, in their order; each line once. */
+export async function recordKeys() {
+  const recorded = new Map<string, { readonly name: SessionName; readonly keys: readonly string[] }>();
   for (const name of SESSION_NAMES)
     for (const { words, arrange } of SESSIONS[name] as readonly Step[]) {
       const console = createStubbedConsole();
       arrange?.(console);
       const { output } = await console.run(`${words} --json`);
-      rows.push(
-        `| \`aws ${words}\` | ${Object.keys(JSON.parse(output))
-          .map(key => `\`${key}\``)
-          .join(', ')} |`,
-      );
+      recorded.set(words, { name, keys: Object.keys(JSON.parse(output)) });
     }
-  return ['| command | keys |', '| --- | --- |', ...new Set(rows)].join('\n');
+  return recorded;
 }

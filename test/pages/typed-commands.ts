@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { deployFlags } from '../../bin/aws/deploy-stage.ts';
-import { destroyFlags } from '../../bin/aws/destroy-stage.ts';
 import { smokeFlags } from '../../bin/aws/smoke-stage.ts';
-import { readCommand } from '../../bin/terminal/read-command.ts';
-import { type Flags, readFlags } from '../../bin/terminal/read-flags.ts';
+import { deployFlags, destroyFlags } from '../../bin/aws/stages.ts';
+import { readCommand } from '../../bin/commands/run-command.ts';
+import { type Flags, readFlags } from '../../bin/terminal/flags.ts';
 
 export interface ShellLine {
   /** Page and line, which counts from 1. */
@@ -122,7 +121,7 @@ function refuseArguments(parsed: Parsed): Parsed {
 }
 
 async function parseFreshet(words: readonly string[]): Promise<Parsed> {
-  const read = await readCommand(words);
+  const read = readCommand(words);
   if (read.kind !== 'command') return { values: {}, positionals: [] };
   const { values, positionals } = read;
   return { values, positionals };

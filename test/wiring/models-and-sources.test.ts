@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { formatChecks } from '../../bin/terminal/format-models.ts';
+import { formatChecks } from '../../bin/terminal/formats.ts';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
 import { checkModels } from '../../lib/wiring/models.ts';
 import { type LoopbackServer, startLoopbackOpenAiServer } from '../doubles/loopback-openai-server.ts';

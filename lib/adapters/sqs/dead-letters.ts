@@ -53,11 +53,9 @@ export interface MoveTask {
   readonly handle: string | undefined;
 }
 
-/** SQS's limit for the rate of a move. A queue has at most one move task at a time. */
-export const MAX_MOVES_PER_SECOND = 500;
-
 /**
  * Starts moving all dead letters back to the queues that they came from.
+ * SQS runs one task per queue, at 500 messages a second at most.
  * `perSecond` is the rate in messages. Undefined: as fast as SQS can.
  */
 export async function startMove(

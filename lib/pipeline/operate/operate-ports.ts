@@ -13,7 +13,10 @@ export interface OperatePorts {
   readonly resets: ResetStore;
   readonly detection: Pick<DetectionStore, 'readPosition' | 'writeReconcileCursor'>;
   readonly logger: Logger;
-  /** Undefined on one machine, where dead letters end with their run and their rows are stale again. */
+  /**
+   * Undefined on one machine, which keeps no dead letters.
+   * There dead letters end with their run, and their rows are stale again.
+   */
   readonly redrive?: RedrivePorts | undefined;
 }
 

@@ -6,7 +6,7 @@ import {
   badRequest,
   listFailures,
   pauseScope,
-  planReset,
+  planResets,
   reportStatus,
   resetBatch,
   restartReconcile,
@@ -25,7 +25,7 @@ export const optional =
   value =>
     value === undefined || check(value);
 
-/** A whole number from 1: bounds keep one request within the time that an invocation has. */
+/** A whole number from 1 to `most`, which keeps a request within the time of an invocation. */
 export const countUpTo =
   (most: number): KeyCheck =>
   value =>
@@ -62,7 +62,7 @@ interface OperateRequestDefinition<Name extends OperateName> {
   ): Promise<OperateExchanges[Name]['answer']>;
 }
 
-/** Every request of `OperateExchanges`, each answered here alone, wherever it was asked. */
+/** The requests of `OperateExchanges`: this table alone answers them, wherever asked. */
 const definitions: { readonly [Name in OperateName]: OperateRequestDefinition<Name> } = {
   status: { keys: {}, writes: false, answer: reportStatus },
   failures: { keys: { exampleLimit: countUpTo(1000) }, writes: false, answer: listFailures },
@@ -72,7 +72,7 @@ const definitions: { readonly [Name in OperateName]: OperateRequestDefinition<Na
     answer: pauseScope,
   },
   resume: { keys: { scope: isText }, writes: true, answer: resumeScope },
-  'plan-reset': { keys: selection, writes: false, answer: planReset },
+  'plan-reset': { keys: selection, writes: false, answer: planResets },
   reset: {
     keys: { ...selection, cursor: isCursor, limit: countUpTo(50_000) },
     writes: true,
@@ -119,9 +119,10 @@ export function changesSchema(name: OperateName): boolean {
 }
 
 /**
- * Answers one request, `{ "request": <name>, …keys }`, as `OperateExchanges` says. Every one may be repeated.
+ * Answers one request, `{ "request": <name>, …keys }`, as `OperateExchanges` says.
+ * Every request may be repeated.
  * @param remainingMs what is left of the time that the answer may take
- * @throws FreshetError `bad_request` that names the key at fault and what there is to ask.
+ * @throws FreshetError `bad_request` that names the key at fault and what there is to ask
  */
 export async function answerOperator(
   ports: OperatePorts,
@@ -141,7 +142,11 @@ export async function answerOperator(
   return (answer as OperateRequestDefinition<never>['answer'])(ports, details as never, remainingMs);
 }
 
-/** @throws FreshetError `bad_request` for a key that the request does not take, and for a value that its check refuses. */
+/**
+ * Checks what a request brings beside its name.
+ * @throws FreshetError `bad_request` for a key that the request does not take, and for a value that
+ * its check refuses
+ */
 export function requireKeys(
   name: string,
   details: Readonly<Record<string, unknown>>,

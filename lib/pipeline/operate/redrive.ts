@@ -11,11 +11,14 @@ import { describeFailure } from '../failures.ts';
 import { findPauseReasons } from '../pauses.ts';
 import type { OperatePorts, RedrivePorts } from './operate-ports.ts';
 
-/** Letters that stay are out of sight for this long, so that the next receives bring others. */
+/** Letters that stay are out of sight for this time, so that later receives bring others. */
 const LEFT_SECONDS = 120;
 /** Time to lease, send and delete what the last receive brought. */
 const RESERVE_MS = 8_000;
-/** A receive asks some of the servers that hold a queue: one that brings nothing proves nothing. */
+/**
+ * Empty receives in a row that end a redrive.
+ * A receive asks only some of the servers that hold a queue, so one empty receive proves nothing.
+ */
 const EMPTY_RECEIVES = 3;
 /** SQS's limit for one receive. */
 const RECEIVE_LIMIT = 10;
@@ -23,9 +26,11 @@ const RECEIVE_LIMIT = 10;
 type RedrivingPorts = Omit<OperatePorts, 'redrive'> & { readonly redrive: RedrivePorts };
 
 /**
- * Takes dead letters of one queue and sends again only what is still worth it. A letter is deleted after its rows were sent or found superseded, so
- * a crash anywhere leaves it in the queue; met again, its rows are on their way and it is deleted. At worst a row travels twice, and `embed` skips
- * the older dispatch.
+ * Takes dead letters of one queue and sends again only the rows that are still stale.
+ *
+ * A letter is deleted after its rows were sent or found superseded. So a crash anywhere leaves the
+ * letter in the queue; when it is received again, its rows are on their way, and it is deleted. At
+ * worst a row travels twice, and `embed` skips the older dispatch.
  */
 export async function redriveDeadLetters(
   ports: RedrivingPorts,
@@ -80,7 +85,7 @@ async function redriveLetters(
   return sum;
 }
 
-/** The letters are of one space and lane. */
+/** Redrives letters that are of one space and lane. */
 async function redriveOfSpace(
   ports: RedrivingPorts,
   request: RedriveRequest,
@@ -111,7 +116,10 @@ async function redriveOfSpace(
   }
 }
 
-/** An id that is no value of the key's type: one forged letter must not keep its neighbours. */
+/**
+ * Whether an id is no value of the key's type.
+ * A forged letter is then left alone, so that it does not keep its neighbours.
+ */
 function isBadKey(error: unknown): boolean {
   return error instanceof FreshetError && describeFailure(error).code.startsWith('sqlstate_22');
 }
@@ -122,11 +130,11 @@ interface Letter {
   readonly spaceId: number;
   readonly dispatchId: string;
   readonly ids: readonly string[];
-  /** Undefined: it points to a result that is paid for. */
+  /** Undefined: the letter points to a result that is paid for. */
   readonly lane: Lane | undefined;
 }
 
-/** What does not parse is nobody's to act on: it stays where it is. */
+/** Reads letters. A message that does not parse stays in its queue. */
 function readLetters(
   queue: DeadLetterSource,
   received: readonly ReceivedMessage[],
@@ -162,7 +170,10 @@ interface SpaceRedrive {
 
 const NOTHING_SENT: SpaceRedrive = { dispatched: 0, superseded: 0, left: new Set() };
 
-/** Letters of one space and lane: what of them is stale, and failed for `cause` where one is given, is on its way again afterwards. */
+/**
+ * Sends again the stale rows of letters that are of one space and lane.
+ * Where a cause is given, only rows that failed for it are sent.
+ */
 async function sendAgain(
   ports: RedrivePorts,
   logger: Logger,
@@ -193,7 +204,12 @@ interface Sending {
   readonly unsent: ReadonlySet<string>;
 }
 
-/** Under a new dispatch. What another dispatch holds is on its way already; what the dead one holds itself is taken from it, and was no attempt. */
+/**
+ * Sends rows again under a new dispatch.
+ *
+ * Rows that another dispatch holds are on their way already. Rows that the dead dispatch itself
+ * holds are taken from it, and that was no attempt.
+ */
 async function dispatchAgain(
   ports: RedrivePorts,
   logger: Logger,
@@ -218,7 +234,10 @@ async function dispatchAgain(
   return { dispatched: sent, unsent: new Set(refused.map(({ id }) => id)) };
 }
 
-/** The vectors are bought: the pointer itself goes back, and the writer decides. A result without a row left to write is not worth it. */
+/**
+ * Announces again results whose vectors are bought; the writer decides what to write.
+ * A result without a row left to write is not announced.
+ */
 async function announceAgain(
   ports: RedrivePorts,
   letters: readonly Letter[],

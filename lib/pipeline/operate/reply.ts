@@ -3,7 +3,10 @@ import type { OperateReply } from '../../ports/operator.ts';
 import type { Logger } from '../../ports/process.ts';
 import { describeFailure } from '../failures.ts';
 
-/** A rejection would reach the operator as a stack of a function somewhere; this reaches them as a sentence. Never rejects. */
+/**
+ * Resolves with the answer, or with an error that an operator can read. Never rejects.
+ * A rejection would reach the operator as the stack of a function somewhere.
+ */
 export async function refuseReadably(logger: Logger, answer: () => Promise<object>): Promise<OperateReply> {
   try {
     return { answer: await answer() };
@@ -19,10 +22,10 @@ export async function refuseReadably(logger: Logger, answer: () => Promise<objec
 }
 
 /** Codes of what the person at the keyboard can mend. */
-const MENDED_BY_PEOPLE: readonly string[] = ['bad_request', 'not_usable'];
+const USAGE_CODES: readonly string[] = ['bad_request', 'not_usable'];
 
 /**
- * Reads the answer in a reply of the `operate` function, or of the process that has the embedded database.
+ * Reads the answer in a reply of the `operate` function or of another process.
  * @throws UsageError, FreshetError what was thrown there
  */
 export function readOperateReply(reply: unknown): object {
@@ -31,7 +34,7 @@ export function readOperateReply(reply: unknown): object {
     error?: Extract<OperateReply, { error: object }>['error'];
   };
   if (answer !== undefined) return answer;
-  if (error !== undefined && MENDED_BY_PEOPLE.includes(error.code))
+  if (error !== undefined && USAGE_CODES.includes(error.code))
     throw new UsageError(error.message, error.remedy);
   throw new FreshetError(error?.message ?? 'The reply is not what this version expects.', {
     failureClass: error?.failureClass ?? 'unknown',

@@ -23,14 +23,20 @@ export async function reportStatus(ports: OperatePorts): Promise<StatusAnswer> {
   };
 }
 
-/** What holds work up: neither an operator's confirmation nor the wish that one run stops is a pause. */
+/**
+ * The reasons that hold work up.
+ * An operator's confirmation is no pause, nor is the wish that one run stops.
+ */
 async function readPauses(control: ControlStore): Promise<readonly PauseReason[]> {
   return (await control.reasons()).filter(
     ({ scope, reason }) => reason !== ORPHANS_CONFIRMED && !isRunScope(scope),
   );
 }
 
-/** Spaces whose source cannot be read are left out: `paused` says why. */
+/**
+ * The coverage of each space. A space whose source cannot be read is left out.
+ * The reason stands among the pauses.
+ */
 export async function readCoverages(reports: ReportStore, spaces: readonly Space[]): Promise<Coverage[]> {
   const coverages: Coverage[] = [];
   for (const space of spaces) {
@@ -76,7 +82,7 @@ export async function pauseScope(
   return { changed: !held, paused: await readPauses(ports.control) };
 }
 
-/** Clears the operator's own reason: what a provider or the budget set still holds. */
+/** Clears the operator's own reason. What a provider or the budget set still holds. */
 export async function resumeScope(
   ports: OperatePorts,
   { scope }: { readonly scope: string },
@@ -92,7 +98,11 @@ async function isHeld({ control }: OperatePorts, scope: string): Promise<boolean
   return (await control.reasons(scope)).some(({ reason }) => reason === OPERATOR_PAUSE);
 }
 
-/** A mistyped name would pause nothing and look as if it did. */
+/**
+ * Refuses a scope that does not exist.
+ * A mistyped name would pause nothing and look as if it did.
+ * @throws FreshetError `bad_request` that says what there is
+ */
 async function requireScope({ spaces }: OperatePorts, scope: string): Promise<void> {
   const known = new Set(['pipeline']);
   for (const { source, model } of await spaces.list())
@@ -101,7 +111,7 @@ async function requireScope({ spaces }: OperatePorts, scope: string): Promise<vo
     throw badRequest(`There is nothing of that name to pause; there are: ${[...known].join(', ')}.`);
 }
 
-export async function planReset(
+export async function planResets(
   ports: OperatePorts,
   selection: OutcomeSelection,
 ): Promise<{ readonly spaces: readonly SpaceResetPlan[] }> {
@@ -118,7 +128,10 @@ export async function planReset(
   return { spaces };
 }
 
-/** One batch of one space, and where the next one begins. A request that is repeated finds its rows reset already and counts none twice. */
+/**
+ * Resets one batch of one space, and says where the next one begins.
+ * A request that is repeated finds its rows reset already, and counts none twice.
+ */
 export async function resetBatch(
   ports: OperatePorts,
   request: OperateExchanges['reset']['request'],
@@ -151,7 +164,10 @@ export async function listFailures(
   return { failures };
 }
 
-/** Makes failed rows stale again, up to the limit in each space. Rows that are stale already do not count. */
+/**
+ * Makes failed rows stale again, up to the limit in each space.
+ * Rows that are stale already do not count.
+ */
 export async function retryBatch(
   ports: OperatePorts,
   request: OperateExchanges['retry']['request'],
@@ -172,7 +188,10 @@ export async function retryBatch(
   return { rows, more };
 }
 
-/** The reconcile pass goes on from the lowest key. It is the same pass: when it began, which is what orphans are judged by, does not change. */
+/**
+ * Lets the reconcile pass go on from the lowest key.
+ * The pass stays the same: orphans are judged by its beginning, which does not change.
+ */
 export async function restartReconcile(
   ports: OperatePorts,
   request: OperateExchanges['backfill']['request'],
@@ -186,7 +205,10 @@ export async function restartReconcile(
   return { spaces: spaces.map(({ source, model }) => ({ source: source.name, model: model.alias })) };
 }
 
-/** The spaces of a source, of a model, or of both. Throws `bad_request` that says what there is when none matches. */
+/**
+ * The spaces of a source, of a model, or of both.
+ * @throws FreshetError `bad_request` that says what there is, when none matches
+ */
 async function chooseSpaces(
   registry: SpaceRegistry,
   wanted: { readonly source?: string | undefined; readonly model?: string | undefined },
@@ -203,7 +225,10 @@ async function chooseSpaces(
   );
 }
 
-/** What was asked cannot be answered; the sentence reaches the operator's terminal as it is. */
+/**
+ * An error for a request that cannot be answered.
+ * The operator's terminal shows the sentence as it is.
+ */
 export function badRequest(message: string): FreshetError {
   return new FreshetError(message, { failureClass: 'unknown', code: 'bad_request' });
 }

@@ -4,7 +4,7 @@ import {
   StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { readCommand } from '../../../bin/terminal/read-command.ts';
+import { readCommand } from '../../../bin/commands/run-command.ts';
 import { createStubbedConsole, refusal } from '../../doubles/stubbed-console.ts';
 
 const DEAD_ARN = 'arn:aws:sqs:eu-central-1:111122223333:small-bulk-dead';
@@ -147,7 +147,7 @@ describe('aws redrive --whole-queue', () => {
     expect(output).toContain(
       `small/bulk: 450 letters moved so far; the move goes on. To end it: ${cancel}\n`,
     );
-    expect(await readCommand(cancel.split(' ').slice(4))).toMatchObject({ name: 'aws redrive' });
+    expect(readCommand(cancel.split(' ').slice(4))).toMatchObject({ name: 'aws redrive' });
     expect(console.stubs.sqs.commandCalls(CancelMessageMoveTaskCommand)).toEqual([]);
   });
 

@@ -1,26 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { awsCommandList } from '../../../bin/commands/aws-command-list.ts';
+import { flagsAt, listCommands } from '../../../bin/commands/help.ts';
+import { keysAmong } from '../../pages/command-keys.ts';
 import { recordKeys, recordSession, SESSION_NAMES, type SessionName } from '../../pages/record-session.ts';
+import { blockOf, writtenBlock } from '../../pages/written-block.ts';
 
-const DOCS = path.resolve(import.meta.dirname, '../../../docs');
-const SESSION = /<!-- session -->\n[\s\S]*?<!-- \/session -->/;
-
-const KEYS = /<!-- keys -->\n[\s\S]*?<!-- \/keys -->/;
-
-/** What stands between two marks of a page; with `UPDATE_DOCS=1` it is written there first. */
-function writtenAt(page: string, mark: RegExp, block: string): string | undefined {
-  const file = path.join(DOCS, page);
-  if (process.env.UPDATE_DOCS === '1')
-    writeFileSync(
-      file,
-      readFileSync(file, 'utf8').replace(mark, () => block),
-    );
-  return mark.exec(readFileSync(file, 'utf8'))?.[0];
-}
-
-const OUT_OF_DATE = 'the page is out of date: npm run docs:dashboard writes it anew';
+const OUT_OF_DATE = 'the page is out of date: npm run docs:commands writes it anew';
 
 const PAGES: readonly (readonly [string, readonly SessionName[]])[] = [
   ['operations.md', SESSION_NAMES],
@@ -28,19 +12,33 @@ const PAGES: readonly (readonly [string, readonly SessionName[]])[] = [
 ];
 
 describe('the recorded sessions', () => {
-  test('show every command', () => {
-    expect([...SESSION_NAMES].sort()).toEqual(Object.keys(awsCommandList).sort());
+  test('are of commands of a stage, and of every one that changes something', () => {
+    const commands = listCommands('stage');
+    const changing = commands.filter(([, command]) => 'apply' in flagsAt(command, 'stage'));
+
+    expect(commands.map(([name]) => name)).toEqual(expect.arrayContaining([...SESSION_NAMES]));
+    expect(SESSION_NAMES).toEqual(expect.arrayContaining(changing.map(([name]) => name)));
   });
 
   test.each(PAGES)('in docs/%s are what the commands print', async (page, names) => {
-    const block = `<!-- session -->\n\n${await recordSession(names)}\n\n<!-- /session -->`;
+    const block = blockOf('session', await recordSession(names));
 
-    expect(writtenAt(page, SESSION, block), OUT_OF_DATE).toBe(block);
+    expect(writtenBlock(page, 'session', block), OUT_OF_DATE).toBe(block);
   });
 
-  test('in JSON have the keys that docs/commands.md lists', async () => {
-    const block = `<!-- keys -->\n\n${await recordKeys()}\n\n<!-- /keys -->`;
+  test('in JSON have the keys that docs/commands.md lists, and that the table of commands has', async () => {
+    const recorded = await recordKeys();
+    const rows = [...recorded].map(
+      ([words, { keys }]) => `| \`aws ${words}\` | ${keys.map(key => `\`${key}\``).join(', ')} |`,
+    );
+    const block = blockOf('keys', ['| command | keys |', '| --- | --- |', ...rows].join('\n'));
 
-    expect(writtenAt('commands.md', KEYS, block), OUT_OF_DATE).toBe(block);
+    expect(writtenBlock('commands.md', 'keys', block), OUT_OF_DATE).toBe(block);
+    for (const [words, { name, keys }] of recorded) {
+      const known = new Map(listCommands('stage')).get(name)!.stage!.keys;
+      if (keys[0] === 'error') continue;
+      expect(keys.slice(0, 3), words).toEqual(['account', 'region', 'stage']);
+      expect(keys.slice(3), words).toEqual(keysAmong(known, keys));
+    }
   });
 });

@@ -2,10 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { deployFlags, deployStage } from '../../../bin/aws/deploy-stage.ts';
-import { destroyFlags, destroyStage } from '../../../bin/aws/destroy-stage.ts';
 import { smokeFlags, smokeStage } from '../../../bin/aws/smoke-stage.ts';
-import { readFlags } from '../../../bin/terminal/read-flags.ts';
+import { deployFlags, deployStage, destroyFlags, destroyStage } from '../../../bin/aws/stages.ts';
+import { readFlags } from '../../../bin/terminal/flags.ts';
 import { createScriptedAws } from '../../doubles/scripted-aws.ts';
 
 const CONTEXT = ['-c', 'stage=smoke', '-c', 'example=true'];
@@ -149,7 +148,7 @@ describe.each(['deploy', 'destroy', 'smoke'])('npm run %s', command => {
   const run = (env: Record<string, string>, words: readonly string[] = []) => {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
-      [path.resolve(import.meta.dirname, `../../../bin/aws/${command}.ts`), ...words],
+      [path.resolve(import.meta.dirname, '../../../bin/aws/main.ts'), command, ...words],
       // Neither the account of whoever runs the tests nor that of the machine.
       {
         encoding: 'utf8',

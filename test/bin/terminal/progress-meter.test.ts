@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createProgressMeter } from '../../../bin/terminal/progress-meter.ts';
+import { createProgressMeter } from '../../../bin/terminal/terminal.ts';
 
 it('shows items, rate, time left, tokens and cost', () => {
   let now = 0;

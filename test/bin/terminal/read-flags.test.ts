@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { runFlags } from '../../../bin/commands/command.ts';
-import { readFlags } from '../../../bin/terminal/read-flags.ts';
+import { placeFlags } from '../../../bin/commands/command.ts';
+import { commandTable } from '../../../bin/commands/table.ts';
+import { readFlags } from '../../../bin/terminal/flags.ts';
 import { UsageError } from '../../../lib/core/errors.ts';
+
+const runFlags = { ...commandTable.start.flags, ...placeFlags.here };
 
 function messageOf(words: string[]): string {
   try {

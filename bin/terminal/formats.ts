@@ -1,0 +1,178 @@
+import type { ListedModel } from '../../lib/core/config/list-models.ts';
+import { parseJson } from '../../lib/core/messages.ts';
+import type { RunResult } from '../../lib/local/run-locally.ts';
+import type { Coverage } from '../../lib/ports/report-store.ts';
+import type { FoundRows } from '../../lib/wiring/local-requests.ts';
+import type { CheckedModel } from '../../lib/wiring/models.ts';
+
+export function formatCount(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
+/** Dollars with four decimals below $100: a run of short texts costs a fraction of a cent. */
+export function formatUsd(usd: number): string {
+  return `$${usd.toFixed(usd >= 100 ? 2 : 4)}`;
+}
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
+
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+export function formatDuration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  const seconds = ms / 1000;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+function formatPercent(fraction: number): string {
+  return `${(fraction * 100).toFixed(2)} %`;
+}
+
+/** Lines of a table: columns are left-aligned, those with nothing but numbers right-aligned. */
+export function formatColumns(headings: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = headings.map((heading, column) =>
+    Math.max(heading.length, ...rows.map(row => row[column]?.length ?? 0)),
+  );
+  const numeric = headings.map(
+    (_, column) => rows.length > 0 && rows.every(row => /^[-$]?[\d.,]+( %)?$/.test(row[column] ?? '')),
+  );
+  const formatRow = (row: readonly string[]) =>
+    row
+      .map((cell, column) =>
+        numeric[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd();
+  return [formatRow(headings), formatRow(widths.map(width => '-'.repeat(width))), ...rows.map(formatRow)];
+}
+
+/** Shortens a text to one line of at most `width` characters, ended by … where it was cut. */
+export function shorten(text: string, width: number): string {
+  const line = text.replaceAll(/\s+/g, ' ').trim();
+  return line.length <= width ? line : `${line.slice(0, width - 1).trimEnd()}…`;
+}
+
+/** The coverage of a space, its rows as an equation that a reader can add up. */
+export function formatCoverage(coverage: Coverage): string[] {
+  const { eligible, fresh, excluded, failed, inFlight, stale } = coverage;
+  const terms = [
+    ['fresh', fresh],
+    ['excluded', excluded],
+    ['failed', failed],
+    ['in flight', inFlight],
+    ['stale', stale],
+  ] as const;
+  const sum = terms.map(([name, count]) => `${formatCount(count)} ${name}`).join(' + ');
+  return [
+    `${coverage.source} · ${coverage.model}   ${coverage.coveragePercent.toFixed(2)} % covered`,
+    `  ${formatCount(eligible)} eligible = ${sum}`,
+  ];
+}
+
+/** A line for each hit: similarity, first text column and the beginning of the others. */
+export function formatHits({ hits }: FoundRows, width = 100): string[] {
+  if (hits.length === 0) return ['  nothing is embedded yet'];
+  const titles = hits.map(hit => shorten(hit.columns[0] ?? hit.id, 30));
+  const titleWidth = Math.max(...titles.map(title => title.length));
+  return hits.map((hit, index) => {
+    const start = `  ${hit.similarity.toFixed(3)}  ${titles[index]!.padEnd(titleWidth)}  `;
+    const rest = hit.columns.slice(1).filter(column => column !== null);
+    return (start + shorten(rest.join(' · '), Math.max(20, width - start.length))).trimEnd();
+  });
+}
+
+/**
+ * A line `time component LEVEL event key=value …`.
+ * A line that our logger did not write stays as it is.
+ */
+export function formatLogLine(line: {
+  readonly component: string;
+  readonly atMs: number;
+  readonly message: string;
+}): string {
+  const head = `${new Date(line.atMs).toISOString()} ${line.component.padEnd(7)}`;
+  const fields = parseFields(line.message);
+  if (fields === undefined) return `${head} ${line.message.trim()}`;
+  const { level, event, timestamp: _timestamp, stage: _stage, component: _component, ...rest } = fields;
+  const values = Object.entries(rest).map(([name, value]) => `${name}=${value}`);
+  return [head, String(level).padEnd(5), String(event), ...values].join(' ');
+}
+
+function parseFields(message: string): Record<string, unknown> | undefined {
+  const fields = parseJson(message);
+  return typeof fields === 'object' && fields !== null && 'event' in fields
+    ? (fields as Record<string, unknown>)
+    : undefined;
+}
+
+const MODEL_HEADINGS = [
+  'alias',
+  'provider',
+  'model',
+  'revision',
+  'dimensions',
+  'max tokens',
+  '$ per 1M',
+  'used by',
+];
+const CHECK_HEADINGS = ['alias', 'provider', 'dimensions', 'norm', 'golden', 'cosine', 'ms', 'result'];
+
+export function formatModels(models: readonly ListedModel[]): string[] {
+  return formatColumns(
+    MODEL_HEADINGS,
+    models.map(model => [
+      model.alias,
+      model.provider ?? '(no place)',
+      model.modelId,
+      model.revision ?? '',
+      String(model.dimensions),
+      String(model.maxTokensPerText ?? ''),
+      String(model.usdPerMillionTokens),
+      model.sources.join(', '),
+    ]),
+  );
+}
+
+export function formatChecks(checks: readonly CheckedModel[]): string[] {
+  const rows = checks.map(check => [
+    check.alias,
+    check.provider,
+    String(check.dimensions),
+    check.norm?.toFixed(4) ?? '',
+    check.golden,
+    check.cosine?.toFixed(6) ?? '',
+    String(Math.round(check.latencyMs)),
+    check.problem?.code ?? 'ok',
+  ]);
+  const problems = checks.flatMap(({ alias, problem }) => {
+    if (problem === undefined) return [];
+    const line = problem.line === undefined ? '' : ` The line is ${problem.line}.`;
+    return ['', `${alias}: ${problem.message}${line}`];
+  });
+  return [...formatColumns(CHECK_HEADINGS, rows), ...problems];
+}
+
+/** What a run did, and how things stand after it. */
+export function formatRun(result: RunResult): string[] {
+  const counts = (['embedded', 'copied', 'touched', 'excluded', 'failed'] as const).map(
+    name => `${name} ${formatCount(result[name])}`,
+  );
+  return [
+    ...result.spaces.flatMap(formatCoverage),
+    `this run: ${counts.join(', ')}`,
+    `  ${formatCount(result.providerCalls)} provider calls, ${formatCount(result.tokens)} tokens, ${formatUsd(result.costUsd)}`,
+    `  ${result.averageMsPerItem.toFixed(1)} ms per item on average, error rate ${formatPercent(result.errorRate)}, took ${formatDuration(result.durationMs)}`,
+    `  last update ${result.lastUpdate ?? 'never'}`,
+  ];
+}

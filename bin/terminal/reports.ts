@@ -1,0 +1,74 @@
+import { FreshetError, UsageError } from '../../lib/core/errors.ts';
+import type { RunEnd } from '../../lib/local/run-locally.ts';
+import type { PauseReason } from '../../lib/ports/control-store.ts';
+import type { SourceFailures } from '../../lib/ports/operator.ts';
+import type { LedgerTotals } from '../../lib/ports/report-store.ts';
+import { adviseFailure, type FailurePlace } from './advise-failure.ts';
+import { formatCount, formatRun, formatUsd } from './formats.ts';
+import type { Terminal } from './terminal.ts';
+
+/**
+ * Says what was wrong and what to do, and returns the exit code.
+ * Code 2 is for what the person can mend at the keyboard, 1 for all else.
+ */
+export function reportError(error: unknown, terminal: Terminal): number {
+  const remedy = error instanceof UsageError ? error.remedy : undefined;
+  const message = describeError(error);
+  terminal.result({ error: remedy === undefined ? { message } : { message, remedy } });
+  terminal.endProgress();
+  terminal.note(`freshet: ${message}`);
+  if (remedy !== undefined) terminal.note(`  ${remedy.replaceAll('\n', '\n  ')}`);
+  return error instanceof UsageError ? 2 : 1;
+}
+
+function describeError(error: unknown): string {
+  if (error instanceof UsageError) return error.message;
+  if (error instanceof FreshetError) return `${error.message} (${error.failureClass} ${error.code})`;
+  if (error instanceof Error) return `unexpected ${error.stack ?? `${error.name}: ${error.message}`}`;
+  return `unexpected ${String(error)}`;
+}
+
+export function withAdvice(groups: readonly SourceFailures[], place: FailurePlace) {
+  return groups.map(group => ({ ...group, advice: adviseFailure(group, place) }));
+}
+
+/** Prints failed rows by cause, with some of their ids and what to do. */
+export function reportFailures(failures: ReturnType<typeof withAdvice>, terminal: Terminal): void {
+  if (failures.length === 0) terminal.line('No row failed.');
+  for (const failure of failures) {
+    const examples = failure.exampleIds.join(', ') + (failure.rows > failure.exampleIds.length ? ', …' : '');
+    terminal.line(
+      `${failure.source} · ${failure.model}: ${formatCount(failure.rows)} rows, ${failure.failureClass} ${failure.code}, last ${failure.lastAt ?? 'unknown'}`,
+    );
+    terminal.line(`  ids: ${examples}`);
+    terminal.line(`  try: ${failure.advice}`);
+  }
+}
+
+/** Prints what was bought so far, and what was bought and lost. */
+export function reportLedger(ledger: LedgerTotals, terminal: Terminal): void {
+  terminal.line(
+    `so far: ${formatCount(ledger.providerCalls)} provider calls, ${formatCount(ledger.tokens)} tokens, ${formatUsd(ledger.costUsd)}; last update ${ledger.lastUpdate ?? 'never'}`,
+  );
+  if (ledger.paidAndLostCalls > 0)
+    terminal.line(
+      `paid and lost: ${formatCount(ledger.paidAndLostCalls)} calls, about ${formatUsd(ledger.paidAndLostCostUsd)}`,
+    );
+}
+
+/** Prints a line for each reason that holds something up. */
+export function reportPauses(pauses: readonly PauseReason[], terminal: Terminal): void {
+  for (const { scope, reason, detail, since } of pauses)
+    terminal.line(`paused: ${scope} since ${since}: ${reason}${detail === '' ? '' : ` – ${detail}`}`);
+}
+
+/** Prints what a run did and how it ended, and returns its exit code. */
+export function reportRun({ result, notices, ending }: RunEnd, terminal: Terminal): number {
+  const { error, exitCode, sentences } = ending;
+  terminal.result(error === undefined ? result : { ...result, error });
+  terminal.line();
+  for (const line of formatRun(result)) terminal.line(line);
+  for (const notice of notices) terminal.note(notice);
+  for (const sentence of sentences) terminal.note(error === undefined ? sentence : `freshet: ${sentence}`);
+  return exitCode;
+}
