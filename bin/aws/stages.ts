@@ -120,7 +120,8 @@ export async function destroyStage(world: AwsWorld, options: DestroyOptions): Pr
   const database = options.example ? ' The example database and its vectors go with it.' : '';
   if (options.yes !== true)
     throw new UsageError(
-      `This deletes ${found.join(' and ')} in account ${account}, ${region}.${database} Nothing was done yet.`,
+      `This deletes ${found.join(' and ')} in account ${account}, ${region}.${database} Nothing was ` +
+        'done yet.',
       'Add --yes.',
     );
   world.say(`Deleting ${found.join(' and ')} in account ${account}, ${region}.`);

@@ -15,7 +15,8 @@ export const backfillCommand: CommandBody<StageCommand<'backfill'>> = {
       result({ applied: false, spaces: chosen });
       for (const space of chosen)
         terminal.line(
-          `${space.source} · ${space.model}: ${formatCount(space.eligible)} rows to look at, ${formatCount(space.stale)} stale now`,
+          `${space.source} · ${space.model}: ${formatCount(space.eligible)} rows to look at, ` +
+            `${formatCount(space.stale)} stale now`,
         );
       terminal.line('--apply begins the walk. Fresh rows are only looked at; what is stale is embedded.');
       return 0;

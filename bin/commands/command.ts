@@ -10,12 +10,22 @@ export type Place = 'here' | 'stage';
 /** What the exit codes of every command mean. */
 export const EXIT_CODES = {
   0: 'complete: no row is stale, in flight or failed',
-  1: 'anything else: the provider is down, the database went away, an operator paused the source, detection failed',
-  2: 'usage, configuration, or a table that the application changed: the message says what was wrong, where, and what to do',
+  1:
+    'anything else: the provider is down, the database went away, an operator paused the source, ' +
+    'detection failed',
+  2:
+    'usage, configuration, or a table that the application changed: the message says what was wrong, ' +
+    'where, and what to do',
   3: 'finished, and some rows failed: `failures` lists them',
-  4: 'this run has finished, and rows are still in flight: another run, or the deployed pipeline, held them for longer than `--max-wait`',
-  5: 'rows are stale: `--max-items` left them, or they changed while the run was ending. The next run goes on',
-  130: 'SIGINT, SIGTERM or `freshet stop`: the batch in hand ended or was given back within 5 seconds; the next run goes on',
+  4:
+    'this run has finished, and rows are still in flight: another run, or the deployed pipeline, held ' +
+    'them for longer than `--max-wait`',
+  5:
+    'rows are stale: `--max-items` left them, or they changed while the run was ending. The next run ' +
+    'goes on',
+  130:
+    'SIGINT, SIGTERM or `freshet stop`: the batch in hand ended or was given back within 5 seconds; the ' +
+    'next run goes on',
 } as const;
 
 /** What a command is at one of its places. */

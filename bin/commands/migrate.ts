@@ -13,7 +13,8 @@ export const migrateCommand: CommandBody<HereCommand<'migrate'>> = {
     terminal.line(
       migrated.applied.length === 0
         ? `Schema freshet is at version ${migrated.to}; nothing to change.`
-        : `Schema freshet went from version ${migrated.from} to ${migrated.to}: ${migrated.applied.join(', ')}.`,
+        : `Schema freshet went from version ${migrated.from} to ${migrated.to}: ` +
+            `${migrated.applied.join(', ')}.`,
     );
     return 0;
   },

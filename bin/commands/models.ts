@@ -109,7 +109,8 @@ function tell(
   if (missingFiles === 0) terminal.line('All of them are there, with the right checksums.');
   else if (applied)
     terminal.line(
-      `${missingFiles} of them, ${formatBytes(missingBytes)}, were sent; S3 holds each with the right checksum.`,
+      `${missingFiles} of them, ${formatBytes(missingBytes)}, were sent; S3 holds each with the right ` +
+        'checksum.',
     );
   else
     terminal.line(
@@ -120,7 +121,8 @@ function tell(
 function composeConfiguration(alias: string, bucket: string, { prefix, sha256 }: PublishedFolder): string[] {
   const name = `freshet-${alias}`.replaceAll(/[^a-zA-Z0-9]+/g, '-').replace(/-$/, '');
   return [
-    `models.${alias}: { provider: 'sagemaker', revision: '${sha256}', endpointName: '${name}', inferenceComponentName: '${name}', … }`,
+    `models.${alias}: { provider: 'sagemaker', revision: '${sha256}', endpointName: '${name}', ` +
+      `inferenceComponentName: '${name}', … }`,
     `aws.stages.<stage>.gpu: { model: '${alias}', modelBucket: '${bucket}', modelPrefix: '${prefix}' }`,
   ];
 }

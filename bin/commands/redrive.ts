@@ -100,7 +100,9 @@ async function redriveStaleRows(
   if (redriven.length === 0) terminal.line('There are no dead letters.');
   for (const { queue, received, dispatched, superseded, left, unreadable } of redriven)
     terminal.line(
-      `${queue}: ${formatCount(received)} letters; ${formatCount(dispatched)} rows sent again, ${formatCount(superseded)} superseded; ${formatCount(left)} letters left, ${formatCount(unreadable)} unreadable`,
+      `${queue}: ${formatCount(received)} letters; ${formatCount(dispatched)} rows sent again, ` +
+        `${formatCount(superseded)} superseded; ${formatCount(left)} letters left, ` +
+        `${formatCount(unreadable)} unreadable`,
     );
   if (!signal.aborted) return 0;
   terminal.note('Interrupted: the same command goes on. A letter is deleted only after its rows were sent.');
@@ -124,7 +126,9 @@ async function moveWholeQueues(
       signal,
       onProgress: ({ moved: done, toMove }) =>
         terminal.progress(
-          `${queue.name}: ${formatCount(done)}${toMove === undefined ? '' : ` of ${formatCount(toMove)}`} letters moved`,
+          `${queue.name}: ` +
+            `${formatCount(done)}${toMove === undefined ? '' : ` of ${formatCount(toMove)}`} letters ` +
+            'moved',
           REPORT_EVERY_MS,
         ),
     });
@@ -132,12 +136,14 @@ async function moveWholeQueues(
     moved.push({ queue: queue.name, status: task?.status ?? 'UNKNOWN', moved: task?.moved ?? 0 });
     if (task?.status === 'RUNNING') {
       terminal.line(
-        `${queue.name}: ${formatCount(task.moved)} letters moved so far; the move goes on. To end it: ${cancel}`,
+        `${queue.name}: ${formatCount(task.moved)} letters moved so far; the move goes on. To end it: ` +
+          `${cancel}`,
       );
       continue;
     }
     terminal.line(
-      `${queue.name}: ${(task?.status ?? 'unknown').toLowerCase()}, ${formatCount(task?.moved ?? 0)} letters moved.`,
+      `${queue.name}: ${(task?.status ?? 'unknown').toLowerCase()}, ${formatCount(task?.moved ?? 0)} ` +
+        'letters moved.',
     );
   }
   result({ applied: true, moved });

@@ -85,5 +85,8 @@ async function resetWithProgress(
 }
 
 function describePlan({ source, model, rows, texts, tokens, costUsd }: SpaceResetPlan): string {
-  return `${source} · ${model}: ${formatCount(rows)} rows; to embed them again: ${formatCount(texts)} different texts, about ${formatCount(tokens)} tokens, ${formatUsd(costUsd)}`;
+  return (
+    `${source} · ${model}: ${formatCount(rows)} rows; to embed them again: ${formatCount(texts)} ` +
+    `different texts, about ${formatCount(tokens)} tokens, ${formatUsd(costUsd)}`
+  );
 }

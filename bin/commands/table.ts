@@ -223,7 +223,8 @@ export const commandTable = {
     },
     here: {
       summary:
-        'lists the models; check calls those of the sources and compares their vectors; publish uploads weights for the GPU endpoint',
+        'lists the models; check calls those of the sources and compares their vectors; publish ' +
+        'uploads weights for the GPU endpoint',
       keys: [
         ...['ok?', 'models?', 'alias?', 'bucket?', 'applied?', 'files?', 'bytes?', 'missingFiles?'],
         ...['missingBytes?', 'sha256?', 'prefix?', 'configuration?'],

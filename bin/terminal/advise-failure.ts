@@ -26,9 +26,11 @@ const adviceByCode: readonly (readonly [RegExp, Advice])[] = [
     /undelivered/,
     {
       local:
-        'embedding began five times and never ended: a smaller batch (--batch-size 1) and a longer timeout (--timeout-sec N); then retry',
+        'embedding began five times and never ended: a smaller batch (--batch-size 1) and a longer ' +
+        'timeout (--timeout-sec N); then retry',
       deployed:
-        'embedding began five times and never ended: aws logs --function embed --trouble says how; a smaller limits.batchSize, deploy, then aws retry',
+        'embedding began five times and never ended: aws logs --function embed --trouble says how; a ' +
+        'smaller limits.batchSize, deploy, then aws retry',
     },
   ],
   [

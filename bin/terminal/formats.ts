@@ -171,8 +171,10 @@ export function formatRun(result: RunResult): string[] {
   return [
     ...result.spaces.flatMap(formatCoverage),
     `this run: ${counts.join(', ')}`,
-    `  ${formatCount(result.providerCalls)} provider calls, ${formatCount(result.tokens)} tokens, ${formatUsd(result.costUsd)}`,
-    `  ${result.averageMsPerItem.toFixed(1)} ms per item on average, error rate ${formatPercent(result.errorRate)}, took ${formatDuration(result.durationMs)}`,
+    `  ${formatCount(result.providerCalls)} provider calls, ${formatCount(result.tokens)} tokens, ` +
+      `${formatUsd(result.costUsd)}`,
+    `  ${result.averageMsPerItem.toFixed(1)} ms per item on average, error rate ` +
+      `${formatPercent(result.errorRate)}, took ${formatDuration(result.durationMs)}`,
     `  last update ${result.lastUpdate ?? 'never'}`,
   ];
 }

@@ -38,7 +38,8 @@ export function reportFailures(failures: ReturnType<typeof withAdvice>, terminal
   for (const failure of failures) {
     const examples = failure.exampleIds.join(', ') + (failure.rows > failure.exampleIds.length ? ', …' : '');
     terminal.line(
-      `${failure.source} · ${failure.model}: ${formatCount(failure.rows)} rows, ${failure.failureClass} ${failure.code}, last ${failure.lastAt ?? 'unknown'}`,
+      `${failure.source} · ${failure.model}: ${formatCount(failure.rows)} rows, ` +
+        `${failure.failureClass} ${failure.code}, last ${failure.lastAt ?? 'unknown'}`,
     );
     terminal.line(`  ids: ${examples}`);
     terminal.line(`  try: ${failure.advice}`);
@@ -48,11 +49,13 @@ export function reportFailures(failures: ReturnType<typeof withAdvice>, terminal
 /** Prints what was bought so far, and what was bought and lost. */
 export function reportLedger(ledger: LedgerTotals, terminal: Terminal): void {
   terminal.line(
-    `so far: ${formatCount(ledger.providerCalls)} provider calls, ${formatCount(ledger.tokens)} tokens, ${formatUsd(ledger.costUsd)}; last update ${ledger.lastUpdate ?? 'never'}`,
+    `so far: ${formatCount(ledger.providerCalls)} provider calls, ${formatCount(ledger.tokens)} ` +
+      `tokens, ${formatUsd(ledger.costUsd)}; last update ${ledger.lastUpdate ?? 'never'}`,
   );
   if (ledger.paidAndLostCalls > 0)
     terminal.line(
-      `paid and lost: ${formatCount(ledger.paidAndLostCalls)} calls, about ${formatUsd(ledger.paidAndLostCostUsd)}`,
+      `paid and lost: ${formatCount(ledger.paidAndLostCalls)} calls, about ` +
+        `${formatUsd(ledger.paidAndLostCostUsd)}`,
     );
 }
 

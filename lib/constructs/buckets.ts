@@ -31,7 +31,8 @@ export class ClaimsBucket extends Construct {
     acknowledge(
       this.bucket,
       'AwsSolutions-S1',
-      'Objects are written and read once, by two functions, and expire; who must audit reads turns on data events in CloudTrail, which need no second bucket.',
+      'Objects are written and read once, by two functions, and expire; who must audit reads turns on ' +
+        'data events in CloudTrail, which need no second bucket.',
     );
   }
 }
@@ -58,7 +59,8 @@ export class WeightsBucket extends Construct {
     acknowledge(
       this.bucket,
       'AwsSolutions-S1',
-      'It holds published weights, no data of the application; who must audit reads turns on data events in CloudTrail, which need no second bucket.',
+      'It holds published weights, no data of the application; who must audit reads turns on data ' +
+        'events in CloudTrail, which need no second bucket.',
     );
   }
 }

@@ -82,7 +82,8 @@ const OUTPUT = 'cdk.out/handlers';
 
 /** Gives libraries in CommonJS the `require` that a module does not have. */
 const BANNER =
-  "import { createRequire as createRequireOf } from 'node:module'; const require = createRequireOf(import.meta.url);";
+  "import { createRequire as createRequireOf } from 'node:module'; const require = " +
+  'createRequireOf(import.meta.url);';
 
 /**
  * Bundles a handler with everything that it reaches, as ES modules.

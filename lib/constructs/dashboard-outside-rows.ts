@@ -13,7 +13,8 @@ export function providerRow({ metrics, inferenceComponentName }: ObservedPipelin
       createGraph({
         title: 'Latency of a call',
         description:
-          'The usual call (p50) and the slow one (p99); on the right the waits before repeated calls. A p99 near `limits.timeoutSeconds` means calls that are given up and perhaps billed.',
+          'The usual call (p50) and the slow one (p99); on the right the waits before repeated calls. ' +
+          'A p99 near `limits.timeoutSeconds` means calls that are given up and perhaps billed.',
         width: 6,
         unit: 'milliseconds',
         metrics: [
@@ -25,7 +26,8 @@ export function providerRow({ metrics, inferenceComponentName }: ObservedPipelin
       createGraph({
         title: 'Calls',
         description:
-          'Calls, those that gave no vectors, those of them that were throttled, and failures that no rule knows.',
+          'Calls, those that gave no vectors, those of them that were throttled, and failures that no ' +
+          'rule knows.',
         width: 6,
         unit: 'calls',
         metrics: (['ProviderCalls', 'ProviderFailures', 'ProviderThrottles', 'UnknownFailures'] as const).map(
@@ -35,7 +37,8 @@ export function providerRow({ metrics, inferenceComponentName }: ObservedPipelin
       createGraph({
         title: 'Tokens per minute',
         description:
-          'To compare with the limit of your account at the provider; on the right the texts of a call (the batch size).',
+          'To compare with the limit of your account at the provider; on the right the texts of a call ' +
+          '(the batch size).',
         width: 6,
         unit: 'tokens',
         metrics: [metrics.one('Tokens', { statistic: 'Sum', period: MINUTE, label: 'tokens' })],
@@ -44,7 +47,9 @@ export function providerRow({ metrics, inferenceComponentName }: ObservedPipelin
       createGraph({
         title: 'Pauses',
         description:
-          'Models and sources that stand still, whether an operator paused everything, event sources that are closed by guard or by hand, calls that a pause kept back, texts refused for good or left without a vector by an outage, and guard’s probes.',
+          'Models and sources that stand still, whether an operator paused everything, event sources ' +
+          'that are closed by guard or by hand, calls that a pause kept back, texts refused for good ' +
+          'or left without a vector by an outage, and guard’s probes.',
         width: 6,
         unit: 'count',
         metrics: [
@@ -79,7 +84,8 @@ function endpointWidgets(inferenceComponentName: string): DescribedWidget[] {
     createGraph({
       title: 'Endpoint: calls',
       description:
-        'Only with a GPU endpoint. Calls, those answered with 5xx, and those that found no copy: one of them starts the first copy, and the others come again until it answers.',
+        'Only with a GPU endpoint. Calls, those answered with 5xx, and those that found no copy: one ' +
+        'of them starts the first copy, and the others come again until it answers.',
       width: 6,
       unit: 'calls',
       metrics: [
@@ -91,7 +97,8 @@ function endpointWidgets(inferenceComponentName: string): DescribedWidget[] {
     createGraph({
       title: 'Endpoint: latency',
       description:
-        'Only with a GPU endpoint. What the container takes for a call, usual (p50) and slow (p99), and what SageMaker adds. Beside *Latency of a call* it says whether model or network is slow.',
+        'Only with a GPU endpoint. What the container takes for a call, usual (p50) and slow (p99), ' +
+        'and what SageMaker adds. Beside *Latency of a call* it says whether model or network is slow.',
       width: 6,
       unit: 'milliseconds',
       metrics: [
@@ -103,7 +110,8 @@ function endpointWidgets(inferenceComponentName: string): DescribedWidget[] {
     createGraph({
       title: 'Endpoint: GPU',
       description:
-        'Only with a GPU endpoint. How busy the GPUs are, and how much of their memory is taken; the line is the alarm `endpoint-memory`. Busy with rows waiting: `gpu.maxCopies` is too low.',
+        'Only with a GPU endpoint. How busy the GPUs are, and how much of their memory is taken; the ' +
+        'line is the alarm `endpoint-memory`. Busy with rows waiting: `gpu.maxCopies` is too low.',
       width: 6,
       unit: 'percent',
       metrics: [
@@ -115,7 +123,9 @@ function endpointWidgets(inferenceComponentName: string): DescribedWidget[] {
     createGraph({
       title: 'Endpoint: copies and calls in flight',
       description:
-        'Only with a GPU endpoint. Copies that run, each on an instance that is paid; nothing while it is at zero. On the right the calls in flight per copy, which scaling holds at `gpu.callsPerCopy`.',
+        'Only with a GPU endpoint. Copies that run, each on an instance that is paid; nothing while it ' +
+        'is at zero. On the right the calls in flight per copy, which scaling holds at ' +
+        '`gpu.callsPerCopy`.',
       width: 6,
       unit: 'copies',
       metrics: [
@@ -162,7 +172,9 @@ export function databaseRow({ metrics }: ObservedPipeline): DashboardRow {
       createGraph({
         title: 'Results that changed nothing',
         description:
-          'Entries that a newer reading overtook (their rows are sent again), results delivered twice, results whose object was gone, messages of a retired space. Overtaken rows rise when rows are edited while they are embedded.',
+          'Entries that a newer reading overtook (their rows are sent again), results delivered twice, ' +
+          'results whose object was gone, messages of a retired space. Overtaken rows rise when rows ' +
+          'are edited while they are embedded.',
         width: 8,
         unit: 'count',
         metrics: [
@@ -175,7 +187,9 @@ export function databaseRow({ metrics }: ObservedPipeline): DashboardRow {
       createGraph({
         title: 'Faults',
         description:
-          'Looks, batches and results that found a source table changed, spaces whose look failed, looks at which the database did not answer, and walks that deleted nothing because too many rows were missing.',
+          'Looks, batches and results that found a source table changed, spaces whose look failed, ' +
+          'looks at which the database did not answer, and walks that deleted nothing because too many ' +
+          'rows were missing.',
         width: 8,
         unit: 'count',
         metrics: [

@@ -122,7 +122,9 @@ function requireRoom(scope: Construct, settings: DeploymentSettings): void {
   const bytes = countBytes(settings) + RESERVED_BYTES;
   if (bytes <= ENVIRONMENT_BYTES) return;
   throw new UsageError(
-    `${scope.node.path}: the settings of ${Object.keys(settings.queues).length} models can take ${bytes} bytes, and the environment of a function holds ${ENVIRONMENT_BYTES}: deploy the sources in two stages, with fewer models each.`,
+    `${scope.node.path}: the settings of ${Object.keys(settings.queues).length} models can take ` +
+      `${bytes} bytes, and the environment of a function holds ${ENVIRONMENT_BYTES}: deploy the sources ` +
+      'in two stages, with fewer models each.',
   );
 }
 

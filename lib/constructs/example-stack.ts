@@ -153,7 +153,8 @@ export class ExampleDatabaseStack extends Stack {
     acknowledge(
       login,
       'AwsSolutions-SMG4',
-      'The role reads a public sample and owns its vectors, and lives as long as the example; invoking the sample function after a change of the secret takes the new password over.',
+      'The role reads a public sample and owns its vectors, and lives as long as the example; invoking ' +
+        'the sample function after a change of the secret takes the new password over.',
     );
     return login;
   }

@@ -41,7 +41,8 @@ export class GpuEndpointStack extends Stack {
     this.#output('ModelBucketName', this.bucket.bucketName);
     this.#output(
       'PublishCommand',
-      `npm run freshet -- models publish --alias ${gpu.model} --from ./${gpu.model} --bucket ${this.bucket.bucketName} --apply`,
+      `npm run freshet -- models publish --alias ${gpu.model} --from ./${gpu.model} --bucket ` +
+        `${this.bucket.bucketName} --apply`,
     );
     if (gpu.modelPrefix === undefined) return;
     const { inferenceComponentName } = settings;

@@ -190,7 +190,8 @@ class EndpointRole extends Construct {
     acknowledgeResource(
       this.role,
       '*',
-      'A token of the registry and metrics have no resource to name; the metrics are bound to three namespaces.',
+      'A token of the registry and metrics have no resource to name; the metrics are bound to three ' +
+        'namespaces.',
     );
   }
 }

@@ -121,7 +121,8 @@ export class HandlerFunction extends Construct {
     acknowledge(
       role,
       'AwsSolutions-IAM5[Resource::*]',
-      'Network interfaces of a function in a VPC and X-Ray segments have no resource to name; the code itself is denied the former.',
+      'Network interfaces of a function in a VPC and X-Ray segments have no resource to name; the code ' +
+        'itself is denied the former.',
     );
   }
 

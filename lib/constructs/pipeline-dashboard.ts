@@ -47,7 +47,8 @@ function promiseRow({ metrics, sloSeconds, tickSeconds }: ObservedPipeline): Das
       createGraph({
         title: 'Oldest stale row',
         description:
-          'How long the oldest edited row has waited for its vector, and the oldest of a backfill; the line is the promise. Above it, the alarm `freshness` counts.',
+          'How long the oldest edited row has waited for its vector, and the oldest of a backfill; the ' +
+          'line is the promise. Above it, the alarm `freshness` counts.',
         width: 8,
         unit: 'seconds',
         metrics: [
@@ -59,7 +60,8 @@ function promiseRow({ metrics, sloSeconds, tickSeconds }: ObservedPipeline): Das
       createGraph({
         title: 'Stale rows',
         description:
-          'Rows that were found and are not embedded yet, per look. Edits should fall to 0 between two looks; a backfill holds at `limits.maxInFlight` until it ends.',
+          'Rows that were found and are not embedded yet, per look. Edits should fall to 0 between two ' +
+          'looks; a backfill holds at `limits.maxInFlight` until it ends.',
         width: 6,
         unit: 'rows',
         metrics: [
@@ -70,7 +72,8 @@ function promiseRow({ metrics, sloSeconds, tickSeconds }: ObservedPipeline): Das
       createNumbers({
         title: 'Coverage',
         description:
-          'The share of rows that have a vector of their latest version, at the end of the day’s walk over all keys; of several sources the least.',
+          'The share of rows that have a vector of their latest version, at the end of the day’s walk ' +
+          'over all keys; of several sources the least.',
         width: 4,
         metrics: [
           metrics.one('CoveragePercent', {
@@ -83,7 +86,8 @@ function promiseRow({ metrics, sloSeconds, tickSeconds }: ObservedPipeline): Das
       createNumbers({
         title: 'Money',
         description:
-          'What the provider’s calls cost today, and what a million bought vectors cost at that rate. AWS’s own bill is not in it.',
+          'What the provider’s calls cost today, and what a million bought vectors cost at that rate. ' +
+          'AWS’s own bill is not in it.',
         width: 6,
         metrics: [
           cost,
@@ -116,7 +120,8 @@ function flowRow(observed: ObservedPipeline): DashboardRow {
       createGraph({
         title: 'Messages',
         description:
-          'Per queue, messages sent, received and deleted. Received without deleted: work that fails and comes again. Sent without received: an event source is closed.',
+          'Per queue, messages sent, received and deleted. Received without deleted: work that fails ' +
+          'and comes again. Sent without received: an event source is closed.',
         width: 6,
         unit: 'messages',
         metrics: queues.flatMap(({ name, queue }) => [
@@ -128,7 +133,8 @@ function flowRow(observed: ObservedPipeline): DashboardRow {
       createGraph({
         title: 'Age of the oldest message',
         description:
-          'Whether a queue is worked off. Poison leaves it for the dead letters, so it says less than the oldest stale row.',
+          'Whether a queue is worked off. Poison leaves it for the dead letters, so it says less than ' +
+          'the oldest stale row.',
         width: 4,
         unit: 'seconds',
         metrics: queues.map(({ name, queue }) =>
@@ -142,7 +148,8 @@ function flowRow(observed: ObservedPipeline): DashboardRow {
       createGraph({
         title: 'Dead letters',
         description:
-          'Messages that failed five times, per queue, and lost ticks of the schedules. Anything above 0 is an alarm.',
+          'Messages that failed five times, per queue, and lost ticks of the schedules. Anything above ' +
+          '0 is an alarm.',
         width: 4,
         unit: 'messages',
         metrics: [
@@ -153,7 +160,8 @@ function flowRow(observed: ObservedPipeline): DashboardRow {
       createGraph({
         title: 'Rows',
         description:
-          'What became of rows: detected, sent, then bought, copied from an equal text, touched (unchanged), excluded, deleted because their row is gone.',
+          'What became of rows: detected, sent, then bought, copied from an equal text, touched ' +
+          '(unchanged), excluded, deleted because their row is gone.',
         width: 6,
         unit: 'rows',
         metrics: (
@@ -171,7 +179,8 @@ function flowRow(observed: ObservedPipeline): DashboardRow {
       createGraph({
         title: 'Failed rows',
         description:
-          'Rows that got no vector, by class: refused by the provider, given up after five attempts, too long. `freshet aws failures` has the ids.',
+          'Rows that got no vector, by class: refused by the provider, given up after five attempts, ' +
+          'too long. `freshet aws failures` has the ids.',
         width: 4,
         unit: 'rows',
         metrics: (
@@ -191,7 +200,8 @@ function functionsRow({ functions, metrics }: ObservedPipeline): DashboardRow {
       createGraph({
         title: 'Errors',
         description:
-          'Invocations that failed as a whole. A message that fails alone is not among them: it is on the right, with ticks and events that ended a second before their time.',
+          'Invocations that failed as a whole. A message that fails alone is not among them: it is on ' +
+          'the right, with ticks and events that ended a second before their time.',
         width: 6,
         unit: 'invocations',
         metrics: each.map(({ name, target }) =>
@@ -214,7 +224,8 @@ function functionsRow({ functions, metrics }: ObservedPipeline): DashboardRow {
       createGraph({
         title: 'Duration against timeout',
         description:
-          'p99 in percent of the time that the function has. `detect` may reach its end: a walk over all keys takes what it is given.',
+          'p99 in percent of the time that the function has. `detect` may reach its end: a walk over ' +
+          'all keys takes what it is given.',
         width: 6,
         unit: 'percent',
         metrics: each.map(
@@ -236,7 +247,8 @@ function functionsRow({ functions, metrics }: ObservedPipeline): DashboardRow {
       createGraph({
         title: 'Concurrency and messages',
         description:
-          'Environments at work; on the right the messages they took, and ticks of detect that found another at work.',
+          'Environments at work; on the right the messages they took, and ticks of detect that found ' +
+          'another at work.',
         width: 6,
         unit: 'environments',
         metrics: each.map(({ name, target }) =>
