@@ -6,7 +6,7 @@ import { parseJson } from '../../core/messages.ts';
 import type { ModelDefinition } from '../../core/model.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/provider.ts';
-import { type ClientAccess, clientSettings } from '../aws/ask-aws.ts';
+import { type ClientAccess, clientSettings } from '../aws/client-settings.ts';
 import { assertWithinLimits, boundAnswer, chooseLimits, withinDeadline } from '../network/calls.ts';
 import { findNetworkCode } from '../network/open-network.ts';
 import { encodeFloats, invalidReply, readErrorWords } from '../network/post-json.ts';
