@@ -1,7 +1,7 @@
 import type { ModelDefinition } from '../../core/model.ts';
 import { estimateTokens } from '../../core/packing.ts';
 import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/provider.ts';
-import { chooseLimits } from '../network/calls.ts';
+import { chooseLimits } from './json-provider.ts';
 
 const LIMITS: EmbeddingLimits = {
   maxTextsPerCall: 10_000,
@@ -42,7 +42,7 @@ const TRIGRAM_WEIGHT = 0.4;
  * sign; its weight grows with the logarithm of how often the feature occurs. Arithmetic alone makes
  * the vector equal on every machine.
  */
-export function hashText(text: string, dimensions: number): Buffer {
+function hashText(text: string, dimensions: number): Buffer {
   const sums = new Float64Array(dimensions);
   const counts = {
     words: new Map<number, number>(),

@@ -3,9 +3,16 @@ import type { ModelDefinition } from '../../core/model.ts';
 import { PROVIDERS } from '../../core/providers.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/provider.ts';
-import { chooseLimits, createJsonProvider } from '../network/calls.ts';
+import { checkBaseUrl } from '../network/addresses.ts';
 import type { Network } from '../network/open-network.ts';
-import { checkBaseUrl, encodeFloats, postJson, readModelName, readTokens } from '../network/post-json.ts';
+import { postJson } from '../network/post-json.ts';
+import {
+  chooseLimits,
+  createJsonProvider,
+  encodeFloats,
+  readModelName,
+  readTokens,
+} from './json-provider.ts';
 
 /**
  * What Ollama takes in one call. It has no limit of its own.
@@ -48,7 +55,7 @@ export function createOllamaProvider(
         Array.isArray(embeddings)
           ? { items: encodeFloats(embeddings), tokens: readTokens(tokens), model: readModelName(answered) }
           : undefined,
-      explain: error => addRemedy(error, model.modelId),
+      addRemedy: error => addRemedy(error, model.modelId),
     },
     clock,
   );

@@ -2,10 +2,16 @@ import type { ModelDefinition } from '../../core/model.ts';
 import { PROVIDERS } from '../../core/providers.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider, EmbedReply, KeySource } from '../../ports/provider.ts';
-import { chooseLimits, createJsonProvider } from '../network/calls.ts';
+import { checkBaseUrl } from '../network/addresses.ts';
 import type { Network } from '../network/open-network.ts';
-import { checkBaseUrl, encodeFloats, readModelName, readTokens } from '../network/post-json.ts';
-import { createSender } from './openai-client.ts';
+import {
+  chooseLimits,
+  createJsonProvider,
+  encodeFloats,
+  readModelName,
+  readTokens,
+} from './json-provider.ts';
+import { createOpenAiSender } from './openai-client.ts';
 import { decodeBase64, type TakenVectors } from './openai-vectors.ts';
 
 /**
@@ -52,7 +58,7 @@ export function createOpenAiProvider(
         encoding_format: 'base64',
         ...(model.sendDimensions ? { dimensions: model.dimensions } : {}),
       }),
-      send: createSender(baseUrl, network),
+      send: createOpenAiSender(baseUrl, network),
       readReply: (json, { vectors }) => readEmbeddings(json, vectors),
     },
     clock,
@@ -65,7 +71,7 @@ export function createOpenAiProvider(
  * @param taken vectors that were decoded before the reply was parsed, by what stands in their place
  * @returns undefined for anything but a list of numbered embeddings
  */
-export function readEmbeddings(
+function readEmbeddings(
   body: Readonly<Record<string, unknown>>,
   taken: TakenVectors['vectors'] = new Map(),
 ): Omit<EmbedReply, 'requestId'> | undefined {

@@ -7,9 +7,9 @@ import type { ModelDefinition } from '../../core/model.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/provider.ts';
 import { type ClientAccess, clientSettings } from '../aws/client-settings.ts';
-import { assertWithinLimits, boundAnswer, chooseLimits, withinDeadline } from '../network/calls.ts';
 import { findNetworkCode } from '../network/open-network.ts';
-import { encodeFloats, invalidReply, readErrorWords } from '../network/post-json.ts';
+import { type JsonAnswer, readErrorWords } from '../network/post-json.ts';
+import { chooseLimits, createJsonProvider, encodeFloats } from './json-provider.ts';
 
 /**
  * What TEI takes when nothing is set at its start.
@@ -17,7 +17,7 @@ import { encodeFloats, invalidReply, readErrorWords } from '../network/post-json
  * `MAX_CLIENT_BATCH_SIZE` is 32 texts, `PAYLOAD_LIMIT` 2,000,000 bytes of JSON, of which escapes
  * take some.
  */
-const USUAL: EmbeddingLimits = {
+const DEFAULT_LIMITS: EmbeddingLimits = {
   maxTextsPerCall: 32,
   maxTokensPerCall: 280_000,
   maxBytesPerCall: 1_600_000,
@@ -29,10 +29,10 @@ const USUAL: EmbeddingLimits = {
  * `MAX_CONCURRENT_REQUESTS` of TEI is 512, and since 1.9 every text of a batch takes one of them.
  * InvokeEndpoint takes 6 MB.
  */
-const HARDEST: EmbeddingLimits = { ...USUAL, maxTextsPerCall: 512, maxBytesPerCall: 5_000_000 };
+const MAX_LIMITS: EmbeddingLimits = { ...DEFAULT_LIMITS, maxTextsPerCall: 512, maxBytesPerCall: 5_000_000 };
 
-const USUAL_BODY_BYTES = 2_000_000;
-const HARDEST_BODY_BYTES = 6_000_000;
+const DEFAULT_BODY_BYTES = 2_000_000;
+const RAISED_BODY_BYTES = 6_000_000;
 const REPLY_BYTES = 6_000_000;
 /** The longest float32 seen in TEI's JSON, its comma included; the usual take 12 to 16. */
 const BYTES_PER_FLOAT = 20;
@@ -52,32 +52,42 @@ export function createSageMakerProvider(
   const { endpointName, inferenceComponentName } = model;
   if (endpointName === undefined)
     throw new UsageError(`The model ${model.alias} has no endpointName: name its SageMaker endpoint.`);
-  const chosen = chooseLimits(HARDEST, model, USUAL);
-  const textsPerReply = Math.max(1, Math.floor(REPLY_BYTES / (model.dimensions * BYTES_PER_FLOAT)));
-  const limits = { ...chosen, maxTextsPerCall: Math.min(chosen.maxTextsPerCall, textsPerReply) };
-  const maxBodyBytes = limits.maxBytesPerCall > USUAL.maxBytesPerCall ? HARDEST_BODY_BYTES : USUAL_BODY_BYTES;
-  return {
-    limits,
-    async embed(request) {
-      const { texts } = request;
-      assertWithinLimits(texts, limits);
-      const body = composeBody(model, texts, maxBodyBytes);
-      const maxAnswerBytes = boundAnswer(texts, model);
-      return withinDeadline(request, clock, async signal => {
+  const limits = chooseReadableLimits(model);
+  const maxBodyBytes =
+    limits.maxBytesPerCall > DEFAULT_LIMITS.maxBytesPerCall ? RAISED_BODY_BYTES : DEFAULT_BODY_BYTES;
+  return createJsonProvider(
+    model,
+    {
+      dialect: 'sagemaker',
+      limits,
+      composeBody: texts => ({
+        inputs: texts,
+        normalize: model.normalized,
+        truncate: true,
+        ...(model.sendDimensions ? { dimensions: model.dimensions } : {}),
+      }),
+      send: async request => {
+        const { signal, maxAnswerBytes } = request;
+        const body = encodeBody(request.body, maxBodyBytes);
         const call = { endpointName, inferenceComponentName, body, signal, maxAnswerBytes };
-        return readReply(await invoke(call).catch(reject));
-      });
+        return toJsonAnswer(await invoke(call).catch(rejectClassified));
+      },
+      // The answer is `[[…], …]`, which names no model and counts no tokens.
+      readReply: vectors =>
+        Array.isArray(vectors) ? { items: encodeFloats(vectors), tokens: undefined } : undefined,
     },
-  };
+    clock,
+  );
 }
 
-function composeBody(model: ModelDefinition, texts: readonly string[], maxBytes: number): Buffer {
-  const fields = {
-    inputs: texts,
-    normalize: model.normalized,
-    truncate: true,
-    ...(model.sendDimensions ? { dimensions: model.dimensions } : {}),
-  };
+/** Chooses the limits of a model, with no more texts than have their vectors in one reply. */
+function chooseReadableLimits(model: ModelDefinition): EmbeddingLimits {
+  const limits = chooseLimits(MAX_LIMITS, model, DEFAULT_LIMITS);
+  const textsPerReply = Math.max(1, Math.floor(REPLY_BYTES / (model.dimensions * BYTES_PER_FLOAT)));
+  return { ...limits, maxTextsPerCall: Math.min(limits.maxTextsPerCall, textsPerReply) };
+}
+
+function encodeBody(fields: object, maxBytes: number): Buffer {
   const body = Buffer.from(JSON.stringify(fields));
   if (body.length <= maxBytes) return body;
   throw new FreshetError(`A request of ${body.length} bytes is over the limit of ${maxBytes}.`, {
@@ -86,15 +96,14 @@ function composeBody(model: ModelDefinition, texts: readonly string[], maxBytes:
   });
 }
 
-/** Reads `[[…], …]`, which names no model and counts no tokens. */
-function readReply({ body, requestId: given }: InvokeReply) {
-  const requestId = readAwsRequestId(given);
-  const vectors = parseJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
-  if (!Array.isArray(vectors)) throw invalidReply(requestId);
-  return { items: encodeFloats(vectors), tokens: undefined, requestId };
+/** Gives an answer of the SDK the shape of one that came over HTTP, its request id included. */
+function toJsonAnswer({ body, requestId }: InvokeReply): JsonAnswer {
+  const headers = new Headers({ 'x-request-id': readAwsRequestId(requestId) ?? '' });
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+  return { json: parseJson(text), headers };
 }
 
-function reject(error: unknown): never {
+function rejectClassified(error: unknown): never {
   if (error instanceof FreshetError) throw error;
   throw classifyProviderFailure(describeFailure(error));
 }
@@ -146,26 +155,26 @@ export function openInvoker(access: ClientAccess = {}): InvokeEndpoint {
       Accept: 'application/json',
       Body: request.body,
     });
-    boundAnswers(command, request.maxAnswerBytes);
+    limitAnswer(command, request.maxAnswerBytes);
     const reply = await client.send(command, { abortSignal: request.signal });
     return { body: reply.Body ?? new Uint8Array(), requestId: reply.$metadata.requestId };
   };
 }
 
 /** Bounds an answer between the socket and the SDK, which collects whatever it is sent. */
-function boundAnswers(command: InvokeEndpointCommand, maxBytes: number): void {
+function limitAnswer(command: InvokeEndpointCommand, maxBytes: number): void {
   command.middlewareStack.add(
     next => async input => {
       const output = await next(input);
       const response = output.response as { body?: Readable } | undefined;
-      if (response?.body !== undefined) response.body = bound(response.body, maxBytes);
+      if (response?.body !== undefined) response.body = limitBytes(response.body, maxBytes);
       return output;
     },
-    { step: 'deserialize', priority: 'low', name: 'boundAnswers' },
+    { step: 'deserialize', priority: 'low', name: 'limitAnswer' },
   );
 }
 
-function bound(body: Readable, maxBytes: number): Readable {
+function limitBytes(body: Readable, maxBytes: number): Readable {
   let length = 0;
   const counting = new Transform({
     transform(chunk: Buffer, _, done) {
@@ -201,7 +210,7 @@ function describeFailure(error: unknown): ProviderSignal {
     return { ...shared, dialect: 'sagemaker', status, type: readErrorType(OriginalMessage) };
   }
   const refused = typeof httpStatusCode === 'number' && httpStatusCode >= 300;
-  if (!refused) return { ...shared, ...describeBreak(name, error) };
+  if (!refused) return { ...shared, ...describeBrokenCall(name, error) };
   return {
     ...shared,
     exception: typeof name === 'string' ? name : undefined,
@@ -211,7 +220,7 @@ function describeFailure(error: unknown): ProviderSignal {
 }
 
 /** Describes half an answer or none. The SDK calls a reset connection a time-out as well. */
-function describeBreak(name: unknown, error: unknown): ProviderSignal {
+function describeBrokenCall(name: unknown, error: unknown): ProviderSignal {
   const networkCode = findNetworkCode(error);
   if (networkCode !== undefined && networkCode !== 'ETIMEDOUT') return { networkCode };
   if (name === 'TimeoutError') return { timedOut: true };
