@@ -54,7 +54,6 @@ type LookupCallback = (
 
 /**
  * Makes a lookup for `connect.lookup` that refuses names which lead to forbidden addresses.
- *
  * The socket uses the very addresses that were checked, so no second answer of a resolver can
  * differ from them. One forbidden address refuses the name. A name of this machine must lead to
  * this machine, because http is allowed there. Private networks are allowed: internal services

@@ -9,9 +9,7 @@ import { createGuardedLookup, type ResolveName } from './addresses.ts';
 export interface Network {
   /**
    * Sends `body` and reads the whole answer, whatever its status.
-   *
    * Redirects are answers like any other.
-   *
    * @throws FreshetError for an answer over the bound, and for one that cannot be unpacked;
    * otherwise the error of undici, which must not travel on
    */
@@ -53,7 +51,6 @@ const UNPACK = {
 
 /**
  * Opens a network that keeps and shares its connections; undici is loaded at the first call.
- *
  * @param resolve replaces the system's resolver
  */
 export function openNetwork(resolve?: ResolveName): Network {
@@ -154,7 +151,6 @@ function unreadable(): FreshetError {
 
 /**
  * Finds the first code of the network along the causes of an error.
- *
  * Words of a service are no codes. `fetch failed` was caused by `ECONNREFUSED`, for example, and
  * `terminated` by `UND_ERR_SOCKET`.
  */

@@ -3,8 +3,7 @@ import { classifyProviderFailure, codeOfWord, type ProviderSignal } from '../../
 import { parseJson } from '../../core/messages.ts';
 import type { ProviderName } from '../../core/providers.ts';
 import { parseWaitHint } from '../../core/retry.ts';
-import type { AnswerHeaders, Network, PostAnswer } from './open-network.ts';
-import { findNetworkCode } from './open-network.ts';
+import { type AnswerHeaders, findNetworkCode, type Network, type PostAnswer } from './open-network.ts';
 
 export interface JsonRequest {
   readonly body: object;
@@ -25,7 +24,6 @@ export interface JsonAnswer {
 
 /**
  * Posts `body` as JSON to `url` and parses the answer of a 2xx.
- *
  * @throws FreshetError as `postText` does
  */
 export async function postJson(network: Network, url: string, request: JsonRequest): Promise<JsonAnswer> {
@@ -35,7 +33,6 @@ export async function postJson(network: Network, url: string, request: JsonReque
 
 /**
  * Posts a text of JSON and gives back the answer of a 2xx, unread.
- *
  * @throws FreshetError for every other status, and for a connection that broke
  */
 export async function postText(
@@ -58,10 +55,8 @@ export async function postText(
 
 /**
  * Refuses a 2xx whose body says that it is an error, as proxies answer errors.
- *
  * Unknown words say nothing. A body that holds such words is no list of embeddings, and is refused
  * as such when it is read.
- *
  * @throws FreshetError
  */
 export function rejectErrorBody({ json, headers }: JsonAnswer, dialect: ProviderName, nowMs: number): void {
@@ -78,7 +73,7 @@ function composeHeaders(key: string): Readonly<Record<string, string>> {
   };
 }
 
-/** What an answer that is no success says of itself. */
+/** Reads what an answer that is no success says of itself. */
 function describeAnswer(
   answer: { readonly status: number; readonly headers: AnswerHeaders; readonly body: unknown },
   dialect: ProviderName,
@@ -97,7 +92,6 @@ function describeAnswer(
 
 /**
  * Reads the words of an error body.
- *
  * Shapes: `{error: {code, type, param}}` (OpenAI), `{code, type}` (TEI's OpenAI route, vLLM) and
  * `{error_type}` (TEI).
  */
@@ -112,8 +106,7 @@ export function readErrorWords(body: unknown): Pick<ProviderSignal, 'code' | 'ty
 }
 
 /**
- * The one sentence of Ollama that counts as a word: the vector of a text is NaN.
- *
+ * Finds the one sentence of Ollama that counts as a word: the vector of a text is NaN.
  * Ollama writes sentences where other servers write words, and sends this one as its own fault.
  */
 function findSentence(error: unknown): string | undefined {
@@ -123,13 +116,12 @@ function findSentence(error: unknown): string | undefined {
 }
 
 /**
- * The request id of an answer: `req_…`, a UUID or hexadecimal, which is what providers make.
- *
+ * Reads the request id of an answer: `req_…`, a UUID or hexadecimal, as providers make.
  * The id is logged, so nothing else passes: a server could echo a text there.
  */
 export function readRequestId(headers: AnswerHeaders | undefined): string | undefined {
   const requestId = headers?.get('x-request-id') ?? '';
-  return /^(req_[A-Za-z0-9]{1,64}|[0-9a-f-]{16,64})$/i.test(requestId) ? requestId : undefined;
+  return /^(req_[A-Za-z0-9]{1,64}|[0-9a-fA-F-]{16,64})$/.test(requestId) ? requestId : undefined;
 }
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { UsageError } from '../../core/errors.ts';
 import type { ModelDefinition } from '../../core/model.ts';
+import { sha256Hex } from '../../core/result-codec.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider, EmbedReply, KeySource } from '../../ports/provider.ts';
 import { checkBaseUrl } from '../network/addresses.ts';
@@ -30,7 +30,6 @@ const MAX_LIMITS: EmbeddingLimits = {
 
 /**
  * Makes the provider of a service that speaks `POST /v1/embed`.
- *
  * @throws UsageError for an address that is missing or cannot be used
  */
 export function createHttpProvider(
@@ -62,7 +61,7 @@ export function createHttpProvider(
 function composeBody(model: ModelDefinition, texts: readonly string[]): object {
   const body = { model: model.modelId, texts, normalize: model.normalized };
   if (!model.sendTextHashes) return body;
-  return { ...body, vector_text_hash: texts.map(text => createHash('sha256').update(text).digest('hex')) };
+  return { ...body, vector_text_hash: texts.map(sha256Hex) };
 }
 
 function readReply({

@@ -20,13 +20,12 @@ interface JsonApi<Answer extends JsonAnswer = JsonAnswer> {
     json: Readonly<Record<string, unknown>>,
     answer: Answer,
   ): Omit<EmbedReply, 'requestId'> | undefined;
-  /** Says more about a failure than its class; undefined: nothing is added. */
+  /** Adds to a failure what a person can do. Undefined: nothing is added. */
   addRemedy?(error: FreshetError): FreshetError;
 }
 
 /**
  * Makes a provider of an API that takes and answers JSON: the one order of such a call.
- *
  * Check the limits, build the body, start the deadline, read the key, send, refuse an answer that
  * says it is an error, read the vectors. The pipeline validates what comes back.
  */
@@ -78,7 +77,6 @@ async function callOnce<Answer extends JsonAnswer>(
 
 /**
  * Chooses the limits of a model: what its definition says, else `defaults`.
- *
  * The limits are never more than `maximum`, which is all that the adapter can take.
  */
 export function chooseLimits(
@@ -98,7 +96,6 @@ export function chooseLimits(
 
 /**
  * Turns lists of numbers into float32 little-endian bytes, in the order in which they came.
- *
  * All vectors lie in one piece of memory. What is no list becomes empty, and what is no number
  * becomes NaN: validation then refuses that vector alone.
  */
@@ -118,17 +115,17 @@ export function encodeFloats(vectors: readonly unknown[]): { index: number; byte
   });
 }
 
-/** The tokens of a reply; undefined, not 0, where a server counts none: they are not free. */
+/** Reads the tokens of a reply. Undefined, not 0, where a server counts none: they cost. */
 export function readTokens(tokens: unknown): number | undefined {
   return typeof tokens === 'number' && Number.isSafeInteger(tokens) && tokens > 0 ? tokens : undefined;
 }
 
-/** The model that a reply names, if it names one. */
+/** Reads the name of the model in a reply. Undefined: the reply names none. */
 export function readModelName(model: unknown): string | undefined {
   return typeof model === 'string' ? model : undefined;
 }
 
-/** The failure of a reply that cannot be read, in our own words only. */
+/** Makes the failure of a reply that cannot be read, in our own words only. */
 export function invalidReply(requestId: string | undefined): FreshetError {
   return new FreshetError('The provider answered something that is no list of embeddings.', {
     failureClass: 'transient',
@@ -138,11 +135,8 @@ export function invalidReply(requestId: string | undefined): FreshetError {
 }
 
 /**
- * Refuses a call that the pipeline must not have packed.
- *
- * That is a call over the limits, or with an empty text.
+ * Refuses a call over the limits or with an empty text, which the pipeline packs by mistake.
  * For an empty text servers refuse the whole call or answer fewer vectors.
- *
  * @throws FreshetError of class `too-large` or `item`
  */
 function assertWithinLimits(texts: readonly string[], limits: EmbeddingLimits): void {
@@ -165,17 +159,15 @@ const BYTES_PER_FLOAT = 24;
 const LEAST_DIMENSIONS = 4096;
 const ENVELOPE_BYTES = 1024 * 1024;
 
-/** A number of bytes that no right answer to these texts has. */
+/** Computes a number of bytes that no right answer to these texts has. */
 function boundAnswer(texts: readonly string[], model: Pick<ModelDefinition, 'dimensions'>): number {
   return ENVELOPE_BYTES + texts.length * Math.max(model.dimensions, LEAST_DIMENSIONS) * BYTES_PER_FLOAT;
 }
 
 /**
  * Calls with the key of `source`, or with an empty key where there is no source.
- *
- * A refused key may have been rotated meanwhile: it is read once more, past every cache, and the
- * call is made again if the key is another one. The second refusal is the answer.
- *
+ * A refused key may have been rotated meanwhile. The key is therefore read once more, past every
+ * cache, and the call is made again if the key has changed. The second refusal is the answer.
  * @throws FreshetError also for a key that cannot be read, or that no header can carry
  */
 async function callWithKey<Answer>(
@@ -218,10 +210,8 @@ const ANSWERED = 'answered';
 
 /**
  * Runs a call under one deadline.
- *
- * It covers connecting, headers, body, and a second try with a fresh key.
+ * The deadline covers connecting, headers, body, and a second try with a fresh key.
  * The timers of clients are longer, so that this deadline ends a call first.
- *
  * @throws FreshetError `aborted` where the caller gave up, `timeout` where the deadline passed, and
  * otherwise whatever `call` throws
  */

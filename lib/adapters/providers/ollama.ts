@@ -16,7 +16,6 @@ import {
 
 /**
  * What Ollama takes in one call. It has no limit of its own.
- *
  * Each text gets a place in its queue of 512. A call that finds the queue full is refused whole.
  */
 const LIMITS: EmbeddingLimits = {
@@ -28,9 +27,7 @@ const LIMITS: EmbeddingLimits = {
 
 /**
  * Makes the provider of Ollama's `/api/embed`, which needs no key.
- *
  * Ollama itself cuts texts to the context of the model.
- *
  * @throws UsageError for an address that cannot be used
  */
 export function createOllamaProvider(

@@ -27,7 +27,6 @@ const LAST_RESORT_MS = 660_000;
 
 /**
  * Sends requests through the package `openai`, which is loaded at the first of them.
- *
  * The package builds the request and parses the answer. The sending is ours: bounded, without
  * redirects, and with failures that are classified as for every other provider.
  */
@@ -56,7 +55,6 @@ export function createOpenAiSender(
 
 /**
  * Makes a client that is told everything.
- *
  * The package reads `OPENAI_*` variables for whatever it is not told, and adds
  * `OPENAI_CUSTOM_HEADERS` to every request: the headers that are sent are ours alone.
  */
@@ -100,7 +98,6 @@ async function openClient(baseUrl: string, network: Network): Promise<OpenAI> {
 
 /**
  * Wraps an answer for the package.
- *
  * The package reads the answer as JSON, whatever type the server claims. The body is here already.
  * As the body of a `Response` it would go through a stream, copied three times and decoded by a
  * slower decoder (12 ms of CPU per 1,000 vectors of 1536 dimensions).
@@ -117,7 +114,7 @@ function toResponse({ status, body }: PostAnswer, exchange: Exchange): Response 
   });
 }
 
-/** A body without its byte order mark, as a `Response` reads it. */
+/** Takes the byte order mark from a body, as a `Response` does. */
 function stripByteOrderMark(body: BytePieces): BytePieces {
   const [first] = body.pieces;
   if (first === undefined || first[0] !== BYTE_ORDER_MARK[0]) return body;

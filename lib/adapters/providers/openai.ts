@@ -16,7 +16,6 @@ import { decodeBase64, type TakenVectors } from './openai-vectors.ts';
 
 /**
  * What one call takes: OpenAI takes 2,048 texts and 300,000 tokens.
- *
  * Our counts of tokens can differ from OpenAI's own, and its replies must fit into memory.
  */
 const LIMITS: EmbeddingLimits = {
@@ -34,9 +33,7 @@ interface OpenAiAccess {
 
 /**
  * Makes the provider of any endpoint that speaks OpenAI's embeddings API.
- *
  * The package `openai` is loaded at the first call, so that a run without it never pays for it.
- *
  * @throws UsageError for an address that cannot be used
  */
 export function createOpenAiProvider(
@@ -67,7 +64,6 @@ export function createOpenAiProvider(
 
 /**
  * Reads the parts of a reply that are used, as float32 little-endian bytes.
- *
  * @param taken vectors that were decoded before the reply was parsed, by what stands in their place
  * @returns undefined for anything but a list of numbered embeddings
  */
@@ -89,7 +85,6 @@ function readEmbeddings(
 
 /**
  * Reads one vector. Servers may answer floats although base64 was asked.
- *
  * A vector that cannot be read is empty: validation refuses it alone, and not its neighbours.
  */
 function readVector(embedding: unknown, taken: TakenVectors['vectors']): Buffer {

@@ -13,7 +13,6 @@ import { chooseLimits, createJsonProvider, encodeFloats } from './json-provider.
 
 /**
  * What TEI takes when nothing is set at its start.
- *
  * `MAX_CLIENT_BATCH_SIZE` is 32 texts, `PAYLOAD_LIMIT` 2,000,000 bytes of JSON, of which escapes
  * take some.
  */
@@ -25,7 +24,6 @@ const DEFAULT_LIMITS: EmbeddingLimits = {
 };
 /**
  * What TEI and InvokeEndpoint can take at most.
- *
  * `MAX_CONCURRENT_REQUESTS` of TEI is 512, and since 1.9 every text of a batch takes one of them.
  * InvokeEndpoint takes 6 MB.
  */
@@ -39,9 +37,7 @@ const BYTES_PER_FLOAT = 20;
 
 /**
  * Makes the provider of TEI's `/embed` behind a SageMaker endpoint.
- *
  * TEI itself cuts texts to the length of the model.
- *
  * @throws UsageError where the model names no endpoint
  */
 export function createSageMakerProvider(
@@ -98,7 +94,7 @@ function encodeBody(fields: object, maxBytes: number): Buffer {
 
 /** Gives an answer of the SDK the shape of one that came over HTTP, its request id included. */
 function toJsonAnswer({ body, requestId }: InvokeReply): JsonAnswer {
-  const headers = new Headers({ 'x-request-id': readAwsRequestId(requestId) ?? '' });
+  const headers = { get: (name: string) => (name === 'x-request-id' ? (requestId ?? null) : null) };
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
   return { json: parseJson(text), headers };
 }
@@ -111,7 +107,7 @@ function rejectClassified(error: unknown): never {
 /** Calls InvokeEndpoint. Rejects with errors of the AWS SDK, which must not travel on. */
 type InvokeEndpoint = (request: InvokeRequest) => Promise<InvokeReply>;
 
-export interface InvokeRequest {
+interface InvokeRequest {
   readonly endpointName: string;
   readonly inferenceComponentName?: string | undefined;
   /** JSON, as UTF-8. */
@@ -127,7 +123,6 @@ interface InvokeReply {
 
 /**
  * The time-out of the socket, which AWS advises; SageMaker gives a container 60 s.
- *
  * Our own deadline usually comes first.
  */
 const REQUEST_TIMEOUT_MS = 70_000;
@@ -194,7 +189,6 @@ function limitBytes(body: Readable, maxBytes: number): Readable {
 
 /**
  * Reads codes and numbers from an error of the AWS SDK.
- *
  * The error itself must not travel on: its message and `OriginalMessage` are what the container
  * answered, and containers quote the text.
  */
@@ -219,7 +213,7 @@ function describeFailure(error: unknown): ProviderSignal {
   };
 }
 
-/** Describes half an answer or none. The SDK calls a reset connection a time-out as well. */
+/** Describes a call without a whole answer. The SDK calls a reset connection a time-out too. */
 function describeBrokenCall(name: unknown, error: unknown): ProviderSignal {
   const networkCode = findNetworkCode(error);
   if (networkCode !== undefined && networkCode !== 'ETIMEDOUT') return { networkCode };
@@ -229,12 +223,12 @@ function describeBrokenCall(name: unknown, error: unknown): ProviderSignal {
     : { networkCode: networkCode ?? 'UNKNOWN' };
 }
 
-/** The id of an AWS request, a UUID. The id is logged, so nothing else passes. */
+/** Reads the id of an AWS request, a UUID. The id is logged, so nothing else passes. */
 function readAwsRequestId(requestId: unknown): string | undefined {
   return typeof requestId === 'string' && /^[0-9a-f-]{16,64}$/i.test(requestId) ? requestId : undefined;
 }
 
-/** The subject of a ValidationError, told by a few words of its message. */
+/** Finds the subject of a ValidationError by a few words of its message. */
 function findSubject(message: unknown): ProviderSignal['about'] {
   if (typeof message !== 'string') return undefined;
   if (/\bno capacity\b|\bnot have capacity\b/i.test(message)) return 'no_capacity';
@@ -244,7 +238,7 @@ function findSubject(message: unknown): ProviderSignal['about'] {
   return undefined;
 }
 
-/** The type in TEI's `{"error", "error_type"}`, which SageMaker may have cut. */
+/** Reads the type in TEI's `{"error", "error_type"}`, which SageMaker may have cut. */
 function readErrorType(original: unknown): string | undefined {
   if (typeof original !== 'string') return undefined;
   try {
