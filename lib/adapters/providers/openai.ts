@@ -69,7 +69,7 @@ export function createOpenAiProvider(
  */
 function readEmbeddings(
   body: Readonly<Record<string, unknown>>,
-  taken: TakenVectors['vectors'] = new Map(),
+  taken: TakenVectors['vectors'],
 ): Omit<EmbedReply, 'requestId'> | undefined {
   const { data, usage, model } = body;
   if (!Array.isArray(data)) return undefined;
