@@ -1,9 +1,14 @@
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { findIdentity, invokeFunction, readOutputs } from '../../lib/adapters/aws/console.ts';
-import { createConsoleClients } from '../../lib/adapters/aws/console-clients.ts';
-import { readEventSourceState, switchEventSource } from '../../lib/adapters/aws/event-sources.ts';
+import {
+  createConsoleClients,
+  findIdentity,
+  invokeFunction,
+  readEventSourceState,
+  readOutputs,
+  switchEventSource,
+} from '../../lib/adapters/aws/console.ts';
 import { emptyBucket } from '../../lib/adapters/s3/model-bucket.ts';
 import { createS3Client } from '../../lib/adapters/s3/object-store.ts';
 import { findDeadLetterQueue, startMove } from '../../lib/adapters/sqs/dead-letters.ts';

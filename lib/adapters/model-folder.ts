@@ -12,8 +12,9 @@ import {
 } from '../core/model-manifest.ts';
 import type { FolderFile } from '../ports/provider.ts';
 
-const AS_THE_HUB_GAVE_IT =
-  'Download the whole model once more, for example: hf download <owner>/<model> --revision <commit> --local-dir <folder>';
+const DOWNLOAD_REMEDY =
+  'Download the whole model once more, for example: ' +
+  'hf download <owner>/<model> --revision <commit> --local-dir <folder>';
 
 /**
  * Reads the files of a downloaded model, without hidden ones, each once.
@@ -36,7 +37,7 @@ export async function readModelFolder(
   if (problems.length > 0)
     throw new UsageError(
       `${folder} is no model that can be served:\n${problems.map(problem => `  ${problem}`).join('\n')}`,
-      AS_THE_HUB_GAVE_IT,
+      DOWNLOAD_REMEDY,
     );
   const ofBytes = [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
   let bytesBefore = 0;
@@ -82,6 +83,10 @@ async function isFile(path: string): Promise<boolean> {
   );
 }
 
+/**
+ * Finds what is wrong with a file of weights. Undefined: nothing is.
+ * The answer is the rest of a sentence that begins with the name of the file.
+ */
 async function findBrokenWeights(file: string, bytes: number): Promise<string | undefined> {
   const handle = await open(file);
   try {

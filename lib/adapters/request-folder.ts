@@ -16,24 +16,23 @@ interface FolderRequest {
 /** What became of a request. */
 type FolderReply =
   | { readonly state: 'answered'; readonly answer: unknown }
-  /** Nobody took it up, and it was taken back: nobody will. */
+  /** Nobody took the request up, and it was taken back: nobody will. */
   | { readonly state: 'untaken' }
-  /** Somebody took it up and gave no answer: whether it was carried out is not known. */
+  /** Somebody took the request up and gave no answer. Whether it was carried out is not known. */
   | { readonly state: 'unanswered' };
 
 const REQUEST = '.request.json';
 const ANSWER = '.answer.json';
-const LOOK_EVERY_MS = 200;
-/** Age after which a file is dropped: the process that asked has given up by then. */
-const LASTS_MS = 30_000;
-/** What is being answered when the watching ends has this long. */
-const CLOSING_MS = 2_000;
+const POLL_INTERVAL_MS = 200;
+/** Age at which a file is dropped: the process that asked has given up by then. */
+const REQUEST_LIFETIME_MS = 30_000;
+/** How long the answers that are under way when the watching ends may take. */
+const CLOSING_GRACE_MS = 2_000;
 
 /**
  * Asks the process that watches `folder`, and resolves with its answer.
- * The result is undefined when no answer came while `isWatched` held and within `timeoutMs`. A file
- * gets its name only when it is complete, so that nobody reads half of one. Only its owner may read
- * it, because answers can hold text of rows, and no file stays.
+ * A file gets its name only when the file is complete, so that nobody reads half of one. Only the
+ * owner may read it, because answers can hold text of rows. No file stays.
  */
 export async function askThroughFolder(
   folder: string,
@@ -41,18 +40,19 @@ export async function askThroughFolder(
   options: {
     readonly clock: Clock;
     /** How long the request may lie until somebody takes it up. */
-    readonly takenWithinMs: number;
+    readonly pickupTimeoutMs: number;
     /** How long the answer may take in all. */
-    readonly answeredWithinMs: number;
+    readonly answerTimeoutMs: number;
     /** Whether the process that should answer is still there. */
     readonly isWatched: () => Promise<boolean>;
-    /** Aborts: the request is taken back if nobody took it up yet, and no answer is waited for. */
+    /** Ends the waiting. The request is taken back if nobody took it up yet. */
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<FolderReply> {
   const { clock, signal } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  // An earlier version made the folder for everybody.
+  // An earlier version made the folder readable for everybody. The folder of another user cannot be
+  // changed here, and cannot be used either.
   await chmod(folder, 0o700).catch(() => undefined);
   const path = join(folder, randomUUID());
   const startedAtMs = clock.now();
@@ -60,15 +60,15 @@ export async function askThroughFolder(
   await writeWhole(`${path}${REQUEST}`, asked);
   try {
     for (;;) {
-      // Asked before the look: an answer that was written until then is found by it.
+      // Asked first, so that an answer which the other process wrote before its end is found.
       const isWatched = signal?.aborted !== true && (await options.isWatched());
       const answer = await readWhole(`${path}${ANSWER}`);
       if (answer !== undefined) return { state: 'answered', answer };
       const waitedMs = clock.now() - startedAtMs;
-      if ((!isWatched || waitedMs >= options.takenWithinMs) && (await takeFile(`${path}${REQUEST}`)))
+      if ((!isWatched || waitedMs >= options.pickupTimeoutMs) && (await takeFile(`${path}${REQUEST}`)))
         return { state: 'untaken' };
-      if (!isWatched || waitedMs >= options.answeredWithinMs) return { state: 'unanswered' };
-      await clock.sleep(LOOK_EVERY_MS, signal);
+      if (!isWatched || waitedMs >= options.answerTimeoutMs) return { state: 'unanswered' };
+      await clock.sleep(POLL_INTERVAL_MS, signal);
     }
   } finally {
     await rm(`${path}${REQUEST}`, { force: true });
@@ -93,11 +93,11 @@ export async function watchRequestFolder(
     const answered = await answer(request);
     if (!isClosed) await writeWhole(path, answered);
   };
-  for (; !signal.aborted; await clock.sleep(LOOK_EVERY_MS, signal)) {
+  for (; !signal.aborted; await clock.sleep(POLL_INTERVAL_MS, signal)) {
     for (const file of await readdir(folder).catch(() => [])) {
       const path = join(folder, file);
       if (!file.endsWith(REQUEST)) {
-        await sweep(path, clock).catch(() => undefined);
+        await removeStale(path, clock).catch(() => undefined);
         continue;
       }
       const taken = await takeRequest(path, clock).catch(() => undefined);
@@ -111,22 +111,23 @@ export async function watchRequestFolder(
   }
   const waiting = new AbortController();
   const ended = Promise.all(answering).then(() => waiting.abort());
-  await Promise.race([ended, clock.sleep(CLOSING_MS, waiting.signal)]);
+  await Promise.race([ended, clock.sleep(CLOSING_GRACE_MS, waiting.signal)]);
   isClosed = true;
 }
 
 /**
- * Takes the request in a file, and deletes the file.
- * Undefined where the request is too old or unreadable, or another process took it.
+ * Reads the request in a file, and deletes the file.
+ * Undefined where the request is too old or cannot be read, or another process took the file.
  */
 async function takeRequest(path: string, clock: Clock): Promise<FolderRequest | undefined> {
   const asked = (await readWhole(path)) as Partial<FolderRequest> | undefined;
   if (!(await takeFile(path))) return undefined;
-  if (typeof asked?.askedAtMs !== 'number' || clock.now() - asked.askedAtMs > LASTS_MS) return undefined;
+  if (typeof asked?.askedAtMs !== 'number' || clock.now() - asked.askedAtMs > REQUEST_LIFETIME_MS)
+    return undefined;
   return { askedAtMs: asked.askedAtMs, request: asked.request };
 }
 
-/** Whether this call deleted the file: of several processes that try, one gets it. */
+/** Deletes a file, and resolves with whether this call did: one of several processes gets it. */
 async function takeFile(path: string): Promise<boolean> {
   return unlink(path).then(
     () => true,
@@ -134,10 +135,10 @@ async function takeFile(path: string): Promise<boolean> {
   );
 }
 
-/** Deletes what a killed process left: an answer never read, or a draft never named. */
-async function sweep(path: string, clock: Clock): Promise<void> {
+/** Deletes an old file of a killed process: an answer that was never read, or a draft. */
+async function removeStale(path: string, clock: Clock): Promise<void> {
   const { mtimeMs } = await stat(path);
-  if (clock.now() - mtimeMs > LASTS_MS) await rm(path, { force: true });
+  if (clock.now() - mtimeMs > REQUEST_LIFETIME_MS) await rm(path, { force: true });
 }
 
 async function writeWhole(path: string, value: object): Promise<void> {

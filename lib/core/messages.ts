@@ -170,3 +170,21 @@ export function findSendFault(
   if (bodyBytes > MAX_BODY_BYTES) return 'MessageTooLong';
   return CARRIED.test(message.body) ? undefined : 'InvalidMessageContents';
 }
+
+/** The largest number of messages that one receive of SQS brings. */
+export const MAX_MESSAGES_PER_RECEIVE = 10;
+
+/** The longest visibility timeout of SQS: 12 hours. */
+const MAX_VISIBILITY_SECONDS = 43_200;
+
+/**
+ * Refuses a visibility timeout that any SQS queue would refuse.
+ * @throws FreshetError `invalid_visibility`, of class `unknown`
+ */
+export function requireVisibility(seconds: number): void {
+  if (Number.isInteger(seconds) && seconds >= 0 && seconds <= MAX_VISIBILITY_SECONDS) return;
+  throw new FreshetError(`A visibility of ${seconds} s is not within 0 and ${MAX_VISIBILITY_SECONDS}.`, {
+    failureClass: 'unknown',
+    code: 'invalid_visibility',
+  });
+}

@@ -4,8 +4,7 @@ import { createHandler as createDetectHandler } from '../../functions/detect/han
 import { createHandler as createEmbedHandler } from '../../functions/embed/handler.ts';
 import { createHandler as createWriteHandler } from '../../functions/write/handler.ts';
 import { createEmfMetrics } from '../adapters/emf-metrics.ts';
-import { createInProcessObjectStore } from '../adapters/memory/in-process-object-store.ts';
-import { createInProcessQueue } from '../adapters/memory/in-process-queue.ts';
+import { createInProcessObjectStore, createInProcessQueue } from '../adapters/in-process.ts';
 import { createControlStore } from '../adapters/sql/control-store.ts';
 import { createDetectionStore } from '../adapters/sql/detection-store.ts';
 import { createEmbeddingStore } from '../adapters/sql/embedding-store.ts';
@@ -51,18 +50,16 @@ interface LocalQueueOptions {
  */
 function createLocalQueues(options: LocalQueueOptions): LocalRunPorts['queues'] {
   const deadLetters: LocalQueue[] = [];
-  const create = (name: string, visibilitySeconds: number): LocalQueue => {
+  const create = (visibilitySeconds: number): LocalQueue => {
     const { clock, randomness } = options;
     const base = { clock, randomness, visibilitySeconds: 30 };
     const deadLetter = createInProcessQueue({
       ...base,
-      name: `${name}-dead`,
       maxReceiveCount: Number.MAX_SAFE_INTEGER,
     });
     deadLetters.push(deadLetter);
     return createInProcessQueue({
       ...base,
-      name,
       visibilitySeconds,
       maxReceiveCount: LOCAL_MAX_RECEIVES,
       deadLetter,
@@ -73,10 +70,10 @@ function createLocalQueues(options: LocalQueueOptions): LocalRunPorts['queues'] 
     lanes.map(lane => ({
       modelAlias,
       lane,
-      queue: create(`${modelAlias}-${lane}`, options.dispatchVisibilitySeconds),
+      queue: create(options.dispatchVisibilitySeconds),
     })),
   );
-  const results = forgetWritten(create('results', RESULTS_VISIBILITY_SECONDS), options.onWritten);
+  const results = forgetWritten(create(RESULTS_VISIBILITY_SECONDS), options.onWritten);
   return { dispatch, results, deadLetters };
 }
 

@@ -1,4 +1,4 @@
-import { askAws } from '../adapters/aws/ask-aws.ts';
+import { callAwsForPerson } from '../adapters/aws/call-aws.ts';
 import { readSchedule, switchSchedule } from '../adapters/aws/console.ts';
 import { createLambdaEventSources } from '../adapters/aws/event-sources.ts';
 import {
@@ -61,7 +61,9 @@ export function chooseQueues(deployment: DeployedStage, name: string | undefined
 
 export async function readDepth({ clients }: DeployedStage, queue: DeployedQueue): Promise<QueueDepth> {
   const depthOf = (queueUrl: string) =>
-    askAws('sqs:GetQueueAttributes', () => createSqsQueue({ client: clients.sqs, queueUrl }).depth());
+    callAwsForPerson('sqs:GetQueueAttributes', () =>
+      createSqsQueue({ client: clients.sqs, queueUrl }).depth(),
+    );
   const { visible, inFlight } = await depthOf(queue.url);
   const letters = await depthOf((await findDeadLetterQueue(clients.sqs, queue.url)).url);
   return { queue: queue.name, visible, inFlight, deadLetters: letters.visible + letters.inFlight };
@@ -144,7 +146,7 @@ export async function readFlow({ settings, clients }: DeployedStage): Promise<Fl
   ];
   const eventSources: Flow['eventSources'][number][] = [];
   for (const { feeds, id } of mappings) {
-    const { state } = await askAws('lambda:GetEventSourceMapping', () => sources.read(id));
+    const { state } = await callAwsForPerson('lambda:GetEventSourceMapping', () => sources.read(id));
     eventSources.push({ feeds, mappingId: id, state });
   }
   const schedules: Flow['schedules'][number][] = [];
@@ -170,12 +172,12 @@ export async function switchFlow(
   for (const [alias, ids] of Object.entries(settings.eventSources?.embed ?? {})) {
     if (scope !== 'pipeline' && scope !== `model:${alias}`) continue;
     for (const id of ids) {
-      const source = await askAws('lambda:GetEventSourceMapping', () => sources.read(id));
+      const source = await callAwsForPerson('lambda:GetEventSourceMapping', () => sources.read(id));
       const isDue =
         to === 'closed' ? source.state === 'open' : source.state === 'closed' && source.closedByUs;
       if (!isDue) continue;
       const switching = () => (to === 'closed' ? sources.close(source) : sources.open(source));
-      await askAws('lambda:UpdateEventSourceMapping', switching);
+      await callAwsForPerson('lambda:UpdateEventSourceMapping', switching);
       changed.push(`event source ${id} (embed ${alias})`);
     }
   }

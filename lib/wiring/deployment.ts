@@ -1,4 +1,7 @@
 import {
+  type ConsoleAccess,
+  type ConsoleClients,
+  createConsoleClients,
   findIdentity,
   invokeFunction,
   readLogEvents,
@@ -7,7 +10,6 @@ import {
   readVariable,
   startFunction,
 } from '../adapters/aws/console.ts';
-import type { ConsoleAccess, ConsoleClients } from '../adapters/aws/console-clients.ts';
 import { createSystemClock } from '../adapters/system.ts';
 import { type DeploymentSettings, parseDeploymentSettings } from '../core/config/deployment-settings.ts';
 import { nearestWord } from '../core/config/describe-issues.ts';
@@ -60,7 +62,10 @@ export async function openDeployment(
   onIdentity: (identity: { readonly account: string; readonly region: string }) => void,
   surroundings?: ConsoleDependencies,
 ): Promise<DeployedStage> {
-  const { createClients, clock } = surroundings ?? (await readSurroundings());
+  const { createClients, clock } = surroundings ?? {
+    createClients: createConsoleClients,
+    clock: createSystemClock(),
+  };
   const clients = createClients(request);
   const identity = await findIdentity(clients.sts);
   onIdentity(identity);
@@ -96,12 +101,6 @@ export async function openDeployment(
 function describeAccess({ stage, region, profile }: DeploymentRequest): string {
   const given = Object.entries({ stage, region, profile }).filter(([, value]) => value !== undefined);
   return given.map(([name, value]) => ` --${name} ${value}`).join('');
-}
-
-/** Loads the SDK's clients, which take a while: only these commands wait for them. */
-async function readSurroundings(): Promise<ConsoleDependencies> {
-  const { createConsoleClients } = await import('../adapters/aws/console-clients.ts');
-  return { createClients: createConsoleClients, clock: createSystemClock() };
 }
 
 /**

@@ -110,8 +110,8 @@ function operateThroughHolder(
   let hasAnswered = false;
   const ask = async (request: object): Promise<object> => {
     const reply = await askThroughFolder(folder, request, {
-      takenWithinMs: TAKEN_WITHIN_MS,
-      answeredWithinMs: ANSWERED_WITHIN_MS,
+      pickupTimeoutMs: TAKEN_WITHIN_MS,
+      answerTimeoutMs: ANSWERED_WITHIN_MS,
       clock,
       isWatched: isAlive,
       signal,

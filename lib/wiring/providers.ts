@@ -1,5 +1,5 @@
+import { checkBaseUrl } from '../adapters/network/addresses.ts';
 import type { Network } from '../adapters/network/open-network.ts';
-import { checkBaseUrl } from '../adapters/network/post-json.ts';
 import { createSystemClock } from '../adapters/system.ts';
 import { type PipelineConfig, usedAliases } from '../core/config/pipeline-config.ts';
 import { UsageError } from '../core/errors.ts';

@@ -3,11 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Network, openNetwork } from '../../lib/adapters/network/open-network.ts';
 import { createHttpProvider } from '../../lib/adapters/providers/http.ts';
 import { createOllamaProvider } from '../../lib/adapters/providers/ollama.ts';
-import {
-  createSageMakerProvider,
-  type InvokeRequest,
-  openInvoker,
-} from '../../lib/adapters/providers/sagemaker.ts';
+import { createSageMakerProvider, openInvoker } from '../../lib/adapters/providers/sagemaker.ts';
 import { UsageError } from '../../lib/core/errors.ts';
 import { type Answering, embed } from '../doubles/behaviours/behaviour.ts';
 import { PROTOCOLS, type ProtocolName } from '../doubles/behaviours/protocols.ts';
@@ -132,7 +128,7 @@ describe('ollama', () => {
 
 describe('sagemaker', () => {
   function watch(model: Parameters<typeof makeModel>[0]) {
-    const requests: InvokeRequest[] = [];
+    const requests: Parameters<Parameters<typeof createSageMakerProvider>[1]>[0][] = [];
     const provider = createSageMakerProvider(
       makeModel({ provider: 'sagemaker', endpointName: 'embeddings', ...model }),
       async request => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { AwsAccess } from '../../lib/adapters/aws/ask-aws.ts';
+import type { AwsAccess } from '../../lib/adapters/aws/client-settings.ts';
 
 export interface ReceivedRequest {
   readonly method: string;

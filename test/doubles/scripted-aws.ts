@@ -1,5 +1,5 @@
 import type { AwsWorld } from '../../bin/aws/world.ts';
-import { createInProcessQueue } from '../../lib/adapters/memory/in-process-queue.ts';
+import { createInProcessQueue } from '../../lib/adapters/in-process.ts';
 import { FreshetError } from '../../lib/core/errors.ts';
 import { createSeededRandomness } from './seeded-randomness.ts';
 import { createVirtualClock } from './virtual-clock.ts';
@@ -32,14 +32,12 @@ export function createScriptedAws(faults: ScriptedFaults = {}) {
   const clock = createVirtualClock();
   const randomness = createSeededRandomness(1);
   const deadLetter = createInProcessQueue({
-    name: 'dead',
     visibilitySeconds: 30,
     maxReceiveCount: 1000,
     clock,
     randomness,
   });
   const fresh = createInProcessQueue({
-    name: 'fresh',
     visibilitySeconds: 720,
     maxReceiveCount: 5,
     deadLetter,

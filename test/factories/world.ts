@@ -1,5 +1,4 @@
-import { createInProcessObjectStore } from '../../lib/adapters/memory/in-process-object-store.ts';
-import { createInProcessQueue } from '../../lib/adapters/memory/in-process-queue.ts';
+import { createInProcessObjectStore, createInProcessQueue } from '../../lib/adapters/in-process.ts';
 import type { Lane, Space } from '../../lib/core/model.ts';
 import { createRunTally } from '../../lib/local/run-tally.ts';
 import type { DetectPorts } from '../../lib/pipeline/detect/detect-ports.ts';
@@ -52,18 +51,18 @@ export function makeWorld(spaces: readonly Space[] = [makeSpace()], batchSize = 
   const calls = earlier?.calls ?? createCallLog();
   const database = earlier?.database ?? makeLoggedTwin(clock, spaces, calls);
   const deadLetters = createInProcessQueue({
-    ...{ name: 'dead', visibilitySeconds: 60, maxReceiveCount: 1_000, clock, randomness },
+    ...{ visibilitySeconds: 60, maxReceiveCount: 1_000, clock, randomness },
   });
-  const makeQueue = (name: string) =>
+  const makeQueue = () =>
     createInProcessQueue({
-      ...{ name, visibilitySeconds: 900, maxReceiveCount: MAX_RECEIVE_COUNT },
+      ...{ visibilitySeconds: 900, maxReceiveCount: MAX_RECEIVE_COUNT },
       ...{ deadLetter: deadLetters, clock, randomness },
     });
-  const results = makeQueue('results');
+  const results = makeQueue();
   const aliases = [...new Set(spaces.map(({ model }) => model.alias))];
   const lanes: Lane[] = ['fresh', 'bulk'];
   const dispatch = aliases.flatMap(modelAlias =>
-    lanes.map(lane => ({ modelAlias, lane, queue: makeQueue(`${modelAlias}-${lane}`) })),
+    lanes.map(lane => ({ modelAlias, lane, queue: makeQueue() })),
   );
   const queueOf = (modelAlias: string, lane: Lane) => {
     const found = dispatch.find(queue => queue.modelAlias === modelAlias && queue.lane === lane);

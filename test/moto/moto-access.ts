@@ -1,4 +1,4 @@
-import type { AwsAccess } from '../../lib/adapters/aws/ask-aws.ts';
+import type { AwsAccess } from '../../lib/adapters/aws/client-settings.ts';
 import { LOCAL_CREDENTIALS } from '../servers/start-fauxqs.ts';
 
 /** The server of `MOTO_URL`, which the configuration of these suites asks for. */

@@ -3,7 +3,7 @@ import { createHandler as createDetect } from '../../functions/detect/handler.ts
 import { createHandler as createEmbed } from '../../functions/embed/handler.ts';
 import { createHandler as createOperate } from '../../functions/operate/handler.ts';
 import { createHandler as createWrite } from '../../functions/write/handler.ts';
-import { createInProcessObjectStore } from '../../lib/adapters/memory/in-process-object-store.ts';
+import { createInProcessObjectStore } from '../../lib/adapters/in-process.ts';
 import { createControlStore } from '../../lib/adapters/sql/control-store.ts';
 import { createReportStore } from '../../lib/adapters/sql/report-store.ts';
 import { createRedriveStore, createResetStore } from '../../lib/adapters/sql/reset-store.ts';

@@ -1,5 +1,5 @@
 import { type FauxqsServer, startFauxqs as start } from 'fauxqs';
-import type { AwsAccess } from '../../lib/adapters/aws/ask-aws.ts';
+import type { AwsAccess } from '../../lib/adapters/aws/client-settings.ts';
 
 /** The keys that sign requests to a server that does not look at the signature. */
 export const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' } as const;

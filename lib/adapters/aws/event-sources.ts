@@ -8,15 +8,8 @@ import {
 } from '@aws-sdk/client-lambda';
 import { FreshetError } from '../../core/errors.ts';
 import type { EventSource, EventSources } from '../../ports/queues.ts';
-import { type AwsAccess, askAws, clientSettings, toAwsFailure } from './ask-aws.ts';
-
-/**
- * Creates a client of Lambda's API for functions.
- * With three attempts and their waits, a call ends within 15 seconds.
- */
-export function createLambdaClient(access: AwsAccess): LambdaClient {
-  return new LambdaClient(clientSettings(access, { requestTimeoutMs: 3_000 }));
-}
+import { callAws } from './call-aws.ts';
+import { type AwsAccess, clientSettings } from './client-settings.ts';
 
 /**
  * The tag of a mapping that we disabled.
@@ -32,23 +25,29 @@ const MARK_VALUE = 'guard';
  */
 export function createLambdaEventSources(client: LambdaClient): EventSources {
   const enable = (mappingId: string, enabled: boolean) =>
-    ask(() => client.send(new UpdateEventSourceMappingCommand({ UUID: mappingId, Enabled: enabled })));
+    callAws('Lambda', () =>
+      client.send(new UpdateEventSourceMappingCommand({ UUID: mappingId, Enabled: enabled })),
+    );
   return {
     async read(mappingId) {
-      const mapping = await ask(() => client.send(new GetEventSourceMappingCommand({ UUID: mappingId })));
+      const mapping = await callAws('Lambda', () =>
+        client.send(new GetEventSourceMappingCommand({ UUID: mappingId })),
+      );
       const arn = mapping.EventSourceMappingArn;
       if (arn === undefined) throw noArn(mappingId);
-      const { Tags } = await ask(() => client.send(new ListTagsCommand({ Resource: arn })));
+      const { Tags } = await callAws('Lambda', () => client.send(new ListTagsCommand({ Resource: arn })));
       return { mappingId, arn, state: toState(mapping.State), closedByUs: Tags?.[MARK_KEY] === MARK_VALUE };
     },
     async close({ mappingId, arn }) {
       const Tags = { [MARK_KEY]: MARK_VALUE };
-      await ask(() => client.send(new TagResourceCommand({ Resource: arn, Tags })));
+      await callAws('Lambda', () => client.send(new TagResourceCommand({ Resource: arn, Tags })));
       await enable(mappingId, false);
     },
     async open({ mappingId, arn, state }) {
       if (state !== 'open') await enable(mappingId, true);
-      await ask(() => client.send(new UntagResourceCommand({ Resource: arn, TagKeys: [MARK_KEY] })));
+      await callAws('Lambda', () =>
+        client.send(new UntagResourceCommand({ Resource: arn, TagKeys: [MARK_KEY] })),
+      );
     },
   };
 }
@@ -62,14 +61,6 @@ function toState(state: string | undefined): EventSource['state'] {
   return state === 'Disabled' ? 'closed' : 'changing';
 }
 
-async function ask<Answer>(request: () => Promise<Answer>): Promise<Answer> {
-  try {
-    return await request();
-  } catch (error) {
-    throw toAwsFailure('Lambda', error);
-  }
-}
-
 function noArn(mappingId: string): FreshetError {
   return new FreshetError(`Lambda gave no ARN of the event source mapping ${mappingId}.`, {
     failureClass: 'unknown',
@@ -78,20 +69,9 @@ function noArn(mappingId: string): FreshetError {
 }
 
 /**
- * Enables or disables an event source mapping on behalf of a person.
- * The guard's tag is not set, so that the guard leaves the mapping alone. The change takes about a
- * minute.
+ * Creates a client of Lambda's API for functions.
+ * With three attempts and their waits, a call ends within 15 seconds.
  */
-export async function switchEventSource(client: LambdaClient, id: string, enabled: boolean): Promise<void> {
-  await askAws('lambda:UpdateEventSourceMapping', () =>
-    client.send(new UpdateEventSourceMappingCommand({ UUID: id, Enabled: enabled })),
-  );
-}
-
-/** Reads Lambda's word for the state: `Enabled`, `Disabled`, or a state between them. */
-export async function readEventSourceState(client: LambdaClient, id: string): Promise<string> {
-  const { State } = await askAws('lambda:GetEventSourceMapping', () =>
-    client.send(new GetEventSourceMappingCommand({ UUID: id })),
-  );
-  return State ?? 'unknown';
+export function createLambdaClient(access: AwsAccess): LambdaClient {
+  return new LambdaClient(clientSettings(access, { requestTimeoutMs: 3_000 }));
 }

@@ -1,6 +1,6 @@
 import { Signer } from '@aws-sdk/rds-signer';
 import type { ReadLogin } from '../postgres/explain-failure.ts';
-import { toAwsFailure } from './ask-aws.ts';
+import { callAws } from './call-aws.ts';
 
 /**
  * Creates a login that uses IAM: a token for each new connection.
@@ -21,11 +21,8 @@ export function createIamLogin(options: {
     region: options.region,
     ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
   });
-  return async () => {
-    try {
-      return { user: options.user, password: await signer.getAuthToken() };
-    } catch (error) {
-      throw toAwsFailure('IAM database authentication', error);
-    }
-  };
+  return async () => ({
+    user: options.user,
+    password: await callAws('IAM database authentication', () => signer.getAuthToken()),
+  });
 }

@@ -2,15 +2,8 @@ import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import { FreshetError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { SecretStore } from '../../ports/provider.ts';
-import { type AwsAccess, clientSettings, toAwsFailure } from './ask-aws.ts';
-
-/**
- * Creates a client of Secrets Manager with a short time limit.
- * A secret is a few hundred bytes, and a function can do nothing before it has the secret.
- */
-export function createSecretsManagerClient(access: AwsAccess): SecretsManagerClient {
-  return new SecretsManagerClient(clientSettings(access, { requestTimeoutMs: 3_000 }));
-}
+import { callAws } from './call-aws.ts';
+import { type AwsAccess, clientSettings } from './client-settings.ts';
 
 /**
  * How long a secret is cached.
@@ -71,18 +64,20 @@ export function createSecretStore(options: {
 }
 
 async function readSecret(client: SecretsManagerClient, SecretId: string): Promise<string> {
-  const text = await askForText(client, SecretId);
-  if (text !== undefined && text !== '') return text;
+  const { SecretString } = await callAws('Secrets Manager', () =>
+    client.send(new GetSecretValueCommand({ SecretId })),
+  );
+  if (SecretString !== undefined && SecretString !== '') return SecretString;
   throw new FreshetError(
     'The secret holds no text: store a string (for a database, JSON with username and password).',
     { failureClass: 'stop', code: 'secret_without_text' },
   );
 }
 
-async function askForText(client: SecretsManagerClient, SecretId: string): Promise<string | undefined> {
-  try {
-    return (await client.send(new GetSecretValueCommand({ SecretId }))).SecretString;
-  } catch (error) {
-    throw toAwsFailure('Secrets Manager', error);
-  }
+/**
+ * Creates a client of Secrets Manager with a short time limit.
+ * A secret is a few hundred bytes, and a function can do nothing before it has the secret.
+ */
+export function createSecretsManagerClient(access: AwsAccess): SecretsManagerClient {
+  return new SecretsManagerClient(clientSettings(access, { requestTimeoutMs: 3_000 }));
 }

@@ -1,102 +1,15 @@
-import { type LookupAddress, type LookupOptions, lookup } from 'node:dns';
-import { BlockList, isIP } from 'node:net';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import type { Agent } from 'undici';
 import { FreshetError } from '../../core/errors.ts';
 import { BytePieces } from '../../core/vectors.ts';
-
-/** Addresses at which clouds answer with credentials, and link-local networks around them. */
-const FORBIDDEN = new BlockList();
-FORBIDDEN.addSubnet('169.254.0.0', 16, 'ipv4');
-// Alibaba Cloud, Azure and Oracle Cloud, in that order.
-FORBIDDEN.addAddress('100.100.100.200', 'ipv4');
-FORBIDDEN.addAddress('168.63.129.16', 'ipv4');
-FORBIDDEN.addAddress('192.0.0.192', 'ipv4');
-FORBIDDEN.addSubnet('0.0.0.0', 8, 'ipv4');
-FORBIDDEN.addSubnet('fe80::', 10, 'ipv6');
-// AWS: instance metadata, time, DNS and pod identity.
-FORBIDDEN.addSubnet('fd00:ec2::', 32, 'ipv6');
-FORBIDDEN.addAddress('::', 'ipv6');
-// 169.254.0.0/16 in the notations of NAT64 and 6to4.
-FORBIDDEN.addSubnet('64:ff9b::a9fe:0', 112, 'ipv6');
-FORBIDDEN.addSubnet('2002:a9fe::', 32, 'ipv6');
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
-
-export function isForbiddenAddress(address: string): boolean {
-  return FORBIDDEN.check(address, familyOf(address));
-}
-
-export function isLoopbackAddress(address: string): boolean {
-  return LOOPBACK.check(address, familyOf(address));
-}
-
-/** Whether RFC 6761 keeps a name for this machine, whatever a resolver says of the name. */
-export function isLoopbackName(host: string): boolean {
-  return /^(.+\.)?localhost$/.test(host);
-}
-
-function familyOf(address: string): 'ipv4' | 'ipv6' {
-  return isIP(address) === 6 ? 'ipv6' : 'ipv4';
-}
-
-export type ResolveName = (
-  hostname: string,
-  options: LookupOptions & { all: true },
-  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void;
-
-type Answered = (
-  error: NodeJS.ErrnoException | null,
-  address: string | LookupAddress[],
-  family?: number,
-) => void;
-
-/** The code of a connection that was refused because of the address its name leads to. */
-const FORBIDDEN_ADDRESS = 'ERR_FORBIDDEN_ADDRESS';
-
-/**
- * Makes a lookup for `connect.lookup` that refuses names which lead to forbidden addresses.
- *
- * The socket uses the very addresses that were checked, so no second answer of a resolver can
- * differ from them. One forbidden address refuses the name. A name of this machine must lead to
- * this machine, because http is allowed there. Private networks are allowed: internal services
- * live in them.
- */
-export function createGuardedLookup(
-  resolve: ResolveName = lookup,
-): (hostname: string, options: LookupOptions, callback: Answered) => void {
-  return (hostname, options, callback) => {
-    resolve(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error) return callback(error, []);
-      const host = hostname.toLowerCase().replace(/\.$/, '');
-      const refused = addresses.some(
-        ({ address }) => isForbiddenAddress(address) || (isLoopbackName(host) && !isLoopbackAddress(address)),
-      );
-      const first = addresses[0];
-      if (refused || first === undefined) return callback(forbidden(), []);
-      if (options.all) return callback(null, addresses);
-      callback(null, first.address, first.family);
-    });
-  };
-}
-
-function forbidden(): NodeJS.ErrnoException {
-  return Object.assign(new Error('The name leads to an address that is no provider.'), {
-    code: FORBIDDEN_ADDRESS,
-  });
-}
+import { createGuardedLookup, type ResolveName } from './addresses.ts';
 
 /** The one way out for all providers that speak HTTP. */
 export interface Network {
   /**
    * Sends `body` and reads the whole answer, whatever its status.
-   *
    * Redirects are answers like any other.
-   *
    * @throws FreshetError for an answer over the bound, and for one that cannot be unpacked;
    * otherwise the error of undici, which must not travel on
    */
@@ -138,7 +51,6 @@ const UNPACK = {
 
 /**
  * Opens a network that keeps and shares its connections; undici is loaded at the first call.
- *
  * @param resolve replaces the system's resolver
  */
 export function openNetwork(resolve?: ResolveName): Network {
@@ -239,8 +151,8 @@ function unreadable(): FreshetError {
 
 /**
  * Finds the first code of the network along the causes of an error.
- *
- * Words of a service are no codes. Examples: `fetch failed` was caused by `ECONNREFUSED`, `terminated` by `UND_ERR_SOCKET`.
+ * Words of a service are no codes. `fetch failed` was caused by `ECONNREFUSED`, for example, and
+ * `terminated` by `UND_ERR_SOCKET`.
  */
 export function findNetworkCode(error: unknown): string | undefined {
   let cause: unknown = error;

@@ -1,7 +1,7 @@
 import type { ModelDefinition } from '../../core/model.ts';
 import { estimateTokens } from '../../core/packing.ts';
 import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/provider.ts';
-import { chooseLimits } from '../network/calls.ts';
+import { chooseLimits } from './json-provider.ts';
 
 const LIMITS: EmbeddingLimits = {
   maxTextsPerCall: 10_000,
@@ -12,7 +12,6 @@ const LIMITS: EmbeddingLimits = {
 
 /**
  * Makes a provider by feature hashing, without a model and a network.
- *
  * Its vectors are the same on every machine. They find similar wording, not meaning.
  */
 export function createHashProvider(model: ModelDefinition): EmbeddingProvider {
@@ -28,7 +27,6 @@ export function createHashProvider(model: ModelDefinition): EmbeddingProvider {
 
 /**
  * How much each kind of feature counts.
- *
  * Whole words decide; neighbours and letter groups bring near spellings closer.
  */
 const WORD_WEIGHT = 1;
@@ -37,12 +35,11 @@ const TRIGRAM_WEIGHT = 0.4;
 
 /**
  * Makes a unit vector of a text, in float32 little-endian, which is never zero.
- *
  * Features are words, word pairs and letter trigrams. The hash of a feature picks a bucket and a
  * sign; its weight grows with the logarithm of how often the feature occurs. Arithmetic alone makes
  * the vector equal on every machine.
  */
-export function hashText(text: string, dimensions: number): Buffer {
+function hashText(text: string, dimensions: number): Buffer {
   const sums = new Float64Array(dimensions);
   const counts = {
     words: new Map<number, number>(),
@@ -88,7 +85,6 @@ function addFeatures(sums: Float64Array, counts: ReadonlyMap<number, number>, we
 
 /**
  * Scales the sums to length 1.
- *
  * Features can cancel each other out: then the hash of the whole text picks one bucket to set.
  */
 function toUnitVector(sums: Float64Array, wholeHash: number): Buffer {
@@ -107,7 +103,6 @@ function toUnitVector(sums: Float64Array, wholeHash: number): Buffer {
 
 /**
  * FNV-1a over UTF-16 units, then a finaliser.
- *
  * FNV alone makes the low bit, which is our sign, depend on little but the last letter.
  */
 function hashRange(text: string, start: number, end: number, seed: number): number {

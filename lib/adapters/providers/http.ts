@@ -1,25 +1,35 @@
-import { createHash } from 'node:crypto';
 import { UsageError } from '../../core/errors.ts';
 import type { ModelDefinition } from '../../core/model.ts';
+import { sha256Hex } from '../../core/result-codec.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider, EmbedReply, KeySource } from '../../ports/provider.ts';
-import { chooseLimits, createJsonProvider } from '../network/calls.ts';
+import { checkBaseUrl } from '../network/addresses.ts';
 import type { Network } from '../network/open-network.ts';
-import { checkBaseUrl, encodeFloats, postJson, readModelName, readTokens } from '../network/post-json.ts';
+import { postJson } from '../network/post-json.ts';
+import {
+  chooseLimits,
+  createJsonProvider,
+  encodeFloats,
+  readModelName,
+  readTokens,
+} from './json-provider.ts';
 
 /** What every server takes, by the contract `docs/contracts/embed-v1.yaml`. */
-const USUAL: EmbeddingLimits = {
+const DEFAULT_LIMITS: EmbeddingLimits = {
   maxTextsPerCall: 100,
   maxTokensPerCall: 280_000,
   maxBytesPerCall: 2_000_000,
   tokenization: 'server',
 };
 /** For servers that take more, as the limits of their model say. */
-const HARDEST: EmbeddingLimits = { ...USUAL, maxTextsPerCall: 2048, maxBytesPerCall: 8 * 1024 * 1024 };
+const MAX_LIMITS: EmbeddingLimits = {
+  ...DEFAULT_LIMITS,
+  maxTextsPerCall: 2048,
+  maxBytesPerCall: 8 * 1024 * 1024,
+};
 
 /**
  * Makes the provider of a service that speaks `POST /v1/embed`.
- *
  * @throws UsageError for an address that is missing or cannot be used
  */
 export function createHttpProvider(
@@ -38,7 +48,7 @@ export function createHttpProvider(
     model,
     {
       dialect: 'http',
-      limits: chooseLimits(HARDEST, model, USUAL),
+      limits: chooseLimits(MAX_LIMITS, model, DEFAULT_LIMITS),
       key: access.key,
       composeBody: texts => composeBody(model, texts),
       send: request => postJson(network, url, request),
@@ -51,7 +61,7 @@ export function createHttpProvider(
 function composeBody(model: ModelDefinition, texts: readonly string[]): object {
   const body = { model: model.modelId, texts, normalize: model.normalized };
   if (!model.sendTextHashes) return body;
-  return { ...body, vector_text_hash: texts.map(text => createHash('sha256').update(text).digest('hex')) };
+  return { ...body, vector_text_hash: texts.map(sha256Hex) };
 }
 
 function readReply({

@@ -3,13 +3,19 @@ import type { ModelDefinition } from '../../core/model.ts';
 import { PROVIDERS } from '../../core/providers.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/provider.ts';
-import { chooseLimits, createJsonProvider } from '../network/calls.ts';
+import { checkBaseUrl } from '../network/addresses.ts';
 import type { Network } from '../network/open-network.ts';
-import { checkBaseUrl, encodeFloats, postJson, readModelName, readTokens } from '../network/post-json.ts';
+import { postJson } from '../network/post-json.ts';
+import {
+  chooseLimits,
+  createJsonProvider,
+  encodeFloats,
+  readModelName,
+  readTokens,
+} from './json-provider.ts';
 
 /**
  * What Ollama takes in one call. It has no limit of its own.
- *
  * Each text gets a place in its queue of 512. A call that finds the queue full is refused whole.
  */
 const LIMITS: EmbeddingLimits = {
@@ -21,9 +27,7 @@ const LIMITS: EmbeddingLimits = {
 
 /**
  * Makes the provider of Ollama's `/api/embed`, which needs no key.
- *
  * Ollama itself cuts texts to the context of the model.
- *
  * @throws UsageError for an address that cannot be used
  */
 export function createOllamaProvider(
@@ -48,7 +52,7 @@ export function createOllamaProvider(
         Array.isArray(embeddings)
           ? { items: encodeFloats(embeddings), tokens: readTokens(tokens), model: readModelName(answered) }
           : undefined,
-      explain: error => addRemedy(error, model.modelId),
+      addRemedy: error => addRemedy(error, model.modelId),
     },
     clock,
   );

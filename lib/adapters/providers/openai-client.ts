@@ -2,13 +2,8 @@ import type { OpenAI } from 'openai';
 import { FreshetError } from '../../core/errors.ts';
 import { BytePieces } from '../../core/vectors.ts';
 import type { AnswerHeaders, Network, PostAnswer } from '../network/open-network.ts';
-import {
-  invalidReply,
-  type JsonAnswer,
-  type JsonRequest,
-  postText,
-  readRequestId,
-} from '../network/post-json.ts';
+import { type JsonAnswer, type JsonRequest, postText, readRequestId } from '../network/post-json.ts';
+import { invalidReply } from './json-provider.ts';
 import { type TakenVectors, takeVectors } from './openai-vectors.ts';
 
 /** What a 2xx carried, and the vectors that were taken out of its text before it was parsed. */
@@ -32,11 +27,10 @@ const LAST_RESORT_MS = 660_000;
 
 /**
  * Sends requests through the package `openai`, which is loaded at the first of them.
- *
  * The package builds the request and parses the answer. The sending is ours: bounded, without
  * redirects, and with failures that are classified as for every other provider.
  */
-export function createSender(
+export function createOpenAiSender(
   baseUrl: string,
   network: Network,
 ): (request: JsonRequest) => Promise<OpenAiAnswer> {
@@ -61,7 +55,6 @@ export function createSender(
 
 /**
  * Makes a client that is told everything.
- *
  * The package reads `OPENAI_*` variables for whatever it is not told, and adds
  * `OPENAI_CUSTOM_HEADERS` to every request: the headers that are sent are ours alone.
  */
@@ -105,24 +98,24 @@ async function openClient(baseUrl: string, network: Network): Promise<OpenAI> {
 
 /**
  * Wraps an answer for the package.
- *
- * The package reads it as JSON, whatever type the server claims. The body is here already. As the body of a `Response` it would go through a stream, copied three
- * times and decoded by a slower decoder (12 ms of CPU per 1,000 vectors of 1536 dimensions).
+ * The package reads the answer as JSON, whatever type the server claims. The body is here already.
+ * As the body of a `Response` it would go through a stream, copied three times and decoded by a
+ * slower decoder (12 ms of CPU per 1,000 vectors of 1536 dimensions).
  */
 function toResponse({ status, body }: PostAnswer, exchange: Exchange): Response {
   const response = new Response(null, { status, headers: { 'content-type': 'application/json' } });
   return Object.assign(response, {
     async text() {
       if (BODILESS.has(status)) return '';
-      const { text, vectors } = takeVectors(withoutMark(body));
+      const { text, vectors } = takeVectors(stripByteOrderMark(body));
       exchange.vectors = vectors;
       return text;
     },
   });
 }
 
-/** A body without its byte order mark, as a `Response` reads it. */
-function withoutMark(body: BytePieces): BytePieces {
+/** Takes the byte order mark from a body, as a `Response` does. */
+function stripByteOrderMark(body: BytePieces): BytePieces {
   const [first] = body.pieces;
   if (first === undefined || first[0] !== BYTE_ORDER_MARK[0]) return body;
   const whole = body.toBuffer();

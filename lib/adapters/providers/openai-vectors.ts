@@ -14,14 +14,11 @@ const FLOAT_BYTES = 4;
 
 /**
  * Decodes the vectors of a reply where they lie, before the reply is parsed as JSON.
- *
  * Nine tenths of a reply are base64. The parser would make a string of them, letter by letter, and
  * the string would be copied once more.
- *
  * In valid JSON the quoted key, a colon and a quote begin the value of a key and nothing else:
  * within a string the quotes would be escaped. A reply is left whole where one of those strings is
  * no plain base64, so that the parser says what it is.
- *
  * A vector takes the place of its letters, so `body` cannot be read afterwards. Other memory, for
  * the vectors or for the whole reply, would have to be cleared by the kernel first.
  */
@@ -56,7 +53,6 @@ export function takeVectors(body: BytePieces): TakenVectors {
 
 /**
  * Decodes base64 into `room` and gives back the part of it that was written.
- *
  * The part is empty where the text is no base64: `write` skips letters that are none, and the bytes
  * are fewer than the letters say. `write` also reads the URL alphabet, which no server means.
  */
@@ -68,8 +64,7 @@ export function decodeBase64(encoded: string, room: Buffer): Buffer {
 }
 
 /**
- * Where the letters begin of the string that is the value of the key before `offset`.
- *
+ * Finds where the letters begin of the string that is the value of the key before `offset`.
  * Undefined: the key has another value, or is no key.
  */
 function findString(reader: PieceReader, offset: number): number | undefined {
@@ -86,8 +81,7 @@ function skipSpaces(reader: PieceReader, offset: number): number {
 }
 
 /**
- * The room for a vector among its letters, aligned so that its floats can be viewed.
- *
+ * Finds the room for a vector among its letters, aligned so that its floats can be viewed.
  * Four letters become three bytes. Where that leaves too little to skip, the room is not aligned.
  */
 function findRoom(letters: Buffer): Buffer {
@@ -98,7 +92,6 @@ function findRoom(letters: Buffer): Buffer {
 
 /**
  * Reads bytes that lie in several pieces as if they lay in one.
- *
  * Offsets count from the beginning of the first piece. Reading on from the last offset is quick.
  */
 class PieceReader {

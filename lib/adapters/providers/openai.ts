@@ -2,15 +2,20 @@ import type { ModelDefinition } from '../../core/model.ts';
 import { PROVIDERS } from '../../core/providers.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider, EmbedReply, KeySource } from '../../ports/provider.ts';
-import { chooseLimits, createJsonProvider } from '../network/calls.ts';
+import { checkBaseUrl } from '../network/addresses.ts';
 import type { Network } from '../network/open-network.ts';
-import { checkBaseUrl, encodeFloats, readModelName, readTokens } from '../network/post-json.ts';
-import { createSender } from './openai-client.ts';
+import {
+  chooseLimits,
+  createJsonProvider,
+  encodeFloats,
+  readModelName,
+  readTokens,
+} from './json-provider.ts';
+import { createOpenAiSender } from './openai-client.ts';
 import { decodeBase64, type TakenVectors } from './openai-vectors.ts';
 
 /**
  * What one call takes: OpenAI takes 2,048 texts and 300,000 tokens.
- *
  * Our counts of tokens can differ from OpenAI's own, and its replies must fit into memory.
  */
 const LIMITS: EmbeddingLimits = {
@@ -28,9 +33,7 @@ interface OpenAiAccess {
 
 /**
  * Makes the provider of any endpoint that speaks OpenAI's embeddings API.
- *
  * The package `openai` is loaded at the first call, so that a run without it never pays for it.
- *
  * @throws UsageError for an address that cannot be used
  */
 export function createOpenAiProvider(
@@ -52,7 +55,7 @@ export function createOpenAiProvider(
         encoding_format: 'base64',
         ...(model.sendDimensions ? { dimensions: model.dimensions } : {}),
       }),
-      send: createSender(baseUrl, network),
+      send: createOpenAiSender(baseUrl, network),
       readReply: (json, { vectors }) => readEmbeddings(json, vectors),
     },
     clock,
@@ -61,13 +64,12 @@ export function createOpenAiProvider(
 
 /**
  * Reads the parts of a reply that are used, as float32 little-endian bytes.
- *
  * @param taken vectors that were decoded before the reply was parsed, by what stands in their place
  * @returns undefined for anything but a list of numbered embeddings
  */
-export function readEmbeddings(
+function readEmbeddings(
   body: Readonly<Record<string, unknown>>,
-  taken: TakenVectors['vectors'] = new Map(),
+  taken: TakenVectors['vectors'],
 ): Omit<EmbedReply, 'requestId'> | undefined {
   const { data, usage, model } = body;
   if (!Array.isArray(data)) return undefined;
@@ -83,7 +85,6 @@ export function readEmbeddings(
 
 /**
  * Reads one vector. Servers may answer floats although base64 was asked.
- *
  * A vector that cannot be read is empty: validation refuses it alone, and not its neighbours.
  */
 function readVector(embedding: unknown, taken: TakenVectors['vectors']): Buffer {

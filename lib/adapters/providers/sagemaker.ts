@@ -6,18 +6,17 @@ import { parseJson } from '../../core/messages.ts';
 import type { ModelDefinition } from '../../core/model.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/provider.ts';
-import { type ClientAccess, clientSettings } from '../aws/ask-aws.ts';
-import { assertWithinLimits, boundAnswer, chooseLimits, withinDeadline } from '../network/calls.ts';
+import { type ClientAccess, clientSettings } from '../aws/client-settings.ts';
 import { findNetworkCode } from '../network/open-network.ts';
-import { encodeFloats, invalidReply, readErrorWords } from '../network/post-json.ts';
+import { type JsonAnswer, readErrorWords } from '../network/post-json.ts';
+import { chooseLimits, createJsonProvider, encodeFloats } from './json-provider.ts';
 
 /**
  * What TEI takes when nothing is set at its start.
- *
  * `MAX_CLIENT_BATCH_SIZE` is 32 texts, `PAYLOAD_LIMIT` 2,000,000 bytes of JSON, of which escapes
  * take some.
  */
-const USUAL: EmbeddingLimits = {
+const DEFAULT_LIMITS: EmbeddingLimits = {
   maxTextsPerCall: 32,
   maxTokensPerCall: 280_000,
   maxBytesPerCall: 1_600_000,
@@ -25,23 +24,20 @@ const USUAL: EmbeddingLimits = {
 };
 /**
  * What TEI and InvokeEndpoint can take at most.
- *
  * `MAX_CONCURRENT_REQUESTS` of TEI is 512, and since 1.9 every text of a batch takes one of them.
  * InvokeEndpoint takes 6 MB.
  */
-const HARDEST: EmbeddingLimits = { ...USUAL, maxTextsPerCall: 512, maxBytesPerCall: 5_000_000 };
+const MAX_LIMITS: EmbeddingLimits = { ...DEFAULT_LIMITS, maxTextsPerCall: 512, maxBytesPerCall: 5_000_000 };
 
-const USUAL_BODY_BYTES = 2_000_000;
-const HARDEST_BODY_BYTES = 6_000_000;
+const DEFAULT_BODY_BYTES = 2_000_000;
+const RAISED_BODY_BYTES = 6_000_000;
 const REPLY_BYTES = 6_000_000;
 /** The longest float32 seen in TEI's JSON, its comma included; the usual take 12 to 16. */
 const BYTES_PER_FLOAT = 20;
 
 /**
  * Makes the provider of TEI's `/embed` behind a SageMaker endpoint.
- *
  * TEI itself cuts texts to the length of the model.
- *
  * @throws UsageError where the model names no endpoint
  */
 export function createSageMakerProvider(
@@ -52,32 +48,42 @@ export function createSageMakerProvider(
   const { endpointName, inferenceComponentName } = model;
   if (endpointName === undefined)
     throw new UsageError(`The model ${model.alias} has no endpointName: name its SageMaker endpoint.`);
-  const chosen = chooseLimits(HARDEST, model, USUAL);
-  const textsPerReply = Math.max(1, Math.floor(REPLY_BYTES / (model.dimensions * BYTES_PER_FLOAT)));
-  const limits = { ...chosen, maxTextsPerCall: Math.min(chosen.maxTextsPerCall, textsPerReply) };
-  const maxBodyBytes = limits.maxBytesPerCall > USUAL.maxBytesPerCall ? HARDEST_BODY_BYTES : USUAL_BODY_BYTES;
-  return {
-    limits,
-    async embed(request) {
-      const { texts } = request;
-      assertWithinLimits(texts, limits);
-      const body = composeBody(model, texts, maxBodyBytes);
-      const maxAnswerBytes = boundAnswer(texts, model);
-      return withinDeadline(request, clock, async signal => {
+  const limits = chooseReadableLimits(model);
+  const maxBodyBytes =
+    limits.maxBytesPerCall > DEFAULT_LIMITS.maxBytesPerCall ? RAISED_BODY_BYTES : DEFAULT_BODY_BYTES;
+  return createJsonProvider(
+    model,
+    {
+      dialect: 'sagemaker',
+      limits,
+      composeBody: texts => ({
+        inputs: texts,
+        normalize: model.normalized,
+        truncate: true,
+        ...(model.sendDimensions ? { dimensions: model.dimensions } : {}),
+      }),
+      send: async request => {
+        const { signal, maxAnswerBytes } = request;
+        const body = encodeBody(request.body, maxBodyBytes);
         const call = { endpointName, inferenceComponentName, body, signal, maxAnswerBytes };
-        return readReply(await invoke(call).catch(reject));
-      });
+        return toJsonAnswer(await invoke(call).catch(rejectClassified));
+      },
+      // The answer is `[[…], …]`, which names no model and counts no tokens.
+      readReply: vectors =>
+        Array.isArray(vectors) ? { items: encodeFloats(vectors), tokens: undefined } : undefined,
     },
-  };
+    clock,
+  );
 }
 
-function composeBody(model: ModelDefinition, texts: readonly string[], maxBytes: number): Buffer {
-  const fields = {
-    inputs: texts,
-    normalize: model.normalized,
-    truncate: true,
-    ...(model.sendDimensions ? { dimensions: model.dimensions } : {}),
-  };
+/** Chooses the limits of a model, with no more texts than have their vectors in one reply. */
+function chooseReadableLimits(model: ModelDefinition): EmbeddingLimits {
+  const limits = chooseLimits(MAX_LIMITS, model, DEFAULT_LIMITS);
+  const textsPerReply = Math.max(1, Math.floor(REPLY_BYTES / (model.dimensions * BYTES_PER_FLOAT)));
+  return { ...limits, maxTextsPerCall: Math.min(limits.maxTextsPerCall, textsPerReply) };
+}
+
+function encodeBody(fields: object, maxBytes: number): Buffer {
   const body = Buffer.from(JSON.stringify(fields));
   if (body.length <= maxBytes) return body;
   throw new FreshetError(`A request of ${body.length} bytes is over the limit of ${maxBytes}.`, {
@@ -86,15 +92,14 @@ function composeBody(model: ModelDefinition, texts: readonly string[], maxBytes:
   });
 }
 
-/** Reads `[[…], …]`, which names no model and counts no tokens. */
-function readReply({ body, requestId: given }: InvokeReply) {
-  const requestId = readAwsRequestId(given);
-  const vectors = parseJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
-  if (!Array.isArray(vectors)) throw invalidReply(requestId);
-  return { items: encodeFloats(vectors), tokens: undefined, requestId };
+/** Gives an answer of the SDK the shape of one that came over HTTP, its request id included. */
+function toJsonAnswer({ body, requestId }: InvokeReply): JsonAnswer {
+  const headers = { get: (name: string) => (name === 'x-request-id' ? (requestId ?? null) : null) };
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+  return { json: parseJson(text), headers };
 }
 
-function reject(error: unknown): never {
+function rejectClassified(error: unknown): never {
   if (error instanceof FreshetError) throw error;
   throw classifyProviderFailure(describeFailure(error));
 }
@@ -102,7 +107,7 @@ function reject(error: unknown): never {
 /** Calls InvokeEndpoint. Rejects with errors of the AWS SDK, which must not travel on. */
 type InvokeEndpoint = (request: InvokeRequest) => Promise<InvokeReply>;
 
-export interface InvokeRequest {
+interface InvokeRequest {
   readonly endpointName: string;
   readonly inferenceComponentName?: string | undefined;
   /** JSON, as UTF-8. */
@@ -118,7 +123,6 @@ interface InvokeReply {
 
 /**
  * The time-out of the socket, which AWS advises; SageMaker gives a container 60 s.
- *
  * Our own deadline usually comes first.
  */
 const REQUEST_TIMEOUT_MS = 70_000;
@@ -146,26 +150,26 @@ export function openInvoker(access: ClientAccess = {}): InvokeEndpoint {
       Accept: 'application/json',
       Body: request.body,
     });
-    boundAnswers(command, request.maxAnswerBytes);
+    limitAnswer(command, request.maxAnswerBytes);
     const reply = await client.send(command, { abortSignal: request.signal });
     return { body: reply.Body ?? new Uint8Array(), requestId: reply.$metadata.requestId };
   };
 }
 
 /** Bounds an answer between the socket and the SDK, which collects whatever it is sent. */
-function boundAnswers(command: InvokeEndpointCommand, maxBytes: number): void {
+function limitAnswer(command: InvokeEndpointCommand, maxBytes: number): void {
   command.middlewareStack.add(
     next => async input => {
       const output = await next(input);
       const response = output.response as { body?: Readable } | undefined;
-      if (response?.body !== undefined) response.body = bound(response.body, maxBytes);
+      if (response?.body !== undefined) response.body = limitBytes(response.body, maxBytes);
       return output;
     },
-    { step: 'deserialize', priority: 'low', name: 'boundAnswers' },
+    { step: 'deserialize', priority: 'low', name: 'limitAnswer' },
   );
 }
 
-function bound(body: Readable, maxBytes: number): Readable {
+function limitBytes(body: Readable, maxBytes: number): Readable {
   let length = 0;
   const counting = new Transform({
     transform(chunk: Buffer, _, done) {
@@ -185,7 +189,6 @@ function bound(body: Readable, maxBytes: number): Readable {
 
 /**
  * Reads codes and numbers from an error of the AWS SDK.
- *
  * The error itself must not travel on: its message and `OriginalMessage` are what the container
  * answered, and containers quote the text.
  */
@@ -201,7 +204,7 @@ function describeFailure(error: unknown): ProviderSignal {
     return { ...shared, dialect: 'sagemaker', status, type: readErrorType(OriginalMessage) };
   }
   const refused = typeof httpStatusCode === 'number' && httpStatusCode >= 300;
-  if (!refused) return { ...shared, ...describeBreak(name, error) };
+  if (!refused) return { ...shared, ...describeBrokenCall(name, error) };
   return {
     ...shared,
     exception: typeof name === 'string' ? name : undefined,
@@ -210,8 +213,8 @@ function describeFailure(error: unknown): ProviderSignal {
   };
 }
 
-/** Describes half an answer or none. The SDK calls a reset connection a time-out as well. */
-function describeBreak(name: unknown, error: unknown): ProviderSignal {
+/** Describes a call without a whole answer. The SDK calls a reset connection a time-out too. */
+function describeBrokenCall(name: unknown, error: unknown): ProviderSignal {
   const networkCode = findNetworkCode(error);
   if (networkCode !== undefined && networkCode !== 'ETIMEDOUT') return { networkCode };
   if (name === 'TimeoutError') return { timedOut: true };
@@ -220,12 +223,12 @@ function describeBreak(name: unknown, error: unknown): ProviderSignal {
     : { networkCode: networkCode ?? 'UNKNOWN' };
 }
 
-/** The id of an AWS request, a UUID. The id is logged, so nothing else passes. */
+/** Reads the id of an AWS request, a UUID. The id is logged, so nothing else passes. */
 function readAwsRequestId(requestId: unknown): string | undefined {
   return typeof requestId === 'string' && /^[0-9a-f-]{16,64}$/i.test(requestId) ? requestId : undefined;
 }
 
-/** The subject of a ValidationError, told by a few words of its message. */
+/** Finds the subject of a ValidationError by a few words of its message. */
 function findSubject(message: unknown): ProviderSignal['about'] {
   if (typeof message !== 'string') return undefined;
   if (/\bno capacity\b|\bnot have capacity\b/i.test(message)) return 'no_capacity';
@@ -235,7 +238,7 @@ function findSubject(message: unknown): ProviderSignal['about'] {
   return undefined;
 }
 
-/** The type in TEI's `{"error", "error_type"}`, which SageMaker may have cut. */
+/** Reads the type in TEI's `{"error", "error_type"}`, which SageMaker may have cut. */
 function readErrorType(original: unknown): string | undefined {
   if (typeof original !== 'string') return undefined;
   try {

@@ -10,7 +10,14 @@ import { Upload } from '@aws-sdk/lib-storage';
 import { FreshetError, UsageError } from '../../core/errors.ts';
 import { PART_BYTES } from '../../core/model-manifest.ts';
 import type { ModelFileStore } from '../../ports/provider.ts';
-import { askAws, errorName, httpStatus, toAwsFailure } from '../aws/ask-aws.ts';
+import {
+  allowMissing,
+  callAws,
+  callAwsForPerson,
+  errorName,
+  httpStatus,
+  toAwsFailure,
+} from '../aws/call-aws.ts';
 import { createS3Client } from './object-store.ts';
 
 interface ModelBucketAccess {
@@ -54,7 +61,7 @@ export async function openModelBucket({
   }
   return {
     name: bucket,
-    head: key => head(client, bucket, key),
+    head: key => findObject(client, bucket, key),
     put: async (key, bytes, open, { signal, onSent }) => {
       const body = Readable.from(open(), { objectMode: false });
       const upload = new Upload({
@@ -68,9 +75,7 @@ export async function openModelBucket({
       if (signal.aborted) abort();
       upload.on('httpUploadProgress', ({ loaded }) => onSent(loaded ?? 0));
       try {
-        await upload.done();
-      } catch (error) {
-        throw toAwsFailure('S3', error);
+        await callAws('S3', () => upload.done());
       } finally {
         signal.removeEventListener('abort', abort);
         body.destroy();
@@ -80,14 +85,11 @@ export async function openModelBucket({
   };
 }
 
-async function head(client: S3Client, Bucket: string, Key: string) {
-  try {
-    const found = await client.send(new HeadObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' }));
-    return { bytes: found.ContentLength ?? 0, checksum: found.ChecksumSHA256 };
-  } catch (error) {
-    if (httpStatus(error) === 404) return undefined;
-    throw toAwsFailure('S3', error);
-  }
+async function findObject(client: S3Client, Bucket: string, Key: string) {
+  const command = new HeadObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' });
+  const find = () => client.send(command);
+  const found = await callAws('S3', () => allowMissing(find, error => httpStatus(error) === 404));
+  return found && { bytes: found.ContentLength ?? 0, checksum: found.ChecksumSHA256 };
 }
 
 function describeRefusal(bucket: string, error: unknown): UsageError | FreshetError {
@@ -126,12 +128,13 @@ function describeRefusal(bucket: string, error: unknown): UsageError | FreshetEr
 export async function emptyBucket(client: S3Client, bucket: string): Promise<number> {
   let deleted = 0;
   for (;;) {
-    const listed = await askAws('s3:ListBucket', () =>
-      client.send(new ListObjectsV2Command({ Bucket: bucket })).catch(unlessGone),
+    const list = () => client.send(new ListObjectsV2Command({ Bucket: bucket }));
+    const listed = await callAwsForPerson('s3:ListBucket', () =>
+      allowMissing(list, error => errorName(error) === 'NoSuchBucket'),
     );
     const Objects = (listed?.Contents ?? []).map(({ Key }) => ({ Key: Key! }));
     if (Objects.length === 0) return deleted;
-    const { Errors = [] } = await askAws('s3:DeleteObject', () =>
+    const { Errors = [] } = await callAwsForPerson('s3:DeleteObject', () =>
       client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } })),
     );
     if (Errors.length > 0)
@@ -141,9 +144,4 @@ export async function emptyBucket(client: S3Client, bucket: string): Promise<num
       });
     deleted += Objects.length;
   }
-}
-
-function unlessGone(error: unknown): undefined {
-  if (error instanceof Error && error.name === 'NoSuchBucket') return undefined;
-  throw error;
 }

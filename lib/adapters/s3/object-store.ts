@@ -9,83 +9,8 @@ import {
 import { FreshetError } from '../../core/errors.ts';
 import { isResultKey } from '../../core/result-object.ts';
 import type { ObjectStore } from '../../ports/queues.ts';
-import {
-  attemptsOf,
-  type ClientAccess,
-  clientSettings,
-  errorName,
-  httpStatus,
-  toAwsFailure,
-} from '../aws/ask-aws.ts';
-
-/**
- * Reads the whole body of an object; the SDK checks its checksum on the way.
- * Reading stops at `maxObjectBytes`, whatever the header said.
- * @throws FreshetError `object_too_large`, of class `unknown`
- * @throws FreshetError `aws_body_broken`, of class `transient`
- */
-async function readBody(answer: GetObjectCommandOutput, maxObjectBytes: number): Promise<Buffer> {
-  const { Body, ContentLength } = answer;
-  if (!(Body instanceof Readable)) throw brokenBody();
-  if (ContentLength !== undefined && ContentLength > maxObjectBytes) {
-    Body.destroy();
-    throw tooLarge(maxObjectBytes);
-  }
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of Body) {
-      bytes += chunk.length;
-      if (bytes > maxObjectBytes) throw tooLarge(maxObjectBytes);
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    // The connection broke or stalled, or the checksum differs.
-    throw error instanceof FreshetError ? error : brokenBody();
-  }
-  if (ContentLength !== undefined && bytes !== ContentLength) throw brokenBody();
-  return Buffer.concat(chunks, bytes);
-}
-
-function tooLarge(maxObjectBytes: number): FreshetError {
-  return new FreshetError(`S3 holds an object of over ${maxObjectBytes} bytes, which is none of ours.`, {
-    failureClass: 'unknown',
-    code: 'object_too_large',
-  });
-}
-
-function brokenBody(): FreshetError {
-  return new FreshetError('S3 did not send the whole object (aws_body_broken): it is tried again.', {
-    failureClass: 'transient',
-    code: 'aws_body_broken',
-  });
-}
-
-/**
- * Number of puts that are remembered: far more than one function has under way.
- * Beyond this number the oldest are forgotten. A repeat of a forgotten put fails instead of being
- * taken for done.
- */
-const MAX_REMEMBERED = 1_000;
-
-/**
- * Remembers failed puts whose object may be there nevertheless, by key and digest.
- * When S3 refuses the repeat of such a put because the object exists, the object has the same
- * bytes. The function needs no right to read the bucket for that conclusion.
- */
-function createUnsettledPuts() {
-  const digests = new Map<string, string>();
-  return {
-    add(key: string, digest: string): void {
-      digests.delete(key);
-      digests.set(key, digest);
-      const [oldest] = digests.keys();
-      if (digests.size > MAX_REMEMBERED && oldest !== undefined) digests.delete(oldest);
-    },
-    has: (key: string, digest: string): boolean => digests.get(key) === digest,
-    delete: (key: string): boolean => digests.delete(key),
-  };
-}
+import { allowMissing, attemptsOf, callAws, errorName, httpStatus, toAwsFailure } from '../aws/call-aws.ts';
+import { type ClientAccess, clientSettings } from '../aws/client-settings.ts';
 
 /**
  * Size limit of an object: far above the largest result, which is a batch of vectors.
@@ -160,7 +85,7 @@ export function createS3ObjectStore(options: {
       requireKey(key);
       const deadline = AbortSignal.timeout(timeoutMs);
       for (let attempt = 1; ; attempt += 1) {
-        const answer = await getAnswer(client, { Bucket, Key: key }, deadline);
+        const answer = await startReading(client, { Bucket, Key: key }, deadline);
         if (answer === undefined) return undefined;
         try {
           return await readBody(answer, maxObjectBytes);
@@ -175,22 +100,17 @@ export function createS3ObjectStore(options: {
 }
 
 /**
- * Starts reading an object; undefined where S3 says that there is none.
- * S3 says so only to those who may list the bucket.
+ * Creates a client of S3 for objects of a few megabytes.
+ * Such an object takes well below a second.
  */
-async function getAnswer(
-  client: S3Client,
-  place: { readonly Bucket: string; readonly Key: string },
-  deadline: AbortSignal,
-): Promise<GetObjectCommandOutput | undefined> {
-  try {
-    return await client.send(new GetObjectCommand({ ...place, ChecksumMode: 'ENABLED' }), {
-      abortSignal: deadline,
-    });
-  } catch (error) {
-    if (errorName(error) === 'NoSuchKey') return undefined;
-    throw toAwsFailure('S3', error);
-  }
+export function createS3Client(access: ClientAccess): S3Client {
+  return new S3Client({
+    ...clientSettings(access, { requestTimeoutMs: 8_000 }),
+    // A server given by its address has no host names of buckets.
+    forcePathStyle: access.endpoint !== undefined,
+    // Bodies over 2 MB would otherwise wait for "100 Continue", each on a connection of its own.
+    expectContinueHeader: false,
+  });
 }
 
 function requireKey(key: string): void {
@@ -212,6 +132,32 @@ function requireSize(bytes: number, maxObjectBytes: number): void {
   });
 }
 
+/**
+ * Number of puts that are remembered: far more than one function has under way.
+ * Beyond this number the oldest are forgotten. A repeat of a forgotten put fails instead of being
+ * taken for done.
+ */
+const MAX_REMEMBERED = 1_000;
+
+/**
+ * Remembers failed puts whose object may be there nevertheless, by key and digest.
+ * When S3 refuses the repeat of such a put because the object exists, the object has the same
+ * bytes. The function needs no right to read the bucket for that conclusion.
+ */
+function createUnsettledPuts() {
+  const digests = new Map<string, string>();
+  return {
+    add(key: string, digest: string): void {
+      digests.delete(key);
+      digests.set(key, digest);
+      const [oldest] = digests.keys();
+      if (digests.size > MAX_REMEMBERED && oldest !== undefined) digests.delete(oldest);
+    },
+    has: (key: string, digest: string): boolean => digests.get(key) === digest,
+    delete: (key: string): boolean => digests.delete(key),
+  };
+}
+
 function foreignObject(): FreshetError {
   return new FreshetError('Another object stands under a key that was drawn for this one (aws_http_412).', {
     failureClass: 'unknown',
@@ -220,15 +166,58 @@ function foreignObject(): FreshetError {
 }
 
 /**
- * Creates a client of S3 for objects of a few megabytes.
- * Such an object takes well below a second.
+ * Starts reading an object; undefined where S3 says that there is none.
+ * S3 says so only to those who may list the bucket.
  */
-export function createS3Client(access: ClientAccess): S3Client {
-  return new S3Client({
-    ...clientSettings(access, { requestTimeoutMs: 8_000 }),
-    // A server given by its address has no host names of buckets.
-    forcePathStyle: access.endpoint !== undefined,
-    // Bodies over 2 MB would otherwise wait for "100 Continue", each on a connection of its own.
-    expectContinueHeader: false,
+async function startReading(
+  client: S3Client,
+  place: { readonly Bucket: string; readonly Key: string },
+  deadline: AbortSignal,
+): Promise<GetObjectCommandOutput | undefined> {
+  const command = new GetObjectCommand({ ...place, ChecksumMode: 'ENABLED' });
+  const get = () => client.send(command, { abortSignal: deadline });
+  return callAws('S3', () => allowMissing(get, error => errorName(error) === 'NoSuchKey'));
+}
+
+/**
+ * Reads the whole body of an object; the SDK checks its checksum on the way.
+ * Reading stops at `maxObjectBytes`, whatever the header said.
+ * @throws FreshetError `object_too_large`, of class `unknown`
+ * @throws FreshetError `aws_body_broken`, of class `transient`
+ */
+async function readBody(answer: GetObjectCommandOutput, maxObjectBytes: number): Promise<Buffer> {
+  const { Body, ContentLength } = answer;
+  if (!(Body instanceof Readable)) throw brokenBody();
+  if (ContentLength !== undefined && ContentLength > maxObjectBytes) {
+    Body.destroy();
+    throw tooLarge(maxObjectBytes);
+  }
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of Body) {
+      bytes += chunk.length;
+      if (bytes > maxObjectBytes) throw tooLarge(maxObjectBytes);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    // The connection broke or stalled, or the checksum differs.
+    throw error instanceof FreshetError ? error : brokenBody();
+  }
+  if (ContentLength !== undefined && bytes !== ContentLength) throw brokenBody();
+  return Buffer.concat(chunks, bytes);
+}
+
+function tooLarge(maxObjectBytes: number): FreshetError {
+  return new FreshetError(`S3 holds an object of over ${maxObjectBytes} bytes, which is none of ours.`, {
+    failureClass: 'unknown',
+    code: 'object_too_large',
+  });
+}
+
+function brokenBody(): FreshetError {
+  return new FreshetError('S3 did not send the whole object (aws_body_broken): it is tried again.', {
+    failureClass: 'transient',
+    code: 'aws_body_broken',
   });
 }

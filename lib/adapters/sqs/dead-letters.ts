@@ -7,7 +7,8 @@ import {
   StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
 import { FreshetError } from '../../core/errors.ts';
-import { askAws } from '../aws/ask-aws.ts';
+import { parseJson } from '../../core/messages.ts';
+import { callAwsForPerson } from '../aws/call-aws.ts';
 
 interface DeadLetterQueue {
   readonly arn: string;
@@ -20,7 +21,7 @@ interface DeadLetterQueue {
  */
 export async function findDeadLetterQueue(client: SQSClient, queueUrl: string): Promise<DeadLetterQueue> {
   const command = new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['RedrivePolicy'] });
-  const { Attributes } = await askAws('sqs:GetQueueAttributes', () => client.send(command));
+  const { Attributes } = await callAwsForPerson('sqs:GetQueueAttributes', () => client.send(command));
   const arn = readTarget(Attributes?.RedrivePolicy);
   if (arn === undefined)
     throw new FreshetError('A queue of the deployment has no dead-letter queue: deploy the stack again.', {
@@ -28,19 +29,15 @@ export async function findDeadLetterQueue(client: SQSClient, queueUrl: string): 
       code: 'no_dead_letter_queue',
     });
   const [, , , , account, QueueName] = arn.split(':');
-  const { QueueUrl } = await askAws('sqs:GetQueueUrl', () =>
+  const { QueueUrl } = await callAwsForPerson('sqs:GetQueueUrl', () =>
     client.send(new GetQueueUrlCommand({ QueueName, QueueOwnerAWSAccountId: account })),
   );
   return { arn, url: QueueUrl ?? '' };
 }
 
 function readTarget(policy: string | undefined): string | undefined {
-  try {
-    const { deadLetterTargetArn } = JSON.parse(policy ?? '') as { deadLetterTargetArn?: unknown };
-    return typeof deadLetterTargetArn === 'string' ? deadLetterTargetArn : undefined;
-  } catch {
-    return undefined;
-  }
+  const { deadLetterTargetArn } = Object(parseJson(policy ?? '')) as { deadLetterTargetArn?: unknown };
+  return typeof deadLetterTargetArn === 'string' ? deadLetterTargetArn : undefined;
 }
 
 /** A task of SQS that moves dead letters back to their queue. */
@@ -67,13 +64,13 @@ export async function startMove(
     SourceArn: deadLetterArn,
     ...(perSecond === undefined ? {} : { MaxNumberOfMessagesPerSecond: perSecond }),
   });
-  await askAws('sqs:StartMessageMoveTask', () => client.send(command));
+  await callAwsForPerson('sqs:StartMessageMoveTask', () => client.send(command));
 }
 
 /** Finds the latest move task of a dead-letter queue. Undefined: there never was one. */
 export async function findMove(client: SQSClient, deadLetterArn: string): Promise<MoveTask | undefined> {
   const command = new ListMessageMoveTasksCommand({ SourceArn: deadLetterArn, MaxResults: 1 });
-  const { Results } = await askAws('sqs:ListMessageMoveTasks', () => client.send(command));
+  const { Results } = await callAwsForPerson('sqs:ListMessageMoveTasks', () => client.send(command));
   const [task] = Results ?? [];
   if (task === undefined) return undefined;
   return {
@@ -86,7 +83,7 @@ export async function findMove(client: SQSClient, deadLetterArn: string): Promis
 
 /** Cancels a move task. Messages that were moved before stay moved. */
 export async function cancelMove(client: SQSClient, handle: string): Promise<void> {
-  await askAws('sqs:CancelMessageMoveTask', () =>
+  await callAwsForPerson('sqs:CancelMessageMoveTask', () =>
     client.send(new CancelMessageMoveTaskCommand({ TaskHandle: handle })),
   );
 }

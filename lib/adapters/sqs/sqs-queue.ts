@@ -8,9 +8,102 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { FreshetError } from '../../core/errors.ts';
-import { findSendFault, MAX_BODY_BYTES } from '../../core/messages.ts';
+import {
+  findSendFault,
+  MAX_BODY_BYTES,
+  MAX_MESSAGES_PER_RECEIVE,
+  requireVisibility,
+} from '../../core/messages.ts';
 import type { OutgoingMessage, ReceivedMessage, ReceivingQueue, SendReport } from '../../ports/queues.ts';
-import { type AwsAccess, clientSettings, errorName, toAwsFailure } from '../aws/ask-aws.ts';
+import { allowMissing, callAws, errorName, toAwsFailure } from '../aws/call-aws.ts';
+import { type AwsAccess, clientSettings } from '../aws/client-settings.ts';
+
+/**
+ * Time limit of a whole send: below the shortest time limit of a function.
+ * A healthy send of 1,000 batches takes a few seconds.
+ */
+const SEND_TIMEOUT_MS = 30_000;
+
+/**
+ * Creates the port for a standard queue of SQS.
+ * Functions use only the sending side; Lambda's poller receives for them. Every rejection of its
+ * methods is a `FreshetError`.
+ */
+export function createSqsQueue(options: {
+  readonly client: SQSClient;
+  readonly queueUrl: string;
+  /** Time limit of a whole send, repeats included. Default 30 s. */
+  readonly sendTimeoutMs?: number | undefined;
+}): ReceivingQueue {
+  const { client, queueUrl: QueueUrl, sendTimeoutMs: timeoutMs = SEND_TIMEOUT_MS } = options;
+  return {
+    send: messages => sendMessages({ client, queueUrl: QueueUrl, timeoutMs }, messages),
+    async changeVisibility(ReceiptHandle, seconds) {
+      requireVisibility(seconds);
+      const command = new ChangeMessageVisibilityCommand({
+        QueueUrl,
+        ReceiptHandle,
+        VisibilityTimeout: seconds,
+      });
+      await ignoreStaleReceipt(() => client.send(command));
+    },
+    async receive(limit) {
+      const command = new ReceiveMessageCommand({
+        QueueUrl,
+        MaxNumberOfMessages: Math.min(limit, MAX_MESSAGES_PER_RECEIVE),
+        WaitTimeSeconds: 0,
+        MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp'],
+      });
+      const { Messages } = await callAws('SQS', () => client.send(command));
+      return (Messages ?? []).map(toReceived);
+    },
+    async delete(ReceiptHandle) {
+      await ignoreStaleReceipt(() => client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle })));
+    },
+    async depth() {
+      const command = new GetQueueAttributesCommand({
+        QueueUrl,
+        AttributeNames: [
+          'ApproximateNumberOfMessages',
+          'ApproximateNumberOfMessagesNotVisible',
+          'ApproximateNumberOfMessagesDelayed',
+        ],
+      });
+      const { Attributes } = await callAws('SQS', () => client.send(command));
+      return {
+        visible: Number(Attributes?.ApproximateNumberOfMessages ?? 0),
+        inFlight: Number(Attributes?.ApproximateNumberOfMessagesNotVisible ?? 0),
+        delayed: Number(Attributes?.ApproximateNumberOfMessagesDelayed ?? 0),
+      };
+    },
+  };
+}
+
+/** Creates a client of SQS. A request of 1 MiB takes tens of milliseconds. */
+export function createSqsClient(access: AwsAccess): SQSClient {
+  return new SQSClient(clientSettings(access, { requestTimeoutMs: 5_000 }));
+}
+
+function toReceived(message: Message): ReceivedMessage {
+  const { MessageId, ReceiptHandle, Body, Attributes } = message;
+  const receiveCount = Number(Attributes?.ApproximateReceiveCount);
+  const sentAtMs = Number(Attributes?.SentTimestamp);
+  const whole = MessageId && ReceiptHandle && Body !== undefined && receiveCount >= 1 && sentAtMs > 0;
+  if (whole)
+    return { messageId: MessageId, receiptHandle: ReceiptHandle, body: Body, receiveCount, sentAtMs };
+  throw new FreshetError('SQS gave a message without its identity, body, receive count or time.', {
+    failureClass: 'unknown',
+    code: 'incomplete_message',
+  });
+}
+
+/** SQS's error names for a receipt whose message was deleted, expired, or is visible again. */
+const STALE_RECEIPT = /(MessageNotInflight|ReceiptHandleIsInvalid|InvalidParameterValue)$/;
+
+/** Makes a call on a received message. A receipt that is used up is no failure. */
+async function ignoreStaleReceipt(call: () => Promise<unknown>): Promise<void> {
+  await callAws('SQS', () => allowMissing(call, error => STALE_RECEIPT.test(errorName(error) ?? '')));
+}
 
 /** A message with its position in the caller's list. */
 interface IndexedMessage {
@@ -20,35 +113,11 @@ interface IndexedMessage {
   readonly bytes: number;
 }
 
-/** SQS's limit for the entries of one `SendMessageBatch`. */
-const MAX_ENTRIES = 10;
-
-/**
- * Packs messages in order into batches within SQS's limits.
- * The limits are those for entries and for the bytes of all bodies together.
- */
-export function packEntries(messages: readonly IndexedMessage[]): IndexedMessage[][] {
-  const batches: IndexedMessage[][] = [];
-  let batch: IndexedMessage[] = [];
-  let bytes = 0;
-  for (const entry of messages) {
-    if (batch.length === MAX_ENTRIES || (batch.length > 0 && bytes + entry.bytes > MAX_BODY_BYTES)) {
-      batches.push(batch);
-      batch = [];
-      bytes = 0;
-    }
-    batch.push(entry);
-    bytes += entry.bytes;
-  }
-  if (batch.length > 0) batches.push(batch);
-  return batches;
-}
-
 interface SendFailure {
   readonly index: number;
   readonly code: string;
   /** Whether the queue is to blame and not the message: the same entry can pass the next time. */
-  readonly passing: boolean;
+  readonly retryable: boolean;
 }
 
 interface BatchResult {
@@ -106,7 +175,7 @@ async function sendMessages(target: SendTarget, messages: readonly OutgoingMessa
     );
     for (const { index } of waiting) failed.delete(index);
     for (const { index, code } of failures.values()) failed.set(index, code);
-    waiting = waiting.filter(({ index }) => failures.get(index)?.passing);
+    waiting = waiting.filter(({ index }) => failures.get(index)?.retryable);
   }
   return { failed: [...failed].map(([index, code]) => ({ index, code })).sort((a, b) => a.index - b.index) };
 }
@@ -146,12 +215,12 @@ async function sendBatch(
       if (taken.has(id)) return [];
       const refusal = refusals.get(id);
       // An entry that the answer does not mention was not accepted either.
-      return [{ index, code: codeOf(refusal?.Code), passing: refusal?.SenderFault !== true }];
+      return [{ index, code: codeOf(refusal?.Code), retryable: refusal?.SenderFault !== true }];
     });
     return { failed };
   } catch (cause) {
     const error = toAwsFailure('SQS', cause);
-    return { error, failed: batch.map(({ index }) => ({ index, code: error.code, passing: false })) };
+    return { error, failed: batch.map(({ index }) => ({ index, code: error.code, retryable: false })) };
   }
 }
 
@@ -160,112 +229,26 @@ function codeOf(code: string | undefined): string {
   return code !== undefined && /^[A-Za-z][A-Za-z0-9.]{1,99}$/.test(code) ? code : 'NotAccepted';
 }
 
-/** SQS's limits for the messages of one receive and for the visibility timeout. */
-const MAX_RECEIVE = 10;
-const MAX_VISIBILITY_SECONDS = 43_200;
+/** SQS's limit for the entries of one `SendMessageBatch`. */
+const MAX_ENTRIES = 10;
 
 /**
- * Time limit of a whole send: below the shortest time limit of a function.
- * A healthy send of 1,000 batches takes a few seconds.
+ * Packs messages in order into batches within SQS's limits.
+ * The limits are those for entries and for the bytes of all bodies together.
  */
-const SEND_TIMEOUT_MS = 30_000;
-
-/** SQS's error names for a receipt whose message was deleted, expired, or is visible again. */
-const GONE = /(MessageNotInflight|ReceiptHandleIsInvalid|InvalidParameterValue)$/;
-
-/**
- * Creates the port for a standard queue of SQS.
- * Functions use only the sending side; Lambda's poller receives for them. Every rejection of its
- * methods is a `FreshetError`.
- */
-export function createSqsQueue(options: {
-  readonly client: SQSClient;
-  readonly queueUrl: string;
-  /** Time limit of a whole send, repeats included. Default 30 s. */
-  readonly sendTimeoutMs?: number | undefined;
-}): ReceivingQueue {
-  const { client, queueUrl: QueueUrl, sendTimeoutMs: timeoutMs = SEND_TIMEOUT_MS } = options;
-  return {
-    send: messages => sendMessages({ client, queueUrl: QueueUrl, timeoutMs }, messages),
-    async changeVisibility(ReceiptHandle, seconds) {
-      if (!Number.isInteger(seconds) || seconds < 0 || seconds > MAX_VISIBILITY_SECONDS) {
-        throw new FreshetError(
-          `A visibility of ${seconds} s is not within 0 and ${MAX_VISIBILITY_SECONDS}.`,
-          {
-            failureClass: 'unknown',
-            code: 'invalid_visibility',
-          },
-        );
-      }
-      const command = new ChangeMessageVisibilityCommand({
-        QueueUrl,
-        ReceiptHandle,
-        VisibilityTimeout: seconds,
-      });
-      await unlessGone(client.send(command));
-    },
-    async receive(limit) {
-      const command = new ReceiveMessageCommand({
-        QueueUrl,
-        MaxNumberOfMessages: Math.min(limit, MAX_RECEIVE),
-        WaitTimeSeconds: 0,
-        MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp'],
-      });
-      const { Messages } = await classified(client.send(command));
-      return (Messages ?? []).map(toReceived);
-    },
-    async delete(ReceiptHandle) {
-      await unlessGone(client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle })));
-    },
-    async depth() {
-      const command = new GetQueueAttributesCommand({
-        QueueUrl,
-        AttributeNames: [
-          'ApproximateNumberOfMessages',
-          'ApproximateNumberOfMessagesNotVisible',
-          'ApproximateNumberOfMessagesDelayed',
-        ],
-      });
-      const { Attributes } = await classified(client.send(command));
-      return {
-        visible: Number(Attributes?.ApproximateNumberOfMessages ?? 0),
-        inFlight: Number(Attributes?.ApproximateNumberOfMessagesNotVisible ?? 0),
-        delayed: Number(Attributes?.ApproximateNumberOfMessagesDelayed ?? 0),
-      };
-    },
-  };
-}
-
-function toReceived(message: Message): ReceivedMessage {
-  const { MessageId, ReceiptHandle, Body, Attributes } = message;
-  const receiveCount = Number(Attributes?.ApproximateReceiveCount);
-  const sentAtMs = Number(Attributes?.SentTimestamp);
-  const whole = MessageId && ReceiptHandle && Body !== undefined && receiveCount >= 1 && sentAtMs > 0;
-  if (whole)
-    return { messageId: MessageId, receiptHandle: ReceiptHandle, body: Body, receiveCount, sentAtMs };
-  throw new FreshetError('SQS gave a message without its identity, body, receive count or time.', {
-    failureClass: 'unknown',
-    code: 'incomplete_message',
-  });
-}
-
-async function unlessGone(call: Promise<unknown>): Promise<void> {
-  try {
-    await call;
-  } catch (error) {
-    if (!GONE.test(errorName(error) ?? '')) throw toAwsFailure('SQS', error);
+function packEntries(messages: readonly IndexedMessage[]): IndexedMessage[][] {
+  const batches: IndexedMessage[][] = [];
+  let batch: IndexedMessage[] = [];
+  let bytes = 0;
+  for (const entry of messages) {
+    if (batch.length === MAX_ENTRIES || (batch.length > 0 && bytes + entry.bytes > MAX_BODY_BYTES)) {
+      batches.push(batch);
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(entry);
+    bytes += entry.bytes;
   }
-}
-
-async function classified<T>(call: Promise<T>): Promise<T> {
-  try {
-    return await call;
-  } catch (error) {
-    throw toAwsFailure('SQS', error);
-  }
-}
-
-/** Creates a client of SQS. A request of 1 MiB takes tens of milliseconds. */
-export function createSqsClient(access: AwsAccess): SQSClient {
-  return new SQSClient(clientSettings(access, { requestTimeoutMs: 5_000 }));
+  if (batch.length > 0) batches.push(batch);
+  return batches;
 }

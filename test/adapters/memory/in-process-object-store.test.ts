@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createInProcessObjectStore } from '../../../lib/adapters/memory/in-process-object-store.ts';
+import { createInProcessObjectStore } from '../../../lib/adapters/in-process.ts';
 import { describeObjectStoreContract } from '../../contracts/describe-object-store-contract.ts';
 
 describeObjectStoreContract('the in-process store', async () => createInProcessObjectStore());

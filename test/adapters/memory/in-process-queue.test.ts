@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createInProcessQueue } from '../../../lib/adapters/memory/in-process-queue.ts';
+import { createInProcessQueue } from '../../../lib/adapters/in-process.ts';
 import { CONTRACT_QUEUE, describeQueueContract } from '../../contracts/describe-queue-contract.ts';
 import { createSeededRandomness } from '../../doubles/seeded-randomness.ts';
 import { createVirtualClock } from '../../doubles/virtual-clock.ts';
@@ -8,8 +8,8 @@ function open(changes: { duplicateShare?: number } = {}) {
   const clock = createVirtualClock();
   const randomness = createSeededRandomness();
   const base = { visibilitySeconds: 2, clock, randomness };
-  const deadLetter = createInProcessQueue({ ...base, name: 'dead', maxReceiveCount: 100 });
-  const queue = createInProcessQueue({ ...base, name: 'queue', ...CONTRACT_QUEUE, deadLetter, ...changes });
+  const deadLetter = createInProcessQueue({ ...base, maxReceiveCount: 100 });
+  const queue = createInProcessQueue({ ...base, ...CONTRACT_QUEUE, deadLetter, ...changes });
   return { clock, queue, deadLetter, pass: async (seconds: number) => clock.advance(seconds * 1000) };
 }
 

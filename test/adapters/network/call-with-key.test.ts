@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
-import { callWithKey } from '../../../lib/adapters/network/calls.ts';
+import { createJsonProvider } from '../../../lib/adapters/providers/json-provider.ts';
 import { FreshetError } from '../../../lib/core/errors.ts';
 import { classifyProviderFailure } from '../../../lib/core/failures/provider.ts';
 import type { KeySource } from '../../../lib/ports/provider.ts';
+import { createVirtualClock } from '../../doubles/virtual-clock.ts';
 
 function makeSource(cached: string, fresh: string) {
   const reads: boolean[] = [];
@@ -13,12 +14,33 @@ function makeSource(cached: string, fresh: string) {
   return { reads, source };
 }
 
+/** Embeds one text by a provider that reads its key from `source` and makes its requests by `call`. */
+function embedOne(source: KeySource | undefined, call: (key: string) => Promise<object>) {
+  const limits = {
+    maxTextsPerCall: 1,
+    maxTokensPerCall: 1,
+    maxBytesPerCall: 1,
+    tokenization: 'server',
+  } as const;
+  const provider = createJsonProvider(
+    { dimensions: 1 },
+    {
+      ...{ dialect: 'http', limits, key: source },
+      composeBody: texts => ({ texts }),
+      send: async ({ key }) => ({ json: await call(key), headers: new Headers() }),
+      readReply: json => ({ items: [], tokens: undefined, model: String(json.model) }),
+    },
+    createVirtualClock(),
+  );
+  return provider.embed({ texts: ['a'], deadlineMs: 1000 });
+}
+
 const acceptOnly = (key: string) => {
   const seen: string[] = [];
   const call = async (given: string) => {
     seen.push(given);
     if (given !== key) throw classifyProviderFailure({ status: 401 });
-    return 'answer';
+    return { model: 'answer' };
   };
   return { seen, call };
 };
@@ -26,7 +48,7 @@ const acceptOnly = (key: string) => {
 it('calls with an empty key where there is no source', async () => {
   const { call, seen } = acceptOnly('');
 
-  expect(await callWithKey(undefined, call)).toBe('answer');
+  expect(await embedOne(undefined, call)).toMatchObject({ model: 'answer' });
   expect(seen).toEqual(['']);
 });
 
@@ -34,8 +56,8 @@ it('reads the key at every call', async () => {
   const { source, reads } = makeSource('one', 'two');
   const { call } = acceptOnly('one');
 
-  await callWithKey(source, call);
-  await callWithKey(source, call);
+  await embedOne(source, call);
+  await embedOne(source, call);
 
   expect(reads).toEqual([false, false]);
 });
@@ -44,7 +66,7 @@ it('reads a refused key once more, past the cache, and calls once more', async (
   const { source, reads } = makeSource('old', 'rotated');
   const { call, seen } = acceptOnly('rotated');
 
-  expect(await callWithKey(source, call)).toBe('answer');
+  expect(await embedOne(source, call)).toMatchObject({ model: 'answer' });
   expect(reads).toEqual([false, true]);
   expect(seen).toEqual(['old', 'rotated']);
 });
@@ -53,7 +75,7 @@ it('stops at the second refusal', async () => {
   const { source } = makeSource('old', 'older');
   const { call, seen } = acceptOnly('another');
 
-  await expect(callWithKey(source, call)).rejects.toMatchObject({
+  await expect(embedOne(source, call)).rejects.toMatchObject({
     failureClass: 'stop',
     code: 'unauthorized',
   });
@@ -64,7 +86,7 @@ it('does not send a refused key twice', async () => {
   const { source } = makeSource('same', 'same');
   const { call, seen } = acceptOnly('another');
 
-  await expect(callWithKey(source, call)).rejects.toMatchObject({ code: 'unauthorized' });
+  await expect(embedOne(source, call)).rejects.toMatchObject({ code: 'unauthorized' });
   expect(seen).toEqual(['same']);
 });
 
@@ -72,7 +94,7 @@ it('reads no fresh key for any other failure', async () => {
   const { source, reads } = makeSource('old', 'rotated');
 
   await expect(
-    callWithKey(source, async () => {
+    embedOne(source, async () => {
       throw classifyProviderFailure({ status: 403 });
     }),
   ).rejects.toMatchObject({ code: 'forbidden' });
@@ -82,9 +104,9 @@ it('reads no fresh key for any other failure', async () => {
 it('passes on why a key could not be read, and nothing of an error that is not ours', async () => {
   const ours = new FreshetError('No such secret.', { failureClass: 'stop', code: 'secret_not_found' });
   const failing = (error: Error) =>
-    callWithKey(
+    embedOne(
       () => Promise.reject(error),
-      async () => 'answer',
+      async () => ({ model: 'answer' }),
     );
 
   await expect(failing(ours)).rejects.toBe(ours);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkBaseUrl } from '../../../lib/adapters/network/post-json.ts';
+import { checkBaseUrl } from '../../../lib/adapters/network/addresses.ts';
 import { UsageError } from '../../../lib/core/errors.ts';
 
 it.each([

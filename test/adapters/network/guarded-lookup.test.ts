@@ -1,6 +1,6 @@
 import type { LookupAddress } from 'node:dns';
 import { describe, expect, it } from 'vitest';
-import { createGuardedLookup, type ResolveName } from '../../../lib/adapters/network/open-network.ts';
+import { createGuardedLookup, type ResolveName } from '../../../lib/adapters/network/addresses.ts';
 
 const resolveTo =
   (...addresses: string[]): ResolveName =>

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { ResolveName } from '../../../lib/adapters/network/open-network.ts';
+import type { ResolveName } from '../../../lib/adapters/network/addresses.ts';
 import { type Network, openNetwork } from '../../../lib/adapters/network/open-network.ts';
 import { createHttpProvider } from '../../../lib/adapters/providers/http.ts';
 import { createOllamaProvider } from '../../../lib/adapters/providers/ollama.ts';

@@ -6,7 +6,7 @@ import { askThroughFolder, watchRequestFolder } from '../../../lib/adapters/requ
 import { createSystemClock } from '../../../lib/adapters/system.ts';
 
 const clock = createSystemClock();
-const patient = { takenWithinMs: 20_000, answeredWithinMs: 20_000, clock, isWatched: async () => true };
+const patient = { pickupTimeoutMs: 20_000, answerTimeoutMs: 20_000, clock, isWatched: async () => true };
 const answered = (answer: object) => ({ state: 'answered', answer });
 
 let folder: string;
@@ -45,7 +45,7 @@ describe('a folder of requests', () => {
   test('tells that nobody answered and takes the request back', async () => {
     const interrupted = AbortSignal.abort();
     const replies = [
-      await askThroughFolder(folder, 'a', { ...patient, takenWithinMs: 1 }),
+      await askThroughFolder(folder, 'a', { ...patient, pickupTimeoutMs: 1 }),
       await askThroughFolder(folder, 'a', { ...patient, isWatched: async () => false }),
       await askThroughFolder(folder, 'a', { ...patient, signal: interrupted }),
     ];
@@ -59,8 +59,8 @@ describe('a folder of requests', () => {
 
     const reply = await askThroughFolder(folder, 'a', {
       ...patient,
-      takenWithinMs: 600,
-      answeredWithinMs: 900,
+      pickupTimeoutMs: 600,
+      answerTimeoutMs: 900,
     });
 
     expect(reply).toEqual({ state: 'unanswered' });

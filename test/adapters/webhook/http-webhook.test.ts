@@ -1,9 +1,10 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { openNetwork } from '../../../lib/adapters/network/open-network.ts';
-import { composePost, createHttpWebhook } from '../../../lib/adapters/webhook.ts';
+import { type Network, openNetwork } from '../../../lib/adapters/network/open-network.ts';
+import { createHttpWebhook } from '../../../lib/adapters/webhook.ts';
 import { FreshetError } from '../../../lib/core/errors.ts';
+import { BytePieces } from '../../../lib/core/vectors.ts';
 
 const ended: (() => unknown)[] = [];
 afterEach(async () => {
@@ -127,6 +128,7 @@ describe('the webhook', () => {
     'https://user:hidden@hooks.slack.com/services',
     'http://10.0.0.5/hidden',
     'https://169.254.169.254/hidden',
+    'https://metadata.google.internal/hidden',
     'http://hooks.slack.com/services?sig=hidden',
     'hidden',
   ])('has no address such as %s', async address => {
@@ -139,17 +141,33 @@ describe('the webhook', () => {
   });
 });
 
+/** Posts a text to a webhook of `host` without a network, and gives back the body of the post. */
+async function postTo(host: string, text: string): Promise<unknown> {
+  const bodies: string[] = [];
+  const network: Network = {
+    post: async ({ body }) => {
+      bodies.push(body);
+      return { status: 204, headers: new Headers(), body: new BytePieces([]) };
+    },
+    close: async () => undefined,
+  };
+  const secrets = { read: async () => `https://${host}/services/T0` };
+  await createHttpWebhook({ secrets, secretArn: 'arn', network }).post(text);
+  expect(bodies).toHaveLength(1);
+  return JSON.parse(bodies[0]!);
+}
+
 describe('a post', () => {
-  test('for Discord mentions nobody, and fits', () => {
-    const body = composePost('discord.com', `@everyone ${'x'.repeat(3_000)}`) as { content: string };
+  test('for Discord mentions nobody, and fits', async () => {
+    const body = (await postTo('discord.com', `@everyone ${'x'.repeat(3_000)}`)) as { content: string };
 
     expect(body).toMatchObject({ allowed_mentions: { parse: [] } });
     expect(body.content).toHaveLength(2_000);
     expect(body.content.endsWith('…')).toBe(true);
   });
 
-  test('for Slack cannot hold a mention or a link', () => {
-    expect(composePost('hooks.slack.com', '<!here> & <https://x|y>')).toEqual({
+  test('for Slack cannot hold a mention or a link', async () => {
+    expect(await postTo('hooks.slack.com', '<!here> & <https://x|y>')).toEqual({
       text: '&lt;!here&gt; &amp; &lt;https://x|y&gt;',
     });
   });

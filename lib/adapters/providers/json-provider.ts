@@ -4,13 +4,7 @@ import type { ModelDefinition } from '../../core/model.ts';
 import type { ProviderName } from '../../core/providers.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider, EmbedReply, KeySource } from '../../ports/provider.ts';
-import {
-  invalidReply,
-  type JsonAnswer,
-  type JsonRequest,
-  readRequestId,
-  rejectErrorBody,
-} from './post-json.ts';
+import { type JsonAnswer, type JsonRequest, readRequestId, rejectErrorBody } from '../network/post-json.ts';
 
 /** What one provider that answers JSON adds to the order of a call. */
 interface JsonApi<Answer extends JsonAnswer = JsonAnswer> {
@@ -26,13 +20,12 @@ interface JsonApi<Answer extends JsonAnswer = JsonAnswer> {
     json: Readonly<Record<string, unknown>>,
     answer: Answer,
   ): Omit<EmbedReply, 'requestId'> | undefined;
-  /** Says more about a failure than its class; undefined: nothing is added. */
-  explain?(error: FreshetError): FreshetError;
+  /** Adds to a failure what a person can do. Undefined: nothing is added. */
+  addRemedy?(error: FreshetError): FreshetError;
 }
 
 /**
  * Makes a provider of an API that takes and answers JSON: the one order of such a call.
- *
  * Check the limits, build the body, start the deadline, read the key, send, refuse an answer that
  * says it is an error, read the vectors. The pipeline validates what comes back.
  */
@@ -78,24 +71,23 @@ async function callOnce<Answer extends JsonAnswer>(
     return { ...reply, requestId };
   } catch (error) {
     if (!(error instanceof FreshetError)) throw classifyProviderFailure({});
-    throw api.explain?.(error) ?? error;
+    throw api.addRemedy?.(error) ?? error;
   }
 }
 
 /**
- * The limits of a model: what its definition says, else what is usual.
- *
- * They are never more than `hardest`, which is all that the adapter can take.
+ * Chooses the limits of a model: what its definition says, else `defaults`.
+ * The limits are never more than `maximum`, which is all that the adapter can take.
  */
 export function chooseLimits(
-  hardest: EmbeddingLimits,
+  maximum: EmbeddingLimits,
   { limits }: Pick<ModelDefinition, 'limits'>,
-  usual: EmbeddingLimits = hardest,
+  defaults: EmbeddingLimits = maximum,
 ): EmbeddingLimits {
   const choose = (name: 'maxTextsPerCall' | 'maxTokensPerCall' | 'maxBytesPerCall') =>
-    Math.min(hardest[name], limits?.[name] ?? usual[name]);
+    Math.min(maximum[name], limits?.[name] ?? defaults[name]);
   return {
-    tokenization: hardest.tokenization,
+    tokenization: maximum.tokenization,
     maxTextsPerCall: choose('maxTextsPerCall'),
     maxTokensPerCall: choose('maxTokensPerCall'),
     maxBytesPerCall: choose('maxBytesPerCall'),
@@ -103,18 +95,56 @@ export function chooseLimits(
 }
 
 /**
- * Refuses a call that the pipeline must not have packed.
- *
- * That is a call over the limits, or with an empty text.
+ * Turns lists of numbers into float32 little-endian bytes, in the order in which they came.
+ * All vectors lie in one piece of memory. What is no list becomes empty, and what is no number
+ * becomes NaN: validation then refuses that vector alone.
+ */
+export function encodeFloats(vectors: readonly unknown[]): { index: number; bytes: Buffer }[] {
+  const floats = vectors.reduce<number>(
+    (sum, vector) => sum + (Array.isArray(vector) ? vector.length : 0),
+    0,
+  );
+  const slab = Buffer.allocUnsafe(floats * 4);
+  let used = 0;
+  return vectors.map((vector, index) => {
+    const start = used;
+    for (const value of Array.isArray(vector) ? (vector as unknown[]) : []) {
+      used = slab.writeFloatLE(typeof value === 'number' ? value : Number.NaN, used);
+    }
+    return { index, bytes: slab.subarray(start, used) };
+  });
+}
+
+/** Reads the tokens of a reply. Undefined, not 0, where a server counts none: they cost. */
+export function readTokens(tokens: unknown): number | undefined {
+  return typeof tokens === 'number' && Number.isSafeInteger(tokens) && tokens > 0 ? tokens : undefined;
+}
+
+/** Reads the name of the model in a reply. Undefined: the reply names none. */
+export function readModelName(model: unknown): string | undefined {
+  return typeof model === 'string' ? model : undefined;
+}
+
+/** Makes the failure of a reply that cannot be read, in our own words only. */
+export function invalidReply(requestId: string | undefined): FreshetError {
+  return new FreshetError('The provider answered something that is no list of embeddings.', {
+    failureClass: 'transient',
+    code: 'invalid_reply',
+    requestId,
+  });
+}
+
+/**
+ * Refuses a call over the limits or with an empty text, which the pipeline packs by mistake.
  * For an empty text servers refuse the whole call or answer fewer vectors.
- *
  * @throws FreshetError of class `too-large` or `item`
  */
-export function assertWithinLimits(texts: readonly string[], limits: EmbeddingLimits): void {
+function assertWithinLimits(texts: readonly string[], limits: EmbeddingLimits): void {
   const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
   if (texts.length > limits.maxTextsPerCall || bytes > limits.maxBytesPerCall) {
     throw new FreshetError(
-      `A call of ${texts.length} texts and ${bytes} bytes is over the limits of ${limits.maxTextsPerCall} and ${limits.maxBytesPerCall}.`,
+      `A call of ${texts.length} texts and ${bytes} bytes is over the limits ` +
+        `of ${limits.maxTextsPerCall} and ${limits.maxBytesPerCall}.`,
       { failureClass: 'too-large', code: 'over_call_limits' },
     );
   }
@@ -129,20 +159,18 @@ const BYTES_PER_FLOAT = 24;
 const LEAST_DIMENSIONS = 4096;
 const ENVELOPE_BYTES = 1024 * 1024;
 
-/** A number of bytes that no right answer to these texts has. */
-export function boundAnswer(texts: readonly string[], model: Pick<ModelDefinition, 'dimensions'>): number {
+/** Computes a number of bytes that no right answer to these texts has. */
+function boundAnswer(texts: readonly string[], model: Pick<ModelDefinition, 'dimensions'>): number {
   return ENVELOPE_BYTES + texts.length * Math.max(model.dimensions, LEAST_DIMENSIONS) * BYTES_PER_FLOAT;
 }
 
 /**
  * Calls with the key of `source`, or with an empty key where there is no source.
- *
- * A refused key may have been rotated meanwhile: it is read once more, past every cache, and the
- * call is made again if the key is another one. The second refusal is the answer.
- *
+ * A refused key may have been rotated meanwhile. The key is therefore read once more, past every
+ * cache, and the call is made again if the key has changed. The second refusal is the answer.
  * @throws FreshetError also for a key that cannot be read, or that no header can carry
  */
-export async function callWithKey<Answer>(
+async function callWithKey<Answer>(
   source: KeySource | undefined,
   call: (key: string) => Promise<Answer>,
 ): Promise<Answer> {
@@ -171,7 +199,8 @@ async function readKey(source: KeySource, options: { readonly fresh: boolean }):
   }
   if (/^[\x21-\x7e]*$/.test(key)) return key;
   throw new FreshetError(
-    "The model's key holds a space, a line break or another character that no header can carry: store it without.",
+    "The model's key holds a space, a line break or another character that no header can carry: " +
+      'store it without.',
     { failureClass: 'stop', code: 'malformed_key' },
   );
 }
@@ -181,14 +210,12 @@ const ANSWERED = 'answered';
 
 /**
  * Runs a call under one deadline.
- *
- * It covers connecting, headers, body, and a second try with a fresh key.
+ * The deadline covers connecting, headers, body, and a second try with a fresh key.
  * The timers of clients are longer, so that this deadline ends a call first.
- *
  * @throws FreshetError `aborted` where the caller gave up, `timeout` where the deadline passed, and
  * otherwise whatever `call` throws
  */
-export async function withinDeadline<Answer>(
+async function withinDeadline<Answer>(
   request: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined },
   clock: Clock,
   call: (signal: AbortSignal) => Promise<Answer>,

@@ -1,10 +1,8 @@
-import { FreshetError } from '../../core/errors.ts';
-import { findSendFault } from '../../core/messages.ts';
-import type { Clock, Randomness } from '../../ports/process.ts';
-import type { OutgoingMessage, ReceivedMessage, ReceivingQueue } from '../../ports/queues.ts';
+import { findSendFault, MAX_MESSAGES_PER_RECEIVE, requireVisibility } from '../core/messages.ts';
+import type { Clock, Randomness } from '../ports/process.ts';
+import type { ObjectStore, OutgoingMessage, ReceivedMessage, ReceivingQueue } from '../ports/queues.ts';
 
 interface InProcessQueueOptions {
-  readonly name: string;
   readonly visibilitySeconds: number;
   /**
    * Deliveries after which the next receive moves the message to `deadLetter`.
@@ -36,10 +34,6 @@ interface StoredMessage {
   receiptHandle: string | undefined;
 }
 
-/** SQS's limits for the messages of one receive and for `VisibilityTimeout`. */
-const MAX_RECEIVE = 10;
-const MAX_VISIBILITY_SECONDS = 43_200;
-
 /**
  * Creates a standard queue in memory that follows SQS's rules.
  * `test/contracts` holds this queue and SQS to the same suite.
@@ -47,7 +41,7 @@ const MAX_VISIBILITY_SECONDS = 43_200;
 export function createInProcessQueue(options: InProcessQueueOptions): InProcessQueue {
   const { clock, randomness } = options;
   const messages = new Map<string, StoredMessage>();
-  let tellSent: () => void = () => {};
+  let notifySent: () => void = () => {};
 
   const add = (message: OutgoingMessage) => {
     const sentAtMs = clock.now();
@@ -91,13 +85,13 @@ export function createInProcessQueue(options: InProcessQueueOptions): InProcessQ
         add(message);
         return [];
       });
-      tellSent();
+      notifySent();
       return { failed };
     },
     async receive(limit) {
       const received: ReceivedMessage[] = [];
       for (const message of [...messages.values()]) {
-        if (received.length >= Math.min(limit, MAX_RECEIVE)) break;
+        if (received.length >= Math.min(limit, MAX_MESSAGES_PER_RECEIVE)) break;
         if (message.visibleAtMs > clock.now()) continue;
         const delivery = await receiveOne(message);
         if (delivery) received.push(delivery);
@@ -109,15 +103,7 @@ export function createInProcessQueue(options: InProcessQueueOptions): InProcessQ
       if (message) messages.delete(message.messageId);
     },
     async changeVisibility(receiptHandle, seconds) {
-      if (!Number.isInteger(seconds) || seconds < 0 || seconds > MAX_VISIBILITY_SECONDS) {
-        throw new FreshetError(
-          `Queue ${options.name}: a visibility of ${seconds} s is not within 0 and 43200.`,
-          {
-            failureClass: 'unknown',
-            code: 'invalid_visibility',
-          },
-        );
-      }
+      requireVisibility(seconds);
       const message = findByReceipt(receiptHandle);
       if (message) message.visibleAtMs = clock.now() + seconds * 1000;
     },
@@ -137,8 +123,35 @@ export function createInProcessQueue(options: InProcessQueueOptions): InProcessQ
       return next;
     },
     onSent(listener) {
-      tellSent = listener;
+      notifySent = listener;
     },
     remainingBodies: () => [...messages.values()].map(message => message.body),
+  };
+}
+
+interface InProcessObjectStore extends ObjectStore {
+  /** Removes an object that its reader needs no more. */
+  remove(key: string): void;
+}
+
+/**
+ * Creates an object store that lives as long as the process.
+ * Bodies are copied on the way in, so that later changes of the caller's buffer have no effect.
+ * With `sealed` they are kept as they are: nobody else can reach the objects, and the caller leaves
+ * the body alone.
+ */
+export function createInProcessObjectStore(options: { readonly sealed?: true } = {}): InProcessObjectStore {
+  const objects = new Map<string, Buffer>();
+  return {
+    ...options,
+    async put(key, body) {
+      objects.set(key, options.sealed ? body : Buffer.from(body));
+    },
+    async get(key) {
+      return objects.get(key);
+    },
+    remove(key) {
+      objects.delete(key);
+    },
   };
 }

@@ -1,0 +1,121 @@
+import { type LookupAddress, type LookupOptions, lookup } from 'node:dns';
+import { BlockList, isIP } from 'node:net';
+import { UsageError } from '../../core/errors.ts';
+
+/**
+ * Checks the address of a provider and gives it back without a slash at its end.
+ * The address holds no key. See `parseOutboundUrl` for the rest.
+ * @throws UsageError
+ */
+export function checkBaseUrl(baseUrl: string): string {
+  const url = parseOutboundUrl(baseUrl, refuse);
+  if (url.search !== '' || url.hash !== '') throw refuse('holds a query or fragment');
+  return url.href.replace(/\/+$/, '');
+}
+
+function refuse(what: string): UsageError {
+  return new UsageError(
+    `The model's base URL ${what}. Give an https address, as https://api.openai.com/v1, ` +
+      'or http on localhost (baseUrl of the model, or OPENAI_BASE_URL).',
+  );
+}
+
+/**
+ * Parses an address that texts or secrets are sent to: https, or http on this machine.
+ * The address names nobody, and leads to no place that serves credentials. `refuse` makes the error
+ * from the predicate of a sentence about the address; the predicate never repeats the address.
+ * @throws what `refuse` makes
+ */
+export function parseOutboundUrl(address: string, refuse: (what: string) => Error): URL {
+  const url = URL.parse(address);
+  if (url === null) throw refuse('is not a URL');
+  if (url.username !== '' || url.password !== '') throw refuse('holds a user name or password');
+  const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+  const isAddress = isIP(host) !== 0;
+  if (host === 'metadata.google.internal' || (isAddress && isForbiddenAddress(host)))
+    throw refuse('names a link-local or metadata address');
+  const isLoopback = isAddress ? isLoopbackAddress(host) : isLoopbackName(host);
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback))
+    throw refuse('is neither https nor http on this machine');
+  return url;
+}
+
+export type ResolveName = (
+  hostname: string,
+  options: LookupOptions & { all: true },
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
+type LookupCallback = (
+  error: NodeJS.ErrnoException | null,
+  address: string | LookupAddress[],
+  family?: number,
+) => void;
+
+/**
+ * Makes a lookup for `connect.lookup` that refuses names which lead to forbidden addresses.
+ * The socket uses the very addresses that were checked, so no second answer of a resolver can
+ * differ from them. One forbidden address refuses the name. A name of this machine must lead to
+ * this machine, because http is allowed there. Private networks are allowed: internal services
+ * live in them.
+ */
+export function createGuardedLookup(
+  resolve: ResolveName = lookup,
+): (hostname: string, options: LookupOptions, callback: LookupCallback) => void {
+  return (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error) return callback(error, []);
+      const host = hostname.toLowerCase().replace(/\.$/, '');
+      const refused = addresses.some(
+        ({ address }) => isForbiddenAddress(address) || (isLoopbackName(host) && !isLoopbackAddress(address)),
+      );
+      const first = addresses[0];
+      if (refused || first === undefined) return callback(forbidden(), []);
+      if (options.all) return callback(null, addresses);
+      callback(null, first.address, first.family);
+    });
+  };
+}
+
+function forbidden(): NodeJS.ErrnoException {
+  return Object.assign(new Error('The name leads to an address that is no provider.'), {
+    code: 'ERR_FORBIDDEN_ADDRESS',
+  });
+}
+
+/** Addresses at which clouds answer with credentials, and link-local networks around them. */
+const FORBIDDEN_ADDRESSES = new BlockList();
+FORBIDDEN_ADDRESSES.addSubnet('169.254.0.0', 16, 'ipv4');
+// Alibaba Cloud, Azure and Oracle Cloud, in that order.
+FORBIDDEN_ADDRESSES.addAddress('100.100.100.200', 'ipv4');
+FORBIDDEN_ADDRESSES.addAddress('168.63.129.16', 'ipv4');
+FORBIDDEN_ADDRESSES.addAddress('192.0.0.192', 'ipv4');
+FORBIDDEN_ADDRESSES.addSubnet('0.0.0.0', 8, 'ipv4');
+FORBIDDEN_ADDRESSES.addSubnet('fe80::', 10, 'ipv6');
+// AWS: instance metadata, time, DNS and pod identity.
+FORBIDDEN_ADDRESSES.addSubnet('fd00:ec2::', 32, 'ipv6');
+FORBIDDEN_ADDRESSES.addAddress('::', 'ipv6');
+// 169.254.0.0/16 in the notations of NAT64 and 6to4.
+FORBIDDEN_ADDRESSES.addSubnet('64:ff9b::a9fe:0', 112, 'ipv6');
+FORBIDDEN_ADDRESSES.addSubnet('2002:a9fe::', 32, 'ipv6');
+
+const LOOPBACK_ADDRESSES = new BlockList();
+LOOPBACK_ADDRESSES.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK_ADDRESSES.addAddress('::1', 'ipv6');
+
+function isForbiddenAddress(address: string): boolean {
+  return FORBIDDEN_ADDRESSES.check(address, familyOf(address));
+}
+
+function isLoopbackAddress(address: string): boolean {
+  return LOOPBACK_ADDRESSES.check(address, familyOf(address));
+}
+
+/** Whether RFC 6761 keeps a name for this machine, whatever a resolver says of the name. */
+function isLoopbackName(host: string): boolean {
+  return /^(.+\.)?localhost$/.test(host);
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIP(address) === 6 ? 'ipv6' : 'ipv4';
+}
