@@ -55,13 +55,14 @@ export async function endSession(client: pg.Client): Promise<void> {
 /**
  * Creates pgvector in the database of an endpoint where it is missing. Idempotent.
  * This comes before the database is opened anywhere, because opening looks for the type `vector`.
- * @throws FreshetError where the connection fails. A refused statement rejects with the error of
- * `pg`.
+ * @throws FreshetError where the connection fails or the server refuses the statement.
  */
 export async function createVectorExtension(endpoint: PostgresEndpoint): Promise<void> {
   const client = await connectClient(await accessByEndpoint(endpoint));
   try {
     await client.query('CREATE EXTENSION IF NOT EXISTS vector');
+  } catch (error) {
+    throw toDatabaseFailure(error);
   } finally {
     await endSession(client);
   }
