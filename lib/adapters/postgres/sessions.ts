@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { UsageError } from '../../core/errors.ts';
 import { isOlderVersion, toDatabaseFailure } from '../sql/database.ts';
-import { explainConnectionFailure, type PostgresEndpoint } from './explain-failure.ts';
-import { accessByEndpoint, type ServerAccess } from './login.ts';
+import { explainConnectionFailure } from './explain-failure.ts';
+import { accessByEndpoint, type PostgresEndpoint, type ServerAccess } from './login.ts';
 
 /**
  * Connects a client outside the pool.
@@ -10,7 +10,7 @@ import { accessByEndpoint, type ServerAccess } from './login.ts';
  * @throws FreshetError for every other failure.
  */
 export async function connectClient(access: ServerAccess): Promise<pg.Client> {
-  return access.connecting(async () => {
+  return access.withLogin(async () => {
     const client = createClient(access);
     client.on('error', () => {
       // A connection that breaks rejects the statement that waits for it.
@@ -99,21 +99,21 @@ export async function checkServer(client: pg.Client): Promise<number> {
   }
 }
 
-function checkFacts(place: string, found: ServerFacts): number {
+function checkFacts(subject: string, found: ServerFacts): number {
   if (found.server < 150_000) {
     throw new UsageError(
-      `${place} is version ${Math.floor(found.server / 10_000)}; Freshet needs PostgreSQL 15 or newer. Upgrade the server, or name another one in the database URL.`,
+      `${subject} is version ${Math.floor(found.server / 10_000)}; Freshet needs PostgreSQL 15 or newer. Upgrade the server, or name another one in the database URL.`,
     );
   }
   if (found.vector === null || found.vectorTypeOid === null) {
     throw new UsageError(
-      `${place}: pgvector is not installed in database "${found.database}". Install the server's pgvector package (0.8.0 or newer), then run the statement below in that database as its owner.`,
+      `${subject}: pgvector is not installed in database "${found.database}". Install the server's pgvector package (0.8.0 or newer), then run the statement below in that database as its owner.`,
       'CREATE EXTENSION vector;',
     );
   }
   if (isOlderVersion(found.vector, OLDEST_PGVECTOR)) {
     throw new UsageError(
-      `${place}: pgvector ${found.vector} in database "${found.database}" is too old; Freshet needs ${OLDEST_PGVECTOR} or newer. Upgrade the server's pgvector package, then run the statement below.`,
+      `${subject}: pgvector ${found.vector} in database "${found.database}" is too old; Freshet needs ${OLDEST_PGVECTOR} or newer. Upgrade the server's pgvector package, then run the statement below.`,
       'ALTER EXTENSION vector UPDATE;',
     );
   }

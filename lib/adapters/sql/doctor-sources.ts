@@ -1,8 +1,10 @@
 import { sql } from 'kysely';
 import { ORPHANS_CONFIRMED, type ResolvedSource } from '../../core/model.ts';
 import type { SqlDatabase } from './database.ts';
-import { quoteName } from './find-table.ts';
-import { MISSING_ROWS } from './orphans.ts';
+import { quoteName } from './fragments.ts';
+import { vectorTableOf } from './freshet-tables.ts';
+import { MIGRATE_COMMAND } from './migrations/migrate.ts';
+import { isRemovalConfirmed, MISSING_ROWS } from './orphans.ts';
 
 /** What one check of `freshet doctor` found. */
 export interface DoctorFinding {
@@ -49,19 +51,19 @@ export async function inspectSource(
       check: 'source',
       ok: true,
       severity: 'info',
-      message: `Source "${source.name}": ${place(source)} is there and may be read.`,
+      message: `Source "${source.name}": ${quoteTable(source)} is there and may be read.`,
     },
-    versionIndex(source, row),
-    ...(row.invalid === null ? [] : [invalidIndex(source, row.invalid)]),
-    rowSecurity(source, row.rowSecurity),
+    describeVersionIndex(source, row),
+    ...(row.invalid === null ? [] : [describeInvalidIndex(source, row.invalid)]),
+    describeRowSecurity(source, row.rowSecurity),
   ];
 }
 
-function place(source: ResolvedSource): string {
+function quoteTable(source: ResolvedSource): string {
   return quoteName(source.schema, source.table);
 }
 
-function versionIndex(
+function describeVersionIndex(
   source: ResolvedSource,
   found: { indexed: boolean; indexedWithoutKey: boolean; partitioned: boolean },
 ): DoctorFinding {
@@ -80,11 +82,11 @@ function versionIndex(
     severity: 'warning',
     message: `Source "${source.name}": no index on ${columns}${found.indexedWithoutKey ? ', only on the first' : ''}: each incremental pass ${found.indexedWithoutKey ? 'sorts what it reads' : 'reads the whole table'}.`,
     // The index of a partitioned table cannot be built concurrently in one statement.
-    statement: `CREATE INDEX ${found.partitioned ? '' : 'CONCURRENTLY '}ON ${place(source)} ${columns};`,
+    statement: `CREATE INDEX ${found.partitioned ? '' : 'CONCURRENTLY '}ON ${quoteTable(source)} ${columns};`,
   };
 }
 
-function invalidIndex(source: ResolvedSource, name: string): DoctorFinding {
+function describeInvalidIndex(source: ResolvedSource, name: string): DoctorFinding {
   return {
     check: 'invalid-index',
     ok: false,
@@ -94,7 +96,7 @@ function invalidIndex(source: ResolvedSource, name: string): DoctorFinding {
   };
 }
 
-function rowSecurity(source: ResolvedSource, active: boolean): DoctorFinding {
+function describeRowSecurity(source: ResolvedSource, active: boolean): DoctorFinding {
   return {
     check: 'row-security',
     ok: !active,
@@ -106,74 +108,13 @@ function rowSecurity(source: ResolvedSource, active: boolean): DoctorFinding {
   };
 }
 
-interface Counted {
-  readonly vectors: number;
-  readonly missing: number;
-  readonly emptied: boolean;
-  readonly hidden: boolean;
-  readonly confirmed: boolean;
-}
-
-/**
- * Reports whether outcome rows whose source row is gone or hidden will be removed.
- * Where they are kept, the finding says what an operator does.
- */
-async function inspectOrphans(
-  db: SqlDatabase,
-  source: ResolvedSource,
-  vectorTable: string,
-): Promise<DoctorFinding> {
-  const table = sql.id(source.schema, source.table);
-  const scope = `source:${source.name}`;
-  const { rows } = await sql<Counted>`
-    SELECT count(*)::float8 AS vectors,
-           count(*) FILTER (WHERE NOT EXISTS (
-             SELECT FROM ${table} s WHERE s.${sql.id(source.keyColumn)} = v.item_id))::float8 AS missing,
-           NOT EXISTS (SELECT FROM ${table}) AS emptied,
-           row_security_active(${source.tableOid}::oid) AS hidden,
-           EXISTS (SELECT FROM freshet.control WHERE scope = ${scope} AND reason = ${ORPHANS_CONFIRMED}
-                    AND since > now() - interval '1 day') AS confirmed
-      FROM ${sql.id('freshet', vectorTable)} v WHERE v.chunk = 0`.execute(db.kysely);
-  return describe(source.name, scope, rows[0]);
-}
-
-function describe(name: string, scope: string, found: Counted | undefined): DoctorFinding {
-  const check = 'orphans';
-  if (found === undefined || found.missing === 0)
-    return { check, ok: true, severity: 'info', message: `Source "${name}": every vector has its row.` };
-  const what = `Source "${name}": ${found.missing} of ${found.vectors} vectors have no row`;
-  if (found.hidden) {
-    return {
-      check,
-      ok: false,
-      severity: 'warning',
-      message: `${what} that this role sees. None is removed while row-level security may hide them.`,
-      statement: 'ALTER ROLE CURRENT_USER BYPASSRLS;',
-    };
-  }
-  if (found.confirmed || (found.missing < MISSING_ROWS && !found.emptied)) {
-    return {
-      check,
-      ok: true,
-      severity: 'info',
-      message: `${what} any more${found.confirmed ? ', and somebody confirmed it' : ''}: they are removed an hour and a reconcile pass later.`,
-    };
-  }
-  return {
-    check,
-    ok: false,
-    severity: 'warning',
-    message: `${what} any more. Where that is over a tenth of a slice, or the table is empty, none is removed: bring the rows back, or confirm within a day of the removal that they are meant to be gone.`,
-    statement: `INSERT INTO freshet.control (scope, reason) VALUES ('${scope.replaceAll("'", "''")}', '${ORPHANS_CONFIRMED}') ON CONFLICT (scope, reason) DO UPDATE SET since = now();`,
-  };
-}
-
 /**
  * Number of vectors above which a search index is worth its cost.
  * Below this number a plain scan answers as fast. Above it, a search without an index reads every
  * vector.
  */
 const WORTH_AN_INDEX = 10_000;
+
 /**
  * Most dimensions that HNSW takes of type `vector`, by pgvector's documentation.
  * Wider vectors are indexed as `halfvec`, up to 4,000 dimensions.
@@ -198,11 +139,11 @@ export async function inspectVectors(
         ok: false,
         severity: 'error',
         message: `Source "${source.name}" has no active space yet.`,
-        statement: 'npm run freshet -- migrate',
+        statement: MIGRATE_COMMAND,
       },
     ];
   }
-  const name = `vectors_${space.space_id}`;
+  const name = vectorTableOf(space.space_id);
   const counted = await sql<{ many: boolean; valid: boolean; invalid: string | null }>`
     WITH search_indexes AS (
       SELECT i.indexrelid, i.indisvalid FROM pg_index i
@@ -217,10 +158,10 @@ export async function inspectVectors(
   );
   const row = counted.rows[0];
   if (row === undefined) return [];
-  return [describeIndex(source, { ...space, name }, row), await inspectOrphans(db, source, name)];
+  return [describeSearchIndex(source, { ...space, name }, row), await inspectOrphans(db, source, name)];
 }
 
-function describeIndex(
+function describeSearchIndex(
   source: ResolvedSource,
   space: { readonly name: string; readonly dimensions: number },
   found: { many: boolean; valid: boolean; invalid: string | null },
@@ -254,5 +195,66 @@ function describeIndex(
     ...(space.dimensions > MAX_INDEXED_DIMENSIONS
       ? {}
       : { statement: `CREATE INDEX CONCURRENTLY ON ${table} USING hnsw (embedding vector_cosine_ops);` }),
+  };
+}
+
+interface CountedOrphans {
+  readonly vectors: number;
+  readonly missing: number;
+  readonly emptied: boolean;
+  readonly hidden: boolean;
+  readonly confirmed: boolean;
+}
+
+/**
+ * Reports whether outcome rows whose source row is gone or hidden will be removed.
+ * Where they are kept, the finding says what an operator does.
+ */
+async function inspectOrphans(
+  db: SqlDatabase,
+  source: ResolvedSource,
+  vectorTable: string,
+): Promise<DoctorFinding> {
+  const table = sql.id(source.schema, source.table);
+  const scope = `source:${source.name}`;
+  const { rows } = await sql<CountedOrphans>`
+    SELECT count(*)::float8 AS vectors,
+           count(*) FILTER (WHERE NOT EXISTS (
+             SELECT FROM ${table} s WHERE s.${sql.id(source.keyColumn)} = v.item_id))::float8 AS missing,
+           NOT EXISTS (SELECT FROM ${table}) AS emptied,
+           row_security_active(${source.tableOid}::oid) AS hidden,
+           ${isRemovalConfirmed(source.name)} AS confirmed
+      FROM ${sql.id('freshet', vectorTable)} v WHERE v.chunk = 0`.execute(db.kysely);
+  return describeOrphans(source.name, scope, rows[0]);
+}
+
+function describeOrphans(name: string, scope: string, found: CountedOrphans | undefined): DoctorFinding {
+  const check = 'orphans';
+  if (found === undefined || found.missing === 0)
+    return { check, ok: true, severity: 'info', message: `Source "${name}": every vector has its row.` };
+  const what = `Source "${name}": ${found.missing} of ${found.vectors} vectors have no row`;
+  if (found.hidden) {
+    return {
+      check,
+      ok: false,
+      severity: 'warning',
+      message: `${what} that this role sees. None is removed while row-level security may hide them.`,
+      statement: 'ALTER ROLE CURRENT_USER BYPASSRLS;',
+    };
+  }
+  if (found.confirmed || (found.missing < MISSING_ROWS && !found.emptied)) {
+    return {
+      check,
+      ok: true,
+      severity: 'info',
+      message: `${what} any more${found.confirmed ? ', and somebody confirmed it' : ''}: they are removed an hour and a reconcile pass later.`,
+    };
+  }
+  return {
+    check,
+    ok: false,
+    severity: 'warning',
+    message: `${what} any more. Where that is over a tenth of a slice, or the table is empty, none is removed: bring the rows back, or confirm within a day of the removal that they are meant to be gone.`,
+    statement: `INSERT INTO freshet.control (scope, reason) VALUES ('${scope.replaceAll("'", "''")}', '${ORPHANS_CONFIRMED}') ON CONFLICT (scope, reason) DO UPDATE SET since = now();`,
   };
 }

@@ -1,103 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { type RawBuilder, sql } from 'kysely';
 import { UsageError } from '../../core/errors.ts';
-import type { Space, TextColumn } from '../../core/model.ts';
-import { coveragePercent } from '../../core/outcomes.ts';
-import type { HeldRows } from '../../core/run-end.ts';
-import type {
-  Coverage,
-  FailureGroup,
-  LedgerTotals,
-  ReportStore,
-  SearchHit,
-} from '../../ports/report-store.ts';
+import type { Space } from '../../core/model.ts';
+import type { FailureGroup, LedgerTotals, ReportStore, SearchHit } from '../../ports/report-store.ts';
+import { countHeldElsewhere, readCoverage } from './coverage.ts';
 import type { SqlDatabase } from './database.ts';
-import { quoteSpace } from './fragments.ts';
-import { liveLease } from './leases.ts';
+import { renderText } from './fragments.ts';
 
-/**
- * Counts the stale rows that another run, or the deployed pipeline, has leased.
- *
- * A lease may outlive the work: one whose row is fresh by now, or gone, is nothing to wait for. Each lease
- * costs two look-ups by key, and `maxInFlight` bounds how many there are.
- */
-async function countHeldElsewhere(db: SqlDatabase, space: Space, runId: number): Promise<HeldRows> {
-  const { source, vectors, key, version, leasedKey } = quoteSpace(space);
-  const { rows } = await sql<HeldRows>`
-    SELECT count(*) FILTER (WHERE l.run_id IS NOT NULL)::int AS "byRuns",
-           count(*) FILTER (WHERE l.run_id IS NULL)::int AS "byPipeline"
-      FROM freshet.leases AS l
-      JOIN ${source} AS s ON ${key} = ${leasedKey}
-      LEFT JOIN ${vectors} AS v ON v.item_id = ${key} AND v.chunk = 0
-     WHERE l.space_id = ${space.spaceId}::int AND ${liveLease()} AND l.run_id IS DISTINCT FROM ${runId}::int
-       AND (v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version}
-         OR v.source_xid IS DISTINCT FROM s.xmin)`.execute(db.kysely);
-  return rows[0] ?? { byRuns: 0, byPipeline: 0 };
-}
-
-/**
- * Counts the source rows of each class in one snapshot; each row has one class.
- * A stale row that is on its way counts as in flight. An outcome counts only while it is that of
- * the row's version. A text over the limit counts as excluded, like an empty text.
- * The statement reads the whole table. It is for people, and for a schedule only under a time
- * limit.
- */
-export async function readCoverage(db: SqlDatabase, space: Space): Promise<Coverage> {
-  const { source } = space;
-  const counted = await sql<
-    Record<'eligible' | 'fresh' | 'stale' | 'in_flight' | 'failed' | 'excluded', number>
-  >`
-    WITH classed AS (
-      SELECT CASE
-               WHEN v.item_id IS NOT NULL AND v.source_version IS NOT DISTINCT FROM s.${sql.id(source.versionColumn)}
-               THEN CASE
-                      WHEN v.outcome = 'embedded' THEN 'fresh'
-                      WHEN v.outcome IN ('excluded:empty', 'too-long') THEN 'excluded'
-                      ELSE 'failed'
-                    END
-               WHEN l.item_id IS NOT NULL THEN 'in flight'
-               ELSE 'stale'
-             END AS class
-        FROM ${sql.id(source.schema, source.table)} s
-        LEFT JOIN ${sql.id('freshet', space.vectorTable)} v
-          ON v.item_id = s.${sql.id(source.keyColumn)} AND v.chunk = 0
-        LEFT JOIN (SELECT l.item_id FROM freshet.leases l
-                    WHERE l.space_id = ${space.spaceId} AND ${liveLease()}) l
-          ON l.item_id = s.${sql.id(source.keyColumn)}::text COLLATE "C"
-    )
-    SELECT count(*)::float8 AS eligible,
-           count(*) FILTER (WHERE class = 'fresh')::float8 AS fresh,
-           count(*) FILTER (WHERE class = 'stale')::float8 AS stale,
-           count(*) FILTER (WHERE class = 'in flight')::float8 AS in_flight,
-           count(*) FILTER (WHERE class = 'failed')::float8 AS failed,
-           count(*) FILTER (WHERE class = 'excluded')::float8 AS excluded
-      FROM classed`.execute(db.kysely);
-  const row = counted.rows[0] ?? { eligible: 0, fresh: 0, stale: 0, in_flight: 0, failed: 0, excluded: 0 };
+export function createReportStore(db: SqlDatabase): ReportStore {
   return {
-    source: source.name,
-    model: space.model.alias,
-    eligible: row.eligible,
-    fresh: row.fresh,
-    stale: row.stale,
-    inFlight: row.in_flight,
-    failed: row.failed,
-    excluded: row.excluded,
-    coveragePercent: coveragePercent(row.fresh, row.eligible, row.excluded),
+    readCoverage: space => readCoverage(db, space),
+    countHeldElsewhere: (space, runId) => countHeldElsewhere(db, space, runId),
+    readFailures: (space, exampleLimit) => readFailures(db, space, exampleLimit),
+    retryFailures: (space, filter) => retryFailures(db, space, filter),
+    readLedger: space => readLedger(db, space),
+    search: (space, queryVector, limit) => searchSpace(db, space, queryVector, limit),
   };
-}
-
-/**
- * Selects the outcome rows that count as failed, with the class and code that people see.
- * `refused:<code>` has class `item`. `undelivered` (embedding began five times and never ended) is
- * both class and code. `undelivered:<code>` has class `undelivered` and the code of an outage.
- */
-function failedOutcomes(space: Space): RawBuilder<unknown> {
-  return sql`
-    SELECT v.item_id, v.chunk, v.content_hash, v.source_version, v.read_at,
-           CASE WHEN v.outcome LIKE 'refused:%' THEN 'item' ELSE 'undelivered' END AS failure_class,
-           regexp_replace(v.outcome, '^[a-z]+:', '') AS code
-      FROM ${sql.id('freshet', space.vectorTable)} v
-     WHERE v.outcome LIKE 'undelivered%' OR v.outcome LIKE 'refused:%'`;
 }
 
 /**
@@ -112,7 +30,7 @@ async function readFailures(
   const { source } = space;
   const found = await sql<Omit<FailureGroup, 'exampleIds'> & { exampleIds: string }>`
     WITH failed AS (
-      ${failedOutcomes(space)}
+      ${renderFailedOutcomes(space)}
     ), numbered AS (
       SELECT *, row_number() OVER (PARTITION BY failure_class, code ORDER BY item_id) AS place FROM failed
     )
@@ -125,6 +43,71 @@ async function readFailures(
      GROUP BY failure_class, code
      ORDER BY count(*) DESC, failure_class, code`.execute(db.kysely);
   return found.rows.map(row => ({ ...row, exampleIds: JSON.parse(row.exampleIds) as string[] }));
+}
+
+/**
+ * Makes failed rows stale and forgets their verdicts; resolves with the number of rows.
+ * One statement does all of it. The outcome rows stay stale until they are written again. The
+ * verdicts are forgotten for other rows with the same text too, but the outcomes of those rows stay
+ * until they are retried or edited. An expired lease makes the next incremental pass find each row.
+ * A row that is on its way keeps its lease. A row that was retried and is still stale is not
+ * counted again.
+ */
+async function retryFailures(
+  db: SqlDatabase,
+  space: Space,
+  filter: Parameters<ReportStore['retryFailures']>[1],
+): Promise<number> {
+  const vectors = sql.id('freshet', space.vectorTable);
+  const limit = filter.limit === undefined ? sql`` : sql` LIMIT ${filter.limit}::int`;
+  const retried = await sql<{ rows: number }>`
+    WITH failed AS (
+      ${renderFailedOutcomes(space)}
+    ), chosen AS (
+      SELECT v.item_id, v.chunk FROM ${vectors} v
+       WHERE v.outcome <> 'embedded' AND v.source_version IS DISTINCT FROM '-infinity'
+         AND (v.item_id, v.chunk) IN (SELECT v.item_id, v.chunk FROM failed v WHERE ${renderFilter(filter)})
+       ORDER BY v.item_id, v.chunk${limit} FOR UPDATE
+    ), outcomes AS (
+      UPDATE ${vectors} v SET source_version = '-infinity', source_xid = NULL
+        FROM chosen c WHERE v.item_id = c.item_id AND v.chunk = c.chunk
+      RETURNING v.item_id, v.content_hash
+    ), verdicts AS (
+      DELETE FROM freshet.failures f USING outcomes o
+       WHERE f.space_id = ${space.spaceId} AND f.content_hash = o.content_hash
+    ), leases AS (
+      INSERT INTO freshet.leases (space_id, item_id, dispatch_id, lane, stage, attempts, expires_at)
+      SELECT DISTINCT ${space.spaceId}::int, o.item_id::text, ${randomUUID()}::uuid, 'fresh', 'queued', 0, now()
+        FROM outcomes o ORDER BY 2
+      ON CONFLICT (space_id, item_id) DO UPDATE
+        SET dispatch_id = excluded.dispatch_id, stage = 'queued', attempts = 0
+        WHERE leases.expires_at <= now()
+    )
+    SELECT count(DISTINCT item_id)::float8 AS rows FROM outcomes`.execute(db.kysely);
+  return retried.rows[0]?.rows ?? 0;
+}
+
+function renderFilter(filter: Parameters<ReportStore['retryFailures']>[1]): RawBuilder<unknown> {
+  const conditions = [
+    // As `isOfCause` of the core says, on the class and code that `renderFailedOutcomes` gives.
+    ...(filter.cause === undefined ? [] : [sql`${filter.cause} IN (v.failure_class, v.code)`]),
+    ...(filter.itemId === undefined ? [] : [sql`v.item_id::text = ${filter.itemId}`]),
+  ];
+  return conditions.length === 0 ? sql`true` : sql.join(conditions, sql` AND `);
+}
+
+/**
+ * Selects the outcome rows that count as failed, with the class and code that people see.
+ * `refused:<code>` has class `item`. `undelivered` (embedding began five times and never ended) is
+ * both class and code. `undelivered:<code>` has class `undelivered` and the code of an outage.
+ */
+function renderFailedOutcomes(space: Space): RawBuilder<unknown> {
+  return sql`
+    SELECT v.item_id, v.chunk, v.content_hash, v.source_version, v.read_at,
+           CASE WHEN v.outcome LIKE 'refused:%' THEN 'item' ELSE 'undelivered' END AS failure_class,
+           regexp_replace(v.outcome, '^[a-z]+:', '') AS code
+      FROM ${sql.id('freshet', space.vectorTable)} v
+     WHERE v.outcome LIKE 'undelivered%' OR v.outcome LIKE 'refused:%'`;
 }
 
 /**
@@ -151,68 +134,6 @@ async function readLedger(db: SqlDatabase, space: Space): Promise<LedgerTotals> 
 }
 
 /**
- * Makes failed rows stale and forgets their verdicts; resolves with the number of rows.
- * One statement does all of it. The outcome rows stay stale until they are written again. The
- * verdicts are forgotten for other rows with the same text too, but the outcomes of those rows stay
- * until they are retried or edited. An expired lease makes the next incremental pass find each row.
- * A row that is on its way keeps its lease. A row that was retried and is still stale is not
- * counted again.
- */
-async function retryFailures(
-  db: SqlDatabase,
-  space: Space,
-  filter: Parameters<ReportStore['retryFailures']>[1],
-): Promise<number> {
-  const vectors = sql.id('freshet', space.vectorTable);
-  const limit = filter.limit === undefined ? sql`` : sql` LIMIT ${filter.limit}::int`;
-  const retried = await sql<{ rows: number }>`
-    WITH failed AS (
-      ${failedOutcomes(space)}
-    ), chosen AS (
-      SELECT v.item_id, v.chunk FROM ${vectors} v
-       WHERE v.outcome <> 'embedded' AND v.source_version IS DISTINCT FROM '-infinity'
-         AND (v.item_id, v.chunk) IN (SELECT v.item_id, v.chunk FROM failed v WHERE ${matches(filter)})
-       ORDER BY v.item_id, v.chunk${limit} FOR UPDATE
-    ), outcomes AS (
-      UPDATE ${vectors} v SET source_version = '-infinity', source_xid = NULL
-        FROM chosen c WHERE v.item_id = c.item_id AND v.chunk = c.chunk
-      RETURNING v.item_id, v.content_hash
-    ), verdicts AS (
-      DELETE FROM freshet.failures f USING outcomes o
-       WHERE f.space_id = ${space.spaceId} AND f.content_hash = o.content_hash
-    ), leases AS (
-      INSERT INTO freshet.leases (space_id, item_id, dispatch_id, lane, stage, attempts, expires_at)
-      SELECT DISTINCT ${space.spaceId}::int, o.item_id::text, ${randomUUID()}::uuid, 'fresh', 'queued', 0, now()
-        FROM outcomes o ORDER BY 2
-      ON CONFLICT (space_id, item_id) DO UPDATE
-        SET dispatch_id = excluded.dispatch_id, stage = 'queued', attempts = 0
-        WHERE leases.expires_at <= now()
-    )
-    SELECT count(DISTINCT item_id)::float8 AS rows FROM outcomes`.execute(db.kysely);
-  return retried.rows[0]?.rows ?? 0;
-}
-
-function matches(filter: Parameters<ReportStore['retryFailures']>[1]): RawBuilder<unknown> {
-  const conditions = [
-    // As `isOfCause` of the core says, on the class and code that `failedOutcomes` gives.
-    ...(filter.cause === undefined ? [] : [sql`${filter.cause} IN (v.failure_class, v.code)`]),
-    ...(filter.itemId === undefined ? [] : [sql`v.item_id::text = ${filter.itemId}`]),
-  ];
-  return conditions.length === 0 ? sql`true` : sql.join(conditions, sql` AND `);
-}
-
-/**
- * Encodes a query vector as pgvector's binary `vector`, and leaves the input as it is.
- * In: float32, little-endian. Out: int16 dimensions, a reserved int16 and float32, all big-endian,
- * as in pgvector's `vector_recv`.
- */
-function encodeQueryVector(vector: Buffer): Buffer {
-  const header = Buffer.alloc(4);
-  header.writeInt16BE(vector.length / 4, 0);
-  return Buffer.concat([header, Buffer.from(vector).swap32()]);
-}
-
-/**
  * Finds the rows whose vectors are nearest to the query by cosine distance.
  * `queryVector` is float32, little-endian. Rows whose source row is gone are not found. With an
  * HNSW index the search goes on until there are `limit` rows.
@@ -235,7 +156,7 @@ async function searchSpace(
     await sql`SET LOCAL hnsw.iterative_scan = strict_order`.execute(transaction);
     const found = await sql<{ id: string; similarity: number; columns: string }>`
       SELECT v.item_id::text AS id, 1 - (v.embedding <=> ${encodeQueryVector(queryVector)}::vector) AS similarity,
-             json_build_array(${sql.join(source.textColumns.map(renderColumn))})::text AS columns
+             json_build_array(${sql.join(source.textColumns.map(renderText))})::text AS columns
         FROM ${sql.id('freshet', space.vectorTable)} v
         JOIN ${sql.id(source.schema, source.table)} s ON s.${sql.id(source.keyColumn)} = v.item_id
        WHERE v.outcome = 'embedded' AND v.chunk = 0
@@ -245,32 +166,13 @@ async function searchSpace(
   });
 }
 
-function renderColumn(column: TextColumn): RawBuilder<unknown> {
-  const reference = sql`s.${sql.id(column.name)}`;
-  return column.isArray ? sql`array_to_string(${reference}, ', ')` : sql`${reference}::text`;
-}
-
-export function createReportStore(db: SqlDatabase): ReportStore {
-  return {
-    readCoverage: space => readCoverage(db, space),
-    countHeldElsewhere: (space, runId) => countHeldElsewhere(db, space, runId),
-    readFailures: (space, exampleLimit) => readFailures(db, space, exampleLimit),
-    retryFailures: (space, filter) => retryFailures(db, space, filter),
-    readLedger: space => readLedger(db, space),
-    search: (space, queryVector, limit) => searchSpace(db, space, queryVector, limit),
-  };
-}
-
 /**
- * Reads the coverage of the space, 0 to 100, within a time limit.
- * @throws FreshetError where the database takes longer than `timeoutMs`.
+ * Encodes a query vector as pgvector's binary `vector`, and leaves the input as it is.
+ * In: float32, little-endian. Out: int16 dimensions, a reserved int16 and float32, all big-endian,
+ * as in pgvector's `vector_recv`.
  */
-export async function readCoveragePercent(db: SqlDatabase, space: Space, timeoutMs: number): Promise<number> {
-  return db.kysely.transaction().execute(async transaction => {
-    await sql`SELECT set_config('statement_timeout', ${String(Math.ceil(timeoutMs))}, true)`.execute(
-      transaction,
-    );
-    const { coveragePercent } = await readCoverage({ ...db, kysely: transaction }, space);
-    return coveragePercent;
-  });
+function encodeQueryVector(vector: Buffer): Buffer {
+  const header = Buffer.alloc(4);
+  header.writeInt16BE(vector.length / 4, 0);
+  return Buffer.concat([header, Buffer.from(vector).swap32()]);
 }

@@ -1,7 +1,7 @@
 import { sql, type Transaction } from 'kysely';
 import { UsageError } from '../../core/errors.ts';
 import type { Space } from '../../core/model.ts';
-import { quoteName } from './find-table.ts';
+import { quoteName } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
 
 const COMMENT = 'Vectors that Freshet keeps; replaced when another space becomes active.';

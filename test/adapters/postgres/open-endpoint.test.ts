@@ -1,8 +1,11 @@
 import { inspect } from 'node:util';
 import { sql } from 'kysely';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { PostgresEndpoint, ReadLogin } from '../../../lib/adapters/postgres/explain-failure.ts';
-import { createSecretLogin } from '../../../lib/adapters/postgres/login.ts';
+import {
+  createSecretLogin,
+  type PostgresEndpoint,
+  type ReadLogin,
+} from '../../../lib/adapters/postgres/login.ts';
 import { openPostgres } from '../../../lib/adapters/postgres/open-postgres.ts';
 import { createVectorExtension } from '../../../lib/adapters/postgres/sessions.ts';
 import type { SqlDatabase } from '../../../lib/adapters/sql/database.ts';
