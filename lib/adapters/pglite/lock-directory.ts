@@ -90,8 +90,11 @@ async function refuseWhileHeld(holder: LockRecord, directory: string, path: stri
     directory,
     life === 'alive' ? holder : undefined,
     life === 'alive'
-      ? `The embedded database in ${directory} is in use by process ${holder.pid} since ${holder.since}. Wait until it ends or stop it.`
-      : `The embedded database in ${directory} is in use by process ${holder.pid} on host "${holder.host}" since ${holder.since}, which cannot be looked at from here. If that process is gone, delete the lock file.`,
+      ? `The embedded database in ${directory} is in use by process ${holder.pid} since ` +
+          `${holder.since}. Wait until it ends or stop it.`
+      : `The embedded database in ${directory} is in use by process ${holder.pid} on host ` +
+          `"${holder.host}" since ${holder.since}, which cannot be looked at from here. If that process ` +
+          'is gone, delete the lock file.',
     life === 'alive'
       ? `npm run freshet -- stop ends a run after the batch in hand; kill ${holder.pid} ends whatever it is.`
       : `rm ${path}`,

@@ -21,17 +21,20 @@ export function explainConnectionFailure(error: unknown, client: pg.Client): Usa
   const words = error instanceof Error ? error.message : '';
   if (/password|SASL/i.test(words)) {
     return new UsageError(
-      `${target.server} asks user "${target.user}" for a password and got none that it accepts. Put it into the database URL, or set PGPASSWORD.`,
+      `${target.server} asks user "${target.user}" for a password and got none that it accepts. Put ` +
+        'it into the database URL, or set PGPASSWORD.',
     );
   }
   if (/SSL|TLS|certificate|altname/i.test(words) || /TLS|CERT|SELF_SIGNED|SSL/.test(code)) {
     return new UsageError(
-      `The TLS connection to ${target.server} could not be made. Check sslmode and sslrootcert of the database URL (verify-full needs the server's CA certificate and its real host name).`,
+      `The TLS connection to ${target.server} could not be made. Check sslmode and sslrootcert of the ` +
+        "database URL (verify-full needs the server's CA certificate and its real host name).",
     );
   }
   if (/^E[A-Z_]+$/.test(code) || /timeout|terminated/i.test(words) || error instanceof AggregateError) {
     return new UsageError(
-      `${target.server} cannot be reached${code === '' ? '' : ` (${code})`}. Check host and port of the database URL, and that the server is running.`,
+      `${target.server} cannot be reached${code === '' ? '' : ` (${code})`}. Check host and port of ` +
+        'the database URL, and that the server is running.',
     );
   }
   return undefined;
@@ -65,7 +68,8 @@ const REFUSALS: Readonly<Record<string, (target: Target) => UsageError>> = {
 
 function refusedUser({ server, user }: Target): UsageError {
   return new UsageError(
-    `${server} refused user "${user}": wrong password, or pg_hba.conf does not let this user in. Check user and password of the database URL.`,
+    `${server} refused user "${user}": wrong password, or pg_hba.conf does not let this user in. ` +
+      'Check user and password of the database URL.',
   );
 }
 
@@ -84,14 +88,16 @@ export function explainEndpointFailure(
   if (isLoginRefused(error))
     return stop(
       `sqlstate_${code}`,
-      `${server} refused the login, also after it was read anew: check user and password of the database secret (with IAM: the role's rds_iam and the function's rds-db:connect).`,
+      `${server} refused the login, also after it was read anew: check user and password of the ` +
+        "database secret (with IAM: the role's rds_iam and the function's rds-db:connect).",
     );
   if (code === '3D000')
     return stop('sqlstate_3D000', `${server} has no database "${endpoint.database}": check its name.`);
   if (isTlsFailure(code))
     return stop(
       `network_${code.toLowerCase()}`,
-      `${server} could not prove who it is: its certificate must come from the configured authority and name the host.`,
+      `${server} could not prove who it is: its certificate must come from the configured authority ` +
+        'and name the host.',
     );
   if (error instanceof Error && /does not support SSL|establishing an SSL/.test(error.message))
     return stop('tls_not_offered', `${server} does not speak TLS, and nothing is sent without it.`);

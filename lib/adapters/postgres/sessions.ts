@@ -30,7 +30,9 @@ function createClient({ Client, settings }: ServerAccess): pg.Client {
     return new Client(settings);
   } catch {
     throw new UsageError(
-      'The database URL cannot be read, or a certificate file that it names is missing. Expected postgres://user:password@host:5432/database (percent-encode special characters in the password).',
+      'The database URL cannot be read, or a certificate file that it names is missing. Expected ' +
+        'postgres://user:password@host:5432/database (percent-encode special characters in the ' +
+        'password).',
     );
   }
 }
@@ -102,18 +104,22 @@ export async function checkServer(client: pg.Client): Promise<number> {
 function checkFacts(subject: string, found: ServerFacts): number {
   if (found.server < 150_000) {
     throw new UsageError(
-      `${subject} is version ${Math.floor(found.server / 10_000)}; Freshet needs PostgreSQL 15 or newer. Upgrade the server, or name another one in the database URL.`,
+      `${subject} is version ${Math.floor(found.server / 10_000)}; Freshet needs PostgreSQL 15 or ` +
+        'newer. Upgrade the server, or name another one in the database URL.',
     );
   }
   if (found.vector === null || found.vectorTypeOid === null) {
     throw new UsageError(
-      `${subject}: pgvector is not installed in database "${found.database}". Install the server's pgvector package (0.8.0 or newer), then run the statement below in that database as its owner.`,
+      `${subject}: pgvector is not installed in database "${found.database}". Install the server's ` +
+        'pgvector package (0.8.0 or newer), then run the statement below in that database as its owner.',
       'CREATE EXTENSION vector;',
     );
   }
   if (isOlderVersion(found.vector, OLDEST_PGVECTOR)) {
     throw new UsageError(
-      `${subject}: pgvector ${found.vector} in database "${found.database}" is too old; Freshet needs ${OLDEST_PGVECTOR} or newer. Upgrade the server's pgvector package, then run the statement below.`,
+      `${subject}: pgvector ${found.vector} in database "${found.database}" is too old; Freshet needs ` +
+        `${OLDEST_PGVECTOR} or newer. Upgrade the server's pgvector package, then run the statement ` +
+        'below.',
       'ALTER EXTENSION vector UPDATE;',
     );
   }

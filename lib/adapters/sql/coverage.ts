@@ -21,7 +21,8 @@ export async function readCoverage(db: SqlDatabase, space: Space): Promise<Cover
   >`
     WITH classed AS (
       SELECT CASE
-               WHEN v.item_id IS NOT NULL AND v.source_version IS NOT DISTINCT FROM s.${sql.id(source.versionColumn)}
+               WHEN v.item_id IS NOT NULL
+                AND v.source_version IS NOT DISTINCT FROM s.${sql.id(source.versionColumn)}
                THEN CASE
                       WHEN v.outcome = 'embedded' THEN 'fresh'
                       WHEN v.outcome IN (${excludedOutcomes}) THEN 'excluded'
@@ -74,8 +75,8 @@ export async function readCoveragePercent(db: SqlDatabase, space: Space, timeout
 
 /**
  * Counts the stale rows that another run, or the deployed pipeline, has leased.
- * A lease can outlive its work: where the row is fresh by now, or gone, nobody needs to wait for it.
- * Each lease costs two look-ups by key, and `maxInFlight` bounds how many leases there are.
+ * A lease can outlive its work: where the row is fresh by now, or gone, there is nothing to wait
+ * for. Each lease costs two look-ups by key, and `maxInFlight` bounds how many leases there are.
  */
 export async function countHeldElsewhere(db: SqlDatabase, space: Space, runId: number): Promise<HeldRows> {
   const { source, vectors, key, leasedKey, isStale } = quoteSpace(space);

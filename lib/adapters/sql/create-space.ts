@@ -83,9 +83,8 @@ async function createVectorTable(
     PRIMARY KEY (item_id, chunk),
     CHECK ((outcome = 'embedded') = (embedding IS NOT NULL))
   ) WITH (fillfactor = 80)`.execute(db);
-  await sql`CREATE INDEX ${sql.id(`${shape.vectorTable}_by_content_hash`)} ON ${table} (content_hash)`.execute(
-    db,
-  );
+  const index = sql.id(`${shape.vectorTable}_by_content_hash`);
+  await sql`CREATE INDEX ${index} ON ${table} (content_hash)`.execute(db);
 }
 
 async function readCollation(db: Kysely<FreshetTables>, source: ResolvedSource): Promise<string | null> {
@@ -125,7 +124,9 @@ export async function requireSameDimensions(
     WHERE embedding IS NOT NULL LIMIT 1`.execute(transaction);
   if (rows.length === 0) return;
   throw new UsageError(
-    `Source "${source.name}": the stored vectors of model "${model.alias}" have ${former.dimensions} dimensions, the configuration says ${model.dimensions}.`,
-    `Set ${formatPath(['models', model.alias, 'dimensions'])} to ${former.dimensions}. To embed everything anew with ${model.dimensions}, give the model another alias or another revision.`,
+    `Source "${source.name}": the stored vectors of model "${model.alias}" have ${former.dimensions} ` +
+      `dimensions, the configuration says ${model.dimensions}.`,
+    `Set ${formatPath(['models', model.alias, 'dimensions'])} to ${former.dimensions}. To embed ` +
+      `everything anew with ${model.dimensions}, give the model another alias or another revision.`,
   );
 }

@@ -37,9 +37,11 @@ export async function inspectSource(
     )
     SELECT EXISTS (SELECT FROM usable
                     WHERE first = (SELECT attnum FROM columns WHERE attname = ${source.versionColumn})
-                      AND second = (SELECT attnum FROM columns WHERE attname = ${source.keyColumn})) AS indexed,
+                      AND second = (SELECT attnum FROM columns WHERE attname = ${source.keyColumn}))
+             AS indexed,
            EXISTS (SELECT FROM usable
-                    WHERE first = (SELECT attnum FROM columns WHERE attname = ${source.versionColumn})) AS "indexedWithoutKey",
+                    WHERE first = (SELECT attnum FROM columns WHERE attname = ${source.versionColumn}))
+             AS "indexedWithoutKey",
            (SELECT min(i.indexrelid::regclass::text) FROM pg_index i
              WHERE i.indrelid = ${source.tableOid}::oid AND NOT i.indisvalid) AS invalid,
            (SELECT relkind = 'p' FROM pg_class WHERE oid = ${source.tableOid}::oid) AS partitioned,
@@ -80,7 +82,10 @@ function describeVersionIndex(
     check: 'updated-at-index',
     ok: false,
     severity: 'warning',
-    message: `Source "${source.name}": no index on ${columns}${found.indexedWithoutKey ? ', only on the first' : ''}: each incremental pass ${found.indexedWithoutKey ? 'sorts what it reads' : 'reads the whole table'}.`,
+    message:
+      `Source "${source.name}": no index on ${columns}` +
+      `${found.indexedWithoutKey ? ', only on the first' : ''}: each incremental pass ` +
+      `${found.indexedWithoutKey ? 'sorts what it reads' : 'reads the whole table'}.`,
     // The index of a partitioned table cannot be built concurrently in one statement.
     statement: `CREATE INDEX ${found.partitioned ? '' : 'CONCURRENTLY '}ON ${quoteTable(source)} ${columns};`,
   };
@@ -91,7 +96,9 @@ function describeInvalidIndex(source: ResolvedSource, name: string): DoctorFindi
     check: 'invalid-index',
     ok: false,
     severity: 'warning',
-    message: `Source "${source.name}": index ${name} is invalid (its concurrent build failed): it costs every write and serves no read.`,
+    message:
+      `Source "${source.name}": index ${name} is invalid (its concurrent build failed): it costs every ` +
+      'write and serves no read.',
     statement: `REINDEX INDEX CONCURRENTLY ${name};`,
   };
 }
@@ -102,7 +109,8 @@ function describeRowSecurity(source: ResolvedSource, active: boolean): DoctorFin
     ok: !active,
     severity: active ? 'warning' : 'info',
     message: active
-      ? `Source "${source.name}": row-level security applies to this role. Rows that it hides are not embedded, and vectors of deleted rows are never removed.`
+      ? `Source "${source.name}": row-level security applies to this role. Rows that it hides are not ` +
+        'embedded, and vectors of deleted rows are never removed.'
       : `Source "${source.name}": row-level security hides nothing from this role.`,
     ...(active ? { statement: 'ALTER ROLE CURRENT_USER BYPASSRLS;' } : {}),
   };
@@ -151,11 +159,11 @@ export async function inspectVectors(
        WHERE i.indrelid = to_regclass(${quoteName('freshet', name)}) AND m.amname IN ('hnsw', 'ivfflat')
     )
     SELECT (SELECT count(*) FROM (SELECT FROM ${sql.id('freshet', name)}
-             WHERE embedding IS NOT NULL LIMIT ${WORTH_AN_INDEX + 1}::int) v) > ${WORTH_AN_INDEX}::int AS many,
+             WHERE embedding IS NOT NULL LIMIT ${WORTH_AN_INDEX + 1}::int) v) > ${WORTH_AN_INDEX}::int
+             AS many,
            EXISTS (SELECT FROM search_indexes WHERE indisvalid) AS valid,
-           (SELECT min(indexrelid::regclass::text) FROM search_indexes WHERE NOT indisvalid) AS invalid`.execute(
-    db.kysely,
-  );
+           (SELECT min(indexrelid::regclass::text) FROM search_indexes WHERE NOT indisvalid)
+             AS invalid`.execute(db.kysely);
   const row = counted.rows[0];
   if (row === undefined) return [];
   return [describeSearchIndex(source, { ...space, name }, row), await inspectOrphans(db, source, name)];
@@ -173,7 +181,9 @@ function describeSearchIndex(
       check,
       ok: false,
       severity: 'warning',
-      message: `Source "${source.name}": search index ${found.invalid} is invalid (its concurrent build failed).`,
+      message:
+        `Source "${source.name}": search index ${found.invalid} is invalid ` +
+        '(its concurrent build failed).',
       statement: `REINDEX INDEX CONCURRENTLY ${found.invalid};`,
     };
   }
@@ -191,7 +201,10 @@ function describeSearchIndex(
     check,
     ok: false,
     severity: 'warning',
-    message: `Source "${source.name}": over ${WORTH_AN_INDEX} vectors and no search index: each search reads them all. Build it once the first load is through (before, it makes each write a hundred times dearer).`,
+    message:
+      `Source "${source.name}": over ${WORTH_AN_INDEX} vectors and no search index: each search reads ` +
+      'them all. Build it once the first load is through ' +
+      '(before, it makes each write a hundred times dearer).',
     ...(space.dimensions > MAX_INDEXED_DIMENSIONS
       ? {}
       : { statement: `CREATE INDEX CONCURRENTLY ON ${table} USING hnsw (embedding vector_cosine_ops);` }),
@@ -247,14 +260,20 @@ function describeOrphans(name: string, scope: string, found: CountedOrphans | un
       check,
       ok: true,
       severity: 'info',
-      message: `${what} any more${found.confirmed ? ', and somebody confirmed it' : ''}: they are removed an hour and a reconcile pass later.`,
+      message:
+        `${what} any more${found.confirmed ? ', and somebody confirmed it' : ''}: they are removed an ` +
+        'hour and a reconcile pass later.',
     };
   }
   return {
     check,
     ok: false,
     severity: 'warning',
-    message: `${what} any more. Where that is over a tenth of a slice, or the table is empty, none is removed: bring the rows back, or confirm within a day of the removal that they are meant to be gone.`,
-    statement: `INSERT INTO freshet.control (scope, reason) VALUES ('${scope.replaceAll("'", "''")}', '${ORPHANS_CONFIRMED}') ON CONFLICT (scope, reason) DO UPDATE SET since = now();`,
+    message:
+      `${what} any more. Where that is over a tenth of a slice, or the table is empty, none is removed: ` +
+      'bring the rows back, or confirm within a day of the removal that they are meant to be gone.',
+    statement:
+      `INSERT INTO freshet.control (scope, reason) VALUES ('${scope.replaceAll("'", "''")}', ` +
+      `'${ORPHANS_CONFIRMED}') ON CONFLICT (scope, reason) DO UPDATE SET since = now();`,
   };
 }

@@ -74,7 +74,8 @@ async function inspectServer(db: SqlDatabase): Promise<readonly DoctorFinding[]>
       ok: !old,
       severity: old ? 'warning' : 'info',
       message: old
-        ? `pgvector ${row.vector} works, but ${ADVISED_PGVECTOR} or newer is advised. Upgrade the server's package, then run the statement.`
+        ? `pgvector ${row.vector} works, but ${ADVISED_PGVECTOR} or newer is advised. Upgrade the ` +
+          "server's package, then run the statement."
         : `pgvector ${row.vector}.`,
       ...(old ? { statement: 'ALTER EXTENSION vector UPDATE;' } : {}),
     },
@@ -137,7 +138,8 @@ function describeVisibility(row: { role: string; sees: boolean; tracked: boolean
     ok: false,
     severity: 'warning',
     message:
-      'Open transactions of other sessions cannot be seen: each incremental pass looks 15 minutes back, and a transaction that stays open for longer is left to the reconcile pass.',
+      'Open transactions of other sessions cannot be seen: each incremental pass looks 15 minutes ' +
+      'back, and a transaction that stays open for longer is left to the reconcile pass.',
     statement: row.sees
       ? 'ALTER SYSTEM SET track_activities = on; SELECT pg_reload_conf();'
       : `GRANT pg_read_all_stats TO ${quoteName(row.role)};`,
@@ -152,7 +154,8 @@ function describePrepared(count: number): DoctorFinding {
     message:
       count === 0
         ? 'No prepared transaction is open.'
-        : `${count} prepared transactions are open: while one is, the watermark of the incremental pass stands still. Commit or roll back those that nobody will finish.`,
+        : `${count} prepared transactions are open: while one is, the watermark of the incremental pass ` +
+          'stands still. Commit or roll back those that nobody will finish.',
     ...(count === 0 ? {} : { statement: 'SELECT gid, prepared, owner FROM pg_prepared_xacts;' }),
   };
 }
@@ -169,12 +172,14 @@ function describeOldest(seconds: number): DoctorFinding {
     severity: ok ? 'info' : 'warning',
     message: ok
       ? 'No transaction is open for over 30 minutes.'
-      : `A transaction is open for ${Math.floor(seconds / 60)} minutes: until it ends, each incremental pass reads everything that changed since it began.`,
+      : `A transaction is open for ${Math.floor(seconds / 60)} minutes: until it ends, each incremental ` +
+        'pass reads everything that changed since it began.',
     ...(ok
       ? {}
       : {
           statement:
-            'SELECT pid, usename, application_name, xact_start FROM pg_stat_activity ORDER BY xact_start LIMIT 1;',
+            'SELECT pid, usename, application_name, xact_start FROM pg_stat_activity ' +
+            'ORDER BY xact_start LIMIT 1;',
         }),
   };
 }

@@ -54,10 +54,12 @@ async function readRows(
              texts.map(text => sql`coalesce(${isOver(text, maxBytesPerColumn)}, false)`),
              sql` OR `,
            )} AS cut,
-           v.outcome, encode(v.content_hash, 'hex') AS "storedHash", v.source_version::text AS "storedVersion",
-           v.source_xid::text AS "storedXid", v.kept_length AS "storedKeptLength", v.tokens AS "storedTokens"
+           v.outcome, encode(v.content_hash, 'hex') AS "storedHash",
+           v.source_version::text AS "storedVersion", v.source_xid::text AS "storedXid",
+           v.kept_length AS "storedKeptLength", v.tokens AS "storedTokens"
       FROM ${source} AS s
-      LEFT JOIN LATERAL (SELECT * FROM ${vectors} AS v WHERE v.item_id = ${key} AND v.chunk = 0 OFFSET 0) AS v ON true
+      LEFT JOIN LATERAL (SELECT * FROM ${vectors} AS v
+                          WHERE v.item_id = ${key} AND v.chunk = 0 OFFSET 0) AS v ON true
      WHERE ${key} = ANY (${arrayLiteral(ids)}::${keyType}[])`.execute(db.kysely);
   return rows.map(row => toReading(row, texts.length));
 }
@@ -86,7 +88,8 @@ function isOver(text: RawBuilder<unknown>, maxBytes: number): RawBuilder<boolean
 }
 
 function cutText(text: RawBuilder<unknown>, place: number, maxBytes: number): RawBuilder<unknown> {
-  return sql`CASE WHEN octet_length(${text}) > ${maxBytes}::int THEN left(${text}, ${maxBytes}::int) ELSE ${text} END
+  return sql`CASE WHEN octet_length(${text}) > ${maxBytes}::int
+                  THEN left(${text}, ${maxBytes}::int) ELSE ${text} END
     AS ${sql.id(`text${place}`)}`;
 }
 
@@ -117,8 +120,8 @@ function toReading(row: ReadingLine, columns: number): SourceReading {
  * Looks up which hashes (hexadecimal) have a vector in the space, and which were refused.
  * Each hash costs two index look-ups, and only hashes that were found come back. PostgreSQL would
  * make EXISTS a hash of the whole vector table (2.7 ms per call at 10,000 rows, growing). It would
- * make an equality with LIMIT 1 a scan of the table where statistics are old. `renderHolder` leaves no
- * such choice for the vectors, and OFFSET 0 leaves none for the verdicts.
+ * make an equality with LIMIT 1 a scan of the table where statistics are old.
+ * `renderHolder` leaves no such choice for the vectors, and OFFSET 0 leaves none for the verdicts.
  */
 async function lookUpHashes(
   db: SqlDatabase,
@@ -131,7 +134,8 @@ async function lookUpHashes(
       FROM unnest(${byteaLiteral(new Set(hashes))}::bytea[]) AS u (hash)
       LEFT JOIN LATERAL (SELECT true AS held ${renderHolder(space, sql`u.hash`)}) AS v ON true
       LEFT JOIN LATERAL (SELECT f.code FROM freshet.failures AS f
-                          WHERE f.space_id = ${space.spaceId}::int AND f.content_hash = u.hash OFFSET 0) AS f ON true
+                          WHERE f.space_id = ${space.spaceId}::int AND f.content_hash = u.hash
+                         OFFSET 0) AS f ON true
      WHERE v.held OR f.code IS NOT NULL`.execute(db.kysely);
   return {
     embedded: new Set(rows.filter(row => row.embedded).map(row => row.hash)),

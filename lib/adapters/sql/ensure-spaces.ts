@@ -91,7 +91,8 @@ async function ensureSpace(
     .set(table)
     .where('space_id', '=', found.space_id)
     .where(sql<boolean>`(table_oid, table_schema, table_name, key_column, version_column) IS DISTINCT FROM
-      (${table.table_oid}::bigint, ${table.table_schema}, ${table.table_name}, ${table.key_column}, ${table.version_column})`)
+      (${table.table_oid}::bigint, ${table.table_schema}, ${table.table_name}, ${table.key_column},
+       ${table.version_column})`)
     .execute();
   return { ...found, ...table };
 }
@@ -149,7 +150,8 @@ async function explainCreationRefusal(
   }>`
     SELECT current_user::text AS role, current_database()::text AS database,
            has_schema_privilege('freshet', 'CREATE') AS tables,
-           (SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = ${viewSchema}) AS views,
+           (SELECT has_schema_privilege(oid, 'CREATE')
+              FROM pg_namespace WHERE nspname = ${viewSchema}) AS views,
            has_database_privilege(current_database(), 'CREATE') AS schemas`.execute(db.kysely);
   const rights = rows[0];
   if (rights === undefined) throw error;
@@ -162,7 +164,9 @@ async function explainCreationRefusal(
       : []),
   ];
   throw new UsageError(
-    `Source "${sourceName}": role ${role} may not make its table in schema freshet or its view in schema ${quoteName(viewSchema)}. Run the statements below, or run migrate as the role that owns them.`,
+    `Source "${sourceName}": role ${role} may not make its table in schema freshet or its view in ` +
+      `schema ${quoteName(viewSchema)}. Run the statements below, or run migrate as the role that owns ` +
+      'them.',
     grants.length > 0 ? grants.join(' ') : undefined,
   );
 }

@@ -84,7 +84,8 @@ export function isPrepared(statement: string): boolean {
  * The condition is part of a statement, because a statement of its own would be another round trip
  * per transaction.
  */
-export const forceGenericPlans = sql<boolean>`(SELECT set_config('plan_cache_mode', 'force_generic_plan', true)) <> ''`;
+export const forceGenericPlans = sql<boolean>`
+  (SELECT set_config('plan_cache_mode', 'force_generic_plan', true)) <> ''`;
 
 /**
  * Quotes a name, qualified or not, as PostgreSQL takes it.

@@ -146,10 +146,12 @@ export async function releaseLeases(
   await sql`${prepared}WITH settled AS (
       DELETE FROM freshet.leases AS l
        WHERE ${isOfDispatch(space, dispatchId, ids)}
-         AND coalesce((SELECT coalesce(v.source_xid = s.xmin AND v.source_version IS NOT DISTINCT FROM ${version}, false)
+         AND coalesce((SELECT coalesce(v.source_xid = s.xmin
+                                   AND v.source_version IS NOT DISTINCT FROM ${version}, false)
                          FROM ${source} AS s
                          LEFT JOIN LATERAL (SELECT v.source_version, v.source_xid
-                                              FROM ${vectors} AS v WHERE v.item_id = ${key} AND v.chunk = 0 OFFSET 0) AS v ON true
+                                              FROM ${vectors} AS v
+                                             WHERE v.item_id = ${key} AND v.chunk = 0 OFFSET 0) AS v ON true
                         WHERE ${key} = ${leasedKey}), true)
       RETURNING l.item_id
     )

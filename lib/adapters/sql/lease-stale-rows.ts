@@ -98,7 +98,8 @@ export async function leaseStaleSlice(
        WHERE ${isStale}${renderRange(key, keyType, request)}
     ), candidates AS MATERIALIZED (
       SELECT c.id, c.version,
-             row_number() OVER (ORDER BY ${renderAttempts('l')}, c.unembedded DESC, c.version DESC NULLS LAST, c.key) AS place
+             row_number() OVER (ORDER BY ${renderAttempts('l')}, c.unembedded DESC,
+                                         c.version DESC NULLS LAST, c.key) AS place
         FROM stale AS c
         LEFT JOIN freshet.leases AS l ON l.space_id = ${space.spaceId}::int AND l.item_id = c.id
        WHERE l.item_id IS NULL OR ${isFree('l', request)}

@@ -14,8 +14,9 @@ import { RUN_LOCK_CLASS, type SqlDatabase } from './database.ts';
 export function renderLeasing(spaceId: number, request: LeaseRequest): RawBuilder<unknown> {
   return sql`INSERT INTO freshet.leases AS t
       (space_id, item_id, dispatch_id, lane, stage, attempts, run_id, expires_at)
-    SELECT ${spaceId}::int, chosen.id, ${request.dispatchId}::uuid, ${request.lane}::text, ${request.stage}::text, 0,
-           ${request.runId}::int, now() + ${request.leaseSeconds}::float8 * interval '1 second'
+    SELECT ${spaceId}::int, chosen.id, ${request.dispatchId}::uuid, ${request.lane}::text,
+           ${request.stage}::text, 0, ${request.runId}::int,
+           now() + ${request.leaseSeconds}::float8 * interval '1 second'
       FROM chosen
      ORDER BY chosen.id COLLATE "C"
     ON CONFLICT (space_id, item_id) DO UPDATE SET

@@ -48,7 +48,9 @@ async function openSpace(db: SqlDatabase, binding: SpaceBinding, config: Pipelin
     .executeTakeFirst();
   if (row === undefined) {
     throw new UsageError(
-      `Source "${binding.source.name}" has no space yet for model "${binding.model.alias}" as it is configured now (model, dimensions or text recipe are new). Existing vectors are kept until then.`,
+      `Source "${binding.source.name}" has no space yet for model "${binding.model.alias}" as it is ` +
+        'configured now (model, dimensions or text recipe are new). Existing vectors are kept until ' +
+        'then.',
       MIGRATE_COMMAND,
     );
   }
@@ -120,12 +122,17 @@ export function requireSameShape(row: SpaceRow, source: ResolvedSource, viewSche
   if (row.key_type === source.keyType && row.version_type === source.versionType) return;
   const table = quoteName('freshet', vectorTableOf(row.space_id));
   throw new UsageError(
-    `Source "${source.name}": the stored vectors have keys of type ${row.key_type} and versions of type ${row.version_type}, the table now has ${source.keyType} and ${source.versionType}. If the rows are the same as before, run the statement below, then migrate again; if they are other rows, give the source another name.`,
+    `Source "${source.name}": the stored vectors have keys of type ${row.key_type} and versions of ` +
+      `type ${row.version_type}, the table now has ${source.keyType} and ${source.versionType}. If the ` +
+      'rows are the same as before, run the statement below, then migrate again; if they are other ' +
+      'rows, give the source another name.',
     [
       `DROP VIEW IF EXISTS ${quoteName(viewSchema, source.name)};`,
-      `ALTER TABLE ${table} ALTER COLUMN item_id TYPE ${source.keyType} USING item_id::text::${source.keyType},`,
+      `ALTER TABLE ${table} ALTER COLUMN item_id TYPE ${source.keyType} USING ` +
+        `item_id::text::${source.keyType},`,
       `ALTER COLUMN source_version TYPE ${source.versionType};`,
-      `UPDATE freshet.spaces SET key_type = '${source.keyType}', version_type = '${source.versionType}' WHERE space_id = ${row.space_id};`,
+      `UPDATE freshet.spaces SET key_type = '${source.keyType}', version_type = ` +
+        `'${source.versionType}' WHERE space_id = ${row.space_id};`,
     ].join(' '),
   );
 }

@@ -86,9 +86,10 @@ export async function removeOrphans(db: SqlDatabase, space: Space, slice: KeyRan
   return rows[0] ?? { marked: 0, deleted: 0, stopped: null };
 }
 
-/** Renders whether an operator confirmed within a day that rows of the source are meant to be gone. */
+/** Renders whether somebody confirmed within a day that rows of the source are meant to be gone. */
 export function isRemovalConfirmed(sourceName: string): RawBuilder<boolean> {
   return sql`EXISTS (SELECT FROM freshet.control AS k
-                        WHERE k.scope = 'source:' || ${sourceName}::text AND k.reason = ${ORPHANS_CONFIRMED}::text
+                        WHERE k.scope = 'source:' || ${sourceName}::text
+                          AND k.reason = ${ORPHANS_CONFIRMED}::text
                           AND k.since > now() - interval '1 day')`;
 }

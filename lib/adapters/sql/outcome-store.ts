@@ -107,7 +107,8 @@ async function insertCalls(
                   ${arrayLiteral(calls.map(call => call.outcome))}::text[],
                   ${arrayLiteral(calls.map(call => call.requestId))}::text[],
                   ${arrayLiteral(calls.map(call => call.runId))}::int[])
-        AS u (call_id, model_alias, lane, items, unique_texts, tokens, cost_usd, latency_ms, outcome, request_id, run_id)
+        AS u (call_id, model_alias, lane, items, unique_texts, tokens, cost_usd, latency_ms, outcome,
+              request_id, run_id)
      WHERE ${forceGenericPlans}
      ORDER BY u.call_id
     ON CONFLICT (call_id) DO NOTHING
@@ -126,16 +127,16 @@ async function rememberVerdicts(
 ): Promise<void> {
   if (verdicts.length === 0) return;
   await sql`INSERT INTO freshet.failures AS f (space_id, content_hash, failure_class, code)
-    SELECT DISTINCT ON (u.content_hash) ${spaceId}::int, decode(u.content_hash, 'hex'), u.failure_class, u.code
+    SELECT DISTINCT ON (u.content_hash) ${spaceId}::int, decode(u.content_hash, 'hex'),
+           u.failure_class, u.code
       FROM unnest(${arrayLiteral(verdicts.map(verdict => verdict.contentHash))}::text[],
                   ${arrayLiteral(verdicts.map(verdict => verdict.failureClass))}::text[],
                   ${arrayLiteral(verdicts.map(verdict => verdict.code))}::text[])
         AS u (content_hash, failure_class, code)
      ORDER BY u.content_hash
     ON CONFLICT (space_id, content_hash) DO UPDATE SET
-      failure_class = excluded.failure_class, code = excluded.code, attempts = f.attempts + 1, last_at = now()`.execute(
-    db,
-  );
+      failure_class = excluded.failure_class, code = excluded.code,
+      attempts = f.attempts + 1, last_at = now()`.execute(db);
 }
 
 async function releaseAll(

@@ -14,10 +14,10 @@ interface WrittenOutcomes {
 
 /** Replaces the outcome row that stands; the row was seen, so it loses its mark as an orphan. */
 const REPLACE_OUTCOME = sql`ON CONFLICT (item_id, chunk) DO UPDATE SET
-        outcome = excluded.outcome, content_hash = excluded.content_hash,
-        source_version = excluded.source_version, source_xid = excluded.source_xid, read_at = excluded.read_at,
-        text_length = excluded.text_length, kept_length = excluded.kept_length, tokens = excluded.tokens,
-        embedding = excluded.embedding, embedded_at = excluded.embedded_at, missing_since = NULL`;
+  outcome = excluded.outcome, content_hash = excluded.content_hash,
+  source_version = excluded.source_version, source_xid = excluded.source_xid, read_at = excluded.read_at,
+  text_length = excluded.text_length, kept_length = excluded.kept_length, tokens = excluded.tokens,
+  embedding = excluded.embedding, embedded_at = excluded.embedded_at, missing_since = NULL`;
 
 /**
  * Writes outcomes and their vectors; the latest reading of a row wins.
@@ -57,7 +57,8 @@ export async function upsertOutcomes(
                             ${arrayLiteral(entries.map(entry => entry.textLength))}::int[],
                             ${arrayLiteral(entries.map(entry => entry.keptLength))}::int[],
                             ${arrayLiteral(entries.map(entry => entry.tokens))}::int[]) WITH ORDINALITY
-                  AS u (id, outcome, content_hash, version, xid, read_at, text_length, kept_length, tokens, place)
+                  AS u (id, outcome, content_hash, version, xid, read_at,
+                        text_length, kept_length, tokens, place)
                 JOIN ${source} AS s ON ${key} = u.id
                ORDER BY ${key}, u.read_at DESC
               OFFSET 0) AS u
@@ -145,7 +146,8 @@ export async function touchOutcomes(
   const { source, vectors, key, keyType, versionType } = quoteSpace(space);
   const { rows } = await sql<{ touched: number }>`
     WITH latest AS MATERIALIZED (
-      SELECT DISTINCT ON (u.id) u.id, decode(u.content_hash, 'hex') AS content_hash, u.version, u.xid, u.read_at
+      SELECT DISTINCT ON (u.id) u.id, decode(u.content_hash, 'hex') AS content_hash,
+             u.version, u.xid, u.read_at
         FROM unnest(${arrayLiteral(entries.map(entry => entry.id))}::${keyType}[],
                     ${arrayLiteral(entries.map(entry => entry.contentHash))}::text[],
                     ${arrayLiteral(entries.map(entry => entry.version))}::${versionType}[],

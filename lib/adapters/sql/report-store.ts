@@ -35,7 +35,8 @@ async function readFailures(
       SELECT *, row_number() OVER (PARTITION BY failure_class, code ORDER BY item_id) AS place FROM failed
     )
     SELECT failure_class AS "failureClass", code, count(*)::float8 AS rows,
-           coalesce(json_agg(item_id::text ORDER BY place) FILTER (WHERE place <= ${exampleLimit}::int), '[]')::text AS "exampleIds",
+           coalesce(json_agg(item_id::text ORDER BY place) FILTER (WHERE place <= ${exampleLimit}::int),
+                    '[]')::text AS "exampleIds",
            max(read_at)::text AS "lastAt"
       FROM numbered
       JOIN ${sql.id(source.schema, source.table)} s ON s.${sql.id(source.keyColumn)} = numbered.item_id
@@ -77,7 +78,8 @@ async function retryFailures(
        WHERE f.space_id = ${space.spaceId} AND f.content_hash = o.content_hash
     ), leases AS (
       INSERT INTO freshet.leases (space_id, item_id, dispatch_id, lane, stage, attempts, expires_at)
-      SELECT DISTINCT ${space.spaceId}::int, o.item_id::text, ${randomUUID()}::uuid, 'fresh', 'queued', 0, now()
+      SELECT DISTINCT ${space.spaceId}::int, o.item_id::text, ${randomUUID()}::uuid,
+             'fresh', 'queued', 0, now()
         FROM outcomes o ORDER BY 2
       ON CONFLICT (space_id, item_id) DO UPDATE
         SET dispatch_id = excluded.dispatch_id, stage = 'queued', attempts = 0
@@ -120,8 +122,10 @@ const LOST_AFTER_MINUTES = 15;
 async function readLedger(db: SqlDatabase, space: Space): Promise<LedgerTotals> {
   const totals = await sql<LedgerTotals>`
     SELECT (SELECT count(*)::float8 FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS "providerCalls",
-           (SELECT coalesce(sum(tokens), 0)::float8 FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS tokens,
-           (SELECT coalesce(sum(cost_usd), 0) FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS "costUsd",
+           (SELECT coalesce(sum(tokens), 0)::float8
+              FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS tokens,
+           (SELECT coalesce(sum(cost_usd), 0)
+              FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS "costUsd",
            g.calls AS "paidAndLostCalls", g.cost AS "paidAndLostCostUsd",
            (SELECT max(embedded_at)::text FROM ${sql.id('freshet', space.vectorTable)}) AS "lastUpdate"
       FROM (SELECT count(*)::float8 AS calls, coalesce(sum(estimated_cost_usd), 0) AS cost
@@ -148,14 +152,16 @@ async function searchSpace(
   const { source, model } = space;
   if (queryVector.length !== model.dimensions * 4) {
     throw new UsageError(
-      `The query has ${queryVector.length / 4} dimensions, model "${model.alias}" of source "${source.name}" has ${model.dimensions}.`,
+      `The query has ${queryVector.length / 4} dimensions, model "${model.alias}" of source ` +
+        `"${source.name}" has ${model.dimensions}.`,
     );
   }
   return db.kysely.transaction().execute(async transaction => {
     // An HNSW scan would else end after 40 candidates, however many of them the join hides.
     await sql`SET LOCAL hnsw.iterative_scan = strict_order`.execute(transaction);
     const found = await sql<{ id: string; similarity: number; columns: string }>`
-      SELECT v.item_id::text AS id, 1 - (v.embedding <=> ${encodeQueryVector(queryVector)}::vector) AS similarity,
+      SELECT v.item_id::text AS id,
+             1 - (v.embedding <=> ${encodeQueryVector(queryVector)}::vector) AS similarity,
              json_build_array(${sql.join(source.textColumns.map(renderText))})::text AS columns
         FROM ${sql.id('freshet', space.vectorTable)} v
         JOIN ${sql.id(source.schema, source.table)} s ON s.${sql.id(source.keyColumn)} = v.item_id

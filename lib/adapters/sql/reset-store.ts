@@ -77,6 +77,6 @@ function isChosen({ olderThan }: ResetSelection): RawBuilder<boolean> {
     olderThan === undefined
       ? sql``
       : sql` AND coalesce(v.embedded_at, v.read_at) < ${olderThan}::timestamptz`;
-  return sql<boolean>`(v.chunk = 0 AND v.outcome IN ('embedded', ${excludedOutcomes}) AND v.missing_since IS NULL
-    AND v.source_version IS DISTINCT FROM '-infinity'${age})`;
+  return sql<boolean>`(v.chunk = 0 AND v.outcome IN ('embedded', ${excludedOutcomes})
+    AND v.missing_since IS NULL AND v.source_version IS DISTINCT FROM '-infinity'${age})`;
 }

@@ -163,7 +163,8 @@ function requireVersionType(column: TableColumn, subject: string): ResolvedSourc
     return column.baseType;
   }
   throw new UsageError(
-    `${subject}: updatedAt column "${column.name}" is of type ${column.type}. It must be timestamptz, or timestamp with "timeZone" in the configuration.`,
+    `${subject}: updatedAt column "${column.name}" is of type ${column.type}. It must be timestamptz, ` +
+      'or timestamp with "timeZone" in the configuration.',
   );
 }
 
@@ -188,7 +189,8 @@ function requireText(column: TableColumn, subject: string): { name: string; isAr
 async function checkTimeZone(db: SqlDatabase, config: SourceConfig, versionColumn: string): Promise<string> {
   if (config.timeZone === undefined) {
     throw new UsageError(
-      `Source "${config.name}": column "${versionColumn}" has no time zone. Add the zone that its values are in to the source, for example timeZone: 'UTC'.`,
+      `Source "${config.name}": column "${versionColumn}" has no time zone. Add the zone that its ` +
+        "values are in to the source, for example timeZone: 'UTC'.",
     );
   }
   const zones = await sql<{ name: string }>`SELECT name FROM pg_timezone_names ORDER BY name`.execute(
@@ -198,7 +200,8 @@ async function checkTimeZone(db: SqlDatabase, config: SourceConfig, versionColum
   const exact = names.find(name => name.toLowerCase() === config.timeZone?.toLowerCase());
   if (exact !== undefined) return exact;
   throw new UsageError(
-    `Source "${config.name}": the server knows no time zone "${config.timeZone}"${suggestNames(config.timeZone, names)}.`,
+    `Source "${config.name}": the server knows no time zone ` +
+      `"${config.timeZone}"${suggestNames(config.timeZone, names)}.`,
   );
 }
 

@@ -21,7 +21,8 @@ export async function findSourceFault(
       'role', current_user,
       'oid', named.oid::bigint,
       'oldName', (SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class AS c
-                    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = ${tableOid}::oid),
+                    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                   WHERE c.oid = ${tableOid}::oid),
       'schemaUsable', coalesce(has_schema_privilege(named.relnamespace, 'USAGE'), true),
       'columns', (SELECT coalesce(json_agg(json_build_object(
                     'name', a.attname,
@@ -99,13 +100,18 @@ function describeSourceFault(source: ResolvedSource, facts: SourceFacts): Source
     const now = facts.oldName === null ? 'It was dropped' : `It is now called ${facts.oldName}`;
     return {
       code: 'source-missing',
-      message: `${subject}: there is no table ${table}. ${now}: Bring it back and the source goes on by itself, or name the new table in the configuration and run: ${MIGRATE_COMMAND}`,
+      message:
+        `${subject}: there is no table ${table}. ${now}: Bring it back and the source goes on by ` +
+        `itself, or name the new table in the configuration and run: ${MIGRATE_COMMAND}`,
     };
   }
   if (facts.oid !== source.tableOid) {
     return {
       code: 'source-swapped',
-      message: `${subject}: ${table} is another table than the one that the vectors were made from (OID ${facts.oid}, was ${source.tableOid}). Nothing is embedded or removed until somebody says that its keys mean the same rows, by: ${MIGRATE_COMMAND}`,
+      message:
+        `${subject}: ${table} is another table than the one that the vectors were made from (OID ` +
+        `${facts.oid}, was ${source.tableOid}). Nothing is embedded or removed until somebody says that ` +
+        `its keys mean the same rows, by: ${MIGRATE_COMMAND}`,
     };
   }
   return findColumnFault(source, facts, subject, table) ?? findPermissionFault(source, facts, subject, table);
@@ -122,7 +128,9 @@ function findColumnFault(
   if (missing !== undefined) {
     return {
       code: 'column-missing',
-      message: `${subject}: ${table} has no column "${missing}" any more. Restore it and the source goes on by itself, or change the configuration.`,
+      message:
+        `${subject}: ${table} has no column "${missing}" any more. Restore it and the source goes on by ` +
+        'itself, or change the configuration.',
     };
   }
   for (const column of facts.columns) {
@@ -138,7 +146,9 @@ function findColumnFault(
     if (change !== undefined) {
       return {
         code: 'column-changed',
-        message: `${subject}: column "${column.name}" of ${table} ${change}. Undo the change and the source goes on by itself, or take it over with: ${MIGRATE_COMMAND}`,
+        message:
+          `${subject}: column "${column.name}" of ${table} ${change}. Undo the change and the source ` +
+          `goes on by itself, or take it over with: ${MIGRATE_COMMAND}`,
       };
     }
   }
@@ -155,7 +165,9 @@ function findPermissionFault(
   if (!facts.schemaUsable) {
     return {
       code: 'permission',
-      message: `${subject}: role ${role} may not use schema ${quoteName(source.schema)}. GRANT USAGE ON SCHEMA ${quoteName(source.schema)} TO ${role};`,
+      message:
+        `${subject}: role ${role} may not use schema ${quoteName(source.schema)}. GRANT USAGE ON SCHEMA ` +
+        `${quoteName(source.schema)} TO ${role};`,
     };
   }
   const names = new Set([
@@ -168,6 +180,8 @@ function findPermissionFault(
   const columns = unreadable.map(column => `"${column.name}"`).join(', ');
   return {
     code: 'permission',
-    message: `${subject}: role ${role} may not read ${columns} of ${table}. GRANT SELECT ON ${table} TO ${role};`,
+    message:
+      `${subject}: role ${role} may not read ${columns} of ${table}. GRANT SELECT ON ${table} TO ` +
+      `${role};`,
   };
 }

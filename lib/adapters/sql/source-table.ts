@@ -31,7 +31,8 @@ export async function findTable(db: SqlDatabase, config: SourceConfig): Promise<
   const { schema, name } = splitName(config);
   const schemas = schema === undefined ? await readDefaultSchemas(db.kysely) : [schema];
   const found = await sql<FoundTable & { kind: string }>`
-    SELECT c.oid::int8::float8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind
+    SELECT c.oid::int8::float8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
+           c.relkind::text AS kind
       FROM pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace
       JOIN json_array_elements_text(${JSON.stringify(schemas)}::json) WITH ORDINALITY AS path (nspname, place)
@@ -42,7 +43,9 @@ export async function findTable(db: SqlDatabase, config: SourceConfig): Promise<
   if (table === undefined) throw await describeMissing(db, config.name, schema, name);
   if (table.kind === 'r' || table.kind === 'p') return table;
   throw new UsageError(
-    `Source "${config.name}": ${quoteName(table.schema, table.name)} is ${OTHER_KINDS[table.kind] ?? 'no table'}. A source must be a table: only a table's rows have the row version (xmin) by which missed changes are found. Name the table behind it.`,
+    `Source "${config.name}": ${quoteName(table.schema, table.name)} is ` +
+      `${OTHER_KINDS[table.kind] ?? 'no table'}. A source must be a table: only a table's rows have the ` +
+      'row version (xmin) by which missed changes are found. Name the table behind it.',
   );
 }
 
@@ -52,7 +55,8 @@ function splitName(config: SourceConfig): { schema: string | undefined; name: st
   const [first = '', second] = parts;
   if (parts.length > 2) {
     throw new UsageError(
-      `Source "${config.name}": table "${config.table}" has more than one dot. Write it as table: { schema: '…', name: '…' }.`,
+      `Source "${config.name}": table "${config.table}" has more than one dot. Write it as table: { ` +
+        "schema: '…', name: '…' }.",
     );
   }
   return second === undefined ? { schema: undefined, name: first } : { schema: first, name: second };
@@ -150,7 +154,8 @@ export async function chooseKey(
   const qualified = quoteName(table.schema, table.name);
   if (!KEY_TYPES.includes(column.baseType)) {
     throw new UsageError(
-      `${subject}: key column "${name}" is of type ${column.type}. A key may be bigint, integer, uuid, text or varchar: name another unique column with key: '…'.`,
+      `${subject}: key column "${name}" is of type ${column.type}. A key may be bigint, integer, ` +
+        "uuid, text or varchar: name another unique column with key: '…'.",
     );
   }
   if (!indexes.some(index => index.columns.length === 1 && index.columns[0] === name)) {
@@ -179,7 +184,8 @@ function requireSingleColumn(indexes: readonly UniqueIndex[], subject: string): 
   if (first === undefined || rest.length > 0) {
     const list = primary.columns.map(name => `"${name}"`).join(', ');
     throw new UsageError(
-      `${subject} has a primary key of several columns (${list}). Name a single unique NOT NULL column with key: '…' in the source; add one where the table has none.`,
+      `${subject} has a primary key of several columns (${list}). Name a single unique NOT NULL ` +
+        "column with key: '…' in the source; add one where the table has none.",
     );
   }
   return first;

@@ -83,7 +83,8 @@ async function createMigrationsTable(db: Kysely<FreshetTables>): Promise<void> {
 function refuseNewer(version: number, needed: number): void {
   if (version <= needed) return;
   throw new UsageError(
-    `Schema freshet of the database has version ${version}; this version of Freshet knows ${needed}. Use the newer Freshet that made it.`,
+    `Schema freshet of the database has version ${version}; this version of Freshet knows ${needed}. ` +
+      'Use the newer Freshet that made it.',
   );
 }
 
@@ -94,7 +95,8 @@ async function explainRefusal(error: unknown, db: Kysely<FreshetTables>): Promis
     db,
   );
   throw new UsageError(
-    'The database role may not create or change schema freshet. Run the statement below as the owner of the database, or run migrate as the role that owns the schema.',
+    'The database role may not create or change schema freshet. Run the statement below as the owner ' +
+      'of the database, or run migrate as the role that owns the schema.',
     names.rows[0]?.grant,
   );
 }
@@ -140,7 +142,8 @@ export async function findMissingSchemaRights(
   const role = quoteName(rights.role);
   const verbs = need === 'read' ? 'SELECT' : 'SELECT, INSERT, UPDATE, DELETE';
   return new UsageError(
-    `Role ${role} may not ${need === 'read' ? 'read' : 'change'} the tables of schema freshet, which another role made.`,
+    `Role ${role} may not ${need === 'read' ? 'read' : 'change'} the tables of schema freshet, which ` +
+      'another role made.',
     `GRANT USAGE ON SCHEMA freshet TO ${role}; GRANT ${verbs} ON ALL TABLES IN SCHEMA freshet TO ${role};`,
   );
 }
