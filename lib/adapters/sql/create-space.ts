@@ -5,7 +5,7 @@ import type { ResolvedSource } from '../../core/model.ts';
 import { type FreshetTables, type SpaceRow, vectorTableOf } from './freshet-tables.ts';
 import type { SpaceBinding } from './open-spaces.ts';
 
-/** Creates a space that no configuration had before, with its empty vector table and position. */
+/** Creates a space that was never configured before, with an empty vector table and position. */
 export async function createSpace(
   transaction: Transaction<FreshetTables>,
   { fingerprint, recipe, source, model }: SpaceBinding,

@@ -53,7 +53,7 @@ export function quoteSpace(space: Space): QuotedSpace {
   };
 }
 
-/** Renders a column of the source as the text that is embedded; elements of an array are joined. */
+/** Renders a column of the source as its text; the elements of an array are joined. */
 export function renderText(column: TextColumn): RawBuilder<unknown> {
   const name = sql.id('s', column.name);
   return column.isArray ? sql`array_to_string(${name}, ', ')` : sql`${name}::text`;

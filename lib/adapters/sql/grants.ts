@@ -4,16 +4,6 @@ import type { CallGrant, GrantRefusal } from '../../ports/outcome-store.ts';
 import type { SqlDatabase } from './database.ts';
 import { arrayLiteral, prepared } from './fragments.ts';
 
-const INSERT_GRANT = sql.raw(
-  'INSERT INTO freshet.grants (call_id, space_id, model_alias, estimated_tokens, estimated_cost_usd)',
-);
-
-/** Renders the values of a grant in the order of the columns of `INSERT_GRANT`. */
-function renderGrant(grant: CallGrant): RawBuilder<unknown> {
-  return sql`${grant.callId}::uuid, ${grant.spaceId}::int, ${grant.modelAlias}::text,
-             ${grant.estimatedTokens}::float8, ${grant.estimatedCostUsd}::float8`;
-}
-
 /**
  * Grants a call unless it is paused; resolves with the pause that refuses it.
  * The grant is a statement of its own that is committed before the call is made. A worker that dies
@@ -53,4 +43,14 @@ export async function grantProbe(db: SqlDatabase, grant: CallGrant): Promise<und
 /** Takes back the grant of a call that failed before anything was bought. */
 export async function revokeGrant(db: SqlDatabase, callId: string): Promise<void> {
   await sql`DELETE FROM freshet.grants WHERE call_id = ${callId}::uuid`.execute(db.kysely);
+}
+
+const INSERT_GRANT = sql.raw(
+  'INSERT INTO freshet.grants (call_id, space_id, model_alias, estimated_tokens, estimated_cost_usd)',
+);
+
+/** Renders the values of a grant in the order of the columns of `INSERT_GRANT`. */
+function renderGrant(grant: CallGrant): RawBuilder<unknown> {
+  return sql`${grant.callId}::uuid, ${grant.spaceId}::int, ${grant.modelAlias}::text,
+             ${grant.estimatedTokens}::float8, ${grant.estimatedCostUsd}::float8`;
 }

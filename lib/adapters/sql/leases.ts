@@ -95,7 +95,7 @@ export function isLive(): RawBuilder<boolean> {
 }
 
 /** Renders the ids of the runs whose lock is held in this database. */
-export function renderLiveRuns(): RawBuilder<number> {
+function renderLiveRuns(): RawBuilder<number> {
   return sql<number>`SELECT objid::int8::int4 FROM pg_locks
     WHERE locktype = 'advisory' AND granted AND objsubid = 2
       AND classid::int8 = ${sql.lit(RUN_LOCK_CLASS)}

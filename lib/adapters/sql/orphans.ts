@@ -86,7 +86,10 @@ export async function removeOrphans(db: SqlDatabase, space: Space, slice: KeyRan
   return rows[0] ?? { marked: 0, deleted: 0, stopped: null };
 }
 
-/** Renders whether somebody confirmed within a day that rows of the source are meant to be gone. */
+/**
+ * Renders whether somebody confirmed that rows of the source are meant to be gone.
+ * A confirmation holds for a day.
+ */
 export function isRemovalConfirmed(sourceName: string): RawBuilder<boolean> {
   return sql`EXISTS (SELECT FROM freshet.control AS k
                         WHERE k.scope = 'source:' || ${sourceName}::text
