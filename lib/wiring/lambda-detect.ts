@@ -1,5 +1,5 @@
+import { readCoveragePercent } from '../adapters/sql/coverage.ts';
 import { createDetectionStore } from '../adapters/sql/detection-store.ts';
-import { readCoveragePercent } from '../adapters/sql/report-store.ts';
 import type { DetectPorts } from '../pipeline/detect/detect-ports.ts';
 import type { LambdaDependencies } from './lambda.ts';
 import { type Wired, wireLambda } from './lambda.ts';

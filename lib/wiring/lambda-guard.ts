@@ -2,13 +2,12 @@ import { createLambdaClient, createLambdaEventSources } from '../adapters/aws/ev
 import {
   createControlStore,
   createProbeClaims,
-  grantProbe,
   requireWritable,
   tryWriting,
 } from '../adapters/sql/control-store.ts';
 import type { SqlDatabase } from '../adapters/sql/database.ts';
 import { isReachable } from '../adapters/sql/database.ts';
-import { revokeGrant } from '../adapters/sql/embedding-store.ts';
+import { grantProbe, revokeGrant } from '../adapters/sql/grants.ts';
 import { requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
 import { openSpaces } from '../adapters/sql/open-spaces.ts';
 import { createOutcomeStore } from '../adapters/sql/outcome-store.ts';

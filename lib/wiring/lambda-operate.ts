@@ -1,7 +1,8 @@
 import { createDetectionStore } from '../adapters/sql/detection-store.ts';
 import { createEmbeddingStore } from '../adapters/sql/embedding-store.ts';
+import { createRedriveStore } from '../adapters/sql/redrive-store.ts';
 import { createReportStore } from '../adapters/sql/report-store.ts';
-import { createRedriveStore, createResetStore } from '../adapters/sql/reset-store.ts';
+import { createResetStore } from '../adapters/sql/reset-store.ts';
 import { findDeadLetterQueue } from '../adapters/sqs/dead-letters.ts';
 import { createSqsQueue } from '../adapters/sqs/sqs-queue.ts';
 import type { DeploymentSettings } from '../core/config/deployment-settings.ts';

@@ -1,7 +1,8 @@
 import { createControlStore } from '../adapters/sql/control-store.ts';
 import type { TypedResult } from '../adapters/sql/database.ts';
 import { createDetectionStore } from '../adapters/sql/detection-store.ts';
-import { type DoctorFinding, inspectDatabase } from '../adapters/sql/doctor.ts';
+import { inspectDatabase } from '../adapters/sql/doctor.ts';
+import type { DoctorFinding } from '../adapters/sql/doctor-sources.ts';
 import { requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
 import { openSpaces } from '../adapters/sql/open-spaces.ts';
 import { createReportStore } from '../adapters/sql/report-store.ts';
@@ -197,9 +198,9 @@ async function runStatement(
   { database }: Workspace,
   { statement }: { readonly statement: string },
 ): Promise<TypedResult> {
-  if (database.typed === undefined)
+  if (database.runTyped === undefined)
     throw new UsageError('sql works on the embedded database only.', 'psql "$DATABASE_URL"');
-  const { rows, affectedRows } = await database.typed(statement);
+  const { rows, affectedRows } = await database.runTyped(statement);
   return {
     rows: rows.map(row =>
       Object.fromEntries(Object.entries(row).map(([name, value]) => [name, toJsonValue(value)])),

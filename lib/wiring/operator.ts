@@ -1,6 +1,7 @@
 import { DirectoryInUseError, findLife, type ProcessIdentity } from '../adapters/pglite/lock-directory.ts';
 import { askThroughFolder } from '../adapters/request-folder.ts';
-import { createControlStore, readLiveRuns } from '../adapters/sql/control-store.ts';
+import { createControlStore } from '../adapters/sql/control-store.ts';
+import { readLiveRuns } from '../adapters/sql/leases.ts';
 import { requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
 import { createSystemClock } from '../adapters/system.ts';
 import { FreshetError, UsageError } from '../core/errors.ts';

@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
-import { type DoctorFinding, inspectDatabase } from '../../lib/adapters/sql/doctor.ts';
+import { inspectDatabase } from '../../lib/adapters/sql/doctor.ts';
+import type { DoctorFinding } from '../../lib/adapters/sql/doctor-sources.ts';
 import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
 import { buildConfig, buildSourceConfig } from '../factories/pipeline-config.ts';
 import { createSourceTable } from './open-space.ts';

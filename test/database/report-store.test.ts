@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readCoveragePercent } from '../../lib/adapters/sql/coverage.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
-import { createReportStore, readCoveragePercent } from '../../lib/adapters/sql/report-store.ts';
+import { createReportStore } from '../../lib/adapters/sql/report-store.ts';
 import type { Space } from '../../lib/core/model.ts';
 import type { ReportStore } from '../../lib/ports/report-store.ts';
 import { storeLease, storeOutcome } from '../factories/outcome-row.ts';

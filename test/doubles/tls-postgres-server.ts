@@ -38,6 +38,8 @@ export interface TlsPostgresServer {
 export async function startTlsPostgres(options: {
   readonly judge: (login: Login) => string | undefined;
   readonly speaksTls?: boolean;
+  /** Gives the SQLSTATE with which a statement is refused. */
+  readonly refuse?: (statement: string) => string | undefined;
 }): Promise<TlsPostgresServer> {
   const logins: Login[] = [];
   const statements: string[] = [];
@@ -59,7 +61,9 @@ export async function startTlsPostgres(options: {
       } else if (type === 'Q') {
         const statement = body.toString('utf8', 0, body.length - 1);
         statements.push(statement);
-        if (!silent.has(raw)) socket.write(answer(statement));
+        const refusal = options.refuse?.(statement);
+        if (refusal !== undefined) socket.write(Buffer.concat([refuseStatement(refusal, statement), READY]));
+        else if (!silent.has(raw)) socket.write(answer(statement));
       }
     });
   };
@@ -162,6 +166,11 @@ function rows(row: Record<string, readonly [type: number, value: string]>): Buff
 /** A careless server: its words hold what it was given. */
 function errorResponse(sqlState: string, { user, password }: Login): Buffer {
   return message('E', Buffer.from(`SFATAL\0C${sqlState}\0Mno "${user}" with "${password}"\0\0`));
+}
+
+/** As careless with a statement that it refuses. */
+function refuseStatement(sqlState: string, statement: string): Buffer {
+  return message('E', Buffer.from(`SERROR\0C${sqlState}\0Mhidden-words on ${statement}\0\0`));
 }
 
 const READY = message('Z', Buffer.from('I'));

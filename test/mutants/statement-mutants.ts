@@ -59,13 +59,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'release-by-version-alone',
     removes: 'comparing `xmin` before a lease is deleted',
-    file: 'lib/adapters/sql/leases.ts',
+    file: 'lib/adapters/sql/lease-stages.ts',
     changes: [['coalesce(v.source_xid = s.xmin', 'coalesce(true']],
   },
   {
     name: 'release-counts-attempts',
     removes: 'forgetting the attempts of a row that was overtaken',
-    file: 'lib/adapters/sql/leases.ts',
+    file: 'lib/adapters/sql/lease-stages.ts',
     changes: [["SET stage = 'queued', attempts = 0, expires_at", "SET stage = 'queued', expires_at"]],
   },
   {
@@ -77,25 +77,25 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'grant-while-paused',
     removes: 'refusing a grant while paused',
-    file: 'lib/adapters/sql/embedding-store.ts',
+    file: 'lib/adapters/sql/grants.ts',
     changes: [['WHERE NOT EXISTS (SELECT FROM pause)', 'WHERE true']],
   },
   {
     name: 'confirmation-pauses',
     removes: 'telling a confirmation from a pause',
-    file: 'lib/adapters/sql/embedding-store.ts',
+    file: 'lib/adapters/sql/grants.ts',
     changes: [[' AND reason <> ${ORPHANS_CONFIRMED}::text', '']],
   },
   {
     name: 'announced-rows-postponed',
     removes: 'leaving announced rows to the writer',
-    file: 'lib/adapters/sql/embedding-store.ts',
+    file: 'lib/adapters/sql/lease-stages.ts',
     changes: [["\n      AND l.stage <> 'announced'", '']],
   },
   {
     name: 'abandons-rows-in-work',
     removes: 'abandoning only what was not sent',
-    file: 'lib/adapters/sql/detection-store.ts',
+    file: 'lib/adapters/sql/lease-stages.ts',
     changes: [['\n      AND l.stage = ${stage}::text', '']],
   },
   {
@@ -118,7 +118,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'version-taken-for-order',
     removes: 'comparing versions for being different, not for being older',
-    file: 'lib/adapters/sql/find-and-lease.ts',
+    file: 'lib/adapters/sql/lease-stale-rows.ts',
     changes: [
       [
         'AND (v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version})\n',
@@ -129,26 +129,30 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'watermark-excluded',
     removes: 'scanning from the watermark itself',
-    file: 'lib/adapters/sql/find-and-lease.ts',
+    file: 'lib/adapters/sql/lease-stale-rows.ts',
     changes: [['WHERE ${version} >= ${request.watermark}', 'WHERE ${version} > ${request.watermark}']],
   },
   {
     name: 'unsent-unsaid',
     removes: 'saying where the limit cut the scan off',
-    file: 'lib/adapters/sql/find-and-lease.ts',
+    file: 'lib/adapters/sql/lease-stale-rows.ts',
     changes: [['(SELECT min(d.version)', '(SELECT min(d.version) FILTER (WHERE false)']],
   },
   {
     name: 'expired-leases-settled',
     removes: 'looking at `xmin` before an expired lease is dropped',
-    file: 'lib/adapters/sql/find-and-lease.ts',
-    changes: [['\n               OR v.source_xid IS DISTINCT FROM s.xmin', '']],
+    file: 'lib/adapters/sql/lease-stale-rows.ts',
+    changes: [
+      ['${isStale} AS stale', '(v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version}) AS stale'],
+    ],
   },
   {
     name: 'reconcile-without-row-version',
     removes: 'comparing `xmin` in the reconcile pass',
-    file: 'lib/adapters/sql/find-and-lease.ts',
-    changes: [['\n              OR v.source_xid IS DISTINCT FROM s.xmin', '']],
+    file: 'lib/adapters/sql/lease-stale-rows.ts',
+    changes: [
+      ['WHERE ${isStale}', 'WHERE (v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version})'],
+    ],
   },
   {
     name: 'horizon-without-transactions',

@@ -5,8 +5,9 @@ import { createHandler as createOperate } from '../../functions/operate/handler.
 import { createHandler as createWrite } from '../../functions/write/handler.ts';
 import { createInProcessObjectStore } from '../../lib/adapters/in-process.ts';
 import { createControlStore } from '../../lib/adapters/sql/control-store.ts';
+import { createRedriveStore } from '../../lib/adapters/sql/redrive-store.ts';
 import { createReportStore } from '../../lib/adapters/sql/report-store.ts';
-import { createRedriveStore, createResetStore } from '../../lib/adapters/sql/reset-store.ts';
+import { createResetStore } from '../../lib/adapters/sql/reset-store.ts';
 import type { createSqsClient } from '../../lib/adapters/sqs/sqs-queue.ts';
 import { createSqsQueue } from '../../lib/adapters/sqs/sqs-queue.ts';
 import type { OperatePorts } from '../../lib/pipeline/operate/operate-ports.ts';

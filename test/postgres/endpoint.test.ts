@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { DatabaseLogin } from '../../lib/adapters/postgres/explain-failure.ts';
+import type { DatabaseLogin } from '../../lib/adapters/postgres/login.ts';
 import { openPostgres } from '../../lib/adapters/postgres/open-postgres.ts';
 import { onServer } from '../database/on-server.ts';
 import { AUTHORITY_PEM, OTHER_AUTHORITY_PEM } from '../doubles/tls-postgres-server.ts';

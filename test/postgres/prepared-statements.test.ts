@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { prepared } from '../../lib/adapters/sql/database.ts';
+import { prepared } from '../../lib/adapters/sql/fragments.ts';
 import { openSpace } from '../database/open-space.ts';
 import { openTestDatabase } from '../database/open-test-database.ts';
 import { buildCall, buildResult, embedded } from '../factories/result-object.ts';

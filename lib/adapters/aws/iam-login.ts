@@ -1,5 +1,5 @@
 import { Signer } from '@aws-sdk/rds-signer';
-import type { ReadLogin } from '../postgres/explain-failure.ts';
+import type { ReadLogin } from '../postgres/login.ts';
 import { callAws } from './call-aws.ts';
 
 /**

@@ -4,88 +4,6 @@ import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { UsageError } from '../../core/errors.ts';
 
-/** Says that another process holds the embedded database in `directory`. */
-export class DirectoryInUseError extends UsageError {
-  readonly directory: string;
-  /** Process that holds the database; undefined where it runs on another host. */
-  readonly holder: ProcessIdentity | undefined;
-
-  constructor(
-    directory: string,
-    holder: ProcessIdentity | undefined,
-    message: string,
-    remedy: string | undefined,
-  ) {
-    super(message, remedy);
-    this.directory = directory;
-    this.holder = holder;
-  }
-}
-
-/**
- * Identifies the process that holds a lock.
- * The system gives a process id out again. Where the system tells when a process started, the start
- * distinguishes two processes with one id.
- */
-export interface ProcessIdentity {
-  readonly pid: number;
-  readonly host: string;
-  /** Boot id and start tick, joined by `/`, as Linux has them; null on other systems. */
-  readonly started: string | null;
-}
-
-export async function identifyProcess(pid: number): Promise<ProcessIdentity> {
-  return { pid, host: hostname(), started: await readStart(pid) };
-}
-
-/**
- * Finds out whether the holder of a lock still runs.
- * `elsewhere`: the holder runs on another host, whose processes cannot be seen from here.
- */
-export async function findLife(holder: ProcessIdentity): Promise<'alive' | 'dead' | 'elsewhere'> {
-  if (holder.host !== hostname()) return 'elsewhere';
-  if (!isRunning(holder.pid) || (await isZombie(holder.pid))) return 'dead';
-  const started = await readStart(holder.pid);
-  return holder.started === null || started === null || started === holder.started ? 'alive' : 'dead';
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: the process runs under another user.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/**
- * Tells whether the process was killed and its parent has not asked how it ended.
- * Such a process answers signals and holds nothing. In a container it can stay so for ever.
- */
-async function isZombie(pid: number): Promise<boolean> {
-  const state = (await readStat(pid))?.[0];
-  return state === 'Z' || state === 'X';
-}
-
-async function readStart(pid: number): Promise<string | null> {
-  const [boot, stat] = await Promise.all([
-    readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => undefined),
-    readStat(pid),
-  ]);
-  // Field 22 of the file is the tick at which the process started.
-  return boot === undefined || stat === undefined ? null : `${boot.trim()}/${stat[19] ?? ''}`;
-}
-
-/**
- * Reads the fields of `/proc/<pid>/stat` from the third one on, which is the state.
- * The second field is the command in parentheses and may hold anything, so the fields are counted
- * from the last parenthesis. Undefined where there is no such file.
- */
-async function readStat(pid: number): Promise<string[] | undefined> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-  return text?.slice(text.lastIndexOf(')') + 2).split(' ');
-}
-
 interface LockRecord extends ProcessIdentity {
   /** Tells this holding of the lock from every other one. */
   readonly token: string;
@@ -172,8 +90,11 @@ async function refuseWhileHeld(holder: LockRecord, directory: string, path: stri
     directory,
     life === 'alive' ? holder : undefined,
     life === 'alive'
-      ? `The embedded database in ${directory} is in use by process ${holder.pid} since ${holder.since}. Wait until it ends or stop it.`
-      : `The embedded database in ${directory} is in use by process ${holder.pid} on host "${holder.host}" since ${holder.since}, which cannot be looked at from here. If that process is gone, delete the lock file.`,
+      ? `The embedded database in ${directory} is in use by process ${holder.pid} since ` +
+          `${holder.since}. Wait until it ends or stop it.`
+      : `The embedded database in ${directory} is in use by process ${holder.pid} on host ` +
+          `"${holder.host}" since ${holder.since}, which cannot be looked at from here. If that process ` +
+          'is gone, delete the lock file.',
     life === 'alive'
       ? `npm run freshet -- stop ends a run after the batch in hand; kill ${holder.pid} ends whatever it is.`
       : `rm ${path}`,
@@ -192,4 +113,86 @@ async function linkOnce(file: string, place: string): Promise<boolean> {
 
 async function release(path: string, token: string): Promise<void> {
   if ((await readRecord(path))?.token === token) await rm(path, { force: true });
+}
+
+/** Says that another process holds the embedded database in `directory`. */
+export class DirectoryInUseError extends UsageError {
+  readonly directory: string;
+  /** Process that holds the database; undefined where it runs on another host. */
+  readonly holder: ProcessIdentity | undefined;
+
+  constructor(
+    directory: string,
+    holder: ProcessIdentity | undefined,
+    message: string,
+    remedy: string | undefined,
+  ) {
+    super(message, remedy);
+    this.directory = directory;
+    this.holder = holder;
+  }
+}
+
+/**
+ * Identifies the process that holds a lock.
+ * The system gives a process id out again. Where the system tells when a process started, the start
+ * distinguishes two processes with one id.
+ */
+export interface ProcessIdentity {
+  readonly pid: number;
+  readonly host: string;
+  /** Boot id and start tick, joined by `/`, as Linux has them; null on other systems. */
+  readonly started: string | null;
+}
+
+export async function identifyProcess(pid: number): Promise<ProcessIdentity> {
+  return { pid, host: hostname(), started: await readStart(pid) };
+}
+
+/**
+ * Finds out whether the holder of a lock still runs.
+ * `elsewhere`: the holder runs on another host, whose processes cannot be seen from here.
+ */
+export async function findLife(holder: ProcessIdentity): Promise<'alive' | 'dead' | 'elsewhere'> {
+  if (holder.host !== hostname()) return 'elsewhere';
+  if (!isRunning(holder.pid) || (await isZombie(holder.pid))) return 'dead';
+  const started = await readStart(holder.pid);
+  return holder.started === null || started === null || started === holder.started ? 'alive' : 'dead';
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: the process runs under another user.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/**
+ * Tells whether the process was killed and its parent has not asked how it ended.
+ * Such a process answers signals and holds nothing. In a container it can stay so for ever.
+ */
+async function isZombie(pid: number): Promise<boolean> {
+  const state = (await readStat(pid))?.[0];
+  return state === 'Z' || state === 'X';
+}
+
+async function readStart(pid: number): Promise<string | null> {
+  const [boot, stat] = await Promise.all([
+    readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => undefined),
+    readStat(pid),
+  ]);
+  // Field 22 of the file is the tick at which the process started.
+  return boot === undefined || stat === undefined ? null : `${boot.trim()}/${stat[19] ?? ''}`;
+}
+
+/**
+ * Reads the fields of `/proc/<pid>/stat` from the third one on, which is the state.
+ * The second field is the command in parentheses and may hold anything, so the fields are counted
+ * from the last parenthesis. Undefined where there is no such file.
+ */
+async function readStat(pid: number): Promise<string[] | undefined> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  return text?.slice(text.lastIndexOf(')') + 2).split(' ');
 }

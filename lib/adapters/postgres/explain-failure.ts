@@ -1,62 +1,7 @@
 import type pg from 'pg';
 import { FreshetError, UsageError } from '../../core/errors.ts';
 import { isTlsFailure } from '../../core/failures/aws.ts';
-import { toDatabaseFailure } from '../sql/database.ts';
-
-/**
- * A PostgreSQL server named by its parts, as a deployed function knows it.
- * The connection always uses TLS, and the server's name and issuer are verified.
- */
-export interface PostgresEndpoint {
-  readonly host: string;
-  readonly port: number;
-  readonly database: string;
-  readonly readLogin: ReadLogin;
-  /**
-   * Authorities that may have issued the server's certificate.
-   * `rds`: Amazon's for RDS and Aurora. `proxy`: Amazon's for RDS Proxy. `pem`: the given
-   * certificates.
-   */
-  readonly certificateAuthority: 'rds' | 'proxy' | { readonly pem: string };
-}
-
-export interface DatabaseLogin {
-  readonly user: string;
-  readonly password: string;
-}
-
-/**
- * Reads who connects; asked before every new connection.
- * `fresh` is set when the server refused the login that was given last, so that a remembered login
- * is not given again.
- * @throws FreshetError and nothing else.
- */
-export type ReadLogin = (options: { readonly fresh: boolean }) => Promise<DatabaseLogin>;
-
-/** Errors for people, by the SQLSTATE of a refused connection. */
-const REFUSALS: Readonly<Record<string, (target: Target) => UsageError>> = {
-  '28P01': refusedUser,
-  '28000': refusedUser,
-  '3D000': ({ place, database }) =>
-    new UsageError(
-      `${place} has no database "${database}". Check the name at the end of the database URL.`,
-      `CREATE DATABASE "${database.replaceAll('"', '""')}";`,
-    ),
-  '42501': ({ place, user, database }) =>
-    new UsageError(
-      `${place} does not let user "${user}" connect to database "${database}".`,
-      `GRANT CONNECT ON DATABASE "${database.replaceAll('"', '""')}" TO "${user.replaceAll('"', '""')}";`,
-    ),
-  '53300': ({ place }) =>
-    new UsageError(`${place} has no free connection. Lower --concurrency, or raise max_connections.`),
-  '57P03': ({ place }) => new UsageError(`${place} is starting up or shutting down. Try again in a moment.`),
-};
-
-interface Target {
-  readonly place: string;
-  readonly user: string;
-  readonly database: string;
-}
+import { readErrorCode, toDatabaseFailure } from '../sql/database.ts';
 
 /**
  * Explains a failure to connect in a sentence with host and remedy.
@@ -66,36 +11,97 @@ interface Target {
 export function explainConnectionFailure(error: unknown, client: pg.Client): UsageError | undefined {
   if (error instanceof UsageError) return error;
   const target = {
-    place: `PostgreSQL at ${client.host}:${client.port}`,
+    server: `PostgreSQL at ${client.host}:${client.port}`,
     user: client.user ?? '',
     database: client.database ?? '',
   };
-  const code = String((error as { code?: unknown } | null)?.code ?? '');
+  const code = readErrorCode(error) ?? '';
   const refusal = REFUSALS[code];
   if (refusal !== undefined) return refusal(target);
   const words = error instanceof Error ? error.message : '';
   if (/password|SASL/i.test(words)) {
     return new UsageError(
-      `${target.place} asks user "${target.user}" for a password and got none that it accepts. Put it into the database URL, or set PGPASSWORD.`,
+      `${target.server} asks user "${target.user}" for a password and got none that it accepts. Put ` +
+        'it into the database URL, or set PGPASSWORD.',
     );
   }
   if (/SSL|TLS|certificate|altname/i.test(words) || /TLS|CERT|SELF_SIGNED|SSL/.test(code)) {
     return new UsageError(
-      `The TLS connection to ${target.place} could not be made. Check sslmode and sslrootcert of the database URL (verify-full needs the server's CA certificate and its real host name).`,
+      `The TLS connection to ${target.server} could not be made. Check sslmode and sslrootcert of the ` +
+        "database URL (verify-full needs the server's CA certificate and its real host name).",
     );
   }
   if (/^E[A-Z_]+$/.test(code) || /timeout|terminated/i.test(words) || error instanceof AggregateError) {
     return new UsageError(
-      `${target.place} cannot be reached${code === '' ? '' : ` (${code})`}. Check host and port of the database URL, and that the server is running.`,
+      `${target.server} cannot be reached${code === '' ? '' : ` (${code})`}. Check host and port of ` +
+        'the database URL, and that the server is running.',
     );
   }
   return undefined;
 }
 
-function refusedUser({ place, user }: Target): UsageError {
+interface Target {
+  readonly server: string;
+  readonly user: string;
+  readonly database: string;
+}
+
+/** Errors for people, by the SQLSTATE of a refused connection. */
+const REFUSALS: Readonly<Record<string, (target: Target) => UsageError>> = {
+  '28P01': refusedUser,
+  '28000': refusedUser,
+  '3D000': ({ server, database }) =>
+    new UsageError(
+      `${server} has no database "${database}". Check the name at the end of the database URL.`,
+      `CREATE DATABASE "${database.replaceAll('"', '""')}";`,
+    ),
+  '42501': ({ server, user, database }) =>
+    new UsageError(
+      `${server} does not let user "${user}" connect to database "${database}".`,
+      `GRANT CONNECT ON DATABASE "${database.replaceAll('"', '""')}" TO "${user.replaceAll('"', '""')}";`,
+    ),
+  '53300': ({ server }) =>
+    new UsageError(`${server} has no free connection. Lower --concurrency, or raise max_connections.`),
+  '57P03': ({ server }) =>
+    new UsageError(`${server} is starting up or shutting down. Try again in a moment.`),
+};
+
+function refusedUser({ server, user }: Target): UsageError {
   return new UsageError(
-    `${place} refused user "${user}": wrong password, or pg_hba.conf does not let this user in. Check user and password of the database URL.`,
+    `${server} refused user "${user}": wrong password, or pg_hba.conf does not let this user in. ` +
+      'Check user and password of the database URL.',
   );
+}
+
+/**
+ * Explains a failure to connect to an endpoint in a sentence that names the server.
+ * The sentence never holds the login or the server's own message. A `FreshetError` is given back as
+ * it is.
+ */
+export function explainEndpointFailure(
+  error: unknown,
+  endpoint: { readonly host: string; readonly port: number; readonly database: string },
+): Error {
+  if (error instanceof FreshetError) return error;
+  const server = `PostgreSQL at ${endpoint.host}:${endpoint.port}`;
+  const code = readErrorCode(error) ?? '';
+  if (isLoginRefused(error))
+    return stop(
+      `sqlstate_${code}`,
+      `${server} refused the login, also after it was read anew: check user and password of the ` +
+        "database secret (with IAM: the role's rds_iam and the function's rds-db:connect).",
+    );
+  if (code === '3D000')
+    return stop('sqlstate_3D000', `${server} has no database "${endpoint.database}": check its name.`);
+  if (isTlsFailure(code))
+    return stop(
+      `network_${code.toLowerCase()}`,
+      `${server} could not prove who it is: its certificate must come from the configured authority ` +
+        'and name the host.',
+    );
+  if (error instanceof Error && /does not support SSL|establishing an SSL/.test(error.message))
+    return stop('tls_not_offered', `${server} does not speak TLS, and nothing is sent without it.`);
+  return toDatabaseFailure(error);
 }
 
 /**
@@ -105,40 +111,9 @@ function refusedUser({ place, user }: Target): UsageError {
 const LOGIN_REFUSED = /^(28P01|28000)$/;
 
 export function isLoginRefused(error: unknown): boolean {
-  return LOGIN_REFUSED.test(codeOf(error));
-}
-
-/**
- * Explains a failure to connect to an endpoint in a sentence with the server's place.
- * The sentence never holds the login or the server's own message. A `FreshetError` is given back as
- * it is.
- */
-export function explainEndpointFailure(error: unknown, endpoint: PostgresEndpoint): Error {
-  if (error instanceof FreshetError) return error;
-  const place = `PostgreSQL at ${endpoint.host}:${endpoint.port}`;
-  const code = codeOf(error);
-  if (isLoginRefused(error))
-    return stop(
-      `sqlstate_${code}`,
-      `${place} refused the login, also after it was read anew: check user and password of the database secret (with IAM: the role's rds_iam and the function's rds-db:connect).`,
-    );
-  if (code === '3D000')
-    return stop('sqlstate_3D000', `${place} has no database "${endpoint.database}": check its name.`);
-  if (isTlsFailure(code))
-    return stop(
-      `network_${code.toLowerCase()}`,
-      `${place} could not prove who it is: its certificate must come from the configured authority and name the host.`,
-    );
-  if (error instanceof Error && /does not support SSL|establishing an SSL/.test(error.message))
-    return stop('tls_not_offered', `${place} does not speak TLS, and nothing is sent without it.`);
-  return toDatabaseFailure(error);
+  return LOGIN_REFUSED.test(readErrorCode(error) ?? '');
 }
 
 function stop(code: string, message: string): FreshetError {
   return new FreshetError(message, { failureClass: 'stop', code });
-}
-
-function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown } | null | undefined)?.code;
-  return typeof code === 'string' ? code : '';
 }

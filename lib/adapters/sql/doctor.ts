@@ -4,9 +4,38 @@ import { UsageError } from '../../core/errors.ts';
 import type { ResolvedSource } from '../../core/model.ts';
 import { isOlderVersion, type SqlDatabase } from './database.ts';
 import { type DoctorFinding, inspectSource, inspectVectors } from './doctor-sources.ts';
-import { quoteName } from './find-table.ts';
-import { findMissingSchemaRights, MIGRATIONS, readSchemaVersion } from './migrations/migrate.ts';
+import { quoteName } from './fragments.ts';
+import {
+  findMissingSchemaRights,
+  MIGRATE_COMMAND,
+  MIGRATIONS,
+  readSchemaVersion,
+} from './migrations/migrate.ts';
 import { resolveSource } from './resolve-source.ts';
+
+/**
+ * Collects everything that `freshet doctor` says of the database, and writes nothing.
+ * A source that cannot be read does not hide the findings of the others.
+ */
+export async function inspectDatabase(
+  db: SqlDatabase,
+  config: PipelineConfig,
+): Promise<readonly DoctorFinding[]> {
+  const missing = await findMissingSchemaRights(db, 'write');
+  const version = missing === undefined ? await readSchemaVersion(db.kysely) : 0;
+  const schema = missing === undefined ? inspectSchema(version) : describeMissingRights(missing);
+  const findings = [...(await inspectServer(db)), schema, ...(await inspectTransactions(db))];
+  for (const sourceConfig of config.sources) {
+    const source = await resolveOrExplain(db, sourceConfig);
+    if ('check' in source) {
+      findings.push(source);
+      continue;
+    }
+    findings.push(...(await inspectSource(db, source)));
+    if (version > 0) findings.push(...(await inspectVectors(db, source)));
+  }
+  return findings;
+}
 
 /**
  * Oldest pgvector without a known fault of its HNSW indexes.
@@ -45,11 +74,31 @@ async function inspectServer(db: SqlDatabase): Promise<readonly DoctorFinding[]>
       ok: !old,
       severity: old ? 'warning' : 'info',
       message: old
-        ? `pgvector ${row.vector} works, but ${ADVISED_PGVECTOR} or newer is advised. Upgrade the server's package, then run the statement.`
+        ? `pgvector ${row.vector} works, but ${ADVISED_PGVECTOR} or newer is advised. Upgrade the ` +
+          "server's package, then run the statement."
         : `pgvector ${row.vector}.`,
       ...(old ? { statement: 'ALTER EXTENSION vector UPDATE;' } : {}),
     },
   ];
+}
+
+function inspectSchema(version: number): DoctorFinding {
+  const needed = MIGRATIONS.at(-1)?.version ?? 0;
+  const ok = version === needed;
+  return {
+    check: 'schema',
+    ok,
+    severity: ok ? 'info' : 'error',
+    message:
+      version === 0
+        ? 'There is no schema freshet yet.'
+        : `Schema freshet has version ${version}${ok ? '' : `; this Freshet needs ${needed}`}.`,
+    ...(version < needed ? { statement: MIGRATE_COMMAND } : {}),
+  };
+}
+
+function describeMissingRights({ message, remedy }: UsageError): DoctorFinding {
+  return { check: 'schema', ok: false, severity: 'error', message, statement: remedy };
 }
 
 /**
@@ -72,10 +121,10 @@ async function inspectTransactions(db: SqlDatabase): Promise<readonly DoctorFind
              WHERE datname = current_database() AND pid <> pg_backend_pid()) AS oldest`.execute(db.kysely);
   const row = found.rows[0];
   if (row === undefined) return [];
-  return [visibility(row), prepared(row.prepared), oldest(row.oldest)];
+  return [describeVisibility(row), describePrepared(row.prepared), describeOldest(row.oldest)];
 }
 
-function visibility(row: { role: string; sees: boolean; tracked: boolean }): DoctorFinding {
+function describeVisibility(row: { role: string; sees: boolean; tracked: boolean }): DoctorFinding {
   if (row.sees && row.tracked) {
     return {
       check: 'transactions',
@@ -89,14 +138,15 @@ function visibility(row: { role: string; sees: boolean; tracked: boolean }): Doc
     ok: false,
     severity: 'warning',
     message:
-      'Open transactions of other sessions cannot be seen: each incremental pass looks 15 minutes back, and a transaction that stays open for longer is left to the reconcile pass.',
+      'Open transactions of other sessions cannot be seen: each incremental pass looks 15 minutes ' +
+      'back, and a transaction that stays open for longer is left to the reconcile pass.',
     statement: row.sees
       ? 'ALTER SYSTEM SET track_activities = on; SELECT pg_reload_conf();'
       : `GRANT pg_read_all_stats TO ${quoteName(row.role)};`,
   };
 }
 
-function prepared(count: number): DoctorFinding {
+function describePrepared(count: number): DoctorFinding {
   return {
     check: 'prepared-transactions',
     ok: count === 0,
@@ -104,7 +154,8 @@ function prepared(count: number): DoctorFinding {
     message:
       count === 0
         ? 'No prepared transaction is open.'
-        : `${count} prepared transactions are open: while one is, the watermark of the incremental pass stands still. Commit or roll back those that nobody will finish.`,
+        : `${count} prepared transactions are open: while one is, the watermark of the incremental pass ` +
+          'stands still. Commit or roll back those that nobody will finish.',
     ...(count === 0 ? {} : { statement: 'SELECT gid, prepared, owner FROM pg_prepared_xacts;' }),
   };
 }
@@ -113,7 +164,7 @@ function prepared(count: number): DoctorFinding {
  * Reports a transaction that is open for half an hour, far longer than any ordinary one.
  * The incremental pass re-reads all that changed since the oldest transaction began.
  */
-function oldest(seconds: number): DoctorFinding {
+function describeOldest(seconds: number): DoctorFinding {
   const ok = seconds < 1800;
   return {
     check: 'oldest-transaction',
@@ -121,59 +172,16 @@ function oldest(seconds: number): DoctorFinding {
     severity: ok ? 'info' : 'warning',
     message: ok
       ? 'No transaction is open for over 30 minutes.'
-      : `A transaction is open for ${Math.floor(seconds / 60)} minutes: until it ends, each incremental pass reads everything that changed since it began.`,
+      : `A transaction is open for ${Math.floor(seconds / 60)} minutes: until it ends, each incremental ` +
+        'pass reads everything that changed since it began.',
     ...(ok
       ? {}
       : {
           statement:
-            'SELECT pid, usename, application_name, xact_start FROM pg_stat_activity ORDER BY xact_start LIMIT 1;',
+            'SELECT pid, usename, application_name, xact_start FROM pg_stat_activity ' +
+            'ORDER BY xact_start LIMIT 1;',
         }),
   };
-}
-
-export type { DoctorFinding } from './doctor-sources.ts';
-
-/**
- * Collects everything that `freshet doctor` says of the database, and writes nothing.
- * A source that cannot be read does not hide the findings of the others.
- */
-export async function inspectDatabase(
-  db: SqlDatabase,
-  config: PipelineConfig,
-): Promise<readonly DoctorFinding[]> {
-  const missing = await findMissingSchemaRights(db, 'write');
-  const version = missing === undefined ? await readSchemaVersion(db.kysely) : 0;
-  const schema = missing === undefined ? inspectSchema(version) : explainRights(missing);
-  const findings = [...(await inspectServer(db)), schema, ...(await inspectTransactions(db))];
-  for (const sourceConfig of config.sources) {
-    const source = await resolveOrExplain(db, sourceConfig);
-    if ('check' in source) {
-      findings.push(source);
-      continue;
-    }
-    findings.push(...(await inspectSource(db, source)));
-    if (version > 0) findings.push(...(await inspectVectors(db, source)));
-  }
-  return findings;
-}
-
-function inspectSchema(version: number): DoctorFinding {
-  const needed = MIGRATIONS.at(-1)?.version ?? 0;
-  const ok = version === needed;
-  return {
-    check: 'schema',
-    ok,
-    severity: ok ? 'info' : 'error',
-    message:
-      version === 0
-        ? 'There is no schema freshet yet.'
-        : `Schema freshet has version ${version}${ok ? '' : `; this Freshet needs ${needed}`}.`,
-    ...(version < needed ? { statement: 'npm run freshet -- migrate' } : {}),
-  };
-}
-
-function explainRights({ message, remedy }: UsageError): DoctorFinding {
-  return { check: 'schema', ok: false, severity: 'error', message, statement: remedy };
 }
 
 async function resolveOrExplain(

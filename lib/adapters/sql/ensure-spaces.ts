@@ -1,103 +1,15 @@
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import type { PipelineConfig, SourceConfig } from '../../core/config/pipeline-config.ts';
 import { FreshetError, UsageError } from '../../core/errors.ts';
 import type { ResolvedSource, Space } from '../../core/model.ts';
+import { createSpace, requireSameDimensions } from './create-space.ts';
 import type { SqlDatabase } from './database.ts';
-import { quoteName } from './find-table.ts';
-import type { FreshetTables } from './freshet-tables.ts';
+import { quoteName } from './fragments.ts';
+import type { FreshetTables, SpaceRow } from './freshet-tables.ts';
 import { lockSchemaChanges } from './migrations/migrate.ts';
-import {
-  requireSameDimensions,
-  requireSameShape,
-  resolveKnownSource,
-  type SpaceBinding,
-  type SpaceRow,
-  toSpace,
-  toSpaceBindings,
-} from './open-spaces.ts';
-import { resolveSource } from './resolve-source.ts';
+import { requireSameShape, type SpaceBinding, toSpace, toSpaceBindings } from './open-spaces.ts';
+import { resolveKnownSource, resolveSource } from './resolve-source.ts';
 import { replaceSourceView } from './source-view.ts';
-
-/**
- * Creates the vector table of a space, which holds one outcome row per source row.
- * `item_id` and `source_version` have the source columns' own types. Key and version types come
- * from `format_type`, never from configuration.
- * A touch must be a HOT update, even beside an HNSW index. Therefore `source_version` is not
- * indexed, a fifth of each page stays free, and `embedding` keeps the default storage EXTERNAL
- * (measured: with PLAIN, 0 of 188 updates are HOT).
- */
-async function createVectorTable(
-  db: Kysely<FreshetTables>,
-  shape: {
-    readonly vectorTable: string;
-    readonly keyType: string;
-    /** Collation of the key column, schema-qualified and quoted; null for types that have none. */
-    readonly keyCollation: string | null;
-    readonly versionType: string;
-    readonly dimensions: number;
-  },
-): Promise<void> {
-  const table = sql.id('freshet', shape.vectorTable);
-  const collation = shape.keyCollation === null ? sql`` : sql`COLLATE ${sql.raw(shape.keyCollation)}`;
-  await sql`CREATE TABLE ${table} (
-    item_id ${sql.raw(shape.keyType)} ${collation} NOT NULL,
-    chunk smallint NOT NULL DEFAULT 0,
-    outcome text NOT NULL,
-    content_hash bytea,
-    source_version ${sql.raw(shape.versionType)},
-    source_xid xid,
-    read_at timestamptz NOT NULL,
-    text_length integer NOT NULL DEFAULT 0,
-    kept_length integer NOT NULL DEFAULT 0,
-    tokens integer NOT NULL DEFAULT 0,
-    embedding vector(${sql.raw(String(shape.dimensions))}),
-    embedded_at timestamptz,
-    missing_since timestamptz,
-    PRIMARY KEY (item_id, chunk),
-    CHECK ((outcome = 'embedded') = (embedding IS NOT NULL))
-  ) WITH (fillfactor = 80)`.execute(db);
-  await sql`CREATE INDEX ${sql.id(`${shape.vectorTable}_by_content_hash`)} ON ${table} (content_hash)`.execute(
-    db,
-  );
-}
-
-/**
- * Turns a refusal (42501) to create a table or view into the GRANTs that are missing.
- * @throws UsageError with the GRANTs; any other error as it came.
- */
-async function explainCreationRefusal(
-  error: unknown,
-  db: SqlDatabase,
-  sourceName: string,
-  viewSchema: string,
-): Promise<never> {
-  if (!(error instanceof FreshetError) || error.code !== 'sqlstate_42501') throw error;
-  const { rows } = await sql<{
-    role: string;
-    database: string;
-    tables: boolean;
-    views: boolean | null;
-    schemas: boolean;
-  }>`
-    SELECT current_user::text AS role, current_database()::text AS database,
-           has_schema_privilege('freshet', 'CREATE') AS tables,
-           (SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = ${viewSchema}) AS views,
-           has_database_privilege(current_database(), 'CREATE') AS schemas`.execute(db.kysely);
-  const rights = rows[0];
-  if (rights === undefined) throw error;
-  const role = quoteName(rights.role);
-  const grants = [
-    ...(rights.tables ? [] : [`GRANT CREATE ON SCHEMA freshet TO ${role};`]),
-    ...(rights.views === false ? [`GRANT USAGE, CREATE ON SCHEMA ${quoteName(viewSchema)} TO ${role};`] : []),
-    ...(rights.views === null && !rights.schemas
-      ? [`GRANT CREATE ON DATABASE ${quoteName(rights.database)} TO ${role};`]
-      : []),
-  ];
-  throw new UsageError(
-    `Source "${sourceName}": role ${role} may not make its table in schema freshet or its view in schema ${quoteName(viewSchema)}. Run the statements below, or run migrate as the role that owns them.`,
-    grants.length > 0 ? grants.join(' ') : undefined,
-  );
-}
 
 /**
  * Finds or creates the spaces of each source, with their vector tables and positions.
@@ -179,58 +91,10 @@ async function ensureSpace(
     .set(table)
     .where('space_id', '=', found.space_id)
     .where(sql<boolean>`(table_oid, table_schema, table_name, key_column, version_column) IS DISTINCT FROM
-      (${table.table_oid}::bigint, ${table.table_schema}, ${table.table_name}, ${table.key_column}, ${table.version_column})`)
+      (${table.table_oid}::bigint, ${table.table_schema}, ${table.table_name}, ${table.key_column},
+       ${table.version_column})`)
     .execute();
   return { ...found, ...table };
-}
-
-async function createSpace(
-  transaction: Transaction<FreshetTables>,
-  { fingerprint, recipe, source, model }: SpaceBinding,
-): Promise<SpaceRow> {
-  const row = await transaction
-    .insertInto('freshet.spaces')
-    .values({
-      fingerprint,
-      source_name: source.name,
-      model_alias: model.alias,
-      provider: model.provider,
-      model_id: model.modelId,
-      revision: model.revision,
-      dimensions: model.dimensions,
-      recipe,
-      table_oid: source.tableOid,
-      table_schema: source.schema,
-      table_name: source.table,
-      key_column: source.keyColumn,
-      key_type: source.keyType,
-      version_column: source.versionColumn,
-      version_type: source.versionType,
-      status: 'building',
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow();
-  await createVectorTable(transaction, {
-    vectorTable: `vectors_${row.space_id}`,
-    keyType: source.keyType,
-    keyCollation: await readCollation(transaction, source),
-    versionType: source.versionType,
-    dimensions: model.dimensions,
-  });
-  // There is no watermark yet: the first incremental pass sets it.
-  // Older rows belong to the reconcile pass.
-  await transaction.insertInto('freshet.positions').values({ space_id: row.space_id }).execute();
-  return row;
-}
-
-async function readCollation(db: Kysely<FreshetTables>, source: ResolvedSource): Promise<string | null> {
-  const found = await sql<{ collation: string }>`
-    SELECT format('%I.%I', n.nspname, c.collname) AS collation
-      FROM pg_attribute a
-      JOIN pg_collation c ON c.oid = a.attcollation
-      JOIN pg_namespace n ON n.oid = c.collnamespace
-     WHERE a.attrelid = ${source.tableOid}::oid AND a.attname = ${source.keyColumn}`.execute(db);
-  return found.rows[0]?.collation ?? null;
 }
 
 /**
@@ -264,4 +128,45 @@ async function assignStatuses(
     .where('space_id', '=', activeId)
     .where('status', '<>', 'active')
     .execute();
+}
+
+/**
+ * Turns a refusal (42501) to create a table or view into the GRANTs that are missing.
+ * @throws UsageError with the GRANTs; any other error as it came.
+ */
+async function explainCreationRefusal(
+  error: unknown,
+  db: SqlDatabase,
+  sourceName: string,
+  viewSchema: string,
+): Promise<never> {
+  if (!(error instanceof FreshetError) || error.code !== 'sqlstate_42501') throw error;
+  const { rows } = await sql<{
+    role: string;
+    database: string;
+    tables: boolean;
+    views: boolean | null;
+    schemas: boolean;
+  }>`
+    SELECT current_user::text AS role, current_database()::text AS database,
+           has_schema_privilege('freshet', 'CREATE') AS tables,
+           (SELECT has_schema_privilege(oid, 'CREATE')
+              FROM pg_namespace WHERE nspname = ${viewSchema}) AS views,
+           has_database_privilege(current_database(), 'CREATE') AS schemas`.execute(db.kysely);
+  const rights = rows[0];
+  if (rights === undefined) throw error;
+  const role = quoteName(rights.role);
+  const grants = [
+    ...(rights.tables ? [] : [`GRANT CREATE ON SCHEMA freshet TO ${role};`]),
+    ...(rights.views === false ? [`GRANT USAGE, CREATE ON SCHEMA ${quoteName(viewSchema)} TO ${role};`] : []),
+    ...(rights.views === null && !rights.schemas
+      ? [`GRANT CREATE ON DATABASE ${quoteName(rights.database)} TO ${role};`]
+      : []),
+  ];
+  throw new UsageError(
+    `Source "${sourceName}": role ${role} may not make its table in schema freshet or its view in ` +
+      `schema ${quoteName(viewSchema)}. Run the statements below, or run migrate as the role that owns ` +
+      'them.',
+    grants.length > 0 ? grants.join(' ') : undefined,
+  );
 }

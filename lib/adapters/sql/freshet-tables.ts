@@ -1,4 +1,4 @@
-import type { Generated } from 'kysely';
+import type { Generated, Selectable } from 'kysely';
 import type { Lane, LeaseStage, SpaceStatus } from '../../core/model.ts';
 
 /**
@@ -89,3 +89,10 @@ export interface FreshetTables {
     probed_at: Generated<string | null>;
   };
 }
+
+/** Names the table of schema `freshet` that holds the space's outcomes and their vectors. */
+export function vectorTableOf(spaceId: number): string {
+  return `vectors_${spaceId}`;
+}
+
+export type SpaceRow = Selectable<FreshetTables['freshet.spaces']>;

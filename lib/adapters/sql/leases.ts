@@ -1,26 +1,6 @@
-import { type Kysely, type RawBuilder, sql } from 'kysely';
-import type { Space } from '../../core/model.ts';
+import { type RawBuilder, sql } from 'kysely';
 import type { LeasedRow, LeaseRequest } from '../../ports/detection-store.ts';
-import { prepared, RUN_LOCK_CLASS } from './database.ts';
-import { arrayLiteral, quoteSpace } from './fragments.ts';
-import type { FreshetTables } from './freshet-tables.ts';
-
-/**
- * Renders whether lease `l` holds.
- * A lease holds while it is unexpired and belongs either to no local run, or to a run whose session
- * still has its advisory lock.
- */
-export function liveLease(): RawBuilder<boolean> {
-  return sql<boolean>`(l.expires_at > now() AND (l.run_id IS NULL OR l.run_id IN (${liveRuns()})))`;
-}
-
-/** Renders the ids of the runs whose lock is held in this database. */
-export function liveRuns(): RawBuilder<number> {
-  return sql<number>`SELECT objid::int8::int4 FROM pg_locks
-    WHERE locktype = 'advisory' AND granted AND objsubid = 2
-      AND classid::int8 = ${sql.lit(RUN_LOCK_CLASS)}
-      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
-}
+import { RUN_LOCK_CLASS, type SqlDatabase } from './database.ts';
 
 /**
  * Renders the INSERT that leases the rows of the CTE `chosen (id)`, for use as a CTE.
@@ -31,11 +11,12 @@ export function liveRuns(): RawBuilder<number> {
  * is not an attempt. The age of such a lease starts anew, because the time that a backfill waited
  * is not the age of an edit. Rows are locked in the order of their ids, as everywhere.
  */
-export function leaseChosenRows(spaceId: number, request: LeaseRequest): RawBuilder<unknown> {
+export function renderLeasing(spaceId: number, request: LeaseRequest): RawBuilder<unknown> {
   return sql`INSERT INTO freshet.leases AS t
       (space_id, item_id, dispatch_id, lane, stage, attempts, run_id, expires_at)
-    SELECT ${spaceId}::int, chosen.id, ${request.dispatchId}::uuid, ${request.lane}::text, ${request.stage}::text, 0,
-           ${request.runId}::int, now() + ${request.leaseSeconds}::float8 * interval '1 second'
+    SELECT ${spaceId}::int, chosen.id, ${request.dispatchId}::uuid, ${request.lane}::text,
+           ${request.stage}::text, 0, ${request.runId}::int,
+           now() + ${request.leaseSeconds}::float8 * interval '1 second'
       FROM chosen
      ORDER BY chosen.id COLLATE "C"
     ON CONFLICT (space_id, item_id) DO UPDATE SET
@@ -57,7 +38,7 @@ export function leaseChosenRows(spaceId: number, request: LeaseRequest): RawBuil
  * Where the planner takes a CTE for one row, it joins two of them by comparing each row with each
  * (decision 11).
  */
-export const leasedWithVersions: RawBuilder<unknown> = sql`
+export const leasedLines: RawBuilder<unknown> = sql`
   SELECT u.id, max(u.attempts) AS attempts, max(u.version) AS version, max(u.place) AS place
     FROM (SELECT item_id AS id, attempts, NULL::text AS version, NULL::bigint AS place FROM leased
           UNION ALL
@@ -65,15 +46,20 @@ export const leasedWithVersions: RawBuilder<unknown> = sql`
    GROUP BY u.id HAVING count(u.attempts) > 0`;
 
 /**
- * Renders the attempts that a row has when it is leased now.
- * `alias` is a lease of a LEFT JOIN; a row without a lease has no attempts.
- * Rows are leased by their attempts, lowest first. A row that may have killed its process, or was
- * merely there when the process died, comes after all others. Processes that die early then do not
- * die with the same rows again and again.
+ * A line of a leasing statement.
+ * A statement that also reports what the limit left out always has a line, which holds nulls where
+ * nothing was leased.
  */
-export function attemptsWhenLeased(alias: string): RawBuilder<number> {
-  return sql`coalesce(${sql.id(alias, 'attempts')}
-    + CASE WHEN ${sql.id(alias, 'stage')} IN ('embedding', 'announced') THEN 1 ELSE 0 END, 0)`;
+export interface LeasedLine {
+  readonly id: string | null;
+  readonly attempts: number | null;
+  readonly version: string | null;
+}
+
+export function toLeasedRows(lines: readonly LeasedLine[]): LeasedRow[] {
+  return lines.flatMap(({ id, attempts, version }) =>
+    id === null ? [] : [{ id, attempts: attempts ?? 0, version }],
+  );
 }
 
 /**
@@ -88,90 +74,62 @@ export function isFree(alias: string, request: LeaseRequest): RawBuilder<boolean
 }
 
 /**
- * A line of a leasing statement.
- * A statement that also reports what the limit left out always has a line, which holds nulls where
- * nothing was leased.
+ * Renders the attempts that a row has when it is leased now.
+ * `alias` is a lease of a LEFT JOIN; a row without a lease has no attempts.
+ * Rows are leased by their attempts, lowest first. A row that may have killed its process, or was
+ * merely there when the process died, comes after all others. Processes that die early then do not
+ * die with the same rows again and again.
  */
-export interface LeasedLine {
-  readonly id: string | null;
-  readonly attempts: number | null;
-  readonly version: string | null;
-}
-
-export function leasedRows(lines: readonly LeasedLine[]): LeasedRow[] {
-  return lines.flatMap(({ id, attempts, version }) =>
-    id === null ? [] : [{ id, attempts: attempts ?? 0, version }],
-  );
+export function renderAttempts(alias: string): RawBuilder<number> {
+  return sql`coalesce(${sql.id(alias, 'attempts')}
+    + CASE WHEN ${sql.id(alias, 'stage')} IN ('embedding', 'announced') THEN 1 ELSE 0 END, 0)`;
 }
 
 /**
- * Renders whether a lease `l` is of the dispatch and among the ids (undefined: any).
- * PostgreSQL serves the condition from the key's index in the order of the ids, which is the order
- * in which leases are locked everywhere. If a plan ever locks in another order, a deadlock is
- * `transient` and the statement is tried again.
+ * Renders whether lease `l` holds.
+ * A lease holds while it is unexpired and belongs either to no local run, or to a run whose session
+ * still has its advisory lock.
  */
-export function leasesOf(
-  space: Space,
-  dispatchId: string,
-  ids: readonly string[] | undefined,
-): RawBuilder<boolean> {
-  const among =
-    ids === undefined
-      ? sql``
-      : sql`
-       AND l.item_id = ANY (${arrayLiteral(ids)}::text[])`;
-  return sql`l.space_id = ${space.spaceId}::int AND l.dispatch_id = ${dispatchId}::uuid${among}`;
+export function isLive(): RawBuilder<boolean> {
+  return sql<boolean>`(l.expires_at > now() AND (l.run_id IS NULL OR l.run_id IN (${renderLiveRuns()})))`;
+}
+
+/** Renders the ids of the runs whose lock is held in this database. */
+function renderLiveRuns(): RawBuilder<number> {
+  return sql<number>`SELECT objid::int8::int4 FROM pg_locks
+    WHERE locktype = 'advisory' AND granted AND objsubid = 2
+      AND classid::int8 = ${sql.lit(RUN_LOCK_CLASS)}
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+}
+
+/** Reads the ids of the local runs that work on this database now, from whatever machine. */
+export async function readLiveRuns(db: SqlDatabase): Promise<number[]> {
+  const { rows } = await sql<{ runId: number }>`
+    SELECT live.id AS "runId" FROM (${renderLiveRuns()}) AS live (id) ORDER BY live.id`.execute(db.kysely);
+  return rows.map(({ runId }) => runId);
 }
 
 /**
- * Renders a SELECT that locks leases of a dispatch among the ids, for use as a CTE.
- * The order of the locks is that of the ids, whatever the plan. The SELECT costs as much again as
- * the change itself, so it is for changes that happen seldom.
+ * Expires the leases of local runs that are dead and resolves with their number.
+ * A run that lives holds its advisory lock. PostgreSQL frees the lock with the connection, however
+ * the process ended.
+ * The stage of a lease stays. A row that was being embedded when the process died counts an
+ * attempt; a row that merely waited does not. `SKIP LOCKED` leaves out a lease that another session
+ * changes at this moment, because such a lease is not dead.
  */
-export function lockLeases(
-  space: Space,
-  dispatchId: string,
-  ids: readonly string[] | undefined,
-): RawBuilder<unknown> {
-  return sql`SELECT l.space_id, l.item_id FROM freshet.leases AS l
-     WHERE ${leasesOf(space, dispatchId, ids)}
-     ORDER BY l.item_id
-       FOR UPDATE`;
-}
-
-/**
- * Ends the leases of a dispatch: deletes those of finished rows and expires the others.
- * A lease is deleted where the source row is gone, or where its outcome was made from just this
- * version and `xmin`. Else the row was overtaken; the next incremental pass finds it by its lease,
- * which is expired and has no attempts. The statement compares what is stored with what is there,
- * whoever wrote it.
- *
- * OFFSET 0 makes the look-ups of outcomes one per lease, however old the statistics are. Both
- * passes are in the order of the ids, as everywhere. The second pass also sees the leases that the
- * first one deleted, and is left out where the first one deleted all, as is usual. A lease that
- * another dispatch took over meanwhile no longer matches. (A MERGE looks every lease up twice, or
- * reads all leases.)
- */
-export async function releaseLeases(
-  db: Kysely<FreshetTables>,
-  space: Space,
-  dispatchId: string,
-  ids: readonly string[],
-): Promise<void> {
-  if (ids.length === 0) return;
-  const { source, vectors, key, version, leasedKey } = quoteSpace(space);
-  await sql`${prepared}WITH settled AS (
-      DELETE FROM freshet.leases AS l
-       WHERE ${leasesOf(space, dispatchId, ids)}
-         AND coalesce((SELECT coalesce(v.source_xid = s.xmin AND v.source_version IS NOT DISTINCT FROM ${version}, false)
-                         FROM ${source} AS s
-                         LEFT JOIN LATERAL (SELECT v.source_version, v.source_xid
-                                              FROM ${vectors} AS v WHERE v.item_id = ${key} AND v.chunk = 0 OFFSET 0) AS v ON true
-                        WHERE ${key} = ${leasedKey}), true)
-      RETURNING l.item_id
+export async function expireLeasesOfDeadRuns(db: SqlDatabase): Promise<number> {
+  const { rows } = await sql<{ expired: number }>`
+    WITH dead AS (
+      SELECT space_id, item_id FROM freshet.leases
+       WHERE run_id IS NOT NULL AND expires_at > now()
+         AND run_id NOT IN (${renderLiveRuns()})
+       ORDER BY space_id, item_id
+         FOR UPDATE SKIP LOCKED
+    ), expired AS (
+      UPDATE freshet.leases AS l SET expires_at = now() FROM dead
+       WHERE l.space_id = dead.space_id AND l.item_id = dead.item_id
+      RETURNING 1
     )
-    UPDATE freshet.leases AS l SET stage = 'queued', attempts = 0, expires_at = now()
-     WHERE (SELECT count(*) FROM settled) < ${ids.length}::int
-       AND ${leasesOf(space, dispatchId, ids)}
-       AND l.item_id NOT IN (SELECT item_id FROM settled)`.execute(db);
+    SELECT count(*)::int AS expired FROM expired`.execute(db.kysely);
+  return rows[0]?.expired ?? 0;
 }

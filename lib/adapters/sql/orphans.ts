@@ -1,15 +1,16 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { ORPHANS_CONFIRMED, type Space } from '../../core/model.ts';
 import type { OrphanReport } from '../../ports/detection-store.ts';
 import type { SqlDatabase } from './database.ts';
-import { type KeyRange, withinRange } from './find-and-lease.ts';
 import { quoteSpace } from './fragments.ts';
+import { type KeyRange, renderRange } from './lease-stale-rows.ts';
 
 /**
  * Share of a slice's outcome rows that may be missing at once.
  * Above this share, somebody must say that the rows are meant to be gone.
  */
 const MISSING_SHARE = 0.1;
+
 /**
  * Number of missing rows below which the share says nothing.
  * A table of a dozen rows may lose three.
@@ -42,20 +43,18 @@ export async function removeOrphans(db: SqlDatabase, space: Space, slice: KeyRan
     ), seen AS MATERIALIZED (
       SELECT v.item_id, v.missing_since, ${key} IS NULL AS missing
         FROM ${vectors} AS v
-        LEFT JOIN ${source} AS s ON ${key} = v.item_id${withinRange(key, keyType, slice)}
-       WHERE v.chunk = 0${withinRange(id, keyType, slice)}
+        LEFT JOIN ${source} AS s ON ${key} = v.item_id${renderRange(key, keyType, slice)}
+       WHERE v.chunk = 0${renderRange(id, keyType, slice)}
          AND (${key} IS NULL OR v.missing_since IS NOT NULL)
-    ), verdict AS MATERIALIZED (
+    ), decision AS MATERIALIZED (
       SELECT CASE
           WHEN c.missing = 0 THEN NULL
           WHEN (SELECT rows FROM hidden) THEN 'row-security'
-          WHEN EXISTS (SELECT FROM freshet.control AS k
-                        WHERE k.scope = 'source:' || ${name}::text AND k.reason = ${ORPHANS_CONFIRMED}::text
-                          AND k.since > now() - interval '1 day') THEN NULL
+          WHEN ${isRemovalConfirmed(name)} THEN NULL
           WHEN NOT EXISTS (SELECT FROM ${source} AS s) THEN 'too-many'
           WHEN c.missing >= ${MISSING_ROWS}::int
            AND c.missing > ${MISSING_SHARE}::float8 * (
-                 SELECT count(*) FROM ${vectors} AS v WHERE v.chunk = 0${withinRange(id, keyType, slice)})
+                 SELECT count(*) FROM ${vectors} AS v WHERE v.chunk = 0${renderRange(id, keyType, slice)})
           THEN 'too-many' END AS stopped
         FROM (SELECT count(*) AS missing FROM seen WHERE missing) AS c
     ), due AS MATERIALIZED (
@@ -63,8 +62,8 @@ export async function removeOrphans(db: SqlDatabase, space: Space, slice: KeyRan
              o.missing AND o.missing_since <= now() - interval '1 hour'
                AND o.missing_since < (SELECT last_pass_started_at FROM freshet.positions
                                        WHERE space_id = ${space.spaceId}::int) AS over
-        FROM seen AS o, verdict
-       WHERE (verdict.stopped IS NULL OR NOT o.missing) AND verdict.stopped IS DISTINCT FROM 'row-security'
+        FROM seen AS o, decision
+       WHERE (decision.stopped IS NULL OR NOT o.missing) AND decision.stopped IS DISTINCT FROM 'row-security'
     ), locked AS MATERIALIZED (
       SELECT v.item_id, due.back, coalesce(due.over, false) AS over
         FROM ${vectors} AS v JOIN due ON due.item_id = v.item_id
@@ -83,6 +82,17 @@ export async function removeOrphans(db: SqlDatabase, space: Space, slice: KeyRan
     )
     SELECT (SELECT count(*) FROM marked WHERE NOT back)::int AS marked,
            (SELECT count(*) FROM deleted WHERE chunk = 0)::int AS deleted,
-           (SELECT stopped FROM verdict) AS stopped`.execute(db.kysely);
+           (SELECT stopped FROM decision) AS stopped`.execute(db.kysely);
   return rows[0] ?? { marked: 0, deleted: 0, stopped: null };
+}
+
+/**
+ * Renders whether somebody confirmed that rows of the source are meant to be gone.
+ * A confirmation holds for a day.
+ */
+export function isRemovalConfirmed(sourceName: string): RawBuilder<boolean> {
+  return sql`EXISTS (SELECT FROM freshet.control AS k
+                        WHERE k.scope = 'source:' || ${sourceName}::text
+                          AND k.reason = ${ORPHANS_CONFIRMED}::text
+                          AND k.since > now() - interval '1 day')`;
 }

@@ -3,93 +3,19 @@ import type { Space } from '../../core/model.ts';
 import type { ResultObject, Verdict } from '../../core/result-object.ts';
 import { joinVectorArrays } from '../../core/vectors.ts';
 import type { OutcomeStore, WriteReport } from '../../ports/outcome-store.ts';
-import { genericPlansFollow, prepared, type SqlDatabase } from './database.ts';
-import { arrayLiteral } from './fragments.ts';
+import type { SqlDatabase } from './database.ts';
+import { arrayLiteral, forceGenericPlans, prepared } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
-import { lockLeases, releaseLeases } from './leases.ts';
+import { expireLeases, releaseLeases } from './lease-stages.ts';
 import { copyOutcomes, lockOutcomes, touchOutcomes, upsertOutcomes } from './outcomes.ts';
 import { nameSourceFault } from './source-faults.ts';
 
-/**
- * Expires leases of the dispatch whose result object is missing or corrupt.
- * The stage stays `announced`, so that the next lease counts an attempt. A row whose objects are
- * lost again and again thereby comes to an end.
- */
-async function expireLeases(
-  db: SqlDatabase,
-  space: Space,
-  dispatchId: string,
-  ids: readonly string[],
-): Promise<void> {
-  await sql`WITH mine AS MATERIALIZED (${lockLeases(space, dispatchId, ids)})
-    UPDATE freshet.leases AS l SET expires_at = now()
-    FROM mine
-    WHERE l.space_id = mine.space_id AND l.item_id = mine.item_id AND l.dispatch_id = ${dispatchId}::uuid
-      AND l.expires_at > now()`.execute(db.kysely);
-}
-
-/**
- * Enters the objects' calls into the ledger and settles their grants.
- * Resolves with the ids of the calls that were new. A second writer of an object waits here, on the
- * ledger's key, until the first writer has committed, and then finds all calls in the ledger. The
- * statement stands first in the transaction.
- */
-async function recordCalls(
-  db: Kysely<FreshetTables>,
-  spaceId: number,
-  results: readonly ResultObject[],
-): Promise<ReadonlySet<string>> {
-  const calls = results.flatMap(({ calls, runId }) => calls.map(call => ({ ...call, runId })));
-  if (calls.length === 0) return new Set();
-  const callIds = arrayLiteral(calls.map(call => call.callId));
-  const { rows } = await sql<{ callId: string }>`${prepared}
-    WITH settled AS (
-      DELETE FROM freshet.grants WHERE call_id = ANY (${callIds}::uuid[])
-    )
-    INSERT INTO freshet.ledger (call_id, space_id, model_alias, lane, items, unique_texts, tokens, cost_usd,
-                                latency_ms, outcome, request_id, run_id)
-    SELECT u.call_id, ${spaceId}::int, u.model_alias, u.lane, u.items, u.unique_texts, u.tokens,
-           u.cost_usd, u.latency_ms, u.outcome, u.request_id, u.run_id
-      FROM unnest(${callIds}::uuid[],
-                  ${arrayLiteral(calls.map(call => call.modelAlias))}::text[],
-                  ${arrayLiteral(calls.map(call => call.lane))}::text[],
-                  ${arrayLiteral(calls.map(call => call.items))}::int[],
-                  ${arrayLiteral(calls.map(call => call.uniqueTexts))}::int[],
-                  ${arrayLiteral(calls.map(call => call.tokens))}::bigint[],
-                  ${arrayLiteral(calls.map(call => call.costUsd))}::float8[],
-                  ${arrayLiteral(calls.map(call => call.latencyMs))}::float8[],
-                  ${arrayLiteral(calls.map(call => call.outcome))}::text[],
-                  ${arrayLiteral(calls.map(call => call.requestId))}::text[],
-                  ${arrayLiteral(calls.map(call => call.runId))}::int[])
-        AS u (call_id, model_alias, lane, items, unique_texts, tokens, cost_usd, latency_ms, outcome, request_id, run_id)
-     WHERE ${genericPlansFollow}
-     ORDER BY u.call_id
-    ON CONFLICT (call_id) DO NOTHING
-    RETURNING call_id::text AS "callId"`.execute(db);
-  return new Set(rows.map(({ callId }) => callId));
-}
-
-/**
- * Stores verdicts; a hash that was refused before has one attempt more.
- * The verdicts are ordered by hash, one line per hash, for the same reasons as outcomes.
- */
-async function rememberVerdicts(
-  db: Kysely<FreshetTables>,
-  spaceId: number,
-  verdicts: readonly Verdict[],
-): Promise<void> {
-  if (verdicts.length === 0) return;
-  await sql`INSERT INTO freshet.failures AS f (space_id, content_hash, failure_class, code)
-    SELECT DISTINCT ON (u.content_hash) ${spaceId}::int, decode(u.content_hash, 'hex'), u.failure_class, u.code
-      FROM unnest(${arrayLiteral(verdicts.map(verdict => verdict.contentHash))}::text[],
-                  ${arrayLiteral(verdicts.map(verdict => verdict.failureClass))}::text[],
-                  ${arrayLiteral(verdicts.map(verdict => verdict.code))}::text[])
-        AS u (content_hash, failure_class, code)
-     ORDER BY u.content_hash
-    ON CONFLICT (space_id, content_hash) DO UPDATE SET
-      failure_class = excluded.failure_class, code = excluded.code, attempts = f.attempts + 1, last_at = now()`.execute(
-    db,
-  );
+export function createOutcomeStore(db: SqlDatabase): OutcomeStore {
+  return {
+    writeResult: (space, result) => nameSourceFault(db, space, () => writeResults(db, space, [result])),
+    writeResults: (space, results) => nameSourceFault(db, space, () => writeResults(db, space, results)),
+    expireLeases: (space, dispatchId, ids) => expireLeases(db, space, dispatchId, ids),
+  };
 }
 
 const REPEATED: WriteReport = {
@@ -119,19 +45,19 @@ async function writeResults(
     .transaction()
     .setIsolationLevel('read committed')
     .execute(async transaction => {
-      const recorded = await recordCalls(transaction, space.spaceId, results);
-      const fresh = results.filter(
-        ({ calls }) => calls.length === 0 || calls.some(({ callId }) => recorded.has(callId)),
+      const inserted = await insertCalls(transaction, space.spaceId, results);
+      const unwritten = results.filter(
+        ({ calls }) => calls.length === 0 || calls.some(({ callId }) => inserted.has(callId)),
       );
-      if (fresh.length === 0) return REPEATED;
-      const outcomes = fresh.flatMap(result => result.outcomes);
-      const copies = fresh.flatMap(result => result.copies);
-      const touches = fresh.flatMap(result => result.touches);
-      const ids = new Set(fresh.flatMap(idsOf));
+      if (unwritten.length === 0) return REPEATED;
+      const outcomes = unwritten.flatMap(result => result.outcomes);
+      const copies = unwritten.flatMap(result => result.copies);
+      const touches = unwritten.flatMap(result => result.touches);
+      const ids = new Set(unwritten.flatMap(idsOf));
       const kinds = [outcomes, copies, touches].filter(entries => entries.length > 0);
       if (kinds.length > 1) await lockOutcomes(transaction, space, [...ids]);
       const vectors = joinVectorArrays(
-        fresh.map(result => result.vectors),
+        unwritten.map(result => result.vectors),
         elementOid,
       );
       const written = await upsertOutcomes(transaction, space, outcomes, vectors);
@@ -140,12 +66,77 @@ async function writeResults(
       await rememberVerdicts(
         transaction,
         space.spaceId,
-        fresh.flatMap(result => result.verdicts),
+        unwritten.flatMap(result => result.verdicts),
       );
-      await releaseAll(transaction, space, fresh);
+      await releaseAll(transaction, space, unwritten);
       const applied = written.embedded + written.excluded + written.failed + copied + touched;
       return { repeated: false, ...written, copied, touched, overtaken: Math.max(0, ids.size - applied) };
     });
+}
+
+/**
+ * Enters the objects' calls into the ledger and settles their grants.
+ * Resolves with the ids of the calls that were new. A second writer of an object waits here, on the
+ * ledger's key, until the first writer has committed, and then finds all calls in the ledger. The
+ * statement stands first in the transaction.
+ */
+async function insertCalls(
+  db: Kysely<FreshetTables>,
+  spaceId: number,
+  results: readonly ResultObject[],
+): Promise<ReadonlySet<string>> {
+  const calls = results.flatMap(({ calls, runId }) => calls.map(call => ({ ...call, runId })));
+  if (calls.length === 0) return new Set();
+  const callIds = arrayLiteral(calls.map(call => call.callId));
+  const { rows } = await sql<{ callId: string }>`${prepared}
+    WITH settled AS (
+      DELETE FROM freshet.grants WHERE call_id = ANY (${callIds}::uuid[])
+    )
+    INSERT INTO freshet.ledger (call_id, space_id, model_alias, lane, items, unique_texts, tokens, cost_usd,
+                                latency_ms, outcome, request_id, run_id)
+    SELECT u.call_id, ${spaceId}::int, u.model_alias, u.lane, u.items, u.unique_texts, u.tokens,
+           u.cost_usd, u.latency_ms, u.outcome, u.request_id, u.run_id
+      FROM unnest(${callIds}::uuid[],
+                  ${arrayLiteral(calls.map(call => call.modelAlias))}::text[],
+                  ${arrayLiteral(calls.map(call => call.lane))}::text[],
+                  ${arrayLiteral(calls.map(call => call.items))}::int[],
+                  ${arrayLiteral(calls.map(call => call.uniqueTexts))}::int[],
+                  ${arrayLiteral(calls.map(call => call.tokens))}::bigint[],
+                  ${arrayLiteral(calls.map(call => call.costUsd))}::float8[],
+                  ${arrayLiteral(calls.map(call => call.latencyMs))}::float8[],
+                  ${arrayLiteral(calls.map(call => call.outcome))}::text[],
+                  ${arrayLiteral(calls.map(call => call.requestId))}::text[],
+                  ${arrayLiteral(calls.map(call => call.runId))}::int[])
+        AS u (call_id, model_alias, lane, items, unique_texts, tokens, cost_usd, latency_ms, outcome,
+              request_id, run_id)
+     WHERE ${forceGenericPlans}
+     ORDER BY u.call_id
+    ON CONFLICT (call_id) DO NOTHING
+    RETURNING call_id::text AS "callId"`.execute(db);
+  return new Set(rows.map(({ callId }) => callId));
+}
+
+/**
+ * Stores verdicts; a hash that was refused before has one attempt more.
+ * The verdicts are ordered by hash, one line per hash, for the same reasons as outcomes.
+ */
+async function rememberVerdicts(
+  db: Kysely<FreshetTables>,
+  spaceId: number,
+  verdicts: readonly Verdict[],
+): Promise<void> {
+  if (verdicts.length === 0) return;
+  await sql`INSERT INTO freshet.failures AS f (space_id, content_hash, failure_class, code)
+    SELECT DISTINCT ON (u.content_hash) ${spaceId}::int, decode(u.content_hash, 'hex'),
+           u.failure_class, u.code
+      FROM unnest(${arrayLiteral(verdicts.map(verdict => verdict.contentHash))}::text[],
+                  ${arrayLiteral(verdicts.map(verdict => verdict.failureClass))}::text[],
+                  ${arrayLiteral(verdicts.map(verdict => verdict.code))}::text[])
+        AS u (content_hash, failure_class, code)
+     ORDER BY u.content_hash
+    ON CONFLICT (space_id, content_hash) DO UPDATE SET
+      failure_class = excluded.failure_class, code = excluded.code,
+      attempts = f.attempts + 1, last_at = now()`.execute(db);
 }
 
 async function releaseAll(
@@ -162,11 +153,3 @@ async function releaseAll(
 
 const idsOf = ({ outcomes, copies, touches }: ResultObject) =>
   [...outcomes, ...copies, ...touches].map(({ id }) => id);
-
-export function createOutcomeStore(db: SqlDatabase): OutcomeStore {
-  return {
-    writeResult: (space, result) => nameSourceFault(db, space, () => writeResults(db, space, [result])),
-    writeResults: (space, results) => nameSourceFault(db, space, () => writeResults(db, space, results)),
-    expireLeases: (space, dispatchId, ids) => expireLeases(db, space, dispatchId, ids),
-  };
-}

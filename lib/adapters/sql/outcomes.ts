@@ -2,8 +2,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Space } from '../../core/model.ts';
 import type { CopyEntry, OutcomeEntry, TouchEntry } from '../../core/result-object.ts';
 import type { BytePieces } from '../../core/vectors.ts';
-import { prepared } from './database.ts';
-import { arrayLiteral, quoteSpace } from './fragments.ts';
+import { arrayLiteral, excludedOutcomes, prepared, quoteSpace } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
 
 /** Numbers of rows that were written, by what the rows are now. */
@@ -12,6 +11,13 @@ interface WrittenOutcomes {
   readonly excluded: number;
   readonly failed: number;
 }
+
+/** Replaces the outcome row that stands; the row was seen, so it loses its mark as an orphan. */
+const REPLACE_OUTCOME = sql`ON CONFLICT (item_id, chunk) DO UPDATE SET
+  outcome = excluded.outcome, content_hash = excluded.content_hash,
+  source_version = excluded.source_version, source_xid = excluded.source_xid, read_at = excluded.read_at,
+  text_length = excluded.text_length, kept_length = excluded.kept_length, tokens = excluded.tokens,
+  embedding = excluded.embedding, embedded_at = excluded.embedded_at, missing_since = NULL`;
 
 /**
  * Writes outcomes and their vectors; the latest reading of a row wins.
@@ -51,38 +57,20 @@ export async function upsertOutcomes(
                             ${arrayLiteral(entries.map(entry => entry.textLength))}::int[],
                             ${arrayLiteral(entries.map(entry => entry.keptLength))}::int[],
                             ${arrayLiteral(entries.map(entry => entry.tokens))}::int[]) WITH ORDINALITY
-                  AS u (id, outcome, content_hash, version, xid, read_at, text_length, kept_length, tokens, place)
+                  AS u (id, outcome, content_hash, version, xid, read_at,
+                        text_length, kept_length, tokens, place)
                 JOIN ${source} AS s ON ${key} = u.id
                ORDER BY ${key}, u.read_at DESC
               OFFSET 0) AS u
-      ON CONFLICT (item_id, chunk) DO UPDATE SET
-        outcome = excluded.outcome, content_hash = excluded.content_hash,
-        source_version = excluded.source_version, source_xid = excluded.source_xid, read_at = excluded.read_at,
-        text_length = excluded.text_length, kept_length = excluded.kept_length, tokens = excluded.tokens,
-        embedding = excluded.embedding, embedded_at = excluded.embedded_at, missing_since = NULL
+      ${REPLACE_OUTCOME}
       WHERE t.read_at <= excluded.read_at
       RETURNING outcome
     )
     SELECT count(*) FILTER (WHERE outcome = 'embedded')::int AS embedded,
-           count(*) FILTER (WHERE outcome IN ('excluded:empty', 'too-long'))::int AS excluded,
-           count(*) FILTER (WHERE outcome NOT IN ('embedded', 'excluded:empty', 'too-long'))::int AS failed
+           count(*) FILTER (WHERE outcome IN (${excludedOutcomes}))::int AS excluded,
+           count(*) FILTER (WHERE outcome NOT IN ('embedded', ${excludedOutcomes}))::int AS failed
       FROM written`.execute(db);
   return rows[0] ?? { embedded: 0, excluded: 0, failed: 0 };
-}
-
-/**
- * Renders `FROM … LIMIT 1`: an outcome row `v` that holds a vector for the hash.
- * The hash is bounded from both sides and ordered by, not equated. Only the index on `content_hash`
- * can serve that, whatever the planner believes of the table.
- * The condition asks for the vector, which the table ties to the outcome `embedded`. With a
- * condition on the outcome, the planner would collect and sort all rows of a hash, because it takes
- * a text of which it knows nothing to be rare.
- */
-export function oneHolder(space: Space, hash: RawBuilder<unknown>): RawBuilder<unknown> {
-  const { vectors } = quoteSpace(space);
-  return sql`FROM ${vectors} AS v
-    WHERE v.content_hash >= ${hash} AND v.content_hash <= ${hash} AND v.embedding IS NOT NULL
-    ORDER BY v.content_hash LIMIT 1`;
 }
 
 /**
@@ -115,18 +103,29 @@ export async function copyOutcomes(
           AS u (id, content_hash, version, xid, read_at, text_length, kept_length)
         JOIN ${source} AS s ON ${key} = u.id
        CROSS JOIN LATERAL (SELECT v.content_hash, v.tokens, v.embedding
-                            ${oneHolder(space, sql`decode(u.content_hash, 'hex')`)}) AS d
+                            ${renderHolder(space, sql`decode(u.content_hash, 'hex')`)}) AS d
        ORDER BY ${key}, u.read_at DESC
-      ON CONFLICT (item_id, chunk) DO UPDATE SET
-        outcome = excluded.outcome, content_hash = excluded.content_hash,
-        source_version = excluded.source_version, source_xid = excluded.source_xid, read_at = excluded.read_at,
-        text_length = excluded.text_length, kept_length = excluded.kept_length, tokens = excluded.tokens,
-        embedding = excluded.embedding, embedded_at = excluded.embedded_at, missing_since = NULL
+      ${REPLACE_OUTCOME}
       WHERE t.read_at <= excluded.read_at
       RETURNING 1
     )
     SELECT count(*)::int AS copied FROM written`.execute(db);
   return rows[0]?.copied ?? 0;
+}
+
+/**
+ * Renders `FROM … LIMIT 1`: an outcome row `v` that holds a vector for the hash.
+ * The hash is bounded from both sides and ordered by, not equated. Only the index on `content_hash`
+ * can serve that, whatever the planner believes of the table.
+ * The condition asks for the vector, which the table ties to the outcome `embedded`. With a
+ * condition on the outcome, the planner would collect and sort all rows of a hash, because it takes
+ * a text of which it knows nothing to be rare.
+ */
+export function renderHolder(space: Space, hash: RawBuilder<unknown>): RawBuilder<unknown> {
+  const { vectors } = quoteSpace(space);
+  return sql`FROM ${vectors} AS v
+    WHERE v.content_hash >= ${hash} AND v.content_hash <= ${hash} AND v.embedding IS NOT NULL
+    ORDER BY v.content_hash LIMIT 1`;
 }
 
 /**
@@ -147,7 +146,8 @@ export async function touchOutcomes(
   const { source, vectors, key, keyType, versionType } = quoteSpace(space);
   const { rows } = await sql<{ touched: number }>`
     WITH latest AS MATERIALIZED (
-      SELECT DISTINCT ON (u.id) u.id, decode(u.content_hash, 'hex') AS content_hash, u.version, u.xid, u.read_at
+      SELECT DISTINCT ON (u.id) u.id, decode(u.content_hash, 'hex') AS content_hash,
+             u.version, u.xid, u.read_at
         FROM unnest(${arrayLiteral(entries.map(entry => entry.id))}::${keyType}[],
                     ${arrayLiteral(entries.map(entry => entry.contentHash))}::text[],
                     ${arrayLiteral(entries.map(entry => entry.version))}::${versionType}[],

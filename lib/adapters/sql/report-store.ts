@@ -1,103 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { type RawBuilder, sql } from 'kysely';
 import { UsageError } from '../../core/errors.ts';
-import type { Space, TextColumn } from '../../core/model.ts';
-import { coveragePercent } from '../../core/outcomes.ts';
-import type { HeldRows } from '../../core/run-end.ts';
-import type {
-  Coverage,
-  FailureGroup,
-  LedgerTotals,
-  ReportStore,
-  SearchHit,
-} from '../../ports/report-store.ts';
+import type { Space } from '../../core/model.ts';
+import type { FailureGroup, LedgerTotals, ReportStore, SearchHit } from '../../ports/report-store.ts';
+import { countHeldElsewhere, readCoverage } from './coverage.ts';
 import type { SqlDatabase } from './database.ts';
-import { quoteSpace } from './fragments.ts';
-import { liveLease } from './leases.ts';
+import { renderText } from './fragments.ts';
 
-/**
- * Counts the stale rows that another run, or the deployed pipeline, has leased.
- *
- * A lease may outlive the work: one whose row is fresh by now, or gone, is nothing to wait for. Each lease
- * costs two look-ups by key, and `maxInFlight` bounds how many there are.
- */
-async function countHeldElsewhere(db: SqlDatabase, space: Space, runId: number): Promise<HeldRows> {
-  const { source, vectors, key, version, leasedKey } = quoteSpace(space);
-  const { rows } = await sql<HeldRows>`
-    SELECT count(*) FILTER (WHERE l.run_id IS NOT NULL)::int AS "byRuns",
-           count(*) FILTER (WHERE l.run_id IS NULL)::int AS "byPipeline"
-      FROM freshet.leases AS l
-      JOIN ${source} AS s ON ${key} = ${leasedKey}
-      LEFT JOIN ${vectors} AS v ON v.item_id = ${key} AND v.chunk = 0
-     WHERE l.space_id = ${space.spaceId}::int AND ${liveLease()} AND l.run_id IS DISTINCT FROM ${runId}::int
-       AND (v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version}
-         OR v.source_xid IS DISTINCT FROM s.xmin)`.execute(db.kysely);
-  return rows[0] ?? { byRuns: 0, byPipeline: 0 };
-}
-
-/**
- * Counts the source rows of each class in one snapshot; each row has one class.
- * A stale row that is on its way counts as in flight. An outcome counts only while it is that of
- * the row's version. A text over the limit counts as excluded, like an empty text.
- * The statement reads the whole table. It is for people, and for a schedule only under a time
- * limit.
- */
-export async function readCoverage(db: SqlDatabase, space: Space): Promise<Coverage> {
-  const { source } = space;
-  const counted = await sql<
-    Record<'eligible' | 'fresh' | 'stale' | 'in_flight' | 'failed' | 'excluded', number>
-  >`
-    WITH classed AS (
-      SELECT CASE
-               WHEN v.item_id IS NOT NULL AND v.source_version IS NOT DISTINCT FROM s.${sql.id(source.versionColumn)}
-               THEN CASE
-                      WHEN v.outcome = 'embedded' THEN 'fresh'
-                      WHEN v.outcome IN ('excluded:empty', 'too-long') THEN 'excluded'
-                      ELSE 'failed'
-                    END
-               WHEN l.item_id IS NOT NULL THEN 'in flight'
-               ELSE 'stale'
-             END AS class
-        FROM ${sql.id(source.schema, source.table)} s
-        LEFT JOIN ${sql.id('freshet', space.vectorTable)} v
-          ON v.item_id = s.${sql.id(source.keyColumn)} AND v.chunk = 0
-        LEFT JOIN (SELECT l.item_id FROM freshet.leases l
-                    WHERE l.space_id = ${space.spaceId} AND ${liveLease()}) l
-          ON l.item_id = s.${sql.id(source.keyColumn)}::text COLLATE "C"
-    )
-    SELECT count(*)::float8 AS eligible,
-           count(*) FILTER (WHERE class = 'fresh')::float8 AS fresh,
-           count(*) FILTER (WHERE class = 'stale')::float8 AS stale,
-           count(*) FILTER (WHERE class = 'in flight')::float8 AS in_flight,
-           count(*) FILTER (WHERE class = 'failed')::float8 AS failed,
-           count(*) FILTER (WHERE class = 'excluded')::float8 AS excluded
-      FROM classed`.execute(db.kysely);
-  const row = counted.rows[0] ?? { eligible: 0, fresh: 0, stale: 0, in_flight: 0, failed: 0, excluded: 0 };
+export function createReportStore(db: SqlDatabase): ReportStore {
   return {
-    source: source.name,
-    model: space.model.alias,
-    eligible: row.eligible,
-    fresh: row.fresh,
-    stale: row.stale,
-    inFlight: row.in_flight,
-    failed: row.failed,
-    excluded: row.excluded,
-    coveragePercent: coveragePercent(row.fresh, row.eligible, row.excluded),
+    readCoverage: space => readCoverage(db, space),
+    countHeldElsewhere: (space, runId) => countHeldElsewhere(db, space, runId),
+    readFailures: (space, exampleLimit) => readFailures(db, space, exampleLimit),
+    retryFailures: (space, filter) => retryFailures(db, space, filter),
+    readLedger: space => readLedger(db, space),
+    search: (space, queryVector, limit) => searchSpace(db, space, queryVector, limit),
   };
-}
-
-/**
- * Selects the outcome rows that count as failed, with the class and code that people see.
- * `refused:<code>` has class `item`. `undelivered` (embedding began five times and never ended) is
- * both class and code. `undelivered:<code>` has class `undelivered` and the code of an outage.
- */
-function failedOutcomes(space: Space): RawBuilder<unknown> {
-  return sql`
-    SELECT v.item_id, v.chunk, v.content_hash, v.source_version, v.read_at,
-           CASE WHEN v.outcome LIKE 'refused:%' THEN 'item' ELSE 'undelivered' END AS failure_class,
-           regexp_replace(v.outcome, '^[a-z]+:', '') AS code
-      FROM ${sql.id('freshet', space.vectorTable)} v
-     WHERE v.outcome LIKE 'undelivered%' OR v.outcome LIKE 'refused:%'`;
 }
 
 /**
@@ -112,12 +30,13 @@ async function readFailures(
   const { source } = space;
   const found = await sql<Omit<FailureGroup, 'exampleIds'> & { exampleIds: string }>`
     WITH failed AS (
-      ${failedOutcomes(space)}
+      ${renderFailedOutcomes(space)}
     ), numbered AS (
       SELECT *, row_number() OVER (PARTITION BY failure_class, code ORDER BY item_id) AS place FROM failed
     )
     SELECT failure_class AS "failureClass", code, count(*)::float8 AS rows,
-           coalesce(json_agg(item_id::text ORDER BY place) FILTER (WHERE place <= ${exampleLimit}::int), '[]')::text AS "exampleIds",
+           coalesce(json_agg(item_id::text ORDER BY place) FILTER (WHERE place <= ${exampleLimit}::int),
+                    '[]')::text AS "exampleIds",
            max(read_at)::text AS "lastAt"
       FROM numbered
       JOIN ${sql.id(source.schema, source.table)} s ON s.${sql.id(source.keyColumn)} = numbered.item_id
@@ -125,29 +44,6 @@ async function readFailures(
      GROUP BY failure_class, code
      ORDER BY count(*) DESC, failure_class, code`.execute(db.kysely);
   return found.rows.map(row => ({ ...row, exampleIds: JSON.parse(row.exampleIds) as string[] }));
-}
-
-/**
- * Minutes after which a grant that nobody settled belongs to a call whose answer is lost.
- * A call, the queue of its result and the writer together take less.
- */
-const LOST_AFTER_MINUTES = 15;
-
-/** Adds up the space's calls and the grants of calls whose answer is lost. */
-async function readLedger(db: SqlDatabase, space: Space): Promise<LedgerTotals> {
-  const totals = await sql<LedgerTotals>`
-    SELECT (SELECT count(*)::float8 FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS "providerCalls",
-           (SELECT coalesce(sum(tokens), 0)::float8 FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS tokens,
-           (SELECT coalesce(sum(cost_usd), 0) FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS "costUsd",
-           g.calls AS "paidAndLostCalls", g.cost AS "paidAndLostCostUsd",
-           (SELECT max(embedded_at)::text FROM ${sql.id('freshet', space.vectorTable)}) AS "lastUpdate"
-      FROM (SELECT count(*)::float8 AS calls, coalesce(sum(estimated_cost_usd), 0) AS cost
-              FROM freshet.grants
-             WHERE space_id = ${space.spaceId}
-               AND granted_at < now() - make_interval(mins => ${LOST_AFTER_MINUTES})) g`.execute(db.kysely);
-  const row = totals.rows[0];
-  if (row === undefined) throw new Error('A statement without FROM condition gave no row.');
-  return row;
 }
 
 /**
@@ -167,11 +63,11 @@ async function retryFailures(
   const limit = filter.limit === undefined ? sql`` : sql` LIMIT ${filter.limit}::int`;
   const retried = await sql<{ rows: number }>`
     WITH failed AS (
-      ${failedOutcomes(space)}
+      ${renderFailedOutcomes(space)}
     ), chosen AS (
       SELECT v.item_id, v.chunk FROM ${vectors} v
        WHERE v.outcome <> 'embedded' AND v.source_version IS DISTINCT FROM '-infinity'
-         AND (v.item_id, v.chunk) IN (SELECT v.item_id, v.chunk FROM failed v WHERE ${matches(filter)})
+         AND (v.item_id, v.chunk) IN (SELECT v.item_id, v.chunk FROM failed v WHERE ${renderFilter(filter)})
        ORDER BY v.item_id, v.chunk${limit} FOR UPDATE
     ), outcomes AS (
       UPDATE ${vectors} v SET source_version = '-infinity', source_xid = NULL
@@ -182,7 +78,8 @@ async function retryFailures(
        WHERE f.space_id = ${space.spaceId} AND f.content_hash = o.content_hash
     ), leases AS (
       INSERT INTO freshet.leases (space_id, item_id, dispatch_id, lane, stage, attempts, expires_at)
-      SELECT DISTINCT ${space.spaceId}::int, o.item_id::text, ${randomUUID()}::uuid, 'fresh', 'queued', 0, now()
+      SELECT DISTINCT ${space.spaceId}::int, o.item_id::text, ${randomUUID()}::uuid,
+             'fresh', 'queued', 0, now()
         FROM outcomes o ORDER BY 2
       ON CONFLICT (space_id, item_id) DO UPDATE
         SET dispatch_id = excluded.dispatch_id, stage = 'queued', attempts = 0
@@ -192,9 +89,9 @@ async function retryFailures(
   return retried.rows[0]?.rows ?? 0;
 }
 
-function matches(filter: Parameters<ReportStore['retryFailures']>[1]): RawBuilder<unknown> {
+function renderFilter(filter: Parameters<ReportStore['retryFailures']>[1]): RawBuilder<unknown> {
   const conditions = [
-    // As `isOfCause` of the core says, on the class and code that `failedOutcomes` gives.
+    // As `isOfCause` of the core says, on the class and code that `renderFailedOutcomes` gives.
     ...(filter.cause === undefined ? [] : [sql`${filter.cause} IN (v.failure_class, v.code)`]),
     ...(filter.itemId === undefined ? [] : [sql`v.item_id::text = ${filter.itemId}`]),
   ];
@@ -202,14 +99,42 @@ function matches(filter: Parameters<ReportStore['retryFailures']>[1]): RawBuilde
 }
 
 /**
- * Encodes a query vector as pgvector's binary `vector`, and leaves the input as it is.
- * In: float32, little-endian. Out: int16 dimensions, a reserved int16 and float32, all big-endian,
- * as in pgvector's `vector_recv`.
+ * Selects the outcome rows that count as failed, with the class and code that people see.
+ * `refused:<code>` has class `item`. `undelivered` (embedding began five times and never ended) is
+ * both class and code. `undelivered:<code>` has class `undelivered` and the code of an outage.
  */
-function encodeQueryVector(vector: Buffer): Buffer {
-  const header = Buffer.alloc(4);
-  header.writeInt16BE(vector.length / 4, 0);
-  return Buffer.concat([header, Buffer.from(vector).swap32()]);
+function renderFailedOutcomes(space: Space): RawBuilder<unknown> {
+  return sql`
+    SELECT v.item_id, v.chunk, v.content_hash, v.source_version, v.read_at,
+           CASE WHEN v.outcome LIKE 'refused:%' THEN 'item' ELSE 'undelivered' END AS failure_class,
+           regexp_replace(v.outcome, '^[a-z]+:', '') AS code
+      FROM ${sql.id('freshet', space.vectorTable)} v
+     WHERE v.outcome LIKE 'undelivered%' OR v.outcome LIKE 'refused:%'`;
+}
+
+/**
+ * Minutes after which a grant that nobody settled belongs to a call whose answer is lost.
+ * A call, the queue of its result and the writer together take less.
+ */
+const LOST_AFTER_MINUTES = 15;
+
+/** Adds up the space's calls and the grants of calls whose answer is lost. */
+async function readLedger(db: SqlDatabase, space: Space): Promise<LedgerTotals> {
+  const totals = await sql<LedgerTotals>`
+    SELECT (SELECT count(*)::float8 FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS "providerCalls",
+           (SELECT coalesce(sum(tokens), 0)::float8
+              FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS tokens,
+           (SELECT coalesce(sum(cost_usd), 0)
+              FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS "costUsd",
+           g.calls AS "paidAndLostCalls", g.cost AS "paidAndLostCostUsd",
+           (SELECT max(embedded_at)::text FROM ${sql.id('freshet', space.vectorTable)}) AS "lastUpdate"
+      FROM (SELECT count(*)::float8 AS calls, coalesce(sum(estimated_cost_usd), 0) AS cost
+              FROM freshet.grants
+             WHERE space_id = ${space.spaceId}
+               AND granted_at < now() - make_interval(mins => ${LOST_AFTER_MINUTES})) g`.execute(db.kysely);
+  const row = totals.rows[0];
+  if (row === undefined) throw new Error('A statement without FROM condition gave no row.');
+  return row;
 }
 
 /**
@@ -227,15 +152,17 @@ async function searchSpace(
   const { source, model } = space;
   if (queryVector.length !== model.dimensions * 4) {
     throw new UsageError(
-      `The query has ${queryVector.length / 4} dimensions, model "${model.alias}" of source "${source.name}" has ${model.dimensions}.`,
+      `The query has ${queryVector.length / 4} dimensions, model "${model.alias}" of source ` +
+        `"${source.name}" has ${model.dimensions}.`,
     );
   }
   return db.kysely.transaction().execute(async transaction => {
     // An HNSW scan would else end after 40 candidates, however many of them the join hides.
     await sql`SET LOCAL hnsw.iterative_scan = strict_order`.execute(transaction);
     const found = await sql<{ id: string; similarity: number; columns: string }>`
-      SELECT v.item_id::text AS id, 1 - (v.embedding <=> ${encodeQueryVector(queryVector)}::vector) AS similarity,
-             json_build_array(${sql.join(source.textColumns.map(renderColumn))})::text AS columns
+      SELECT v.item_id::text AS id,
+             1 - (v.embedding <=> ${encodeQueryVector(queryVector)}::vector) AS similarity,
+             json_build_array(${sql.join(source.textColumns.map(renderText))})::text AS columns
         FROM ${sql.id('freshet', space.vectorTable)} v
         JOIN ${sql.id(source.schema, source.table)} s ON s.${sql.id(source.keyColumn)} = v.item_id
        WHERE v.outcome = 'embedded' AND v.chunk = 0
@@ -245,32 +172,13 @@ async function searchSpace(
   });
 }
 
-function renderColumn(column: TextColumn): RawBuilder<unknown> {
-  const reference = sql`s.${sql.id(column.name)}`;
-  return column.isArray ? sql`array_to_string(${reference}, ', ')` : sql`${reference}::text`;
-}
-
-export function createReportStore(db: SqlDatabase): ReportStore {
-  return {
-    readCoverage: space => readCoverage(db, space),
-    countHeldElsewhere: (space, runId) => countHeldElsewhere(db, space, runId),
-    readFailures: (space, exampleLimit) => readFailures(db, space, exampleLimit),
-    retryFailures: (space, filter) => retryFailures(db, space, filter),
-    readLedger: space => readLedger(db, space),
-    search: (space, queryVector, limit) => searchSpace(db, space, queryVector, limit),
-  };
-}
-
 /**
- * Reads the coverage of the space, 0 to 100, within a time limit.
- * @throws FreshetError where the database takes longer than `timeoutMs`.
+ * Encodes a query vector as pgvector's binary `vector`, and leaves the input as it is.
+ * In: float32, little-endian. Out: int16 dimensions, a reserved int16 and float32, all big-endian,
+ * as in pgvector's `vector_recv`.
  */
-export async function readCoveragePercent(db: SqlDatabase, space: Space, timeoutMs: number): Promise<number> {
-  return db.kysely.transaction().execute(async transaction => {
-    await sql`SELECT set_config('statement_timeout', ${String(Math.ceil(timeoutMs))}, true)`.execute(
-      transaction,
-    );
-    const { coveragePercent } = await readCoverage({ ...db, kysely: transaction }, space);
-    return coveragePercent;
-  });
+function encodeQueryVector(vector: Buffer): Buffer {
+  const header = Buffer.alloc(4);
+  header.writeInt16BE(vector.length / 4, 0);
+  return Buffer.concat([header, Buffer.from(vector).swap32()]);
 }

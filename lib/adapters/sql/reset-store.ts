@@ -1,37 +1,14 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Space } from '../../core/model.ts';
-import type { LeasedRow, LeaseRequest } from '../../ports/detection-store.ts';
-import type {
-  RedriveStore,
-  ResetPlan,
-  ResetSelection,
-  ResetStore,
-  StaleRow,
-} from '../../ports/report-store.ts';
+import type { ResetPlan, ResetSelection, ResetStore } from '../../ports/report-store.ts';
 import type { SqlDatabase } from './database.ts';
-import { arrayLiteral, quoteSpace } from './fragments.ts';
-import {
-  isFree,
-  type LeasedLine,
-  leaseChosenRows,
-  leasedRows,
-  leasedWithVersions,
-  liveLease,
-} from './leases.ts';
+import { excludedOutcomes, quoteSpace } from './fragments.ts';
 
-/**
- * Renders whether a reset takes outcome `v`.
- * A reset takes no outcome that failed (`retry` is for those), that is of a row which is gone, or
- * that was reset already. `olderThan` means the time of the vector, or of the reading where there
- * is no vector.
- */
-function isChosen({ olderThan }: ResetSelection): RawBuilder<boolean> {
-  const age =
-    olderThan === undefined
-      ? sql``
-      : sql` AND coalesce(v.embedded_at, v.read_at) < ${olderThan}::timestamptz`;
-  return sql<boolean>`(v.chunk = 0 AND v.outcome IN ('embedded', 'excluded:empty', 'too-long') AND v.missing_since IS NULL
-    AND v.source_version IS DISTINCT FROM '-infinity'${age})`;
+export function createResetStore(db: SqlDatabase): ResetStore {
+  return {
+    plan: (space, selection) => planReset(db, space, selection),
+    reset: (space, selection, batch) => resetOutcomes(db, space, selection, batch),
+  };
 }
 
 /**
@@ -89,67 +66,17 @@ async function resetOutcomes(
   return { rows: count, cursor: count < batch.limit ? null : last };
 }
 
-export function createResetStore(db: SqlDatabase): ResetStore {
-  return {
-    plan: (space, selection) => planReset(db, space, selection),
-    reset: (space, selection, batch) => resetOutcomes(db, space, selection, batch),
-  };
-}
-
 /**
- * Finds those of the ids whose row is there and stale, by version or `xmin`.
- * @throws FreshetError of class `item` where an id is no key of the source.
+ * Renders whether a reset takes outcome `v`.
+ * A reset takes no outcome that failed (`retry` is for those), that is of a row which is gone, or
+ * that was reset already. `olderThan` means the time of the vector, or of the reading where there
+ * is no vector.
  */
-async function findStaleRows(
-  db: SqlDatabase,
-  space: Space,
-  ids: readonly string[],
-): Promise<readonly StaleRow[]> {
-  if (ids.length === 0) return [];
-  const { source, vectors, key, version, leaseId, keyType } = quoteSpace(space);
-  const { rows } = await sql<StaleRow>`
-    SELECT ${leaseId} AS id, v.outcome, l.dispatch_id::text AS "heldBy"
-      FROM (SELECT DISTINCT unnest(${arrayLiteral(ids)}::${keyType}[]) AS id) AS u
-      JOIN ${source} AS s ON ${key} = u.id
-      LEFT JOIN ${vectors} AS v ON v.item_id = ${key} AND v.chunk = 0
-      LEFT JOIN freshet.leases AS l
-        ON l.space_id = ${space.spaceId}::int AND l.item_id = ${leaseId} AND ${liveLease()}
-     WHERE v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version}
-        OR v.source_xid IS DISTINCT FROM s.xmin`.execute(db.kysely);
-  return rows;
-}
-
-/**
- * Leases those of the ids that are stale and free, at most `limit`.
- * One statement chooses and leases, as in `detect`. Between a look and the lease, a row may have
- * become fresh, or another dispatch may have leased it.
- */
-async function leaseNamedRows(
-  db: SqlDatabase,
-  space: Space,
-  request: LeaseRequest & { readonly ids: readonly string[] },
-): Promise<readonly LeasedRow[]> {
-  if (request.ids.length === 0) return [];
-  const { source, vectors, key, version, leaseId, keyType } = quoteSpace(space);
-  const { rows } = await sql<LeasedLine>`
-    WITH chosen AS MATERIALIZED (
-      SELECT ${leaseId} AS id, ${version} AS version, row_number() OVER (ORDER BY ${key}) AS place
-        FROM (SELECT DISTINCT unnest(${arrayLiteral(request.ids)}::${keyType}[]) AS id) AS u
-        JOIN ${source} AS s ON ${key} = u.id
-        LEFT JOIN ${vectors} AS v ON v.item_id = ${key} AND v.chunk = 0
-        LEFT JOIN freshet.leases AS l ON l.space_id = ${space.spaceId}::int AND l.item_id = ${leaseId}
-       WHERE (v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version}
-              OR v.source_xid IS DISTINCT FROM s.xmin)
-         AND (l.item_id IS NULL OR ${isFree('l', request)})
-       ORDER BY ${key} LIMIT ${request.limit}::int
-    ), leased AS (${leaseChosenRows(space.spaceId, request)})
-    SELECT r.id, r.attempts, r.version FROM (${leasedWithVersions}) AS r ORDER BY r.place`.execute(db.kysely);
-  return leasedRows(rows);
-}
-
-export function createRedriveStore(db: SqlDatabase): RedriveStore {
-  return {
-    findStaleRows: (space, ids) => findStaleRows(db, space, ids),
-    leaseNamedRows: (space, request) => leaseNamedRows(db, space, request),
-  };
+function isChosen({ olderThan }: ResetSelection): RawBuilder<boolean> {
+  const age =
+    olderThan === undefined
+      ? sql``
+      : sql` AND coalesce(v.embedded_at, v.read_at) < ${olderThan}::timestamptz`;
+  return sql<boolean>`(v.chunk = 0 AND v.outcome IN ('embedded', ${excludedOutcomes})
+    AND v.missing_since IS NULL AND v.source_version IS DISTINCT FROM '-infinity'${age})`;
 }

@@ -1,67 +1,21 @@
+import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
-import type { SourceConfig } from '../../core/config/pipeline-config.ts';
+import type { PipelineConfig, SourceConfig } from '../../core/config/pipeline-config.ts';
 import { UsageError } from '../../core/errors.ts';
-import type { ResolvedSource } from '../../core/model.ts';
+import type { ResolvedSource, TextColumn } from '../../core/model.ts';
+import { describeRecipe } from '../../core/text.ts';
 import type { SqlDatabase } from './database.ts';
+import { quoteName } from './fragments.ts';
+import type { FreshetTables, SpaceRow } from './freshet-tables.ts';
+import { findSourceFault } from './source-faults.ts';
 import {
   chooseKey,
   type FoundTable,
   findTable,
-  quoteName,
   readColumns,
   suggestNames,
   type TableColumn,
-} from './find-table.ts';
-
-/**
- * Finds the zone of a `timestamp without time zone`, spelled as the server spells it.
- * @throws UsageError where no zone is configured, or the server does not know the zone.
- */
-async function checkTimeZone(db: SqlDatabase, config: SourceConfig, versionColumn: string): Promise<string> {
-  if (config.timeZone === undefined) {
-    throw new UsageError(
-      `Source "${config.name}": column "${versionColumn}" has no time zone. Add the zone that its values are in to the source, for example timeZone: 'UTC'.`,
-    );
-  }
-  const zones = await sql<{ name: string }>`SELECT name FROM pg_timezone_names ORDER BY name`.execute(
-    db.kysely,
-  );
-  const names = zones.rows.map(zone => zone.name);
-  const exact = names.find(name => name.toLowerCase() === config.timeZone?.toLowerCase());
-  if (exact !== undefined) return exact;
-  throw new UsageError(
-    `Source "${config.name}": the server knows no time zone "${config.timeZone}"${suggestNames(config.timeZone, names)}.`,
-  );
-}
-
-/**
- * Requires USAGE on the schema, and SELECT on the table or on each column and `xmin`.
- * @throws UsageError that begins with `place` and has the GRANTs that are missing.
- */
-async function requireReadable(
-  db: SqlDatabase,
-  table: FoundTable,
-  columns: readonly string[],
-  place: string,
-): Promise<void> {
-  const needed = JSON.stringify([...new Set([...columns, 'xmin'])]);
-  const found = await sql<{ role: string; usage: boolean; table: boolean; columns: boolean }>`
-    SELECT current_user::text AS role,
-           has_schema_privilege(${table.schema}, 'USAGE') AS usage,
-           has_table_privilege(${table.oid}::oid, 'SELECT') AS "table",
-           (SELECT bool_and(has_column_privilege(${table.oid}::oid, name, 'SELECT'))
-              FROM json_array_elements_text(${needed}::json) AS needed (name)) AS columns`.execute(db.kysely);
-  const rights = found.rows[0];
-  if (rights === undefined || (rights.usage && (rights.table || rights.columns))) return;
-  const role = quoteName(rights.role);
-  const grants = [
-    ...(rights.usage ? [] : [`GRANT USAGE ON SCHEMA ${quoteName(table.schema)} TO ${role};`]),
-    ...(rights.table || rights.columns
-      ? []
-      : [`GRANT SELECT ON ${quoteName(table.schema, table.name)} TO ${role};`]),
-  ];
-  throw new UsageError(`${place} may not be read by role ${role}.`, grants.join(' '));
-}
+} from './source-table.ts';
 
 /**
  * Resolves the configured source as the database has it now.
@@ -75,14 +29,14 @@ export async function resolveSource(
 ): Promise<ResolvedSource> {
   const table = await findTable(db, config);
   const columns = await readColumns(db, table.oid);
-  const place = `Source "${config.name}": table ${quoteName(table.schema, table.name)}`;
-  const key = await chooseKey(db, table, columns, config, place);
-  const version = requireColumn(columns, config.updatedAt, place);
-  const versionType = requireVersionType(version, place);
+  const subject = `Source "${config.name}": table ${quoteName(table.schema, table.name)}`;
+  const key = await chooseKey(db, table, columns, config, subject);
+  const version = requireColumn(columns, config.updatedAt, subject);
+  const versionType = requireVersionType(version, subject);
   const textColumns = config.text.columns.map(name =>
-    requireText(requireColumn(columns, name, place), place),
+    requireText(requireColumn(columns, name, subject), subject),
   );
-  await requireReadable(db, table, [key.name, version.name, ...config.text.columns], place);
+  await requireReadable(db, table, [key.name, version.name, ...config.text.columns], subject);
   return {
     name: config.name,
     schema: table.schema,
@@ -102,23 +56,115 @@ export async function resolveSource(
   };
 }
 
-function requireColumn(columns: readonly TableColumn[], name: string, place: string): TableColumn {
+/**
+ * Resolves the source as the database has it, or as it was before the application broke it.
+ * In the second case `detect` finds what is wrong, pauses this source with the reason and leaves
+ * the others alone.
+ * @throws UsageError for a source that never was, or that the configuration names wrongly now.
+ */
+export async function resolveKnownSource(
+  db: SqlDatabase,
+  config: PipelineConfig,
+  sourceConfig: SourceConfig,
+): Promise<ResolvedSource> {
+  const known = await recallSource(db.kysely, config, sourceConfig);
+  try {
+    const source = await resolveSource(db, sourceConfig, config.limits.maxCharacters);
+    return known !== undefined && hasOtherTypes(source, known) ? known : source;
+  } catch (error) {
+    if (!(error instanceof UsageError) || known === undefined) throw error;
+    if ((await findSourceFault(db, { source: known })) === undefined) throw error;
+    return known;
+  }
+}
+
+function hasOtherTypes(source: ResolvedSource, known: ResolvedSource): boolean {
+  return (
+    source.keyType !== known.keyType ||
+    source.versionType !== known.versionType ||
+    source.textColumns.some((column, place) => column.isArray !== known.textColumns[place]?.isArray)
+  );
+}
+
+/**
+ * Recalls the source as its space was made for it.
+ * Undefined where the configuration is new or was changed. Where the configuration still asks for
+ * the same source, any difference to the database comes from a change that the application made to
+ * its table.
+ */
+async function recallSource(
+  db: Kysely<FreshetTables>,
+  config: PipelineConfig,
+  sourceConfig: SourceConfig,
+): Promise<ResolvedSource | undefined> {
+  const row = await db
+    .selectFrom('freshet.spaces')
+    .selectAll()
+    .where('source_name', '=', sourceConfig.name)
+    .where('status', '=', 'active')
+    .executeTakeFirst();
+  if (row === undefined || !namesSameTable(row, sourceConfig)) return undefined;
+  const { template } = sourceConfig.text;
+  const { overLimit } = sourceConfig;
+  const textColumns = readTextColumns(row.recipe);
+  const names = textColumns.map(column => column.name);
+  if (describeRecipe({ textColumns, template, overLimit }) !== row.recipe) return undefined;
+  if (JSON.stringify(names) !== JSON.stringify(sourceConfig.text.columns)) return undefined;
+  return {
+    name: sourceConfig.name,
+    schema: row.table_schema,
+    table: row.table_name,
+    tableOid: Number(row.table_oid),
+    keyColumn: row.key_column,
+    keyType: row.key_type,
+    versionColumn: row.version_column,
+    versionType: row.version_type as ResolvedSource['versionType'],
+    versionTimeZone: sourceConfig.timeZone ?? 'UTC',
+    textColumns,
+    template,
+    overLimit,
+    maxCharacters: config.limits.maxCharacters,
+  };
+}
+
+function namesSameTable(row: SpaceRow, { table, key, updatedAt }: SourceConfig): boolean {
+  const [schema, name] =
+    typeof table === 'string'
+      ? table.includes('.')
+        ? table.split('.')
+        : [row.table_schema, table]
+      : [table.schema, table.name];
+  return (
+    schema === row.table_schema &&
+    name === row.table_name &&
+    updatedAt === row.version_column &&
+    (key === undefined || key === row.key_column)
+  );
+}
+
+function readTextColumns(recipe: string): TextColumn[] {
+  const { columns } = JSON.parse(recipe) as { columns: readonly (readonly [string, boolean])[] };
+  return columns.map(([name, isArray]) => ({ name, isArray }));
+}
+
+function requireColumn(columns: readonly TableColumn[], name: string, subject: string): TableColumn {
   const found = columns.find(column => column.name === name);
   if (found !== undefined) return found;
   throw new UsageError(
-    `${place} has no column "${name}"${suggestNames(
+    `${subject} has no column "${name}"${suggestNames(
       name,
       columns.map(column => column.name),
     )}.`,
   );
 }
 
-function requireVersionType(column: TableColumn, place: string): ResolvedSource['versionType'] {
+function requireVersionType(column: TableColumn, subject: string): ResolvedSource['versionType'] {
   if (column.baseType === 'timestamp with time zone' || column.baseType === 'timestamp without time zone') {
     return column.baseType;
   }
   throw new UsageError(
-    `${place}: updatedAt column "${column.name}" is of type ${column.type}. It must be timestamptz, or timestamp with "timeZone" in the configuration.`,
+    `${subject}: updatedAt column "${column.name}" is of type ${column.type}. It must be timestamptz, ` +
+      'or timestamp with "timeZone" in the configuration.',
   );
 }
 
@@ -126,10 +172,64 @@ function requireVersionType(column: TableColumn, place: string): ResolvedSource[
  * Requires a column of text: any type may be embedded whose text form people wrote.
  * Bytes and vectors are no text.
  */
-function requireText(column: TableColumn, place: string): { name: string; isArray: boolean } {
+function requireText(column: TableColumn, subject: string): { name: string; isArray: boolean } {
   const element = column.elementType ?? column.baseType;
   if (/^(bytea|(.+\.)?(vector|halfvec|sparsevec))$/.test(element)) {
-    throw new UsageError(`${place}: column "${column.name}" is of type ${column.type}, which holds no text.`);
+    throw new UsageError(
+      `${subject}: column "${column.name}" is of type ${column.type}, which holds no text.`,
+    );
   }
   return { name: column.name, isArray: column.elementType !== null };
+}
+
+/**
+ * Finds the zone of a `timestamp without time zone`, spelled as the server spells it.
+ * @throws UsageError where no zone is configured, or the server does not know the zone.
+ */
+async function checkTimeZone(db: SqlDatabase, config: SourceConfig, versionColumn: string): Promise<string> {
+  if (config.timeZone === undefined) {
+    throw new UsageError(
+      `Source "${config.name}": column "${versionColumn}" has no time zone. Add the zone that its ` +
+        "values are in to the source, for example timeZone: 'UTC'.",
+    );
+  }
+  const zones = await sql<{ name: string }>`SELECT name FROM pg_timezone_names ORDER BY name`.execute(
+    db.kysely,
+  );
+  const names = zones.rows.map(zone => zone.name);
+  const exact = names.find(name => name.toLowerCase() === config.timeZone?.toLowerCase());
+  if (exact !== undefined) return exact;
+  throw new UsageError(
+    `Source "${config.name}": the server knows no time zone ` +
+      `"${config.timeZone}"${suggestNames(config.timeZone, names)}.`,
+  );
+}
+
+/**
+ * Requires USAGE on the schema, and SELECT on the table or on each column and `xmin`.
+ * @throws UsageError that begins with `subject` and has the GRANTs that are missing.
+ */
+async function requireReadable(
+  db: SqlDatabase,
+  table: FoundTable,
+  columns: readonly string[],
+  subject: string,
+): Promise<void> {
+  const needed = JSON.stringify([...new Set([...columns, 'xmin'])]);
+  const found = await sql<{ role: string; usage: boolean; table: boolean; columns: boolean }>`
+    SELECT current_user::text AS role,
+           has_schema_privilege(${table.schema}, 'USAGE') AS usage,
+           has_table_privilege(${table.oid}::oid, 'SELECT') AS "table",
+           (SELECT bool_and(has_column_privilege(${table.oid}::oid, name, 'SELECT'))
+              FROM json_array_elements_text(${needed}::json) AS needed (name)) AS columns`.execute(db.kysely);
+  const rights = found.rows[0];
+  if (rights === undefined || (rights.usage && (rights.table || rights.columns))) return;
+  const role = quoteName(rights.role);
+  const grants = [
+    ...(rights.usage ? [] : [`GRANT USAGE ON SCHEMA ${quoteName(table.schema)} TO ${role};`]),
+    ...(rights.table || rights.columns
+      ? []
+      : [`GRANT SELECT ON ${quoteName(table.schema, table.name)} TO ${role};`]),
+  ];
+  throw new UsageError(`${subject} may not be read by role ${role}.`, grants.join(' '));
 }

@@ -1,11 +1,47 @@
 import { type Kysely, sql } from 'kysely';
 import type { PipelineConfig } from '../../core/config/pipeline-config.ts';
 import type { SampleItem, SampleStore } from '../../ports/report-store.ts';
+import { readCoverage } from './coverage.ts';
 import type { SqlDatabase } from './database.ts';
 import type { FreshetTables } from './freshet-tables.ts';
 import { readSchemaVersion } from './migrations/migrate.ts';
 import { openSpaces } from './open-spaces.ts';
-import { readCoverage } from './report-store.ts';
+
+/** Makes the store of the example database, which must be opened as its owner. */
+export function createSampleStore(
+  database: SqlDatabase,
+  config: PipelineConfig,
+  readRole: () => Promise<Omit<PipelineRole, 'viewSchema'>>,
+): SampleStore {
+  const db = database.kysely;
+  return {
+    async load(items) {
+      const created = await createSampleTable(db, items);
+      await createPipelineRole(db, { ...(await readRole()), viewSchema: config.database.viewSchema });
+      const counted = await sql<{
+        rows: number;
+      }>`SELECT count(*)::float8 AS rows FROM public.ai_items`.execute(db);
+      return { rows: counted.rows[0]?.rows ?? 0, created };
+    },
+    async insert(title) {
+      const inserted = await sql<{ id: string }>`
+        INSERT INTO public.ai_items (title) VALUES (${title}) RETURNING id::text AS id`.execute(db);
+      return inserted.rows[0]!.id;
+    },
+    async edit(id, title) {
+      const edited = await sql`
+        UPDATE public.ai_items SET title = ${title}, updated_at = now() WHERE id = ${id}::bigint`.execute(db);
+      return edited.numAffectedRows === 1n;
+    },
+    async readCoverage() {
+      if ((await readSchemaVersion(db)) === 0) return [];
+      const spaces = await (await openSpaces(database, config)).list();
+      const coverages = [];
+      for (const space of spaces) coverages.push(await readCoverage(database, space));
+      return coverages;
+    },
+  };
+}
 
 /**
  * Creates the table `public.ai_items` with the items, in one transaction.
@@ -63,40 +99,4 @@ async function createPipelineRole(db: Kysely<FreshetTables>, role: PipelineRole)
     await sql`GRANT USAGE ON SCHEMA public TO ${name}`.execute(transaction);
     await sql`GRANT SELECT ON public.ai_items TO ${name}`.execute(transaction);
   });
-}
-
-/** Makes the store of the example database, which must be opened as its owner. */
-export function createSampleStore(
-  database: SqlDatabase,
-  config: PipelineConfig,
-  readRole: () => Promise<Omit<PipelineRole, 'viewSchema'>>,
-): SampleStore {
-  const db = database.kysely;
-  return {
-    async load(items) {
-      const created = await createSampleTable(db, items);
-      await createPipelineRole(db, { ...(await readRole()), viewSchema: config.database.viewSchema });
-      const counted = await sql<{
-        rows: number;
-      }>`SELECT count(*)::float8 AS rows FROM public.ai_items`.execute(db);
-      return { rows: counted.rows[0]?.rows ?? 0, created };
-    },
-    async insert(title) {
-      const inserted = await sql<{ id: string }>`
-        INSERT INTO public.ai_items (title) VALUES (${title}) RETURNING id::text AS id`.execute(db);
-      return inserted.rows[0]!.id;
-    },
-    async edit(id, title) {
-      const edited = await sql`
-        UPDATE public.ai_items SET title = ${title}, updated_at = now() WHERE id = ${id}::bigint`.execute(db);
-      return edited.numAffectedRows === 1n;
-    },
-    async readCoverage() {
-      if ((await readSchemaVersion(db)) === 0) return [];
-      const spaces = await (await openSpaces(database, config)).list();
-      const coverages = [];
-      for (const space of spaces) coverages.push(await readCoverage(database, space));
-      return coverages;
-    },
-  };
 }

@@ -3,109 +3,8 @@ import { FreshetError, SOURCE_FAULT_PREFIX } from '../../core/errors.ts';
 import type { ResolvedSource, Space } from '../../core/model.ts';
 import type { SourceFault } from '../../ports/detection-store.ts';
 import type { SqlDatabase } from './database.ts';
-import { quoteName } from './find-table.ts';
-
-/** What `pg_catalog` says of the table that now has the source's name. */
-interface SourceFacts {
-  readonly role: string;
-  /** OID of that table; null where no table has the name. */
-  readonly oid: number | null;
-  /** Present name of the table that the space was made from; null where that table is gone. */
-  readonly oldName: string | null;
-  readonly schemaUsable: boolean;
-  readonly columns: readonly {
-    readonly name: string;
-    /** Type with its modifier, as `character varying(20)`. */
-    readonly type: string;
-    /** Type without its modifier. */
-    readonly plainType: string;
-    readonly isArray: boolean;
-    readonly readable: boolean;
-  }[];
-}
-
-const MIGRATE = 'npm run freshet -- migrate';
-
-/** Describes the gravest fault of the source; undefined where the source has none. */
-function describeSourceFault(source: ResolvedSource, facts: SourceFacts): SourceFault | undefined {
-  const table = quoteName(source.schema, source.table);
-  const place = `Source "${source.name}"`;
-  if (facts.oid === null) {
-    const now = facts.oldName === null ? 'It was dropped' : `It is now called ${facts.oldName}`;
-    return {
-      code: 'source-missing',
-      message: `${place}: there is no table ${table}. ${now}: Bring it back and the source goes on by itself, or name the new table in the configuration and run: ${MIGRATE}`,
-    };
-  }
-  if (facts.oid !== source.tableOid) {
-    return {
-      code: 'source-swapped',
-      message: `${place}: ${table} is another table than the one that the vectors were made from (OID ${facts.oid}, was ${source.tableOid}). Nothing is embedded or removed until somebody says that its keys mean the same rows, by: ${MIGRATE}`,
-    };
-  }
-  return findColumnFault(source, facts, place, table) ?? findPermissionFault(source, facts, place, table);
-}
-
-function findColumnFault(
-  source: ResolvedSource,
-  facts: SourceFacts,
-  place: string,
-  table: string,
-): SourceFault | undefined {
-  const names = [source.keyColumn, source.versionColumn, ...source.textColumns.map(column => column.name)];
-  const missing = names.find(name => !facts.columns.some(column => column.name === name));
-  if (missing !== undefined) {
-    return {
-      code: 'column-missing',
-      message: `${place}: ${table} has no column "${missing}" any more. Restore it and the source goes on by itself, or change the configuration.`,
-    };
-  }
-  for (const column of facts.columns) {
-    const text = source.textColumns.find(candidate => candidate.name === column.name);
-    const change =
-      column.name === source.keyColumn && column.type !== source.keyType
-        ? `is ${column.type}, was ${source.keyType}`
-        : column.name === source.versionColumn && column.plainType !== source.versionType
-          ? `is ${column.plainType}, was ${source.versionType}`
-          : text !== undefined && text.isArray !== column.isArray
-            ? `is ${column.type}, was ${text.isArray ? 'an array' : 'no array'}`
-            : undefined;
-    if (change !== undefined) {
-      return {
-        code: 'column-changed',
-        message: `${place}: column "${column.name}" of ${table} ${change}. Undo the change and the source goes on by itself, or take it over with: ${MIGRATE}`,
-      };
-    }
-  }
-  return undefined;
-}
-
-function findPermissionFault(
-  source: ResolvedSource,
-  facts: SourceFacts,
-  place: string,
-  table: string,
-): SourceFault | undefined {
-  const role = quoteName(facts.role);
-  if (!facts.schemaUsable) {
-    return {
-      code: 'permission',
-      message: `${place}: role ${role} may not use schema ${quoteName(source.schema)}. GRANT USAGE ON SCHEMA ${quoteName(source.schema)} TO ${role};`,
-    };
-  }
-  const names = new Set([
-    source.keyColumn,
-    source.versionColumn,
-    ...source.textColumns.map(column => column.name),
-  ]);
-  const unreadable = facts.columns.filter(column => names.has(column.name) && !column.readable);
-  if (unreadable.length === 0) return undefined;
-  const columns = unreadable.map(column => `"${column.name}"`).join(', ');
-  return {
-    code: 'permission',
-    message: `${place}: role ${role} may not read ${columns} of ${table}. GRANT SELECT ON ${table} TO ${role};`,
-  };
-}
+import { quoteName } from './fragments.ts';
+import { MIGRATE_COMMAND } from './migrations/migrate.ts';
 
 /**
  * Finds what is wrong with the source's table; undefined where all is well.
@@ -122,7 +21,8 @@ export async function findSourceFault(
       'role', current_user,
       'oid', named.oid::bigint,
       'oldName', (SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class AS c
-                    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = ${tableOid}::oid),
+                    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                   WHERE c.oid = ${tableOid}::oid),
       'schemaUsable', coalesce(has_schema_privilege(named.relnamespace, 'USAGE'), true),
       'columns', (SELECT coalesce(json_agg(json_build_object(
                     'name', a.attname,
@@ -171,4 +71,117 @@ export async function nameSourceFault<Value>(
       code: `${SOURCE_FAULT_PREFIX}${fault.code}`,
     });
   }
+}
+
+/** What `pg_catalog` says of the table that now has the source's name. */
+interface SourceFacts {
+  readonly role: string;
+  /** OID of that table; null where no table has the name. */
+  readonly oid: number | null;
+  /** Present name of the table that the space was made from; null where that table is gone. */
+  readonly oldName: string | null;
+  readonly schemaUsable: boolean;
+  readonly columns: readonly {
+    readonly name: string;
+    /** Type with its modifier, as `character varying(20)`. */
+    readonly type: string;
+    /** Type without its modifier. */
+    readonly plainType: string;
+    readonly isArray: boolean;
+    readonly readable: boolean;
+  }[];
+}
+
+/** Describes the gravest fault of the source; undefined where the source has none. */
+function describeSourceFault(source: ResolvedSource, facts: SourceFacts): SourceFault | undefined {
+  const table = quoteName(source.schema, source.table);
+  const subject = `Source "${source.name}"`;
+  if (facts.oid === null) {
+    const now = facts.oldName === null ? 'It was dropped' : `It is now called ${facts.oldName}`;
+    return {
+      code: 'source-missing',
+      message:
+        `${subject}: there is no table ${table}. ${now}: Bring it back and the source goes on by ` +
+        `itself, or name the new table in the configuration and run: ${MIGRATE_COMMAND}`,
+    };
+  }
+  if (facts.oid !== source.tableOid) {
+    return {
+      code: 'source-swapped',
+      message:
+        `${subject}: ${table} is another table than the one that the vectors were made from (OID ` +
+        `${facts.oid}, was ${source.tableOid}). Nothing is embedded or removed until somebody says that ` +
+        `its keys mean the same rows, by: ${MIGRATE_COMMAND}`,
+    };
+  }
+  return findColumnFault(source, facts, subject, table) ?? findPermissionFault(source, facts, subject, table);
+}
+
+function findColumnFault(
+  source: ResolvedSource,
+  facts: SourceFacts,
+  subject: string,
+  table: string,
+): SourceFault | undefined {
+  const names = [source.keyColumn, source.versionColumn, ...source.textColumns.map(column => column.name)];
+  const missing = names.find(name => !facts.columns.some(column => column.name === name));
+  if (missing !== undefined) {
+    return {
+      code: 'column-missing',
+      message:
+        `${subject}: ${table} has no column "${missing}" any more. Restore it and the source goes on by ` +
+        'itself, or change the configuration.',
+    };
+  }
+  for (const column of facts.columns) {
+    const text = source.textColumns.find(candidate => candidate.name === column.name);
+    const change =
+      column.name === source.keyColumn && column.type !== source.keyType
+        ? `is ${column.type}, was ${source.keyType}`
+        : column.name === source.versionColumn && column.plainType !== source.versionType
+          ? `is ${column.plainType}, was ${source.versionType}`
+          : text !== undefined && text.isArray !== column.isArray
+            ? `is ${column.type}, was ${text.isArray ? 'an array' : 'no array'}`
+            : undefined;
+    if (change !== undefined) {
+      return {
+        code: 'column-changed',
+        message:
+          `${subject}: column "${column.name}" of ${table} ${change}. Undo the change and the source ` +
+          `goes on by itself, or take it over with: ${MIGRATE_COMMAND}`,
+      };
+    }
+  }
+  return undefined;
+}
+
+function findPermissionFault(
+  source: ResolvedSource,
+  facts: SourceFacts,
+  subject: string,
+  table: string,
+): SourceFault | undefined {
+  const role = quoteName(facts.role);
+  if (!facts.schemaUsable) {
+    return {
+      code: 'permission',
+      message:
+        `${subject}: role ${role} may not use schema ${quoteName(source.schema)}. GRANT USAGE ON SCHEMA ` +
+        `${quoteName(source.schema)} TO ${role};`,
+    };
+  }
+  const names = new Set([
+    source.keyColumn,
+    source.versionColumn,
+    ...source.textColumns.map(column => column.name),
+  ]);
+  const unreadable = facts.columns.filter(column => names.has(column.name) && !column.readable);
+  if (unreadable.length === 0) return undefined;
+  const columns = unreadable.map(column => `"${column.name}"`).join(', ');
+  return {
+    code: 'permission',
+    message:
+      `${subject}: role ${role} may not read ${columns} of ${table}. GRANT SELECT ON ${table} TO ` +
+      `${role};`,
+  };
 }

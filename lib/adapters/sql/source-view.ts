@@ -1,7 +1,7 @@
 import { sql, type Transaction } from 'kysely';
 import { UsageError } from '../../core/errors.ts';
 import type { Space } from '../../core/model.ts';
-import { quoteName } from './find-table.ts';
+import { quoteName } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
 
 const COMMENT = 'Vectors that Freshet keeps; replaced when another space becomes active.';
@@ -26,7 +26,8 @@ export async function replaceSourceView(
   const existing = await findRelation(transaction, schema, space);
   if (existing !== undefined && !existing.ours) {
     throw new UsageError(
-      `Source "${name}": ${quoteName(schema, name)} exists and was not made by Freshet. Rename it, or set another view schema in the configuration.`,
+      `Source "${name}": ${quoteName(schema, name)} exists and was not made by Freshet. Rename it, or ` +
+        'set another view schema in the configuration.',
     );
   }
   const columns = [space.source.keyColumn, 'embedding', 'embedding_model', 'embedding_updated_at'];
@@ -66,7 +67,8 @@ async function findRelation(
               FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0) AS shape,
            CASE WHEN c.relkind = 'v' THEN
              strpos(pg_get_viewdef(c.oid), ${`FROM freshet.${space.vectorTable}`}::text || chr(10)) > 0
-             AND strpos(pg_get_viewdef(c.oid), quote_literal(${space.model.alias}::text) || '::text AS embedding_model') > 0
+             AND strpos(pg_get_viewdef(c.oid),
+                        quote_literal(${space.model.alias}::text) || '::text AS embedding_model') > 0
            ELSE false END AS current
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = ${schema} AND c.relname = ${name}`.execute(transaction);

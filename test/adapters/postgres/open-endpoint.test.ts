@@ -1,9 +1,13 @@
 import { inspect } from 'node:util';
 import { sql } from 'kysely';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { PostgresEndpoint, ReadLogin } from '../../../lib/adapters/postgres/explain-failure.ts';
-import { createSecretLogin } from '../../../lib/adapters/postgres/login.ts';
+import {
+  createSecretLogin,
+  type PostgresEndpoint,
+  type ReadLogin,
+} from '../../../lib/adapters/postgres/login.ts';
 import { openPostgres } from '../../../lib/adapters/postgres/open-postgres.ts';
+import { createVectorExtension } from '../../../lib/adapters/postgres/sessions.ts';
 import type { SqlDatabase } from '../../../lib/adapters/sql/database.ts';
 import { isReachable } from '../../../lib/adapters/sql/database.ts';
 import { createSystemClock } from '../../../lib/adapters/system.ts';
@@ -30,16 +34,17 @@ async function start(options: Parameters<typeof startTlsPostgres>[0]): Promise<v
   server = await startTlsPostgres(options);
 }
 
+const endpointWith = (changes: Partial<PostgresEndpoint> = {}): PostgresEndpoint => ({
+  host: 'localhost',
+  port: server?.port ?? 0,
+  database: 'shop',
+  readLogin: GOOD,
+  certificateAuthority: { pem: AUTHORITY_PEM },
+  ...changes,
+});
+
 async function open(changes: Partial<PostgresEndpoint> = {}, maxConnections = 1): Promise<SqlDatabase> {
-  const endpoint = {
-    host: 'localhost',
-    port: server?.port ?? 0,
-    database: 'shop',
-    readLogin: GOOD,
-    certificateAuthority: { pem: AUTHORITY_PEM },
-    ...changes,
-  };
-  opened = await openPostgres({ endpoint, maxConnections });
+  opened = await openPostgres({ endpoint: endpointWith(changes), maxConnections });
   return opened;
 }
 
@@ -130,6 +135,27 @@ describe('a database by its endpoint, over TLS', () => {
 
     expect(failure).toMatchObject({ failureClass: 'stop', code: 'sqlstate_3D000' });
     expect(failure.message).toContain('"shop"');
+  });
+});
+
+describe('pgvector in a database by its endpoint', () => {
+  test('is created where it is missing, on a connection of its own', async () => {
+    await start({ judge: accepting('hidden-password') });
+
+    await createVectorExtension(endpointWith());
+
+    expect(server?.statements).toEqual(['CREATE EXTENSION IF NOT EXISTS vector']);
+  });
+
+  test.each([
+    ['42501', 'stop', 'the role may not create it'],
+    ['0A000', 'unknown', 'the server has no package of it'],
+  ])('is refused with %s (%s) without the words of the server where %s', async (sqlState, failureClass) => {
+    await start({ judge: () => undefined, refuse: () => sqlState });
+
+    const failure = await failureOf(createVectorExtension(endpointWith()));
+
+    expect(failure).toMatchObject({ failureClass, code: `sqlstate_${sqlState}` });
   });
 });
 

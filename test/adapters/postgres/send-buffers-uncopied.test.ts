@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
-import { sendBuffersUncopied } from '../../../lib/adapters/postgres/bind.ts';
+import { sendBuffersUncopied } from '../../../lib/adapters/postgres/send-statements.ts';
 import { BytePieces } from '../../../lib/core/vectors.ts';
 
 const LARGE = Buffer.alloc(70_000, 7);

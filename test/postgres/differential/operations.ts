@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { grantProbe } from '../../../lib/adapters/sql/control-store.ts';
+import { grantProbe } from '../../../lib/adapters/sql/grants.ts';
 import type { Outcome } from '../../../lib/core/model.ts';
 import type { ResultObject, RowReading } from '../../../lib/core/result-object.ts';
 import { encodeVectorArray } from '../../../lib/core/vectors.ts';

@@ -32,7 +32,8 @@ export const migration0001Schema = {
       created_at timestamptz NOT NULL DEFAULT now(),
       activated_at timestamptz
     )`,
-    `CREATE UNIQUE INDEX spaces_one_active_per_source ON freshet.spaces (source_name) WHERE status = 'active'`,
+    'CREATE UNIQUE INDEX spaces_one_active_per_source ON freshet.spaces (source_name) ' +
+      "WHERE status = 'active'",
     `CREATE TABLE freshet.positions (
       space_id integer PRIMARY KEY REFERENCES freshet.spaces,
       watermark text,

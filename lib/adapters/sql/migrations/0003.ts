@@ -8,7 +8,8 @@ export const migration0003Schedules = {
   name: 'schedules',
   statements: [
     'ALTER TABLE freshet.positions ADD COLUMN pass_open boolean NOT NULL DEFAULT true',
-    'UPDATE freshet.positions SET pass_open = false WHERE reconcile_cursor IS NULL AND last_pass_ended_at IS NOT NULL',
+    'UPDATE freshet.positions SET pass_open = false ' +
+      'WHERE reconcile_cursor IS NULL AND last_pass_ended_at IS NOT NULL',
     'ALTER TABLE freshet.control ADD COLUMN probed_at timestamptz',
   ],
 } as const;

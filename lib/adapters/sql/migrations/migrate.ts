@@ -1,22 +1,14 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import { FreshetError, UsageError } from '../../../core/errors.ts';
 import type { SqlDatabase } from '../database.ts';
-import { quoteName } from '../find-table.ts';
+import { quoteName } from '../fragments.ts';
 import type { FreshetTables } from '../freshet-tables.ts';
 import { migration0001Schema } from './0001.ts';
 import { migration0002GoldenVectors } from './0002.ts';
 import { migration0003Schedules } from './0003.ts';
 
-/**
- * Key of the advisory lock for changes of schema `freshet`, the spaces and their views.
- * The number is "freshet" in ASCII.
- */
-const SCHEMA_LOCK_KEY = '28836227677971828';
-
-/** Holds off every other change of the schema until the transaction ends. */
-export async function lockSchemaChanges(transaction: Transaction<FreshetTables>): Promise<void> {
-  await sql`SELECT pg_advisory_xact_lock(${sql.lit(SCHEMA_LOCK_KEY)}::bigint)`.execute(transaction);
-}
+/** What a person types to bring schema `freshet` and the spaces up to date. */
+export const MIGRATE_COMMAND = 'npm run freshet -- migrate';
 
 interface Migration {
   readonly version: number;
@@ -33,52 +25,6 @@ export const MIGRATIONS: readonly Migration[] = [
   migration0002GoldenVectors,
   migration0003Schedules,
 ];
-
-/** Reads the version of schema `freshet`; 0 where there is no schema yet. */
-export async function readSchemaVersion(db: Kysely<FreshetTables>): Promise<number> {
-  const table = await sql<{ present: boolean }>`
-    SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                    WHERE n.nspname = 'freshet' AND c.relname = 'migrations') AS present`.execute(db);
-  if (table.rows[0]?.present !== true) return 0;
-  const version = await sql<{ version: number }>`
-    SELECT coalesce(max(version), 0)::int AS version FROM freshet.migrations`.execute(db);
-  return version.rows[0]?.version ?? 0;
-}
-
-/**
- * Finds what the role lacks on schema `freshet` and its tables, with the GRANTs.
- * Undefined where the role lacks nothing, or where there is no such schema yet.
- */
-export async function findMissingSchemaRights(
-  db: SqlDatabase,
-  need: 'read' | 'write',
-): Promise<UsageError | undefined> {
-  const { rows } = await sql<{ role: string; usable: boolean; readable: boolean; writable: boolean }>`
-    SELECT current_user::text AS role, has_schema_privilege(n.oid, 'USAGE') AS usable,
-           coalesce(bool_and(has_table_privilege(c.oid, 'SELECT')), true) AS readable,
-           coalesce(bool_and(has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
-                             AND has_table_privilege(c.oid, 'DELETE')), true) AS writable
-      FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
-     WHERE n.nspname = 'freshet' GROUP BY n.oid`.execute(db.kysely);
-  const rights = rows[0];
-  if (rights === undefined) return undefined;
-  if (rights.usable && rights.readable && (need === 'read' || rights.writable)) return undefined;
-  const role = quoteName(rights.role);
-  const verbs = need === 'read' ? 'SELECT' : 'SELECT, INSERT, UPDATE, DELETE';
-  return new UsageError(
-    `Role ${role} may not ${need === 'read' ? 'read' : 'change'} the tables of schema freshet, which another role made.`,
-    `GRANT USAGE ON SCHEMA freshet TO ${role}; GRANT ${verbs} ON ALL TABLES IN SCHEMA freshet TO ${role};`,
-  );
-}
-
-/**
- * Rejects where the role lacks rights on schema `freshet` or its tables.
- * @throws UsageError with the GRANTs that are missing.
- */
-export async function requireSchemaRights(db: SqlDatabase, need: 'read' | 'write'): Promise<void> {
-  const missing = await findMissingSchemaRights(db, need);
-  if (missing !== undefined) throw missing;
-}
 
 /**
  * Brings schema `freshet` to the version that the code needs.
@@ -97,11 +43,11 @@ export async function migrate(
   const applied: string[] = [];
   for (const migration of migrations) {
     if (migration.version <= from) continue;
-    const fresh = await db.kysely
+    const isNew = await db.kysely
       .transaction()
       .execute(transaction => applyOnce(transaction, migration, needed))
       .catch(error => explainRefusal(error, db.kysely));
-    if (fresh) applied.push(migration.name);
+    if (isNew) applied.push(migration.name);
   }
   return { from, to: needed, applied };
 }
@@ -137,7 +83,8 @@ async function createMigrationsTable(db: Kysely<FreshetTables>): Promise<void> {
 function refuseNewer(version: number, needed: number): void {
   if (version <= needed) return;
   throw new UsageError(
-    `Schema freshet of the database has version ${version}; this version of Freshet knows ${needed}. Use the newer Freshet that made it.`,
+    `Schema freshet of the database has version ${version}; this version of Freshet knows ${needed}. ` +
+      'Use the newer Freshet that made it.',
   );
 }
 
@@ -148,7 +95,66 @@ async function explainRefusal(error: unknown, db: Kysely<FreshetTables>): Promis
     db,
   );
   throw new UsageError(
-    'The database role may not create or change schema freshet. Run the statement below as the owner of the database, or run migrate as the role that owns the schema.',
+    'The database role may not create or change schema freshet. Run the statement below as the owner ' +
+      'of the database, or run migrate as the role that owns the schema.',
     names.rows[0]?.grant,
   );
+}
+
+/** Reads the version of schema `freshet`; 0 where there is no schema yet. */
+export async function readSchemaVersion(db: Kysely<FreshetTables>): Promise<number> {
+  const table = await sql<{ present: boolean }>`
+    SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                    WHERE n.nspname = 'freshet' AND c.relname = 'migrations') AS present`.execute(db);
+  if (table.rows[0]?.present !== true) return 0;
+  const version = await sql<{ version: number }>`
+    SELECT coalesce(max(version), 0)::int AS version FROM freshet.migrations`.execute(db);
+  return version.rows[0]?.version ?? 0;
+}
+
+/**
+ * Rejects where the role lacks rights on schema `freshet` or its tables.
+ * @throws UsageError with the GRANTs that are missing.
+ */
+export async function requireSchemaRights(db: SqlDatabase, need: 'read' | 'write'): Promise<void> {
+  const missing = await findMissingSchemaRights(db, need);
+  if (missing !== undefined) throw missing;
+}
+
+/**
+ * Finds what the role lacks on schema `freshet` and its tables, with the GRANTs.
+ * Undefined where the role lacks nothing, or where there is no such schema yet.
+ */
+export async function findMissingSchemaRights(
+  db: SqlDatabase,
+  need: 'read' | 'write',
+): Promise<UsageError | undefined> {
+  const { rows } = await sql<{ role: string; usable: boolean; readable: boolean; writable: boolean }>`
+    SELECT current_user::text AS role, has_schema_privilege(n.oid, 'USAGE') AS usable,
+           coalesce(bool_and(has_table_privilege(c.oid, 'SELECT')), true) AS readable,
+           coalesce(bool_and(has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
+                             AND has_table_privilege(c.oid, 'DELETE')), true) AS writable
+      FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
+     WHERE n.nspname = 'freshet' GROUP BY n.oid`.execute(db.kysely);
+  const rights = rows[0];
+  if (rights === undefined) return undefined;
+  if (rights.usable && rights.readable && (need === 'read' || rights.writable)) return undefined;
+  const role = quoteName(rights.role);
+  const verbs = need === 'read' ? 'SELECT' : 'SELECT, INSERT, UPDATE, DELETE';
+  return new UsageError(
+    `Role ${role} may not ${need === 'read' ? 'read' : 'change'} the tables of schema freshet, which ` +
+      'another role made.',
+    `GRANT USAGE ON SCHEMA freshet TO ${role}; GRANT ${verbs} ON ALL TABLES IN SCHEMA freshet TO ${role};`,
+  );
+}
+
+/**
+ * Key of the advisory lock for changes of schema `freshet`, the spaces and their views.
+ * The number is "freshet" in ASCII.
+ */
+const SCHEMA_LOCK_KEY = '28836227677971828';
+
+/** Holds off every other change of the schema until the transaction ends. */
+export async function lockSchemaChanges(transaction: Transaction<FreshetTables>): Promise<void> {
+  await sql`SELECT pg_advisory_xact_lock(${sql.lit(SCHEMA_LOCK_KEY)}::bigint)`.execute(transaction);
 }

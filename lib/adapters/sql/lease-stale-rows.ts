@@ -4,12 +4,12 @@ import type { ChangedRows, LeaseRequest, StaleSlice } from '../../ports/detectio
 import type { SqlDatabase } from './database.ts';
 import { quoteSpace } from './fragments.ts';
 import {
-  attemptsWhenLeased,
   isFree,
   type LeasedLine,
-  leaseChosenRows,
-  leasedRows,
-  leasedWithVersions,
+  leasedLines,
+  renderAttempts,
+  renderLeasing,
+  toLeasedRows,
 } from './leases.ts';
 
 /**
@@ -31,11 +31,11 @@ export async function leaseChangedRows(
   space: Space,
   request: LeaseRequest & { readonly watermark: string | null },
 ): Promise<ChangedRows> {
-  const { source, vectors, key, version, leaseId, leasedKey, versionType } = quoteSpace(space);
+  const { source, vectors, key, version, leaseId, leasedKey, versionType, isStale } = quoteSpace(space);
   const statement = sql<LeasedLine & { firstUnsentVersion: string | null }>`
     WITH changed AS MATERIALIZED (
       SELECT ${key} AS key, ${leaseId} AS id, ${version} AS version, false AS afterwards,
-             ${attemptsWhenLeased('l')} AS attempts
+             ${renderAttempts('l')} AS attempts
         FROM ${source} AS s
         LEFT JOIN ${vectors} AS v ON v.item_id = ${key} AND v.chunk = 0
         LEFT JOIN freshet.leases AS l ON l.space_id = ${space.spaceId}::int AND l.item_id = ${leaseId}
@@ -46,9 +46,8 @@ export async function leaseChangedRows(
        LIMIT ${request.limit + 1}::int
     ), expired AS MATERIALIZED (
       SELECT ${key} AS key, l.item_id AS id, ${version} AS version, l.lane = 'bulk' AS afterwards,
-             ${attemptsWhenLeased('l')} AS attempts,
-             ${key} IS NOT NULL AND (v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version}
-               OR v.source_xid IS DISTINCT FROM s.xmin) AS stale
+             ${renderAttempts('l')} AS attempts,
+             ${key} IS NOT NULL AND ${isStale} AS stale
         FROM freshet.leases AS l
         LEFT JOIN ${source} AS s ON ${key} = ${leasedKey}
         LEFT JOIN ${vectors} AS v ON v.item_id = ${key} AND v.chunk = 0
@@ -65,32 +64,15 @@ export async function leaseChangedRows(
                ORDER BY u.id, u.in_scan DESC) AS c
     ), chosen AS (
       SELECT id, version, place FROM candidates WHERE place <= ${request.limit}::int
-    ), leased AS (${leaseChosenRows(space.spaceId, request)})
+    ), leased AS (${renderLeasing(space.spaceId, request)})
     SELECT (SELECT min(d.version) FROM candidates AS d
              WHERE d.in_scan AND d.place > ${request.limit}::int)::text AS "firstUnsentVersion",
            r.id, r.attempts, r.version
       FROM (VALUES (1)) AS one (line)
-      LEFT JOIN (${leasedWithVersions}) AS r ON true
+      LEFT JOIN (${leasedLines}) AS r ON true
      ORDER BY r.place`;
   const { rows } = await statement.execute(db.kysely);
-  return { rows: leasedRows(rows), firstUnsentVersion: rows[0]?.firstUnsentVersion ?? null };
-}
-
-/** A range of keys as text, open below and closed above; null is an open end. */
-export interface KeyRange {
-  readonly after: string | null;
-  readonly through: string | null;
-}
-
-/** Renders ` AND column > … AND column <= …`, or as much of it as the range has. */
-export function withinRange(
-  column: RawBuilder<unknown>,
-  keyType: RawBuilder<unknown>,
-  range: KeyRange,
-): RawBuilder<unknown> {
-  const lower = range.after === null ? sql`` : sql` AND ${column} > ${range.after}::${keyType}`;
-  const upper = range.through === null ? sql`` : sql` AND ${column} <= ${range.through}::${keyType}`;
-  return sql`${lower}${upper}`;
+  return { rows: toLeasedRows(rows), firstUnsentVersion: rows[0]?.firstUnsentVersion ?? null };
 }
 
 /**
@@ -100,42 +82,39 @@ export function withinRange(
  * whole vector table (1.3 s). A LIMIT on the join instead of a range is worse still (3 s). The
  * stale rows are materialised before they are compared with the leases and sorted, so that neither
  * step changes the plan of the join.
- *
- * `xmin` catches what the version cannot: a second edit within one tick of the clock, an edit that
- * did not change the version, and a version that is NULL.
  */
 export async function leaseStaleSlice(
   db: SqlDatabase,
   space: Space,
   request: LeaseRequest & KeyRange,
 ): Promise<StaleSlice> {
-  const { source, vectors, key, version, leaseId, keyType } = quoteSpace(space);
+  const { source, vectors, key, version, leaseId, keyType, isStale } = quoteSpace(space);
   const statement = sql<LeasedLine & { truncated: boolean }>`
     WITH stale AS MATERIALIZED (
-      SELECT ${key} AS key, ${leaseId} AS id, ${version} AS version, v.item_id IS NULL AS missing
+      SELECT ${key} AS key, ${leaseId} AS id, ${version} AS version, v.item_id IS NULL AS unembedded
         FROM ${source} AS s
         LEFT JOIN ${vectors} AS v
-          ON v.item_id = ${key} AND v.chunk = 0${withinRange(sql.id('v', 'item_id'), keyType, request)}
-       WHERE (v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version}
-              OR v.source_xid IS DISTINCT FROM s.xmin)${withinRange(key, keyType, request)}
+          ON v.item_id = ${key} AND v.chunk = 0${renderRange(sql.id('v', 'item_id'), keyType, request)}
+       WHERE ${isStale}${renderRange(key, keyType, request)}
     ), candidates AS MATERIALIZED (
       SELECT c.id, c.version,
-             row_number() OVER (ORDER BY ${attemptsWhenLeased('l')}, c.missing DESC, c.version DESC NULLS LAST, c.key) AS place
+             row_number() OVER (ORDER BY ${renderAttempts('l')}, c.unembedded DESC,
+                                         c.version DESC NULLS LAST, c.key) AS place
         FROM stale AS c
         LEFT JOIN freshet.leases AS l ON l.space_id = ${space.spaceId}::int AND l.item_id = c.id
        WHERE l.item_id IS NULL OR ${isFree('l', request)}
-       ORDER BY ${attemptsWhenLeased('l')}, c.missing DESC, c.version DESC NULLS LAST, c.key
+       ORDER BY ${renderAttempts('l')}, c.unembedded DESC, c.version DESC NULLS LAST, c.key
        LIMIT ${request.limit + 1}::int
     ), chosen AS (
       SELECT id, version, place FROM candidates WHERE place <= ${request.limit}::int
-    ), leased AS (${leaseChosenRows(space.spaceId, request)})
+    ), leased AS (${renderLeasing(space.spaceId, request)})
     SELECT EXISTS (SELECT FROM candidates WHERE place > ${request.limit}::int) AS truncated,
            r.id, r.attempts, r.version
       FROM (VALUES (1)) AS one (line)
-      LEFT JOIN (${leasedWithVersions}) AS r ON true
+      LEFT JOIN (${leasedLines}) AS r ON true
      ORDER BY r.place`;
   const { rows } = await statement.execute(db.kysely);
-  return { rows: leasedRows(rows), truncated: rows[0]?.truncated ?? false };
+  return { rows: toLeasedRows(rows), truncated: rows[0]?.truncated ?? false };
 }
 
 /**
@@ -152,8 +131,25 @@ export async function findSliceEnd(
   const range = { after: cursor, through: null };
   const statement = sql<{ id: string }>`
     SELECT ${key}::text AS id FROM ${source} AS s
-     WHERE true${withinRange(key, keyType, range)}
+     WHERE true${renderRange(key, keyType, range)}
      ORDER BY ${key} OFFSET ${rows - 1}::int LIMIT 1`;
   const result = await statement.execute(db.kysely);
   return result.rows[0]?.id ?? null;
+}
+
+/** A range of keys as text, open below and closed above; null is an open end. */
+export interface KeyRange {
+  readonly after: string | null;
+  readonly through: string | null;
+}
+
+/** Renders ` AND column > … AND column <= …`, or as much of it as the range has. */
+export function renderRange(
+  column: RawBuilder<unknown>,
+  keyType: RawBuilder<unknown>,
+  range: KeyRange,
+): RawBuilder<unknown> {
+  const lower = range.after === null ? sql`` : sql` AND ${column} > ${range.after}::${keyType}`;
+  const upper = range.through === null ? sql`` : sql` AND ${column} <= ${range.through}::${keyType}`;
+  return sql`${lower}${upper}`;
 }

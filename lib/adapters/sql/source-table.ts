@@ -3,24 +3,8 @@ import { nearestWord } from '../../core/config/describe-issues.ts';
 import type { SourceConfig } from '../../core/config/pipeline-config.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { SqlDatabase } from './database.ts';
+import { quoteName } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
-
-/**
- * Quotes a name, qualified or not, as PostgreSQL takes it.
- * The result is for statements and for messages that show a name.
- */
-export function quoteName(...parts: readonly string[]): string {
-  return parts.map(part => `"${part.replaceAll('"', '""')}"`).join('.');
-}
-
-/** Ends a sentence about a missing name with the nearest existing name, else the first three. */
-export function suggestNames(wanted: string, existing: readonly string[]): string {
-  if (existing.length === 0) return ' (there is none)';
-  const nearest = nearestWord(wanted, existing);
-  if (nearest !== undefined) return `; nearest: "${nearest}"`;
-  const first = existing.slice(0, 3).map(name => `"${name}"`);
-  return `; there ${existing.length > 3 ? `are ${existing.length}, among them` : 'is'} ${first.join(', ')}`;
-}
 
 /** A table in the database; `oid` is that of `pg_class`. */
 export interface FoundTable {
@@ -47,7 +31,8 @@ export async function findTable(db: SqlDatabase, config: SourceConfig): Promise<
   const { schema, name } = splitName(config);
   const schemas = schema === undefined ? await readDefaultSchemas(db.kysely) : [schema];
   const found = await sql<FoundTable & { kind: string }>`
-    SELECT c.oid::int8::float8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind
+    SELECT c.oid::int8::float8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
+           c.relkind::text AS kind
       FROM pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace
       JOIN json_array_elements_text(${JSON.stringify(schemas)}::json) WITH ORDINALITY AS path (nspname, place)
@@ -58,7 +43,9 @@ export async function findTable(db: SqlDatabase, config: SourceConfig): Promise<
   if (table === undefined) throw await describeMissing(db, config.name, schema, name);
   if (table.kind === 'r' || table.kind === 'p') return table;
   throw new UsageError(
-    `Source "${config.name}": ${quoteName(table.schema, table.name)} is ${OTHER_KINDS[table.kind] ?? 'no table'}. A source must be a table: only a table's rows have the row version (xmin) by which missed changes are found. Name the table behind it.`,
+    `Source "${config.name}": ${quoteName(table.schema, table.name)} is ` +
+      `${OTHER_KINDS[table.kind] ?? 'no table'}. A source must be a table: only a table's rows have the ` +
+      'row version (xmin) by which missed changes are found. Name the table behind it.',
   );
 }
 
@@ -68,7 +55,8 @@ function splitName(config: SourceConfig): { schema: string | undefined; name: st
   const [first = '', second] = parts;
   if (parts.length > 2) {
     throw new UsageError(
-      `Source "${config.name}": table "${config.table}" has more than one dot. Write it as table: { schema: '…', name: '…' }.`,
+      `Source "${config.name}": table "${config.table}" has more than one dot. Write it as table: { ` +
+        "schema: '…', name: '…' }.",
     );
   }
   return second === undefined ? { schema: undefined, name: first } : { schema: first, name: second };
@@ -108,90 +96,6 @@ async function describeMissing(
   return new UsageError(`Source "${source}": table "${wanted}" does not exist${suggestion}.`);
 }
 
-const KEY_TYPES = ['bigint', 'integer', 'uuid', 'text', 'character varying'];
-
-/**
- * A unique index that can stand for a key.
- * Such an index is immediate and valid, covers all rows, and is on columns without expressions.
- */
-interface UniqueIndex {
-  readonly isPrimary: boolean;
-  readonly columns: readonly string[];
-}
-
-/**
- * Chooses the key column: the configured one, else the primary key's.
- * The key must be one column, unique, NOT NULL and of a type that ids can have.
- * @throws UsageError where there is no such column.
- */
-export async function chooseKey(
-  db: SqlDatabase,
-  table: FoundTable,
-  columns: readonly TableColumn[],
-  config: SourceConfig,
-  place: string,
-): Promise<TableColumn> {
-  const indexes = await readUniqueIndexes(db, table.oid);
-  const name = config.key ?? requireSingleColumn(indexes, place);
-  const column = columns.find(candidate => candidate.name === name);
-  if (column === undefined) {
-    const names = columns.map(candidate => candidate.name);
-    throw new UsageError(`${place} has no key column "${name}"${suggestNames(name, names)}.`);
-  }
-  const qualified = quoteName(table.schema, table.name);
-  if (!KEY_TYPES.includes(column.baseType)) {
-    throw new UsageError(
-      `${place}: key column "${name}" is of type ${column.type}. A key may be bigint, integer, uuid, text or varchar: name another unique column with key: '…'.`,
-    );
-  }
-  if (!indexes.some(index => index.columns.length === 1 && index.columns[0] === name)) {
-    throw new UsageError(
-      `${place}: key column "${name}" is not unique (it has no unique index of its own).`,
-      `CREATE UNIQUE INDEX CONCURRENTLY ON ${qualified} (${quoteName(name)});`,
-    );
-  }
-  if (!column.notNull) {
-    throw new UsageError(
-      `${place}: key column "${name}" may be NULL.`,
-      `ALTER TABLE ${qualified} ALTER COLUMN ${quoteName(name)} SET NOT NULL;`,
-    );
-  }
-  return column;
-}
-
-function requireSingleColumn(indexes: readonly UniqueIndex[], place: string): string {
-  const primary = indexes.find(index => index.isPrimary);
-  if (primary === undefined) {
-    throw new UsageError(
-      `${place} has no primary key. Name a unique NOT NULL column with key: '…' in the source.`,
-    );
-  }
-  const [first, ...rest] = primary.columns;
-  if (first === undefined || rest.length > 0) {
-    const list = primary.columns.map(name => `"${name}"`).join(', ');
-    throw new UsageError(
-      `${place} has a primary key of several columns (${list}). Name a single unique NOT NULL column with key: '…' in the source; add one where the table has none.`,
-    );
-  }
-  return first;
-}
-
-async function readUniqueIndexes(db: SqlDatabase, tableOid: number): Promise<readonly UniqueIndex[]> {
-  const found = await sql<{ isPrimary: boolean; columns: string }>`
-    SELECT i.indisprimary AS "isPrimary",
-           (SELECT json_agg(a.attname ORDER BY k.place)::text
-              FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
-              JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-             WHERE k.place <= i.indnkeyatts) AS columns
-      FROM pg_index i
-     WHERE i.indrelid = ${tableOid}::oid AND i.indisunique AND i.indimmediate AND i.indisvalid
-       AND i.indpred IS NULL AND i.indexprs IS NULL`.execute(db.kysely);
-  return found.rows.map(row => ({
-    isPrimary: row.isPrimary,
-    columns: JSON.parse(row.columns) as string[],
-  }));
-}
-
 export interface TableColumn {
   readonly name: string;
   /** Type with its modifier, as `character varying(20)`. */
@@ -215,4 +119,99 @@ export async function readColumns(db: SqlDatabase, tableOid: number): Promise<re
      WHERE a.attrelid = ${tableOid}::oid AND a.attnum > 0 AND NOT a.attisdropped
      ORDER BY a.attnum`.execute(db.kysely);
   return found.rows;
+}
+
+const KEY_TYPES = ['bigint', 'integer', 'uuid', 'text', 'character varying'];
+
+/**
+ * A unique index that can stand for a key.
+ * Such an index is immediate and valid, covers all rows, and is on columns without expressions.
+ */
+interface UniqueIndex {
+  readonly isPrimary: boolean;
+  readonly columns: readonly string[];
+}
+
+/**
+ * Chooses the key column: the configured one, else the primary key's.
+ * The key must be one column, unique, NOT NULL and of a type that ids can have.
+ * @throws UsageError where there is no such column.
+ */
+export async function chooseKey(
+  db: SqlDatabase,
+  table: FoundTable,
+  columns: readonly TableColumn[],
+  config: SourceConfig,
+  subject: string,
+): Promise<TableColumn> {
+  const indexes = await readUniqueIndexes(db, table.oid);
+  const name = config.key ?? requireSingleColumn(indexes, subject);
+  const column = columns.find(candidate => candidate.name === name);
+  if (column === undefined) {
+    const names = columns.map(candidate => candidate.name);
+    throw new UsageError(`${subject} has no key column "${name}"${suggestNames(name, names)}.`);
+  }
+  const qualified = quoteName(table.schema, table.name);
+  if (!KEY_TYPES.includes(column.baseType)) {
+    throw new UsageError(
+      `${subject}: key column "${name}" is of type ${column.type}. A key may be bigint, integer, ` +
+        "uuid, text or varchar: name another unique column with key: '…'.",
+    );
+  }
+  if (!indexes.some(index => index.columns.length === 1 && index.columns[0] === name)) {
+    throw new UsageError(
+      `${subject}: key column "${name}" is not unique (it has no unique index of its own).`,
+      `CREATE UNIQUE INDEX CONCURRENTLY ON ${qualified} (${quoteName(name)});`,
+    );
+  }
+  if (!column.notNull) {
+    throw new UsageError(
+      `${subject}: key column "${name}" may be NULL.`,
+      `ALTER TABLE ${qualified} ALTER COLUMN ${quoteName(name)} SET NOT NULL;`,
+    );
+  }
+  return column;
+}
+
+function requireSingleColumn(indexes: readonly UniqueIndex[], subject: string): string {
+  const primary = indexes.find(index => index.isPrimary);
+  if (primary === undefined) {
+    throw new UsageError(
+      `${subject} has no primary key. Name a unique NOT NULL column with key: '…' in the source.`,
+    );
+  }
+  const [first, ...rest] = primary.columns;
+  if (first === undefined || rest.length > 0) {
+    const list = primary.columns.map(name => `"${name}"`).join(', ');
+    throw new UsageError(
+      `${subject} has a primary key of several columns (${list}). Name a single unique NOT NULL ` +
+        "column with key: '…' in the source; add one where the table has none.",
+    );
+  }
+  return first;
+}
+
+async function readUniqueIndexes(db: SqlDatabase, tableOid: number): Promise<readonly UniqueIndex[]> {
+  const found = await sql<{ isPrimary: boolean; columns: string }>`
+    SELECT i.indisprimary AS "isPrimary",
+           (SELECT json_agg(a.attname ORDER BY k.place)::text
+              FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+              JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+             WHERE k.place <= i.indnkeyatts) AS columns
+      FROM pg_index i
+     WHERE i.indrelid = ${tableOid}::oid AND i.indisunique AND i.indimmediate AND i.indisvalid
+       AND i.indpred IS NULL AND i.indexprs IS NULL`.execute(db.kysely);
+  return found.rows.map(row => ({
+    isPrimary: row.isPrimary,
+    columns: JSON.parse(row.columns) as string[],
+  }));
+}
+
+/** Ends a sentence about a missing name with the nearest existing name, else the first three. */
+export function suggestNames(wanted: string, existing: readonly string[]): string {
+  if (existing.length === 0) return ' (there is none)';
+  const nearest = nearestWord(wanted, existing);
+  if (nearest !== undefined) return `; nearest: "${nearest}"`;
+  const first = existing.slice(0, 3).map(name => `"${name}"`);
+  return `; there ${existing.length > 3 ? `are ${existing.length}, among them` : 'is'} ${first.join(', ')}`;
 }

@@ -1,7 +1,58 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { BytePieces } from '../../core/vectors.ts';
-import { isPrepared } from '../sql/database.ts';
+import { isPrepared } from '../sql/fragments.ts';
+
+const names = new Map<string, string>();
+
+/**
+ * Names the statements of a client that are marked as prepared.
+ * By the name, `pg` has the server keep their plan for the session.
+ */
+export function nameStatements(client: pg.PoolClient): void {
+  const query = client.query.bind(client) as (...given: unknown[]) => unknown;
+  const named = (first: unknown, ...rest: unknown[]) =>
+    typeof first === 'string' && isPrepared(first)
+      ? query({ name: nameOf(first), text: first, values: rest[0] })
+      : query(first, ...rest);
+  client.query = named as typeof client.query;
+}
+
+function nameOf(text: string): string {
+  const known = names.get(text);
+  if (known !== undefined) return known;
+  const name = `freshet_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
+  names.set(text, name);
+  return name;
+}
+
+/**
+ * Bytes from which a value is sent as a piece of its own.
+ * Below this size, a copy costs less than another piece for the socket.
+ */
+const LARGE_BYTES = 65_536;
+
+/**
+ * Lets a connection send the large Buffers among a statement's values without a copy.
+ * The driver builds a message in one piece of memory, which it enlarges as it goes. Before the
+ * socket copies it, a batch of vectors would be copied twice, each time into memory that the kernel
+ * clears first.
+ */
+export function sendBuffersUncopied(connection: pg.Connection): void {
+  const bind = connection.bind.bind(connection);
+  connection.bind = (config, more) => {
+    const holdsLarge = config?.values?.some(isLarge);
+    if (!config || !holdsLarge) return bind(config, more);
+    const { stream } = connection;
+    // Nothing is written to a connection that is gone; the driver does the same.
+    // The statement learns of it by the connection's own error.
+    if (stream.writable) for (const piece of composeBind(config, LARGE_BYTES)) stream.write(piece);
+  };
+}
+
+function isLarge(value: unknown): boolean {
+  return (Buffer.isBuffer(value) || value instanceof BytePieces) && value.length >= LARGE_BYTES;
+}
 
 const TEXT = 0;
 const BINARY = 1;
@@ -69,55 +120,4 @@ function int16s(values: readonly number[]): Buffer {
   const bytes = Buffer.allocUnsafe(2 * values.length);
   for (const [position, value] of values.entries()) bytes.writeUInt16BE(value, 2 * position);
   return bytes;
-}
-
-const names = new Map<string, string>();
-
-/**
- * Names the statements of a client that are marked as prepared.
- * By the name, `pg` has the server keep their plan for the session.
- */
-export function nameStatements(client: pg.PoolClient): void {
-  const query = client.query.bind(client) as (...given: unknown[]) => unknown;
-  const named = (first: unknown, ...rest: unknown[]) =>
-    typeof first === 'string' && isPrepared(first)
-      ? query({ name: nameOf(first), text: first, values: rest[0] })
-      : query(first, ...rest);
-  client.query = named as typeof client.query;
-}
-
-function nameOf(text: string): string {
-  const known = names.get(text);
-  if (known !== undefined) return known;
-  const name = `freshet_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
-  names.set(text, name);
-  return name;
-}
-
-/**
- * Bytes from which a value is sent as a piece of its own.
- * Below this size, a copy costs less than another piece for the socket.
- */
-const LARGE_BYTES = 65_536;
-
-/**
- * Lets a connection send the large Buffers among a statement's values without a copy.
- * The driver builds a message in one piece of memory, which it enlarges as it goes. Before the
- * socket copies it, a batch of vectors would be copied twice, each time into memory that the kernel
- * clears first.
- */
-export function sendBuffersUncopied(connection: pg.Connection): void {
-  const bind = connection.bind.bind(connection);
-  connection.bind = (config, more) => {
-    const holdsLarge = config?.values?.some(isLarge);
-    if (!config || !holdsLarge) return bind(config, more);
-    const { stream } = connection;
-    // Nothing is written to a connection that is gone; the driver does the same.
-    // The statement learns of it by the connection's own error.
-    if (stream.writable) for (const piece of composeBind(config, LARGE_BYTES)) stream.write(piece);
-  };
-}
-
-function isLarge(value: unknown): boolean {
-  return (Buffer.isBuffer(value) || value instanceof BytePieces) && value.length >= LARGE_BYTES;
 }
