@@ -1,11 +1,10 @@
 import { FreshetError } from '../../core/errors.ts';
 import type { Lane, Space } from '../../core/model.ts';
-import { packTexts } from '../../core/packing.ts';
 import { PROBE_TEXT } from '../failures.ts';
 import type { MadeCall } from './call-provider.ts';
 import { callWithRetries, isInvalidReply, type RetryBounds } from './call-with-retries.ts';
 import type { EmbedPorts } from './embed-ports.ts';
-import { measureTexts } from './fit-texts.ts';
+import { packCalls } from './fit-texts.ts';
 import type { UniqueText } from './plan-rows.ts';
 
 /**
@@ -77,18 +76,8 @@ export async function buyVectors(
   texts: readonly UniqueText[],
   remainingMs: () => number,
 ): Promise<Purchase> {
-  const packs =
-    texts.length === 0
-      ? []
-      : packTexts(
-          await measureTexts(
-            ports,
-            space,
-            texts.map(({ text }) => text),
-          ),
-          ports.providers(space.model.alias).limits,
-          ports.limits.batchSize,
-        );
+  const plain = texts.map(({ text }) => text);
+  const packs = await packCalls(ports, space, plain, ports.limits.batchSize);
   const buying: Buying = {
     ports,
     space,

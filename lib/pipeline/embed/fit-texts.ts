@@ -1,5 +1,5 @@
 import type { ModelDefinition, Space } from '../../core/model.ts';
-import { estimateTokens } from '../../core/packing.ts';
+import { estimateTokens, packTexts } from '../../core/packing.ts';
 import type { EmbeddingLimits, Tokenizer } from '../../ports/provider.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 
@@ -70,6 +70,23 @@ export function estimateSentTokens(space: Space, text: string): number {
   return Math.min(estimateTokens(documentPrefix + text), maxTokensPerText ?? Number.POSITIVE_INFINITY);
 }
 
+type SizePorts = Pick<EmbedPorts, 'providers' | 'tokenizer'>;
+
+/**
+ * Packs texts in order into as few calls as the provider's limits and `maxTexts` allow.
+ * The texts are without the model's prefix. Returns positions of the texts, one list per call.
+ */
+export async function packCalls(
+  ports: SizePorts,
+  space: Space,
+  texts: readonly string[],
+  maxTexts: number,
+): Promise<readonly (readonly number[])[]> {
+  if (texts.length === 0) return [];
+  const sizes = await measureTexts(ports, space, texts);
+  return packTexts(sizes, ports.providers(space.model.alias).limits, maxTexts);
+}
+
 /**
  * The factor by which an estimate of tokens is multiplied before it is trusted.
  * Estimates are low by a little more than half at most (source code). Texts that fit with this
@@ -83,8 +100,8 @@ const ESTIMATE_MARGIN = 2.5;
  * as bytes: where all bytes, or the estimate with its margin, fit one call, the tokenizer is not
  * asked. A server with a tokenizer of its own needs no count.
  */
-export async function measureTexts(
-  ports: Pick<EmbedPorts, 'providers' | 'tokenizer'>,
+async function measureTexts(
+  ports: SizePorts,
   space: Space,
   texts: readonly string[],
 ): Promise<readonly { readonly bytes: number; readonly tokens: number }[]> {

@@ -96,7 +96,7 @@ export async function planBatch(
   const copies: CopyEntry[] = [];
   const touches: TouchEntry[] = [];
   const waiting = new Map<string, TextDecision[]>();
-  const settle = (reading: SourceReading, entry: OutcomeEntry) => {
+  const addOutcome = (reading: SourceReading, entry: OutcomeEntry) => {
     if (keepsOutcome(reading, entry.outcome, entry.contentHash)) {
       touches.push({ ...pickReading(reading), contentHash: entry.contentHash ?? '' });
     } else outcomes.push(entry);
@@ -105,7 +105,7 @@ export async function planBatch(
   const undecided: TextDecision[] = [];
   for (const decision of decisions) {
     const { reading } = decision;
-    if (decision.kind === 'outcome') settle(reading, decision.entry);
+    if (decision.kind === 'outcome') addOutcome(reading, decision.entry);
     else if (keepsOutcome(reading, 'embedded', decision.prepared.contentHash)) {
       touches.push({ ...pickReading(reading), contentHash: decision.prepared.contentHash });
     } else undecided.push(decision);
@@ -120,7 +120,7 @@ export async function planBatch(
     if (known?.embedded.has(contentHash)) {
       copies.push({ ...pickReading(reading), contentHash, textLength, keptLength });
     } else if (refusedCode !== undefined) {
-      settle(reading, withoutVector(reading, `refused:${refusedCode}`, { contentHash, textLength }));
+      addOutcome(reading, withoutVector(reading, `refused:${refusedCode}`, { contentHash, textLength }));
     } else {
       const sharers = waiting.get(contentHash);
       if (sharers) sharers.push(decision);
