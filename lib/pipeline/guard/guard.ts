@@ -85,7 +85,7 @@ async function changeReason(
 
 /**
  * Probes what a failure paused, and reads the reasons that still hold.
- * Undefined: the database does not answer. * A database that does not answer can be neither read nor written.
+ * Undefined: the database does not answer. Such a database can be neither read nor written.
  */
 async function probeReasons(
   ports: GuardPorts,
@@ -105,6 +105,7 @@ async function probeReasons(
  */
 const SECOND_LOOK_MS = 5_000;
 
+/** Opens the state and reads its reasons, twice at most; undefined: the database does not answer. */
 async function readStateTwice(
   ports: GuardPorts,
 ): Promise<{ state: GuardState; reasons: readonly PauseReason[] } | undefined> {
