@@ -1,5 +1,4 @@
-import type { MiddlewareObj, MiddyfiedHandler } from '@middy/core';
-import middy from '@middy/core';
+import middy, { type MiddlewareObj, type MiddyfiedHandler } from '@middy/core';
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import {
   type QueueRecord,
@@ -14,7 +13,7 @@ import type { Wired } from '../lib/wiring/lambda.ts';
 export const EARLY_TIMEOUT_MS = 1_000;
 
 /**
- * A middleware that writes the metrics of an invocation as one event.
+ * Creates a middleware that writes the metrics of an invocation as one event.
  * Metrics that a frozen earlier invocation left go out first. An invocation that runs into the
  * early timeout still reports what it counted until then.
  */
@@ -32,12 +31,12 @@ export function flushMetrics<Event, Result>(metrics: Metrics): MiddlewareObj<Eve
 type Invoke<Event, Result> = (event: Event, context: Context) => Promise<Result>;
 
 /**
- * A handler that opens nothing before its first event.
+ * Creates a handler that opens nothing before its first event.
  * A wiring that failed is not remembered: the next event tries again. Connections that no longer
  * answer, because the function was frozen for a while, are closed and opened anew. A failed wiring
  * rejects, so that Lambda counts an error and every record of the event comes again.
  */
-export function lazilyWired<Ports, Event, Result>(
+export function createLazyHandler<Ports, Event, Result>(
   wire: () => Promise<Wired<Ports>>,
   createHandler: (ports: Ports) => Invoke<Event, Result>,
 ): Invoke<Event, Result> {
@@ -56,18 +55,23 @@ export function lazilyWired<Ports, Event, Result>(
   };
 }
 
+type TakeTogether = (
+  records: readonly QueueRecord[],
+  remainingMs: () => number,
+) => Promise<readonly QueueRecord[]>;
+
 /**
- * A handler of queue events that answers for every record, whatever happens.
+ * Creates a handler of queue events that answers for every record, whatever happens.
  * Every record of an event is either done or in `batchItemFailures`: after the last record, after a
  * throw, and when the time runs out, where middy throws its `TimeoutError`. The answer is made from
- * the set of done records alone, so that no path can swallow a record. `together` may take several
- * records of an event first, and returns those that are done; `step` takes each of the others.
+ * the set of done records alone, so that no path can swallow a record. `takeTogether` may take
+ * several records first, and returns those that are done; `step` takes each of the others.
  * `remainingMs` gives the milliseconds that the invocation has left.
  */
 export function createRecordHandler(
   ports: RecordPorts,
   step: (record: QueueRecord, remainingMs: () => number) => Promise<RecordResult>,
-  together?: (records: readonly QueueRecord[], remainingMs: () => number) => Promise<readonly QueueRecord[]>,
+  takeTogether?: TakeTogether,
 ): MiddyfiedHandler<SQSEvent, SQSBatchResponse> {
   const doneOf = new WeakMap<SQSEvent, Set<string>>();
   const answer = (event: SQSEvent): SQSBatchResponse => ({
@@ -86,8 +90,8 @@ export function createRecordHandler(
       const remainingMs = () => context.getRemainingTimeInMillis();
       await takeRecords(ports, event.Records.map(toRecord), record => step(record, remainingMs), {
         remainingMs,
-        done: record => done.add(record.messageId),
-        ...(together && { together: records => together(records, remainingMs) }),
+        onDone: record => done.add(record.messageId),
+        ...(takeTogether && { takeTogether: records => takeTogether(records, remainingMs) }),
         signal,
       });
       return answer(event);

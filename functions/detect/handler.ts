@@ -2,10 +2,10 @@ import middy from '@middy/core';
 import { detectAlone, parseDetectRequest } from '../../lib/pipeline/detect/detect.ts';
 import type { DetectPorts, DetectReport, DetectRequest } from '../../lib/pipeline/detect/detect-ports.ts';
 import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';
-import { EARLY_TIMEOUT_MS, flushMetrics, lazilyWired } from '../lambda.ts';
+import { createLazyHandler, EARLY_TIMEOUT_MS, flushMetrics } from '../lambda.ts';
 
 /**
- * A handler that runs one tick of `detect`.
+ * Creates a handler that runs one tick of `detect`.
  * The handler throws `timeoutEarlyInMillis` before the invocation's time is over, so that its
  * metrics still go out; 0: never.
  */
@@ -17,11 +17,11 @@ export function createHandler(ports: DetectPorts, timeoutEarlyInMillis = 0) {
     );
 }
 
-export function createLambda(surroundings?: LambdaDependencies) {
-  return lazilyWired(
+export function createLambda(dependencies?: LambdaDependencies) {
+  return createLazyHandler(
     async () => {
       const { wireDetect } = await import('../../lib/wiring/lambda-detect.ts');
-      return wireDetect(surroundings);
+      return wireDetect(dependencies);
     },
     ports => createHandler(ports, EARLY_TIMEOUT_MS),
   );

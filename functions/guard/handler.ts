@@ -2,7 +2,7 @@ import middy from '@middy/core';
 import { guardPipeline, parseGuardRequest } from '../../lib/pipeline/guard/guard.ts';
 import type { GuardPorts, GuardReport } from '../../lib/pipeline/guard/guard-ports.ts';
 import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';
-import { EARLY_TIMEOUT_MS, flushMetrics, lazilyWired } from '../lambda.ts';
+import { createLazyHandler, EARLY_TIMEOUT_MS, flushMetrics } from '../lambda.ts';
 
 export function createHandler(ports: GuardPorts) {
   return middy<unknown, GuardReport>({ timeoutEarlyInMillis: EARLY_TIMEOUT_MS })
@@ -14,10 +14,10 @@ export function createHandler(ports: GuardPorts) {
     );
 }
 
-export function createLambda(surroundings?: LambdaDependencies) {
-  return lazilyWired(async () => {
+export function createLambda(dependencies?: LambdaDependencies) {
+  return createLazyHandler(async () => {
     const { wireGuard } = await import('../../lib/wiring/lambda-guard.ts');
-    return wireGuard(surroundings);
+    return wireGuard(dependencies);
   }, createHandler);
 }
 

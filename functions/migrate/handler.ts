@@ -1,18 +1,17 @@
 import type { Context } from 'aws-lambda';
-import type { MigratePorts, MigrateReport } from '../../lib/pipeline/migrate.ts';
-import { migrateDeployment } from '../../lib/pipeline/migrate.ts';
+import { type MigratePorts, type MigrateReport, migrateDeployment } from '../../lib/pipeline/migrate.ts';
 import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';
-import { lazilyWired } from '../lambda.ts';
+import { createLazyHandler } from '../lambda.ts';
 
 export function createHandler(ports: MigratePorts) {
   return (_event: unknown, context: Context): Promise<MigrateReport> =>
     migrateDeployment(ports, () => context.getRemainingTimeInMillis());
 }
 
-export function createLambda(surroundings?: LambdaDependencies) {
-  return lazilyWired(async () => {
+export function createLambda(dependencies?: LambdaDependencies) {
+  return createLazyHandler(async () => {
     const { wireMigrate } = await import('../../lib/wiring/lambda-migrate.ts');
-    return wireMigrate(surroundings);
+    return wireMigrate(dependencies);
   }, createHandler);
 }
 

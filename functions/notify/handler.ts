@@ -1,7 +1,7 @@
 import type { SNSEvent } from 'aws-lambda';
 import { type NotifyPorts, notifyWebhook } from '../../lib/pipeline/notify.ts';
 import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';
-import { lazilyWired } from '../lambda.ts';
+import { createLazyHandler } from '../lambda.ts';
 
 export function createHandler(ports: NotifyPorts) {
   return ({ Records }: SNSEvent): Promise<void> =>
@@ -11,10 +11,10 @@ export function createHandler(ports: NotifyPorts) {
     );
 }
 
-export function createLambda(surroundings?: LambdaDependencies) {
-  return lazilyWired(async () => {
+export function createLambda(dependencies?: LambdaDependencies) {
+  return createLazyHandler(async () => {
     const { wireNotify } = await import('../../lib/wiring/lambda-notify.ts');
-    return wireNotify(surroundings);
+    return wireNotify(dependencies);
   }, createHandler);
 }
 

@@ -4,10 +4,10 @@ import type { OperatePorts } from '../../lib/pipeline/operate/operate-ports.ts';
 import { refuseReadably } from '../../lib/pipeline/operate/reply.ts';
 import type { OperateReply } from '../../lib/ports/operator.ts';
 import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';
-import { lazilyWired } from '../lambda.ts';
+import { createLazyHandler } from '../lambda.ts';
 
 /**
- * A handler that answers an operator; a failure is part of the reply.
+ * Creates a handler that answers an operator; a failure is part of the reply.
  * The reply tells the failure in words and codes that may be shown.
  */
 export function createHandler(ports: OperatePorts) {
@@ -18,10 +18,10 @@ export function createHandler(ports: OperatePorts) {
   );
 }
 
-export function createLambda(surroundings?: LambdaDependencies) {
-  return lazilyWired(async () => {
+export function createLambda(dependencies?: LambdaDependencies) {
+  return createLazyHandler(async () => {
     const { wireOperate } = await import('../../lib/wiring/lambda-operate.ts');
-    return wireOperate(surroundings);
+    return wireOperate(dependencies);
   }, createHandler);
 }
 

@@ -1,18 +1,22 @@
 import type { Context } from 'aws-lambda';
-import type { SamplePorts, SampleReply } from '../../lib/pipeline/sample.ts';
-import { answerSampleRequest, parseSampleRequest } from '../../lib/pipeline/sample.ts';
+import {
+  answerSampleRequest,
+  parseSampleRequest,
+  type SamplePorts,
+  type SampleReply,
+} from '../../lib/pipeline/sample.ts';
 import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';
-import { lazilyWired } from '../lambda.ts';
+import { createLazyHandler } from '../lambda.ts';
 
 export function createHandler(ports: SamplePorts) {
   return async (event: unknown, _context: Context): Promise<SampleReply> =>
     answerSampleRequest(ports, parseSampleRequest(event));
 }
 
-export function createLambda(surroundings?: LambdaDependencies) {
-  return lazilyWired(async () => {
+export function createLambda(dependencies?: LambdaDependencies) {
+  return createLazyHandler(async () => {
     const { wireSample } = await import('../../lib/wiring/lambda-sample.ts');
-    return wireSample(surroundings);
+    return wireSample(dependencies);
   }, createHandler);
 }
 

@@ -1,17 +1,16 @@
-import type { WritePorts } from '../../lib/pipeline/write/load-result.ts';
-import { createWriteStep } from '../../lib/pipeline/write/write-step.ts';
+import { createWriteStep, type WritePorts } from '../../lib/pipeline/write/write-step.ts';
 import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';
-import { createRecordHandler, lazilyWired } from '../lambda.ts';
+import { createLazyHandler, createRecordHandler } from '../lambda.ts';
 
 export function createHandler(ports: WritePorts) {
-  const { one, together } = createWriteStep(ports);
-  return createRecordHandler(ports, one, together);
+  const { writeOne, writeTogether } = createWriteStep(ports);
+  return createRecordHandler(ports, writeOne, writeTogether);
 }
 
-export function createLambda(surroundings?: LambdaDependencies) {
-  return lazilyWired(async () => {
+export function createLambda(dependencies?: LambdaDependencies) {
+  return createLazyHandler(async () => {
     const { wireWrite } = await import('../../lib/wiring/lambda-write.ts');
-    return wireWrite(surroundings);
+    return wireWrite(dependencies);
   }, createHandler);
 }
 

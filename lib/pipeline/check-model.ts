@@ -6,7 +6,7 @@ import { cosineOf, normOf } from '../core/vectors.ts';
 import type { Clock } from '../ports/process.ts';
 import type { EmbeddingProvider, Tokenizer } from '../ports/provider.ts';
 import type { GoldenStore } from '../ports/report-store.ts';
-import { cutToTokens } from './embed/plan-rows.ts';
+import { cutToTokens } from './embed/fit-texts.ts';
 import { describeFailure } from './failures.ts';
 
 /**
@@ -54,7 +54,9 @@ interface CheckPorts {
   readonly clock: Clock;
 }
 
-type Measured = Pick<ModelCheck, 'latencyMs' | 'calls' | 'tokens'> & { readonly vectors: readonly Buffer[] };
+type GoldenReply = Pick<ModelCheck, 'latencyMs' | 'calls' | 'tokens'> & {
+  readonly vectors: readonly Buffer[];
+};
 
 /**
  * Asks a model for the vectors of the golden texts.
@@ -70,9 +72,9 @@ export async function checkModel(
 ): Promise<ModelCheck> {
   const { alias, provider, modelId, revision, dimensions } = model;
   const named = { alias, provider, modelId, revision, dimensions };
-  let measured: Measured;
+  let reply: GoldenReply;
   try {
-    measured = await measureModel(ports, model, deadlineMs);
+    reply = await embedGoldenTexts(ports, model, deadlineMs);
   } catch (error) {
     const problem = describeProblem(model, error);
     return {
@@ -86,18 +88,18 @@ export async function checkModel(
       problem,
     };
   }
-  const { vectors, ...counted } = measured;
+  const { vectors, ...counted } = reply;
   const norms = vectors.map(normOf).toSorted((left, right) => Math.abs(right - 1) - Math.abs(left - 1));
   const found = { ...named, ...counted, norm: norms[0] ?? null };
   if (model.check === 'off') return { ...found, cosine: null, golden: 'off' };
   return { ...found, ...(await compareGolden(ports.golden, model, vectors)) };
 }
 
-async function measureModel(
+async function embedGoldenTexts(
   { provider, tokenizer, clock }: CheckPorts,
   model: ModelDefinition,
   deadlineMs: number,
-): Promise<Measured> {
+): Promise<GoldenReply> {
   const { maxTokensPerText, documentPrefix } = model;
   const { limits } = provider;
   const texts: string[] = [];
@@ -129,30 +131,36 @@ async function compareGolden(
   vectors: readonly Buffer[],
 ): Promise<Pick<ModelCheck, 'cosine' | 'golden' | 'problem'>> {
   const key = { modelFingerprint: fingerprintModel(model), textVersion: GOLDEN_TEXT_VERSION };
-  const record = await golden.find(key);
-  if (record === undefined) {
+  const recorded = await golden.find(key);
+  if (recorded === undefined) {
     await golden.record(key, model.alias, vectors);
     return { cosine: null, golden: 'recorded' };
   }
-  const cosines = vectors.map((vector, place) => cosineOf(vector, record.vectors[place] ?? Buffer.alloc(0)));
+  const cosines = vectors.map((vector, position) =>
+    cosineOf(vector, recorded.vectors[position] ?? Buffer.alloc(0)),
+  );
   const cosine = Math.min(...cosines);
   if (cosine >= LEAST_COSINE) {
     await golden.confirm(key);
     return { cosine, golden: 'compared' };
   }
-  return { cosine, golden: 'compared', problem: describeMismatch(cosines, record.recordedAt) };
+  return { cosine, golden: 'compared', problem: describeMismatch(cosines, recorded.recordedAt) };
 }
 
 function describeMismatch(cosines: readonly number[], recordedAt: string): CheckProblem {
-  const differing = cosines.flatMap((cosine, place) => (cosine < LEAST_COSINE ? [place + 1] : []));
+  const differing = cosines.flatMap((cosine, position) => (cosine < LEAST_COSINE ? [position + 1] : []));
   const onlyLongest = differing.length === 1 && differing[0] === cosines.length;
   const cause = onlyLongest
     ? 'Only the text over the limit differs: it is cut elsewhere now'
-    : `Texts ${differing.join(', ')} of ${cosines.length} differ: other weights, another pooling or another prefix`;
+    : `Texts ${differing.join(', ')} of ${cosines.length} differ: ` +
+      'other weights, another pooling or another prefix';
   const lowest = Math.min(...cosines).toFixed(4);
   return {
     code: 'golden_mismatch',
-    message: `The model no longer gives the vectors that were recorded ${recordedAt.slice(0, 19)}: cosine ${lowest} where ${LEAST_COSINE} is the least. ${cause}. Serve the former weights again, or name the new ones: stored vectors are then made anew.`,
+    message:
+      `The model no longer gives the vectors that were recorded ${recordedAt.slice(0, 19)}: ` +
+      `cosine ${lowest} where ${LEAST_COSINE} is the least. ${cause}. ` +
+      'Serve the former weights again, or name the new ones: stored vectors are then made anew.',
     key: 'revision',
   };
 }

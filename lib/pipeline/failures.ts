@@ -30,12 +30,16 @@ function describeUnexpected(error: unknown): string {
 
 /** `    at name (file:line:column)`, or the same without a name. */
 const FRAME = /^ {4}at (?:.*\()?(?:file:\/\/)?(\/[^()]+|[A-Za-z]:[\\/][^()]+):(\d+):(\d+)\)?$/;
-/** Our own code: files of its folders, or the one file of a bundle. Folders above them are nobody's business. */
+/**
+ * Our own code: files of its folders, or the one file of a bundle.
+ * Folders above them are nobody's business.
+ */
 const OUR_FILE = /^(?:.*[\\/])?((?:lib|bin|functions)[\\/].+|[^\\/]+\.mjs)$/;
 
 /**
- * Where the first frame of our own code is, as `lib/pipeline/detect/reconcile-space.ts:70:21`; undefined where the stack has none.
- * The stack begins with the message, which may quote a row that looks like a frame: it is cut off first.
+ * Finds the first frame of our own code, as `lib/pipeline/detect/detect.ts:70:21`.
+ * Undefined where the stack has none. The stack begins with the message, which may quote a row that
+ * looks like a frame: the message is cut off first.
  */
 function findPlace({ stack = '', message }: Error): string | undefined {
   const start = stack.indexOf(message);
@@ -83,16 +87,25 @@ export async function retryTransient<T>(
 }
 
 /**
+ * A text of no row, which is sent alone to try a provider.
+ * A provider that refuses this text refuses everything. A provider that embeds it works.
+ */
+export const PROBE_TEXT = 'Freshet';
+
+/** The longest time in milliseconds that a probe of a provider may take. */
+export const MAX_PROBE_MS = 20_000;
+
+/**
  * SQLSTATEs of what an application can do to its table.
  * Table, schema or column is gone, a permission is missing, or a type is another one.
  */
 const BROKEN = /^sqlstate_(42P01|3F000|42703|42501|42883|42804)$/;
 
 /**
- * Reads, and resolves with undefined where the source's table cannot be read as it was.
+ * Reads a source; resolves with undefined where its table is no longer what it was.
  * @throws every other failure of the read.
  */
-export async function unlessSourceBroken<Value>(read: () => Promise<Value>): Promise<Value | undefined> {
+export async function readIfSourceIntact<Value>(read: () => Promise<Value>): Promise<Value | undefined> {
   try {
     return await read();
   } catch (error) {
@@ -100,9 +113,3 @@ export async function unlessSourceBroken<Value>(read: () => Promise<Value>): Pro
     throw error;
   }
 }
-
-/**
- * A text of no row, which is sent alone to try a provider.
- * A provider that refuses this text refuses everything. A provider that embeds it works.
- */
-export const PROBE_TEXT = 'Freshet';

@@ -18,7 +18,8 @@ export async function notifyWebhook(ports: NotifyPorts, messages: readonly strin
     if (alarm === undefined) {
       ports.logger.warn('notification-unknown', { characters: message.length });
       await ports.webhook.post(
-        `freshet ${ports.stage}: a message that is no alarm was published to the topic; it is not repeated here.`,
+        `freshet ${ports.stage}: a message that is no alarm was published to the topic; ` +
+          'it is not repeated here.',
       );
       continue;
     }

@@ -34,7 +34,7 @@ export async function publishModel(
         onSent: bytes => onSent(bytesBefore + bytes, ofBytes),
       });
       bytesBefore += file.bytes;
-      if (!(await isThere(bucket, prefix, file))) throw differs(file.path);
+      if (!(await isThere(bucket, prefix, file))) throw checksumDiffers(file.path);
     }
   }
   return {
@@ -54,9 +54,10 @@ function countBytes(files: readonly FolderFile[]): number {
   return files.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-function differs(path: string): FreshetError {
+function checksumDiffers(path: string): FreshetError {
   return new FreshetError(
-    `What S3 holds as ${path} is not what was read: the file changed meanwhile, or was broken on its way. Publish once more.`,
+    `What S3 holds as ${path} is not what was read: the file changed meanwhile, ` +
+      'or was broken on its way. Publish once more.',
     { failureClass: 'transient', code: 'checksum_differs' },
   );
 }

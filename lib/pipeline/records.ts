@@ -1,6 +1,4 @@
-import { sha256Hex } from '../core/result-codec.ts';
 import type { Logger, Metrics, RunObserver } from '../ports/process.ts';
-import type { ObjectStore } from '../ports/queues.ts';
 import { describeFailure } from './failures.ts';
 
 /** A received message as a step sees it. */
@@ -27,65 +25,58 @@ export interface RecordPorts {
  */
 const MIN_RECORD_MS = 8_000;
 
+interface Batch {
+  /** Milliseconds that the invocation has left. */
+  readonly remainingMs: () => number;
+  readonly onDone: (record: QueueRecord) => void;
+  /** Aborts when the invocation answers before its last record. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Takes several records first, returns those that are done, and leaves the others to the step.
+   * Called only for two records or more. Never rejects.
+   */
+  readonly takeTogether?: (records: readonly QueueRecord[]) => Promise<readonly QueueRecord[]>;
+}
+
 /**
  * Runs a step on each record, and tells which records are done the moment they are.
  * Whoever answers for the batch, even at a timeout, can thereby give back exactly the others.
  * Several records may be taken together first; the step then runs on the others one after the
- * other. A record that throws fails alone.
+ * other. A record that throws fails alone. Records for which the time is too short are not begun.
  */
 export async function takeRecords(
   ports: RecordPorts,
   records: readonly QueueRecord[],
   step: (record: QueueRecord) => Promise<RecordResult>,
-  batch: {
-    readonly remainingMs: () => number;
-    readonly done: (record: QueueRecord) => void;
-    readonly signal?: AbortSignal | undefined;
-    /**
-     * Takes several records first, returns those that are done, and leaves the others to `step`.
-     * Called only for two records or more. Never rejects.
-     */
-    readonly together?: (records: readonly QueueRecord[]) => Promise<readonly QueueRecord[]>;
-  },
+  batch: Batch,
 ): Promise<void> {
   ports.metrics.count('Records', records.length);
   const taken = new Set<QueueRecord>();
-  if (batch.together && records.length > 1 && batch.remainingMs() >= MIN_RECORD_MS) {
-    for (const record of await batch.together(records)) {
+  if (batch.takeTogether && records.length > 1 && batch.remainingMs() >= MIN_RECORD_MS) {
+    for (const record of await batch.takeTogether(records)) {
       taken.add(record);
-      batch.done(record);
+      batch.onDone(record);
     }
   }
-  for (const record of records) {
-    if (taken.has(record)) continue;
-    if (batch.signal?.aborted || batch.remainingMs() < MIN_RECORD_MS) return;
+  const others = records.filter(record => !taken.has(record));
+  for (const [position, record] of others.entries()) {
+    const remainingMs = batch.remainingMs();
+    if (batch.signal?.aborted || remainingMs < MIN_RECORD_MS) {
+      ports.logger.warn('records-not-begun', { records: others.length - position, remainingMs });
+      return;
+    }
     try {
-      if ((await step(record)) === 'done') batch.done(record);
+      if ((await step(record)) === 'done') batch.onDone(record);
     } catch (error) {
-      const reason = describeFailure(error);
-      ports.metrics.count('FailedRecords', 1);
-      ports.logger.error('record-failed', {
-        messageId: record.messageId,
-        receiveCount: record.receiveCount,
-        failureClass: reason.failureClass,
-        code: reason.code,
-      });
-      ports.observer?.recordFailed(reason);
+      logFailure(ports, record, error);
     }
   }
 }
 
-/**
- * Bytes of a sealed object that are hashed: enough to tell one object from another.
- * A sealed object cannot have been changed, so that nothing has to prove it whole.
- */
-const SEALED_BYTES = 4096;
-
-/**
- * The hash by which the writer knows an announced object again, hexadecimal.
- * The hash is the SHA-256 of the whole body, so that it also proves the object whole. For a sealed
- * store it is the SHA-256 of the body's first `SEALED_BYTES` bytes.
- */
-export function proveObject(objects: ObjectStore, body: Buffer): string {
-  return sha256Hex(objects.sealed ? body.subarray(0, SEALED_BYTES) : body);
+function logFailure(ports: RecordPorts, { messageId, receiveCount }: QueueRecord, error: unknown): void {
+  const reason = describeFailure(error);
+  const { failureClass, code } = reason;
+  ports.metrics.count('FailedRecords', 1);
+  ports.logger.error('record-failed', { messageId, receiveCount, failureClass, code });
+  ports.observer?.recordFailed(reason);
 }

@@ -2,6 +2,25 @@ import { FreshetError } from '../core/errors.ts';
 import type { Logger } from '../ports/process.ts';
 import type { Coverage, SampleItem, SampleStore } from '../ports/report-store.ts';
 
+export interface SamplePorts {
+  readonly store: SampleStore;
+  readonly readItems: () => Promise<readonly SampleItem[]>;
+  readonly logger: Logger;
+}
+
+type SampleRequest =
+  | { readonly action: 'load' }
+  | { readonly action: 'insert'; readonly title: string }
+  | { readonly action: 'edit'; readonly id: string; readonly title: string }
+  | { readonly action: 'coverage' };
+
+export type SampleReply =
+  | { readonly rows: number; readonly created: boolean }
+  | { readonly id: string }
+  | { readonly edited: boolean }
+  | { readonly spaces: readonly Coverage[] };
+
+/** Answers a request for the example database: loads it, changes a row, or tells its coverage. */
 export async function answerSampleRequest(
   { store, readItems, logger }: SamplePorts,
   request: SampleRequest,
@@ -38,7 +57,8 @@ export function parseSampleRequest(event: unknown): SampleRequest {
       return { action, id, title };
   }
   throw new FreshetError(
-    `sample takes { "action": "load" | "coverage" }, { "action": "insert", "title" } or { "action": "edit", "id": "1", "title" } with at most ${MAX_TITLE_LENGTH} characters.`,
+    'sample takes { "action": "load" | "coverage" }, { "action": "insert", "title" } or ' +
+      `{ "action": "edit", "id": "1", "title" } with at most ${MAX_TITLE_LENGTH} characters.`,
     { failureClass: 'unknown', code: 'bad_request' },
   );
 }
@@ -46,21 +66,3 @@ export function parseSampleRequest(event: unknown): SampleRequest {
 function isTitle(title: unknown): title is string {
   return typeof title === 'string' && title !== '' && title.length <= MAX_TITLE_LENGTH;
 }
-
-export interface SamplePorts {
-  readonly store: SampleStore;
-  readonly readItems: () => Promise<readonly SampleItem[]>;
-  readonly logger: Logger;
-}
-
-type SampleRequest =
-  | { readonly action: 'load' }
-  | { readonly action: 'insert'; readonly title: string }
-  | { readonly action: 'edit'; readonly id: string; readonly title: string }
-  | { readonly action: 'coverage' };
-
-export type SampleReply =
-  | { readonly rows: number; readonly created: boolean }
-  | { readonly id: string }
-  | { readonly edited: boolean }
-  | { readonly spaces: readonly Coverage[] };

@@ -8,7 +8,7 @@ export interface ControlStore {
   /**
    * Stores a pause reason.
    * `scope` is `model:<alias>`, `source:<name>` or `pipeline`. `reason` is `operator`,
-   * `provider:<code>`, `database`, `orphans`, … `detail` is a sentence or a code for people.
+   * `provider:<code>`, `database`, `orphans`, … `detail` is a sentence for people, or empty.
    */
   pause(scope: string, reason: string, detail: string): Promise<void>;
   resume(scope: string, reason: string): Promise<void>;

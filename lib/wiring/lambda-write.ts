@@ -1,7 +1,7 @@
 import { createS3Client, createS3ObjectStore } from '../adapters/s3/object-store.ts';
 import { createOutcomeStore } from '../adapters/sql/outcome-store.ts';
 import { countBuffersAsHeap } from '../adapters/system.ts';
-import type { WritePorts } from '../pipeline/write/load-result.ts';
+import type { WritePorts } from '../pipeline/write/write-step.ts';
 import type { LambdaDependencies } from './lambda.ts';
 import { type Wired, wireLambda } from './lambda.ts';
 import { openWithDatabase } from './lambda-parts.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { failureClassOf } from '../../lib/core/failures/provider.ts';
 import type { FailureClass } from '../../lib/core/model.ts';
 import type { Purchase } from '../../lib/pipeline/embed/buy-vectors.ts';
-import { isInvalidReply } from '../../lib/pipeline/embed/call-provider.ts';
+import { isInvalidReply } from '../../lib/pipeline/embed/call-with-retries.ts';
 import { BEHAVIOUR_GROUPS } from '../doubles/behaviours/all-behaviours.ts';
 import { type Behaviour, EVERY } from '../doubles/behaviours/behaviour.ts';
 import {

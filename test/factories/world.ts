@@ -3,7 +3,7 @@ import type { Lane, Space } from '../../lib/core/model.ts';
 import { createRunTally } from '../../lib/local/run-tally.ts';
 import type { DetectPorts } from '../../lib/pipeline/detect/detect-ports.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
-import type { WritePorts } from '../../lib/pipeline/write/load-result.ts';
+import type { WritePorts } from '../../lib/pipeline/write/write-step.ts';
 import type { Tokenizer } from '../../lib/ports/provider.ts';
 import { type CallLog, createCallLog } from '../doubles/call-log.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';

@@ -115,7 +115,8 @@ describe('a handler of records', () => {
 
   test('begins no record without the time to end it', async () => {
     let remaining = 30_000;
-    const handler = createRecordHandler(ports(), async () => {
+    const { metrics, logger } = ports();
+    const handler = createRecordHandler({ metrics, logger }, async () => {
       remaining -= 12_000;
       return 'done';
     });
@@ -126,6 +127,9 @@ describe('a handler of records', () => {
     );
 
     expect(failuresOf(answer)).toEqual(['message-2', 'message-3']);
+    expect(logger.lines).toEqual([
+      { level: 'warn', event: 'records-not-begun', fields: { records: 2, remainingMs: 6_000 } },
+    ]);
   });
 
   test('returns every record when it fails before the first', async () => {

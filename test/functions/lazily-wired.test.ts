@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { lazilyWired } from '../../functions/lambda.ts';
+import { createLazyHandler } from '../../functions/lambda.ts';
 import { makeContext } from '../factories/lambda-event.ts';
 
 /** A wiring that tells what became of it. */
@@ -16,7 +16,7 @@ function makeWiring() {
       },
     };
   };
-  const handler = lazilyWired(wire, ports => async (event: string) => `${event} on ${ports.number}`);
+  const handler = createLazyHandler(wire, ports => async (event: string) => `${event} on ${ports.number}`);
   return { state, invoke: (event: string) => handler(event, makeContext()) };
 }
 

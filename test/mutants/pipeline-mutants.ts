@@ -8,10 +8,10 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     file: 'lib/pipeline/detect/passes.ts',
     changes: [
       ['  const horizon = await detection.readHorizon(space);\n', ''],
-      ['watermark: watermark ?? horizon };', "watermark: watermark ?? '2026-01-01 00:00:00+00' };"],
+      ['watermark: watermark ?? horizon })', "watermark: watermark ?? '2026-01-01 00:00:00+00' })"],
       [
-        'detection.leaseChangedRows(space, request),\n  );',
-        'detection.leaseChangedRows(space, request),\n  );\n  const horizon = await detection.readHorizon(space);',
+        '  if (horizon !== null) {',
+        '  const horizon = await detection.readHorizon(space);\n  if (horizon !== null) {',
       ],
     ],
   },
@@ -20,7 +20,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'stopping the watermark at the first stale row that the limit left out',
     file: 'lib/pipeline/detect/passes.ts',
     changes: [
-      ['[changed.firstUnsentVersion, ...refused.map(row => row.version)]', 'refused.map(row => row.version)'],
+      ['[firstUnsentVersion, ...refused.map(row => row.version)]', 'refused.map(row => row.version)'],
     ],
   },
   {
@@ -49,7 +49,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'message-before-object',
     removes: 'storing the object before it is announced',
-    file: 'lib/pipeline/embed/settle.ts',
+    file: 'lib/pipeline/claim-check.ts',
     changes: [
       ['  await retryTransient(ports, remainingMs, () => ports.objects.put(message.key, body));\n', ''],
       [
@@ -61,13 +61,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'one-key-per-dispatch',
     removes: 'a key of its own for each attempt',
-    file: 'lib/pipeline/embed/settle.ts',
+    file: 'lib/pipeline/claim-check.ts',
     changes: [['/${ports.randomness.identifier()}`', '`']],
   },
   {
     name: 'refused-announcement-ignored',
     removes: 'taking a refused announcement for a failure',
-    file: 'lib/pipeline/embed/settle.ts',
+    file: 'lib/pipeline/claim-check.ts',
     changes: [
       ['if (refusal === undefined) return;', 'if (refusal === undefined || failed.length > 0) return;'],
     ],
@@ -233,10 +233,8 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'digest-unchecked',
     removes: 'comparing an object with its announced SHA-256',
-    file: 'lib/pipeline/write/load-result.ts',
-    changes: [
-      ['if (proveObject(objects, body) !== message.sha256)', 'if (proveObject(objects, body) === ``)'],
-    ],
+    file: 'lib/pipeline/claim-check.ts',
+    changes: [['if (hashObject(objects, body) !== message.sha256)', 'if (hashObject(objects, body) === ``)']],
   },
   {
     name: 'failed-write-acknowledged',
@@ -244,8 +242,8 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     file: 'lib/pipeline/records.ts',
     changes: [
       [
-        '      const reason = describeFailure(error);',
-        '      batch.done(record);\n      const reason = describeFailure(error);',
+        '      logFailure(ports, record, error);',
+        '      batch.onDone(record);\n      logFailure(ports, record, error);',
       ],
     ],
   },
@@ -275,7 +273,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'dropped-result-lifts-pause',
     removes: 'taking a dropped result for what it is, no write',
     file: 'lib/pipeline/write/write-step.ts',
-    changes: [["if (outcome === 'written') await resume([record]);", 'await resume([record]);']],
+    changes: [["if (end === 'written') await resume([record]);", 'await resume([record]);']],
   },
   {
     name: 'probe-without-claim',
@@ -292,13 +290,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'model-stays-paused',
     removes: 'lifting a model’s pause when its provider answers again',
     file: 'lib/pipeline/guard/probes.ts',
-    changes: [['  if (!answers && !changed) return;\n', '  if (!changed) return;\n']],
+    changes: [['  if (!isAnswering && !changed) return;\n', '  if (!changed) return;\n']],
   },
   {
     name: 'probe-lifts-operator-pause',
     removes: 'leaving a model alone that an operator paused too',
     file: 'lib/pipeline/guard/probes.ts',
-    changes: [[' || own.some(({ reason }) => !reason.startsWith(PROVIDER))', '']],
+    changes: [[' || !own.every(isSetByProvider)', '']],
   },
   {
     name: 'probe-unsettled',
@@ -306,8 +304,8 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     file: 'lib/pipeline/guard/probes.ts',
     changes: [
       [
-        'if (result.record !== undefined) await settleProbe(',
-        'if (result.record === null) await settleProbe(',
+        'if (result.call !== undefined) await writeProbeCall(',
+        'if (result.call === null) await writeProbeCall(',
       ],
     ],
   },

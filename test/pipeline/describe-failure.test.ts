@@ -36,7 +36,7 @@ describe('a failure in words', () => {
     Object.assign(new TypeError(message), {
       stack: [`TypeError: ${message}`, ...frames.map(frame => `    at ${frame}`)].join('\n'),
     });
-  const ours = 'detect (file:///home/me/app/lib/pipeline/detect/detect-stale-rows.ts:70:21)';
+  const ours = 'detect (file:///home/me/app/lib/pipeline/detect/detect.ts:70:21)';
 
   test.each([
     ['our code', [ours], 'lib/pipeline/detect/detect.ts:70:21'],

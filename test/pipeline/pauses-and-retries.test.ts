@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { FreshetError } from '../../lib/core/errors.ts';
 import { runUntilFresh } from '../../lib/local/run-until-fresh.ts';
-import { callWithRetries } from '../../lib/pipeline/embed/call-provider.ts';
+import { callWithRetries } from '../../lib/pipeline/embed/call-with-retries.ts';
 import { failWith } from '../doubles/scripted-provider.ts';
 import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
@@ -16,7 +16,7 @@ describe('a call that is refused because its source is paused', () => {
     const paused = makeSpace({ spaceId: 1, source: { name: 'paused' } });
     const other = makeSpace({ spaceId: 2, source: { name: 'other' } });
     const world = makeWorld([paused, other]);
-    const request = { lane: 'fresh', texts: ['text'], items: 1 } as const;
+    const request = { lane: 'fresh', texts: ['text'], rows: 1 } as const;
     await world.control.pause('source:paused', 'operator', 'maintenance');
 
     const refused = await callWithRetries(world.embedPorts, { space: paused, ...request }, plenty);
@@ -31,7 +31,7 @@ describe('a call that is refused because its source is paused', () => {
     const paused = makeSpace({ spaceId: 1, source: { name: 'paused' } });
     const other = makeSpace({ spaceId: 2, source: { name: 'other' } });
     const world = makeWorld([paused, other]);
-    const request = { lane: 'fresh', texts: ['text'], items: 1 } as const;
+    const request = { lane: 'fresh', texts: ['text'], rows: 1 } as const;
     world.provider.script = () => failWith('throttled', 'rate_limit', 40_000);
     await callWithRetries(world.embedPorts, { space: other, ...request }, plenty);
     await world.clock.sleep(40_000);
@@ -43,7 +43,7 @@ describe('a call that is refused because its source is paused', () => {
 
     expect(refused.result.failure).toMatchObject({ code: 'paused' });
     // A probe is one call; where the way were open, three tries would have been made.
-    expect(probe.records).toHaveLength(1);
+    expect(probe.calls).toHaveLength(1);
     expect(world.provider.requests).toHaveLength(2);
   });
 });

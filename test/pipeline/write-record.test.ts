@@ -35,7 +35,7 @@ async function announced() {
   await embedRecord(world.embedPorts, { messageId: 'm', receiptHandle: 'r', body, receiveCount: 1 }, plenty);
   const [announcement = ''] = world.results.remainingBodies();
   world.calls.events.length = 0;
-  const { one: step } = createWriteStep(world.writePorts);
+  const { writeOne: step } = createWriteStep(world.writePorts);
   const write = (changes: { body?: string; receiveCount?: number } = {}) =>
     step({ messageId: 'w', receiptHandle: 'w', body: announcement, receiveCount: 1, ...changes }, plenty);
   const failWrites = (failureClass: FailureClass, code: string, times = Number.POSITIVE_INFINITY) => {
@@ -43,7 +43,7 @@ async function announced() {
     world.calls.before = event => {
       if (event !== 'writeResult' || left <= 0) return;
       left -= 1;
-      throw new FreshetError('refused', { failureClass, code });
+      throw new FreshetError(`The database refused a statement (${code}).`, { failureClass, code });
     };
   };
   return { world, table, write, failWrites, key: JSON.parse(announcement).key as string, announcement };
@@ -234,13 +234,13 @@ describe('several announced results', () => {
         return objects.get(key);
       },
     };
-    const { together } = createWriteStep({ ...world.writePorts, objects: slow });
+    const { writeTogether } = createWriteStep({ ...world.writePorts, objects: slow });
     const [first = ''] = bodies;
     const many = [...bodies, ...Array.from({ length: 7 }, () => first)].map((body, index) => ({
       ...{ messageId: String(index), receiptHandle: '', body, receiveCount: 1 },
     }));
 
-    const done = await together(many, plenty);
+    const done = await writeTogether(many, plenty);
 
     expect(most).toBe(4);
     expect(done.map(({ messageId }) => messageId)).toEqual(['0', '1', '2']);
@@ -287,7 +287,8 @@ describe('a failing database', () => {
       failWrites('stop', code);
 
       await expect(write()).rejects.toMatchObject({ code });
-      expect(world.twin.pauses).toMatchObject([{ scope: 'pipeline', reason: 'database', detail: code }]);
+      const detail = `The database refused a statement (${code}).`;
+      expect(world.twin.pauses).toMatchObject([{ scope: 'pipeline', reason: 'database', detail }]);
       expect(world.tally.stopReason()?.code).toBe(code);
     },
   );
@@ -298,7 +299,7 @@ describe('a failing database', () => {
     await write().catch(() => undefined);
     await world.control.pause('pipeline', 'operator', '');
 
-    const { one: elsewhere } = createWriteStep(world.writePorts);
+    const { writeOne: elsewhere } = createWriteStep(world.writePorts);
     const [body = ''] = world.results.remainingBodies();
     await elsewhere({ messageId: 'w', receiptHandle: 'w', body, receiveCount: 2 }, plenty);
 

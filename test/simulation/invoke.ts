@@ -20,7 +20,7 @@ export interface Process {
   readonly ports: SimulatedPorts;
   readonly step: Step;
   /** Of `write` alone. */
-  readonly together?: WriteStep['together'] | undefined;
+  readonly takeTogether?: WriteStep['writeTogether'] | undefined;
 }
 
 const TIMEOUT_MS: Readonly<Record<Component, number>> = {
@@ -38,8 +38,8 @@ function takeProcess(world: World, component: Component): Process {
   const started: { invocation: Invocation | undefined } = { invocation: undefined };
   const ports = createPorts(world, () => started.invocation as Invocation);
   if (component === 'write') {
-    const { one, together } = createWriteStep(ports.write);
-    return Object.assign(started, { ports, step: one, together });
+    const { writeOne, writeTogether } = createWriteStep(ports.write);
+    return Object.assign(started, { ports, step: writeOne, takeTogether: writeTogether });
   }
   const step: Step = (record, remainingMs) => embedRecord(ports.embed, record, remainingMs);
   return Object.assign(started, { ports, step });
@@ -70,16 +70,16 @@ export function invokeConsumer(
         },
         {
           remainingMs: () => invocation.deadlineMs - world.scheduler.nowMs(),
-          done: record => {
+          onDone: record => {
             checkAcknowledged(world, component, record);
             if (component === 'write') checkPauseEnded(world, invocation, record);
             acknowledged.add(record.messageId);
           },
-          ...(process.together && {
-            together: async given => {
+          ...(process.takeTogether && {
+            takeTogether: async given => {
               invocation.recordSequence = world.sequence;
               const remainingMs = () => invocation.deadlineMs - world.scheduler.nowMs();
-              return (await process.together?.(given, remainingMs)) ?? [];
+              return (await process.takeTogether?.(given, remainingMs)) ?? [];
             },
           }),
         },

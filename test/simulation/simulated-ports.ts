@@ -3,7 +3,7 @@ import type { DetectPorts } from '../../lib/pipeline/detect/detect-ports.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import type { GuardPorts, GuardState } from '../../lib/pipeline/guard/guard-ports.ts';
 import type { RecordPorts } from '../../lib/pipeline/records.ts';
-import type { WritePorts } from '../../lib/pipeline/write/load-result.ts';
+import type { WritePorts } from '../../lib/pipeline/write/write-step.ts';
 import type { ControlStore, ProbeClaims, SpaceRegistry } from '../../lib/ports/control-store.ts';
 import type { EmbeddingStore } from '../../lib/ports/outcome-store.ts';
 import type { LogFields, Logger, Metrics } from '../../lib/ports/process.ts';

@@ -3,7 +3,7 @@ import type { Space } from '../../core/model.ts';
 import type { ControlStore, PauseReason } from '../../ports/control-store.ts';
 import type { SourceFault } from '../../ports/detection-store.ts';
 import { describeFailure } from '../failures.ts';
-import { findPauseReasons } from '../pauses.ts';
+import { findPauseReasons, isSetByProvider } from '../pauses.ts';
 import {
   type DetectPorts,
   type DetectReport,
@@ -14,62 +14,25 @@ import {
 } from './detect-ports.ts';
 import { detectChangedRows, reconcileSpace } from './passes.ts';
 
-interface SourceCheck {
-  readonly fault: SourceFault | undefined;
-  /** Pause reasons that are not about a fault of the source. */
-  readonly pausedBy: readonly PauseReason[];
-}
-
 /**
- * Pauses a source that is no longer what its space was made for.
- * Once the source is mended, the check clears the reason of the fault and no other reason.
+ * Runs one tick of the deployed pipeline, unless another tick of the same pass is at work.
+ * Schedules overlap and are delivered at least once: a tick that finds another of its kind at work
+ * ends well. The two passes do not keep each other out, because a full reconcile takes longer than
+ * edits may wait.
  */
-async function checkSource(ports: DetectPorts, space: Space): Promise<SourceCheck> {
-  const { control } = ports;
-  const scope = `source:${space.source.name}`;
-  const fault = await ports.detection.findSourceFault(space);
-  const reasons = await findPauseReasons(control, space);
-  const faultReason = fault && `${SOURCE_FAULT_PREFIX}${fault.code}`;
-  const isFaultReason = ({ reason }: PauseReason) => reason.startsWith(SOURCE_FAULT_PREFIX);
-  for (const { reason } of reasons.filter(isFaultReason)) {
-    if (reason !== faultReason) await control.resume(scope, reason);
-  }
-  if (fault && faultReason && !reasons.some(({ reason }) => reason === faultReason)) {
-    await control.pause(scope, faultReason, fault.message);
-  }
-  return { fault, pausedBy: reasons.filter(reason => !isFaultReason(reason)) };
-}
-
-/**
- * Whether a space is worked on now. Every space that is no fallback always is.
- * A fallback is worked on only while a model that it stands in for is paused by a failure of that
- * model's provider.
- */
-async function isNeeded(control: ControlStore, space: Space): Promise<boolean> {
-  if (space.fallbackFor === undefined) return true;
-  const scopes = new Set(space.fallbackFor.map(alias => `model:${alias}`));
-  const reasons = await control.reasons();
-  return reasons.some(({ scope, reason }) => scopes.has(scope) && reason.startsWith('provider:'));
-}
-
-/** Milliseconds kept for the spaces and the metrics that come after the measuring. */
-const RESERVE_MS = 15_000;
-const MAX_MEASURE_MS = 60_000;
-
-/**
- * Measures the coverage of a space at the end of its walk over the keys.
- * Measuring reads the whole table once more, so that it happens about once a day and when a
- * backfill is done. A table that takes longer than the time that is left is not measured.
- */
-async function measureCoverage(ports: DetectPorts, space: Space, remainingMs: () => number): Promise<void> {
-  const timeoutMs = Math.min(MAX_MEASURE_MS, remainingMs() - RESERVE_MS);
-  if (ports.readCoveragePercent === undefined || timeoutMs <= 0) return;
-  try {
-    ports.metrics.count('CoveragePercent', await ports.readCoveragePercent(space, timeoutMs));
-  } catch (error) {
-    const { code, failureClass } = describeFailure(error);
-    ports.logger.warn('coverage-not-measured', { spaceId: space.spaceId, code, failureClass });
-  }
+export async function detectAlone(
+  ports: DetectPorts,
+  request: DetectRequest,
+  remainingMs: () => number,
+): Promise<DetectReport> {
+  const { lock, logger, metrics } = ports;
+  const detect = () => detectStaleRows(ports, request, remainingMs);
+  if (lock === undefined) return detect();
+  const report = await lock.tryAlone(`detect:${request.pass}`, remainingMs(), detect);
+  metrics.count('OverlappedTicks', report === undefined ? 1 : 0);
+  if (report !== undefined) return report;
+  logger.info('tick-overlapped', { pass: request.pass });
+  return { spaces: [], overlapped: true };
 }
 
 /**
@@ -98,6 +61,33 @@ export async function detectStaleRows(
   return { spaces: reports };
 }
 
+/**
+ * Parses the input of a schedule or an invocation of `detect`.
+ * A schedule whose input was mistyped must not look like a schedule that finds nothing.
+ * @throws FreshetError with code `bad_request`.
+ */
+export function parseDetectRequest(event: unknown): DetectRequest {
+  const { pass, sources, maxRows, resume, ...others } = (event ?? {}) as Record<string, unknown>;
+  const validSources =
+    sources === undefined || (Array.isArray(sources) && sources.every(name => typeof name === 'string'));
+  const validRows = maxRows === undefined || (Number.isSafeInteger(maxRows) && Number(maxRows) >= 0);
+  const validResume = resume === undefined || (typeof resume === 'boolean' && pass === 'reconcile');
+  const validPass = pass === 'incremental' || pass === 'reconcile';
+  if (validPass && validSources && validRows && validResume && Object.keys(others).length === 0) {
+    return {
+      pass,
+      sources: sources as string[] | undefined,
+      maxRows: maxRows as number | undefined,
+      resume: resume as boolean | undefined,
+    };
+  }
+  throw new FreshetError(
+    'detect takes { "pass": "incremental" | "reconcile", "resume"?: boolean (with reconcile), ' +
+      '"sources"?: [names], "maxRows"?: number }; correct the schedule’s input.',
+    { failureClass: 'unknown', code: 'bad_request' },
+  );
+}
+
 async function detectSpace(
   ports: DetectPorts,
   space: Space,
@@ -121,7 +111,7 @@ async function detectSpace(
     if (pausedBy.length > 0) {
       for (const { scope, reason } of pausedBy)
         ports.logger.warn('space-paused', { ...named, scope, reason });
-      if (pass === 'incremental') await reportStaleness(ports, space);
+      if (pass === 'incremental') await emitStaleness(ports, space);
       return { ...named, ...NOTHING_DETECTED, pausedBy };
     }
     const inFlight = await ports.detection.countInFlight(space);
@@ -130,9 +120,9 @@ async function detectSpace(
       pass === 'incremental'
         ? await detectChangedRows(ports, space, capacity)
         : await reconcileSpace(ports, space, { capacity, resume }, remainingMs);
-    reportPass(ports, space, result);
-    if (result.passEnded) await measureCoverage(ports, space, remainingMs);
-    if (pass === 'incremental') await reportStaleness(ports, space);
+    emitPass(ports, space, result);
+    if (result.passEnded) await emitCoverage(ports, space, remainingMs);
+    if (pass === 'incremental') await emitStaleness(ports, space);
     return { ...named, ...result };
   } catch (error) {
     const { code, message, failureClass } = describeFailure(error);
@@ -142,7 +132,45 @@ async function detectSpace(
   }
 }
 
-function reportPass(ports: DetectPorts, space: Space, result: PassResult): void {
+/**
+ * Whether a space is worked on now. Every space that is no fallback always is.
+ * A fallback is worked on only while a model that it stands in for is paused by a failure of that
+ * model's provider.
+ */
+async function isNeeded(control: ControlStore, space: Space): Promise<boolean> {
+  if (space.fallbackFor === undefined) return true;
+  const scopes = new Set(space.fallbackFor.map(alias => `model:${alias}`));
+  const reasons = await control.reasons();
+  return reasons.some(reason => scopes.has(reason.scope) && isSetByProvider(reason));
+}
+
+interface SourceCheck {
+  readonly fault: SourceFault | undefined;
+  /** Pause reasons that are not about a fault of the source. */
+  readonly pausedBy: readonly PauseReason[];
+}
+
+/**
+ * Pauses a source that is no longer what its space was made for.
+ * Once the source is mended, the check clears the reason of the fault and no other reason.
+ */
+async function checkSource(ports: DetectPorts, space: Space): Promise<SourceCheck> {
+  const { control } = ports;
+  const scope = `source:${space.source.name}`;
+  const fault = await ports.detection.findSourceFault(space);
+  const reasons = await findPauseReasons(control, space);
+  const faultReason = fault && `${SOURCE_FAULT_PREFIX}${fault.code}`;
+  const isFaultReason = ({ reason }: PauseReason) => reason.startsWith(SOURCE_FAULT_PREFIX);
+  for (const { reason } of reasons.filter(isFaultReason)) {
+    if (reason !== faultReason) await control.resume(scope, reason);
+  }
+  if (fault && faultReason && !reasons.some(({ reason }) => reason === faultReason)) {
+    await control.pause(scope, faultReason, fault.message);
+  }
+  return { fault, pausedBy: reasons.filter(reason => !isFaultReason(reason)) };
+}
+
+function emitPass(ports: DetectPorts, space: Space, result: PassResult): void {
   const { metrics, logger } = ports;
   metrics.count('DetectedRows', result.leased);
   metrics.count('SentRows', result.sent);
@@ -156,10 +184,10 @@ function reportPass(ports: DetectPorts, space: Space, result: PassResult): void 
 }
 
 /**
- * Reports how many rows wait and for how long, also while the space is paused or full.
+ * Emits how many rows wait and for how long, also while the space is paused or full.
  * The age of the oldest row is the promise that the alarm watches.
  */
-async function reportStaleness(ports: DetectPorts, space: Space): Promise<void> {
+async function emitStaleness(ports: DetectPorts, space: Space): Promise<void> {
   const { metrics, reportsStaleness } = ports;
   if (reportsStaleness === false) return;
   const { fresh, bulk } = await ports.detection.readStaleness(space);
@@ -169,49 +197,22 @@ async function reportStaleness(ports: DetectPorts, space: Space): Promise<void> 
   metrics.count('OldestBulkRowAgeSeconds', bulk.oldestAgeSeconds);
 }
 
-/**
- * Runs one tick of the deployed pipeline, unless another tick of the same pass is at work.
- * Schedules overlap and are delivered at least once: a tick that finds another of its kind at work
- * ends well. The two passes do not keep each other out, because a full reconcile takes longer than
- * edits may wait.
- */
-export async function detectAlone(
-  ports: DetectPorts,
-  request: DetectRequest,
-  remainingMs: () => number,
-): Promise<DetectReport> {
-  const { lock, logger, metrics } = ports;
-  const detect = () => detectStaleRows(ports, request, remainingMs);
-  if (lock === undefined) return detect();
-  const report = await lock.tryAlone(`detect:${request.pass}`, remainingMs(), detect);
-  metrics.count('OverlappedTicks', report === undefined ? 1 : 0);
-  if (report !== undefined) return report;
-  logger.info('tick-overlapped', { pass: request.pass });
-  return { spaces: [], overlapped: true };
-}
+/** Milliseconds kept for the spaces and the metrics that come after the measuring. */
+const RESERVE_MS = 15_000;
+const MAX_MEASURE_MS = 60_000;
 
 /**
- * Parses the input of a schedule or an invocation of `detect`.
- * A schedule whose input was mistyped must not look like a schedule that finds nothing.
- * @throws FreshetError with code `bad_request`.
+ * Emits the coverage of a space at the end of its walk over the keys.
+ * Measuring reads the whole table once more, so that it happens about once a day and when a
+ * backfill is done. A table that takes longer than the time that is left is not measured.
  */
-export function parseDetectRequest(event: unknown): DetectRequest {
-  const { pass, sources, maxRows, resume, ...others } = (event ?? {}) as Record<string, unknown>;
-  const validSources =
-    sources === undefined || (Array.isArray(sources) && sources.every(name => typeof name === 'string'));
-  const validRows = maxRows === undefined || (Number.isSafeInteger(maxRows) && Number(maxRows) >= 0);
-  const validResume = resume === undefined || (typeof resume === 'boolean' && pass === 'reconcile');
-  const validPass = pass === 'incremental' || pass === 'reconcile';
-  if (validPass && validSources && validRows && validResume && Object.keys(others).length === 0) {
-    return {
-      pass,
-      sources: sources as string[] | undefined,
-      maxRows: maxRows as number | undefined,
-      resume: resume as boolean | undefined,
-    };
+async function emitCoverage(ports: DetectPorts, space: Space, remainingMs: () => number): Promise<void> {
+  const timeoutMs = Math.min(MAX_MEASURE_MS, remainingMs() - RESERVE_MS);
+  if (ports.readCoveragePercent === undefined || timeoutMs <= 0) return;
+  try {
+    ports.metrics.count('CoveragePercent', await ports.readCoveragePercent(space, timeoutMs));
+  } catch (error) {
+    const { code, failureClass } = describeFailure(error);
+    ports.logger.warn('coverage-not-measured', { spaceId: space.spaceId, code, failureClass });
   }
-  throw new FreshetError(
-    'detect takes { "pass": "incremental" | "reconcile", "resume"?: boolean (with reconcile), "sources"?: [names], "maxRows"?: number }; correct the schedule’s input.',
-    { failureClass: 'unknown', code: 'bad_request' },
-  );
 }

@@ -1,7 +1,7 @@
 import type { Space } from '../../core/model.ts';
-import type { OrphanReport, StaleSlice } from '../../ports/detection-store.ts';
+import type { OrphanReport } from '../../ports/detection-store.ts';
 import { type DetectPorts, NOTHING_DETECTED, type PassResult } from './detect-ports.ts';
-import { beginDispatch, leaseOrGiveBack, sendLeasedRows } from './lease-and-send.ts';
+import { dispatchRows } from './dispatch-rows.ts';
 
 /**
  * Runs the incremental pass of one space.
@@ -19,17 +19,14 @@ export async function detectChangedRows(
   const { detection } = ports;
   const { watermark } = await detection.readPosition(space);
   const horizon = await detection.readHorizon(space);
-  const dispatch = beginDispatch(ports, 'fresh');
-  const request = { ...dispatch, limit: capacity, watermark: watermark ?? horizon };
-  const changed = await leaseOrGiveBack(ports, space, dispatch, () =>
-    detection.leaseChangedRows(space, request),
+  const { rows, firstUnsentVersion, sent, refused } = await dispatchRows(ports, space, 'fresh', dispatch =>
+    detection.leaseChangedRows(space, { ...dispatch, limit: capacity, watermark: watermark ?? horizon }),
   );
-  const { sent, refused } = await sendLeasedRows(ports, space, dispatch, changed.rows);
   if (horizon !== null) {
-    const unsent = [changed.firstUnsentVersion, ...refused.map(row => row.version)];
+    const unsent = [firstUnsentVersion, ...refused.map(row => row.version)];
     await detection.writeWatermark(space, [horizon, ...unsent]);
   }
-  return { ...NOTHING_DETECTED, leased: changed.rows.length, sent };
+  return { ...NOTHING_DETECTED, leased: rows.length, sent };
 }
 
 /**
@@ -39,8 +36,6 @@ export async function detectChangedRows(
  */
 const SLICE_RESERVE_MS = 10_000;
 const SMALLEST_SLICE_ROWS = 1000;
-
-type Range = { readonly after: string | null; readonly through: string | null };
 
 /**
  * Walks the key in slices from the stored cursor and leases stale rows.
@@ -81,11 +76,15 @@ export async function reconcileSpace(
 
   while (leased < capacity && remainingMs() > SLICE_RESERVE_MS) {
     const through = await detection.findSliceEnd(space, after, sliceRows);
-    const slice = await dispatchSlice(ports, space, { after, through }, capacity - leased);
+    const range = { after, through };
+    const limit = capacity - leased;
+    const slice = await dispatchRows(ports, space, 'bulk', dispatch =>
+      detection.leaseStaleSlice(space, { ...dispatch, ...range, limit }),
+    );
     leased += slice.rows.length;
     sent += slice.sent;
     if (slice.truncated || slice.sent < slice.rows.length) return report(false);
-    orphans = addOrphans(orphans, await detection.removeOrphans(space, { after, through }));
+    orphans = addOrphans(orphans, await detection.removeOrphans(space, range));
     await detection.writeReconcileCursor(space, through, through === null);
     slices += 1;
     if (through === null) return report(true);
@@ -102,20 +101,6 @@ export async function reconcileSpace(
  */
 function findGrowth(leasedInSlice: number, capacityLeft: number): number {
   return leasedInSlice === 0 ? 2 : Math.min(2, capacityLeft / leasedInSlice);
-}
-
-async function dispatchSlice(
-  ports: DetectPorts,
-  space: Space,
-  range: Range,
-  limit: number,
-): Promise<StaleSlice & { readonly sent: number }> {
-  const dispatch = beginDispatch(ports, 'bulk');
-  const slice = await leaseOrGiveBack(ports, space, dispatch, () =>
-    ports.detection.leaseStaleSlice(space, { ...dispatch, ...range, limit }),
-  );
-  const { sent } = await sendLeasedRows(ports, space, dispatch, slice.rows);
-  return { ...slice, sent };
 }
 
 function addOrphans(sum: OrphanReport | undefined, slice: OrphanReport): OrphanReport {

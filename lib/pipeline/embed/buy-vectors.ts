@@ -1,52 +1,11 @@
 import { FreshetError } from '../../core/errors.ts';
 import type { Lane, Space } from '../../core/model.ts';
-import { packTexts } from '../../core/packing.ts';
 import { PROBE_TEXT } from '../failures.ts';
-import {
-  type CallRecord,
-  callWithRetries,
-  estimateSentTokens,
-  isInvalidReply,
-  type RetryBounds,
-} from './call-provider.ts';
+import type { MadeCall } from './call-provider.ts';
+import { callWithRetries, isInvalidReply, type RetryBounds } from './call-with-retries.ts';
 import type { EmbedPorts } from './embed-ports.ts';
+import { packCalls } from './fit-texts.ts';
 import type { UniqueText } from './plan-rows.ts';
-
-/**
- * The factor by which an estimate of tokens is multiplied before it is trusted.
- * Estimates are low by a little more than half at most (source code). Texts that fit with this
- * margin fit.
- */
-const MARGIN = 2.5;
-
-/**
- * What each text takes of a call, in bytes and tokens, prefix included.
- * The tokenizer counts only where the limit in tokens may decide. A text has at most as many tokens
- * as bytes: where all bytes, or the estimate with its margin, fit one call, the tokenizer is not
- * asked. A server with a tokenizer of its own needs no count.
- */
-async function measureTexts(
-  ports: Pick<EmbedPorts, 'providers' | 'tokenizer'>,
-  space: Space,
-  texts: readonly UniqueText[],
-): Promise<readonly { readonly bytes: number; readonly tokens: number }[]> {
-  const { documentPrefix, alias } = space.model;
-  const prefixBytes = Buffer.byteLength(documentPrefix);
-  const sizes = texts.map(({ text }) => ({
-    bytes: prefixBytes + Buffer.byteLength(text),
-    tokens: estimateSentTokens(space, text),
-  }));
-  const { tokenization, maxTokensPerCall } = ports.providers(alias).limits;
-  const bytes = sizes.reduce((sum, size) => sum + size.bytes, 0);
-  const tokens = sizes.reduce((sum, size) => sum + size.tokens, 0);
-  if (tokenization === 'server' || Math.min(bytes, tokens * MARGIN) <= maxTokensPerCall) return sizes;
-  return Promise.all(
-    sizes.map(async (size, position) => ({
-      bytes: size.bytes,
-      tokens: await ports.tokenizer.count(documentPrefix + (texts[position]?.text ?? '')),
-    })),
-  );
-}
 
 /**
  * What became of one text.
@@ -62,7 +21,7 @@ export type TextResult =
 export interface Purchase {
   /** Results by position of the text. A text whose position is missing was not decided. */
   readonly results: ReadonlyMap<number, TextResult>;
-  readonly calls: readonly CallRecord[];
+  readonly calls: readonly MadeCall[];
   /** Why the purchase ended before every text was decided. */
   readonly ended: FreshetError | undefined;
 }
@@ -82,8 +41,8 @@ interface Buying {
   readonly texts: readonly UniqueText[];
   readonly remainingMs: () => number;
   readonly results: Map<number, TextResult>;
-  readonly calls: CallRecord[];
-  readonly pending: Group[];
+  readonly calls: MadeCall[];
+  readonly pending: TextGroup[];
   extraCallsLeft: number;
   /**
    * True: a text was accepted lately, so that a refusal is about a text.
@@ -93,7 +52,7 @@ interface Buying {
   ended: FreshetError | undefined;
 }
 
-interface Group {
+interface TextGroup {
   readonly positions: readonly number[];
   /**
    * Whether vectors of the group came back unusable once.
@@ -117,14 +76,8 @@ export async function buyVectors(
   texts: readonly UniqueText[],
   remainingMs: () => number,
 ): Promise<Purchase> {
-  const packs =
-    texts.length === 0
-      ? []
-      : packTexts(
-          await measureTexts(ports, space, texts),
-          ports.providers(space.model.alias).limits,
-          ports.limits.batchSize,
-        );
+  const plain = texts.map(({ text }) => text);
+  const packs = await packCalls(ports, space, plain, ports.limits.batchSize);
   const buying: Buying = {
     ports,
     space,
@@ -144,12 +97,12 @@ export async function buyVectors(
   return { results: buying.results, calls: buying.calls, ended: buying.ended };
 }
 
-async function buyGroup(buying: Buying, group: Group): Promise<void> {
+async function buyGroup(buying: Buying, group: TextGroup): Promise<void> {
   if (group.extra && !spendExtraCall(buying)) return;
   const texts = group.positions.map(position => buying.texts[position]).filter(text => text !== undefined);
   const request = {
     texts: texts.map(({ text }) => text),
-    items: texts.reduce((sum, { rows }) => sum + rows.length, 0),
+    rows: texts.reduce((sum, { rows }) => sum + rows.length, 0),
   };
   // A reply of the wrong shape is asked for again only where the reply decides a text.
   const decides = texts.length === 1 && buying.proven;
@@ -161,18 +114,22 @@ async function buyGroup(buying: Buying, group: Group): Promise<void> {
   if (failure.code === 'wrong_dimensions' && group.unusable !== 'none' && buying.proven) {
     // Other vectors showed that the model is the right one: only these texts come back wrong.
     if (group.positions.length > 1) return takeApart(buying, group);
-    return refuse(buying, group.positions, invalidVector());
+    return decideRefused(buying, group.positions, invalidVector());
   }
   if (failure.failureClass === 'too-large') {
     if (group.positions.length > 1) return takeApart(buying, group);
-    await refuse(buying, group.positions, failure, { kind: 'too-long' });
+    await decideRefused(buying, group.positions, failure, { kind: 'too-long' });
   } else if (failure.failureClass === 'item' || isInvalidReply(failure.code)) {
     if (group.positions.length > 1) return takeApart(buying, group);
-    await refuse(buying, group.positions, failure);
+    await decideRefused(buying, group.positions, failure);
   } else buying.ended = failure;
 }
 
-async function keepVectors(buying: Buying, group: Group, vectors: readonly (Buffer | null)[]): Promise<void> {
+async function keepVectors(
+  buying: Buying,
+  group: TextGroup,
+  vectors: readonly (Buffer | null)[],
+): Promise<void> {
   const invalid: number[] = [];
   for (const [index, position] of group.positions.entries()) {
     const vector = vectors[index];
@@ -189,8 +146,8 @@ async function keepVectors(buying: Buying, group: Group, vectors: readonly (Buff
     if (all) buying.proven = false;
     buying.pending.unshift({ positions: invalid, unusable: all ? 'all' : 'some', extra: true });
   } else if (all && group.unusable === 'all') {
-    if (await prove(buying, invalidVector())) takeApart(buying, group);
-  } else await refuse(buying, invalid, invalidVector());
+    if (await proveConfiguration(buying, invalidVector())) takeApart(buying, group);
+  } else await decideRefused(buying, invalid, invalidVector());
 }
 
 /**
@@ -198,25 +155,25 @@ async function keepVectors(buying: Buying, group: Group, vectors: readonly (Buff
  * A refusal is a verdict only where another text was accepted. Otherwise one probe decides between
  * the text and the configuration.
  */
-async function refuse(
+async function decideRefused(
   buying: Buying,
   positions: readonly number[],
   failure: FreshetError,
   verdict: TextResult = { kind: 'refused', code: failure.code },
 ): Promise<void> {
-  if (!(await prove(buying, failure))) return;
+  if (!(await proveConfiguration(buying, failure))) return;
   for (const position of positions) buying.results.set(position, verdict);
 }
 
 /**
- * Whether the configuration works, as an accepted text or a probe shows.
+ * Proves that the configuration works, by an accepted text or a probe; false: it may not.
  * The probe text has nothing to do with the refused text. When both fail alike, the configuration
  * is at fault and the purchase ends.
  */
-async function prove(buying: Buying, failure: FreshetError): Promise<boolean> {
+async function proveConfiguration(buying: Buying, failure: FreshetError): Promise<boolean> {
   if (buying.proven) return true;
   if (!spendExtraCall(buying)) return false;
-  const probe = await callExtra(buying, { texts: [PROBE_TEXT], items: 0 }, 1);
+  const probe = await callExtra(buying, { texts: [PROBE_TEXT], rows: 0 }, 1);
   const probeFailure = probe.failure ?? (probe.vectors?.[0] ? undefined : invalidVector());
   if (probeFailure) {
     const alike = probeFailure.code === failure.code;
@@ -227,7 +184,7 @@ async function prove(buying: Buying, failure: FreshetError): Promise<boolean> {
   return true;
 }
 
-function takeApart(buying: Buying, { positions, unusable }: Group): void {
+function takeApart(buying: Buying, { positions, unusable }: TextGroup): void {
   const half = Math.ceil(positions.length / 2);
   buying.pending.unshift(
     { positions: positions.slice(0, half), unusable, extra: true },
@@ -237,13 +194,13 @@ function takeApart(buying: Buying, { positions, unusable }: Group): void {
 
 interface TextsToBuy {
   readonly texts: readonly string[];
-  readonly items: number;
+  readonly rows: number;
 }
 
 async function call(buying: Buying, request: TextsToBuy, bounds?: RetryBounds) {
   const { ports, space, lane, remainingMs } = buying;
-  const { records, result } = await callWithRetries(ports, { space, lane, ...request }, remainingMs, bounds);
-  buying.calls.push(...records);
+  const { calls, result } = await callWithRetries(ports, { space, lane, ...request }, remainingMs, bounds);
+  buying.calls.push(...calls);
   return result;
 }
 
@@ -283,7 +240,8 @@ function invalidVector(): FreshetError {
 
 function asConfigurationFault({ code, requestId }: FreshetError): FreshetError {
   return new FreshetError(
-    `The provider refuses every text alike (${code}): check the model and its parameters in the configuration.`,
+    `The provider refuses every text alike (${code}): ` +
+      'check the model and its parameters in the configuration.',
     { failureClass: 'stop', code, requestId },
   );
 }

@@ -3,7 +3,7 @@ import { type DispatchMessage, parseDispatchMessage } from '../../core/messages.
 import { MAX_ATTEMPTS, type Space } from '../../core/model.ts';
 import type { SourceReading } from '../../ports/outcome-store.ts';
 import { retryTransient } from '../failures.ts';
-import { findPauseReasons, pauseSource } from '../pauses.ts';
+import { findPauseReasons, isSetByProvider, pauseSource } from '../pauses.ts';
 import type { QueueRecord, RecordResult } from '../records.ts';
 import { buyVectors, type Purchase, type TextResult } from './buy-vectors.ts';
 import { type EmbedPorts, SETTLE_RESERVE_MS } from './embed-ports.ts';
@@ -17,33 +17,7 @@ import {
 } from './plan-rows.ts';
 import { giveBack, giveBackRest, leaveToDetect, type Settlement, settlePurchase } from './settle.ts';
 
-/**
- * Decides the texts that an outage left undecided: they become undelivered.
- * Only sources with `onOutage: 'dead-letter'` ask for this, and their models are then not paused. A
- * failure of class `stop` is an outage at once. A `transient` failure is an outage once the
- * message's receives are used up. Throttling is never an outage, nor is a model that answers other
- * dimensions.
- */
-function recordOutage(ports: EmbedPorts, record: QueueRecord, settlement: Settlement): Settlement {
-  const { space, plan, purchase } = settlement;
-  const { ended } = purchase;
-  if (space.source.onOutage !== 'dead-letter' || ended === undefined) return settlement;
-  if (!isOutage(ended, record.receiveCount >= ports.limits.maxReceiveCount - 1)) return settlement;
-  const results = new Map<number, TextResult>(purchase.results);
-  for (const position of plan.toBuy.keys())
-    if (!results.has(position)) results.set(position, { kind: 'undelivered', code: ended.code });
-  const texts = results.size - purchase.results.size;
-  const { failureClass, code } = ended;
-  ports.metrics.count('UndeliveredTexts', texts);
-  ports.logger.error('outage-recorded', { spaceId: space.spaceId, texts, failureClass, code });
-  return { ...settlement, purchase: { ...purchase, results, ended: undefined } };
-}
-
-function isOutage({ failureClass, code }: FreshetError, lastReceive: boolean): boolean {
-  if (failureClass === 'stop') return code !== 'wrong_dimensions';
-  return failureClass === 'transient' && lastReceive && code !== 'call_budget' && code !== 'out_of_time';
-}
-
+/** Seconds until a message whose rows a pause holds up comes back. */
 const PAUSED_SECONDS = 60;
 const NOTHING_BOUGHT: Purchase = { results: new Map(), calls: [], ended: undefined };
 
@@ -64,13 +38,33 @@ export async function embedRecord(
     return 'done';
   }
   try {
-    const waits = await waitWhilePaused(ports, record, space, message);
-    return waits ?? (await embedRows(ports, record, space, message, remainingMs));
+    const givenBack = await giveBackPaused(ports, record, space, message);
+    return givenBack ?? (await embedRows(ports, record, space, message, remainingMs));
   } catch (error) {
     if (!isSourceFault(error)) throw error;
     await pauseSource(ports, space, error);
     return leaveToDetect(ports, space, message, message.ids);
   }
+}
+
+/** Gives the rows back where a pause holds them up; undefined: nothing does. */
+async function giveBackPaused(
+  ports: EmbedPorts,
+  record: QueueRecord,
+  space: Space,
+  message: DispatchMessage,
+): Promise<RecordResult | undefined> {
+  const [pause] = await findPauseReasons(ports.control, space);
+  if (!pause) return undefined;
+  const endsOrFallsBack = ports.runId !== null && isSetByProvider(pause);
+  if (pause.reason.startsWith(SOURCE_FAULT_PREFIX) || endsOrFallsBack)
+    return leaveToDetect(ports, space, message, message.ids);
+  const reason = {
+    failureClass: 'stop',
+    code: pause.reason,
+    message: `${pause.scope} is paused (${pause.reason}).`,
+  } as const;
+  return giveBack(ports, record, { space, message, ids: message.ids, afterSeconds: PAUSED_SECONDS, reason });
 }
 
 async function embedRows(
@@ -94,7 +88,7 @@ async function embedRows(
   if (needless.length > 0) await ports.embedding.dropLeases(space, dispatchId, needless);
   if (stale.length === 0) return 'done';
 
-  const decisions = undeliverable ? stale.map(giveUp) : await decideRows(ports, space, stale);
+  const decisions = undeliverable ? stale.map(decideUndelivered) : await decideRows(ports, space, stale);
   const plan = await planBatch(ports.embedding, space, decisions);
   const { settled, ended } = await settlePlan(ports, record, { space, message, plan }, remainingMs);
   if (!ended) return 'done';
@@ -128,7 +122,7 @@ async function settlePlan(
           ? NOTHING_BOUGHT
           : await buyVectors(ports, space, lane, part.toBuy, remainingMs);
       const bought = { space, dispatchId, lane, runId: ports.runId, plan: part, purchase };
-      const settlement = recordOutage(ports, record, bought);
+      const settlement = decideOutage(ports, record, bought);
       for (const id of await settlePurchase(ports, settlement, remainingMs)) settled.add(id);
       ended = settlement.purchase.ended;
       if (ended) break;
@@ -143,23 +137,31 @@ async function settlePlan(
   return { settled, ended };
 }
 
-async function waitWhilePaused(
-  ports: EmbedPorts,
-  record: QueueRecord,
-  space: Space,
-  message: DispatchMessage,
-): Promise<RecordResult | undefined> {
-  const [pause] = await findPauseReasons(ports.control, space);
-  if (!pause) return undefined;
-  const endsOrFallsBack = ports.runId !== null && pause.reason.startsWith('provider:');
-  if (pause.reason.startsWith(SOURCE_FAULT_PREFIX) || endsOrFallsBack)
-    return leaveToDetect(ports, space, message, message.ids);
-  const reason = {
-    failureClass: 'stop',
-    code: pause.reason,
-    message: `${pause.scope} is paused (${pause.reason}).`,
-  } as const;
-  return giveBack(ports, record, { space, message, ids: message.ids, afterSeconds: PAUSED_SECONDS, reason });
+/**
+ * Decides the texts that an outage left undecided: they become undelivered.
+ * Only sources with `onOutage: 'dead-letter'` ask for this, and their models are then not paused. A
+ * failure of class `stop` is an outage at once. A `transient` failure is an outage once the
+ * message's receives are used up. Throttling is never an outage, nor is a model that answers other
+ * dimensions.
+ */
+function decideOutage(ports: EmbedPorts, record: QueueRecord, settlement: Settlement): Settlement {
+  const { space, plan, purchase } = settlement;
+  const { ended } = purchase;
+  if (space.source.onOutage !== 'dead-letter' || ended === undefined) return settlement;
+  if (!isOutage(ended, record.receiveCount >= ports.limits.maxReceiveCount - 1)) return settlement;
+  const results = new Map<number, TextResult>(purchase.results);
+  for (const position of plan.toBuy.keys())
+    if (!results.has(position)) results.set(position, { kind: 'undelivered', code: ended.code });
+  const texts = results.size - purchase.results.size;
+  const { failureClass, code } = ended;
+  ports.metrics.count('UndeliveredTexts', texts);
+  ports.logger.error('outage-recorded', { spaceId: space.spaceId, texts, failureClass, code });
+  return { ...settlement, purchase: { ...purchase, results, ended: undefined } };
+}
+
+function isOutage({ failureClass, code }: FreshetError, lastReceive: boolean): boolean {
+  if (failureClass === 'stop') return code !== 'wrong_dimensions';
+  return failureClass === 'transient' && lastReceive && code !== 'call_budget' && code !== 'out_of_time';
 }
 
 function decideRows(
@@ -175,10 +177,10 @@ function decideRows(
 }
 
 /**
- * Gives up rows that began so often that they may be what kills the process.
- * No text is read for these rows, and no call is made.
+ * Gives up a row that began so often that it may be what kills the process.
+ * No text is read for such a row, and no call is made.
  */
-function giveUp(reading: SourceReading): RowDecision {
+function decideUndelivered(reading: SourceReading): RowDecision {
   const known = { contentHash: null, textLength: reading.textLength };
   return { kind: 'outcome', reading, entry: withoutVector(reading, 'undelivered', known) };
 }

@@ -1,65 +1,9 @@
-import type { ModelDefinition, Outcome, Space } from '../../core/model.ts';
+import type { Outcome, Space } from '../../core/model.ts';
 import type { CopyEntry, OutcomeEntry, RowReading, TouchEntry } from '../../core/result-object.ts';
 import { fingerprintText, prepareText } from '../../core/text.ts';
 import type { EmbeddingStore, SourceReading } from '../../ports/outcome-store.ts';
-import type { EmbeddingLimits, Tokenizer } from '../../ports/provider.ts';
-
-interface TextLimits {
-  readonly tokenization: EmbeddingLimits['tokenization'];
-  readonly maxCharacters: number | undefined;
-}
-
-/**
- * What of a prepared text is embedded.
- * Undefined: the text is over a limit, and the source skips such texts. A text has at most as many
- * tokens as bytes, so that the tokenizer is asked only beyond the limit in bytes, and never where
- * the server cuts texts itself.
- */
-async function keepText(
-  space: Space,
-  text: string,
-  limits: TextLimits,
-  tokenizer: Tokenizer,
-): Promise<string | undefined> {
-  const skips = space.source.overLimit === 'skip';
-  const { maxCharacters, tokenization } = limits;
-  const tooManyCharacters = maxCharacters !== undefined && text.length > maxCharacters;
-  if (tooManyCharacters && skips) return undefined;
-  const kept = tooManyCharacters ? cutCharacters(text, maxCharacters) : text;
-
-  const { maxTokensPerText, documentPrefix } = space.model;
-  const bytes = Buffer.byteLength(documentPrefix) + Buffer.byteLength(kept);
-  if (tokenization === 'server' || maxTokensPerText === undefined || bytes <= maxTokensPerText) return kept;
-  if (!skips) return cutToTokens(space.model, kept, tokenizer);
-  const available = await countAvailable(space.model, tokenizer);
-  return (await tokenizer.count(kept)) <= available ? kept : undefined;
-}
-
-/** The longest prefix of a text that fits the model's limit together with the model's prefix. */
-export async function cutToTokens(
-  model: ModelDefinition,
-  text: string,
-  tokenizer: Tokenizer,
-): Promise<string> {
-  return (await tokenizer.truncate(text, await countAvailable(model, tokenizer))).text;
-}
-
-async function countAvailable(
-  { documentPrefix, maxTokensPerText = Number.POSITIVE_INFINITY }: ModelDefinition,
-  tokenizer: Tokenizer,
-): Promise<number> {
-  return maxTokensPerText - (documentPrefix === '' ? 0 : await tokenizer.count(documentPrefix));
-}
-
-/**
- * Cuts a text to at most `maxCharacters` UTF-16 units.
- * A surrogate pair at the edge is left out whole.
- */
-function cutCharacters(text: string, maxCharacters: number): string {
-  const last = text.charCodeAt(maxCharacters - 1);
-  const splitsPair = last >= 0xd800 && last <= 0xdbff;
-  return text.slice(0, splitsPair ? maxCharacters - 1 : maxCharacters);
-}
+import type { Tokenizer } from '../../ports/provider.ts';
+import { keepText, type TextLimits } from './fit-texts.ts';
 
 /** A row whose outcome is known without the provider, or the text to embed for the row. */
 export type RowDecision =
@@ -152,7 +96,7 @@ export async function planBatch(
   const copies: CopyEntry[] = [];
   const touches: TouchEntry[] = [];
   const waiting = new Map<string, TextDecision[]>();
-  const settle = (reading: SourceReading, entry: OutcomeEntry) => {
+  const addOutcome = (reading: SourceReading, entry: OutcomeEntry) => {
     if (keepsOutcome(reading, entry.outcome, entry.contentHash)) {
       touches.push({ ...pickReading(reading), contentHash: entry.contentHash ?? '' });
     } else outcomes.push(entry);
@@ -161,7 +105,7 @@ export async function planBatch(
   const undecided: TextDecision[] = [];
   for (const decision of decisions) {
     const { reading } = decision;
-    if (decision.kind === 'outcome') settle(reading, decision.entry);
+    if (decision.kind === 'outcome') addOutcome(reading, decision.entry);
     else if (keepsOutcome(reading, 'embedded', decision.prepared.contentHash)) {
       touches.push({ ...pickReading(reading), contentHash: decision.prepared.contentHash });
     } else undecided.push(decision);
@@ -176,7 +120,7 @@ export async function planBatch(
     if (known?.embedded.has(contentHash)) {
       copies.push({ ...pickReading(reading), contentHash, textLength, keptLength });
     } else if (refusedCode !== undefined) {
-      settle(reading, withoutVector(reading, `refused:${refusedCode}`, { contentHash, textLength }));
+      addOutcome(reading, withoutVector(reading, `refused:${refusedCode}`, { contentHash, textLength }));
     } else {
       const sharers = waiting.get(contentHash);
       if (sharers) sharers.push(decision);

@@ -1,17 +1,19 @@
-import { FreshetError } from '../../core/errors.ts';
-import { type AnnounceMessage, type DispatchMessage, writeMessage } from '../../core/messages.ts';
+import type { FreshetError } from '../../core/errors.ts';
+import type { DispatchMessage } from '../../core/messages.ts';
 import type { Lane, Outcome, Space } from '../../core/model.ts';
 import { failureOfOutcome } from '../../core/outcomes.ts';
-import { encodeResult } from '../../core/result-codec.ts';
 import type { ComposedResult, OutcomeEntry, Verdict } from '../../core/result-object.ts';
 import type { ObservedReason } from '../../ports/process.ts';
-import { describeFailure, retryTransient } from '../failures.ts';
-import { proveObject, type QueueRecord, type RecordResult } from '../records.ts';
+import { announceResult } from '../claim-check.ts';
+import { describeFailure } from '../failures.ts';
+import { pauseModel } from '../pauses.ts';
+import type { QueueRecord, RecordResult } from '../records.ts';
 import type { Purchase, TextResult } from './buy-vectors.ts';
-import { estimateSentTokens } from './call-provider.ts';
 import type { EmbedPorts } from './embed-ports.ts';
+import { estimateSentTokens } from './fit-texts.ts';
 import { type BatchPlan, pickReading, withoutVector } from './plan-rows.ts';
 
+/** What is known of the rows of a message, or of a part of them, once no more is bought. */
 export interface Settlement {
   readonly space: Space;
   readonly dispatchId: string;
@@ -19,6 +21,33 @@ export interface Settlement {
   readonly runId: number | null;
   readonly plan: BatchPlan;
   readonly purchase: Purchase;
+}
+
+/**
+ * Stores and announces what is known and what was bought. Returns the settled ids.
+ * When nothing is worth announcing, no object is stored, and the calls, which bought nothing for
+ * certain, lose their grants.
+ * @throws FreshetError of class `transient` where the result was not stored or not announced.
+ */
+export async function settlePurchase(
+  ports: EmbedPorts,
+  settlement: Settlement,
+  remainingMs: () => number,
+): Promise<readonly string[]> {
+  const { space, purchase } = settlement;
+  const result = composeResult(settlement);
+  let settled: readonly string[] = [];
+  if (isWorthAnnouncing(result, purchase)) {
+    settled = await announceResult(ports, result, remainingMs);
+    for (const { id, outcome } of result.outcomes) {
+      if (failureOfOutcome(outcome) !== undefined)
+        ports.observer?.rowFailed({ source: space.source.name, id, outcome });
+    }
+  } else {
+    for (const { entry } of purchase.calls) await ports.embedding.revokeGrant(entry.callId);
+  }
+  ports.metrics.count('RefusedTexts', result.verdicts.length);
+  return settled;
 }
 
 /**
@@ -64,77 +93,9 @@ function nameOutcome(result: Exclude<TextResult, { kind: 'vector' }>): Outcome {
   return result.kind === 'too-long' ? 'too-long' : `${result.kind}:${result.code}`;
 }
 
-/**
- * Stores a result object, then announces it. Returns the ids that are settled.
- * Storing comes first, so that no message names an object that is not there. The key is used by
- * this attempt alone.
- * @throws FreshetError of class `transient` where the object was not stored or not announced.
- */
-async function announceResult(
-  ports: EmbedPorts,
-  space: Space,
-  result: ComposedResult,
-  remainingMs: () => number,
-): Promise<string[]> {
-  const ids = [...result.outcomes, ...result.copies, ...result.touches].map(({ id }) => id);
-  const body = encodeResult(result);
-  const message: AnnounceMessage = {
-    v: 1,
-    kind: 'announce',
-    spaceId: space.spaceId,
-    dispatchId: result.dispatchId,
-    key: `claims/${space.spaceId}/${result.dispatchId}/${ports.randomness.identifier()}`,
-    sha256: proveObject(ports.objects, body),
-    ids,
-  };
-  await retryTransient(ports, remainingMs, () => ports.objects.put(message.key, body));
-  await retryTransient(ports, remainingMs, () => announce(ports, message));
-  for (const { id, outcome } of result.outcomes) {
-    if (failureOfOutcome(outcome) !== undefined)
-      ports.observer?.rowFailed({ source: space.source.name, id, outcome });
-  }
-  return ids;
-}
-
-async function announce(ports: EmbedPorts, message: AnnounceMessage): Promise<void> {
-  const { failed } = await ports.results.send([{ body: writeMessage(message) }]);
-  const [refusal] = failed;
-  if (refusal === undefined) return;
-  throw new FreshetError('The results queue did not take an announcement; its rows are embedded again.', {
-    failureClass: 'transient',
-    code: `queue_${refusal.code}`,
-  });
-}
-
-/**
- * Stores and announces what is known and what was bought. Returns the settled ids.
- * When nothing is worth announcing, no object is stored, and the calls, which bought nothing for
- * certain, lose their grants.
- */
-export async function settlePurchase(
-  ports: EmbedPorts,
-  settlement: Settlement,
-  remainingMs: () => number,
-): Promise<string[]> {
-  const { space, purchase } = settlement;
-  const result = composeResult(settlement);
-  let settled: string[] = [];
-  if (isWorthAnnouncing(result, purchase)) {
-    settled = await announceResult(ports, space, result, remainingMs);
-  } else {
-    for (const { entry } of purchase.calls) await ports.embedding.revokeGrant(entry.callId);
-  }
-  measureResult(ports, result);
-  return settled;
-}
-
 function isWorthAnnouncing(result: ComposedResult, { calls }: Purchase): boolean {
   const entries = result.outcomes.length + result.copies.length + result.touches.length;
   return entries > 0 || calls.some(({ maybeBilled }) => maybeBilled);
-}
-
-function measureResult({ metrics }: EmbedPorts, result: ComposedResult): void {
-  metrics.count('RefusedTexts', result.verdicts.length);
 }
 
 /**
@@ -144,7 +105,7 @@ function measureResult({ metrics }: EmbedPorts, result: ComposedResult): void {
 const LEASE_MARGIN_SECONDS = 60;
 const MAX_VISIBILITY_SECONDS = 43_200;
 
-interface WaitingRows {
+interface RowsToGiveBack {
   readonly space: Space;
   readonly message: DispatchMessage;
   readonly ids: readonly string[];
@@ -160,10 +121,10 @@ interface WaitingRows {
 export async function giveBack(
   ports: EmbedPorts,
   record: QueueRecord,
-  waiting: WaitingRows,
+  rows: RowsToGiveBack,
 ): Promise<RecordResult> {
-  const { space, message, ids, reason } = waiting;
-  const seconds = Math.min(Math.ceil(waiting.afterSeconds), MAX_VISIBILITY_SECONDS);
+  const { space, message, ids, reason } = rows;
+  const seconds = Math.min(Math.ceil(rows.afterSeconds), MAX_VISIBILITY_SECONDS);
   const acknowledges = record.receiveCount >= ports.limits.maxReceiveCount - 1;
   const leaseSeconds = acknowledges ? seconds : seconds + LEASE_MARGIN_SECONDS;
   await ports.embedding.postponeLeases(space, message.dispatchId, ids, leaseSeconds);
@@ -202,7 +163,9 @@ export async function leaveToDetect(
   return 'done';
 }
 
+/** Seconds to wait for a provider that throttles and gives no hint. */
 const DEFAULT_THROTTLE_SECONDS = 30;
+/** Seconds to wait after a failure that paused the model. */
 const PAUSE_SECONDS = 60;
 const TRANSIENT_BASE_SECONDS = 15;
 const TRANSIENT_CAP_SECONDS = 300;
@@ -216,11 +179,7 @@ export async function giveBackRest(
 ): Promise<RecordResult> {
   const reason = describeFailure(ended);
   if (ended.failureClass === 'stop') {
-    const scope = `model:${rest.space.model.alias}`;
-    ports.metrics.count('ModelPauses', 1);
-    ports.logger.error('model-paused', { scope, code: ended.code });
-    ports.observer?.paused(scope, reason);
-    await ports.control.pause(scope, `provider:${ended.code}`, ended.message);
+    await pauseModel(ports, rest.space.model.alias, ended);
     if (ports.runId !== null) return leaveToDetect(ports, rest.space, rest.message, rest.ids);
   } else if (ended.failureClass !== 'throttled' && ended.failureClass !== 'transient') {
     ports.metrics.count('UnknownFailures', 1);

@@ -6,7 +6,148 @@ import { describeFailure } from '../failures.ts';
 import type { GuardPorts, GuardReport, GuardRequest, GuardState } from './guard-ports.ts';
 import { probeDatabase, probeModels } from './probes.ts';
 
-type Settled = 'open' | 'closed' | 'closed-by-hand';
+/**
+ * Brings the event sources to the state that the pause reasons ask for.
+ * Before that, the guard tries whether the reasons that a failure set still hold. The guard reads
+ * the state anew each time and remembers nothing. The next run thereby mends a run that was missed,
+ * repeated or cut short.
+ */
+export async function guardPipeline(
+  ports: GuardPorts,
+  request: GuardRequest,
+  remainingMs: () => number,
+): Promise<GuardReport> {
+  if (request.action !== 'check') await changeReason(ports, request);
+  const reasons = await probeReasons(ports, remainingMs);
+  const closings = findClosings(ports, reasons);
+  const aligned = await alignEventSources(ports, closings.mappingIds);
+  ports.metrics.count('DatabaseUnreachable', reasons === undefined ? 1 : 0);
+  if (reasons !== undefined) emitPauses(ports, reasons);
+  return {
+    databaseAnswers: reasons !== undefined,
+    pausedModels: closings.models,
+    reasons: reasons ?? [],
+    ...aligned,
+  };
+}
+
+const REASON = /^[a-z][a-z0-9_:-]{0,63}$/;
+
+/**
+ * Parses what a schedule, an alarm or an operator sends to `guard`.
+ * An empty request is the schedule's. An alarm of CloudWatch says nothing but that it is time to
+ * look. A pause that was mistyped must not look like a pause that holds.
+ * @throws FreshetError with code `bad_request`.
+ */
+export function parseGuardRequest(event: unknown, aliases: readonly string[]): GuardRequest {
+  const request = event ?? {};
+  if (typeof request !== 'object') throw badRequest('is no object');
+  if (Object.keys(request).length === 0) return { action: 'check' };
+  const { action, scope, reason, source, ...others } = request as Record<string, unknown>;
+  if (source === 'aws.cloudwatch' && action === undefined) return { action: 'check' };
+  if (source !== undefined || Object.keys(others).length > 0) throw badRequest('has a key that is not known');
+  if (action === 'check') {
+    if (scope === undefined && reason === undefined) return { action };
+    throw badRequest('has scope or reason, which belong to pause and resume');
+  }
+  if (action !== 'pause' && action !== 'resume') throw badRequest('has no known action');
+  if (typeof scope !== 'string' || !isScope(scope, aliases)) throw badRequest('has no known scope');
+  if (typeof reason !== 'string' || !REASON.test(reason)) throw badRequest('has no valid reason');
+  return { action, scope, reason };
+}
+
+function isScope(scope: string, aliases: readonly string[]): boolean {
+  return (
+    scope === 'pipeline' ||
+    /^source:.{1,63}$/.test(scope) ||
+    aliases.some(alias => scope === `model:${alias}`)
+  );
+}
+
+function badRequest(what: string): FreshetError {
+  return new FreshetError(
+    `The request ${what}. guard takes { "action": "check" } or { "action": "pause" | "resume", ` +
+      '"scope": "pipeline" | "model:<alias>" | "source:<name>", "reason": "operator" }.',
+    { failureClass: 'unknown', code: 'bad_request' },
+  );
+}
+
+async function changeReason(
+  { openState, logger }: GuardPorts,
+  request: Exclude<GuardRequest, { action: 'check' }>,
+): Promise<void> {
+  const { action, scope, reason } = request;
+  const { control } = await openState();
+  if (action === 'pause') await control.pause(scope, reason, 'asked for through guard');
+  else await control.resume(scope, reason);
+  logger.warn(action === 'pause' ? 'paused-on-request' : 'resumed-on-request', { scope, reason });
+}
+
+/**
+ * Probes what a failure paused, and reads the reasons that still hold.
+ * Undefined: the database does not answer. Such a database can be neither read nor written.
+ */
+async function probeReasons(
+  ports: GuardPorts,
+  remainingMs: () => number,
+): Promise<readonly PauseReason[] | undefined> {
+  const found = await readStateTwice(ports);
+  if (found === undefined) return undefined;
+  const { state, reasons } = found;
+  await probeDatabase(ports, state, reasons);
+  await probeModels(ports, state, reasons, remainingMs);
+  return readHolding(state).catch(() => reasons);
+}
+
+/**
+ * Milliseconds between the two looks at a database that does not answer.
+ * One failed connection is no outage: the second look decides.
+ */
+const SECOND_LOOK_MS = 5_000;
+
+/** Opens the state and reads its reasons, twice at most; undefined: the database does not answer. */
+async function readStateTwice(
+  ports: GuardPorts,
+): Promise<{ state: GuardState; reasons: readonly PauseReason[] } | undefined> {
+  for (let look = 1; ; look += 1) {
+    try {
+      const state = await ports.openState();
+      return { state, reasons: await readHolding(state) };
+    } catch (error) {
+      const { failureClass, code } = describeFailure(error);
+      ports.logger[look === 1 ? 'warn' : 'error']('database-does-not-answer', { failureClass, code, look });
+      if (look === 2) return undefined;
+      await ports.clock.sleep(SECOND_LOOK_MS);
+    }
+  }
+}
+
+async function readHolding({ control }: GuardState): Promise<PauseReason[]> {
+  return (await control.reasons()).filter(({ reason }) => reason !== ORPHANS_CONFIRMED);
+}
+
+/**
+ * Finds the event sources to close, and the models whose rows are not embedded.
+ * What cannot be written must not be bought: without the database both ends close. Any other pause
+ * lets `write` empty its queue.
+ */
+function findClosings(
+  { mappings }: GuardPorts,
+  reasons: readonly PauseReason[] | undefined,
+): { readonly models: string[]; readonly mappingIds: ReadonlySet<string> } {
+  const ofPipeline = reasons?.filter(({ scope }) => scope === 'pipeline');
+  const models = Object.keys(mappings.embed).filter(
+    alias =>
+      ofPipeline === undefined ||
+      ofPipeline.length > 0 ||
+      reasons?.some(({ scope }) => scope === `model:${alias}`),
+  );
+  const unwritable = ofPipeline === undefined || ofPipeline.some(({ reason }) => reason === 'database');
+  const ofModels = models.flatMap(alias => mappings.embed[alias] ?? []);
+  return { models, mappingIds: new Set([...ofModels, ...(unwritable ? mappings.write : [])]) };
+}
+
+type MappingState = 'open' | 'closed' | 'closed-by-hand';
 
 /**
  * Closes the mappings of `closings`, and opens the others as far as we closed them.
@@ -14,7 +155,7 @@ type Settled = 'open' | 'closed' | 'closed-by-hand';
  * @throws FreshetError where a mapping could not be brought to its state, after all mappings were
  * tried.
  */
-async function settleEventSources(
+async function alignEventSources(
   ports: GuardPorts,
   closings: ReadonlySet<string>,
 ): Promise<Pick<GuardReport, 'closed' | 'closedByHand'>> {
@@ -25,9 +166,9 @@ async function settleEventSources(
   let failures = 0;
   for (const mappingId of mappingIds) {
     try {
-      const settled = await settle(ports, mappingId, closings.has(mappingId));
-      if (settled === 'closed') closed.push(mappingId);
-      if (settled === 'closed-by-hand') closedByHand.push(mappingId);
+      const state = await alignMapping(ports, mappingId, closings.has(mappingId));
+      if (state === 'closed') closed.push(mappingId);
+      if (state === 'closed-by-hand') closedByHand.push(mappingId);
     } catch (error) {
       failures += 1;
       const { failureClass, code } = describeFailure(error);
@@ -38,16 +179,17 @@ async function settleEventSources(
   ports.metrics.count('MappingsDisabledByHand', closedByHand.length);
   if (failures === 0) return { closed, closedByHand };
   throw new FreshetError(
-    `${failures} of ${mappingIds.length} event source mappings could not be opened or closed; the log says why.`,
+    `${failures} of ${mappingIds.length} event source mappings could not be opened or closed; ` +
+      'the log says why.',
     { failureClass: 'transient', code: 'event_sources_not_settled' },
   );
 }
 
-async function settle(
+async function alignMapping(
   { eventSources, logger }: GuardPorts,
   mappingId: string,
   close: boolean,
-): Promise<Settled> {
+): Promise<MappingState> {
   const source = await eventSources.read(mappingId);
   const { state, closedByUs } = source;
   if (state === 'changing') return closedByUs ? 'closed' : 'open';
@@ -80,68 +222,10 @@ async function settle(
 }
 
 /**
- * Milliseconds between the two looks at a database that does not answer.
- * One failed connection is no outage: the second look decides.
- */
-const SECOND_LOOK_MS = 5_000;
-
-/**
- * Brings the event sources to the state that the pause reasons ask for.
- * Before that, the guard tries whether the reasons that a failure set still hold. The guard reads
- * the state anew each time and remembers nothing. The next run thereby mends a run that was missed,
- * repeated or cut short.
- */
-export async function guardPipeline(
-  ports: GuardPorts,
-  request: GuardRequest,
-  remainingMs: () => number,
-): Promise<GuardReport> {
-  if (request.action !== 'check') await changeReason(ports, request);
-  const reasons = await readReasons(ports, remainingMs);
-  const closings = findClosings(ports, reasons);
-  const settled = await settleEventSources(ports, closings.mappingIds);
-  ports.metrics.count('DatabaseUnreachable', reasons === undefined ? 1 : 0);
-  if (reasons !== undefined) measurePauses(ports, reasons);
-  return {
-    databaseAnswers: reasons !== undefined,
-    pausedModels: closings.models,
-    reasons: reasons ?? [],
-    ...settled,
-  };
-}
-
-async function changeReason(
-  { openState, logger }: GuardPorts,
-  request: Exclude<GuardRequest, { action: 'check' }>,
-): Promise<void> {
-  const { action, scope, reason } = request;
-  const { control } = await openState();
-  if (action === 'pause') await control.pause(scope, reason, 'asked for through guard');
-  else await control.resume(scope, reason);
-  logger.warn(action === 'pause' ? 'paused-on-request' : 'resumed-on-request', { scope, reason });
-}
-
-/**
- * The reasons that hold after the probes; undefined: the database does not answer.
- * A database that does not answer can be neither read nor written.
- */
-async function readReasons(
-  ports: GuardPorts,
-  remainingMs: () => number,
-): Promise<readonly PauseReason[] | undefined> {
-  const found = await lookTwice(ports);
-  if (found === undefined) return undefined;
-  const { state, reasons } = found;
-  await probeDatabase(ports, state, reasons);
-  await probeModels(ports, state, reasons, remainingMs);
-  return readHolding(state).catch(() => reasons);
-}
-
-/**
  * Counts the pauses by who has to do something about them.
  * A pause that an operator set is meant. Every other pause is somebody's to mend.
  */
-function measurePauses({ metrics, mappings }: GuardPorts, reasons: readonly PauseReason[]): void {
+function emitPauses({ metrics, mappings }: GuardPorts, reasons: readonly PauseReason[]): void {
   const unasked = reasons.filter(({ reason }) => reason !== OPERATOR_PAUSE);
   const models = Object.keys(mappings.embed).filter(alias =>
     unasked.some(({ scope }) => scope === 'pipeline' || scope === `model:${alias}`),
@@ -151,85 +235,4 @@ function measurePauses({ metrics, mappings }: GuardPorts, reasons: readonly Paus
   metrics.count('PausedModels', models.length);
   metrics.count('PausedSources', sources.size);
   metrics.count('OperatorPauses', everything ? 1 : 0);
-}
-
-async function lookTwice(
-  ports: GuardPorts,
-): Promise<{ state: GuardState; reasons: readonly PauseReason[] } | undefined> {
-  for (let look = 1; ; look += 1) {
-    try {
-      const state = await ports.openState();
-      return { state, reasons: await readHolding(state) };
-    } catch (error) {
-      const { failureClass, code } = describeFailure(error);
-      ports.logger[look === 1 ? 'warn' : 'error']('database-does-not-answer', { failureClass, code, look });
-      if (look === 2) return undefined;
-      await ports.clock.sleep(SECOND_LOOK_MS);
-    }
-  }
-}
-
-async function readHolding({ control }: GuardState): Promise<PauseReason[]> {
-  return (await control.reasons()).filter(({ reason }) => reason !== ORPHANS_CONFIRMED);
-}
-
-/**
- * The event sources to close, and the models whose rows are not embedded.
- * What cannot be written must not be bought: without the database both ends close. Any other pause
- * lets `write` empty its queue.
- */
-function findClosings(
-  { mappings }: GuardPorts,
-  reasons: readonly PauseReason[] | undefined,
-): { readonly models: string[]; readonly mappingIds: ReadonlySet<string> } {
-  const ofPipeline = reasons?.filter(({ scope }) => scope === 'pipeline');
-  const models = Object.keys(mappings.embed).filter(
-    alias =>
-      ofPipeline === undefined ||
-      ofPipeline.length > 0 ||
-      reasons?.some(({ scope }) => scope === `model:${alias}`),
-  );
-  const unwritable = ofPipeline === undefined || ofPipeline.some(({ reason }) => reason === 'database');
-  const ofModels = models.flatMap(alias => mappings.embed[alias] ?? []);
-  return { models, mappingIds: new Set([...ofModels, ...(unwritable ? mappings.write : [])]) };
-}
-
-const REASON = /^[a-z][a-z0-9_:-]{0,63}$/;
-
-/**
- * Parses what a schedule, an alarm or an operator sends to `guard`.
- * An empty request is the schedule's. An alarm of CloudWatch says nothing but that it is time to
- * look. A pause that was mistyped must not look like a pause that holds.
- * @throws FreshetError with code `bad_request`.
- */
-export function parseGuardRequest(event: unknown, aliases: readonly string[]): GuardRequest {
-  const given = event ?? {};
-  if (typeof given !== 'object') throw badRequest('is no object');
-  if (Object.keys(given).length === 0) return { action: 'check' };
-  const { action, scope, reason, source, ...others } = given as Record<string, unknown>;
-  if (source === 'aws.cloudwatch' && action === undefined) return { action: 'check' };
-  if (source !== undefined || Object.keys(others).length > 0) throw badRequest('has a key that is not known');
-  if (action === 'check') {
-    if (scope === undefined && reason === undefined) return { action };
-    throw badRequest('has scope or reason, which belong to pause and resume');
-  }
-  if (action !== 'pause' && action !== 'resume') throw badRequest('has no known action');
-  if (typeof scope !== 'string' || !isScope(scope, aliases)) throw badRequest('has no known scope');
-  if (typeof reason !== 'string' || !REASON.test(reason)) throw badRequest('has no valid reason');
-  return { action, scope, reason };
-}
-
-function isScope(scope: string, aliases: readonly string[]): boolean {
-  return (
-    scope === 'pipeline' ||
-    /^source:.{1,63}$/.test(scope) ||
-    aliases.some(alias => scope === `model:${alias}`)
-  );
-}
-
-function badRequest(what: string): FreshetError {
-  return new FreshetError(
-    `The request ${what}. guard takes { "action": "check" } or { "action": "pause" | "resume", "scope": "pipeline" | "model:<alias>" | "source:<name>", "reason": "operator" }.`,
-    { failureClass: 'unknown', code: 'bad_request' },
-  );
 }

@@ -3,10 +3,12 @@ import type { Space } from '../../core/model.ts';
 import type { ResultObject } from '../../core/result-object.ts';
 import { encodeVectorArray } from '../../core/vectors.ts';
 import type { PauseReason } from '../../ports/control-store.ts';
-import { type CallRecord, type CallResult, callProvider } from '../embed/call-provider.ts';
-import { describeFailure, PROBE_TEXT } from '../failures.ts';
+import { type CallResult, callProvider, type MadeCall } from '../embed/call-provider.ts';
+import { describeFailure, MAX_PROBE_MS, PROBE_TEXT } from '../failures.ts';
+import { isSetByProvider, nameProviderReason } from '../pauses.ts';
 import type { GuardPorts, GuardState } from './guard-ports.ts';
 
+/** Seconds between two probes of what a failure paused. */
 const INTERVAL_SECONDS = 60;
 
 /**
@@ -34,7 +36,6 @@ export async function probeDatabase(
   }
 }
 
-const INTERVAL_SECONDSOfProbeModels = 60;
 /**
  * Seconds between two probes of a model that was stopped over money or a quota.
  * Somebody has to pay or to raise a limit, which does not happen by the minute.
@@ -42,8 +43,6 @@ const INTERVAL_SECONDSOfProbeModels = 60;
 const BILLING_INTERVAL_SECONDS = 900;
 const BILLING = /quota|credit|billing|payment|_limit_(exceeded|reached)/;
 
-const PROVIDER = 'provider:';
-const MAX_PROBE_MS = 20_000;
 /** Milliseconds kept for the event sources after the probes. */
 const RESERVE_MS = 15_000;
 
@@ -63,7 +62,7 @@ export async function probeModels(
   await Promise.all(
     aliases.map(async alias => {
       const own = reasons.filter(({ scope }) => scope === `model:${alias}`);
-      if (own.length === 0 || own.some(({ reason }) => !reason.startsWith(PROVIDER))) return;
+      if (own.length === 0 || !own.every(isSetByProvider)) return;
       try {
         await probeModel(ports, state, alias, own, remainingMs);
       } catch (error) {
@@ -87,53 +86,53 @@ async function probeModel(
   if (latest === undefined || space === undefined || deadlineMs <= 0) return;
   const interval = reasons.some(({ reason }) => BILLING.test(reason))
     ? BILLING_INTERVAL_SECONDS
-    : INTERVAL_SECONDSOfProbeModels;
+    : INTERVAL_SECONDS;
   if (!(await state.probes.claim(latest.scope, latest.reason, interval))) return;
   ports.metrics.count('Probes', 1);
   const result = await callProvider(
     { ...ports, embedding: state.embedding },
-    { space, lane: 'fresh', texts: [PROBE_TEXT], items: 0, deadlineMs },
+    { space, lane: 'fresh', texts: [PROBE_TEXT], rows: 0, deadlineMs },
   );
-  if (result.record !== undefined) await settleProbe(ports, state, space, result.record);
-  await heedAnswer(ports, state, reasons, alias, result);
+  if (result.call !== undefined) await writeProbeCall(ports, state, space, result.call);
+  await updateReasons(ports, state, reasons, alias, result);
 }
 
 /**
- * Changes the pause reasons of a model as its probe was answered.
+ * Updates the pause reasons of a model by the answer to its probe.
  * A vector clears the model's reasons. A refusal for another reason takes the place of the old
  * reasons.
  */
-async function heedAnswer(
+async function updateReasons(
   { logger }: GuardPorts,
   { control }: GuardState,
   reasons: readonly PauseReason[],
   alias: string,
   { vectors, failure }: CallResult,
 ): Promise<void> {
-  const answers = vectors?.[0] != null;
+  const isAnswering = vectors?.[0] != null;
   const changed = failure !== undefined && isOtherStop(failure, reasons);
-  logger[answers ? 'info' : 'warn'](answers ? 'model-answers-again' : 'probe-failed', {
+  logger[isAnswering ? 'info' : 'warn'](isAnswering ? 'model-answers-again' : 'probe-failed', {
     model: alias,
-    code: failure?.code ?? (answers ? undefined : 'invalid_vector'),
+    code: failure?.code ?? (isAnswering ? undefined : 'invalid_vector'),
   });
-  if (changed) await control.pause(`model:${alias}`, `${PROVIDER}${failure.code}`, failure.message);
-  if (!answers && !changed) return;
+  if (changed) await control.pause(`model:${alias}`, nameProviderReason(failure.code), failure.message);
+  if (!isAnswering && !changed) return;
   for (const { scope, reason } of reasons) await control.resume(scope, reason);
 }
 
 function isOtherStop({ failureClass, code }: FreshetError, reasons: readonly PauseReason[]): boolean {
-  return failureClass === 'stop' && reasons.every(({ reason }) => reason !== `${PROVIDER}${code}`);
+  return failureClass === 'stop' && reasons.every(({ reason }) => reason !== nameProviderReason(code));
 }
 
 /**
- * Enters a probe that may be billed in the ledger, like every call.
+ * Writes a probe that may be billed into the ledger, like every call.
  * A probe that bought nothing for certain loses its grant.
  */
-async function settleProbe(
+async function writeProbeCall(
   ports: GuardPorts,
   { embedding, outcomes }: GuardState,
   space: Space,
-  { entry, maybeBilled }: CallRecord,
+  { entry, maybeBilled }: MadeCall,
 ): Promise<void> {
   if (!maybeBilled) return embedding.revokeGrant(entry.callId);
   const { dimensions } = space.model;

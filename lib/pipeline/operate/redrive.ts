@@ -6,7 +6,7 @@ import type { DeadLetterSource, RedriveAnswer, RedriveRequest } from '../../port
 import type { Logger } from '../../ports/process.ts';
 import type { ReceivedMessage } from '../../ports/queues.ts';
 import type { StaleRow } from '../../ports/report-store.ts';
-import { SENDING_LEASE_SECONDS, sendLeasedRows } from '../detect/lease-and-send.ts';
+import { SENDING_LEASE_SECONDS, sendLeasedRows } from '../detect/dispatch-rows.ts';
 import { describeFailure } from '../failures.ts';
 import { findPauseReasons } from '../pauses.ts';
 import type { OperatePorts, RedrivePorts } from './operate-ports.ts';

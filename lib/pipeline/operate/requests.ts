@@ -11,7 +11,7 @@ import type {
   StatusAnswer,
 } from '../../ports/operator.ts';
 import type { Coverage, LedgerTotals, ReportStore } from '../../ports/report-store.ts';
-import { unlessSourceBroken } from '../failures.ts';
+import { readIfSourceIntact } from '../failures.ts';
 import type { OperatePorts } from './operate-ports.ts';
 
 export async function reportStatus(ports: OperatePorts): Promise<StatusAnswer> {
@@ -40,7 +40,7 @@ async function readPauses(control: ControlStore): Promise<readonly PauseReason[]
 export async function readCoverages(reports: ReportStore, spaces: readonly Space[]): Promise<Coverage[]> {
   const coverages: Coverage[] = [];
   for (const space of spaces) {
-    const coverage = await unlessSourceBroken(() => reports.readCoverage(space));
+    const coverage = await readIfSourceIntact(() => reports.readCoverage(space));
     if (coverage !== undefined) coverages.push(coverage);
   }
   return coverages;
@@ -157,7 +157,7 @@ export async function listFailures(
 ): Promise<OperateExchanges['failures']['answer']> {
   const failures: SourceFailures[] = [];
   for (const space of await ports.spaces.list()) {
-    const groups = await unlessSourceBroken(() => ports.reports.readFailures(space, exampleLimit));
+    const groups = await readIfSourceIntact(() => ports.reports.readFailures(space, exampleLimit));
     for (const group of groups ?? [])
       failures.push({ source: space.source.name, model: space.model.alias, ...group });
   }

@@ -1,41 +1,81 @@
-import { FreshetError, isSourceFault } from '../../core/errors.ts';
+import { isSourceFault } from '../../core/errors.ts';
 import type { AnnounceMessage } from '../../core/messages.ts';
 import type { Space } from '../../core/model.ts';
+import { failureOfOutcome } from '../../core/outcomes.ts';
 import type { ResultObject } from '../../core/result-object.ts';
 import { encodeVectorArray } from '../../core/vectors.ts';
 import type { ControlStore } from '../../ports/control-store.ts';
-import type { Logger, RunObserver } from '../../ports/process.ts';
-import { describeFailure, retryTransient } from '../failures.ts';
-import { pauseSource } from '../pauses.ts';
+import type { OutcomeStore, WriteReport } from '../../ports/outcome-store.ts';
+import type { Logger, Metrics, RunObserver } from '../../ports/process.ts';
+import { type LoadedResult, type LoadPorts, loadResult } from '../claim-check.ts';
+import { retryTransient } from '../failures.ts';
+import { pauseForDatabase, pauseSource } from '../pauses.ts';
 import type { QueueRecord, RecordResult } from '../records.ts';
-import { type LoadedResult, loadResult, measureWrite, type WritePorts } from './load-result.ts';
+
+export interface WritePorts extends LoadPorts {
+  readonly outcomes: OutcomeStore;
+  readonly control: ControlStore;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly observer?: RunObserver | undefined;
+}
+
+export interface WriteStep {
+  /** Writes one record. Rejects where the message must be delivered again. */
+  writeOne(record: QueueRecord, remainingMs: () => number): Promise<RecordResult>;
+  /**
+   * Writes several records, and returns those that are done. Never rejects.
+   * The others must be taken one by one.
+   */
+  writeTogether(records: readonly QueueRecord[], remainingMs: () => number): Promise<readonly QueueRecord[]>;
+}
 
 /**
- * Pauses the whole pipeline when the database said stop. Never rejects.
- * What cannot be written must not be bought. Failures of another class pause nothing.
+ * Creates the write step, which pauses the whole pipeline when the database says stop.
+ * The first write that succeeds again clears the pause. The message whose failure set the pause is
+ * delivered again, so that its success clears the pause wherever the message runs. A new process
+ * clears the pause with its first write. A dropped result shows nothing of the database: where no
+ * write follows, the guard's probe clears the pause.
  */
-async function pauseForDatabase(
-  ports: {
-    readonly control: ControlStore;
-    readonly logger: Logger;
-    readonly observer?: RunObserver | undefined;
-  },
-  error: unknown,
-): Promise<void> {
-  if (!(error instanceof FreshetError) || error.failureClass !== 'stop') return;
-  ports.observer?.paused('pipeline', describeFailure(error));
-  try {
-    await ports.control.pause('pipeline', 'database', error.code);
-  } catch (pauseError) {
-    ports.logger.error('pause-not-stored', { code: error.code, cause: describeFailure(pauseError).code });
-  }
+export function createWriteStep(ports: WritePorts): WriteStep {
+  let mayBePaused = true;
+  const resume = async (written: readonly QueueRecord[]) => {
+    if (written.length === 0) return;
+    if (mayBePaused || written.some(({ receiveCount }) => receiveCount > 1)) {
+      await ports.control.resume('pipeline', 'database');
+    }
+    mayBePaused = false;
+  };
+  return {
+    async writeOne(record, remainingMs) {
+      try {
+        const end = await writeRecord(ports, record, remainingMs);
+        if (end === 'written') await resume([record]);
+        return 'done';
+      } catch (error) {
+        mayBePaused = true;
+        await pauseForDatabase(ports, error);
+        throw error;
+      }
+    },
+    async writeTogether(records, remainingMs) {
+      const done = await writeGroups(ports, records, remainingMs);
+      try {
+        await resume(done);
+        return done;
+      } catch {
+        // Written alone, the records are found to be written already, and clear the pause.
+        return [];
+      }
+    },
+  };
 }
 
 /**
  * What became of a result. In either case the message is done.
  * `dropped`: the result was not stored, which says nothing of whether the database takes results.
  */
-type WriteOutcome = 'written' | 'dropped';
+type ResultEnd = 'written' | 'dropped';
 
 /**
  * Writes one announced result to the outcome rows.
@@ -46,8 +86,8 @@ async function writeRecord(
   ports: WritePorts,
   record: QueueRecord,
   remainingMs: () => number,
-): Promise<WriteOutcome> {
-  const { message, space, object, result } = await loadResult(ports, record, remainingMs);
+): Promise<ResultEnd> {
+  const { message, space, object, result } = await loadResult(ports, record.body, remainingMs);
   if (!space) return drop(ports, message, 'space-unknown-or-retired');
   if (!result) {
     await ports.outcomes.expireLeases(space, message.dispatchId, message.ids);
@@ -58,7 +98,7 @@ async function writeRecord(
     ports.outcomes.writeResult(space, result),
   ).catch(error => keepLedger(ports, space, message, result, error));
   if (report === undefined) return drop(ports, message, 'source-fault');
-  measureWrite(ports, report, startedMs, [result]);
+  emitWrite(ports, report, startedMs, [result]);
   return 'written';
 }
 
@@ -81,7 +121,7 @@ async function keepLedger(
   await ports.outcomes.expireLeases(space, message.dispatchId, message.ids);
 }
 
-function drop(ports: WritePorts, message: AnnounceMessage, cause: string): WriteOutcome {
+function drop(ports: WritePorts, message: AnnounceMessage, cause: string): ResultEnd {
   ports.metrics.count('DroppedResults', 1);
   ports.logger.error('result-dropped', { spaceId: message.spaceId, rows: message.ids.length, cause });
   return 'dropped';
@@ -92,12 +132,12 @@ function drop(ports: WritePorts, message: AnnounceMessage, cause: string): Write
  * Many more bytes cost the database more per row: 33 ms of CPU per 1,000 rows at 0.6 MB, 35 ms at 3
  * MB, 48 ms at 6 MB.
  */
-const MAX_BYTES = 2 * 1024 * 1024;
+const MAX_GROUP_BYTES = 2 * 1024 * 1024;
 
 /** Fetches under way at once. Each fetch mostly waits for the store. */
-const FETCHES = 4;
+const MAX_FETCHES = 4;
 
-interface Group {
+interface WriteGroup {
   readonly space: Space;
   readonly records: QueueRecord[];
   readonly results: ResultObject[];
@@ -110,7 +150,7 @@ interface Group {
  * is not an ordinary, whole object, what comes twice, and every object of a transaction that
  * failed. Written alone, an object that cannot be written harms no other object.
  */
-async function writeTogether(
+async function writeGroups(
   ports: WritePorts,
   records: readonly QueueRecord[],
   remainingMs: () => number,
@@ -122,7 +162,7 @@ async function writeTogether(
       const report = await retryTransient(ports, remainingMs, () =>
         ports.outcomes.writeResults(group.space, group.results),
       );
-      measureWrite(ports, report, startedMs, group.results);
+      emitWrite(ports, report, startedMs, group.results);
       done.push(...group.records);
     } catch {
       // An object that cannot be written reports its fault when it is written alone.
@@ -143,25 +183,25 @@ async function loadAll(
   const loaded = new Array<LoadedResult | undefined>(records.length);
   const remaining = records.entries();
   const work = async () => {
-    for (const [place, record] of remaining)
-      loaded[place] = await loadResult(ports, record, remainingMs).catch(() => undefined);
+    for (const [position, record] of remaining)
+      loaded[position] = await loadResult(ports, record.body, remainingMs).catch(() => undefined);
   };
-  await Promise.all(Array.from({ length: Math.min(FETCHES, records.length) }, work));
+  await Promise.all(Array.from({ length: Math.min(MAX_FETCHES, records.length) }, work));
   return loaded;
 }
 
 function groupRecords(
   records: readonly QueueRecord[],
   loaded: readonly (LoadedResult | undefined)[],
-): readonly Group[] {
-  const groups: Group[] = [];
+): readonly WriteGroup[] {
+  const groups: WriteGroup[] = [];
   const keys = new Set<string>();
-  for (const [place, record] of records.entries()) {
-    const { space, result, message } = loaded[place] ?? {};
+  for (const [position, record] of records.entries()) {
+    const { space, result, message } = loaded[position] ?? {};
     if (!space || !result || !message || keys.has(message.key)) continue;
     const bytes = result.vectors.length;
     let group = groups.find(({ space: { spaceId } }) => spaceId === space.spaceId);
-    if (!group || group.bytes + bytes > MAX_BYTES) {
+    if (!group || group.bytes + bytes > MAX_GROUP_BYTES) {
       group = { space, records: [], results: [], bytes: 0 };
       groups.unshift(group);
     }
@@ -173,53 +213,33 @@ function groupRecords(
   return groups;
 }
 
-export interface WriteStep {
-  /** Writes one record. Rejects where the message must be delivered again. */
-  one(record: QueueRecord, remainingMs: () => number): Promise<RecordResult>;
-  /**
-   * Writes several records, and returns those that are done. Never rejects.
-   * The others must be taken one by one.
-   */
-  together(records: readonly QueueRecord[], remainingMs: () => number): Promise<readonly QueueRecord[]>;
+/**
+ * Emits what a transaction wrote, in the metrics and to the observer.
+ * `results` is what the transaction was given. `startedMs` is when the transaction began, in
+ * milliseconds since the epoch.
+ */
+function emitWrite(
+  { clock, metrics, observer }: WritePorts,
+  report: WriteReport,
+  startedMs: number,
+  results: readonly ResultObject[],
+): void {
+  metrics.duration('WriteLatency', Math.max(0, clock.now() - startedMs));
+  metrics.count('EmbeddedRows', report.embedded);
+  metrics.count('CopiedRows', report.copied);
+  metrics.count('TouchedRows', report.touched);
+  metrics.count('ExcludedRows', report.excluded);
+  metrics.count('FailedRows', report.failed);
+  metrics.count('OvertakenRows', report.overtaken);
+  if (report.repeated) metrics.count('RepeatedResults', 1);
+  else emitFailures(metrics, results);
+  observer?.written(report);
 }
 
-/**
- * Creates the write step, which pauses the whole pipeline when the database says stop.
- * The first write that succeeds again clears the pause. The message whose failure set the pause is
- * delivered again, so that its success clears the pause wherever the message runs. A new process
- * clears the pause with its first write. A dropped result shows nothing of the database: where no
- * write follows, the guard's probe clears the pause.
- */
-export function createWriteStep(ports: WritePorts): WriteStep {
-  let mayBePaused = true;
-  const resume = async (written: readonly QueueRecord[]) => {
-    if (written.length === 0) return;
-    if (mayBePaused || written.some(({ receiveCount }) => receiveCount > 1)) {
-      await ports.control.resume('pipeline', 'database');
-    }
-    mayBePaused = false;
-  };
-  return {
-    async one(record, remainingMs) {
-      try {
-        const outcome = await writeRecord(ports, record, remainingMs);
-        if (outcome === 'written') await resume([record]);
-        return 'done';
-      } catch (error) {
-        mayBePaused = true;
-        await pauseForDatabase(ports, error);
-        throw error;
-      }
-    },
-    async together(records, remainingMs) {
-      const done = await writeTogether(ports, records, remainingMs);
-      try {
-        await resume(done);
-        return done;
-      } catch {
-        // Written alone, the records are found to be written already, and clear the pause.
-        return [];
-      }
-    },
-  };
+function emitFailures(metrics: WritePorts['metrics'], results: readonly ResultObject[]): void {
+  const outcomes = results.flatMap(result => result.outcomes.map(({ outcome }) => outcome));
+  const classes = outcomes.map(outcome => failureOfOutcome(outcome)?.failureClass);
+  metrics.count('RefusedRows', classes.filter(name => name === 'item').length);
+  metrics.count('UndeliveredRows', classes.filter(name => name === 'undelivered').length);
+  metrics.count('TooLongRows', outcomes.filter(outcome => outcome === 'too-long').length);
 }

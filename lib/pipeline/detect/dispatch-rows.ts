@@ -8,24 +8,79 @@ interface SendPorts extends Pick<DetectPorts, 'queues' | 'logger'> {
   readonly limits: Pick<DetectLimits, 'batchSize' | 'callsPerMessage' | 'queuedLeaseSeconds'>;
 }
 
-/** About how many messages carry a lease of many rows, so that the workers finish together. */
-const MESSAGES_PER_LEASE = 8;
+interface SendResult {
+  readonly sent: number;
+  /** Rows that the queue did not take. */
+  readonly refused: readonly LeasedRow[];
+}
 
 /**
- * Bytes that a dispatch message may have.
- * The announcement that answers a dispatch message names the same rows and takes some hundred bytes
- * more.
+ * Leases rows under a new dispatch, and sends them to the queue of the model and the lane.
+ * `lease` is the statement that chooses the rows. Returns what it leased, and what was sent of it.
+ * @throws FreshetError where the statement failed, or where nothing is known of the send.
  */
-const MAX_MESSAGE_BYTES = MAX_BODY_BYTES - 1024;
+export async function dispatchRows<Leased extends { readonly rows: readonly LeasedRow[] }>(
+  ports: DetectPorts,
+  space: Space,
+  lane: Lane,
+  lease: (dispatch: NewDispatch) => Promise<Leased>,
+): Promise<Leased & SendResult> {
+  const dispatch = beginDispatch(ports, lane);
+  const leased = await leaseRows(ports, space, dispatch, lease);
+  return { ...leased, ...(await sendLeasedRows(ports, space, dispatch, leased.rows)) };
+}
+
+type NewDispatch = Omit<LeaseRequest, 'limit'>;
+
+/**
+ * Seconds that a lease lasts from leasing to the confirmed send.
+ * The time is long enough for a slow queue, and short enough that a killed `detect` delays its rows
+ * little.
+ */
+export const SENDING_LEASE_SECONDS = 120;
+
+/**
+ * Draws a new dispatch, and says how long its leases last.
+ * Leases last until the send is confirmed. Where nobody confirms sends, leases last for as long as
+ * their messages may take.
+ */
+function beginDispatch(
+  ports: Pick<DetectPorts, 'randomness' | 'confirmsSends' | 'limits' | 'runId'>,
+  lane: Lane,
+): NewDispatch {
+  const named = { dispatchId: ports.randomness.identifier(), lane, runId: ports.runId };
+  if (ports.confirmsSends !== false)
+    return { ...named, stage: 'sending', leaseSeconds: SENDING_LEASE_SECONDS };
+  return { ...named, stage: 'queued', leaseSeconds: ports.limits.queuedLeaseSeconds };
+}
+
+/**
+ * Leases rows, and gives long leases back when the answer of the statement was lost.
+ * Leases that nobody confirms are long from the start. If their statement's answer is lost, they
+ * would keep their rows from everybody for as long, so that they are given back at once. Short
+ * leases are left to expire.
+ */
+async function leaseRows<Leased>(
+  { detection }: DetectPorts,
+  space: Space,
+  dispatch: NewDispatch,
+  lease: (dispatch: NewDispatch) => Promise<Leased>,
+): Promise<Leased> {
+  try {
+    return await lease(dispatch);
+  } catch (error) {
+    if (dispatch.stage === 'queued') {
+      // If giving back fails too, the leases end with the run or with their time.
+      // The caller needs to know why nothing was leased, not why giving back failed.
+      await detection.abandonLeases(space, dispatch).catch(() => undefined);
+    }
+    throw error;
+  }
+}
 
 /** The leases that are sent, and the lane that they go to. */
 interface SentDispatch extends LeaseDispatch {
   readonly lane: Lane;
-}
-
-interface SendResult {
-  readonly sent: number;
-  readonly refused: readonly LeasedRow[];
 }
 
 /**
@@ -64,6 +119,16 @@ export async function sendLeasedRows(
   }
   return { sent: accepted.length, refused };
 }
+
+/** About how many messages carry a lease of many rows, so that the workers finish together. */
+const MESSAGES_PER_LEASE = 8;
+
+/**
+ * Bytes that a dispatch message may have.
+ * The announcement that answers a dispatch message names the same rows and takes some hundred bytes
+ * more.
+ */
+const MAX_MESSAGE_BYTES = MAX_BODY_BYTES - 1024;
 
 const idsOf = (rows: readonly LeasedRow[]) => rows.map(row => row.id);
 
@@ -118,50 +183,4 @@ function composeMessage(space: Space, dispatch: SentDispatch, batch: readonly Le
     ids: idsOf(batch),
   };
   return writeMessage(message);
-}
-
-/**
- * Seconds that a lease lasts from leasing to the confirmed send.
- * The time is long enough for a slow queue, and short enough that a killed `detect` delays its rows
- * little.
- */
-export const SENDING_LEASE_SECONDS = 120;
-
-/**
- * Draws a new dispatch, and says how long its leases last.
- * Leases last until the send is confirmed. Where nobody confirms sends, leases last for as long as
- * their messages may take.
- */
-export function beginDispatch(
-  ports: Pick<DetectPorts, 'randomness' | 'confirmsSends' | 'limits' | 'runId'>,
-  lane: Lane,
-): Omit<LeaseRequest, 'limit'> {
-  const named = { dispatchId: ports.randomness.identifier(), lane, runId: ports.runId };
-  if (ports.confirmsSends !== false)
-    return { ...named, stage: 'sending', leaseSeconds: SENDING_LEASE_SECONDS };
-  return { ...named, stage: 'queued', leaseSeconds: ports.limits.queuedLeaseSeconds };
-}
-
-/**
- * Leases rows, and gives long leases back when the answer of the statement was lost.
- * Leases that nobody confirms are long from the start. If their statement's answer is lost, they
- * would keep their rows from everybody for as long, so that they are given back at once. Short
- * leases are left to expire.
- */
-export async function leaseOrGiveBack<Leased>(
-  { detection }: Pick<DetectPorts, 'detection'>,
-  space: Space,
-  dispatch: LeaseDispatch,
-  lease: () => Promise<Leased>,
-): Promise<Leased> {
-  try {
-    return await lease();
-  } catch (error) {
-    if (dispatch.stage === 'queued') {
-      // If giving back fails too, the leases end with the run or with their time.
-      // The caller needs to know why nothing was leased, not why giving back failed.
-      await detection.abandonLeases(space, dispatch).catch(() => undefined);
-    }
-    throw error;
-  }
 }
