@@ -1,4 +1,4 @@
-import { withFailureLog } from '../../lib/local/open-parts.ts';
+import { withFailureLog } from '../../lib/local/failure-log.ts';
 import { type RunEnd, runLocally } from '../../lib/local/run-locally.ts';
 import type { Workspace } from '../../lib/wiring/workspace.ts';
 import { formatCoverage } from '../terminal/format-coverage.ts';
