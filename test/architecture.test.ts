@@ -130,16 +130,40 @@ describe('the rooms', () => {
     expect(withCode).toEqual([]);
   });
 
-  test('keep clocks, chance and the environment out of core, pipeline and handlers', () => {
+  test('keep clocks, chance and the environment out of core, pipeline, handlers and local runs', () => {
     const impure = rooms.filter(
       file =>
-        /^(lib\/core|lib\/pipeline|functions)\//.test(file) &&
+        /^(lib\/core|lib\/pipeline|lib\/local|functions)\//.test(file) &&
         /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bprocess\.env\b|\bsetTimeout\(|\bperformance\.now\(/.test(
           textOf(file),
         ),
     );
 
     expect(impure).toEqual([]);
+  });
+});
+
+/** Files of lib/local that open what a local run works with; all others decide what it does. */
+const LOCAL_OPENERS = /\/(run-locally|open-local-run|failure-log)\.ts$/;
+
+describe('the files of lib/local that decide', () => {
+  const deciding = sourceFilesOf('lib/local').filter(file => !LOCAL_OPENERS.test(file));
+
+  test('reach clocks, stores and providers through ports alone', () => {
+    const openers = sourceFilesOf('lib/local').filter(file => LOCAL_OPENERS.test(file));
+    const isPort = ({ path: target }: Import) =>
+      target !== undefined &&
+      (/^lib\/(core|ports|pipeline)$/.test(roomOf(target)) ||
+        (roomOf(target) === 'lib/local' && !openers.includes(target)));
+
+    const strays = deciding.flatMap(file =>
+      importsOf(file)
+        .filter(entry => !isPort(entry))
+        .map(({ specifier }) => `${file} must not import ${specifier}`),
+    );
+
+    expect(openers).toHaveLength(3);
+    expect(strays).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { PipelineLimits } from '../../lib/core/config/pipeline-config.ts';
 import { UsageError } from '../../lib/core/errors.ts';
-import { withFailureLog } from '../../lib/local/open-parts.ts';
+import { withFailureLog } from '../../lib/local/failure-log.ts';
 import { type RunEnd, runLocally } from '../../lib/local/run-locally.ts';
 import { requireProviderAccess } from '../../lib/wiring/providers.ts';
 import { type Workspace, type WorkspaceRequest, withWorkspace } from '../../lib/wiring/workspace.ts';

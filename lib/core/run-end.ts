@@ -14,7 +14,7 @@ export interface SeenOfRun {
   readonly spaces: readonly SpaceAtEnd[];
   /** Sources of spaces that have to be complete, and whose coverage could not be read. */
   readonly unreadSources: readonly string[];
-  /** Who holds the rows that are in flight after the run. */
+  /** Who holds stale rows after the run, counted a moment after the coverage. */
   readonly heldElsewhere: HeldRows;
   /** Rows that the run was allowed to take up; undefined: all. */
   readonly maxItems?: number | undefined;
@@ -90,7 +90,7 @@ export function decideRunEnd(seen: SeenOfRun): RunEnding {
     );
   if (seen.interruptedBy === 'signal') return end('stopped');
   const stale = sum(seen.spaces, space => space.stale);
-  const inFlight = sum(seen.spaces, space => space.inFlight);
+  const inFlight = countUnfinished(seen);
   const held = inFlight === 0 ? [] : [describeUnfinished(inFlight, seen.heldElsewhere)];
   if (stale > 0) return end('rows-left', describeStale(stale, seen.maxItems), ...held, ...failures);
   if (inFlight > 0) return end('held-elsewhere', ...held, ...failures);
@@ -144,6 +144,18 @@ function describeStale(stale: number, maxItems: number | undefined): string {
   return maxItems === undefined
     ? `${rows}: they changed while the run was ending. Run it again, or keep it running with run --watch.`
     : `${rows}: the run may take up ${count(maxItems)} (--max-items). The next run goes on.`;
+}
+
+/**
+ * Counts the rows that others hold: as many as the coverage or the leases show.
+ * The coverage goes by versions. A row that was edited without a new version is fresh there, and
+ * stale for whoever leased it.
+ */
+function countUnfinished({ spaces, heldElsewhere: { byRuns, byPipeline } }: SeenOfRun): number {
+  return Math.max(
+    sum(spaces, space => space.inFlight),
+    byRuns + byPipeline,
+  );
 }
 
 function describeUnfinished(inFlight: number, held: HeldRows): string {

@@ -2,39 +2,59 @@ import { FreshetError } from '../core/errors.ts';
 import { OPERATOR_PAUSE } from '../core/model.ts';
 import type { DetectReport, DetectRequest, SpaceReport } from '../pipeline/detect/detect-ports.ts';
 import { describeFailure } from '../pipeline/failures.ts';
-import type { DetectionStore, LeasedRow, SourceFault } from '../ports/detection-store.ts';
-import type { Clock } from '../ports/process.ts';
-import { countDown, createLocalContext, type LocalRunPorts, type RunSummary } from './run-parts.ts';
+import {
+  countDown,
+  createLocalContext,
+  type LocalRunLimits,
+  type LocalRunPorts,
+  type RunSummary,
+} from './run-ports.ts';
 
+/** Milliseconds until the round after a failed one; doubled with each failure, up to the cap. */
 const RETRY_BASE_MS = 1_000;
 const RETRY_CAP_MS = 30_000;
 
+/** What a run knows of stale rows that it has not leased yet. */
 export interface LookAhead {
-  /** One incremental pass and one stretch of reconcile, together at most `maxRows` rows. Rejects with the reason to end the run. */
+  /**
+   * Runs an incremental pass and a stretch of reconcile, together at most `maxRows` rows.
+   * `idle`: nothing of the run is under way, so that a pass that finds nothing counts.
+   * @throws FreshetError with the reason why the run must end.
+   */
   round(maxRows: number, idle: boolean): Promise<void>;
-  /** Something may have changed since the last round: only whole passes from now on count. */
+  /** Lets only whole passes from now on count, because something may have changed. */
   startOver(): void;
-  /** Every space has had a whole pass without a stale row since the last `startOver`. */
+  /** Whether every space had a whole pass without a stale row since the last `startOver`. */
   isComplete(): boolean;
-  /** Nothing was left to lease when it last looked; it pays to look again when the work in hand is done. */
+  /**
+   * Whether the last round left nothing to lease.
+   * Looking again is worthwhile only when the work in hand is done.
+   */
   isExhausted(): boolean;
-  /** Not before this: the database asked for patience. */
+  /** When the next round is allowed at the earliest, in the clock's time. */
   nextAtMs(): number;
+  /** Rows leased since the run began. */
   leasedRows(): number;
-  /** Spaces that were looked at and are not left out for a fault. */
+  /** Ids of the spaces that were looked at and are not left out for a fault. */
   spaceIds(): number[];
   faults(): RunSummary['faults'];
   orphansKept(): RunSummary['orphansKept'];
 }
 
 type KnownFault = RunSummary['faults'][number] & {
-  /** The pass that failed; undefined: the source itself is at fault, and every pass sees it. */
+  /**
+   * The pass that failed.
+   * Undefined: the source itself is at fault, and every pass sees the fault.
+   */
   readonly failedPass: DetectRequest['pass'] | undefined;
 };
 
-/** Calls `detect` for a local run and knows when a whole reconcile pass found nothing to do. */
-export function createLookAhead(parts: LocalRunPorts, onWalk: () => void): LookAhead {
-  const { clock, tally } = parts;
+/**
+ * Calls `detect` for a local run and knows when a whole reconcile pass found nothing to do.
+ * `onWalk` is called when a round walked on over the keys and found no stale row.
+ */
+export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookAhead {
+  const { clock, tally } = ports;
   const faults = new Map<number, KnownFault>();
   const orphansKept = new Map<number, RunSummary['orphansKept'][number]>();
   const known = new Map<number, SpaceReport>();
@@ -53,9 +73,9 @@ export function createLookAhead(parts: LocalRunPorts, onWalk: () => void): LookA
   };
 
   const detect = (pass: DetectRequest['pass'], maxRows: number): Promise<DetectReport> => {
-    const remainingMs = countDown(clock, parts.limits.invocationTimeoutMs);
-    const request = { pass, maxRows, sources: parts.sources };
-    return parts.handlers.detect(request, createLocalContext('detect', remainingMs));
+    const remainingMs = countDown(clock, ports.limits.invocationTimeoutMs);
+    const request = { pass, maxRows, sources: ports.sources };
+    return ports.handlers.detect(request, createLocalContext('detect', remainingMs));
   };
 
   const postponeRounds = (error: unknown) => {
@@ -66,7 +86,7 @@ export function createLookAhead(parts: LocalRunPorts, onWalk: () => void): LookA
     failedRounds += 1;
   };
 
-  /** Its provider failed, and another model works in its place. */
+  /** Whether the provider of the space failed and another model works in its place. */
   const isReplaced = ({ source, pausedBy = [] }: SpaceReport) =>
     pausedBy.every(({ reason }) => reason.startsWith('provider:')) &&
     [...known.values()].some(other => other.fallback === true && other.source === source);
@@ -78,7 +98,7 @@ export function createLookAhead(parts: LocalRunPorts, onWalk: () => void): LookA
     const fault = operatorPause ?? report.fault;
     if (orphans?.stopped) orphansKept.set(spaceId, { source, cause: orphans.stopped });
     if (!fault) {
-      // That one pass finds nothing to do does not mend what broke the other.
+      // A fault of one pass stays when the other pass runs well.
       if ((faults.get(spaceId)?.failedPass ?? pass) === pass) faults.delete(spaceId);
       return;
     }
@@ -122,13 +142,13 @@ export function createLookAhead(parts: LocalRunPorts, onWalk: () => void): LookA
     async round(maxRows, idle) {
       const leasedBefore = leasedRows;
       try {
-        parts.beginRound?.();
+        ports.beginRound?.();
         const changed = await detect('incremental', maxRows);
         const changedRows = sumLeased(changed);
         leasedRows += changedRows;
         noteSpaces(changed, 'incremental');
         if (changedRows >= maxRows) return;
-        if (parts.passes === 'incremental') return noteChanged(changed, idle);
+        if (ports.passes === 'incremental') return noteChanged(changed, idle);
         const walked = await detect('reconcile', maxRows - changedRows);
         const walkedRows = sumLeased(walked);
         leasedRows += walkedRows;
@@ -142,29 +162,70 @@ export function createLookAhead(parts: LocalRunPorts, onWalk: () => void): LookA
         looked = true;
         if (changedRows + walkedRows > 0) return;
         if (ended) return;
-        // Out of time in the middle of the key, or no lease was free: either way nothing is gained by asking at once.
+        // The pass ran out of time among the keys, or no lease was free.
+        // In both cases asking again at once gains nothing.
         nextAtMs = clock.now() + RETRY_BASE_MS;
         if (walked.spaces.some(({ slices }) => slices > 0)) onWalk();
       } catch (error) {
         postponeRounds(error);
       } finally {
-        // A leased row is stale until its outcome is written, however far the pass went that found it.
+        // A leased row is stale until its outcome is written, even where its pass failed later.
         if (leasedRows > leasedBefore) startOver();
       }
     },
   };
 }
 
+/**
+ * The least batches that a run leases ahead.
+ * They are enough that `detect` looks seldom while a provider is slow. They are few enough that
+ * several runs find work side by side in a small table.
+ */
+const MIN_BATCHES_AHEAD = 24;
+/**
+ * How many times the least a run leases ahead at most.
+ * A run that works off more than that in a second looks more than once a second.
+ */
+const MOST_TIMES_MIN = 4;
+/**
+ * The share of `maxInFlight` that one run leases at most.
+ * All runs share `maxInFlight`, so that another run finds room too.
+ */
+const MOST_OF_IN_FLIGHT = 0.5;
+
+/**
+ * Counts the batches that a run leases ahead: about as many as it works off in a second.
+ * Each look costs the database the same, however many rows it finds. A run that finishes thousands
+ * of rows a second looks about once a second, which is as often as an edit needs.
+ * `finishedRows` are the rows of the last second. Where they are 0, as at the first look and while
+ * a run waits for its provider, the answer is the least.
+ */
+export function countBatchesAhead(
+  { batchSize, concurrency, maxInFlight }: Pick<LocalRunLimits, 'batchSize' | 'concurrency' | 'maxInFlight'>,
+  finishedRows: number,
+): number {
+  const least = Math.max(3 * concurrency, MIN_BATCHES_AHEAD);
+  const most = Math.min(MOST_TIMES_MIN * least, Math.floor((MOST_OF_IN_FLIGHT * maxInFlight) / batchSize));
+  return Math.max(least, Math.min(most, Math.ceil(finishedRows / batchSize)));
+}
+
 const sumLeased = ({ spaces }: DetectReport) => spaces.reduce((sum, { leased }) => sum + leased, 0);
 
-/** Somebody, or an earlier failure, said stop: waiting would only look like work. */
+/**
+ * Ends the run where a space is paused.
+ * A person or an earlier failure stopped the space: waiting would only look like work.
+ */
 function refusePause({ pausedBy }: SpaceReport): void {
   const [pause] = pausedBy ?? [];
   if (!pause) return;
   throw new FreshetError(describePause(pause), { failureClass: 'stop', code: pause.reason });
 }
 
-/** An operator's pause of one source or model leaves the others to go on, as a fault of its source does; any other reason ends the run. */
+/**
+ * Finds the pause of a space that only an operator paused.
+ * Such a pause leaves the other spaces to go on, as a fault of a source does. Any other reason ends
+ * the run.
+ */
 function findOperatorPause({
   pausedBy = [],
 }: SpaceReport): { readonly code: string; readonly message: string } | undefined {
@@ -175,83 +236,4 @@ function findOperatorPause({
 
 function describePause({ scope, reason, detail }: NonNullable<SpaceReport['pausedBy']>[number]): string {
   return `${scope} is paused (${reason}): ${detail || 'no detail given'}.`;
-}
-
-/** No answer is older when it is used, however long the passes of a round take. */
-const TRUSTED_MS = 1_000;
-
-interface RoundMemory {
-  readonly detection: DetectionStore;
-  /** From now on everything is asked anew. */
-  beginRound(): void;
-}
-
-/**
- * The two passes of a round of looking ahead follow each other within milliseconds, and both ask which runs died, whether the source is still
- * what it was and how much is in flight. Here the second is told what the first heard; rows leased since then are added to those in flight,
- * rows finished since then are not taken off.
- */
-export function rememberForRound(store: DetectionStore, clock: Clock): RoundMemory {
-  const deadRuns = createMemory<void>(clock);
-  const faults = createMemory<SourceFault | undefined>(clock);
-  const inFlight = createMemory<{ leases: number }>(clock);
-  const beginRound = () => {
-    for (const memory of [deadRuns, faults, inFlight]) memory.forget();
-  };
-  const noteLeased = async <Leased extends { readonly rows: readonly LeasedRow[] }>(
-    spaceId: number,
-    lease: Promise<Leased>,
-  ): Promise<Leased> => {
-    try {
-      const leased = await lease;
-      const counted = inFlight.recall(spaceId);
-      if (counted !== undefined) counted.leases += leased.rows.length;
-      return leased;
-    } catch (error) {
-      // The source may have changed since it was looked at, and nobody knows what was leased.
-      beginRound();
-      throw error;
-    }
-  };
-
-  return {
-    beginRound,
-    detection: {
-      ...store,
-      async expireLeasesOfDeadRuns() {
-        // Told once: whoever asks counts them.
-        let expired = 0;
-        await deadRuns.ask(0, async () => {
-          expired = await store.expireLeasesOfDeadRuns();
-        });
-        return expired;
-      },
-      findSourceFault: space => faults.ask(space.spaceId, () => store.findSourceFault(space)),
-      async countInFlight(space) {
-        const ask = async () => ({ leases: await store.countInFlight(space) });
-        return (await inFlight.ask(space.spaceId, ask)).leases;
-      },
-      leaseChangedRows: (space, request) => noteLeased(space.spaceId, store.leaseChangedRows(space, request)),
-      leaseStaleSlice: (space, request) => noteLeased(space.spaceId, store.leaseStaleSlice(space, request)),
-    },
-  };
-}
-
-function createMemory<Answer>(clock: Clock) {
-  const answers = new Map<number, { readonly atMs: number; readonly answer: Answer }>();
-  const find = (id: number) => {
-    const kept = answers.get(id);
-    return kept !== undefined && clock.now() - kept.atMs <= TRUSTED_MS ? kept : undefined;
-  };
-  return {
-    forget: () => answers.clear(),
-    recall: (id: number) => find(id)?.answer,
-    async ask(id: number, question: () => Promise<Answer>): Promise<Answer> {
-      const kept = find(id);
-      if (kept !== undefined) return kept.answer;
-      const answer = await question();
-      answers.set(id, { atMs: clock.now(), answer });
-      return answer;
-    },
-  };
 }

@@ -1,15 +1,13 @@
 import { createControlStore } from '../adapters/sql/control-store.ts';
 import type { RunLock } from '../adapters/sql/database.ts';
-import { createGoldenStore } from '../adapters/sql/golden-store.ts';
 import { createReportStore } from '../adapters/sql/report-store.ts';
 import { countBuffersAsHeap, createSystemClock } from '../adapters/system.ts';
 import { formatPath } from '../core/config/describe-issues.ts';
 import { usedAliases } from '../core/config/pipeline-config.ts';
 import { UsageError } from '../core/errors.ts';
-import { GOLDEN_TEXT_VERSION, type Space } from '../core/model.ts';
+import type { Space } from '../core/model.ts';
 import {
   decideRunEnd,
-  describeFaults,
   describeHeld,
   type HeldRows,
   type RunEnding,
@@ -17,7 +15,6 @@ import {
   type RunError,
   type SeenOfRun,
 } from '../core/run-end.ts';
-import { fingerprintModel } from '../core/text.ts';
 import { describeFailure } from '../pipeline/failures.ts';
 import { readCoverages, readLedgers } from '../pipeline/operate/requests.ts';
 import type { PauseReason } from '../ports/control-store.ts';
@@ -25,99 +22,66 @@ import type { ObservedReason } from '../ports/process.ts';
 import type { Coverage, ReportStore } from '../ports/report-store.ts';
 import { listenForOperator } from '../wiring/listen-for-operator.ts';
 import { openSpaceList } from '../wiring/local-requests.ts';
-import { checkModels } from '../wiring/models.ts';
+import { refuseChangedModels } from '../wiring/models.ts';
 import { prepareDatabase } from '../wiring/prepare.ts';
 import type { Workspace } from '../wiring/workspace.ts';
-import { describeFailedRow, type LineFile, openLocalParts } from './open-parts.ts';
-import type { LocalRunPorts, RunSummary } from './run-parts.ts';
+import { describeFailedRow, type LineFile } from './failure-log.ts';
+import { openLocalRun } from './open-local-run.ts';
+import type { LocalRunPorts, RunSummary } from './run-ports.ts';
 import { createRunTally, type RunTally, type RunTotals } from './run-tally.ts';
-import { runUntilFresh } from './run-until-fresh.ts';
+import { isLiftedByRun, runUntilFresh } from './run-until-fresh.ts';
 import { watchSources } from './watch-sources.ts';
 
-/** Also where the run went through. */
-function describeKeptOrphans(orphansKept: RunSummary['orphansKept']): string[] {
-  return orphansKept.map(({ source, cause }) =>
-    cause === 'row-security'
-      ? `Source "${source}": vectors whose rows this role does not see are kept, because row-level security may hide them: npm run freshet -- doctor`
-      : `Source "${source}": too many rows are gone at once, or all of them; their vectors are kept until somebody confirms it: npm run freshet -- doctor`,
-  );
-}
-
-function describeStop({ code, message }: RunError, { config, file }: Workspace): string {
-  if (code !== 'wrong_dimensions') return message;
-  const lines = usedAliases(config).map(alias => formatPath(['models', alias, 'dimensions']));
-  return `${message} The line is ${lines.join(' or ')} in ${file}.`;
-}
-
-const AGREES_FOR_SECONDS = 24 * 3600;
-
-/**
- * Refuses a run whose models no longer give the vectors that are stored.
- * Runs call this before they buy anything. A model is checked when it has work to do, has recorded
- * golden vectors, and was not compared for a day. A provider that fails is left to the run, which
- * waits and reports as it always does.
- * @throws UsageError where a model gives other vectors than the stored ones.
- */
-async function refuseChangedModels(workspace: Workspace, coverages: readonly Coverage[]): Promise<void> {
-  const golden = createGoldenStore(workspace.database);
-  const busy = coverages.filter(({ stale, inFlight }) => stale + inFlight > 0).map(({ model }) => model);
-  const due = new Set<string>();
-  for (const alias of new Set(busy)) {
-    const model = workspace.config.models[alias];
-    if (model === undefined || model.check === 'off') continue;
-    const key = { modelFingerprint: fingerprintModel(model), textVersion: GOLDEN_TEXT_VERSION };
-    const record = await golden.find(key);
-    if (record !== undefined && record.ageSeconds >= AGREES_FOR_SECONDS) due.add(alias);
-  }
-  if (due.size === 0) return;
-  for (const { alias, problem } of await checkModels(workspace, due)) {
-    if (problem?.code === 'golden_mismatch')
-      throw new UsageError(`Model "${alias}": ${problem.message}`, `The line is ${problem.line}.`);
-  }
-}
-
+/** What a run is started with, and what it reports while it works. */
 interface RunOptions {
   readonly signal: AbortSignal;
+  /** Longest time without progress while work remains. */
   readonly maxWaitMs: number;
-  /** Undefined: all. */
+  /** Rows that the run may take up; undefined: all. */
   readonly maxItems: number | undefined;
-  /** Between two looks once nothing is stale; undefined: the run ends then. */
+  /** Milliseconds between two looks once nothing is stale; undefined: the run ends then. */
   readonly watchIntervalMs?: number | undefined;
-  /** Gets a JSON line per row that fails. */
+  /** Given a JSON line for each row that fails. */
   readonly failureLog: LineFile | undefined;
   readonly onPrepared: (state: {
     readonly before: readonly Coverage[];
-    /** Reasons that this run lifts. */
+    /** Pause reasons that this run lifts. */
     readonly resumed: readonly PauseReason[];
   }) => void;
   readonly onProgress: (totals: RunTotals) => void;
-  /** Rows must wait, or a message comes again; told once for each reason. */
+  /** Called once for each reason why rows must wait or a message comes again. */
   readonly onWaiting: (reason: ObservedReason) => void;
-  /** Heard `freshet stop`: the batch in hand still ends. */
+  /** Called at `freshet stop`. The batch in hand still ends. */
   readonly onStopRequested?: () => void;
 }
 
-/** What `run --json` prints. Counts after `spaces` are those of this run. */
+/** What `run --json` prints. The counts are those of this run, the spaces as they are after it. */
 export interface RunResult extends Omit<RunTotals, 'itemsDone'> {
   readonly end: RunEndKind;
   readonly spaces: readonly Coverage[];
   readonly lastUpdate: string | null;
 }
 
+/** What a run did, and how it ended. */
 export interface RunEnd {
   readonly result: RunResult;
-  /** How it ended, with its exit code. */
+  /** The kind of end, with the exit code and sentences for people. */
   readonly ending: RunEnding;
-  /** What somebody should look at although the run went through. */
+  /** Sentences on what a person should look at, although the run came to its end. */
   readonly notices: readonly string[];
 }
 
-/** Looks at a table that is edited while the run ends. After the last one, what is stale is told. */
+/**
+ * How often a run looks at most at a table that is edited while the run ends.
+ * After the last look, the rows that are stale are reported.
+ */
 const MAX_LOOKS = 3;
 
 /**
- * Prepares the database and runs the real handlers until nothing is stale, or until something stops them: then `ending` says so. A row that was
- * edited between the last pass and the coverage is no end: the run looks again.
+ * Prepares the database and runs the real handlers until nothing is stale, or something stops them.
+ * `ending` says what stopped the run. A row that was edited between the last pass and the coverage
+ * is no end: the run looks again, up to three times.
+ * @throws UsageError where the database cannot be prepared or a model gives other vectors.
  */
 export async function runLocally(workspace: Workspace, options: RunOptions): Promise<RunEnd> {
   countBuffersAsHeap();
@@ -129,10 +93,10 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
   await refuseChangedModels(workspace, before);
   options.onPrepared({
     before,
-    resumed: reasons.filter(({ reason }) => reason === 'database' || reason.startsWith('provider:')),
+    resumed: reasons.filter(isLiftedByRun),
   });
   const clock = createSystemClock();
-  const tally = tellReasons(
+  const tally = announceReasons(
     createRunTally(clock, row => options.failureLog?.write(describeFailedRow(row, clock.now()))),
     options.onWaiting,
   );
@@ -167,7 +131,7 @@ function isWorthAnotherLook({ kind }: RunEnding, options: RunOptions): boolean {
   return kind === 'rows-left' && options.maxItems === undefined && options.watchIntervalMs === undefined;
 }
 
-/** One run under a lock of its own, and how things stand once its leases are nobody's. */
+/** Runs once under a lock of its own, then reads how things stand without its leases. */
 async function runOnce(
   workspace: Workspace,
   options: RunOptions & { readonly tally: RunTally },
@@ -187,7 +151,7 @@ async function runOnce(
     );
   const seen = await runUnderLock(workspace, request, lock, held).finally(operator.close);
   const coverages = await readCoverages(reports, spaces);
-  // A fallback is filled only while it stands in for another model: its rows may be stale for ever.
+  // The rows of a fallback may be stale for ever: it is filled only while it stands in.
   const needed = spaces.filter(({ fallbackFor }) => fallbackFor === undefined);
   const found = needed.map(space => ({ space, coverage: coverages.find(isOf(space)) }));
   const ending = decideRunEnd({
@@ -195,9 +159,7 @@ async function runOnce(
     interruptedBy: options.signal.aborted ? 'signal' : operator.stopped.aborted ? 'operator' : undefined,
     spaces: found.flatMap(({ coverage }) => coverage ?? []),
     unreadSources: found.filter(({ coverage }) => !coverage).map(({ space }) => space.source.name),
-    heldElsewhere: await held(
-      found.filter(({ coverage }) => coverage?.inFlight).map(one => one.space.spaceId),
-    ),
+    heldElsewhere: await held(found.flatMap(({ space, coverage }) => (coverage ? space.spaceId : []))),
     maxItems: options.maxItems,
   });
   return { ending, notices: seen.notices, coverages };
@@ -219,22 +181,23 @@ async function countHeldElsewhere(
   return held;
 }
 
-function tellReasons(tally: RunTally, onWaiting: RunOptions['onWaiting']): RunTally {
-  const told = new Set<string>();
-  const tell = (reason: ObservedReason) => {
-    if (told.has(reason.code)) return;
-    told.add(reason.code);
+/** Lets `onWaiting` know each reason that the tally is given, once for each code. */
+function announceReasons(tally: RunTally, onWaiting: RunOptions['onWaiting']): RunTally {
+  const announced = new Set<string>();
+  const announce = (reason: ObservedReason) => {
+    if (announced.has(reason.code)) return;
+    announced.add(reason.code);
     onWaiting(reason);
   };
   return {
     ...tally,
     postponed(rows, afterSeconds, reason) {
       tally.postponed(rows, afterSeconds, reason);
-      tell(reason);
+      announce(reason);
     },
     recordFailed(reason) {
       tally.recordFailed(reason);
-      tell(reason);
+      announce(reason);
     },
   };
 }
@@ -243,18 +206,19 @@ type SeenUnderLock = Pick<SeenOfRun, 'error' | 'lockLost' | 'faults' | 'deadLett
   readonly notices: string[];
 };
 
+/** Runs while the run's lock is held; what the run rejects with is part of the answer. */
 async function runUnderLock(
   workspace: Workspace,
-  request: Parameters<typeof openLocalParts>[1] & Pick<RunOptions, 'watchIntervalMs' | 'onWaiting'>,
+  request: Parameters<typeof openLocalRun>[1] & Pick<RunOptions, 'watchIntervalMs' | 'onWaiting'>,
   lock: RunLock,
   countHeldElsewhere: NonNullable<LocalRunPorts['countHeldElsewhere']>,
 ): Promise<SeenUnderLock> {
   const lost = new AbortController();
   void lock.lost.then(() => lost.abort());
   const signal = AbortSignal.any([request.signal, lost.signal]);
-  const { parts, close } = await openLocalParts(workspace, { ...request, signal });
+  const { ports, close } = await openLocalRun(workspace, { ...request, signal });
   try {
-    const { faults, deadLetters, orphansKept } = await runOrWatch({ ...parts, countHeldElsewhere }, request);
+    const { faults, deadLetters, orphansKept } = await runOrWatch({ ...ports, countHeldElsewhere }, request);
     const notices = describeKeptOrphans(orphansKept);
     return { notices, faults, deadLetters, lockLost: lost.signal.aborted };
   } catch (error) {
@@ -269,7 +233,7 @@ async function runUnderLock(
 }
 
 function runOrWatch(
-  parts: LocalRunPorts,
+  ports: LocalRunPorts,
   { watchIntervalMs, onWaiting }: Pick<RunOptions, 'watchIntervalMs' | 'onWaiting'>,
 ): Promise<RunSummary> {
   if (watchIntervalMs === undefined) {
@@ -279,20 +243,29 @@ function runOrWatch(
         code: 'held_elsewhere',
         message: `${describeHeld(held.byRuns + held.byPipeline, held)}.`,
       });
-    return runUntilFresh({ ...parts, onHeldElsewhere });
+    return runUntilFresh({ ...ports, onHeldElsewhere });
   }
-  const told = new Set<string>();
-  const onPassEnded = (faults: RunSummary['faults']) => {
-    for (const fault of faults) {
-      const { source, code } = fault;
-      if (told.has(`${source} ${code}`)) continue;
-      told.add(`${source} ${code}`);
-      onWaiting({ failureClass: 'stop', code, message: describeFaults([fault]) });
-    }
-  };
-  // Whoever watches looks again anyway.
+  // A watching run looks again in any case, and need not wait for others.
   return watchSources(
-    { ...parts, countHeldElsewhere: undefined },
-    { intervalMs: watchIntervalMs, onPassEnded },
+    { ...ports, countHeldElsewhere: undefined },
+    { intervalMs: watchIntervalMs, onFault: onWaiting },
   );
+}
+
+/** Describes sources with vectors of no row, which a person should look at. */
+function describeKeptOrphans(orphansKept: RunSummary['orphansKept']): string[] {
+  return orphansKept.map(({ source, cause }) =>
+    cause === 'row-security'
+      ? `Source "${source}": vectors whose rows this role does not see are kept, ` +
+        'because row-level security may hide them: npm run freshet -- doctor'
+      : `Source "${source}": too many rows are gone at once, or all of them; ` +
+        'their vectors are kept until somebody confirms it: npm run freshet -- doctor',
+  );
+}
+
+/** Describes why a run stopped, with the line of the configuration that mends it. */
+function describeStop({ code, message }: RunError, { config, file }: Workspace): string {
+  if (code !== 'wrong_dimensions') return message;
+  const lines = usedAliases(config).map(alias => formatPath(['models', alias, 'dimensions']));
+  return `${message} The line is ${lines.join(' or ')} in ${file}.`;
 }

@@ -1,5 +1,7 @@
+import type { FailureClass } from '../core/model.ts';
 import type { Clock, ObservedReason, RunObserver } from '../ports/process.ts';
 
+/** What a run did since it began. Counts of rows unless the name says otherwise. */
 export interface RunTotals {
   readonly embedded: number;
   readonly copied: number;
@@ -12,25 +14,29 @@ export interface RunTotals {
   /** Rows whose outcome was written: the sum of the first five. */
   readonly itemsDone: number;
   readonly durationMs: number;
-  /** Of the run's duration; 0 when nothing was done. */
+  /** The run's duration divided by `itemsDone`; 0 when nothing was done. */
   readonly averageMsPerItem: number;
-  /** Failed rows of those done, 0 to 1. */
+  /** The failed share of `itemsDone`, 0 to 1. */
   readonly errorRate: number;
 }
 
-/** Sums up what the steps of one run tell; given to their ports as `observer`. */
+/** Sums up what the steps of one run report. The steps are given the tally as `observer`. */
 export interface RunTally extends RunObserver {
   totals(): RunTotals;
-  /** The most recent reason why something had to wait or be delivered again. */
+  /** The most recent reason why rows wait, a message comes again or a call is repeated. */
   lastReason(): ObservedReason | undefined;
-  /** A reason that waiting does not mend. */
+  /** The first reason that waiting does not mend. */
   stopReason(): ObservedReason | undefined;
-  /** When rows that were given back are worth looking for; undefined: none are waiting. */
+  /**
+   * When looking for rows that were given back is worthwhile, in the clock's time.
+   * Undefined: no rows were given back.
+   */
   recheckAtMs(): number | undefined;
+  /** Forgets `recheckAtMs`, because the run looks for those rows now. */
   forgetRecheck(): void;
 }
 
-/** `onRowFailed` hears of each row whose outcome is a failure, for a failure log. */
+/** Creates a tally that begins now; `onRowFailed` is told each row whose outcome is a failure. */
 export function createRunTally(
   clock: Clock,
   onRowFailed: RunObserver['rowFailed'] = () => undefined,
@@ -46,6 +52,9 @@ export function createRunTally(
       calls.providerCalls += 1;
       calls.tokens += entry.tokens;
       calls.costUsd += entry.costUsd;
+      const failure = describeFailedCall(entry.outcome);
+      // A step that gave up on such a call gave the better sentence.
+      if (failure !== undefined && failure.code !== last?.code) last = failure;
     },
     written(report) {
       for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += report[name];
@@ -83,18 +92,34 @@ export function createRunTally(
   };
 }
 
+/**
+ * Describes a call that failed in a way that mends itself, from its `<class>:<code>` in the ledger.
+ * Such a call is repeated, within its message or later. Until the repetitions end, no step reports
+ * a reason, and the run may run out of patience before.
+ */
+function describeFailedCall(outcome: string): ObservedReason | undefined {
+  const [, failureClass, code] = /^(throttled|transient):(.+)$/.exec(outcome) ?? [];
+  if (failureClass === undefined || code === undefined) return undefined;
+  return {
+    failureClass: failureClass as FailureClass,
+    code,
+    message: `The provider did not embed (${code}), and was asked again.`,
+  };
+}
+
 const WINDOW_MS = 1_000;
 
+/** How fast a run works off rows. */
 export interface RecentProgress {
-  /** Whenever it grew; the rows done since some beginning. */
+  /** Told the rows done since some beginning, whenever their number grew. */
   note(rowsDone: number): void;
-  /** Rows done in the last second. */
+  /** The rows done in the last second. */
   finishedRows(): number;
 }
 
-/** `rowsDone` are those before now, which count as long ago. */
+/** Creates the progress of a run; the `rowsDone` before now count as done long ago. */
 export function createRecentProgress(clock: Clock, rowsDone: number): RecentProgress {
-  /** The first stands at the window's beginning or before it, all others are within. */
+  /** The first note stands at the window's beginning or before; all others are within. */
   let noted: { readonly atMs: number; readonly rowsDone: number }[] = [
     { atMs: Number.NEGATIVE_INFINITY, rowsDone },
   ];

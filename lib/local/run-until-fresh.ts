@@ -4,156 +4,130 @@ import type { Space } from '../core/model.ts';
 import { findPauseReasons } from '../pipeline/pauses.ts';
 import type { ControlStore, PauseReason } from '../ports/control-store.ts';
 import type { ObservedReason } from '../ports/process.ts';
-import { createLookAhead, type LookAhead } from './look-ahead.ts';
-import type { LocalRunLimits, LocalRunPorts, RunSummary } from './run-parts.ts';
+import { countBatchesAhead, createLookAhead, type LookAhead } from './look-ahead.ts';
+import type { LocalRunPorts, RunSummary } from './run-ports.ts';
 import { createRecentProgress, type RecentProgress } from './run-tally.ts';
 import { createWaitForOthers, type WaitForOthers } from './wait-for-others.ts';
 import { createRunWorkers, createWakeSignal, type RunWorkers, type WakeSignal } from './workers.ts';
 
 /**
- * Frees the rows of every message that is left, so that another run need not wait for their leases. What was only queued, or given up in the
- * middle, was no attempt; a result that stays unwritten is lost, and its rows are embedded again.
+ * Milliseconds that the batches in hand have once a run is told to stop.
+ * Together with what comes after them, a run then takes five seconds to end.
  */
-async function abandonQueued(parts: LocalRunPorts): Promise<void> {
-  const { queues, spaces, embedding, outcomes } = parts;
-  const waiting = queues.dispatch.flatMap(({ queue }) => queue.remainingBodies()).map(parseDispatchMessage);
-  for (const { spaceId, dispatchId, ids } of waiting) {
-    const space = await spaces.find(spaceId);
-    if (space) await embedding.postponeLeases(space, dispatchId, ids, 0);
-  }
-  for (const { spaceId, dispatchId, ids } of queues.results.remainingBodies().map(parseAnnounceMessage)) {
-    const space = await spaces.find(spaceId);
-    if (space && ids.length > 0) await outcomes.expireLeases(space, dispatchId, ids);
-  }
-}
-
-/** Enough that detect looks seldom while a provider is slow, few enough that several runs find work side by side in a small table. */
-const MIN_BATCHES_AHEAD = 24;
-/** A run that works off more than this in a second looks more often than that. */
-const MOST_TIMES_MIN = 4;
-/** Of `maxInFlight`, which all runs share: another one finds room as well. */
-const MOST_OF_IN_FLIGHT = 0.5;
-
-/**
- * Batches that a run leases ahead of its workers: about as many as it works off in a second. Each look costs the database the same
- * however many rows it finds, and a run that finishes thousands of rows a second looks about once a second, which is as often as an edit needs.
- * `finishedRows` are those of the last second: the first look, and every look of a run that waits for its provider, takes the least.
- */
-export function countBatchesAhead(
-  { batchSize, concurrency, maxInFlight }: Pick<LocalRunLimits, 'batchSize' | 'concurrency' | 'maxInFlight'>,
-  finishedRows: number,
-): number {
-  const least = Math.max(3 * concurrency, MIN_BATCHES_AHEAD);
-  const most = Math.min(MOST_TIMES_MIN * least, Math.floor((MOST_OF_IN_FLIGHT * maxInFlight) / batchSize));
-  return Math.max(least, Math.min(most, Math.ceil(finishedRows / batchSize)));
-}
-
-/**
- * Whoever starts a run asks for another try: reasons that failures set (a provider's, the database's) are cleared, and come back with the first
- * call if they still hold. What people and checks set stays. Resolves with what was cleared.
- */
-async function clearStalePauses(control: ControlStore, spaces: readonly Space[]): Promise<PauseReason[]> {
-  const cleared: PauseReason[] = [];
-  for (const space of spaces) {
-    for (const pause of await findPauseReasons(control, space)) {
-      if (pause.reason !== 'database' && !pause.reason.startsWith('provider:')) continue;
-      await control.resume(pause.scope, pause.reason);
-      cleared.push(pause);
-    }
-  }
-  return cleared;
-}
-
-/** The batches in hand have this long once a run is told to stop: with what comes after it, five seconds in all. */
 const GRACE_MS = 4_000;
-/** Giving back waits for a lock no longer than this. */
+/** Milliseconds that giving rows back may take: another session may hold their locks. */
 const GIVE_BACK_MS = 500;
 
+/** A run with its parts and with what its loop remembers. */
 interface Run {
-  readonly parts: LocalRunPorts;
+  readonly ports: LocalRunPorts;
   readonly lookAhead: LookAhead;
   readonly workers: RunWorkers;
   readonly wake: WakeSignal;
-  /** A model that stops has another one in its place: the run goes on with that one, and then ends with the reason. */
+  /**
+   * Whether a model that stops has another one in its place.
+   * The run then goes on with the other model, and rejects with the reason at its end.
+   */
   readonly hasFallback: boolean;
   detecting: boolean;
-  /** What ended the look-ahead. */
+  /** What a round of looking ahead, or a worker, threw. */
   failure: unknown;
+  /** When something last moved; patience is counted from then. */
   progressAtMs: number;
   itemsDone: number;
   readonly recentProgress: RecentProgress;
-  /** Waits for what others hold, once nothing else is left. */
+  /** Waits for rows that others hold, once nothing else is left. */
   readonly others: WaitForOthers;
 }
 
 /**
- * Runs the three handlers on in-process queues until nothing is stale: the queues are empty and a whole reconcile pass, begun after the last
- * write, leased nothing (`passes` may leave that one out). Rejects with the reason (`FreshetError`) at once where waiting does not help, and after `maxWaitMs` without progress where it
- * does not help either. What others hold it waits for as long, and then resolves: who asks the database sees what is left.
- * Aborted, it resolves with `interrupted`.
+ * Runs the three handlers on in-process queues until nothing is stale.
+ * Nothing is stale when the queues are empty and a whole reconcile pass, begun after the last
+ * write, leased nothing. `passes` may leave the reconcile pass out. The run waits `maxWaitMs` for
+ * rows that others hold, and then resolves: the database shows what is left. After an abort of the
+ * signal the run resolves with `interrupted`.
+ * @throws FreshetError with the reason, at once where waiting does not help, else after `maxWaitMs`
+ * without progress.
  */
-export async function runUntilFresh(parts: LocalRunPorts): Promise<RunSummary> {
-  const spaces = await parts.spaces.list();
-  if (parts.passes !== 'incremental') await clearStalePauses(parts.control, spaces);
+export async function runUntilFresh(ports: LocalRunPorts): Promise<RunSummary> {
+  const spaces = await ports.spaces.list();
+  if (ports.passes !== 'incremental') await clearStalePauses(ports.control, spaces);
   const run = createRun(
-    parts,
+    ports,
     spaces.some(({ fallbackFor }) => fallbackFor !== undefined),
   );
   const interrupt = () => run.wake.notify();
-  parts.queues.results.onSent(() => run.wake.notify());
-  parts.signal?.addEventListener('abort', interrupt);
+  ports.queues.results.onSent(() => run.wake.notify());
+  ports.signal?.addEventListener('abort', interrupt);
   try {
     await turnUntilDone(run);
   } finally {
-    parts.signal?.removeEventListener('abort', interrupt);
+    ports.signal?.removeEventListener('abort', interrupt);
     await endRun(run);
   }
   return {
-    ...parts.tally.totals(),
-    interrupted: parts.signal?.aborted ?? false,
-    deadLetters: await countDeadLetters(parts),
+    ...ports.tally.totals(),
+    interrupted: ports.signal?.aborted ?? false,
+    deadLetters: await countDeadLetters(ports),
     orphansKept: run.lookAhead.orphansKept(),
     faults: run.lookAhead.faults(),
   };
 }
 
-function createRun(parts: LocalRunPorts, hasFallback: boolean): Run {
-  const wake = createWakeSignal(parts.clock);
-  const { itemsDone } = parts.tally.totals();
+function createRun(ports: LocalRunPorts, hasFallback: boolean): Run {
+  const wake = createWakeSignal(ports.clock);
+  const { itemsDone } = ports.tally.totals();
   const noteMovement = () => {
-    run.progressAtMs = parts.clock.now();
+    run.progressAtMs = ports.clock.now();
   };
-  const lookAhead = createLookAhead(parts, noteMovement);
+  const lookAhead = createLookAhead(ports, noteMovement);
   const run: Run = {
-    parts,
+    ports,
     wake,
     hasFallback,
     lookAhead,
-    others: createWaitForOthers(parts, lookAhead, noteMovement),
-    workers: createRunWorkers(parts, error => {
+    others: createWaitForOthers(ports, lookAhead, noteMovement),
+    workers: createRunWorkers(ports, error => {
       run.failure ??= error;
       run.lookAhead.startOver();
-      parts.onProgress?.(parts.tally.totals());
+      ports.onProgress?.(ports.tally.totals());
       wake.notify();
     }),
     detecting: false,
     failure: undefined,
-    progressAtMs: parts.clock.now(),
+    progressAtMs: ports.clock.now(),
     itemsDone,
-    recentProgress: createRecentProgress(parts.clock, itemsDone),
+    recentProgress: createRecentProgress(ports.clock, itemsDone),
   };
   return run;
 }
 
+/**
+ * Whether a run lifts this pause reason when it begins: a failure of a provider or of the database.
+ * A person who starts a run asks for another try. What people and checks set stays.
+ */
+export function isLiftedByRun({ reason }: PauseReason): boolean {
+  return reason === 'database' || reason.startsWith('provider:');
+}
+
+/** Clears the reasons that failures set; they come back with the first call if they still hold. */
+async function clearStalePauses(control: ControlStore, spaces: readonly Space[]): Promise<void> {
+  for (const space of spaces) {
+    for (const pause of await findPauseReasons(control, space)) {
+      if (isLiftedByRun(pause)) await control.resume(pause.scope, pause.reason);
+    }
+  }
+}
+
 async function turnUntilDone(run: Run): Promise<void> {
-  const { clock, signal, tally } = run.parts;
+  const { clock, signal, tally } = run.ports;
   while (!signal?.aborted) {
     noteProgress(run);
-    if (run.others.isWaiting() && isOutOfPatience(run)) return endWithStop(run);
-    refuseStop(run);
+    if (run.others.isWaiting() && isOutOfPatience(run)) return throwStopReason(run);
+    requireProgress(run);
     await run.workers.startWrite();
     await run.workers.startEmbeds();
-    const queued = await countQueued(run.parts);
+    const queued = await countQueued(run.ports);
     const idle = isIdle(run, queued);
     const recheckAtMs = tally.recheckAtMs() ?? 0;
     if (idle && recheckAtMs > 0 && recheckAtMs <= clock.now()) {
@@ -162,20 +136,21 @@ async function turnUntilDone(run: Run): Promise<void> {
     }
     const hasEnded = idle && recheckAtMs <= clock.now() && hasNothingLeft(run);
     if (!hasEnded) run.others.pause();
-    else if (!(await run.others.mustWait())) return endWithStop(run);
+    else if (!(await run.others.mustWait())) return throwStopReason(run);
     startDetect(run, queued, idle);
     await run.wake.wait(findWaitMs(run));
   }
 }
 
-function endWithStop({ parts }: Run): void {
-  const stop = parts.tally.stopReason();
+/** Rejects a run that came to its end although one of its models had to stop. */
+function throwStopReason({ ports }: Run): void {
+  const stop = ports.tally.stopReason();
   if (stop) throw toError(stop);
 }
 
-function hasNothingLeft({ parts, lookAhead }: Run): boolean {
+function hasNothingLeft({ ports, lookAhead }: Run): boolean {
   return (
-    lookAhead.isComplete() || lookAhead.leasedRows() >= (parts.limits.maxItems ?? Number.POSITIVE_INFINITY)
+    lookAhead.isComplete() || lookAhead.leasedRows() >= (ports.limits.maxItems ?? Number.POSITIVE_INFINITY)
   );
 }
 
@@ -183,15 +158,18 @@ function isIdle(run: Run, queued: { readonly total: number }): boolean {
   return !run.detecting && !run.workers.isWriting() && run.workers.embedding() === 0 && queued.total === 0;
 }
 
-/** Looks ahead by about a second's work only, and again once the workers are about to take the last messages: what a run holds, no other can work on. */
+/**
+ * Begins a round of looking ahead, unless the workers still have messages enough.
+ * A round leases about a second's work, because no other run can work on leased rows.
+ */
 function startDetect(run: Run, queued: { readonly waiting: number }, idle: boolean): void {
-  const { parts, lookAhead } = run;
-  const { batchSize, concurrency, maxItems } = parts.limits;
+  const { ports, lookAhead } = run;
+  const { batchSize, concurrency, maxItems } = ports.limits;
   const pointless = idle ? lookAhead.isComplete() : lookAhead.isExhausted();
-  if (run.detecting || pointless || lookAhead.nextAtMs() > parts.clock.now()) return;
+  if (run.detecting || pointless || lookAhead.nextAtMs() > ports.clock.now()) return;
   if (queued.waiting > concurrency) return;
   const allowed = (maxItems ?? Number.POSITIVE_INFINITY) - lookAhead.leasedRows();
-  const batchesAhead = countBatchesAhead(parts.limits, run.recentProgress.finishedRows());
+  const batchesAhead = countBatchesAhead(ports.limits, run.recentProgress.finishedRows());
   const maxRows = Math.min((batchesAhead - queued.waiting) * batchSize, allowed);
   if (maxRows <= 0) return;
   run.detecting = true;
@@ -219,16 +197,17 @@ async function countQueued({ queues }: LocalRunPorts): Promise<{ waiting: number
 }
 
 function noteProgress(run: Run): void {
-  const { itemsDone } = run.parts.tally.totals();
+  const { itemsDone } = run.ports.tally.totals();
   if (itemsDone === run.itemsDone) return;
   run.itemsDone = itemsDone;
   run.others.noteOwnProgress();
   run.recentProgress.note(itemsDone);
-  run.progressAtMs = run.parts.clock.now();
+  run.progressAtMs = run.ports.clock.now();
 }
 
-function refuseStop(run: Run): void {
-  const { tally } = run.parts;
+/** Throws the reason why a run must end now: a failure, a model that stops, or no progress. */
+function requireProgress(run: Run): void {
+  const { tally } = run.ports;
   if (run.failure !== undefined) throw run.failure;
   const stop = tally.stopReason();
   if (stop && !run.hasFallback) throw toError(stop);
@@ -242,17 +221,21 @@ function refuseStop(run: Run): void {
   );
 }
 
-function isOutOfPatience({ parts, progressAtMs }: Run): boolean {
-  return parts.clock.now() - progressAtMs >= parts.limits.maxWaitMs;
+function isOutOfPatience({ ports, progressAtMs }: Run): boolean {
+  return ports.clock.now() - progressAtMs >= ports.limits.maxWaitMs;
 }
 
 function toError({ message, ...details }: ObservedReason): FreshetError {
   return new FreshetError(message, details);
 }
 
-/** Until something happens by itself: a hidden message returns, given-back rows are due, results waited long enough, or patience ends. */
-function findWaitMs({ parts, lookAhead, workers, progressAtMs, others }: Run): number {
-  const { clock, limits, queues, tally } = parts;
+/**
+ * Finds how many milliseconds nothing happens by itself.
+ * What happens by itself: a hidden message returns, given-back rows are due, results waited long
+ * enough, or patience ends.
+ */
+function findWaitMs({ ports, lookAhead, workers, progressAtMs, others }: Run): number {
+  const { clock, limits, queues, tally } = ports;
   const now = clock.now();
   const moments = [
     ...queues.dispatch.map(({ queue }) => queue.nextVisibleAtMs()),
@@ -266,24 +249,42 @@ function findWaitMs({ parts, lookAhead, workers, progressAtMs, others }: Run): n
   return Math.min(now + limits.maxWaitMs, ...moments) - now;
 }
 
-/** What was bought is still written while the grace lasts; then everything left is free for another run. */
+/** Writes what was bought while the grace lasts, then frees everything left for another run. */
 async function endRun(run: Run): Promise<void> {
-  const { parts, workers, wake } = run;
-  const endsAtMs = parts.clock.now() + GRACE_MS;
+  const { ports, workers, wake } = run;
+  const endsAtMs = ports.clock.now() + GRACE_MS;
   workers.shorten(GRACE_MS);
   const isBusy = async () =>
     run.detecting ||
     workers.isWriting() ||
     workers.embedding() > 0 ||
-    (await parts.queues.results.depth()).visible > 0;
-  while (parts.clock.now() < endsAtMs && (await isBusy())) {
+    (await ports.queues.results.depth()).visible > 0;
+  while (ports.clock.now() < endsAtMs && (await isBusy())) {
     await workers.startWrite();
-    await wake.wait(endsAtMs - parts.clock.now());
+    await wake.wait(endsAtMs - ports.clock.now());
   }
   try {
-    await Promise.race([abandonQueued(parts), parts.clock.sleep(GIVE_BACK_MS)]);
+    await Promise.race([abandonQueued(ports), ports.clock.sleep(GIVE_BACK_MS)]);
   } catch {
-    // The database is gone or refuses: the run's lock goes with the process, and with it every lease it holds.
+    // The database is gone or refuses. Every lease of the run ends with its lock at the latest.
+  }
+}
+
+/**
+ * Frees the rows of every message that is left, so that another run need not wait for leases.
+ * A message that was only queued, or given up in the middle, was no attempt. The result of an
+ * unwritten announcement is lost, and its rows are embedded again.
+ */
+async function abandonQueued(ports: LocalRunPorts): Promise<void> {
+  const { queues, spaces, embedding, outcomes } = ports;
+  const waiting = queues.dispatch.flatMap(({ queue }) => queue.remainingBodies()).map(parseDispatchMessage);
+  for (const { spaceId, dispatchId, ids } of waiting) {
+    const space = await spaces.find(spaceId);
+    if (space) await embedding.postponeLeases(space, dispatchId, ids, 0);
+  }
+  for (const { spaceId, dispatchId, ids } of queues.results.remainingBodies().map(parseAnnounceMessage)) {
+    const space = await spaces.find(spaceId);
+    if (space && ids.length > 0) await outcomes.expireLeases(space, dispatchId, ids);
   }
 }
 

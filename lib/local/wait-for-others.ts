@@ -1,44 +1,47 @@
 import { describeFailure } from '../pipeline/failures.ts';
 import type { LookAhead } from './look-ahead.ts';
-import type { LocalRunPorts } from './run-parts.ts';
+import type { LocalRunPorts } from './run-ports.ts';
 
-/** How often a run that waits asks what the others still hold. */
+/** Milliseconds between two questions for the rows that others still hold. */
 const LOOK_EVERY_MS = 1_000;
 
-/** The wait of a run that has nothing left to do but what others have leased. */
+/** The wait of a run whose only remaining rows are leased by others. */
 export interface WaitForOthers {
   /**
-   * Whether to go on, although nothing is left: others hold rows, or held some at the last look. Asks the database
-   * at most once a second; rejects with what it says, unless it is only away for a moment.
+   * Whether the run must go on, because others hold rows or held some at the last look.
+   * The database is asked at most once a second. A database that is away for a moment is waited
+   * for.
+   * @throws FreshetError of the database that is not `transient`.
    */
   mustWait(): Promise<boolean>;
-  /** There is work again. */
+  /** Ends the waiting, because the run itself has work again. */
   pause(): void;
   isWaiting(): boolean;
-  /** Undefined while it does not wait. */
+  /** When the database is asked next, in the clock's time; undefined: the run does not wait. */
   nextLookAtMs(): number | undefined;
-  /** The run itself finished rows: what others finish from now on is compared with what they hold then. */
+  /** Compares what others hold from now on afresh, because the run itself finished rows. */
   noteOwnProgress(): void;
 }
 
 /**
- * Rows that the others hold no more were finished or given back: the run then looks again. Only where they hold fewer
- * than ever since the run last finished rows itself, something has moved (`onMovement`): a pipeline whose leases come
- * and go keeps nobody waiting for ever.
+ * Creates the wait; `onMovement` is called when the others moved on.
+ * Rows that others hold no longer were finished or given back, so that the run looks again. Others
+ * moved on only where they hold fewer rows than ever since the run last finished rows itself.
+ * Leases that merely come and go thereby keep nobody waiting for ever.
  */
 export function createWaitForOthers(
-  parts: Pick<LocalRunPorts, 'clock' | 'tally' | 'countHeldElsewhere' | 'onHeldElsewhere'>,
+  ports: Pick<LocalRunPorts, 'clock' | 'tally' | 'countHeldElsewhere' | 'onHeldElsewhere'>,
   lookAhead: Pick<LookAhead, 'isComplete' | 'spaceIds' | 'startOver'>,
   onMovement: () => void,
 ): WaitForOthers {
-  const { clock, tally, countHeldElsewhere, onHeldElsewhere } = parts;
+  const { clock, tally, countHeldElsewhere, onHeldElsewhere } = ports;
   let waiting = false;
-  let told = false;
+  let announced = false;
   let rows = 0;
   let leastRows = Number.POSITIVE_INFINITY;
   let lookAtMs = 0;
 
-  /** Undefined where the database cannot be asked at the moment. */
+  /** Asks what others hold; undefined: the database cannot be asked at the moment. */
   const ask = async (count: NonNullable<typeof countHeldElsewhere>) => {
     try {
       return await count(lookAhead.spaceIds());
@@ -51,7 +54,7 @@ export function createWaitForOthers(
   };
 
   const look = async (): Promise<boolean> => {
-    // A run that took up as many rows as it may ends with work left, its own or not.
+    // A run that took up as many rows as it may ends with work left, whoever holds it.
     if (countHeldElsewhere === undefined || !lookAhead.isComplete()) return false;
     if (lookAtMs > clock.now()) return true;
     const held = await ask(countHeldElsewhere);
@@ -59,8 +62,8 @@ export function createWaitForOthers(
     if (held === undefined) return true;
     const now = held.byRuns + held.byPipeline;
     if (now === 0 && rows === 0) return false;
-    if (!told && now > 0) {
-      told = true;
+    if (!announced && now > 0) {
+      announced = true;
       onHeldElsewhere?.(held);
     }
     if (now < rows) lookAhead.startOver();

@@ -1,42 +1,55 @@
 import { FreshetError } from '../core/errors.ts';
 import { OPERATOR_PAUSE } from '../core/model.ts';
-import type { LocalRunPorts, RunSummary } from './run-parts.ts';
+import { describeFaults } from '../core/run-end.ts';
+import type { ObservedReason } from '../ports/process.ts';
+import type { LocalRunPorts, RunSummary } from './run-ports.ts';
 import { runUntilFresh } from './run-until-fresh.ts';
 
-/** What `updated_at` does not show is found this late. */
+/** Milliseconds between two reconcile passes, which find what `updated_at` does not show. */
 const RECONCILE_EVERY_MS = 600_000;
 
 /**
- * Runs until nothing is stale, and then again and again: an incremental pass every `intervalMs`, a reconcile pass every ten minutes. Resolves
- * when the signal aborts; rejects as a run does. A source that breaks is told and left out, the others go on.
+ * Runs until nothing is stale, and then again and again, `intervalMs` apart.
+ * Every run makes an incremental pass, and one run in ten minutes a reconcile pass too. Faults of a
+ * source are told once to `onFault`, and the other sources go on. Resolves when the signal aborts.
+ * @throws FreshetError as `runUntilFresh` does, but not for a pause that an operator set.
  */
 export async function watchSources(
-  parts: LocalRunPorts,
+  ports: LocalRunPorts,
   options: {
     readonly intervalMs: number;
-    readonly onPassEnded: (faults: RunSummary['faults']) => void;
+    readonly onFault: (reason: ObservedReason) => void;
   },
 ): Promise<RunSummary> {
-  const { clock, signal } = parts;
+  const { clock, signal } = ports;
+  const announced = new Set<string>();
   for (let reconcileAtMs = clock.now(); ; await clock.sleep(options.intervalMs, signal)) {
     const isDue = clock.now() >= reconcileAtMs;
     if (isDue) reconcileAtMs = clock.now() + RECONCILE_EVERY_MS;
-    const result = await runUnlessPaused({ ...parts, passes: isDue ? 'both' : 'incremental' });
-    options.onPassEnded(result.faults);
+    const result = await runOrReportPause({ ...ports, passes: isDue ? 'both' : 'incremental' });
+    for (const fault of result.faults) {
+      const { source, code } = fault;
+      if (announced.has(`${source} ${code}`)) continue;
+      announced.add(`${source} ${code}`);
+      options.onFault({ failureClass: 'stop', code, message: describeFaults([fault]) });
+    }
     if (signal?.aborted) return result;
   }
 }
 
-/** What an operator paused, an operator resumes: until then a watching run waits. */
-async function runUnlessPaused(parts: LocalRunPorts): Promise<RunSummary> {
+/**
+ * Runs once; where an operator paused everything, resolves with the pause as a fault.
+ * An operator resumes what an operator paused, and a watching run waits until then.
+ */
+async function runOrReportPause(ports: LocalRunPorts): Promise<RunSummary> {
   try {
-    return await runUntilFresh(parts);
+    return await runUntilFresh(ports);
   } catch (error) {
     if (!(error instanceof FreshetError) || error.code !== OPERATOR_PAUSE) throw error;
-    const names = new Set((await parts.spaces.list()).map(space => space.source.name));
+    const names = new Set((await ports.spaces.list()).map(space => space.source.name));
     return {
-      ...parts.tally.totals(),
-      interrupted: parts.signal?.aborted ?? false,
+      ...ports.tally.totals(),
+      interrupted: ports.signal?.aborted ?? false,
       deadLetters: 0,
       orphansKept: [],
       faults: [...names].map(source => ({ source, code: error.code, message: error.message })),

@@ -6,19 +6,22 @@ import {
   invokeBatch,
   type LocalQueue,
   type LocalRunPorts,
-} from './run-parts.ts';
+} from './run-ports.ts';
 
 const LOOK_AGAIN_MS = 10;
-/** With less time left nothing is bought any more. */
+/** Milliseconds of an invocation below which nothing is bought any more. */
 const SHORT_OF_TIME_MS = 6_000;
 
-/** Whether no more results wait to be written than are embedded at once: what is bought and not written is lost with the process, and held in memory. */
+/**
+ * Whether the results that wait to be written are no more than the batches embedded at once.
+ * Unwritten results are held in memory, and are lost with the process.
+ */
 async function hasResultsRoom(results: ReceivingQueue, concurrency: number): Promise<boolean> {
   const { visible, inFlight, delayed } = await results.depth();
   return visible + inFlight + delayed <= concurrency;
 }
 
-/** Waits for that room, as `EmbedPorts.waitForRoom`. */
+/** Makes the wait for room among the results, which is `EmbedPorts.waitForRoom`. */
 export function createRoomWait(
   results: ReceivingQueue,
   concurrency: number,
@@ -31,32 +34,40 @@ export function createRoomWait(
   };
 }
 
-/** SQS gives a Lambda up to ten messages at once. */
+/** Messages of one write: SQS gives a Lambda up to ten at once. */
 const WRITE_BATCH = 10;
-/** A transaction for two results costs much less than two. Short against a call, for what is bought and not written is lost with the process. */
+/**
+ * Milliseconds that a result waits for others, to be written with them.
+ * One transaction for two results costs much less than two transactions. The time is short against
+ * a call, because unwritten results are lost with the process.
+ */
 const GATHER_MS = 20;
 
+/** The invocations of `embed` and `write` that a run has under way. */
 export interface RunWorkers {
   /**
-   * Starts embed invocations, one message each, up to the concurrency; fresh lanes first, models in turn. None while there is no room for
-   * results.
+   * Starts embed invocations, one message each, up to the concurrency.
+   * Fresh lanes come first, and models take turns. None starts while there is no room for results.
    */
   startEmbeds(): Promise<void>;
   /**
-   * Starts a write invocation when none runs and a result is there. Results wait a moment for those of the calls under way, as a batching window
-   * has them do in a deployed pipeline, but never so many that the embed invocations would wait for room.
+   * Starts a write invocation when none runs and a result is there.
+   * Results wait a moment for the results of calls under way, as the batching window of a deployed
+   * pipeline does. They do not wait where embed invocations would wait for room.
    */
   startWrite(): Promise<void>;
-  /** When results that wait for others are written at the latest; undefined where none do. */
+  /** When waiting results are written at the latest; undefined: no result waits. */
   readonly nextWriteAtMs: () => number | undefined;
+  /** Embed invocations under way. */
   readonly embedding: () => number;
   readonly isWriting: () => boolean;
-  /** From now on embed invocations have at most this long. */
+  /** Leaves embed invocations at most this long from now on. */
   shorten(ms: number): void;
 }
 
-export function createRunWorkers(parts: LocalRunPorts, onEnd: (error?: unknown) => void): RunWorkers {
-  const { clock, handlers, limits, queues, signal } = parts;
+/** Creates the workers of a run; `onEnd` is called after each invocation, with what it threw. */
+export function createRunWorkers(ports: LocalRunPorts, onEnd: (error?: unknown) => void): RunWorkers {
+  const { clock, handlers, limits, queues, signal } = ports;
   const lanes = (['fresh', 'bulk'] as const).map(lane =>
     queues.dispatch.filter(queue => queue.lane === lane).map(({ queue }) => queue),
   );
@@ -130,19 +141,21 @@ export function createRunWorkers(parts: LocalRunPorts, onEnd: (error?: unknown) 
   };
 }
 
+/** Lets the loop of a run sleep until something happens. */
 export interface WakeSignal {
   notify(): void;
   /**
-   * Resolves after `ms`, or with the next `notify`, also one that came since the last wait; never without a turn of the event loop. An embedded
-   * database and a local model settle everything by promises: without that turn no signal of the operating system is ever heard.
+   * Resolves after `ms`, or with the next `notify`; a `notify` since the last wait counts.
+   * Each wait takes a turn of the event loop. An embedded database and a local model settle
+   * everything by promises, and without that turn no signal of the operating system is heard.
    */
   wait(ms: number): Promise<void>;
 }
 
-/** Without a reason of its own each abort makes an error with a stack that nobody reads. */
+/** The reason of each abort. Without one, an abort makes an error with a stack for nobody. */
 const NOTIFIED = 'notified';
 
-/** Sleeps on the port's clock, so that a virtual one decides when nothing happens. */
+/** Creates a wake signal that sleeps on the given clock, which may be a virtual one. */
 export function createWakeSignal(clock: Clock): WakeSignal {
   let sleeping: AbortController | undefined;
   let notified = false;

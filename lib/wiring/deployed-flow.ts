@@ -9,11 +9,10 @@ import {
   startMove,
 } from '../adapters/sqs/dead-letters.ts';
 import { createSqsQueue } from '../adapters/sqs/sqs-queue.ts';
-import { nearestWord } from '../core/config/describe-issues.ts';
 import { UsageError } from '../core/errors.ts';
 import type { DeadLetterSource } from '../ports/operator.ts';
 import type { EventSource } from '../ports/queues.ts';
-import type { DeployedStage } from './deployment.ts';
+import { type DeployedStage, unknownName } from './deployment.ts';
 
 /**
  * A queue of the deployment under the name that people use.
@@ -51,11 +50,10 @@ export function chooseQueues(deployment: DeployedStage, name: string | undefined
   const queues = listQueues(deployment);
   const chosen = queues.filter(queue => name === undefined || queue.name === name);
   if (chosen.length > 0) return chosen;
-  const names = queues.map(queue => queue.name);
-  const nearest = nearestWord(name ?? '', names);
-  throw new UsageError(
-    `--queue ${JSON.stringify(name)}: there is no such queue.${nearest === undefined ? '' : ` Did you mean ${nearest}?`}`,
-    `Queues: ${names.join(', ')}`,
+  throw unknownName(
+    'queue',
+    name,
+    queues.map(queue => queue.name),
   );
 }
 

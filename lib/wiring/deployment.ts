@@ -60,9 +60,9 @@ const OUTPUT = 'OperateFunctionName';
 export async function openDeployment(
   request: DeploymentRequest,
   onIdentity: (identity: { readonly account: string; readonly region: string }) => void,
-  surroundings?: ConsoleDependencies,
+  dependencies?: ConsoleDependencies,
 ): Promise<DeployedStage> {
-  const { createClients, clock } = surroundings ?? {
+  const { createClients, clock } = dependencies ?? {
     createClients: createConsoleClients,
     clock: createSystemClock(),
   };
@@ -74,7 +74,8 @@ export async function openDeployment(
   if (outputs === undefined)
     throw new UsageError(
       `There is no stack ${stackName} in ${identity.region} of account ${identity.account}.`,
-      `--stage and --region name another one; this one is made by: npm run deploy -- --stage ${request.stage}`,
+      '--stage and --region name another one; this one is made by: ' +
+        `npm run deploy -- --stage ${request.stage}`,
     );
   const operate = outputs.get(OUTPUT);
   if (operate === undefined)
@@ -99,8 +100,8 @@ export async function openDeployment(
 }
 
 function describeAccess({ stage, region, profile }: DeploymentRequest): string {
-  const given = Object.entries({ stage, region, profile }).filter(([, value]) => value !== undefined);
-  return given.map(([name, value]) => ` --${name} ${value}`).join('');
+  const named = Object.entries({ stage, region, profile }).filter(([, value]) => value !== undefined);
+  return named.map(([name, value]) => ` --${name} ${value}`).join('');
 }
 
 /**
@@ -188,10 +189,20 @@ async function chooseGroups(
     return Promise.all(
       chosen.map(async ([name, functionName]) => [name, await readLogGroup(clients.lambda, functionName)]),
     );
-  const names = Object.keys(functions);
-  const nearest = nearestWord(component ?? '', names);
-  throw new UsageError(
-    `--function ${JSON.stringify(component)}: there is no such function.${nearest === undefined ? '' : ` Did you mean ${nearest}?`}`,
-    `Functions: ${names.join(', ')}`,
+  throw unknownName('function', component, Object.keys(functions));
+}
+
+/** Names the nearest of the known names, for an option (`queue`) with a name that nothing has. */
+export function unknownName(
+  option: 'function' | 'queue',
+  name: string | undefined,
+  known: readonly string[],
+): UsageError {
+  const nearest = nearestWord(name ?? '', known);
+  const question = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
+  const list = option === 'queue' ? 'Queues' : 'Functions';
+  return new UsageError(
+    `--${option} ${JSON.stringify(name)}: there is no such ${option}.${question}`,
+    `${list}: ${known.join(', ')}`,
   );
 }

@@ -5,6 +5,7 @@ import { FreshetError } from '../core/errors.ts';
 import type { Clock } from '../ports/process.ts';
 import type { EmbeddingProvider, KeySource, SecretStore } from '../ports/provider.ts';
 import type { DispatchQueues, MessageQueue } from '../ports/queues.ts';
+import { missingSetting } from './lambda.ts';
 import { createProviders } from './providers.ts';
 
 /** Makes a deployment's providers, with keys from Secrets Manager: a whole secret is a key. */
@@ -38,7 +39,8 @@ function checkKey(alias: string, secret: string): string {
   const key = secret.trim();
   if (/^[\x21-\x7e]+$/.test(key)) return key;
   throw new FreshetError(
-    `The secret of model ${alias} is no key: it holds spaces, line breaks or other characters that no key has. Store the key alone, as text.`,
+    `The secret of model ${alias} is no key: it holds spaces, line breaks or other characters ` +
+      'that no key has. Store the key alone, as text.',
     { failureClass: 'stop', code: 'bad_key_secret' },
   );
 }
@@ -58,10 +60,7 @@ export function createLambdaQueues(settings: DeploymentSettings, config: Pipelin
   const client = createSqsClient({ region: settings.region });
   const urlsOf = (alias: string) => {
     if (Object.hasOwn(settings.queues, alias)) return settings.queues[alias]!;
-    throw new FreshetError(`FRESHET_DEPLOYMENT has no queues.${alias}: deploy the stack again.`, {
-      failureClass: 'stop',
-      code: 'bad_deployment_settings',
-    });
+    throw missingSetting(`has no queues.${alias}`);
   };
   for (const alias of usedAliases(config)) urlsOf(alias);
   return {

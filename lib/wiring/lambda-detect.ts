@@ -1,19 +1,18 @@
 import { readCoveragePercent } from '../adapters/sql/coverage.ts';
 import { createDetectionStore } from '../adapters/sql/detection-store.ts';
 import type { DetectPorts } from '../pipeline/detect/detect-ports.ts';
-import type { LambdaDependencies } from './lambda.ts';
-import { type Wired, wireLambda } from './lambda.ts';
+import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
 import { createLambdaQueues } from './lambda-clients.ts';
-import { openWithDatabase } from './lambda-parts.ts';
+import { openWithDatabase } from './lambda-ports.ts';
 
-export async function wireDetect(surroundings?: LambdaDependencies): Promise<Wired<DetectPorts>> {
-  return wireLambda('detect', surroundings, given =>
-    openWithDatabase('detect', given, parts => {
-      const { settings, config, database } = parts;
+export async function wireDetect(dependencies = readLambdaDependencies()): Promise<Wired<DetectPorts>> {
+  return wireLambda('detect', dependencies, () =>
+    openWithDatabase('detect', dependencies, ports => {
+      const { settings, config, database } = ports;
       const { batchSize, maxInFlight, sliceRows } = config.limits;
       const queuedLeaseSeconds = settings.embedVisibilitySeconds * settings.maxReceiveCount;
       return {
-        ...parts,
+        ...ports,
         detection: createDetectionStore(database),
         readCoveragePercent: (space, timeoutMs) => readCoveragePercent(database, space, timeoutMs),
         queues: createLambdaQueues(settings, config).dispatch,

@@ -3,21 +3,20 @@ import { createEmbeddingStore } from '../adapters/sql/embedding-store.ts';
 import { countBuffersAsHeap } from '../adapters/system.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN, type EmbedPorts } from '../pipeline/embed/embed-ports.ts';
-import type { LambdaDependencies } from './lambda.ts';
-import { type Wired, wireLambda } from './lambda.ts';
+import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
 import { createLambdaProviders, createLambdaQueues } from './lambda-clients.ts';
-import { openWithDatabase } from './lambda-parts.ts';
+import { openWithDatabase } from './lambda-ports.ts';
 
-export async function wireEmbed(surroundings?: LambdaDependencies): Promise<Wired<EmbedPorts>> {
+export async function wireEmbed(dependencies = readLambdaDependencies()): Promise<Wired<EmbedPorts>> {
   countBuffersAsHeap();
-  return wireLambda('embed', surroundings, given =>
-    openWithDatabase('embed', given, async parts => {
-      const { settings, config, database, secrets, clock } = parts;
+  return wireLambda('embed', dependencies, () =>
+    openWithDatabase('embed', dependencies, async ports => {
+      const { settings, config, database, secrets, clock } = ports;
       const { batchSize, timeoutSeconds, maxCharacters } = config.limits;
       const queues = createLambdaQueues(settings, config);
       const client = createS3Client({ region: settings.region });
       return {
-        ...parts,
+        ...ports,
         embedding: createEmbeddingStore(database),
         providers: await createLambdaProviders(settings, config, secrets, clock),
         tokenizer: createTokenizer(),

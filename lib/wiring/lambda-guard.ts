@@ -11,27 +11,25 @@ import { grantProbe, revokeGrant } from '../adapters/sql/grants.ts';
 import { requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
 import { openSpaces } from '../adapters/sql/open-spaces.ts';
 import { createOutcomeStore } from '../adapters/sql/outcome-store.ts';
-import { FreshetError } from '../core/errors.ts';
 import { toFreshetError } from '../pipeline/failures.ts';
 import type { GuardedMappings, GuardPorts, GuardState } from '../pipeline/guard/guard-ports.ts';
-import type { LambdaDependencies } from './lambda.ts';
-import { type Wired, wireLambda } from './lambda.ts';
+import { missingSetting, readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
 import { createLambdaProviders } from './lambda-clients.ts';
-import { createReopenedSpaces, type LambdaPorts, readLambdaParts } from './lambda-parts.ts';
+import { createReopenedSpaces, type LambdaPorts, readLambdaPorts } from './lambda-ports.ts';
 
 /**
  * Wires `guard` without the database.
  * The guard must work when the database does not answer.
  */
-export async function wireGuard(surroundings?: LambdaDependencies): Promise<Wired<GuardPorts>> {
-  return wireLambda('guard', surroundings, async given => {
-    const parts = await readLambdaParts('guard', given);
-    const { settings, config, secrets, clock } = parts;
-    const mappings = requireMappings(parts);
-    const state = createKeptState(parts);
+export async function wireGuard(dependencies = readLambdaDependencies()): Promise<Wired<GuardPorts>> {
+  return wireLambda('guard', dependencies, async () => {
+    const ports = await readLambdaPorts('guard', dependencies);
+    const { settings, config, secrets, clock } = ports;
+    const mappings = requireMappings(ports);
+    const state = createKeptState(ports);
     return {
       ports: {
-        ...parts,
+        ...ports,
         mappings,
         openState: state.open,
         eventSources: createLambdaEventSources(createLambdaClient({ region: settings.region })),
@@ -45,17 +43,14 @@ export async function wireGuard(surroundings?: LambdaDependencies): Promise<Wire
 
 function requireMappings({ settings }: LambdaPorts): GuardedMappings {
   if (settings.eventSources !== undefined) return settings.eventSources;
-  throw new FreshetError('FRESHET_DEPLOYMENT has no eventSources: deploy the stack again.', {
-    failureClass: 'stop',
-    code: 'bad_deployment_settings',
-  });
+  throw missingSetting('has no eventSources');
 }
 
 /**
  * Keeps the database and what was learned of it for as long as the database answers.
  * The database is opened at the first look.
  */
-function createKeptState(parts: LambdaPorts) {
+function createKeptState(ports: LambdaPorts) {
   let kept: { readonly database: SqlDatabase; readonly state: GuardState } | undefined;
   const close = async () => {
     const closing = kept;
@@ -64,13 +59,13 @@ function createKeptState(parts: LambdaPorts) {
   };
   return {
     async open(): Promise<GuardState> {
-      if (kept !== undefined && !(await isReachable(kept.database, parts.clock)))
+      if (kept !== undefined && !(await isReachable(kept.database, ports.clock)))
         await close().catch(() => {});
       if (kept === undefined) {
-        const database = await parts.openDatabase().catch(error => {
+        const database = await ports.openDatabase().catch(error => {
           throw toFreshetError(error);
         });
-        kept = { database, state: createState(parts, database) };
+        kept = { database, state: createState(ports, database) };
       }
       await requireWritable(kept.database);
       return kept.state;

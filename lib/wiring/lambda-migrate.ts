@@ -2,24 +2,23 @@ import { ensureSpaces } from '../adapters/sql/ensure-spaces.ts';
 import { migrate, requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
 import { usedAliases } from '../core/config/pipeline-config.ts';
 import type { MigratePorts, PreparableDatabase } from '../pipeline/migrate.ts';
-import type { LambdaDependencies } from './lambda.ts';
-import { type Wired, wireLambda } from './lambda.ts';
+import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
 import { createLambdaProviders, findKeySource } from './lambda-clients.ts';
-import { type LambdaPorts, readLambdaParts } from './lambda-parts.ts';
+import { type LambdaPorts, readLambdaPorts } from './lambda-ports.ts';
 
 /**
  * Wires `migrate` without opening anything.
  * The function opens what it needs for one deployment, and closes it again.
  */
-export async function wireMigrate(surroundings?: LambdaDependencies): Promise<Wired<MigratePorts>> {
-  return wireLambda('migrate', surroundings, async given => {
-    const parts = await readLambdaParts('migrate', given);
-    const { settings, config, secrets, clock, logger } = parts;
+export async function wireMigrate(dependencies = readLambdaDependencies()): Promise<Wired<MigratePorts>> {
+  return wireLambda('migrate', dependencies, async () => {
+    const opened = await readLambdaPorts('migrate', dependencies);
+    const { settings, config, secrets, clock, logger } = opened;
     const ports: MigratePorts = {
       models: usedAliases(config).map(alias => config.models[alias]!),
       keyOf: alias => findKeySource(settings, secrets, alias),
       openProviders: () => createLambdaProviders(settings, config, secrets, clock),
-      openDatabase: () => openPreparable(parts),
+      openDatabase: () => openPreparable(opened),
       logger,
     };
     return { ports, isAlive: async () => true, close: async () => {} };

@@ -4,12 +4,12 @@ import { createJsonLogger, createSystemClock } from '../adapters/system.ts';
 import { createHttpWebhook } from '../adapters/webhook.ts';
 import { parseWebhookSettings } from '../core/config/deployment-settings.ts';
 import type { NotifyPorts } from '../pipeline/notify.ts';
-import type { LambdaDependencies } from './lambda.ts';
-import { type Wired, wireLambda } from './lambda.ts';
+import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
 
 /** Wires `notify`, which needs neither the configuration nor the database. */
-export async function wireNotify(surroundings?: LambdaDependencies): Promise<Wired<NotifyPorts>> {
-  return wireLambda('notify', surroundings, async ({ variables, writeLine }) => {
+export async function wireNotify(dependencies = readLambdaDependencies()): Promise<Wired<NotifyPorts>> {
+  return wireLambda('notify', dependencies, async () => {
+    const { variables, writeLine } = dependencies;
     const { stage, region, secretArn } = parseWebhookSettings(variables.FRESHET_WEBHOOK);
     const clock = createSystemClock();
     const secrets = createSecretStore({ client: createSecretsManagerClient({ region }), clock });

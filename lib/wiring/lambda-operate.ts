@@ -9,19 +9,18 @@ import type { DeploymentSettings } from '../core/config/deployment-settings.ts';
 import type { OperatePorts } from '../pipeline/operate/operate-ports.ts';
 import { badRequest } from '../pipeline/operate/requests.ts';
 import type { DeadLetterSource } from '../ports/operator.ts';
-import type { LambdaDependencies } from './lambda.ts';
-import { type Wired, wireLambda } from './lambda.ts';
+import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
 import { createLambdaQueues } from './lambda-clients.ts';
-import { openWithDatabase } from './lambda-parts.ts';
+import { openWithDatabase } from './lambda-ports.ts';
 
-export async function wireOperate(surroundings?: LambdaDependencies): Promise<Wired<OperatePorts>> {
-  return wireLambda('operate', surroundings, given =>
-    openWithDatabase('operate', given, parts => {
-      const { settings, config, database } = parts;
+export async function wireOperate(dependencies = readLambdaDependencies()): Promise<Wired<OperatePorts>> {
+  return wireLambda('operate', dependencies, () =>
+    openWithDatabase('operate', dependencies, ports => {
+      const { settings, config, database } = ports;
       const { client, dispatch, results } = createLambdaQueues(settings, config);
       const detection = createDetectionStore(database);
       return {
-        ...parts,
+        ...ports,
         reports: createReportStore(database),
         resets: createResetStore(database),
         detection,
@@ -35,7 +34,7 @@ export async function wireOperate(surroundings?: LambdaDependencies): Promise<Wi
             const { url } = await findDeadLetterQueue(client, urlOf(settings, source));
             return createSqsQueue({ client, queueUrl: url });
           },
-          randomness: parts.randomness,
+          randomness: ports.randomness,
           limits: {
             batchSize: config.limits.batchSize,
             queuedLeaseSeconds: settings.embedVisibilitySeconds * settings.maxReceiveCount,

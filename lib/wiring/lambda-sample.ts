@@ -10,9 +10,8 @@ import { createJsonLogger, createSystemClock } from '../adapters/system.ts';
 import { parseSampleSettings, type SampleSettings } from '../core/config/deployment-settings.ts';
 import type { SamplePorts } from '../pipeline/sample.ts';
 import type { SecretStore } from '../ports/provider.ts';
-import type { LambdaDependencies } from './lambda.ts';
-import { type Wired, wireLambda } from './lambda.ts';
-import { readLambdaConfig } from './lambda-parts.ts';
+import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
+import { readLambdaConfig } from './lambda-ports.ts';
 import { readSampleItems } from './prepare.ts';
 
 const ITEMS = 'ai-items.data.json';
@@ -21,18 +20,18 @@ const ITEMS = 'ai-items.data.json';
  * Wires `sample` with the login of the example database's owner.
  * No function of a pipeline logs in as the owner.
  */
-export async function wireSample(surroundings?: LambdaDependencies): Promise<Wired<SamplePorts>> {
-  return wireLambda('sample', surroundings, async given => {
-    const settings = parseSampleSettings(given.variables.FRESHET_SAMPLE);
-    const config = await readLambdaConfig(given.directory);
+export async function wireSample(dependencies = readLambdaDependencies()): Promise<Wired<SamplePorts>> {
+  return wireLambda('sample', dependencies, async () => {
+    const settings = parseSampleSettings(dependencies.variables.FRESHET_SAMPLE);
+    const config = await readLambdaConfig(dependencies.directory);
     const clock = createSystemClock();
     const client = createSecretsManagerClient({ region: settings.region });
     const secrets = createSecretStore({ client, clock });
-    const database = await (given.openDatabase?.() ?? openAsOwner(settings, secrets));
+    const database = await (dependencies.openDatabase?.() ?? openAsOwner(settings, secrets));
     const ports: SamplePorts = {
       store: createSampleStore(database, config, () => readRole(settings, secrets)),
-      readItems: () => readSampleItems(join(given.directory, ITEMS)),
-      logger: createJsonLogger(given.writeLine, clock, { stage: settings.stage, component: 'sample' }),
+      readItems: () => readSampleItems(join(dependencies.directory, ITEMS)),
+      logger: createJsonLogger(dependencies.writeLine, clock, { stage: settings.stage, component: 'sample' }),
     };
     return { ports, isAlive: () => isReachable(database, clock), close: () => database.close() };
   });

@@ -2,18 +2,17 @@ import { createS3Client, createS3ObjectStore } from '../adapters/s3/object-store
 import { createOutcomeStore } from '../adapters/sql/outcome-store.ts';
 import { countBuffersAsHeap } from '../adapters/system.ts';
 import type { WritePorts } from '../pipeline/write/write-step.ts';
-import type { LambdaDependencies } from './lambda.ts';
-import { type Wired, wireLambda } from './lambda.ts';
-import { openWithDatabase } from './lambda-parts.ts';
+import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
+import { openWithDatabase } from './lambda-ports.ts';
 
-export async function wireWrite(surroundings?: LambdaDependencies): Promise<Wired<WritePorts>> {
+export async function wireWrite(dependencies = readLambdaDependencies()): Promise<Wired<WritePorts>> {
   countBuffersAsHeap();
-  return wireLambda('write', surroundings, given =>
-    openWithDatabase('write', given, parts => {
-      const { settings, database } = parts;
+  return wireLambda('write', dependencies, () =>
+    openWithDatabase('write', dependencies, ports => {
+      const { settings, database } = ports;
       const client = createS3Client({ region: settings.region });
       return {
-        ...parts,
+        ...ports,
         outcomes: createOutcomeStore(database),
         objects: createS3ObjectStore({ client, bucket: settings.claimsBucket }),
       };

@@ -5,7 +5,7 @@ import type { ComponentName } from '../core/config/deployment-settings.ts';
 import { FreshetError } from '../core/errors.ts';
 import { toFreshetError } from '../pipeline/failures.ts';
 
-/** What a function finds around it. Tests of the built bundles give their own. */
+/** What a function is given from outside. Tests of the built bundles give their own. */
 export interface LambdaDependencies {
   readonly variables: Readonly<Record<string, string | undefined>>;
   /** The folder that `freshet.config.json` lies in. */
@@ -20,12 +20,24 @@ export interface LambdaDependencies {
   readonly openDatabase?: (() => Promise<SqlDatabase>) | undefined;
 }
 
-export function readSurroundings(): LambdaDependencies {
+/** Reads what Lambda gives a function: its variables, its folder and standard output. */
+export function readLambdaDependencies(): LambdaDependencies {
   return {
     variables: process.env,
     directory: process.env.LAMBDA_TASK_ROOT ?? process.cwd(),
     writeLine: line => void process.stdout.write(`${line}\n`),
   };
+}
+
+/**
+ * Describes what the settings of a deployment lack, as `has no eventSources`.
+ * An older version made such settings: deploying again mends them.
+ */
+export function missingSetting(lack: string): FreshetError {
+  return new FreshetError(`FRESHET_DEPLOYMENT ${lack}: deploy the stack again.`, {
+    failureClass: 'stop',
+    code: 'bad_deployment_settings',
+  });
 }
 
 /** The ports of a function with what they rest on. */
@@ -51,14 +63,14 @@ const WIRING_MS = 25_000;
  */
 export async function wireLambda<Ports>(
   name: ComponentName,
-  surroundings: LambdaDependencies = readSurroundings(),
-  wire: (surroundings: LambdaDependencies) => Promise<Wired<Ports>>,
+  { writeLine }: LambdaDependencies,
+  wire: () => Promise<Wired<Ports>>,
 ): Promise<Wired<Ports>> {
   try {
-    return await withinTime(wire(surroundings));
+    return await withinTime(wire());
   } catch (error) {
     const failure = toFreshetError(error);
-    await reportFailure(name, surroundings, failure);
+    await reportFailure(name, writeLine, failure);
     throw failure;
   }
 }
@@ -77,7 +89,8 @@ async function withinTime<Ports>(wiring: Promise<Wired<Ports>>): Promise<Wired<P
   // What opens too late is closed: the next invocation opens its own.
   wiring.then(({ close }) => close()).catch(() => {});
   throw new FreshetError(
-    `What the function needs did not open within ${WIRING_MS / 1000} seconds: look at the database and the network of its subnets.`,
+    `What the function needs did not open within ${WIRING_MS / 1000} seconds: ` +
+      'look at the database and the network of its subnets.',
     { failureClass: 'transient', code: 'wiring_timeout' },
   );
 }
@@ -85,7 +98,7 @@ async function withinTime<Ports>(wiring: Promise<Wired<Ports>>): Promise<Wired<P
 /** Reports a failed wiring without the settings, which can themselves be what is wrong. */
 async function reportFailure(
   component: ComponentName,
-  { writeLine }: LambdaDependencies,
+  writeLine: LambdaDependencies['writeLine'],
   { message, failureClass, code }: FreshetError,
 ): Promise<void> {
   const clock = createSystemClock();

@@ -4,11 +4,14 @@ import { migrate } from '../adapters/sql/migrations/migrate.ts';
 import { createSystemClock } from '../adapters/system.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { formatPath } from '../core/config/describe-issues.ts';
-import type { ModelDefinition } from '../core/model.ts';
+import { UsageError } from '../core/errors.ts';
+import { GOLDEN_TEXT_VERSION, type ModelDefinition } from '../core/model.ts';
 import { composeManifest, createDigester, MANIFEST_FILE, type Published } from '../core/model-manifest.ts';
+import { fingerprintModel } from '../core/text.ts';
 import { type CheckProblem, checkModel, type ModelCheck } from '../pipeline/check-model.ts';
 import { publishModel } from '../pipeline/publish-model.ts';
 import type { FolderFile } from '../ports/provider.ts';
+import type { Coverage } from '../ports/report-store.ts';
 import { createLocalAccess, createProviders } from './providers.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -44,21 +47,53 @@ export async function checkModels(
 
 function nameLine({ problem, ...check }: ModelCheck, model: ModelDefinition, file: string): CheckedModel {
   if (problem === undefined) return check;
-  const { key, ...told } = problem;
-  if (key === undefined) return { ...check, problem: told };
+  const { key, ...described } = problem;
+  if (key === undefined) return { ...check, problem: described };
   const path = formatPath(['models', model.alias, key]);
+  const checkPath = formatPath(['models', model.alias, 'check']);
   const line = {
     baseUrl: model.baseUrl === undefined ? path : `${path} (now ${withoutQuery(model.baseUrl)})`,
-    revision: `${path} (another name), or ${formatPath(['models', model.alias, 'check'])}: 'off' if you know better`,
+    revision: `${path} (another name), or ${checkPath}: 'off' if you know better`,
   };
   const named = key === 'baseUrl' || key === 'revision' ? line[key] : path;
-  return { ...check, problem: { ...told, line: `${named}, in ${file}` } };
+  return { ...check, problem: { ...described, line: `${named}, in ${file}` } };
 }
 
 /** Takes the query off an address: a query can hold a key. */
 function withoutQuery(url: string): string {
   const parsed = URL.parse(url);
   return parsed === null ? 'no URL' : parsed.origin + parsed.pathname;
+}
+
+/** Seconds for which a comparison of a model's vectors counts. */
+const AGREES_FOR_SECONDS = 24 * 3600;
+
+/**
+ * Refuses a run whose models no longer give the vectors that are stored.
+ * Runs call this before they buy anything. A model is checked when it has work to do, has recorded
+ * golden vectors, and was not compared for a day. A provider that fails is left to the run, which
+ * waits and reports as it always does.
+ * @throws UsageError where a model gives other vectors than the stored ones.
+ */
+export async function refuseChangedModels(
+  workspace: Workspace,
+  coverages: readonly Coverage[],
+): Promise<void> {
+  const golden = createGoldenStore(workspace.database);
+  const busy = coverages.filter(({ stale, inFlight }) => stale + inFlight > 0).map(({ model }) => model);
+  const due = new Set<string>();
+  for (const alias of new Set(busy)) {
+    const model = workspace.config.models[alias];
+    if (model === undefined || model.check === 'off') continue;
+    const key = { modelFingerprint: fingerprintModel(model), textVersion: GOLDEN_TEXT_VERSION };
+    const record = await golden.find(key);
+    if (record !== undefined && record.ageSeconds >= AGREES_FOR_SECONDS) due.add(alias);
+  }
+  if (due.size === 0) return;
+  for (const { alias, problem } of await checkModels(workspace, due)) {
+    if (problem?.code === 'golden_mismatch')
+      throw new UsageError(`Model "${alias}": ${problem.message}`, `The line is ${problem.line}.`);
+  }
 }
 
 interface PublishRequest {

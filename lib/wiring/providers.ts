@@ -9,7 +9,8 @@ import type { Clock } from '../ports/process.ts';
 import type { EmbeddingProvider, KeySource } from '../ports/provider.ts';
 import type { Environment, LoadedConfig } from './workspace.ts';
 
-interface Parts {
+/** What all providers of a process are made with. */
+interface ProviderDependencies {
   readonly access: ProviderAccess;
   readonly clock: Clock;
   /** The connections that all providers share. */
@@ -29,18 +30,21 @@ export async function createProviders(
   clock: Clock,
 ): Promise<ReadonlyMap<string, EmbeddingProvider>> {
   const { openNetwork } = await import('../adapters/network/open-network.ts');
-  const parts = { access, clock, network: openNetwork() };
+  const dependencies = { access, clock, network: openNetwork() };
   const providers = new Map<string, EmbeddingProvider>();
   for (const alias of usedAliases(config)) {
     const model = config.models[alias]!;
-    providers.set(alias, await CREATORS[model.provider](model, parts));
+    providers.set(alias, await CREATORS[model.provider](model, dependencies));
   }
   return providers;
 }
 
 /** Loads the adapter of each provider where a model needs it. */
 const CREATORS: Readonly<
-  Record<ProviderName, (model: ModelDefinition, parts: Parts) => Promise<EmbeddingProvider>>
+  Record<
+    ProviderName,
+    (model: ModelDefinition, dependencies: ProviderDependencies) => Promise<EmbeddingProvider>
+  >
 > = {
   hash: async model => {
     const { createHashProvider } = await import('../adapters/providers/hash.ts');
@@ -78,15 +82,15 @@ export function createLocalAccess({ providerKeys, providerUrls }: Environment): 
     keyOf: model => {
       const { key, url } = PROVIDERS[model.provider];
       if (key === undefined) return undefined;
-      const given = providerKeys[model.provider];
+      const value = providerKeys[model.provider];
       const address = model.baseUrl ?? providerUrls[model.provider] ?? url ?? '';
-      if (given === undefined && key.isNeeded) requireLocalServer(model, address, key.variable);
-      return keep(given, key.variable);
+      if (value === undefined && key.isNeeded) requireLocalServer(model, address, key.variable);
+      return createKeySource(value, key.variable);
     },
   };
 }
 
-function keep(key: string | undefined, variable: string): KeySource | undefined {
+function createKeySource(key: string | undefined, variable: string): KeySource | undefined {
   if (key === undefined) return undefined;
   if (/^[\x21-\x7e]*$/.test(key)) return async () => key;
   throw new UsageError(

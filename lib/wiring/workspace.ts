@@ -8,6 +8,7 @@ import type { PipelineConfig, PipelineLimits } from '../core/config/pipeline-con
 import { UsageError } from '../core/errors.ts';
 import { PROVIDER_NAMES, PROVIDERS, type ProviderName } from '../core/providers.ts';
 
+/** A configuration as it was read from its file. */
 export interface LoadedConfig {
   readonly config: PipelineConfig;
   /** The configuration as the file exports it; `config` was made from it. */
@@ -34,8 +35,8 @@ const OWN_FILES = ['freshet.config.ts', 'freshet.config.js', 'freshet.config.mjs
  * @throws UsageError when the file is missing, does not compile, or has no configuration as its
  * default export.
  */
-export async function loadConfig(given: string | undefined, directory: string): Promise<LoadedConfig> {
-  const file = await findFile(given, directory);
+export async function loadConfig(named: string | undefined, directory: string): Promise<LoadedConfig> {
+  const file = await findFile(named, directory);
   const name = displayName(file, directory);
   const loaded = await importFile(file, name);
   if (!('default' in loaded))
@@ -52,12 +53,12 @@ export async function loadConfig(given: string | undefined, directory: string): 
   }
 }
 
-async function findFile(given: string | undefined, directory: string): Promise<string> {
-  if (given !== undefined) {
-    const file = resolve(directory, given);
+async function findFile(named: string | undefined, directory: string): Promise<string> {
+  if (named !== undefined) {
+    const file = resolve(directory, named);
     if (await exists(file)) return file;
     throw new UsageError(
-      `The configuration ${given} does not exist.`,
+      `The configuration ${named} does not exist.`,
       'Name a file with --config, or copy examples/openai/freshet.config.ts.',
     );
   }
@@ -85,8 +86,8 @@ function escapePattern(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
-async function exists(file: string): Promise<boolean> {
-  return access(file).then(
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
     () => true,
     () => false,
   );
@@ -137,6 +138,7 @@ async function openDatabase(place: DatabasePlace, maxConnections: number): Promi
   return openPostgres({ connectionString: place.url, maxConnections, applicationName: 'freshet' });
 }
 
+/** What Freshet reads from the environment; undefined: not set. */
 export interface Environment {
   readonly databaseUrl: string | undefined;
   /** The bearer tokens of models, by provider. */
@@ -177,6 +179,7 @@ export interface Workspace {
   readonly database: SqlDatabase;
 }
 
+/** What a command opens its workspace with. */
 export interface WorkspaceRequest {
   readonly config: string | undefined;
   readonly databaseUrl: string | undefined;
@@ -218,14 +221,9 @@ export async function withWorkspace<Result>(
 }
 
 async function expectEmbedded(place: DatabasePlace): Promise<void> {
-  if (place.kind === 'url') return;
-  const exists = await access(place.directory).then(
-    () => true,
-    () => false,
+  if (place.kind === 'url' || (await exists(place.directory))) return;
+  throw new UsageError(
+    `There is no embedded database in ${dirname(place.directory)} yet.`,
+    'npm start creates it; --database-url URL or DATABASE_URL names another one',
   );
-  if (!exists)
-    throw new UsageError(
-      `There is no embedded database in ${dirname(place.directory)} yet.`,
-      'npm start creates it; --database-url URL or DATABASE_URL names another one',
-    );
 }

@@ -39,6 +39,11 @@ describe('the end of a run', () => {
       ...(['held-elsewhere', 4, '1 row is held by the deployed pipeline'] as const),
     ],
     [
+      'another run holds rows whose version is embedded, but not their last edit',
+      { heldElsewhere: { byRuns: 3, byPipeline: 0 } },
+      ...(['held-elsewhere', 4, '3 rows are held by another run and not finished'] as const),
+    ],
+    [
       'whoever held rows let them go a moment later',
       { spaces: [{ ...nothing, inFlight: 2 }] },
       ...(['held-elsewhere', 4, '2 rows are held by somebody else'] as const),

@@ -123,6 +123,20 @@ describe('countHeldElsewhere', () => {
     expect(await report.countHeldElsewhere(space, other.runId)).toEqual({ byRuns: 1, byPipeline: 1 });
     for (const run of [mine, other]) await run.end();
   });
+
+  it('counts a row that was edited without a new version, until the run that has it is dead', async () => {
+    const [mine, other] = [await db.beginRun(), await db.beginRun()];
+    await storeOutcome(db, space, { id: 1 });
+    await sql`UPDATE public.ai_items SET title = title || '!' WHERE id = 1`.execute(db.kysely);
+    await storeLease(db, space, { id: 1, runId: other.runId });
+    const during = await report.countHeldElsewhere(space, mine.runId);
+
+    await other.end();
+    const after = await report.countHeldElsewhere(space, mine.runId);
+
+    expect([during.byRuns, after.byRuns]).toEqual([1, 0]);
+    await mine.end();
+  });
 });
 
 describe('readFailures', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { countBatchesAhead } from '../../lib/local/look-ahead.ts';
 import { createRecentProgress } from '../../lib/local/run-tally.ts';
-import { countBatchesAhead } from '../../lib/local/run-until-fresh.ts';
 import { createVirtualClock } from '../doubles/virtual-clock.ts';
 
 const limits = { batchSize: 100, concurrency: 4, maxInFlight: 100_000 };

@@ -5,7 +5,7 @@ import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';
 import { spaceOf } from '../twin/twin-database.ts';
-import { toLocalRunParts } from './run-world.ts';
+import { toLocalRunPorts } from './run-world.ts';
 
 const primary = makeSpace({ spaceId: 1, model: { alias: 'good' } });
 const fallback = {
@@ -22,7 +22,7 @@ function setUp() {
     for (let index = 0; index < 250; index += 1)
       putRow(world.twin, space, String(index).padStart(3, '0'), `text ${index}`);
   const embedded = (space: typeof primary) => countOutcomes(spaceOf(world.twin, space), 'embedded');
-  const parts = () => toLocalRunParts({ ...world, embedPorts: { ...world.embedPorts, providers } });
+  const parts = () => toLocalRunPorts({ ...world, embedPorts: { ...world.embedPorts, providers } });
   return { world, good, toy, embedded, parts };
 }
 

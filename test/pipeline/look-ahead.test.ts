@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { FreshetError } from '../../lib/core/errors.ts';
 import { createLookAhead } from '../../lib/local/look-ahead.ts';
-import type { LocalRunPorts } from '../../lib/local/run-parts.ts';
+import type { LocalRunPorts } from '../../lib/local/run-ports.ts';
 import type { DetectRequest, SpaceReport } from '../../lib/pipeline/detect/detect-ports.ts';
 import { makeWorld } from '../factories/world.ts';
-import { toLocalRunParts } from './run-world.ts';
+import { toLocalRunPorts } from './run-world.ts';
 
 const MANY_ROWS = 1_000;
 
 /** Looks ahead with a `detect` that leases these rows, pass after pass, and none once they are used up. */
 function makeLookAhead(passes: LocalRunPorts['passes'], ...leasedByPass: (number | Error)[]) {
-  const parts = toLocalRunParts(makeWorld(), {}, { passes });
+  const parts = toLocalRunPorts(makeWorld(), {}, { passes });
   const detect = async ({ pass }: DetectRequest) => {
     const leased = leasedByPass.shift() ?? 0;
     if (leased instanceof Error) throw leased;

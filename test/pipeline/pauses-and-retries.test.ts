@@ -7,7 +7,7 @@ import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';
 import { spaceOf } from '../twin/twin-database.ts';
-import { toLocalRunParts } from './run-world.ts';
+import { toLocalRunPorts } from './run-world.ts';
 
 const plenty = () => 300_000;
 
@@ -67,7 +67,7 @@ describe('a deadlock', () => {
         [method]: async (...given: never[]) => once(...given),
       };
 
-      await runUntilFresh(toLocalRunParts({ ...world, embedPorts: { ...world.embedPorts, embedding } }));
+      await runUntilFresh(toLocalRunPorts({ ...world, embedPorts: { ...world.embedPorts, embedding } }));
 
       expect(failures).toBe(2);
       expect(world.provider.requests).toHaveLength(1);

@@ -6,7 +6,7 @@ import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';
 import { spaceOf } from '../twin/twin-database.ts';
-import { toLocalRunParts } from './run-world.ts';
+import { toLocalRunPorts } from './run-world.ts';
 
 const ROWS = 10_000;
 const POISON = 50;
@@ -38,10 +38,10 @@ test.each([
         ? failWith('item', 'http_400')
         : embedAll(request);
 
-    const first = await runUntilFresh(toLocalRunParts(world));
+    const first = await runUntilFresh(toLocalRunPorts(world));
     const calls = world.provider.requests.length;
     const sent = new Set(world.provider.requests.flatMap(({ texts }) => texts));
-    const second = await runUntilFresh(toLocalRunParts(world));
+    const second = await runUntilFresh(toLocalRunPorts(world));
 
     const table = spaceOf(world.twin, makeSpace());
     expect(first).toMatchObject({

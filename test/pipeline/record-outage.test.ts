@@ -6,7 +6,7 @@ import { countOutcomes, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
 import { spaceOf } from '../twin/twin-database.ts';
-import { driveFleet, toLocalRunParts } from './run-world.ts';
+import { driveFleet, toLocalRunPorts } from './run-world.ts';
 
 const space = makeSpace({ source: { onOutage: 'dead-letter' } });
 
@@ -23,7 +23,7 @@ describe('a source with onOutage "dead-letter"', () => {
     world.provider.script = (request, call) =>
       call === 1 ? failWith('stop', 'insufficient_quota') : embedAll(request);
 
-    const result = await runUntilFresh(toLocalRunParts(world));
+    const result = await runUntilFresh(toLocalRunPorts(world));
 
     const table = spaceOf(world.twin, space);
     expect(result).toMatchObject({ embedded: 200, failed: 100, deadLetters: 0 });
@@ -43,7 +43,7 @@ describe('a source with onOutage "dead-letter"', () => {
     const provider = { ...world.provider, limits };
     const embedPorts = { ...world.embedPorts, providers: () => provider };
 
-    const result = await runUntilFresh(toLocalRunParts({ ...world, embedPorts }));
+    const result = await runUntilFresh(toLocalRunPorts({ ...world, embedPorts }));
 
     expect(result).toMatchObject({ embedded: 2, failed: 2 });
   });
@@ -77,7 +77,7 @@ test('a source that says nothing keeps every row for the end of the outage', asy
   putRow(world.twin, makeSpace(), '1', 'text');
   world.provider.script = () => failWith('stop', 'insufficient_quota');
 
-  await expect(runUntilFresh(toLocalRunParts(world))).rejects.toMatchObject({ code: 'insufficient_quota' });
+  await expect(runUntilFresh(toLocalRunPorts(world))).rejects.toMatchObject({ code: 'insufficient_quota' });
 
   expect(spaceOf(world.twin, makeSpace()).outcomes.size).toBe(0);
   expect(world.twin.pauses).toHaveLength(1);

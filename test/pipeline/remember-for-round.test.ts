@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { FreshetError } from '../../lib/core/errors.ts';
-import { rememberForRound } from '../../lib/local/look-ahead.ts';
+import { rememberForRound } from '../../lib/local/round-memory.ts';
 import { runUntilFresh } from '../../lib/local/run-until-fresh.ts';
 import { detectStaleRows } from '../../lib/pipeline/detect/detect.ts';
 import { countOutcomes, minutesAgo, putRow } from '../factories/logged-twin.ts';
@@ -8,7 +8,7 @@ import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
 import { printTimestamp } from '../twin/timestamps.ts';
 import { sourceOf, spaceOf } from '../twin/twin-database.ts';
-import { toLocalRunParts } from './run-world.ts';
+import { toLocalRunPorts } from './run-world.ts';
 
 const plenty = () => 600_000;
 const QUESTIONS = ['expireLeasesOfDeadRuns', 'findSourceFault 1', 'countInFlight 1'];
@@ -113,7 +113,7 @@ describe('a local run that remembers for a round', () => {
   test('does all there is to do, and asks once a round', async () => {
     const { world, beginRound, ports } = makeRemembering(6_000);
 
-    await runUntilFresh(toLocalRunParts({ ...world, detectPorts: ports }, {}, { beginRound }));
+    await runUntilFresh(toLocalRunPorts({ ...world, detectPorts: ports }, {}, { beginRound }));
 
     expect(countOutcomes(spaceOf(world.twin, makeSpace()), 'embedded')).toBe(6_000);
     const rounds = world.calls.events.filter(event => event === 'leaseChangedRows').length;

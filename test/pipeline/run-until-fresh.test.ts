@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { FreshetError } from '../../lib/core/errors.ts';
-import type { LocalRunLimits } from '../../lib/local/run-parts.ts';
+import type { LocalRunLimits } from '../../lib/local/run-ports.ts';
 import { runUntilFresh } from '../../lib/local/run-until-fresh.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { countOutcomes, findStaleRows, leaseRow, minutesAgo, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
 import { sourceOf, spaceOf } from '../twin/twin-database.ts';
-import { toLocalRunParts } from './run-world.ts';
+import { toLocalRunPorts } from './run-world.ts';
 
 function fill(world: World, count: number, textOf = (index: number) => `text ${index}`) {
   for (let index = 0; index < count; index += 1) {
@@ -23,7 +23,7 @@ describe('a local run', () => {
     const world = makeWorld();
     fill(world, 2_345, index => (index % 100 === 0 ? '' : `text ${index}`));
 
-    const result = await runUntilFresh(toLocalRunParts(world));
+    const result = await runUntilFresh(toLocalRunPorts(world));
 
     expect(staleRowsOf(world)).toBe(0);
     expect(result).toMatchObject({
@@ -42,11 +42,11 @@ describe('a local run', () => {
   test('calls nobody and writes nothing when nothing changed', async () => {
     const world = makeWorld();
     fill(world, 300);
-    await runUntilFresh(toLocalRunParts(world));
+    await runUntilFresh(toLocalRunPorts(world));
     world.calls.events.length = 0;
     const calls = world.provider.requests.length;
 
-    const result = await runUntilFresh(toLocalRunParts(world));
+    const result = await runUntilFresh(toLocalRunPorts(world));
 
     expect(world.provider.requests.length).toBe(calls);
     expect(world.calls.events.filter(event => event === 'writeReconcileCursor at the end')).toHaveLength(1);
@@ -62,7 +62,7 @@ describe('a local run', () => {
       return embedAll(request);
     };
 
-    await runUntilFresh(toLocalRunParts(world));
+    await runUntilFresh(toLocalRunPorts(world));
 
     expect(staleRowsOf(world)).toBe(0);
     expect(world.provider.requests.at(-1)?.texts).toEqual(['edited']);
@@ -71,11 +71,11 @@ describe('a local run', () => {
   test('counts every pass from the lowest key, also when an earlier run stopped in the middle of one', async () => {
     const world = makeWorld();
     fill(world, 50);
-    await runUntilFresh(toLocalRunParts(world));
+    await runUntilFresh(toLocalRunPorts(world));
     await world.detectPorts.detection.writeReconcileCursor(makeSpace(), '00040', false);
     putRow(world.twin, makeSpace(), '00010', 'behind the cursor', minutesAgo(world.twin, 60));
 
-    await runUntilFresh(toLocalRunParts(world));
+    await runUntilFresh(toLocalRunPorts(world));
 
     expect(staleRowsOf(world)).toBe(0);
   });
@@ -95,7 +95,7 @@ describe('a local run', () => {
       return embedAll(request);
     };
 
-    await runUntilFresh(toLocalRunParts(world, { concurrency: 4 }));
+    await runUntilFresh(toLocalRunPorts(world, { concurrency: 4 }));
 
     expect(mostActive).toBe(4);
     expect(most).toBeLessThanOrEqual((20 + 4 + 4) * 100);
@@ -108,7 +108,7 @@ describe('a local run', () => {
       putRow(world.twin, makeSpace(), key, `text ${index % 900}`);
     }
 
-    const result = await runUntilFresh(toLocalRunParts(world, { batchSize: 1_000 }));
+    const result = await runUntilFresh(toLocalRunPorts(world, { batchSize: 1_000 }));
 
     expect(staleRowsOf(world)).toBe(0);
     expect(result).toMatchObject({ deadLetters: 0, failed: 0 });
@@ -127,7 +127,7 @@ describe('a local run', () => {
         return embedAll(request);
       };
       const writes: { readonly atMs: number; readonly results: number }[] = [];
-      const parts = toLocalRunParts(world, { concurrency: 4, ...limits });
+      const parts = toLocalRunPorts(world, { concurrency: 4, ...limits });
       await runUntilFresh({
         ...parts,
         handlers: {
@@ -178,7 +178,7 @@ describe('a local run', () => {
         return embedAll(request);
       };
       const startedMs = world.clock.now();
-      const parts = toLocalRunParts(world, { concurrency: 4 }, { signal: stop.signal });
+      const parts = toLocalRunPorts(world, { concurrency: 4 }, { signal: stop.signal });
       const write: typeof parts.handlers.write = (event, context) => {
         writtenAtMs ??= world.clock.now() - startedMs;
         return parts.handlers.write(event, context);
@@ -205,7 +205,7 @@ describe('a local run', () => {
         ...world.detectPorts,
         limits: { ...world.detectPorts.limits, callsPerMessage: 5, sliceRows: 50_000 },
       };
-      const parts = toLocalRunParts({ ...world, detectPorts: ports }, { concurrency: 4, ...limits });
+      const parts = toLocalRunPorts({ ...world, detectPorts: ports }, { concurrency: 4, ...limits });
       const result = await runUntilFresh({
         ...parts,
         handlers: {
@@ -254,7 +254,7 @@ describe('a local run', () => {
       const world = makeWorld();
       fill(world, 12_000);
 
-      const result = await runUntilFresh(toLocalRunParts(world, { maxItems: 9_050 }));
+      const result = await runUntilFresh(toLocalRunPorts(world, { maxItems: 9_050 }));
 
       expect(result.itemsDone).toBe(9_050);
     });
@@ -264,7 +264,7 @@ describe('a local run', () => {
     const world = makeWorld();
     fill(world, 300);
 
-    const result = await runUntilFresh(toLocalRunParts(world, { concurrency: 1, pauseMs: 1_000 }));
+    const result = await runUntilFresh(toLocalRunPorts(world, { concurrency: 1, pauseMs: 1_000 }));
 
     expect(result.durationMs).toBeGreaterThanOrEqual(3_000);
     expect(result.averageMsPerItem).toBe(result.durationMs / 300);
@@ -274,7 +274,7 @@ describe('a local run', () => {
     const world = makeWorld();
     fill(world, 1_000);
 
-    const result = await runUntilFresh(toLocalRunParts(world, { maxItems: 250 }));
+    const result = await runUntilFresh(toLocalRunPorts(world, { maxItems: 250 }));
 
     expect(result.itemsDone).toBe(250);
     expect(staleRowsOf(world)).toBe(750);
@@ -290,7 +290,7 @@ describe('a local run', () => {
       bulk.queue.send = messages => send([...messages, ...messages]);
     }
 
-    const result = await runUntilFresh(toLocalRunParts(world));
+    const result = await runUntilFresh(toLocalRunPorts(world));
 
     expect(staleRowsOf(world)).toBe(0);
     expect(result.embedded).toBeGreaterThanOrEqual(500);
@@ -303,7 +303,7 @@ describe('a local run', () => {
     fill(world, 10);
     sourceOf(world.twin, other).fault = { code: 'source-missing', message: 'gone' };
 
-    const result = await runUntilFresh(toLocalRunParts(world));
+    const result = await runUntilFresh(toLocalRunPorts(world));
 
     expect(result.embedded).toBe(10);
     expect(result.faults).toEqual([{ source: 'other', code: 'source-missing', message: 'gone' }]);
@@ -318,7 +318,7 @@ describe('a local run in trouble', () => {
     world.provider.script = request =>
       world.clock.now() < endsAtMs ? failWith('throttled', 'rate_limit', 45_000) : embedAll(request);
 
-    const result = await runUntilFresh(toLocalRunParts(world, { maxWaitMs: 60 * 60_000 }));
+    const result = await runUntilFresh(toLocalRunPorts(world, { maxWaitMs: 60 * 60_000 }));
 
     expect(result).toMatchObject({ embedded: 1_000, failed: 0, deadLetters: 0 });
     expect(result.durationMs).toBeGreaterThanOrEqual(30 * 60_000);
@@ -339,7 +339,7 @@ describe('a local run in trouble', () => {
     world.provider.script = (request, call) =>
       call === 1 ? failWith('throttled', 'rate_limit', 240_000) : embedAll(request);
 
-    await runUntilFresh(toLocalRunParts(world));
+    await runUntilFresh(toLocalRunPorts(world));
 
     expect(receives).toBeLessThan(60);
   });
@@ -350,15 +350,31 @@ describe('a local run in trouble', () => {
     world.provider.script = () => failWith('throttled', 'rate_limit');
     const startedMs = world.clock.now();
 
-    const run = runUntilFresh(toLocalRunParts(world, { maxWaitMs: 300_000 }));
+    const run = runUntilFresh(toLocalRunPorts(world, { maxWaitMs: 300_000 }));
 
     await expect(run).rejects.toMatchObject({ failureClass: 'throttled', code: 'rate_limit' });
     expect(world.clock.now() - startedMs).toBeLessThanOrEqual(320_000);
     world.provider.script = embedAll;
-    expect((await runUntilFresh(toLocalRunParts(world))).deadLetters).toBe(0);
+    expect((await runUntilFresh(toLocalRunPorts(world))).deadLetters).toBe(0);
     expect(staleRowsOf(world)).toBe(0);
     expect(tableOf(world).failures.size).toBe(0);
   });
+
+  test.each([
+    ['throttled', 'rate_limit'],
+    ['transient', 'http_503'],
+  ] as const)(
+    'rejects with the %s failure of calls that were still repeated when patience ended',
+    async (failureClass, code) => {
+      const world = makeWorld();
+      fill(world, 300);
+      world.provider.script = () => failWith(failureClass, code, 2_000);
+
+      const run = runUntilFresh(toLocalRunPorts(world, { maxWaitMs: 3_000 }));
+
+      await expect(run).rejects.toMatchObject({ failureClass, code, message: expect.stringContaining(code) });
+    },
+  );
 
   test('rejects at once when the provider says stop; the next run tries again', async () => {
     const world = makeWorld();
@@ -366,14 +382,14 @@ describe('a local run in trouble', () => {
     world.provider.script = () => failWith('stop', 'unauthorized');
     const startedMs = world.clock.now();
 
-    await expect(runUntilFresh(toLocalRunParts(world))).rejects.toMatchObject({
+    await expect(runUntilFresh(toLocalRunPorts(world))).rejects.toMatchObject({
       failureClass: 'stop',
       code: 'unauthorized',
     });
     expect(world.clock.now() - startedMs).toBeLessThan(10_000);
     expect(world.twin.pauses).toHaveLength(1);
     const next = makeWorld([makeSpace()], 100, world);
-    await runUntilFresh(toLocalRunParts(next));
+    await runUntilFresh(toLocalRunPorts(next));
 
     expect(staleRowsOf(next)).toBe(0);
     expect(next.twin.pauses).toEqual([]);
@@ -384,7 +400,7 @@ describe('a local run in trouble', () => {
     fill(world, 10);
     await world.control.pause('model:small', 'operator', 'night');
 
-    await expect(runUntilFresh(toLocalRunParts(world))).rejects.toMatchObject({
+    await expect(runUntilFresh(toLocalRunPorts(world))).rejects.toMatchObject({
       failureClass: 'stop',
       code: 'operator',
     });
@@ -401,7 +417,7 @@ describe('a local run in trouble', () => {
     }
     await world.control.pause('source:items', 'operator', 'OPS-1');
 
-    const result = await runUntilFresh(toLocalRunParts(world));
+    const result = await runUntilFresh(toLocalRunPorts(world));
 
     expect(result).toMatchObject({
       embedded: 2,
@@ -421,7 +437,7 @@ describe('a local run in trouble', () => {
       throw new TypeError('canary');
     };
 
-    const result = await runUntilFresh(toLocalRunParts(world));
+    const result = await runUntilFresh(toLocalRunPorts(world));
 
     expect(result.embedded).toBe(0);
     expect(result.faults).toMatchObject([{ source: 'items', code: 'unexpected' }]);
@@ -437,7 +453,7 @@ describe('a local run in trouble', () => {
       throw new TypeError('canary');
     };
 
-    expect(await runUntilFresh(toLocalRunParts(world))).toMatchObject({ embedded: 10, faults: [] });
+    expect(await runUntilFresh(toLocalRunPorts(world))).toMatchObject({ embedded: 10, faults: [] });
   });
 
   test('waits for a database that is away for a moment', async () => {
@@ -450,7 +466,7 @@ describe('a local run in trouble', () => {
       throw new FreshetError('away', { failureClass: 'transient', code: 'network_econnrefused' });
     };
 
-    expect((await runUntilFresh(toLocalRunParts(world))).embedded).toBe(10);
+    expect((await runUntilFresh(toLocalRunPorts(world))).embedded).toBe(10);
   });
 
   test('rejects when the database stays away', async () => {
@@ -459,7 +475,7 @@ describe('a local run in trouble', () => {
       throw new FreshetError('away', { failureClass: 'transient', code: 'network_econnrefused' });
     };
 
-    await expect(runUntilFresh(toLocalRunParts(world))).rejects.toMatchObject({
+    await expect(runUntilFresh(toLocalRunPorts(world))).rejects.toMatchObject({
       code: 'network_econnrefused',
     });
   });
@@ -480,7 +496,7 @@ describe('a local run whose rows others hold', () => {
   function waiting(world: World, limits: Partial<LocalRunLimits> = {}) {
     const told: unknown[] = [];
     const asked: (readonly number[])[] = [];
-    const parts = toLocalRunParts(world, limits, {
+    const parts = toLocalRunPorts(world, limits, {
       countHeldElsewhere: async spaceIds => {
         asked.push(spaceIds);
         return { byRuns: heldIn(world), byPipeline: 0 };
@@ -528,7 +544,7 @@ describe('a local run whose rows others hold', () => {
     const world = makeWorld();
     fill(world, 10);
     let asked = 0;
-    const parts = toLocalRunParts(
+    const parts = toLocalRunPorts(
       world,
       {},
       {
@@ -549,7 +565,7 @@ describe('a local run whose rows others hold', () => {
     const world = makeWorld();
     fill(world, 10);
     let asked = 0;
-    const parts = toLocalRunParts(
+    const parts = toLocalRunPorts(
       world,
       {},
       {
@@ -614,7 +630,7 @@ describe('a local run that is told to stop', () => {
       return embedAll(request);
     };
 
-    const result = await runUntilFresh(toLocalRunParts(world, { concurrency: 2 }, { signal: stop.signal }));
+    const result = await runUntilFresh(toLocalRunPorts(world, { concurrency: 2 }, { signal: stop.signal }));
 
     expect(result.interrupted).toBe(true);
     // The third call was in hand, and at most the other worker's.
@@ -634,7 +650,7 @@ describe('a local run that is told to stop', () => {
       return embedAll(request);
     };
 
-    const result = await runUntilFresh(toLocalRunParts(world, { batchSize: 10 }, { signal: stop.signal }));
+    const result = await runUntilFresh(toLocalRunPorts(world, { batchSize: 10 }, { signal: stop.signal }));
 
     expect(result.interrupted).toBe(true);
     expect(result.itemsDone).toBeLessThan(200);
@@ -650,7 +666,7 @@ describe('a local run that is told to stop', () => {
     };
     const startedMs = world.clock.now();
 
-    const result = await runUntilFresh(toLocalRunParts(world, {}, { signal: stop.signal }));
+    const result = await runUntilFresh(toLocalRunPorts(world, {}, { signal: stop.signal }));
 
     expect(result).toMatchObject({ interrupted: true, itemsDone: 0 });
     expect(world.clock.now() - startedMs).toBeLessThanOrEqual(5_000);

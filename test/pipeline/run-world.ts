@@ -1,8 +1,8 @@
 import { createHandler as createDetect } from '../../functions/detect/handler.ts';
 import { createHandler as createEmbed } from '../../functions/embed/handler.ts';
 import { createHandler as createWrite } from '../../functions/write/handler.ts';
-import type { LocalRunLimits, LocalRunPorts } from '../../lib/local/run-parts.ts';
-import { countDown, createLocalContext, invokeBatch } from '../../lib/local/run-parts.ts';
+import type { LocalRunLimits, LocalRunPorts } from '../../lib/local/run-ports.ts';
+import { countDown, createLocalContext, invokeBatch } from '../../lib/local/run-ports.ts';
 import { buyVectors, type Purchase } from '../../lib/pipeline/embed/buy-vectors.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import { makeSpace } from '../factories/space.ts';
@@ -61,7 +61,7 @@ export async function driveFleet(
 }
 
 /** Takes everything that a local run needs from a world of doubles. */
-export function toLocalRunParts(
+export function toLocalRunPorts(
   world: World,
   limits: Partial<LocalRunLimits> = {},
   more: Partial<LocalRunPorts> = {},

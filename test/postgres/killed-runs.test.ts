@@ -12,8 +12,14 @@ const CONCURRENCY = 4;
 const LATENCY_MS = 20;
 /** From the start of a process to its first call, about. */
 const START_UP_MS = 800;
-/** A lease of a run that is not known as dead would keep the next one waiting for 2 minutes and more. */
-const AT_ONCE_MS = 20_000;
+/**
+ * How long a run may finish nothing.
+ *
+ * A lease of a run that is not known as dead lasts for 2 minutes and more, so that a run which
+ * waits for one ends early, and not with code 0. The time that a run takes is no measure: it has
+ * thousands of rows to embed, on whatever machine.
+ */
+const PATIENCE = '60s';
 
 const seed = Number(process.env.FRESHET_SEED ?? Date.now() % 1_000_000);
 const { fraction } = createSeededRandomness(seed);
@@ -61,10 +67,8 @@ const editRows = (round: number) =>
   );
 
 async function runToEnd(): Promise<void> {
-  const startedMs = Date.now();
-  const result = await pipeline.run('--max-wait', '20s');
+  const result = await pipeline.run('--max-wait', PATIENCE);
   expect(result.code, result.errors).toBe(0);
-  expect(Date.now() - startedMs).toBeLessThan(AT_ONCE_MS);
 }
 
 describe(`runs killed at any moment (FRESHET_SEED=${seed})`, () => {
@@ -88,5 +92,5 @@ describe(`runs killed at any moment (FRESHET_SEED=${seed})`, () => {
       `SELECT ((SELECT count(*) FROM freshet.ledger WHERE outcome = 'ok') + (SELECT count(*) FROM freshet.grants))::int AS known`,
     );
     expect(paid?.known).toBeGreaterThanOrEqual(pipeline.server.callCount);
-  }, 300_000);
+  }, 600_000);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Space } from '../../lib/core/model.ts';
-import { createReopenedSpaces } from '../../lib/wiring/lambda-parts.ts';
+import { createReopenedSpaces } from '../../lib/wiring/lambda-ports.ts';
 import { createVirtualClock } from '../doubles/virtual-clock.ts';
 import { makeSpace } from '../factories/space.ts';
 

@@ -1,5 +1,4 @@
-import { closeSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createHandler as createDetectHandler } from '../../functions/detect/handler.ts';
 import { createHandler as createEmbedHandler } from '../../functions/embed/handler.ts';
 import { createHandler as createWriteHandler } from '../../functions/write/handler.ts';
@@ -13,121 +12,19 @@ import { createOutcomeStore } from '../adapters/sql/outcome-store.ts';
 import { createJsonLogger, createSystemClock, createSystemRandomness } from '../adapters/system.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { nameProviders } from '../core/config/pipeline-config.ts';
-import { UsageError } from '../core/errors.ts';
+import { FreshetError } from '../core/errors.ts';
 import { parseAnnounceMessage } from '../core/messages.ts';
-import { type Lane, MAX_ATTEMPTS, type Outcome } from '../core/model.ts';
-import { failureOfOutcome } from '../core/outcomes.ts';
+import type { Lane } from '../core/model.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN } from '../pipeline/embed/embed-ports.ts';
 import type { Clock, Randomness } from '../ports/process.ts';
 import type { DispatchQueues } from '../ports/queues.ts';
 import { createLocalAccess, createProviders } from '../wiring/providers.ts';
 import type { Workspace } from '../wiring/workspace.ts';
-import { rememberForRound } from './look-ahead.ts';
-import type { LocalQueue, LocalRunPorts } from './run-parts.ts';
+import { openLineFile } from './failure-log.ts';
+import { rememberForRound } from './round-memory.ts';
+import type { LocalQueue, LocalRunPorts } from './run-ports.ts';
 import type { RunTally, RunTotals } from './run-tally.ts';
 import { createRoomWait } from './workers.ts';
-
-const LOCAL_MAX_RECEIVES = 5;
-/**
- * Seconds after which a result that a failed write left is taken up again.
- * The time is short, because writes are repeatable and run one at a time.
- */
-const RESULTS_VISIBILITY_SECONDS = 15;
-
-interface LocalQueueOptions {
-  readonly aliases: readonly string[];
-  /** Longer than an embed invocation may take. */
-  readonly dispatchVisibilitySeconds: number;
-  readonly clock: Clock;
-  readonly randomness: Randomness;
-  /** Told the key of each result object whose message was acknowledged. */
-  readonly onWritten: (key: string) => void;
-}
-
-/**
- * Creates the queues of a deployed pipeline in this process.
- * There are two lanes per model and the results, each with its dead letters.
- */
-function createLocalQueues(options: LocalQueueOptions): LocalRunPorts['queues'] {
-  const deadLetters: LocalQueue[] = [];
-  const create = (visibilitySeconds: number): LocalQueue => {
-    const { clock, randomness } = options;
-    const base = { clock, randomness, visibilitySeconds: 30 };
-    const deadLetter = createInProcessQueue({
-      ...base,
-      maxReceiveCount: Number.MAX_SAFE_INTEGER,
-    });
-    deadLetters.push(deadLetter);
-    return createInProcessQueue({
-      ...base,
-      visibilitySeconds,
-      maxReceiveCount: LOCAL_MAX_RECEIVES,
-      deadLetter,
-    });
-  };
-  const lanes: readonly Lane[] = ['fresh', 'bulk'];
-  const dispatch = options.aliases.flatMap(modelAlias =>
-    lanes.map(lane => ({
-      modelAlias,
-      lane,
-      queue: create(options.dispatchVisibilitySeconds),
-    })),
-  );
-  const results = forgetWritten(create(RESULTS_VISIBILITY_SECONDS), options.onWritten);
-  return { dispatch, results, deadLetters };
-}
-
-/**
- * Tells which result objects are written, so that they can be forgotten.
- * The objects of a run would otherwise stay in memory until it ends: 6 KB for each row of 1536
- * dimensions.
- */
-function forgetWritten(queue: LocalQueue, onWritten: (key: string) => void): LocalQueue {
-  const keys = new Map<string, string>();
-  return {
-    ...queue,
-    async receive(limit) {
-      const received = await queue.receive(limit);
-      for (const { receiptHandle, body } of received) keys.set(receiptHandle, parseAnnounceMessage(body).key);
-      return received;
-    },
-    async delete(receiptHandle) {
-      await queue.delete(receiptHandle);
-      const key = keys.get(receiptHandle);
-      keys.delete(receiptHandle);
-      if (key !== undefined) onWritten(key);
-    },
-  };
-}
-
-export interface LineFile {
-  write(line: string): void;
-  close(): void;
-}
-
-/**
- * Opens a file to which lines are appended.
- * What is written survives a kill of the process. At opening, a file of over `maxBytes` becomes
- * `<file>.1`.
- * @throws UsageError when the file cannot be written.
- */
-function openLineFile(file: string, maxBytes = Number.POSITIVE_INFINITY): LineFile {
-  try {
-    mkdirSync(dirname(file), { recursive: true });
-    if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > maxBytes) renameSync(file, `${file}.1`);
-    const descriptor = openSync(file, 'a');
-    return {
-      write: line => void writeSync(descriptor, `${line}\n`),
-      close: () => closeSync(descriptor),
-    };
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    throw new UsageError(
-      `${file} cannot be written (${code}).`,
-      'Check that its folder exists and may be written to.',
-    );
-  }
-}
 
 /** Bytes beyond which a log or metrics file is set aside when a run begins. */
 const MAX_TRACE_BYTES = 32 * 1024 * 1024;
@@ -136,6 +33,7 @@ const MAX_TRACE_BYTES = 32 * 1024 * 1024;
  * An invocation may make a call, split it and make it again, and settle what it bought.
  */
 const CALLS_PER_INVOCATION = 3;
+/** Milliseconds of an invocation beside its calls. */
 const SETTLE_MS = 30_000;
 /**
  * Batches per message: five batches of the default size.
@@ -143,6 +41,7 @@ const SETTLE_MS = 30_000;
  */
 const CALLS_PER_MESSAGE = 5;
 
+/** What a run is opened with, beside its workspace. */
 interface LocalRunRequest {
   readonly tally: RunTally;
   readonly runId: number;
@@ -156,10 +55,10 @@ interface LocalRunRequest {
  * Opens the three handlers with their real adapters, on queues of this process.
  * Result objects stay in this process too. `close` ends the log and metrics files.
  */
-export async function openLocalParts(
+export async function openLocalRun(
   workspace: Workspace,
   request: LocalRunRequest,
-): Promise<{ parts: LocalRunPorts; close: () => void }> {
+): Promise<{ readonly ports: LocalRunPorts; readonly close: () => void }> {
   const { config, database, directory } = workspace;
   const { limits } = config;
   const log = openLineFile(join(directory, '.freshet/log.jsonl'), MAX_TRACE_BYTES);
@@ -177,8 +76,7 @@ export async function openLocalParts(
     randomness,
     onWritten: key => objects.remove(key),
   });
-  const findQueue: DispatchQueues = (alias, lane) =>
-    queues.dispatch.find(queue => queue.modelAlias === alias && queue.lane === lane)!.queue;
+  const findQueue = findAmong(queues.dispatch);
   const provider = nameProviders(config);
   const portsOf = (component: string) => ({
     logger: createJsonLogger(log.write, clock, { component, runId: request.runId }),
@@ -237,9 +135,9 @@ export async function openLocalParts(
   const write = createWriteHandler({
     ...shared,
     ...portsOf('write'),
-    outcomes: createOutcomeStore(database),
+    outcomes,
   });
-  const parts: LocalRunPorts = {
+  const ports: LocalRunPorts = {
     ...shared,
     handlers: { detect, embed, write },
     beginRound: looks.beginRound,
@@ -252,7 +150,7 @@ export async function openLocalParts(
     onProgress: request.onProgress,
   };
   return {
-    parts,
+    ports,
     close: () => {
       log.close();
       metricsFile.close();
@@ -260,38 +158,88 @@ export async function openLocalParts(
   };
 }
 
+/** Deliveries of a message before it is a dead letter, as many as in a deployed pipeline. */
+const LOCAL_MAX_RECEIVES = 5;
 /**
- * Opens the failure log before the work begins, and closes it after the work.
- * A wrong file name thereby costs nothing.
- * @throws UsageError when the file cannot be written.
+ * Seconds after which a result that a failed write left is taken up again.
+ * The time is short, because writes are repeatable and run one at a time.
  */
-export async function withFailureLog<Result>(
-  file: string | undefined,
-  use: (log: LineFile | undefined) => Promise<Result>,
-): Promise<Result> {
-  const log = file === undefined ? undefined : openLineFile(file);
-  try {
-    return await use(log);
-  } finally {
-    log?.close();
-  }
+const RESULTS_VISIBILITY_SECONDS = 15;
+
+interface LocalQueueOptions {
+  readonly aliases: readonly string[];
+  /** Longer than an embed invocation may take. */
+  readonly dispatchVisibilitySeconds: number;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  /** Told the key of each result object whose message was acknowledged. */
+  readonly onWritten: (key: string) => void;
 }
 
 /**
- * Composes a line of the failure log: ids and codes, no text.
- * Class and code are those that `failures` prints.
+ * Creates the queues of a deployed pipeline in this process.
+ * There are two lanes per model and the results, each with its dead letters.
  */
-export function describeFailedRow(
-  row: { readonly source: string; readonly id: string; readonly outcome: Outcome },
-  nowMs: number,
-): string {
-  const failure = failureOfOutcome(row.outcome);
-  return JSON.stringify({
-    time: new Date(nowMs).toISOString(),
-    source: row.source,
-    id: row.id,
-    class: failure?.failureClass,
-    code: failure?.code,
-    attempts: row.outcome === 'undelivered' ? MAX_ATTEMPTS : 1,
-  });
+function createLocalQueues(options: LocalQueueOptions): LocalRunPorts['queues'] {
+  const deadLetters: LocalQueue[] = [];
+  const create = (visibilitySeconds: number): LocalQueue => {
+    const { clock, randomness } = options;
+    const base = { clock, randomness, visibilitySeconds: 30 };
+    const deadLetter = createInProcessQueue({
+      ...base,
+      maxReceiveCount: Number.MAX_SAFE_INTEGER,
+    });
+    deadLetters.push(deadLetter);
+    return createInProcessQueue({
+      ...base,
+      visibilitySeconds,
+      maxReceiveCount: LOCAL_MAX_RECEIVES,
+      deadLetter,
+    });
+  };
+  const lanes: readonly Lane[] = ['fresh', 'bulk'];
+  const dispatch = options.aliases.flatMap(modelAlias =>
+    lanes.map(lane => ({
+      modelAlias,
+      lane,
+      queue: create(options.dispatchVisibilitySeconds),
+    })),
+  );
+  const results = forgetWritten(create(RESULTS_VISIBILITY_SECONDS), options.onWritten);
+  return { dispatch, results, deadLetters };
+}
+
+/** Finds the queue of a model and lane. A space of an unconfigured model has none. */
+function findAmong(dispatch: LocalRunPorts['queues']['dispatch']): DispatchQueues {
+  return (alias, lane) => {
+    const found = dispatch.find(queue => queue.modelAlias === alias && queue.lane === lane);
+    if (found !== undefined) return found.queue;
+    throw new FreshetError(`The configuration has no model ${alias}.`, {
+      failureClass: 'stop',
+      code: 'unknown_model',
+    });
+  };
+}
+
+/**
+ * Tells which result objects are written, so that they can be forgotten.
+ * The objects of a run would otherwise stay in memory until it ends: 6 KB for each row of 1536
+ * dimensions.
+ */
+function forgetWritten(queue: LocalQueue, onWritten: (key: string) => void): LocalQueue {
+  const keys = new Map<string, string>();
+  return {
+    ...queue,
+    async receive(limit) {
+      const received = await queue.receive(limit);
+      for (const { receiptHandle, body } of received) keys.set(receiptHandle, parseAnnounceMessage(body).key);
+      return received;
+    },
+    async delete(receiptHandle) {
+      await queue.delete(receiptHandle);
+      const key = keys.get(receiptHandle);
+      keys.delete(receiptHandle);
+      if (key !== undefined) onWritten(key);
+    },
+  };
 }

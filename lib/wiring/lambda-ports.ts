@@ -16,11 +16,11 @@ import {
 } from '../core/config/deployment-settings.ts';
 import { parseConfig } from '../core/config/parse-config.ts';
 import { nameProviders, type PipelineConfig } from '../core/config/pipeline-config.ts';
-import { FreshetError, UsageError } from '../core/errors.ts';
+import { UsageError } from '../core/errors.ts';
 import type { ControlStore, SpaceRegistry } from '../ports/control-store.ts';
 import type { Clock, Logger, Metrics, Randomness } from '../ports/process.ts';
 import type { SecretStore } from '../ports/provider.ts';
-import { type LambdaDependencies, readSurroundings, type Wired } from './lambda.ts';
+import { type LambdaDependencies, missingSetting, type Wired } from './lambda.ts';
 
 const FILE = 'freshet.config.json';
 
@@ -73,10 +73,7 @@ async function openLambdaDatabase(
 
 function requireUser(user: string | undefined): string {
   if (user !== undefined) return user;
-  throw new FreshetError(
-    'FRESHET_DEPLOYMENT names neither database.secretArn nor database.user: deploy the stack again.',
-    { failureClass: 'stop', code: 'bad_deployment_settings' },
-  );
+  throw missingSetting('names neither database.secretArn nor database.user');
 }
 
 /** What every function is wired from. Nothing but files has been opened yet. */
@@ -91,11 +88,15 @@ export interface LambdaPorts {
   readonly openDatabase: () => Promise<SqlDatabase>;
 }
 
-export async function readLambdaParts(
+/**
+ * Reads settings and configuration, and makes the ports that need nothing but them.
+ * @throws UsageError or FreshetError where settings or configuration are missing or invalid.
+ */
+export async function readLambdaPorts(
   name: LambdaName,
-  surroundings: LambdaDependencies = readSurroundings(),
+  dependencies: LambdaDependencies,
 ): Promise<LambdaPorts> {
-  const { variables, directory, writeLine, openDatabase } = surroundings;
+  const { variables, directory, writeLine, openDatabase } = dependencies;
   const settings = parseDeploymentSettings(variables.FRESHET_DEPLOYMENT);
   const config = await readLambdaConfig(directory);
   const clock = createSystemClock();
@@ -140,7 +141,7 @@ export function createReopenedSpaces(open: () => Promise<SpaceRegistry>, clock: 
     current = { openedAtMs, registry };
     return registry;
   };
-  const openedWithin = async (maxAgeMs: number): Promise<SpaceRegistry> => {
+  const openIfOlder = async (maxAgeMs: number): Promise<SpaceRegistry> => {
     const ageMs = current === undefined ? Number.POSITIVE_INFINITY : clock.now() - current.openedAtMs;
     // A clock that was set back makes an age negative: the spaces are opened anew then too.
     if (current !== undefined && ageMs >= 0 && ageMs <= maxAgeMs) return current.registry;
@@ -150,15 +151,15 @@ export function createReopenedSpaces(open: () => Promise<SpaceRegistry>, clock: 
     return opening;
   };
   return {
-    list: async () => (await openedWithin(MAX_AGE_MS)).list(),
+    list: async () => (await openIfOlder(MAX_AGE_MS)).list(),
     async find(spaceId) {
-      const known = await (await openedWithin(MAX_AGE_MS)).find(spaceId);
-      return known ?? (await openedWithin(MAX_AGE_OF_UNKNOWN_MS)).find(spaceId);
+      const known = await (await openIfOlder(MAX_AGE_MS)).find(spaceId);
+      return known ?? (await openIfOlder(MAX_AGE_OF_UNKNOWN_MS)).find(spaceId);
     },
   };
 }
 
-interface DatabaseParts extends LambdaPorts {
+interface DatabasePorts extends LambdaPorts {
   readonly database: SqlDatabase;
   readonly spaces: SpaceRegistry;
   readonly control: ControlStore;
@@ -170,16 +171,16 @@ interface DatabaseParts extends LambdaPorts {
  */
 export async function openWithDatabase<Ports>(
   name: LambdaName,
-  surroundings: LambdaDependencies,
-  compose: (parts: DatabaseParts) => Ports | Promise<Ports>,
+  dependencies: LambdaDependencies,
+  compose: (ports: DatabasePorts) => Ports | Promise<Ports>,
 ): Promise<Wired<Ports>> {
-  const parts = await readLambdaParts(name, surroundings);
-  const { config, clock } = parts;
-  const database = await parts.openDatabase();
+  const shared = await readLambdaPorts(name, dependencies);
+  const { config, clock } = shared;
+  const database = await shared.openDatabase();
   try {
     const spaces = createReopenedSpaces(() => openSpaces(database, config), clock);
     await spaces.list();
-    const ports = await compose({ ...parts, database, spaces, control: createControlStore(database) });
+    const ports = await compose({ ...shared, database, spaces, control: createControlStore(database) });
     return { ports, isAlive: () => isReachable(database, clock), close: () => database.close() };
   } catch (error) {
     await database.close().catch(() => {});

@@ -7,14 +7,17 @@ import type { Clock } from '../ports/process.ts';
 import type { ReceivedMessage, ReceivingQueue } from '../ports/queues.ts';
 import type { RunTally, RunTotals } from './run-tally.ts';
 
-/** A receiving queue in this process, which knows when what is hidden comes back. */
+/** A queue in this process. */
 export interface LocalQueue extends ReceivingQueue {
+  /** When the next hidden message is visible, in the clock's time; undefined: none is hidden. */
   nextVisibleAtMs(): number | undefined;
+  /** Bodies of all messages that are not deleted, hidden ones too. */
   remainingBodies(): string[];
-  /** One listener at a time, called whenever messages were sent. */
+  /** Calls `listener` after every send. A later listener replaces the earlier one. */
   onSent(listener: () => void): void;
 }
 
+/** What a local run works with: the handlers, their queues and the stores behind them. */
 export interface LocalRunPorts {
   readonly handlers: {
     readonly detect: (event: DetectRequest, context: LocalContext) => Promise<DetectReport>;
@@ -39,41 +42,53 @@ export interface LocalRunPorts {
   readonly control: ControlStore;
   readonly clock: Clock;
   readonly limits: LocalRunLimits;
-  /** Stale rows of these spaces that others have leased. Undefined: the run ends without waiting for them. */
+  /**
+   * Counts the stale rows of these spaces that others have leased.
+   * Undefined: the run ends without waiting for them.
+   */
   readonly countHeldElsewhere?: ((spaceIds: readonly number[]) => Promise<HeldRows>) | undefined;
-  /** Called once when nothing is left to the run but waiting for what others hold. */
+  /** Called once, when nothing is left to the run but to wait for rows that others hold. */
   readonly onHeldElsewhere?: ((held: HeldRows) => void) | undefined;
-  /** Called before each round of looking for stale rows: what `detect` heard in the last one no longer holds. */
+  /**
+   * Called before each round of looking for stale rows.
+   * What `detect` heard in the round before no longer holds.
+   */
   readonly beginRound?: (() => void) | undefined;
-  /** `incremental`: done when that pass finds nothing, and no pause reason is lifted. Default: a whole reconcile pass too. */
+  /**
+   * The passes that must find nothing before the run is done. Default: `both`.
+   * With `incremental`, no reconcile pass runs and no pause reason is lifted.
+   */
   readonly passes?: 'incremental' | 'both' | undefined;
-  /** Names of sources; undefined: all. */
+  /** Names of the sources that are worked on; undefined: all. */
   readonly sources?: readonly string[] | undefined;
-  /** Aborted: no new message is taken, the batches in hand have five seconds. */
+  /** After its abort no new message is taken, and the batches in hand have five seconds. */
   readonly signal?: AbortSignal | undefined;
-  /** After everything that changed the totals; the caller decides how often to show them. */
+  /** Called after each invocation. The caller decides how often to show the totals. */
   readonly onProgress?: ((totals: RunTotals) => void) | undefined;
 }
 
+/** The limits of a run; times are in milliseconds. */
 export interface LocalRunLimits {
   readonly batchSize: number;
-  /** Leased rows per space at any time, those of other runs too. */
+  /** Rows of a space that may be leased at any time, those of other runs included. */
   readonly maxInFlight: number;
-  /** Embed invocations at the same time. */
+  /** Embed invocations that run at the same time. */
   readonly concurrency: number;
-  /** Of one invocation. */
+  /** Time that one invocation may take. */
   readonly invocationTimeoutMs: number;
-  /** Between two batches of one worker. */
+  /** Pause between two batches of one worker. */
   readonly pauseMs: number;
   /** Longest time without progress while work remains. */
   readonly maxWaitMs: number;
-  /** Rows taken up at most; undefined: all. */
+  /** Rows that the run may take up; undefined: all. */
   readonly maxItems?: number | undefined;
 }
 
+/** What a run did and found, as `runUntilFresh` resolves with it. */
 export interface RunSummary extends RunTotals {
+  /** The signal was aborted. */
   readonly interrupted: boolean;
-  /** Messages that nobody could work on. */
+  /** Messages that were delivered too often and never worked on to their end. */
   readonly deadLetters: number;
   /** Sources of which vectors without a row were kept, and why. */
   readonly orphansKept: readonly { readonly source: string; readonly cause: 'row-security' | 'too-many' }[];
@@ -119,12 +134,15 @@ interface LocalContext {
   succeed(): void;
 }
 
+/** The messages that must be delivered again. */
 interface BatchAnswer {
   batchItemFailures: { itemIdentifier: string }[];
 }
 
+/** `embed` and `write`, as Lambda calls them with a batch of messages. */
 type BatchHandler = (event: LocalEvent, context: LocalContext) => Promise<BatchAnswer>;
 
+/** Makes the context of one invocation; `remainingMs` tells the milliseconds that are left. */
 export function createLocalContext(functionName: string, remainingMs: () => number): LocalContext {
   return {
     callbackWaitsForEmptyEventLoop: false,
@@ -142,13 +160,16 @@ export function createLocalContext(functionName: string, remainingMs: () => numb
   };
 }
 
-/** Remaining time of an invocation that starts now. */
+/** Counts down the milliseconds of an invocation that starts now, to 0. */
 export function countDown(clock: Clock, timeoutMs: number): () => number {
   const endsAtMs = clock.now() + timeoutMs;
   return () => Math.max(0, endsAtMs - clock.now());
 }
 
-/** What Lambda's poller does with received messages: invoke, then delete all that are not reported as failures; a throw deletes none. */
+/**
+ * Invokes a handler with received messages, as Lambda's poller does.
+ * Messages that the handler does not report as failures are deleted. A throw deletes none.
+ */
 export async function invokeBatch(
   handler: BatchHandler,
   queue: ReceivingQueue,

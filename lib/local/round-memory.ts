@@ -1,0 +1,83 @@
+import type { DetectionStore, LeasedRow, SourceFault } from '../ports/detection-store.ts';
+import type { Clock } from '../ports/process.ts';
+
+/** The greatest age, in milliseconds, of an answer that is used again within a round. */
+const TRUSTED_MS = 1_000;
+
+interface RoundMemory {
+  /** The store with the memory in front. */
+  readonly detection: DetectionStore;
+  /** Forgets all answers: from now on everything is asked anew. */
+  beginRound(): void;
+}
+
+/**
+ * Gives the second pass of a round the answers that the first pass was given.
+ * The two passes follow each other within milliseconds. Both ask which runs died, whether the
+ * source is still what it was, and how much is in flight. Rows leased since the first answer are
+ * added to the rows in flight; rows finished since are not taken off.
+ */
+export function rememberForRound(store: DetectionStore, clock: Clock): RoundMemory {
+  const deadRuns = createMemory<void>(clock);
+  const faults = createMemory<SourceFault | undefined>(clock);
+  const inFlight = createMemory<{ leases: number }>(clock);
+  const beginRound = () => {
+    for (const memory of [deadRuns, faults, inFlight]) memory.forget();
+  };
+  const noteLeased = async <Leased extends { readonly rows: readonly LeasedRow[] }>(
+    spaceId: number,
+    lease: Promise<Leased>,
+  ): Promise<Leased> => {
+    try {
+      const leased = await lease;
+      const counted = inFlight.recall(spaceId);
+      if (counted !== undefined) counted.leases += leased.rows.length;
+      return leased;
+    } catch (error) {
+      // The source may have changed since the look, and the number of leased rows is unknown.
+      beginRound();
+      throw error;
+    }
+  };
+
+  return {
+    beginRound,
+    detection: {
+      ...store,
+      async expireLeasesOfDeadRuns() {
+        // Only the first caller is given the count, because each caller adds it up.
+        let expired = 0;
+        await deadRuns.ask(0, async () => {
+          expired = await store.expireLeasesOfDeadRuns();
+        });
+        return expired;
+      },
+      findSourceFault: space => faults.ask(space.spaceId, () => store.findSourceFault(space)),
+      async countInFlight(space) {
+        const ask = async () => ({ leases: await store.countInFlight(space) });
+        return (await inFlight.ask(space.spaceId, ask)).leases;
+      },
+      leaseChangedRows: (space, request) => noteLeased(space.spaceId, store.leaseChangedRows(space, request)),
+      leaseStaleSlice: (space, request) => noteLeased(space.spaceId, store.leaseStaleSlice(space, request)),
+    },
+  };
+}
+
+function createMemory<Answer>(clock: Clock) {
+  const answers = new Map<number, { readonly atMs: number; readonly answer: Answer }>();
+  const find = (id: number) => {
+    const kept = answers.get(id);
+    return kept !== undefined && clock.now() - kept.atMs <= TRUSTED_MS ? kept : undefined;
+  };
+  return {
+    forget: () => answers.clear(),
+    recall: (id: number) => find(id)?.answer,
+    async ask(id: number, question: () => Promise<Answer>): Promise<Answer> {
+      const kept = find(id);
+      if (kept !== undefined) return kept.answer;
+      const answer = await question();
+      answers.set(id, { atMs: clock.now(), answer });
+      return answer;
+    },
+  };
+}
