@@ -1,3 +1,4 @@
+import { PIPELINE_SCOPE } from '../../lib/core/control.ts';
 import { readFlow, switchFlow } from '../../lib/wiring/deployed-flow.ts';
 import { switchFlag } from '../terminal/flag.ts';
 import { reportPauses } from '../terminal/report-pauses.ts';
@@ -23,7 +24,7 @@ export const command = defineAwsCommand({
     }
     const answer = await deployment.ask('resume', { scope });
     // What still holds another reason stays closed: the guard knows which.
-    const isHeld = answer.paused.some(pause => pause.scope === 'pipeline' || pause.scope === scope);
+    const isHeld = answer.paused.some(pause => pause.scope === PIPELINE_SCOPE || pause.scope === scope);
     const switched = flags.now === true && !isHeld ? await switchFlow(deployment, scope, 'open') : [];
     result({ applied: true, scope, ...answer, switched });
     terminal.line(answer.changed ? `Resumed ${scope}.` : `No operator had paused ${scope}.`);

@@ -1,5 +1,5 @@
+import { modelScope, PAUSE_DETAIL, PIPELINE_SCOPE, sourceScope } from '../../lib/core/control.ts';
 import { UsageError } from '../../lib/core/errors.ts';
-import { PAUSE_DETAIL } from '../../lib/core/outcomes.ts';
 import { textFlag } from '../terminal/flag.ts';
 import type { Flags } from '../terminal/read-flags.ts';
 
@@ -20,8 +20,8 @@ export function readScope(flags: {
 }): string {
   if (flags.source !== undefined && flags.model !== undefined)
     throw new UsageError('Give --source or --model, not both.');
-  if (flags.source !== undefined) return `source:${flags.source}`;
-  return flags.model === undefined ? 'pipeline' : `model:${flags.model}`;
+  if (flags.source !== undefined) return sourceScope(flags.source);
+  return flags.model === undefined ? PIPELINE_SCOPE : modelScope(flags.model);
 }
 
 /** They are shown to others and kept in logs, so they are short and plain. */

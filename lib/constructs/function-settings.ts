@@ -1,6 +1,7 @@
 import type { Code } from 'aws-cdk-lib/aws-lambda';
 import type { LambdaName } from '../core/config/deployment-settings.ts';
-import type { Lane } from '../core/model.ts';
+
+export { LANES } from '../core/model.ts';
 
 export type FunctionName = LambdaName;
 
@@ -19,8 +20,6 @@ export const FUNCTION_NAMES: readonly FunctionName[] = [
  * webhook.
  */
 export type HandlerName = FunctionName | 'sample' | 'notify';
-
-export const LANES: readonly Lane[] = ['fresh', 'bulk'];
 
 interface FunctionSettings {
   readonly memoryMb: number;

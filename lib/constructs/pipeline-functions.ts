@@ -17,6 +17,7 @@ import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { ModelDefinition } from '../core/model.ts';
+import { CLAIMS_PREFIX } from '../core/result-object.ts';
 import { acknowledge } from './acknowledge.ts';
 import {
   FUNCTION_NAMES,
@@ -159,9 +160,6 @@ export interface PipelineFunctionsProps {
   readonly scheduleDeadLetters: Queue;
   readonly logRetention: RetentionDays;
 }
-
-/** The prefix under which `embed` puts result objects. */
-const CLAIMS_PREFIX = 'claims/';
 
 /**
  * The functions, each with exactly the rights that its work takes.

@@ -1,5 +1,5 @@
 import { FreshetError } from './errors.ts';
-import type { Lane } from './model.ts';
+import { isLane, type Lane } from './model.ts';
 import { isResultKey } from './result-object.ts';
 
 /**
@@ -58,18 +58,17 @@ const isUuid = (value: unknown): boolean => typeof value === 'string' && UUID.te
 
 const isPositiveInteger = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) > 0;
 
-const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
+/** Whether a value is a whole number, 0 or more. */
+export function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
 
 const isTexts = (value: unknown): boolean =>
   Array.isArray(value) && value.every(item => typeof item === 'string');
 
 function parseObject(body: string): Record<string, unknown> {
-  let message: unknown;
-  try {
-    message = JSON.parse(body);
-  } catch {
-    throw badMessage('no JSON');
-  }
+  const message = parseJson(body);
+  if (message === undefined) throw badMessage('no JSON');
   if (typeof message !== 'object' || message === null || Array.isArray(message))
     throw badMessage('no object');
   return message as Record<string, unknown>;
@@ -111,7 +110,7 @@ export function parseDispatchMessage(body: string): DispatchMessage {
     v: value => value === 1,
     kind: value => value === 'dispatch',
     spaceId: isPositiveInteger,
-    lane: value => value === 'fresh' || value === 'bulk',
+    lane: isLane,
     dispatchId: isUuid,
     attempts: isCount,
     ids: value => isTexts(value) && (value as string[]).length > 0,

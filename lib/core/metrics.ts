@@ -44,7 +44,8 @@ export const METRICS = {
     unit: 'Percent',
     from: ['detect'],
     meaning:
-      'rows with a vector of their latest version, of those that can have one; counted at the end of a walk over all keys',
+      'rows with a vector of their latest version, of those that can have one; counted at the end of ' +
+      'a walk over all keys',
   },
   DetectedRows: { unit: 'Count', from: ['detect'], meaning: 'rows that were found stale and leased' },
   SentRows: { unit: 'Count', from: ['detect'], meaning: 'detected rows whose message a queue accepted' },
@@ -57,7 +58,8 @@ export const METRICS = {
     unit: 'Count',
     from: ['detect'],
     meaning:
-      '1 where too many rows of a slice are missing at once, or row security may hide them; 0 where none are in doubt',
+      '1 where too many rows of a slice are missing at once, or row security may hide them; 0 where ' +
+      'none are in doubt',
   },
   SourceFaults: {
     unit: 'Count',
@@ -275,7 +277,8 @@ export const ENDPOINT_METRICS = {
     unit: 'Percent',
     known: 'documented',
     meaning:
-      'how busy the GPU of a copy is; each copy tells its own, so that the samples of a minute are the copies',
+      'how busy the GPU of a copy is; each copy tells its own, so that the samples of a minute are ' +
+      'the copies',
   },
   GPUMemoryUtilizationNormalized: {
     namespace: UTILIZATION,

@@ -32,7 +32,7 @@ export function failureOfOutcome(outcome: string | null): OutcomeFailure | undef
 }
 
 /**
- * Whether a failure is one that a person means by `cause`: its class or its code, as `failures` prints them.
+ * Whether a person means a failure by `cause`: its class or its code, as `failures` prints them.
  * No failure matches no cause. The SQL of `retry` says the same.
  */
 export function isOfCause(failure: OutcomeFailure | undefined, cause: string): boolean {
@@ -51,9 +51,3 @@ export function isInstant(value: unknown): boolean {
   const midnight = Date.parse(`${day}T00:00:00Z`);
   return !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(day);
 }
-
-/**
- * The words that an operator may put beside a pause.
- * Other people see them and logs keep them, so they are few and plain.
- */
-export const PAUSE_DETAIL = /^[\p{L}\p{N} ._:#/-]{0,80}$/u;

@@ -1,5 +1,6 @@
-import { hash } from 'node:crypto';
 import { FreshetError } from './errors.ts';
+import { isCount } from './messages.ts';
+import { isLane } from './model.ts';
 import type {
   ComposedResult,
   CopyEntry,
@@ -18,10 +19,10 @@ import { checkVectorArray, measureVectorArray, writeVectorArray } from './vector
 const FIELD_CHECKS = {
   text: (value: unknown) => typeof value === 'string',
   textOrNull: (value: unknown) => value === null || typeof value === 'string',
-  count: (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0,
-  countOrNull: (value: unknown) => value === null || (Number.isSafeInteger(value) && Number(value) >= 0),
+  count: isCount,
+  countOrNull: (value: unknown) => value === null || isCount(value),
   amount: (value: unknown) => Number.isFinite(value) && Number(value) >= 0,
-  lane: (value: unknown) => value === 'fresh' || value === 'bulk',
+  lane: isLane,
   outcome: (value: unknown) => typeof value === 'string' && OUTCOME.test(value),
   itemClass: (value: unknown) => value === 'item',
 } as const;
@@ -85,11 +86,11 @@ const MAGIC = Buffer.from('FRESHET1', 'latin1');
 /** Bytes before the header: `FRESHET1` and the header's length. */
 const PREFIX_BYTES = MAGIC.length + 4;
 
-type FieldsOfResultLayout<T> = { readonly [Key in keyof T]-?: FieldKind };
+type FieldsOf<T> = { readonly [Key in keyof T]-?: FieldKind };
 
 const READING = { id: 'text', version: 'textOrNull', xid: 'text', readAt: 'text' } as const;
 
-const OUTCOME_FIELDS: FieldsOfResultLayout<OutcomeEntry> = {
+const OUTCOME_FIELDS: FieldsOf<OutcomeEntry> = {
   ...READING,
   outcome: 'outcome',
   contentHash: 'textOrNull',
@@ -98,22 +99,22 @@ const OUTCOME_FIELDS: FieldsOfResultLayout<OutcomeEntry> = {
   tokens: 'count',
 };
 
-const COPY_FIELDS: FieldsOfResultLayout<CopyEntry> = {
+const COPY_FIELDS: FieldsOf<CopyEntry> = {
   ...READING,
   contentHash: 'text',
   textLength: 'count',
   keptLength: 'count',
 };
 
-const TOUCH_FIELDS: FieldsOfResultLayout<TouchEntry> = { ...READING, contentHash: 'text' };
+const TOUCH_FIELDS: FieldsOf<TouchEntry> = { ...READING, contentHash: 'text' };
 
-const VERDICT_FIELDS: FieldsOfResultLayout<Verdict> = {
+const VERDICT_FIELDS: FieldsOf<Verdict> = {
   contentHash: 'text',
   failureClass: 'itemClass',
   code: 'text',
 };
 
-const CALL_FIELDS: FieldsOfResultLayout<LedgerEntry> = {
+const CALL_FIELDS: FieldsOf<LedgerEntry> = {
   callId: 'text',
   modelAlias: 'text',
   lane: 'lane',
@@ -204,9 +205,4 @@ export function encodeResult(result: ComposedResult): Buffer {
   body.write(header, PREFIX_BYTES);
   writeVectorArray(body.subarray(vectorStart), vectors, dimensions);
   return body;
-}
-
-/** SHA-256 of a text's UTF-8 bytes or of a buffer, in hexadecimal. */
-export function sha256Hex(content: Buffer | string): string {
-  return hash('sha256', content, 'hex');
 }

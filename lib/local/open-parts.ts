@@ -16,8 +16,9 @@ import { createTokenizer } from '../adapters/tokenizer.ts';
 import { nameProviders } from '../core/config/pipeline-config.ts';
 import { UsageError } from '../core/errors.ts';
 import { parseAnnounceMessage } from '../core/messages.ts';
-import { type Lane, MAX_ATTEMPTS, type Outcome } from '../core/model.ts';
+import { LANES, type Outcome } from '../core/model.ts';
 import { failureOfOutcome } from '../core/outcomes.ts';
+import { MAX_ATTEMPTS } from '../core/packing.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN } from '../pipeline/embed/embed-ports.ts';
 import type { Clock, Randomness } from '../ports/process.ts';
 import type { DispatchQueues } from '../ports/queues.ts';
@@ -68,9 +69,8 @@ function createLocalQueues(options: LocalQueueOptions): LocalRunPorts['queues'] 
       deadLetter,
     });
   };
-  const lanes: readonly Lane[] = ['fresh', 'bulk'];
   const dispatch = options.aliases.flatMap(modelAlias =>
-    lanes.map(lane => ({
+    LANES.map(lane => ({
       modelAlias,
       lane,
       queue: create(`${modelAlias}-${lane}`, options.dispatchVisibilitySeconds),

@@ -5,8 +5,10 @@ import { createReportStore } from '../adapters/sql/report-store.ts';
 import { countBuffersAsHeap, createSystemClock } from '../adapters/system.ts';
 import { formatPath } from '../core/config/describe-issues.ts';
 import { usedAliases } from '../core/config/pipeline-config.ts';
+import { DATABASE_PAUSE, isProviderPause } from '../core/control.ts';
 import { UsageError } from '../core/errors.ts';
-import { GOLDEN_TEXT_VERSION, type Space } from '../core/model.ts';
+import { goldenKeyOf } from '../core/golden-texts.ts';
+import type { Space } from '../core/model.ts';
 import {
   decideRunEnd,
   describeFaults,
@@ -17,7 +19,6 @@ import {
   type RunError,
   type SeenOfRun,
 } from '../core/run-end.ts';
-import { fingerprintModel } from '../core/text.ts';
 import { describeFailure } from '../pipeline/failures.ts';
 import { readCoverages, readLedgers } from '../pipeline/operate/requests.ts';
 import type { PauseReason } from '../ports/control-store.ts';
@@ -65,7 +66,7 @@ async function refuseChangedModels(workspace: Workspace, coverages: readonly Cov
   for (const alias of new Set(busy)) {
     const model = workspace.config.models[alias];
     if (model === undefined || model.check === 'off') continue;
-    const key = { modelFingerprint: fingerprintModel(model), textVersion: GOLDEN_TEXT_VERSION };
+    const key = goldenKeyOf(model);
     const record = await golden.find(key);
     if (record !== undefined && record.ageSeconds >= AGREES_FOR_SECONDS) due.add(alias);
   }
@@ -129,7 +130,7 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
   await refuseChangedModels(workspace, before);
   options.onPrepared({
     before,
-    resumed: reasons.filter(({ reason }) => reason === 'database' || reason.startsWith('provider:')),
+    resumed: reasons.filter(({ reason }) => reason === DATABASE_PAUSE || isProviderPause(reason)),
   });
   const clock = createSystemClock();
   const tally = tellReasons(

@@ -1,3 +1,4 @@
+import { DATABASE_PAUSE, isProviderPause } from '../core/control.ts';
 import { FreshetError } from '../core/errors.ts';
 import { parseAnnounceMessage, parseDispatchMessage } from '../core/messages.ts';
 import type { Space } from '../core/model.ts';
@@ -56,7 +57,7 @@ async function clearStalePauses(control: ControlStore, spaces: readonly Space[])
   const cleared: PauseReason[] = [];
   for (const space of spaces) {
     for (const pause of await findPauseReasons(control, space)) {
-      if (pause.reason !== 'database' && !pause.reason.startsWith('provider:')) continue;
+      if (pause.reason !== DATABASE_PAUSE && !isProviderPause(pause.reason)) continue;
       await control.resume(pause.scope, pause.reason);
       cleared.push(pause);
     }

@@ -1,5 +1,5 @@
+import { OPERATOR_PAUSE } from '../core/control.ts';
 import { FreshetError } from '../core/errors.ts';
-import { OPERATOR_PAUSE } from '../core/model.ts';
 import type { LocalRunPorts, RunSummary } from './run-parts.ts';
 import { runUntilFresh } from './run-until-fresh.ts';
 

@@ -1,3 +1,4 @@
+import { LANES } from '../core/model.ts';
 import type { Clock } from '../ports/process.ts';
 import type { ReceivingQueue } from '../ports/queues.ts';
 import {
@@ -57,7 +58,7 @@ export interface RunWorkers {
 
 export function createRunWorkers(parts: LocalRunPorts, onEnd: (error?: unknown) => void): RunWorkers {
   const { clock, handlers, limits, queues, signal } = parts;
-  const lanes = (['fresh', 'bulk'] as const).map(lane =>
+  const lanes = LANES.map(lane =>
     queues.dispatch.filter(queue => queue.lane === lane).map(({ queue }) => queue),
   );
   let turn = 0;

@@ -1,7 +1,7 @@
-import { GOLDEN_TEXT_VERSION, goldenTexts, type ModelDefinition } from '../core/model.ts';
+import { goldenKeyOf, goldenTexts } from '../core/golden-texts.ts';
+import type { ModelDefinition } from '../core/model.ts';
 import { estimateTokens, packTexts } from '../core/packing.ts';
 import { requireVectors } from '../core/reply.ts';
-import { fingerprintModel } from '../core/text.ts';
 import { cosineOf, normOf } from '../core/vectors.ts';
 import type { Clock } from '../ports/process.ts';
 import type { EmbeddingProvider, Tokenizer } from '../ports/provider.ts';
@@ -128,7 +128,7 @@ async function compareGolden(
   model: ModelDefinition,
   vectors: readonly Buffer[],
 ): Promise<Pick<ModelCheck, 'cosine' | 'golden' | 'problem'>> {
-  const key = { modelFingerprint: fingerprintModel(model), textVersion: GOLDEN_TEXT_VERSION };
+  const key = goldenKeyOf(model);
   const record = await golden.find(key);
   if (record === undefined) {
     await golden.record(key, model.alias, vectors);

@@ -1,5 +1,6 @@
+import { ORPHANS_CONFIRMED, scopesOf, sourceScope } from '../core/control.ts';
 import type { FreshetError } from '../core/errors.ts';
-import { ORPHANS_CONFIRMED, type Space } from '../core/model.ts';
+import type { Space } from '../core/model.ts';
 import type { ControlStore, PauseReason } from '../ports/control-store.ts';
 import type { Logger, Metrics } from '../ports/process.ts';
 
@@ -8,7 +9,7 @@ import type { Logger, Metrics } from '../ports/process.ts';
  * The reasons are those of the space's model, of its source and of the whole pipeline.
  */
 export async function findPauseReasons(control: ControlStore, space: Space): Promise<readonly PauseReason[]> {
-  const scopes = ['pipeline', `model:${space.model.alias}`, `source:${space.source.name}`];
+  const scopes = scopesOf(space);
   const reasons = await control.reasons();
   return reasons.filter(({ scope, reason }) => scopes.includes(scope) && reason !== ORPHANS_CONFIRMED);
 }
@@ -24,5 +25,5 @@ export async function pauseSource(
 ): Promise<void> {
   ports.metrics.count('SourceFaults', 1);
   ports.logger.error('source-fault', { spaceId: space.spaceId, source: space.source.name, code: fault.code });
-  await ports.control.pause(`source:${space.source.name}`, fault.code, fault.message);
+  await ports.control.pause(sourceScope(space.source.name), fault.code, fault.message);
 }

@@ -1,4 +1,4 @@
-import { sha256Hex } from '../core/result-codec.ts';
+import { sha256Hex } from '../core/text.ts';
 import type { Logger, Metrics, RunObserver } from '../ports/process.ts';
 import type { ObjectStore } from '../ports/queues.ts';
 import { describeFailure } from './failures.ts';

@@ -2,7 +2,10 @@ import type { FailureClass, Lane } from '../core/model.ts';
 import type { PauseReason } from './control-store.ts';
 import type { Coverage, FailureGroup, LedgerTotals, ResetPlan, ResetSelection } from './report-store.ts';
 
-/** What an operator may ask of a pipeline, and what comes back. The `operate` function and a local run answer alike. */
+/**
+ * What an operator may ask of a pipeline, and what comes back.
+ * The `operate` function and a local run answer alike.
+ */
 export interface OperateExchanges {
   readonly status: { readonly request: object; readonly answer: StatusAnswer };
   readonly failures: {
@@ -14,18 +17,18 @@ export interface OperateExchanges {
     readonly request: { readonly scope: string; readonly detail: string };
     readonly answer: PauseAnswer;
   };
-  /** Clears the reason `operator` there, and no other. */
+  /** Clears the reason `operator` of the scope, and no other reason. */
   readonly resume: { readonly request: { readonly scope: string }; readonly answer: PauseAnswer };
   readonly 'plan-reset': {
     readonly request: OutcomeSelection;
     readonly answer: { readonly spaces: readonly SpaceResetPlan[] };
   };
-  /** One batch; asked again with the cursor until that is null. */
+  /** Resets one batch. The caller asks again with the cursor until the cursor is null. */
   readonly reset: {
     readonly request: OutcomeSelection & { readonly cursor: ResetCursor | null; readonly limit: number };
     readonly answer: { readonly rows: number; readonly cursor: ResetCursor | null };
   };
-  /** One batch; asked again while `more`. */
+  /** Makes one batch of failed rows stale. The caller asks again while `more`. */
   readonly retry: {
     readonly request: {
       readonly source?: string | undefined;
@@ -41,7 +44,7 @@ export interface OperateExchanges {
     readonly request: { readonly source?: string | undefined; readonly model?: string | undefined };
     readonly answer: { readonly spaces: readonly { readonly source: string; readonly model: string }[] };
   };
-  /** One bounded stretch; asked again until nothing is received. */
+  /** Sends one bounded stretch again. The caller asks again until nothing is received. */
   readonly redrive: { readonly request: RedriveRequest; readonly answer: RedriveAnswer };
 }
 
@@ -56,7 +59,7 @@ export interface StatusAnswer {
   /** Spaces whose source cannot be read are left out: `paused` says why. */
   readonly spaces: readonly Coverage[];
   readonly paused: readonly PauseReason[];
-  /** Over all spaces and runs. */
+  /** The calls of all spaces and runs. */
   readonly ledger: LedgerTotals;
 }
 
@@ -66,13 +69,13 @@ export interface SourceFailures extends FailureGroup {
 }
 
 export interface PauseAnswer {
-  /** Whether this request changed anything. */
+  /** Whether the request changed anything. */
   readonly changed: boolean;
-  /** Every reason that holds now, anywhere. */
+  /** Every reason that holds now, in every scope. */
   readonly paused: readonly PauseReason[];
 }
 
-/** Undefined means every one. */
+/** Chooses outcomes. Undefined: those of every source, of every model. */
 export interface OutcomeSelection extends ResetSelection {
   readonly source?: string | undefined;
   readonly model?: string | undefined;
@@ -99,12 +102,12 @@ export interface RedriveRequest {
   readonly source?: string | undefined;
   /** Only rows whose last outcome failed with this class or code. */
   readonly cause?: string | undefined;
-  /** Letters received at most. */
+  /** The most letters that are received. */
   readonly limit: number;
 }
 
 export interface RedriveAnswer {
-  /** Letters. 0: the queue has none that can be received now. */
+  /** Letters received. 0: the queue has none that can be received now. */
   readonly received: number;
   /** Rows sent again under a new dispatch, or whose paid result was announced again. */
   readonly dispatched: number;
@@ -116,7 +119,7 @@ export interface RedriveAnswer {
   readonly unreadable: number;
 }
 
-/** How an answer travels. */
+/** What the `operate` function replies: the answer, or why there is none. */
 export type OperateReply =
   | { readonly answer: object }
   | {

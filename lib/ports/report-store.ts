@@ -200,10 +200,11 @@ export interface GoldenStore {
   confirm(key: GoldenKey): Promise<void>;
 }
 
+/** What `goldenKeyOf` returns for a model. */
 export interface GoldenKey {
-  /** The result of `fingerprintModel`. */
+  /** Equal fingerprints promise equal vectors. */
   readonly modelFingerprint: string;
-  /** The `GOLDEN_TEXT_VERSION` of the texts that were embedded. */
+  /** The version of the golden texts that were embedded. */
   readonly textVersion: number;
 }
 

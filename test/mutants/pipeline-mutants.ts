@@ -32,7 +32,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'whole-batches-for-suspects',
     removes: 'smaller batches for rows that were there when a process died',
-    file: 'lib/core/model.ts',
+    file: 'lib/core/packing.ts',
     changes: [['  return attempts === 1 ? Math.min(10, batchSize) : 1;', '  return batchSize;']],
   },
   {
@@ -62,7 +62,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'one-key-per-dispatch',
     removes: 'a key of its own for each attempt',
     file: 'lib/pipeline/embed/settle.ts',
-    changes: [['/${ports.randomness.identifier()}`', '`']],
+    changes: [['result.dispatchId, ports.randomness.identifier()', "result.dispatchId, 'one'"]],
   },
   {
     name: 'refused-announcement-ignored',
@@ -266,8 +266,8 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     file: 'lib/pipeline/write/write-step.ts',
     changes: [
       [
-        "await ports.control.resume('pipeline', 'database');",
-        "await ports.control.resume('pipeline', 'databases');",
+        'await ports.control.resume(PIPELINE_SCOPE, DATABASE_PAUSE);',
+        "await ports.control.resume(PIPELINE_SCOPE, 'databases');",
       ],
     ],
   },
@@ -298,7 +298,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'probe-lifts-operator-pause',
     removes: 'leaving a model alone that an operator paused too',
     file: 'lib/pipeline/guard/probes.ts',
-    changes: [[' || own.some(({ reason }) => !reason.startsWith(PROVIDER))', '']],
+    changes: [[' || own.some(({ reason }) => !isProviderPause(reason))', '']],
   },
   {
     name: 'probe-unsettled',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { goldenTexts } from '../../lib/core/golden-texts.ts';
 import type { ModelDefinition } from '../../lib/core/model.ts';
-import { goldenTexts } from '../../lib/core/model.ts';
 import { checkModel } from '../../lib/pipeline/check-model.ts';
 import type { GoldenKey, GoldenRecord, GoldenStore } from '../../lib/ports/report-store.ts';
 import { createScriptedProvider, embedAll, failWith, vectorOf } from '../doubles/scripted-provider.ts';

@@ -1,6 +1,6 @@
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { FreshetError, UsageError } from '../../core/errors.ts';
-import { classifyAwsFailure } from '../../core/failures/aws.ts';
+import { classifyAwsFailure } from '../../core/failures.ts';
 import { findNetworkCode } from '../network/open-network.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { FreshetError, UsageError } from '../../core/errors.ts';
-import { classifyProviderFailure, codeOfWord, type ProviderSignal } from '../../core/failures/provider.ts';
 import { parseJson } from '../../core/messages.ts';
+import { classifyProviderFailure, codeOfWord, type ProviderSignal } from '../../core/provider-failures.ts';
 import type { ProviderName } from '../../core/providers.ts';
 import { parseWaitHint } from '../../core/retry.ts';
 import type { AnswerHeaders, Network, PostAnswer } from './open-network.ts';

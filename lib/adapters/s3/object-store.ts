@@ -7,7 +7,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { FreshetError } from '../../core/errors.ts';
-import { isResultKey } from '../../core/result-object.ts';
+import { CLAIMS_PREFIX, isResultKey } from '../../core/result-object.ts';
 import type { ObjectStore } from '../../ports/queues.ts';
 import {
   attemptsOf,
@@ -196,7 +196,7 @@ async function getAnswer(
 function requireKey(key: string): void {
   if (isResultKey(key)) return;
   throw new FreshetError(
-    'An object key does not begin with "claims/", or holds characters that ours never do.',
+    `An object key does not begin with "${CLAIMS_PREFIX}", or holds characters that ours never do.`,
     {
       failureClass: 'unknown',
       code: 'invalid_object_key',

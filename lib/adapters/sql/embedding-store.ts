@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
-import { ORPHANS_CONFIRMED, type Outcome, type Space, type TextColumn } from '../../core/model.ts';
+import { ORPHANS_CONFIRMED, scopesOf } from '../../core/control.ts';
+import type { Outcome, Space, TextColumn } from '../../core/model.ts';
 import type { CallGrant, EmbeddingStore, GrantRefusal, SourceReading } from '../../ports/outcome-store.ts';
 import { prepared, type SqlDatabase } from './database.ts';
 import { arrayLiteral, quoteSpace } from './fragments.ts';
@@ -39,7 +40,7 @@ async function beginEmbedding(
  * in the call leaves the grant behind.
  */
 async function grantCall(db: SqlDatabase, space: Space, grant: CallGrant): Promise<GrantRefusal | undefined> {
-  const scopes = ['pipeline', `model:${space.model.alias}`, `source:${space.source.name}`];
+  const scopes = scopesOf(space);
   const { rows } = await sql<GrantRefusal>`${prepared}WITH pause AS MATERIALIZED (
       SELECT scope, reason FROM freshet.control
        WHERE scope = ANY (${arrayLiteral(scopes)}::text[]) AND reason <> ${ORPHANS_CONFIRMED}::text

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import { ORPHANS_CONFIRMED, type Space } from '../../core/model.ts';
+import { ORPHANS_CONFIRMED } from '../../core/control.ts';
+import type { Space } from '../../core/model.ts';
 import type { OrphanReport } from '../../ports/detection-store.ts';
 import type { SqlDatabase } from './database.ts';
 import { type KeyRange, withinRange } from './find-and-lease.ts';

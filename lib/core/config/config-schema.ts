@@ -64,7 +64,8 @@ const source = z.strictObject(
 );
 
 const quotedProviders = PROVIDER_NAMES.map(name => JSON.stringify(name));
-const providerExpectation = `expected ${quotedProviders.slice(0, -1).join(', ')} or ${quotedProviders.at(-1)}`;
+const lastProvider = quotedProviders.at(-1);
+const providerExpectation = `expected ${quotedProviders.slice(0, -1).join(', ')} or ${lastProvider}`;
 
 /** Where a model is served: the provider, and the keys that the table of providers knows. */
 const placeShape = {

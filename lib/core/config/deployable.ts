@@ -50,7 +50,9 @@ export function requireDeployable(config: PipelineConfig, deployment: Deployment
 function findWideVectors({ alias, dimensions }: ModelDefinition): string[] {
   if (dimensions <= MAX_INDEXED_DIMENSIONS) return [];
   return [
-    `The model ${alias} has ${dimensions} dimensions, and a search index takes ${MAX_INDEXED_DIMENSIONS}: give ${formatPath(['models', alias])} a smaller size, such as { dimensions: 1536 }, if the model can be cut, or choose another.`,
+    `The model ${alias} has ${dimensions} dimensions, and a search index takes ` +
+      `${MAX_INDEXED_DIMENSIONS}: give ${formatPath(['models', alias])} a smaller size, such as { ` +
+      'dimensions: 1536 }, if the model can be cut, or choose another.',
   ];
 }
 
@@ -58,7 +60,8 @@ function findUnreachable({ alias, provider, baseUrl }: ModelDefinition): string[
   const host = hostOf(baseUrl ?? PROVIDERS[provider].url);
   if (host === undefined || !/^(localhost|.+\.localhost|127\.[\d.]+|\[::1\])$/.test(host)) return [];
   return [
-    `The model ${alias} is served on the machine itself (${host}), where a Lambda function finds nothing: give ${formatPath(['models', alias, 'baseUrl'])} an address inside the VPC.`,
+    `The model ${alias} is served on the machine itself (${host}), where a Lambda function finds ` +
+      `nothing: give ${formatPath(['models', alias, 'baseUrl'])} an address inside the VPC.`,
   ];
 }
 
@@ -69,7 +72,8 @@ function findMissingSecret({ alias, provider, baseUrl }: ModelDefinition, deploy
   if (Object.hasOwn(deployment.providerSecrets, alias)) return [];
   const path = formatPath(['aws', 'stages', deployment.stage, 'providerSecrets', alias]);
   return [
-    `The model ${alias} needs a key: put it into Secrets Manager (aws secretsmanager create-secret --name freshet/${alias} --secret-string …) and name its ARN at ${path}.`,
+    `The model ${alias} needs a key: put it into Secrets Manager (aws secretsmanager create-secret ` +
+      `--name freshet/${alias} --secret-string …) and name its ARN at ${path}.`,
   ];
 }
 
@@ -85,14 +89,18 @@ function findMissingEndpoint(
   const known = Object.keys(TEI_IMAGE_ACCOUNTS).join(', ');
   if (region === undefined)
     return [
-      `The model ${alias} needs a GPU endpoint, whose image depends on the region: name it at ${formatPath(['aws', 'stages', stage, 'region'])} (known: ${known}).`,
+      `The model ${alias} needs a GPU endpoint, whose image depends on the region: name it at ` +
+        `${formatPath(['aws', 'stages', stage, 'region'])} (known: ${known}).`,
     ];
   if (Object.hasOwn(TEI_IMAGE_ACCOUNTS, region))
     return [
-      `The model ${alias} names no endpoint: give the one that serves it at ${formatPath(['models', alias, 'endpointName'])}.`,
+      `The model ${alias} names no endpoint: give the one that serves it at ` +
+        `${formatPath(['models', alias, 'endpointName'])}.`,
     ];
   return [
-    `The model ${alias} needs a GPU endpoint, and the embedding image is not known in ${region}: choose one of ${known}, or name an endpoint of your own at ${formatPath(['models', alias, 'endpointName'])}.`,
+    `The model ${alias} needs a GPU endpoint, and the embedding image is not known in ${region}: ` +
+      `choose one of ${known}, or name an endpoint of your own at ` +
+      `${formatPath(['models', alias, 'endpointName'])}.`,
   ];
 }
 
@@ -127,7 +135,10 @@ function findTooManyConnections(models: number, deployment: Deployment): string[
   if (connections < maxConnections) return [];
   const parts = held.map(({ name, connections }) => `${name} ${connections}`).join(' + ');
   return [
-    `The functions can hold ${connections} database connections at once (${parts}; embed has ${models} model${models === 1 ? '' : 's'} × (fresh ${fresh} + bulk ${bulk}), write ${write}), and database.maxConnections is ${maxConnections}: lower maxConcurrency, or raise maxConnections above that if the server allows it.`,
+    `The functions can hold ${connections} database connections at once (${parts}; embed has ` +
+      `${models} model${models === 1 ? '' : 's'} × (fresh ${fresh} + bulk ${bulk}), write ${write}), ` +
+      `and database.maxConnections is ${maxConnections}: lower maxConcurrency, or raise maxConnections ` +
+      'above that if the server allows it.',
   ];
 }
 
@@ -166,7 +177,8 @@ export function requireGpuEndpoint(
     problems.push(`${path('gpu', 'model')}: "${gpu.model}" is no model: name one of the section models.`);
   else if (model.provider !== 'sagemaker')
     problems.push(
-      `${path('gpu', 'model')}: the model ${gpu.model} has provider "${model.provider}": give it "sagemaker" at ${modelPath('provider')}, with endpointName and inferenceComponentName.`,
+      `${path('gpu', 'model')}: the model ${gpu.model} has provider "${model.provider}": give it ` +
+        `"sagemaker" at ${modelPath('provider')}, with endpointName and inferenceComponentName.`,
     );
   else {
     if (!isName(model.endpointName)) problems.push(describeName(modelPath('endpointName')));
@@ -182,7 +194,8 @@ export function requireGpuEndpoint(
     inferenceComponentName === undefined
   )
     throw new UsageError(
-      `The GPU endpoint of stage ${stageName} cannot be deployed:\n${problems.map(problem => `  ${problem}`).join('\n')}`,
+      `The GPU endpoint of stage ${stageName} cannot be ` +
+        `deployed:\n${problems.map(problem => `  ${problem}`).join('\n')}`,
     );
   return { region, image, endpointName, inferenceComponentName, maxTextsPerCall: limits?.maxTextsPerCall };
 }
@@ -202,11 +215,13 @@ function findCopyProblems(
   const problems: string[] = [];
   if (minCopies > maxCopies)
     problems.push(
-      `${path('gpu', 'maxCopies')} is ${maxCopies}, less than minCopies ${minCopies}: raise one or lower the other.`,
+      `${path('gpu', 'maxCopies')} is ${maxCopies}, less than minCopies ${minCopies}: raise one or ` +
+        'lower the other.',
     );
   if (minCopies === 0 && region !== undefined && REGIONS_WITHOUT_SCALE_TO_ZERO.includes(region))
     problems.push(
-      `SageMaker in ${region} does not scale to zero: set ${path('gpu', 'minCopies')} to 1 (an instance that is always paid), or choose another region.`,
+      `SageMaker in ${region} does not scale to zero: set ${path('gpu', 'minCopies')} to 1 (an ` +
+        'instance that is always paid), or choose another region.',
     );
   return problems;
 }
@@ -217,5 +232,8 @@ function isName(name: string | undefined): boolean {
 }
 
 function describeName(path: string): string {
-  return `${path} is what the stack will be asked to make: give letters, digits and single dashes, at most 63, such as "embeddings-e5".`;
+  return (
+    `${path} is what the stack will be asked to make: give letters, digits and single dashes, ` +
+    'at most 63, such as "embeddings-e5".'
+  );
 }

@@ -15,7 +15,8 @@ function parseSettings<Schema extends z.ZodType>(
   if (parsed.success) return parsed.data;
   const paths = parsed.error.issues.map(issue => issue.path.join('.') || variable);
   throw new FreshetError(
-    `${variable} is not what this version expects (at ${[...new Set(paths)].join(', ')}): deploy the stack again.`,
+    `${variable} is not what this version expects (at ${[...new Set(paths)].join(', ')}): deploy the ` +
+      'stack again.',
     { failureClass: 'stop', code: 'bad_deployment_settings' },
   );
 }

@@ -97,7 +97,11 @@ function checkModelDefinition(settings: ParsedModel, model: ModelDefinition): Co
 
 /** What a person is told who names known weights and no place that serves them. */
 export function describeMissingPlace(alias: string): string {
-  return `is missing: where is ${alias} served? For example models: { ${JSON.stringify(alias)}: { provider: 'ollama' } }, or provider 'http' with baseUrl, 'sagemaker' with endpointName and revision, 'openai' with baseUrl`;
+  return (
+    `is missing: where is ${alias} served? For example models: { ${JSON.stringify(alias)}: { ` +
+    "provider: 'ollama' } }, or provider 'http' with baseUrl, 'sagemaker' with endpointName and " +
+    "revision, 'openai' with baseUrl"
+  );
 }
 
 function checkPlace(
@@ -136,7 +140,8 @@ function checkServedRevision(
   const example = pinned === undefined ? '' : `, as ${pinned}`;
   complain(
     'revision',
-    `${what}; an endpoint can be given other weights under the same name: pin the commit of the model that it serves${example}, or the digits that models publish prints`,
+    `${what}; an endpoint can be given other weights under the same name: pin the commit of the ` +
+      `model that it serves${example}, or the digits that models publish prints`,
   );
 }
 

@@ -46,7 +46,8 @@ export function chooseExampleStage(config: PipelineConfig, name: string): StageS
   const strange = config.sources.find(({ table }) => !isExampleTable(table));
   if (strange !== undefined)
     throw new UsageError(
-      `The example database has the table public.${TABLE} and no other; source "${strange.name}" names another one.`,
+      `The example database has the table public.${TABLE} and no other; source "${strange.name}" ` +
+        'names another one.',
       'Leave -c config out for the demo configuration, or name a stage with a database of your own.',
     );
   const stages = config.aws?.stages ?? {};
@@ -93,7 +94,8 @@ function findVpcProblems({ vpc, account, region }: AwsStage, path: readonly stri
     if (vpc[key] === undefined && (other !== undefined || !canLookUp))
       report(
         key,
-        'is missing; give availabilityZones and privateSubnetIds, or neither and the stage an account and a region, so that cdk looks the VPC up',
+        'is missing; give availabilityZones and privateSubnetIds, or neither and the stage an ' +
+          'account and a region, so that cdk looks the VPC up',
       );
   }
   const subnets = vpc.privateSubnetIds?.length;

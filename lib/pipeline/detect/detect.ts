@@ -1,3 +1,4 @@
+import { isProviderPause, modelScope, sourceScope } from '../../core/control.ts';
 import { FreshetError, SOURCE_FAULT_PREFIX } from '../../core/errors.ts';
 import type { Space } from '../../core/model.ts';
 import type { ControlStore, PauseReason } from '../../ports/control-store.ts';
@@ -26,7 +27,7 @@ interface SourceCheck {
  */
 async function checkSource(ports: DetectPorts, space: Space): Promise<SourceCheck> {
   const { control } = ports;
-  const scope = `source:${space.source.name}`;
+  const scope = sourceScope(space.source.name);
   const fault = await ports.detection.findSourceFault(space);
   const reasons = await findPauseReasons(control, space);
   const faultReason = fault && `${SOURCE_FAULT_PREFIX}${fault.code}`;
@@ -47,9 +48,9 @@ async function checkSource(ports: DetectPorts, space: Space): Promise<SourceChec
  */
 async function isNeeded(control: ControlStore, space: Space): Promise<boolean> {
   if (space.fallbackFor === undefined) return true;
-  const scopes = new Set(space.fallbackFor.map(alias => `model:${alias}`));
+  const scopes = new Set(space.fallbackFor.map(modelScope));
   const reasons = await control.reasons();
-  return reasons.some(({ scope, reason }) => scopes.has(scope) && reason.startsWith('provider:'));
+  return reasons.some(({ scope, reason }) => scopes.has(scope) && isProviderPause(reason));
 }
 
 /** Milliseconds kept for the spaces and the metrics that come after the measuring. */

@@ -1,6 +1,8 @@
+import { isProviderPause } from '../../core/control.ts';
 import { type FreshetError, isSourceFault, SOURCE_FAULT_PREFIX } from '../../core/errors.ts';
 import { type DispatchMessage, parseDispatchMessage } from '../../core/messages.ts';
-import { MAX_ATTEMPTS, type Space } from '../../core/model.ts';
+import type { Space } from '../../core/model.ts';
+import { MAX_ATTEMPTS } from '../../core/packing.ts';
 import type { SourceReading } from '../../ports/outcome-store.ts';
 import { retryTransient } from '../failures.ts';
 import { findPauseReasons, pauseSource } from '../pauses.ts';
@@ -151,7 +153,7 @@ async function waitWhilePaused(
 ): Promise<RecordResult | undefined> {
   const [pause] = await findPauseReasons(ports.control, space);
   if (!pause) return undefined;
-  const endsOrFallsBack = ports.runId !== null && pause.reason.startsWith('provider:');
+  const endsOrFallsBack = ports.runId !== null && isProviderPause(pause.reason);
   if (pause.reason.startsWith(SOURCE_FAULT_PREFIX) || endsOrFallsBack)
     return leaveToDetect(ports, space, message, message.ids);
   const reason = {

@@ -1,9 +1,15 @@
+import { modelScope, providerPause } from '../../core/control.ts';
 import { FreshetError } from '../../core/errors.ts';
 import { type AnnounceMessage, type DispatchMessage, writeMessage } from '../../core/messages.ts';
 import type { Lane, Outcome, Space } from '../../core/model.ts';
 import { failureOfOutcome } from '../../core/outcomes.ts';
 import { encodeResult } from '../../core/result-codec.ts';
-import type { ComposedResult, OutcomeEntry, Verdict } from '../../core/result-object.ts';
+import {
+  type ComposedResult,
+  composeResultKey,
+  type OutcomeEntry,
+  type Verdict,
+} from '../../core/result-object.ts';
 import type { ObservedReason } from '../../ports/process.ts';
 import { describeFailure, retryTransient } from '../failures.ts';
 import { proveObject, type QueueRecord, type RecordResult } from '../records.ts';
@@ -83,7 +89,7 @@ async function announceResult(
     kind: 'announce',
     spaceId: space.spaceId,
     dispatchId: result.dispatchId,
-    key: `claims/${space.spaceId}/${result.dispatchId}/${ports.randomness.identifier()}`,
+    key: composeResultKey(space.spaceId, result.dispatchId, ports.randomness.identifier()),
     sha256: proveObject(ports.objects, body),
     ids,
   };
@@ -216,11 +222,11 @@ export async function giveBackRest(
 ): Promise<RecordResult> {
   const reason = describeFailure(ended);
   if (ended.failureClass === 'stop') {
-    const scope = `model:${rest.space.model.alias}`;
+    const scope = modelScope(rest.space.model.alias);
     ports.metrics.count('ModelPauses', 1);
     ports.logger.error('model-paused', { scope, code: ended.code });
     ports.observer?.paused(scope, reason);
-    await ports.control.pause(scope, `provider:${ended.code}`, ended.message);
+    await ports.control.pause(scope, providerPause(ended.code), ended.message);
     if (ports.runId !== null) return leaveToDetect(ports, rest.space, rest.message, rest.ids);
   } else if (ended.failureClass !== 'throttled' && ended.failureClass !== 'transient') {
     ports.metrics.count('UnknownFailures', 1);

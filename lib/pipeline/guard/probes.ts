@@ -1,3 +1,10 @@
+import {
+  DATABASE_PAUSE,
+  isProviderPause,
+  modelScope,
+  PIPELINE_SCOPE,
+  providerPause,
+} from '../../core/control.ts';
 import type { FreshetError } from '../../core/errors.ts';
 import type { Space } from '../../core/model.ts';
 import type { ResultObject } from '../../core/result-object.ts';
@@ -20,7 +27,7 @@ export async function probeDatabase(
   { control, probes, requireWrites }: GuardState,
   reasons: readonly PauseReason[],
 ): Promise<void> {
-  const pause = reasons.find(({ scope, reason }) => scope === 'pipeline' && reason === 'database');
+  const pause = reasons.find(({ scope, reason }) => scope === PIPELINE_SCOPE && reason === DATABASE_PAUSE);
   if (pause === undefined) return;
   try {
     if (!(await probes.claim(pause.scope, pause.reason, INTERVAL_SECONDS))) return;
@@ -42,7 +49,6 @@ const INTERVAL_SECONDSOfProbeModels = 60;
 const BILLING_INTERVAL_SECONDS = 900;
 const BILLING = /quota|credit|billing|payment|_limit_(exceeded|reached)/;
 
-const PROVIDER = 'provider:';
 const MAX_PROBE_MS = 20_000;
 /** Milliseconds kept for the event sources after the probes. */
 const RESERVE_MS = 15_000;
@@ -58,12 +64,12 @@ export async function probeModels(
   reasons: readonly PauseReason[],
   remainingMs: () => number,
 ): Promise<void> {
-  if (reasons.some(({ scope }) => scope === 'pipeline')) return;
+  if (reasons.some(({ scope }) => scope === PIPELINE_SCOPE)) return;
   const aliases = Object.keys(ports.mappings.embed);
   await Promise.all(
     aliases.map(async alias => {
-      const own = reasons.filter(({ scope }) => scope === `model:${alias}`);
-      if (own.length === 0 || own.some(({ reason }) => !reason.startsWith(PROVIDER))) return;
+      const own = reasons.filter(({ scope }) => scope === modelScope(alias));
+      if (own.length === 0 || own.some(({ reason }) => !isProviderPause(reason))) return;
       try {
         await probeModel(ports, state, alias, own, remainingMs);
       } catch (error) {
@@ -116,13 +122,13 @@ async function heedAnswer(
     model: alias,
     code: failure?.code ?? (answers ? undefined : 'invalid_vector'),
   });
-  if (changed) await control.pause(`model:${alias}`, `${PROVIDER}${failure.code}`, failure.message);
+  if (changed) await control.pause(modelScope(alias), providerPause(failure.code), failure.message);
   if (!answers && !changed) return;
   for (const { scope, reason } of reasons) await control.resume(scope, reason);
 }
 
 function isOtherStop({ failureClass, code }: FreshetError, reasons: readonly PauseReason[]): boolean {
-  return failureClass === 'stop' && reasons.every(({ reason }) => reason !== `${PROVIDER}${code}`);
+  return failureClass === 'stop' && reasons.every(({ reason }) => reason !== providerPause(code));
 }
 
 /**

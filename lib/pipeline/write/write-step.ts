@@ -1,3 +1,4 @@
+import { DATABASE_PAUSE, PIPELINE_SCOPE } from '../../core/control.ts';
 import { FreshetError, isSourceFault } from '../../core/errors.ts';
 import type { AnnounceMessage } from '../../core/messages.ts';
 import type { Space } from '../../core/model.ts';
@@ -23,9 +24,9 @@ async function pauseForDatabase(
   error: unknown,
 ): Promise<void> {
   if (!(error instanceof FreshetError) || error.failureClass !== 'stop') return;
-  ports.observer?.paused('pipeline', describeFailure(error));
+  ports.observer?.paused(PIPELINE_SCOPE, describeFailure(error));
   try {
-    await ports.control.pause('pipeline', 'database', error.code);
+    await ports.control.pause(PIPELINE_SCOPE, DATABASE_PAUSE, error.code);
   } catch (pauseError) {
     ports.logger.error('pause-not-stored', { code: error.code, cause: describeFailure(pauseError).code });
   }
@@ -195,7 +196,7 @@ export function createWriteStep(ports: WritePorts): WriteStep {
   const resume = async (written: readonly QueueRecord[]) => {
     if (written.length === 0) return;
     if (mayBePaused || written.some(({ receiveCount }) => receiveCount > 1)) {
-      await ports.control.resume('pipeline', 'database');
+      await ports.control.resume(PIPELINE_SCOPE, DATABASE_PAUSE);
     }
     mayBePaused = false;
   };

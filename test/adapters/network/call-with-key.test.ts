@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { callWithKey } from '../../../lib/adapters/network/calls.ts';
 import { FreshetError } from '../../../lib/core/errors.ts';
-import { classifyProviderFailure } from '../../../lib/core/failures/provider.ts';
+import { classifyProviderFailure } from '../../../lib/core/provider-failures.ts';
 import type { KeySource } from '../../../lib/ports/provider.ts';
 
 function makeSource(cached: string, fresh: string) {

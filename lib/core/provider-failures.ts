@@ -1,7 +1,7 @@
-import { FreshetError } from '../errors.ts';
-import type { FailureClass } from '../model.ts';
-import { PROVIDERS, type ProviderName } from '../providers.ts';
-import { isTlsFailure } from './aws.ts';
+import { FreshetError } from './errors.ts';
+import { codeOfNetworkFailure, isTlsFailure } from './failures.ts';
+import type { FailureClass } from './model.ts';
+import { PROVIDERS, type ProviderName } from './providers.ts';
 
 /**
  * What an adapter could read of a failure.
@@ -256,8 +256,7 @@ function findException({ exception, about }: ProviderSignal): string | undefined
 function findTransportFault({ timedOut, networkCode }: ProviderSignal): string | undefined {
   if (timedOut) return 'timeout';
   if (networkCode === 'ERR_FORBIDDEN_ADDRESS') return 'forbidden_address';
-  if (networkCode === undefined || !/^[A-Z][A-Z0-9_]{1,49}$/.test(networkCode)) return undefined;
-  return `network_${networkCode.toLowerCase()}`;
+  return codeOfNetworkFailure(networkCode);
 }
 
 function findStatus({ status, param, dialect }: ProviderSignal): string | undefined {
