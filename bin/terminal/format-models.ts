@@ -1,4 +1,4 @@
-import type { ListedModel } from '../../lib/core/config/list-models.ts';
+import type { ListedModel } from '../../lib/core/config/models.ts';
 import type { CheckedModel } from '../../lib/wiring/models.ts';
 import { formatTable } from './format-table.ts';
 

@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { MathExpression, Metric, type MetricOptions, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
-import { ENDPOINT_METRICS, type EndpointMetricName } from '../core/metrics.ts';
+import { ENDPOINT_METRICS, type EndpointMetricName } from '../core/gpu-endpoint.ts';
 import { FUNCTION_SETTINGS, type FunctionName } from './function-settings.ts';
 import { OBSERVED_FUNCTIONS, type ObservedPipeline, observedQueues } from './observed-pipeline.ts';
 import type { AlarmRuleOf, PipelineAlarmsProps } from './pipeline-alarms.ts';

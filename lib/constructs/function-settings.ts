@@ -1,9 +1,9 @@
 import type { Code } from 'aws-cdk-lib/aws-lambda';
-import type { LambdaName } from '../core/config/deployment-settings.ts';
+import type { FunctionName } from '../core/config/deployment-settings.ts';
 
 export { LANES } from '../core/model.ts';
 
-export type FunctionName = LambdaName;
+export type { FunctionName };
 
 export const FUNCTION_NAMES: readonly FunctionName[] = [
   'detect',

@@ -6,8 +6,8 @@ import { CfnEndpoint, CfnEndpointConfig, CfnInferenceComponent, CfnModel } from 
 import { Construct } from 'constructs';
 import type { GpuSection } from '../core/config/aws-schema.ts';
 import type { GpuEndpointSettings as EndpointSettings } from '../core/config/deployable.ts';
-import type { TeiImage } from '../core/config/tei.ts';
-import { composeTeiEnvironment } from '../core/config/tei.ts';
+import type { TeiImage } from '../core/gpu-endpoint.ts';
+import { composeTeiEnvironment } from '../core/gpu-endpoint.ts';
 import { acknowledgeResource } from './acknowledge.ts';
 import type { ModelStore } from './buckets.ts';
 

@@ -29,7 +29,7 @@ const FAMILIES = [
  * - `other`: both names are known models and differ. Their dimensions may well agree.
  * - `unfamiliar`: nobody can say, as with Azure's deployment names and file names of local servers.
  */
-export function compareModelNames(requested: string, answered: string): 'same' | 'unfamiliar' | 'other' {
+function compareModelNames(requested: string, answered: string): 'same' | 'unfamiliar' | 'other' {
   const [asked, named] = [bareName(requested), bareName(answered)];
   if (asked === named || asked.startsWith(`${named}-`) || named.startsWith(`${asked}-`)) return 'same';
   const [askedFamily, namedFamily] = [findFamily(asked), findFamily(named)];

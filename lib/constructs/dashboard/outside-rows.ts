@@ -1,6 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { MathExpression, type Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import type { EndpointMetricName, MetricName } from '../../core/metrics.ts';
+import type { EndpointMetricName } from '../../core/gpu-endpoint.ts';
+import type { MetricName } from '../../core/metrics.ts';
 import { endpointMetric, FULL_MEMORY_PERCENT } from '../alarm-rules.ts';
 import type { ObservedPipeline } from '../observed-pipeline.ts';
 import { type DashboardRow, graph, type ToldWidget } from './graph.ts';

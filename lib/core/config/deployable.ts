@@ -1,11 +1,11 @@
 import { UsageError } from '../errors.ts';
+import { findTeiImage, TEI_IMAGE_ACCOUNTS, type TeiImage } from '../gpu-endpoint.ts';
 import type { ModelDefinition } from '../model.ts';
 import { PROVIDERS } from '../providers.ts';
 import type { AwsStage, GpuSection } from './aws-schema.ts';
-import { LAMBDA_CONNECTIONS, type LambdaName } from './deployment-settings.ts';
+import { type FunctionName, LAMBDA_CONNECTIONS } from './deployment-settings.ts';
 import { formatPath } from './describe-issues.ts';
 import { type PipelineConfig, usedAliases } from './pipeline-config.ts';
-import { findTeiImage, TEI_IMAGE_ACCOUNTS, type TeiImage } from './tei.ts';
 
 /**
  * The most dimensions that pgvector's HNSW index takes of the type `vector`.
@@ -42,17 +42,19 @@ export function requireDeployable(config: PipelineConfig, deployment: Deployment
     ...findTooManyConnections(models.length, deployment),
   ];
   if (problems.length === 0) return;
-  throw new UsageError(
-    `Stage ${deployment.stage} cannot be deployed:\n${problems.map(problem => `  ${problem}`).join('\n')}`,
-  );
+  throw cannotBeDeployed(`Stage ${deployment.stage}`, problems);
+}
+
+function cannotBeDeployed(subject: string, problems: readonly string[]): UsageError {
+  return new UsageError(`${subject} cannot be deployed:\n${problems.map(line => `  ${line}`).join('\n')}`);
 }
 
 function findWideVectors({ alias, dimensions }: ModelDefinition): string[] {
   if (dimensions <= MAX_INDEXED_DIMENSIONS) return [];
   return [
     `The model ${alias} has ${dimensions} dimensions, and a search index takes ` +
-      `${MAX_INDEXED_DIMENSIONS}: give ${formatPath(['models', alias])} a smaller size, such as { ` +
-      'dimensions: 1536 }, if the model can be cut, or choose another.',
+      `${MAX_INDEXED_DIMENSIONS}: give ${formatPath(['models', alias])} a smaller size, such as ` +
+      '{ dimensions: 1536 }, if the model can be cut, or choose another.',
   ];
 }
 
@@ -115,7 +117,7 @@ function countEnvironments(
     maxConcurrency: { fresh, bulk, write },
     scheduledTicks,
   }: Pick<Deployment, 'maxConcurrency' | 'scheduledTicks'>,
-): Readonly<Record<LambdaName, number>> {
+): Readonly<Record<FunctionName, number>> {
   return {
     detect: scheduledTicks + 1,
     embed: models * (fresh + bulk),
@@ -129,7 +131,7 @@ function countEnvironments(
 function findTooManyConnections(models: number, deployment: Deployment): string[] {
   const { maxConnections } = deployment;
   const { fresh, bulk, write } = deployment.maxConcurrency;
-  const environments = Object.entries(countEnvironments(models, deployment)) as [LambdaName, number][];
+  const environments = Object.entries(countEnvironments(models, deployment)) as [FunctionName, number][];
   const held = environments.map(([name, count]) => ({ name, connections: count * LAMBDA_CONNECTIONS[name] }));
   const connections = held.reduce((sum, { connections }) => sum + connections, 0);
   if (connections < maxConnections) return [];
@@ -193,10 +195,7 @@ export function requireGpuEndpoint(
     endpointName === undefined ||
     inferenceComponentName === undefined
   )
-    throw new UsageError(
-      `The GPU endpoint of stage ${stageName} cannot be ` +
-        `deployed:\n${problems.map(problem => `  ${problem}`).join('\n')}`,
-    );
+    throw cannotBeDeployed(`The GPU endpoint of stage ${stageName}`, problems);
   return { region, image, endpointName, inferenceComponentName, maxTextsPerCall: limits?.maxTextsPerCall };
 }
 

@@ -7,7 +7,7 @@ import {
   STAGE_NAME_EXPECTATION,
   type StageSettings,
 } from './aws-schema.ts';
-import { type ConfigProblem, formatPath, nearestWord } from './describe-issues.ts';
+import { type ConfigProblem, formatPath, nearestWord, suggestNearest } from './describe-issues.ts';
 import type { PipelineConfig, SourceConfig } from './pipeline-config.ts';
 
 /**
@@ -126,8 +126,7 @@ function findAliasProblems(
   return Object.keys(providerSecrets)
     .filter(alias => !aliases.includes(alias))
     .map(alias => {
-      const nearest = nearestWord(alias, aliases);
-      const suggestion = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+      const suggestion = suggestNearest(alias, aliases);
       return {
         path: formatPath([...path, 'providerSecrets', alias]),
         message: `is no model${suggestion} (known: ${aliases.join(', ')})`,
