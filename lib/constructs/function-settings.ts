@@ -1,6 +1,7 @@
 import type { Code } from 'aws-cdk-lib/aws-lambda';
 import type { FunctionName } from '../core/config/deployment-settings.ts';
 
+export { MAX_RECEIVE_COUNT } from '../core/messages.ts';
 export { LANES } from '../core/model.ts';
 
 export type { FunctionName };
@@ -110,12 +111,6 @@ export function visibilitySeconds(consumer: 'embed' | 'write'): number {
     VISIBILITY_PER_TIMEOUT * FUNCTION_SETTINGS[consumer].timeoutSeconds + CONSUMERS[consumer].windowSeconds
   );
 }
-
-/**
- * Receives after which a message becomes a dead letter.
- * A receive counts even when no consumer saw the message.
- */
-export const MAX_RECEIVE_COUNT = 5;
 
 export const QUEUE_RETENTION_DAYS = 4;
 

@@ -185,7 +185,7 @@ export function describeAlarmNotification(stage: string, alarm: AlarmNotificatio
   const { name, description, state, changedAt, region, behind } = alarm;
   const where = [`freshet ${stage}`, region, changedAt].filter(part => part !== undefined).join(' · ');
   const lines = [
-    `${WORDS[state]}: ${name}`,
+    `${STATE_WORDS[state]}: ${name}`,
     description,
     ...behind.map(child => `because of ${child}`),
     where,
@@ -193,7 +193,7 @@ export function describeAlarmNotification(stage: string, alarm: AlarmNotificatio
   return lines.filter(line => line !== '').join('\n');
 }
 
-const WORDS = { ALARM: 'ALARM', OK: 'over', INSUFFICIENT_DATA: 'no data' } as const;
+const STATE_WORDS = { ALARM: 'ALARM', OK: 'over', INSUFFICIENT_DATA: 'no data' } as const;
 
 /** The parts of CloudWatch's alarm notification that people are told. */
 interface AlarmNotification {

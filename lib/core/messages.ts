@@ -146,6 +146,12 @@ export function writeMessage(message: DispatchMessage | AnnounceMessage): string
  */
 export const MAX_BODY_BYTES = 1_048_576;
 
+/**
+ * Receives after which a message becomes a dead letter.
+ * A receive counts even when no consumer saw the message.
+ */
+export const MAX_RECEIVE_COUNT = 5;
+
 /** The longest delay of a message in SQS. */
 const MAX_DELAY_SECONDS = 900;
 

@@ -1,6 +1,7 @@
 import { FreshetError } from './errors.ts';
 import { isCount } from './messages.ts';
 import { isLane } from './model.ts';
+import { isOutcome } from './outcomes.ts';
 import type {
   ComposedResult,
   CopyEntry,
@@ -23,14 +24,11 @@ const FIELD_CHECKS = {
   countOrNull: (value: unknown) => value === null || isCount(value),
   amount: (value: unknown) => Number.isFinite(value) && Number(value) >= 0,
   lane: isLane,
-  outcome: (value: unknown) => typeof value === 'string' && OUTCOME.test(value),
+  outcome: isOutcome,
   itemClass: (value: unknown) => value === 'item',
 } as const;
 
 type FieldKind = keyof typeof FIELD_CHECKS;
-
-const OUTCOME =
-  /^(embedded|excluded:empty|too-long|undelivered|(undelivered|refused):[A-Za-z0-9_.-]{1,100})$/;
 
 type Fields = Readonly<Record<string, FieldKind>>;
 

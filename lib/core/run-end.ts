@@ -1,5 +1,5 @@
 /** What was seen of a local run once it ended: everything that decides how it ended. */
-export interface SeenOfRun {
+export interface ObservedRun {
   /** What the run rejected with, in a sentence for people. */
   readonly error?: RunError | undefined;
   /** The connection whose advisory lock held the run's leases is gone. */
@@ -70,9 +70,10 @@ const EXIT_CODES = {
 
 /**
  * Decides how a run ended, and with which exit code.
- * The code is 0 only where no row is stale, in flight or failed. What ended the run early comes first, then who interrupted it, then what its spaces lack.
+ * The code is 0 only where no row is stale, in flight or failed. What ended the run early comes
+ * first, then who interrupted it, then what its spaces lack.
  */
-export function decideRunEnd(seen: SeenOfRun): RunEnding {
+export function decideRunEnd(seen: ObservedRun): RunEnding {
   const failed = sum(seen.spaces, space => space.failed);
   const failures = failed === 0 ? [] : [describeFailures(failed)];
   const error = findError(seen);
@@ -122,7 +123,13 @@ export function describeFaults(faults: readonly SourceFailure[]): string {
   return [...new Set(messages)].join('\n');
 }
 
-function findError({ error, lockLost, faults, deadLetters, unreadSources }: SeenOfRun): RunError | undefined {
+function findError({
+  error,
+  lockLost,
+  faults,
+  deadLetters,
+  unreadSources,
+}: ObservedRun): RunError | undefined {
   if (error !== undefined) return error;
   if (lockLost) return { message: 'The connection that held the run was lost.', code: 'run_lock_lost' };
   const [fault] = faults;
@@ -146,7 +153,7 @@ function findError({ error, lockLost, faults, deadLetters, unreadSources }: Seen
  * Whether a person mends what ended the run.
  * Where several sources failed, the exit code says so only if that mends all of them.
  */
-function isMendedByPeople(seen: SeenOfRun, error: RunError): boolean {
+function isMendedByPeople(seen: ObservedRun, error: RunError): boolean {
   const reasons =
     seen.error === undefined && !seen.lockLost && seen.faults.length > 0 ? seen.faults : [error];
   return reasons.every(({ code }) => MENDED_BY_PEOPLE.test(code));

@@ -15,7 +15,7 @@ import { createJsonLogger, createSystemClock, createSystemRandomness } from '../
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { nameProviders } from '../core/config/pipeline-config.ts';
 import { UsageError } from '../core/errors.ts';
-import { parseAnnounceMessage } from '../core/messages.ts';
+import { MAX_RECEIVE_COUNT, parseAnnounceMessage } from '../core/messages.ts';
 import { LANES, type Outcome } from '../core/model.ts';
 import { failureOfOutcome } from '../core/outcomes.ts';
 import { MAX_ATTEMPTS } from '../core/packing.ts';
@@ -29,7 +29,6 @@ import type { LocalQueue, LocalRunPorts } from './run-parts.ts';
 import type { RunTally, RunTotals } from './run-tally.ts';
 import { createRoomWait } from './workers.ts';
 
-const LOCAL_MAX_RECEIVES = 5;
 /**
  * Seconds after which a result that a failed write left is taken up again.
  * The time is short, because writes are repeatable and run one at a time.
@@ -65,7 +64,7 @@ function createLocalQueues(options: LocalQueueOptions): LocalRunPorts['queues'] 
       ...base,
       name,
       visibilitySeconds,
-      maxReceiveCount: LOCAL_MAX_RECEIVES,
+      maxReceiveCount: MAX_RECEIVE_COUNT,
       deadLetter,
     });
   };
@@ -215,7 +214,7 @@ export async function openLocalParts(
       callsPerMessage: limits.pauseMs > 0 ? 1 : CALLS_PER_MESSAGE,
       maxInFlight: limits.maxInFlight,
       sliceRows: limits.sliceRows,
-      queuedLeaseSeconds: dispatchVisibilitySeconds * LOCAL_MAX_RECEIVES,
+      queuedLeaseSeconds: dispatchVisibilitySeconds * MAX_RECEIVE_COUNT,
     },
   });
   const embed = createEmbedHandler({
@@ -231,8 +230,8 @@ export async function openLocalParts(
     limits: {
       batchSize: limits.batchSize,
       callTimeoutMs: limits.timeoutSeconds * 1000,
-      maxReceiveCount: LOCAL_MAX_RECEIVES,
-      announcedLeaseSeconds: RESULTS_VISIBILITY_SECONDS * LOCAL_MAX_RECEIVES + invocationTimeoutMs / 1000,
+      maxReceiveCount: MAX_RECEIVE_COUNT,
+      announcedLeaseSeconds: RESULTS_VISIBILITY_SECONDS * MAX_RECEIVE_COUNT + invocationTimeoutMs / 1000,
       maxBytesPerColumn: DEFAULT_MAX_BYTES_PER_COLUMN,
       maxCharacters: limits.maxCharacters,
     },

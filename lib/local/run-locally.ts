@@ -14,10 +14,10 @@ import {
   describeFaults,
   describeHeld,
   type HeldRows,
+  type ObservedRun,
   type RunEnding,
   type RunEndKind,
   type RunError,
-  type SeenOfRun,
 } from '../core/run-end.ts';
 import { describeFailure } from '../pipeline/failures.ts';
 import { readCoverages, readLedgers } from '../pipeline/operate/requests.ts';
@@ -240,7 +240,7 @@ function tellReasons(tally: RunTally, onWaiting: RunOptions['onWaiting']): RunTa
   };
 }
 
-type SeenUnderLock = Pick<SeenOfRun, 'error' | 'lockLost' | 'faults' | 'deadLetters'> & {
+type SeenUnderLock = Pick<ObservedRun, 'error' | 'lockLost' | 'faults' | 'deadLetters'> & {
   readonly notices: string[];
 };
 

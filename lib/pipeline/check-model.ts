@@ -2,7 +2,7 @@ import { goldenKeyOf, goldenTexts } from '../core/golden-texts.ts';
 import type { ModelDefinition } from '../core/model.ts';
 import { estimateTokens, packTexts } from '../core/packing.ts';
 import { requireVectors } from '../core/reply.ts';
-import { cosineOf, normOf } from '../core/vectors.ts';
+import { cosineOf, measureNorm } from '../core/vectors.ts';
 import type { Clock } from '../ports/process.ts';
 import type { EmbeddingProvider, Tokenizer } from '../ports/provider.ts';
 import type { GoldenStore } from '../ports/report-store.ts';
@@ -87,7 +87,7 @@ export async function checkModel(
     };
   }
   const { vectors, ...counted } = measured;
-  const norms = vectors.map(normOf).toSorted((left, right) => Math.abs(right - 1) - Math.abs(left - 1));
+  const norms = vectors.map(measureNorm).toSorted((left, right) => Math.abs(right - 1) - Math.abs(left - 1));
   const found = { ...named, ...counted, norm: norms[0] ?? null };
   if (model.check === 'off') return { ...found, cosine: null, golden: 'off' };
   return { ...found, ...(await compareGolden(ports.golden, model, vectors)) };
@@ -131,7 +131,7 @@ async function compareGolden(
   const key = goldenKeyOf(model);
   const record = await golden.find(key);
   if (record === undefined) {
-    await golden.record(key, model.alias, vectors);
+    await golden.insert(key, model.alias, vectors);
     return { cosine: null, golden: 'recorded' };
   }
   const cosines = vectors.map((vector, place) => cosineOf(vector, record.vectors[place] ?? Buffer.alloc(0)));

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import { ORPHANS_CONFIRMED } from '../../core/control.ts';
 import type { Space } from '../../core/model.ts';
-import type { OrphanReport } from '../../ports/detection-store.ts';
+import type { KeyRange, OrphanReport } from '../../ports/detection-store.ts';
 import type { SqlDatabase } from './database.ts';
-import { type KeyRange, withinRange } from './find-and-lease.ts';
+import { withinRange } from './find-and-lease.ts';
 import { quoteSpace } from './fragments.ts';
 
 /**

@@ -14,7 +14,7 @@ import { type PipelineConfig, usedAliases } from './pipeline-config.ts';
 const MAX_INDEXED_DIMENSIONS = 2000;
 
 /** The settings of a stage that decide whether its deployment can work. */
-export interface Deployment {
+export interface PlannedDeployment {
   readonly stage: string;
   /** The region. Undefined: the stack fits any region that it is deployed to. */
   readonly region?: string | undefined;
@@ -30,7 +30,7 @@ export interface Deployment {
  * Refuses a deployment that would succeed and then not work.
  * @throws UsageError lists every problem with its remedy
  */
-export function requireDeployable(config: PipelineConfig, deployment: Deployment): void {
+export function requireDeployable(config: PipelineConfig, deployment: PlannedDeployment): void {
   const models = usedAliases(config).map(alias => config.models[alias]!);
   const problems = [
     ...models.flatMap(model => [
@@ -67,7 +67,10 @@ function findUnreachable({ alias, provider, baseUrl }: ModelDefinition): string[
   ];
 }
 
-function findMissingSecret({ alias, provider, baseUrl }: ModelDefinition, deployment: Deployment): string[] {
+function findMissingSecret(
+  { alias, provider, baseUrl }: ModelDefinition,
+  deployment: PlannedDeployment,
+): string[] {
   const { url, key } = PROVIDERS[provider];
   const isAtHome = url !== undefined && hostOf(baseUrl ?? url) === hostOf(url);
   if (key === undefined || !isAtHome) return [];
@@ -85,7 +88,7 @@ function hostOf(url: string | undefined): string | undefined {
 
 function findMissingEndpoint(
   { alias, provider, endpointName }: ModelDefinition,
-  { stage, region }: Deployment,
+  { stage, region }: PlannedDeployment,
 ): string[] {
   if (PROVIDERS[provider].needs.endpointName === undefined || endpointName !== undefined) return [];
   const known = Object.keys(TEI_IMAGE_ACCOUNTS).join(', ');
@@ -116,7 +119,7 @@ function countEnvironments(
   {
     maxConcurrency: { fresh, bulk, write },
     scheduledTicks,
-  }: Pick<Deployment, 'maxConcurrency' | 'scheduledTicks'>,
+  }: Pick<PlannedDeployment, 'maxConcurrency' | 'scheduledTicks'>,
 ): Readonly<Record<FunctionName, number>> {
   return {
     detect: scheduledTicks + 1,
@@ -128,7 +131,7 @@ function countEnvironments(
   };
 }
 
-function findTooManyConnections(models: number, deployment: Deployment): string[] {
+function findTooManyConnections(models: number, deployment: PlannedDeployment): string[] {
   const { maxConnections } = deployment;
   const { fresh, bulk, write } = deployment.maxConcurrency;
   const environments = Object.entries(countEnvironments(models, deployment)) as [FunctionName, number][];

@@ -1,6 +1,6 @@
 import type { ModelDefinition } from '../model.ts';
 import { ASSUMED_PROVIDER, PROVIDERS, type ProviderName } from '../providers.ts';
-import type { ParsedConfig, ParsedModel } from './config-schema.ts';
+import { MAX_DIMENSIONS, MAX_TOKENS_PER_TEXT, type ParsedConfig, type ParsedModel } from './config-schema.ts';
 import type { ConfigProblem } from './describe-issues.ts';
 import { findKnownModel, type KnownModel, knownModels } from './known-models.ts';
 import { checkModelDefinition } from './model-checks.ts';
@@ -37,7 +37,10 @@ function findNamedAliases({ sources, profiles }: ParsedConfig): readonly string[
   return [...named, ...Object.values(profiles).flat()];
 }
 
-function withoutUndefined(settings: ParsedModel): ParsedModel {
+/** The keys that an entry gives, without those that are there and undefined. */
+function withoutUndefined(settings: ParsedModel): {
+  [Key in keyof ParsedModel]?: NonNullable<ParsedModel[Key]>;
+} {
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 
@@ -66,7 +69,6 @@ function resolveModel(alias: string, settings: ParsedModel): ModelDefinition {
   const known = findKnownModel(settings.modelId ?? alias);
   const name = settings.provider ?? known?.provider ?? ASSUMED_PROVIDER;
   const provider = PROVIDERS[name];
-  const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
   const dimensions = settings.dimensions ?? known?.dimensions ?? 1;
   return {
     modelId: known?.[provider.modelName] ?? known?.fullName ?? alias,
@@ -79,7 +81,7 @@ function resolveModel(alias: string, settings: ParsedModel): ModelDefinition {
     // A variable can replace the address of the others, so their models hold none.
     ...(provider.urlVariable === undefined && provider.url !== undefined && { baseUrl: provider.url }),
     sendDimensions: sendsDimensions(name, dimensions, known),
-    ...given,
+    ...withoutUndefined(settings),
     provider: name,
     dimensions,
     alias,
@@ -115,8 +117,6 @@ const builtInModels: Readonly<Record<string, ModelDefinition>> = Object.fromEntr
 ]);
 
 const SHAPE = 'alias:model_id:rev:dim:max_seq';
-const MAX_DIMENSIONS = 16_000;
-const MAX_TOKENS = 1_000_000;
 
 /**
  * Parses entries `alias:model_id:rev:dim:max_seq`; problems are added to `problems`.
@@ -156,8 +156,8 @@ function parseEntry(entry: string, complain: (message: string) => void): [string
   if (modelId === '') found.push('model_id: is empty');
   if (!isWholeNumber(dimensions, MAX_DIMENSIONS))
     found.push(`dim: expected a whole number from 1 to ${MAX_DIMENSIONS}, got "${dimensions}"`);
-  if (!isWholeNumber(maxTokens, MAX_TOKENS))
-    found.push(`max_seq: expected a whole number from 1 to ${MAX_TOKENS}, got "${maxTokens}"`);
+  if (!isWholeNumber(maxTokens, MAX_TOKENS_PER_TEXT))
+    found.push(`max_seq: expected a whole number from 1 to ${MAX_TOKENS_PER_TEXT}, got "${maxTokens}"`);
   found.forEach(complain);
   if (found.length > 0) return [];
   const numbers = { dimensions: Number(dimensions), maxTokensPerText: Number(maxTokens) };

@@ -1,5 +1,5 @@
 import type { Space } from '../../core/model.ts';
-import type { OrphanReport, StaleSlice } from '../../ports/detection-store.ts';
+import type { KeyRange, OrphanReport, StaleSlice } from '../../ports/detection-store.ts';
 import { type DetectPorts, NOTHING_DETECTED, type PassResult } from './detect-ports.ts';
 import { beginDispatch, leaseOrGiveBack, sendLeasedRows } from './lease-and-send.ts';
 
@@ -39,8 +39,6 @@ export async function detectChangedRows(
  */
 const SLICE_RESERVE_MS = 10_000;
 const SMALLEST_SLICE_ROWS = 1000;
-
-type Range = { readonly after: string | null; readonly through: string | null };
 
 /**
  * Walks the key in slices from the stored cursor and leases stale rows.
@@ -107,7 +105,7 @@ function findGrowth(leasedInSlice: number, capacityLeft: number): number {
 async function dispatchSlice(
   ports: DetectPorts,
   space: Space,
-  range: Range,
+  range: KeyRange,
   limit: number,
 ): Promise<StaleSlice & { readonly sent: number }> {
   const dispatch = beginDispatch(ports, 'bulk');
