@@ -145,14 +145,14 @@ export type AlarmKindName = keyof typeof ALARM_KINDS;
 
 /**
  * Composes the command to type first.
- * `of` names what the alarm watches, where alarms of that kind watch several things.
+ * `subject` is what the alarm watches, where alarms of that kind watch several things.
  */
-function firstCommand(kind: AlarmKindName, stage: string, of = ''): string {
+function firstCommand(kind: AlarmKindName, stage: string, subject = ''): string {
   const { first } = ALARM_KINDS[kind];
   const line = first.startsWith('aws:')
     ? `npm run freshet -- aws ${first.slice('aws:'.length)} --stage ${stage}`
     : first;
-  return line.replace('<of>', of).replace('<stage>', stage);
+  return line.replace('<of>', subject).replace('<stage>', stage);
 }
 
 /**
@@ -160,20 +160,20 @@ function firstCommand(kind: AlarmKindName, stage: string, of = ''): string {
  * A mail or a message in Slack shows nothing else beside the alarm's name, so nobody has to find a
  * page first. CloudWatch takes at most 1,024 characters.
  */
-export function describeAlarm(kind: AlarmKindName, stage: string, of?: string): string {
+export function describeAlarm(kind: AlarmKindName, stage: string, subject?: string): string {
   const { meaning } = ALARM_KINDS[kind];
-  const subject = of === undefined ? '' : `${of}: `;
+  const prefix = subject === undefined ? '' : `${subject}: `;
   return (
-    `${subject}${meaning} First: \`${firstCommand(kind, stage, of)}\`. What to do: ` +
-    `docs/operations.md#${kind}`
+    `${prefix}${meaning} First: \`${firstCommand(kind, stage, subject)}\`. ` +
+    `What to do: docs/operations.md#${kind}`
   );
 }
 
 /** Composes the description of the composite alarm that wakes somebody. */
 export function describePage(stage: string): string {
   return (
-    `Freshet ${stage} needs somebody now; the alarms behind this one say why. First: \`npm run ` +
-    `freshet -- aws status --stage ${stage}\`. What to do: docs/operations.md#first`
+    `Freshet ${stage} needs somebody now; the alarms behind this one say why. ` +
+    `First: \`npm run freshet -- aws status --stage ${stage}\`. What to do: docs/operations.md#first`
   );
 }
 

@@ -43,8 +43,9 @@ export function failureOfOutcome(outcome: string | null): OutcomeFailure | undef
 }
 
 /**
- * Whether a person means a failure by `cause`: its class or its code, as `failures` prints them.
- * No failure matches no cause. The SQL of `retry` says the same.
+ * Whether a person means a failure by `cause`.
+ * The cause is a class or a code, as `failures` prints them. No failure matches no cause. The SQL
+ * of `retry` says the same.
  */
 export function isOfCause(failure: OutcomeFailure | undefined, cause: string): boolean {
   return failure !== undefined && (failure.failureClass === cause || failure.code === cause);
