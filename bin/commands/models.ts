@@ -1,4 +1,4 @@
-import { listModels } from '../../lib/core/config/list-models.ts';
+import { listModels } from '../../lib/core/config/models.ts';
 import { UsageError } from '../../lib/core/errors.ts';
 import {
   type CheckedModel,

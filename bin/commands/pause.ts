@@ -1,5 +1,6 @@
+import { modelScope, PAUSE_DETAIL, PIPELINE_SCOPE, sourceScope } from '../../lib/core/control.ts';
 import { UsageError } from '../../lib/core/errors.ts';
-import { PAUSE_DETAIL } from '../../lib/core/outcomes.ts';
+
 import { reportPauses } from '../terminal/reports.ts';
 import type { CommandBody } from './command.ts';
 import type { OperatorCommand } from './table.ts';
@@ -50,7 +51,7 @@ export const resumeCommand: CommandBody<Resume> = {
     }
     const { readFlow, switchFlow } = await import('../../lib/wiring/deployed-flow.ts');
     // While another reason holds, the guard decides what is opened.
-    const isHeld = answer.paused.some(held => held.scope === 'pipeline' || held.scope === scope);
+    const isHeld = answer.paused.some(held => held.scope === PIPELINE_SCOPE || held.scope === scope);
     const switched = flags.now === true && !isHeld ? await switchFlow(deployment, scope, 'open') : [];
     result({ applied: true, scope, ...answer, switched });
     terminal.line(told);
@@ -82,8 +83,8 @@ function readScope(flags: {
 }): string {
   if (flags.source !== undefined && flags.model !== undefined)
     throw new UsageError('Give --source or --model, not both.');
-  if (flags.source !== undefined) return `source:${flags.source}`;
-  return flags.model === undefined ? 'pipeline' : `model:${flags.model}`;
+  if (flags.source !== undefined) return sourceScope(flags.source);
+  return flags.model === undefined ? PIPELINE_SCOPE : modelScope(flags.model);
 }
 
 /**

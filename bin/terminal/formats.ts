@@ -1,4 +1,4 @@
-import type { ListedModel } from '../../lib/core/config/list-models.ts';
+import type { ListedModel } from '../../lib/core/config/models.ts';
 import { parseJson } from '../../lib/core/messages.ts';
 import type { RunResult } from '../../lib/local/run-locally.ts';
 import type { Coverage } from '../../lib/ports/report-store.ts';

@@ -2,8 +2,9 @@ import { Duration } from 'aws-cdk-lib';
 import { type IMetric, MathExpression, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
-import type { AlarmKindName } from '../core/alarm-kinds.ts';
-import type { EndpointMetricName } from '../core/metrics.ts';
+import type { AlarmKindName } from '../core/alarms.ts';
+import type { EndpointMetricName } from '../core/gpu-endpoint.ts';
+
 import { FUNCTION_SETTINGS, type FunctionName } from './function-settings.ts';
 import {
   DAY,

@@ -5,13 +5,14 @@ import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import type { BuildOptions, Metafile } from 'esbuild';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
+import { CONFIG_FILE, SAMPLE_ITEMS_FILE } from '../core/config/deployment-settings.ts';
 import type { FunctionAssets, HandlerName } from './function-settings.ts';
 
 /** The checkout, or the folder of an installed package. */
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
 /** The rows that `sample` loads. */
-const SAMPLE = path.join(ROOT, 'examples/demo/ai-items.data.json');
+const SAMPLE = path.join(ROOT, 'examples/demo', SAMPLE_ITEMS_FILE);
 
 /**
  * Bundles the handlers with their libraries and with the configuration.
@@ -30,7 +31,7 @@ export function bundleFunctions(config: FreshetConfig): FunctionAssets {
           local: {
             tryBundle: folder => {
               fillFolder(name, folder);
-              writeFileSync(path.join(folder, 'freshet.config.json'), json);
+              writeFileSync(path.join(folder, CONFIG_FILE), json);
               if (name === 'sample') cpSync(SAMPLE, path.join(folder, path.basename(SAMPLE)));
               return true;
             },

@@ -1,5 +1,6 @@
 import { MathExpression, type Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import type { EndpointMetricName, MetricName } from '../core/metrics.ts';
+import type { EndpointMetricName } from '../core/gpu-endpoint.ts';
+import type { MetricName } from '../core/metrics.ts';
 import { FULL_MEMORY_PERCENT } from './alarm-rules.ts';
 import { createGraph, type DashboardRow, type DescribedWidget, limitLine } from './dashboard-widgets.ts';
 import { endpointMetric, MINUTE, type ObservedPipeline } from './observed-pipeline.ts';

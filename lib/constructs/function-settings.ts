@@ -1,8 +1,10 @@
 import type { Code } from 'aws-cdk-lib/aws-lambda';
-import type { LambdaName } from '../core/config/deployment-settings.ts';
-import type { Lane } from '../core/model.ts';
+import type { FunctionName } from '../core/config/deployment-settings.ts';
 
-export type FunctionName = LambdaName;
+export { MAX_RECEIVE_COUNT } from '../core/messages.ts';
+export { LANES } from '../core/model.ts';
+
+export type { FunctionName };
 
 export const FUNCTION_NAMES: readonly FunctionName[] = [
   'detect',
@@ -19,8 +21,6 @@ export const FUNCTION_NAMES: readonly FunctionName[] = [
  * webhook.
  */
 export type HandlerName = FunctionName | 'sample' | 'notify';
-
-export const LANES: readonly Lane[] = ['fresh', 'bulk'];
 
 interface FunctionSettings {
   readonly memoryMb: number;
@@ -111,12 +111,6 @@ export function visibilitySeconds(consumer: 'embed' | 'write'): number {
     VISIBILITY_PER_TIMEOUT * FUNCTION_SETTINGS[consumer].timeoutSeconds + CONSUMERS[consumer].windowSeconds
   );
 }
-
-/**
- * Receives after which a message becomes a dead letter.
- * A receive counts even when no consumer saw the message.
- */
-export const MAX_RECEIVE_COUNT = 5;
 
 export const QUEUE_RETENTION_DAYS = 4;
 

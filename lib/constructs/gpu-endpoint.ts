@@ -6,7 +6,7 @@ import { CfnEndpoint, CfnEndpointConfig, CfnInferenceComponent, CfnModel } from 
 import { Construct } from 'constructs';
 import type { GpuSection } from '../core/config/aws-schema.ts';
 import type { GpuEndpointSettings as EndpointSettings } from '../core/config/deployable.ts';
-import { composeTeiEnvironment, type TeiImage } from '../core/config/tei.ts';
+import { composeTeiEnvironment, type TeiImage } from '../core/gpu-endpoint.ts';
 import { acknowledgeResource } from './acknowledge.ts';
 import type { ModelStore } from './buckets.ts';
 

@@ -2,14 +2,8 @@ import { Duration } from 'aws-cdk-lib';
 import { MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
-import {
-  ENDPOINT_METRICS,
-  type EndpointMetricName,
-  METRIC_NAMESPACE,
-  METRICS,
-  type MetricComponent,
-  type MetricName,
-} from '../core/metrics.ts';
+import { ENDPOINT_METRICS, type EndpointMetricName } from '../core/gpu-endpoint.ts';
+import { METRIC_NAMESPACE, METRICS, type MetricComponent, type MetricName } from '../core/metrics.ts';
 import { FUNCTION_NAMES, type FunctionName, visibilitySeconds } from './function-settings.ts';
 import type { PipelineLane, QueuePair } from './queues.ts';
 

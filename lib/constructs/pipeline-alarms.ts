@@ -11,7 +11,7 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { ALARM_KINDS, type AlarmKindName, describeAlarm, describePage } from '../core/alarm-kinds.ts';
+import { ALARM_KINDS, type AlarmKindName, describeAlarm, describePage } from '../core/alarms.ts';
 import { type AlarmDescription, listAlarms } from './alarm-rules.ts';
 import { MINUTE, type ObservedPipeline } from './observed-pipeline.ts';
 

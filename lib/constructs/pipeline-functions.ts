@@ -6,6 +6,7 @@ import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { ModelDefinition } from '../core/model.ts';
+import { CLAIMS_PREFIX } from '../core/result-object.ts';
 import { acknowledge } from './acknowledge.ts';
 import { FUNCTION_NAMES, type FunctionAssets, type FunctionName } from './function-settings.ts';
 import { type FunctionNetwork, HandlerFunction } from './handler-function.ts';
@@ -32,9 +33,6 @@ interface PipelineFunctionsProps {
   readonly scheduleDeadLetters: Queue;
   readonly logRetention: RetentionDays;
 }
-
-/** The prefix under which `embed` puts result objects. */
-const CLAIMS_PREFIX = 'claims/';
 
 /**
  * The functions of the pipeline, each with exactly the rights that its work takes.

@@ -1,5 +1,5 @@
 import { FreshetError } from './errors.ts';
-import type { Lane } from './model.ts';
+import { isLane, type Lane } from './model.ts';
 import { isResultKey } from './result-object.ts';
 
 /**
@@ -33,7 +33,86 @@ export interface AnnounceMessage {
   readonly ids: readonly string[];
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+/**
+ * Parses the body of a dispatch message.
+ * A malformed message is never acknowledged, so that it reaches the dead-letter queue and a person.
+ * @throws FreshetError `bad_message`, of class `unknown`
+ */
+export function parseDispatchMessage(body: string): DispatchMessage {
+  return parseExactly(body, {
+    v: value => value === 1,
+    kind: value => value === 'dispatch',
+    spaceId: isPositiveInteger,
+    lane: isLane,
+    dispatchId: isUuid,
+    attempts: isCount,
+    ids: value => isTexts(value) && (value as string[]).length > 0,
+  }) as unknown as DispatchMessage;
+}
+
+/**
+ * Parses the body of an announce message.
+ * `ids` may be empty: a call without usable vectors is announced only for the ledger.
+ * @throws FreshetError `bad_message`, of class `unknown`
+ */
+export function parseAnnounceMessage(body: string): AnnounceMessage {
+  return parseExactly(body, {
+    v: value => value === 1,
+    kind: value => value === 'announce',
+    spaceId: isPositiveInteger,
+    dispatchId: isUuid,
+    key: value => typeof value === 'string' && isResultKey(value),
+    sha256: value => typeof value === 'string' && SHA256.test(value),
+    ids: isTexts,
+  }) as unknown as AnnounceMessage;
+}
+
+/**
+ * Writes the body of a message as JSON that SQS accepts.
+ * JSON leaves U+FFFE and U+FFFF as they are, and SQS refuses both. A text key can contain them, so
+ * they are escaped here.
+ */
+export function writeMessage(message: DispatchMessage | AnnounceMessage): string {
+  return JSON.stringify(message).replace(/[\uFFFE\uFFFF]/g, character =>
+    character === '\uFFFE' ? '\\ufffe' : '\\uffff',
+  );
+}
+
+/**
+ * Finds the error code with which any SQS queue would refuse a message.
+ * Undefined where the message can be sent.
+ */
+export function findSendFault(
+  message: { readonly body: string; readonly delaySeconds?: number },
+  bodyBytes: number = Buffer.byteLength(message.body),
+): string | undefined {
+  const delay = message.delaySeconds ?? 0;
+  if (!Number.isInteger(delay) || delay < 0 || delay > MAX_DELAY_SECONDS) return 'InvalidParameterValue';
+  if (message.body.length === 0) return 'EmptyValue';
+  if (bodyBytes > MAX_BODY_BYTES) return 'MessageTooLong';
+  return CARRIED.test(message.body) ? undefined : 'InvalidMessageContents';
+}
+
+/**
+ * The characters of XML 1.0, which are the only ones that SQS carries.
+ * Half of a surrogate pair is not among them.
+ */
+const CARRIED = /^[\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]*$/u;
+
+/**
+ * Bytes that one body, or all bodies of a batch together, may have.
+ * The limit is that of SQS (`MaximumMessageSize`).
+ */
+export const MAX_BODY_BYTES = 1_048_576;
+
+/** The longest delay of a message in SQS. */
+const MAX_DELAY_SECONDS = 900;
+
+/**
+ * Receives after which a message becomes a dead letter.
+ * A receive counts even when no consumer saw the message.
+ */
+export const MAX_RECEIVE_COUNT = 5;
 
 /**
  * Parses the object in `body`, which must have exactly these keys, each with a valid value.
@@ -54,22 +133,9 @@ function parseExactly(
   return message;
 }
 
-const isUuid = (value: unknown): boolean => typeof value === 'string' && UUID.test(value);
-
-const isPositiveInteger = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) > 0;
-
-const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
-
-const isTexts = (value: unknown): boolean =>
-  Array.isArray(value) && value.every(item => typeof item === 'string');
-
 function parseObject(body: string): Record<string, unknown> {
-  let message: unknown;
-  try {
-    message = JSON.parse(body);
-  } catch {
-    throw badMessage('no JSON');
-  }
+  const message = parseJson(body);
+  if (message === undefined) throw badMessage('no JSON');
   if (typeof message !== 'object' || message === null || Array.isArray(message))
     throw badMessage('no object');
   return message as Record<string, unknown>;
@@ -82,41 +148,21 @@ function badMessage(what: string): FreshetError {
   });
 }
 
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
 const SHA256 = /^[0-9a-f]{64}$/;
 
-/**
- * Parses the body of an announce message.
- * `ids` may be empty: a call without usable vectors is announced only for the ledger.
- * @throws FreshetError `bad_message`, of class `unknown`
- */
-export function parseAnnounceMessage(body: string): AnnounceMessage {
-  return parseExactly(body, {
-    v: value => value === 1,
-    kind: value => value === 'announce',
-    spaceId: isPositiveInteger,
-    dispatchId: isUuid,
-    key: value => typeof value === 'string' && isResultKey(value),
-    sha256: value => typeof value === 'string' && SHA256.test(value),
-    ids: isTexts,
-  }) as unknown as AnnounceMessage;
+const isUuid = (value: unknown): boolean => typeof value === 'string' && UUID.test(value);
+
+const isPositiveInteger = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) > 0;
+
+/** Whether a value is a whole number, 0 or more. */
+export function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
-/**
- * Parses the body of a dispatch message.
- * A malformed message is never acknowledged, so that it reaches the dead-letter queue and a person.
- * @throws FreshetError `bad_message`, of class `unknown`
- */
-export function parseDispatchMessage(body: string): DispatchMessage {
-  return parseExactly(body, {
-    v: value => value === 1,
-    kind: value => value === 'dispatch',
-    spaceId: isPositiveInteger,
-    lane: value => value === 'fresh' || value === 'bulk',
-    dispatchId: isUuid,
-    attempts: isCount,
-    ids: value => isTexts(value) && (value as string[]).length > 0,
-  }) as unknown as DispatchMessage;
-}
+const isTexts = (value: unknown): boolean =>
+  Array.isArray(value) && value.every(item => typeof item === 'string');
 
 /**
  * Parses JSON; undefined where the text is not JSON.
@@ -128,47 +174,6 @@ export function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/**
- * Writes the body of a message as JSON that SQS accepts.
- * JSON leaves U+FFFE and U+FFFF as they are, and SQS refuses both. A text key can contain them, so
- * they are escaped here.
- */
-export function writeMessage(message: DispatchMessage | AnnounceMessage): string {
-  return JSON.stringify(message).replace(/[\uFFFE\uFFFF]/g, character =>
-    character === '\uFFFE' ? '\\ufffe' : '\\uffff',
-  );
-}
-
-/**
- * Bytes that one body, or all bodies of a batch together, may have.
- * The limit is that of SQS (`MaximumMessageSize`).
- */
-export const MAX_BODY_BYTES = 1_048_576;
-
-/** The longest delay of a message in SQS. */
-const MAX_DELAY_SECONDS = 900;
-
-/**
- * The characters of XML 1.0, which are the only ones that SQS carries.
- * Half of a surrogate pair is not among them.
- */
-const CARRIED = /^[\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]*$/u;
-
-/**
- * Finds the error code with which any SQS queue would refuse a message.
- * Undefined where the message can be sent.
- */
-export function findSendFault(
-  message: { readonly body: string; readonly delaySeconds?: number },
-  bodyBytes: number = Buffer.byteLength(message.body),
-): string | undefined {
-  const delay = message.delaySeconds ?? 0;
-  if (!Number.isInteger(delay) || delay < 0 || delay > MAX_DELAY_SECONDS) return 'InvalidParameterValue';
-  if (message.body.length === 0) return 'EmptyValue';
-  if (bodyBytes > MAX_BODY_BYTES) return 'MessageTooLong';
-  return CARRIED.test(message.body) ? undefined : 'InvalidMessageContents';
 }
 
 /** The largest number of messages that one receive of SQS brings. */

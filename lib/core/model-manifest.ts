@@ -1,4 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
+import { parseJson } from './messages.ts';
+import { sha256Hex } from './text.ts';
 
 /**
  * Bytes of one part of a large upload.
@@ -84,7 +86,7 @@ export function composeManifest(files: readonly ModelFile[]): ModelManifest {
     .map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 }))
     .sort((one, other) => (one.path < other.path ? -1 : 1));
   const text = `${JSON.stringify({ version: 1, files: sorted }, null, 2)}\n`;
-  return { text, sha256: createHash('sha256').update(text).digest('hex') };
+  return { text, sha256: sha256Hex(text) };
 }
 
 const NEEDED = ['config.json', 'tokenizer.json'] as const;
@@ -103,7 +105,8 @@ export function findMissingFiles(paths: readonly string[]): string[] {
     );
   if (paths.includes(MANIFEST_FILE))
     problems.push(
-      `${MANIFEST_FILE} is a name that is written beside the files: rename yours, or publish the folder as the hub gave it.`,
+      `${MANIFEST_FILE} is a name that is written beside the files: ` +
+        'rename yours, or publish the folder as the hub gave it.',
     );
   return problems;
 }
@@ -133,12 +136,7 @@ export function readHeaderLength(prefix: Buffer): number | undefined {
  * Undefined where the header cannot be read.
  */
 export function measureSafetensors(header: Buffer): number | undefined {
-  let tensors: unknown;
-  try {
-    tensors = JSON.parse(header.toString('utf8'));
-  } catch {
-    return undefined;
-  }
+  const tensors = parseJson(header.toString('utf8'));
   if (typeof tensors !== 'object' || tensors === null) return undefined;
   const ends = Object.entries(tensors)
     .filter(([name]) => name !== '__metadata__')

@@ -46,7 +46,10 @@ export interface ModelDefinition extends Place {
   readonly check?: 'on' | 'off' | undefined;
 }
 
-/** A source as configured, checked against `pg_catalog`. Identifiers are raw: every statement quotes them. */
+/**
+ * A source as configured, checked against `pg_catalog`.
+ * Identifiers are raw: every statement quotes them.
+ */
 export interface ResolvedSource {
   readonly name: string;
   readonly schema: string;
@@ -122,7 +125,14 @@ export interface Space {
  * - *ledger*: one row per provider call, keyed by our own call id.
  */
 
-export type Lane = 'fresh' | 'bulk';
+/** The lanes, in the order in which people are told of them. */
+export const LANES = ['fresh', 'bulk'] as const;
+
+export type Lane = (typeof LANES)[number];
+
+export function isLane(value: unknown): value is Lane {
+  return LANES.some(lane => lane === value);
+}
 
 /**
  * How far a leased row is on its way.
@@ -162,75 +172,3 @@ export type Outcome =
  * `docs/architecture.md` has the table.
  */
 export type FailureClass = 'throttled' | 'transient' | 'too-large' | 'item' | 'stop' | 'unknown';
-
-/**
- * The `reason` in `freshet.control` by which an operator asks a local run to stop.
- * Its scope is `run:<run id>`. The run stops after the batch in hand.
- */
-export const STOP_REQUESTED = 'stop';
-
-const PREFIX = 'run:';
-
-export function runScope(runId: number): string {
-  return `${PREFIX}${runId}`;
-}
-
-/** Whether a scope concerns one run. Reasons of such a scope pause nothing. */
-export function isRunScope(scope: string): boolean {
-  return scope.startsWith(PREFIX);
-}
-
-/**
- * The `reason` in `freshet.control` that confirms missing rows as meant to be gone.
- * An operator writes it with the scope `source:<name>`. A confirmation pauses nothing and holds for
- * a day.
- */
-export const ORPHANS_CONFIRMED = 'orphans:confirmed';
-
-/** The `reason` in `freshet.control` of what a person paused. Only a person resumes it. */
-export const OPERATOR_PAUSE = 'operator';
-
-/**
- * Version of the golden texts. It is raised when one of them changes.
- * Golden vectors are then recorded anew.
- */
-export const GOLDEN_TEXT_VERSION = 1;
-
-const SHORT_TEXTS = [
-  'A small brown bird sang on the roof of the station.',
-  'Ένα μικρό πουλί · 小さな鳥 · маленькая птица · طائر صغير',
-  'for (const row of rows) { total += row.price * 1.19; } // 🧾',
-] as const;
-
-const SENTENCE =
-  'The harbour was quiet, and the boats that had gone out at dawn came back one by one with the tide. ';
-/** The assumed limit of a model that names none. */
-const LONG_TEXT_TOKENS = 512;
-/**
- * Bytes of golden text per token of the limit.
- * A token of English has about four and a half bytes, so that the long text exceeds the limit.
- */
-const BYTES_PER_TOKEN = 7;
-
-/**
- * The texts that a check asks every model to embed.
- * One is English, one mixes other scripts, and one is code. The last is longer than the model
- * takes, because runtimes cut differently.
- */
-export function goldenTexts(maxTokensPerText: number | undefined): readonly string[] {
-  const bytes = (maxTokensPerText ?? LONG_TEXT_TOKENS) * BYTES_PER_TOKEN;
-  return [...SHORT_TEXTS, SENTENCE.repeat(Math.ceil(bytes / SENTENCE.length)).trim()];
-}
-
-/** Unfinished embeddings of one version after which the row's outcome is `undelivered`. */
-export const MAX_ATTEMPTS = 5;
-
-/**
- * Rows per message, at most, for rows that were begun and not finished `attempts` times.
- * Messages shrink to 10 rows and then to one, so that a row that kills the process harms its
- * neighbours at most twice.
- */
-export function batchSizeForAttempts(attempts: number, batchSize: number): number {
-  if (attempts <= 0) return batchSize;
-  return attempts === 1 ? Math.min(10, batchSize) : 1;
-}

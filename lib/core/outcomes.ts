@@ -1,3 +1,5 @@
+import type { Outcome } from './model.ts';
+
 /**
  * Coverage in percent, fresh / (eligible − excluded), floored to two decimals.
  * It is 100 only when complete, and when there is nothing to embed. The arguments are whole numbers
@@ -8,6 +10,15 @@ export function coveragePercent(fresh: number, eligible: number, excluded: numbe
   if (fresh >= wanted) return 100;
   // The quotient is computed in integers: near 10¹² rows a quotient of doubles rounds up to 1.
   return Number((BigInt(fresh) * 10_000n) / BigInt(wanted)) / 100;
+}
+
+/** Codes are short and plain: they stand in columns, logs and reports. */
+const OUTCOME =
+  /^(embedded|excluded:empty|too-long|undelivered|(undelivered|refused):[A-Za-z0-9_.-]{1,100})$/;
+
+/** Whether a value is what may be stored as the outcome of a row. */
+export function isOutcome(value: unknown): value is Outcome {
+  return typeof value === 'string' && OUTCOME.test(value);
 }
 
 const REFUSED = 'refused:';
@@ -32,8 +43,9 @@ export function failureOfOutcome(outcome: string | null): OutcomeFailure | undef
 }
 
 /**
- * Whether a failure is one that a person means by `cause`: its class or its code, as `failures` prints them.
- * No failure matches no cause. The SQL of `retry` says the same.
+ * Whether a person means a failure by `cause`.
+ * The cause is a class or a code, as `failures` prints them. No failure matches no cause. The SQL
+ * of `retry` says the same.
  */
 export function isOfCause(failure: OutcomeFailure | undefined, cause: string): boolean {
   return failure !== undefined && (failure.failureClass === cause || failure.code === cause);
@@ -51,9 +63,3 @@ export function isInstant(value: unknown): boolean {
   const midnight = Date.parse(`${day}T00:00:00Z`);
   return !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(day);
 }
-
-/**
- * The words that an operator may put beside a pause.
- * Other people see them and logs keep them, so they are few and plain.
- */
-export const PAUSE_DETAIL = /^[\p{L}\p{N} ._:#/-]{0,80}$/u;

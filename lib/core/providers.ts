@@ -1,6 +1,5 @@
 /**
  * One entry of a provider: all that configuration, checks and failures know of it.
- *
  * The union type, the schema of the configuration, its checks, the variables that are read and the
  * dialects of errors derive from this table. Beside its entry a provider has an adapter in
  * `lib/adapters/providers`, and an entry in the wiring's `CREATORS` that loads the adapter.

@@ -29,7 +29,7 @@ const FAMILIES = [
  * - `other`: both names are known models and differ. Their dimensions may well agree.
  * - `unfamiliar`: nobody can say, as with Azure's deployment names and file names of local servers.
  */
-export function compareModelNames(requested: string, answered: string): 'same' | 'unfamiliar' | 'other' {
+function compareModelNames(requested: string, answered: string): 'same' | 'unfamiliar' | 'other' {
   const [asked, named] = [bareName(requested), bareName(answered)];
   if (asked === named || asked.startsWith(`${named}-`) || named.startsWith(`${asked}-`)) return 'same';
   const [askedFamily, namedFamily] = [findFamily(asked), findFamily(named)];
@@ -49,7 +49,8 @@ export function rejectOtherModel(
   const comparison = reply.model === undefined ? 'same' : compareModelNames(requested, reply.model);
   if (comparison !== 'other') return comparison;
   throw new FreshetError(
-    `The provider was asked for the model ${requested} and says that another one answered: check the endpoint and modelId.`,
+    `The provider was asked for the model ${requested} and says that another one answered: check the ` +
+      'endpoint and modelId.',
     { failureClass: 'stop', code: 'wrong_model', requestId: reply.requestId },
   );
 }
@@ -139,7 +140,8 @@ function rejectForeignDimensions(
   const foreign = bytes > 0 && bytes % 4 === 0 && bytes !== dimensions * 4;
   if (!foreign || vectors.some(vector => vector.length !== bytes)) return;
   throw new FreshetError(
-    `The provider answered vectors of ${bytes / 4} dimensions where ${dimensions} are configured. Set the model's dimensions to ${bytes / 4}, or name the model that has ${dimensions}.`,
+    `The provider answered vectors of ${bytes / 4} dimensions where ${dimensions} are configured. ` +
+      `Set the model's dimensions to ${bytes / 4}, or name the model that has ${dimensions}.`,
     { failureClass: 'stop', code: 'wrong_dimensions', requestId },
   );
 }

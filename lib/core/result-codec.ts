@@ -1,5 +1,7 @@
-import { hash } from 'node:crypto';
 import { FreshetError } from './errors.ts';
+import { isCount } from './messages.ts';
+import { isLane } from './model.ts';
+import { isOutcome } from './outcomes.ts';
 import type {
   ComposedResult,
   CopyEntry,
@@ -10,129 +12,6 @@ import type {
   Verdict,
 } from './result-object.ts';
 import { checkVectorArray, measureVectorArray, writeVectorArray } from './vectors.ts';
-
-/**
- * The check of each kind of field in a result's header.
- * Encoding and decoding use the same table, so that nothing is written that could not be read back.
- */
-const FIELD_CHECKS = {
-  text: (value: unknown) => typeof value === 'string',
-  textOrNull: (value: unknown) => value === null || typeof value === 'string',
-  count: (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0,
-  countOrNull: (value: unknown) => value === null || (Number.isSafeInteger(value) && Number(value) >= 0),
-  amount: (value: unknown) => Number.isFinite(value) && Number(value) >= 0,
-  lane: (value: unknown) => value === 'fresh' || value === 'bulk',
-  outcome: (value: unknown) => typeof value === 'string' && OUTCOME.test(value),
-  itemClass: (value: unknown) => value === 'item',
-} as const;
-
-type FieldKind = keyof typeof FIELD_CHECKS;
-
-const OUTCOME =
-  /^(embedded|excluded:empty|too-long|undelivered|(undelivered|refused):[A-Za-z0-9_.-]{1,100})$/;
-
-type Fields = Readonly<Record<string, FieldKind>>;
-
-/**
- * Turns rows into one array per field.
- * @throws RangeError names the field whose value `fromColumns` could not read back
- */
-function toColumns(rows: readonly object[], fields: Fields): Record<string, unknown[]> {
-  const columns: Record<string, unknown[]> = {};
-  for (const name of Object.keys(fields)) {
-    const kind = fields[name] as FieldKind;
-    const isValid = FIELD_CHECKS[kind];
-    const column = rows.map(row => (row as Record<string, unknown>)[name]);
-    if (!column.every(isValid)) throw new RangeError(`"${name}" is no ${kind}.`);
-    columns[name] = column;
-  }
-  return columns;
-}
-
-/**
- * Turns one array per field back into rows.
- * @throws RangeError for a missing field, lists of different lengths, or a value of the wrong kind
- */
-function fromColumns<Row>(columns: unknown, fields: Fields): Row[] {
-  if (typeof columns !== 'object' || columns === null) throw new RangeError('A list is missing.');
-  const names = Object.keys(fields);
-  const lists = names.map(name => {
-    const kind = fields[name] as FieldKind;
-    const column: unknown = (columns as Record<string, unknown>)[name];
-    if (!Array.isArray(column) || !column.every(FIELD_CHECKS[kind])) {
-      throw new RangeError(`"${name}" is no list of ${kind}.`);
-    }
-    return column as readonly unknown[];
-  });
-  const count = lists[0]?.length ?? 0;
-  if (lists.some(({ length }) => length !== count)) throw new RangeError('Lists differ in length.');
-  const rows: Row[] = [];
-  for (let position = 0; position < count; position += 1) {
-    const row: Record<string, unknown> = {};
-    for (let field = 0; field < names.length; field += 1) row[names[field]!] = lists[field]![position];
-    rows.push(row as Row);
-  }
-  return rows;
-}
-
-/**
- * The first bytes of a result object.
- * The layout is: `FRESHET1`, the header's length as uint32 (big-endian), the header, the vectors.
- * The header is JSON. Its lists are turned into one array per field, which is about a third shorter
- * than objects and faster to read.
- */
-const MAGIC = Buffer.from('FRESHET1', 'latin1');
-/** Bytes before the header: `FRESHET1` and the header's length. */
-const PREFIX_BYTES = MAGIC.length + 4;
-
-type FieldsOfResultLayout<T> = { readonly [Key in keyof T]-?: FieldKind };
-
-const READING = { id: 'text', version: 'textOrNull', xid: 'text', readAt: 'text' } as const;
-
-const OUTCOME_FIELDS: FieldsOfResultLayout<OutcomeEntry> = {
-  ...READING,
-  outcome: 'outcome',
-  contentHash: 'textOrNull',
-  textLength: 'count',
-  keptLength: 'count',
-  tokens: 'count',
-};
-
-const COPY_FIELDS: FieldsOfResultLayout<CopyEntry> = {
-  ...READING,
-  contentHash: 'text',
-  textLength: 'count',
-  keptLength: 'count',
-};
-
-const TOUCH_FIELDS: FieldsOfResultLayout<TouchEntry> = { ...READING, contentHash: 'text' };
-
-const VERDICT_FIELDS: FieldsOfResultLayout<Verdict> = {
-  contentHash: 'text',
-  failureClass: 'itemClass',
-  code: 'text',
-};
-
-const CALL_FIELDS: FieldsOfResultLayout<LedgerEntry> = {
-  callId: 'text',
-  modelAlias: 'text',
-  lane: 'lane',
-  items: 'count',
-  uniqueTexts: 'count',
-  tokens: 'count',
-  costUsd: 'amount',
-  latencyMs: 'amount',
-  outcome: 'text',
-  requestId: 'textOrNull',
-};
-
-const SCALAR_FIELDS = {
-  spaceId: 'count',
-  dispatchId: 'text',
-  lane: 'lane',
-  runId: 'countOrNull',
-  dimensions: 'count',
-} as const satisfies Readonly<Record<string, FieldKind>>;
 
 /**
  * Decodes a result object; `vectors` is a view into `body`.
@@ -206,7 +85,122 @@ export function encodeResult(result: ComposedResult): Buffer {
   return body;
 }
 
-/** SHA-256 of a text's UTF-8 bytes or of a buffer, in hexadecimal. */
-export function sha256Hex(content: Buffer | string): string {
-  return hash('sha256', content, 'hex');
+/**
+ * The first bytes of a result object.
+ * The layout is: `FRESHET1`, the header's length as uint32 (big-endian), the header, the vectors.
+ * The header is JSON. Its lists are turned into one array per field, which is about a third shorter
+ * than objects and faster to read.
+ */
+const MAGIC = Buffer.from('FRESHET1', 'latin1');
+/** Bytes before the header: `FRESHET1` and the header's length. */
+const PREFIX_BYTES = MAGIC.length + 4;
+
+type FieldsOf<T> = { readonly [Key in keyof T]-?: FieldKind };
+
+const READING = { id: 'text', version: 'textOrNull', xid: 'text', readAt: 'text' } as const;
+
+const OUTCOME_FIELDS: FieldsOf<OutcomeEntry> = {
+  ...READING,
+  outcome: 'outcome',
+  contentHash: 'textOrNull',
+  textLength: 'count',
+  keptLength: 'count',
+  tokens: 'count',
+};
+
+const COPY_FIELDS: FieldsOf<CopyEntry> = {
+  ...READING,
+  contentHash: 'text',
+  textLength: 'count',
+  keptLength: 'count',
+};
+
+const TOUCH_FIELDS: FieldsOf<TouchEntry> = { ...READING, contentHash: 'text' };
+
+const VERDICT_FIELDS: FieldsOf<Verdict> = {
+  contentHash: 'text',
+  failureClass: 'itemClass',
+  code: 'text',
+};
+
+const CALL_FIELDS: FieldsOf<LedgerEntry> = {
+  callId: 'text',
+  modelAlias: 'text',
+  lane: 'lane',
+  items: 'count',
+  uniqueTexts: 'count',
+  tokens: 'count',
+  costUsd: 'amount',
+  latencyMs: 'amount',
+  outcome: 'text',
+  requestId: 'textOrNull',
+};
+
+const SCALAR_FIELDS = {
+  spaceId: 'count',
+  dispatchId: 'text',
+  lane: 'lane',
+  runId: 'countOrNull',
+  dimensions: 'count',
+} as const satisfies Readonly<Record<string, FieldKind>>;
+
+/**
+ * The check of each kind of field in a result's header.
+ * Encoding and decoding use the same table, so that nothing is written that could not be read back.
+ */
+const FIELD_CHECKS = {
+  text: (value: unknown) => typeof value === 'string',
+  textOrNull: (value: unknown) => value === null || typeof value === 'string',
+  count: isCount,
+  countOrNull: (value: unknown) => value === null || isCount(value),
+  amount: (value: unknown) => Number.isFinite(value) && Number(value) >= 0,
+  lane: isLane,
+  outcome: isOutcome,
+  itemClass: (value: unknown) => value === 'item',
+} as const;
+
+type FieldKind = keyof typeof FIELD_CHECKS;
+
+type Fields = Readonly<Record<string, FieldKind>>;
+
+/**
+ * Turns rows into one array per field.
+ * @throws RangeError names the field whose value `fromColumns` could not read back
+ */
+function toColumns(rows: readonly object[], fields: Fields): Record<string, unknown[]> {
+  const columns: Record<string, unknown[]> = {};
+  for (const name of Object.keys(fields)) {
+    const kind = fields[name] as FieldKind;
+    const isValid = FIELD_CHECKS[kind];
+    const column = rows.map(row => (row as Record<string, unknown>)[name]);
+    if (!column.every(isValid)) throw new RangeError(`"${name}" is no ${kind}.`);
+    columns[name] = column;
+  }
+  return columns;
+}
+
+/**
+ * Turns one array per field back into rows.
+ * @throws RangeError for a missing field, lists of different lengths, or a value of the wrong kind
+ */
+function fromColumns<Row>(columns: unknown, fields: Fields): Row[] {
+  if (typeof columns !== 'object' || columns === null) throw new RangeError('A list is missing.');
+  const names = Object.keys(fields);
+  const lists = names.map(name => {
+    const kind = fields[name] as FieldKind;
+    const column: unknown = (columns as Record<string, unknown>)[name];
+    if (!Array.isArray(column) || !column.every(FIELD_CHECKS[kind])) {
+      throw new RangeError(`"${name}" is no list of ${kind}.`);
+    }
+    return column as readonly unknown[];
+  });
+  const count = lists[0]?.length ?? 0;
+  if (lists.some(({ length }) => length !== count)) throw new RangeError('Lists differ in length.');
+  const rows: Row[] = [];
+  for (let position = 0; position < count; position += 1) {
+    const row: Record<string, unknown> = {};
+    for (let field = 0; field < names.length; field += 1) row[names[field]!] = lists[field]![position];
+    rows.push(row as Row);
+  }
+  return rows;
 }

@@ -100,16 +100,24 @@ export interface ComposedResult extends Omit<ResultObject, 'vectors'> {
   readonly vectors: readonly (Buffer | null)[];
 }
 
+/** The prefix of every result object. The rights of the functions end at that prefix. */
+export const CLAIMS_PREFIX = 'claims/';
+
 /**
- * The prefix `claims/`, then characters that every store can name, without `..`.
- * The rights of the functions end at that prefix, and no key leads out of a folder.
+ * Composes the key of a result object.
+ * `identifier` belongs to one attempt, so that no two attempts write the same object.
  */
-const RESULT_KEY = /^(?!.*\.\.)claims\/[A-Za-z0-9._/=-]{1,504}$/;
+export function composeResultKey(spaceId: number, dispatchId: string, identifier: string): string {
+  return `${CLAIMS_PREFIX}${spaceId}/${dispatchId}/${identifier}`;
+}
+
+/** Characters that every store can name, without `..`: no key leads out of a folder. */
+const KEY_BEHIND_PREFIX = /^(?!.*\.\.)[A-Za-z0-9._/=-]{1,504}$/;
 
 /**
  * Whether an object key has the form of our own keys.
  * A key that comes with a message is trusted only if it has.
  */
 export function isResultKey(key: string): boolean {
-  return RESULT_KEY.test(key);
+  return key.startsWith(CLAIMS_PREFIX) && KEY_BEHIND_PREFIX.test(key.slice(CLAIMS_PREFIX.length));
 }

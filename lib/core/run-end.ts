@@ -1,5 +1,5 @@
 /** What was seen of a local run once it ended: everything that decides how it ended. */
-export interface SeenOfRun {
+export interface ObservedRun {
   /** What the run rejected with, in a sentence for people. */
   readonly error?: RunError | undefined;
   /** The connection whose advisory lock held the run's leases is gone. */
@@ -52,11 +52,14 @@ export interface RunEnding {
   readonly exitCode: number;
   /** Only of the kind `error`. */
   readonly error?: RunError;
-  /** For people; empty only of a run that is complete, or that a signal ended. */
+  /** Sentences for people. There are none for a run that is complete or that a signal ended. */
   readonly sentences: readonly string[];
 }
 
-/** What a person mends: the model's line of the configuration, or a table that the application changed. */
+/**
+ * The codes of what a person mends.
+ * That is the model's line of the configuration, or a table that the application changed.
+ */
 const MENDED_BY_PEOPLE = /^(wrong_dimensions|source-(missing|swapped)|column-(missing|changed)|permission)$/;
 
 const EXIT_CODES = {
@@ -66,11 +69,11 @@ const EXIT_CODES = {
 } as const;
 
 /**
- * Decides how a run ended, and with which exit code: 0 only where no row is stale, in flight or failed.
- *
- * What ended the run early comes first, then who interrupted it, then what its spaces lack.
+ * Decides how a run ended, and with which exit code.
+ * The code is 0 only where no row is stale, in flight or failed. What ended the run early comes
+ * first, then who interrupted it, then what its spaces lack.
  */
-export function decideRunEnd(seen: SeenOfRun): RunEnding {
+export function decideRunEnd(seen: ObservedRun): RunEnding {
   const failed = sum(seen.spaces, space => space.failed);
   const failures = failed === 0 ? [] : [describeFailures(failed)];
   const error = findError(seen);
@@ -97,7 +100,10 @@ export function decideRunEnd(seen: SeenOfRun): RunEnding {
   return failed > 0 ? end('failed-rows', ...failures) : end('complete');
 }
 
-/** "150 rows are held by another run": what a run waits for. `rows` may be counted a moment before their holders. */
+/**
+ * Describes what a run waits for, as in "150 rows are held by another run".
+ * `rows` may have been counted a moment before their holders.
+ */
 export function describeHeld(rows: number, { byRuns, byPipeline }: HeldRows): string {
   const holders = [
     ...(byRuns > 0 ? ['another run'] : []),
@@ -106,7 +112,10 @@ export function describeHeld(rows: number, { byRuns, byPipeline }: HeldRows): st
   return `${countRows(rows)} held by ${holders.join(' and ') || 'somebody else'}`;
 }
 
-/** One line per fault. A fault of the source itself names its source in its message; any other gets it in front. */
+/**
+ * Describes faults of sources, one line each.
+ * A fault of the source itself names its source in its message. Any other fault gets it in front.
+ */
 export function describeFaults(faults: readonly SourceFailure[]): string {
   const messages = faults.map(({ source, message }) =>
     message.startsWith('Source ') ? message : `Source "${source}": ${message}`,
@@ -114,7 +123,13 @@ export function describeFaults(faults: readonly SourceFailure[]): string {
   return [...new Set(messages)].join('\n');
 }
 
-function findError({ error, lockLost, faults, deadLetters, unreadSources }: SeenOfRun): RunError | undefined {
+function findError({
+  error,
+  lockLost,
+  faults,
+  deadLetters,
+  unreadSources,
+}: ObservedRun): RunError | undefined {
   if (error !== undefined) return error;
   if (lockLost) return { message: 'The connection that held the run was lost.', code: 'run_lock_lost' };
   const [fault] = faults;
@@ -126,14 +141,19 @@ function findError({ error, lockLost, faults, deadLetters, unreadSources }: Seen
     };
   if (unreadSources.length > 0)
     return {
-      message: `Source "${unreadSources.join('", "')}" could not be read when the run ended: npm run freshet -- doctor`,
+      message:
+        `Source "${unreadSources.join('", "')}" could not be read when the run ended: ` +
+        'npm run freshet -- doctor',
       code: 'coverage_unknown',
     };
   return undefined;
 }
 
-/** Where several sources failed, the exit code may only say "mend your table" if that mends all of them. */
-function isMendedByPeople(seen: SeenOfRun, error: RunError): boolean {
+/**
+ * Whether a person mends what ended the run.
+ * Where several sources failed, the exit code says so only if that mends all of them.
+ */
+function isMendedByPeople(seen: ObservedRun, error: RunError): boolean {
   const reasons =
     seen.error === undefined && !seen.lockLost && seen.faults.length > 0 ? seen.faults : [error];
   return reasons.every(({ code }) => MENDED_BY_PEOPLE.test(code));
@@ -151,7 +171,7 @@ function describeStale(stale: number, maxItems: number | undefined): string {
  * The coverage goes by versions. A row that was edited without a new version is fresh there, and
  * stale for whoever leased it.
  */
-function countUnfinished({ spaces, heldElsewhere: { byRuns, byPipeline } }: SeenOfRun): number {
+function countUnfinished({ spaces, heldElsewhere: { byRuns, byPipeline } }: ObservedRun): number {
   return Math.max(
     sum(spaces, space => space.inFlight),
     byRuns + byPipeline,
@@ -159,11 +179,17 @@ function countUnfinished({ spaces, heldElsewhere: { byRuns, byPipeline } }: Seen
 }
 
 function describeUnfinished(inFlight: number, held: HeldRows): string {
-  return `${describeHeld(inFlight, held)} and not finished. Run it again later, or let it wait longer with --max-wait.`;
+  return (
+    `${describeHeld(inFlight, held)} and not finished. Run it again later, or let it wait ` +
+    'longer with --max-wait.'
+  );
 }
 
 function describeFailures(failed: number): string {
-  return `${failed === 1 ? '1 row' : `${count(failed)} rows`} failed: npm run freshet -- failures says why and what to do.`;
+  return (
+    `${failed === 1 ? '1 row' : `${count(failed)} rows`} failed: npm run freshet -- failures ` +
+    'says why and what to do.'
+  );
 }
 
 const countRows = (rows: number) => (rows === 1 ? '1 row is' : `${count(rows)} rows are`);

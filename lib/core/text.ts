@@ -42,12 +42,17 @@ function clean(text: string): string {
   return text.toWellFormed().replaceAll('\0', '').trim();
 }
 
+/** SHA-256 of a text's UTF-8 bytes or of a buffer, in hexadecimal. */
+export function sha256Hex(content: Buffer | string): string {
+  return hash('sha256', content, 'hex');
+}
+
 /**
  * SHA-256 in hexadecimal over fields, each preceded by its length in bytes.
  * The lengths keep two different lists of well-formed fields from reading alike.
  */
 export function hashFields(fields: readonly string[]): string {
-  return hash('sha256', fields.map(field => `${Buffer.byteLength(field)}:${field}`).join(''), 'hex');
+  return sha256Hex(fields.map(field => `${Buffer.byteLength(field)}:${field}`).join(''));
 }
 
 /**
@@ -65,23 +70,6 @@ const DOMAIN = ['freshet-text', String(RECIPE_VERSION)];
  */
 export function fingerprintText(text: string): string {
   return hashFields([...DOMAIN, text]);
-}
-
-/**
- * Fingerprints what a configuration promises about a model's vectors.
- * The alias and the place of the model are left out. Equal fingerprints promise equal vectors.
- */
-export function fingerprintModel(model: ModelDefinition): string {
-  return hashFields([
-    'freshet-model',
-    '1',
-    model.modelId,
-    model.revision,
-    String(model.dimensions),
-    String(model.maxTokensPerText ?? ''),
-    model.documentPrefix,
-    String(model.normalized),
-  ]);
 }
 
 /**

@@ -165,12 +165,12 @@ export function viewFloats(bytes: Buffer): Float32Array {
  * It is 0 where one of the vectors is zero.
  */
 export function cosineOf(left: Buffer, right: Buffer): number {
-  const norms = normOf(left) * normOf(right);
+  const norms = measureNorm(left) * measureNorm(right);
   return norms === 0 ? 0 : dot(left, right) / norms;
 }
 
 /** Euclidean length of a vector in float32, little-endian. */
-export function normOf(vector: Buffer): number {
+export function measureNorm(vector: Buffer): number {
   return Math.sqrt(dot(vector, vector));
 }
 

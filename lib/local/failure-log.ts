@@ -1,8 +1,9 @@
 import { closeSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UsageError } from '../core/errors.ts';
-import { MAX_ATTEMPTS, type Outcome } from '../core/model.ts';
+import type { Outcome } from '../core/model.ts';
 import { failureOfOutcome } from '../core/outcomes.ts';
+import { MAX_ATTEMPTS } from '../core/packing.ts';
 
 /** A file of lines, as logs are. A line is given without its line end. */
 export interface LineFile {

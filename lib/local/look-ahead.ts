@@ -1,5 +1,5 @@
+import { isProviderPause, OPERATOR_PAUSE } from '../core/control.ts';
 import { FreshetError } from '../core/errors.ts';
-import { OPERATOR_PAUSE } from '../core/model.ts';
 import type { DetectReport, DetectRequest, SpaceReport } from '../pipeline/detect/detect-ports.ts';
 import { describeFailure } from '../pipeline/failures.ts';
 import {
@@ -88,7 +88,7 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
 
   /** Whether the provider of the space failed and another model works in its place. */
   const isReplaced = ({ source, pausedBy = [] }: SpaceReport) =>
-    pausedBy.every(({ reason }) => reason.startsWith('provider:')) &&
+    pausedBy.every(({ reason }) => isProviderPause(reason)) &&
     [...known.values()].some(other => other.fallback === true && other.source === source);
 
   const noteSpace = (report: SpaceReport, pass: DetectRequest['pass']) => {

@@ -13,8 +13,8 @@ import { createJsonLogger, createSystemClock, createSystemRandomness } from '../
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { nameProviders } from '../core/config/pipeline-config.ts';
 import { FreshetError } from '../core/errors.ts';
-import { parseAnnounceMessage } from '../core/messages.ts';
-import type { Lane } from '../core/model.ts';
+import { MAX_RECEIVE_COUNT, parseAnnounceMessage } from '../core/messages.ts';
+import { LANES } from '../core/model.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN } from '../pipeline/embed/embed-ports.ts';
 import type { Clock, Randomness } from '../ports/process.ts';
 import type { DispatchQueues } from '../ports/queues.ts';
@@ -110,7 +110,7 @@ export async function openLocalRun(
       callsPerMessage: limits.pauseMs > 0 ? 1 : CALLS_PER_MESSAGE,
       maxInFlight: limits.maxInFlight,
       sliceRows: limits.sliceRows,
-      queuedLeaseSeconds: dispatchVisibilitySeconds * LOCAL_MAX_RECEIVES,
+      queuedLeaseSeconds: dispatchVisibilitySeconds * MAX_RECEIVE_COUNT,
     },
   });
   const embed = createEmbedHandler({
@@ -126,8 +126,8 @@ export async function openLocalRun(
     limits: {
       batchSize: limits.batchSize,
       callTimeoutMs: limits.timeoutSeconds * 1000,
-      maxReceiveCount: LOCAL_MAX_RECEIVES,
-      announcedLeaseSeconds: RESULTS_VISIBILITY_SECONDS * LOCAL_MAX_RECEIVES + invocationTimeoutMs / 1000,
+      maxReceiveCount: MAX_RECEIVE_COUNT,
+      announcedLeaseSeconds: RESULTS_VISIBILITY_SECONDS * MAX_RECEIVE_COUNT + invocationTimeoutMs / 1000,
       maxBytesPerColumn: DEFAULT_MAX_BYTES_PER_COLUMN,
       maxCharacters: limits.maxCharacters,
     },
@@ -159,7 +159,6 @@ export async function openLocalRun(
 }
 
 /** Deliveries of a message before it is a dead letter, as many as in a deployed pipeline. */
-const LOCAL_MAX_RECEIVES = 5;
 /**
  * Seconds after which a result that a failed write left is taken up again.
  * The time is short, because writes are repeatable and run one at a time.
@@ -193,13 +192,12 @@ function createLocalQueues(options: LocalQueueOptions): LocalRunPorts['queues'] 
     return createInProcessQueue({
       ...base,
       visibilitySeconds,
-      maxReceiveCount: LOCAL_MAX_RECEIVES,
+      maxReceiveCount: MAX_RECEIVE_COUNT,
       deadLetter,
     });
   };
-  const lanes: readonly Lane[] = ['fresh', 'bulk'];
   const dispatch = options.aliases.flatMap(modelAlias =>
-    lanes.map(lane => ({
+    LANES.map(lane => ({
       modelAlias,
       lane,
       queue: create(options.dispatchVisibilitySeconds),

@@ -10,10 +10,10 @@ import {
   decideRunEnd,
   describeHeld,
   type HeldRows,
+  type ObservedRun,
   type RunEnding,
   type RunEndKind,
   type RunError,
-  type SeenOfRun,
 } from '../core/run-end.ts';
 import { describeFailure } from '../pipeline/failures.ts';
 import { readCoverages, readLedgers } from '../pipeline/operate/requests.ts';
@@ -202,7 +202,7 @@ function announceReasons(tally: RunTally, onWaiting: RunOptions['onWaiting']): R
   };
 }
 
-type SeenUnderLock = Pick<SeenOfRun, 'error' | 'lockLost' | 'faults' | 'deadLetters'> & {
+type SeenUnderLock = Pick<ObservedRun, 'error' | 'lockLost' | 'faults' | 'deadLetters'> & {
   readonly notices: string[];
 };
 

@@ -1,3 +1,4 @@
+import { DATABASE_PAUSE, isProviderPause } from '../core/control.ts';
 import { FreshetError } from '../core/errors.ts';
 import { parseAnnounceMessage, parseDispatchMessage } from '../core/messages.ts';
 import type { Space } from '../core/model.ts';
@@ -107,7 +108,7 @@ function createRun(ports: LocalRunPorts, hasFallback: boolean): Run {
  * A person who starts a run asks for another try. What people and checks set stays.
  */
 export function isLiftedByRun({ reason }: PauseReason): boolean {
-  return reason === 'database' || reason.startsWith('provider:');
+  return reason === DATABASE_PAUSE || isProviderPause(reason);
 }
 
 /** Clears the reasons that failures set; they come back with the first call if they still hold. */

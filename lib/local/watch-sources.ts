@@ -1,5 +1,7 @@
+import { OPERATOR_PAUSE } from '../core/control.ts';
+
 import { FreshetError } from '../core/errors.ts';
-import { OPERATOR_PAUSE } from '../core/model.ts';
+
 import { describeFaults } from '../core/run-end.ts';
 import type { ObservedReason } from '../ports/process.ts';
 import type { LocalRunPorts, RunSummary } from './run-ports.ts';

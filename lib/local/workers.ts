@@ -1,3 +1,4 @@
+import { LANES } from '../core/model.ts';
 import type { Clock } from '../ports/process.ts';
 import type { ReceivingQueue } from '../ports/queues.ts';
 import {
@@ -68,7 +69,7 @@ export interface RunWorkers {
 /** Creates the workers of a run; `onEnd` is called after each invocation, with what it threw. */
 export function createRunWorkers(ports: LocalRunPorts, onEnd: (error?: unknown) => void): RunWorkers {
   const { clock, handlers, limits, queues, signal } = ports;
-  const lanes = (['fresh', 'bulk'] as const).map(lane =>
+  const lanes = LANES.map(lane =>
     queues.dispatch.filter(queue => queue.lane === lane).map(({ queue }) => queue),
   );
   let turn = 0;

@@ -1,8 +1,8 @@
-import { GOLDEN_TEXT_VERSION, goldenTexts, type ModelDefinition } from '../core/model.ts';
+import { goldenKeyOf, goldenTexts } from '../core/golden-texts.ts';
+import type { ModelDefinition } from '../core/model.ts';
 import { estimateTokens, packTexts } from '../core/packing.ts';
 import { requireVectors } from '../core/reply.ts';
-import { fingerprintModel } from '../core/text.ts';
-import { cosineOf, normOf } from '../core/vectors.ts';
+import { cosineOf, measureNorm } from '../core/vectors.ts';
 import type { Clock } from '../ports/process.ts';
 import type { EmbeddingProvider, Tokenizer } from '../ports/provider.ts';
 import type { GoldenStore } from '../ports/report-store.ts';
@@ -89,7 +89,7 @@ export async function checkModel(
     };
   }
   const { vectors, ...counted } = reply;
-  const norms = vectors.map(normOf).toSorted((left, right) => Math.abs(right - 1) - Math.abs(left - 1));
+  const norms = vectors.map(measureNorm).toSorted((left, right) => Math.abs(right - 1) - Math.abs(left - 1));
   const found = { ...named, ...counted, norm: norms[0] ?? null };
   if (model.check === 'off') return { ...found, cosine: null, golden: 'off' };
   return { ...found, ...(await compareGolden(ports.golden, model, vectors)) };
@@ -130,21 +130,21 @@ async function compareGolden(
   model: ModelDefinition,
   vectors: readonly Buffer[],
 ): Promise<Pick<ModelCheck, 'cosine' | 'golden' | 'problem'>> {
-  const key = { modelFingerprint: fingerprintModel(model), textVersion: GOLDEN_TEXT_VERSION };
-  const recorded = await golden.find(key);
-  if (recorded === undefined) {
-    await golden.record(key, model.alias, vectors);
+  const key = goldenKeyOf(model);
+  const record = await golden.find(key);
+  if (record === undefined) {
+    await golden.insert(key, model.alias, vectors);
     return { cosine: null, golden: 'recorded' };
   }
   const cosines = vectors.map((vector, position) =>
-    cosineOf(vector, recorded.vectors[position] ?? Buffer.alloc(0)),
+    cosineOf(vector, record.vectors[position] ?? Buffer.alloc(0)),
   );
   const cosine = Math.min(...cosines);
   if (cosine >= LEAST_COSINE) {
     await golden.confirm(key);
     return { cosine, golden: 'compared' };
   }
-  return { cosine, golden: 'compared', problem: describeMismatch(cosines, recorded.recordedAt) };
+  return { cosine, golden: 'compared', problem: describeMismatch(cosines, record.recordedAt) };
 }
 
 function describeMismatch(cosines: readonly number[], recordedAt: string): CheckProblem {

@@ -1,8 +1,9 @@
 import { FreshetError } from '../core/errors.ts';
 import { type AnnounceMessage, parseAnnounceMessage, writeMessage } from '../core/messages.ts';
 import type { Space } from '../core/model.ts';
-import { decodeResult, encodeResult, sha256Hex } from '../core/result-codec.ts';
+import { decodeResult, encodeResult } from '../core/result-codec.ts';
 import type { ComposedResult, ResultObject } from '../core/result-object.ts';
+import { sha256Hex } from '../core/text.ts';
 import type { SpaceRegistry } from '../ports/control-store.ts';
 import type { Clock, Randomness } from '../ports/process.ts';
 import type { MessageQueue, ObjectStore } from '../ports/queues.ts';

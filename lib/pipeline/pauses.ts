@@ -1,5 +1,14 @@
+import {
+  DATABASE_PAUSE,
+  modelScope,
+  ORPHANS_CONFIRMED,
+  PIPELINE_SCOPE,
+  providerPause,
+  scopesOf,
+  sourceScope,
+} from '../core/control.ts';
 import { FreshetError } from '../core/errors.ts';
-import { ORPHANS_CONFIRMED, type Space } from '../core/model.ts';
+import type { Space } from '../core/model.ts';
 import type { ControlStore, PauseReason } from '../ports/control-store.ts';
 import type { Logger, Metrics, RunObserver } from '../ports/process.ts';
 import { describeFailure } from './failures.ts';
@@ -16,21 +25,9 @@ interface PausePorts {
  * The reasons are those of the space's model, of its source and of the whole pipeline.
  */
 export async function findPauseReasons(control: ControlStore, space: Space): Promise<readonly PauseReason[]> {
-  const scopes = ['pipeline', `model:${space.model.alias}`, `source:${space.source.name}`];
+  const scopes = scopesOf(space);
   const reasons = await control.reasons();
   return reasons.filter(({ scope, reason }) => scopes.includes(scope) && reason !== ORPHANS_CONFIRMED);
-}
-
-const PROVIDER_PREFIX = 'provider:';
-
-/** Whether a failure of the model's provider set the pause, so that a probe may clear it. */
-export function isSetByProvider({ reason }: Pick<PauseReason, 'reason'>): boolean {
-  return reason.startsWith(PROVIDER_PREFIX);
-}
-
-/** The reason of a pause that a provider's failure with this code sets. */
-export function nameProviderReason(code: string): string {
-  return PROVIDER_PREFIX + code;
 }
 
 /**
@@ -38,11 +35,11 @@ export function nameProviderReason(code: string): string {
  * The guard probes the model from then on, and clears the pause when the provider answers again.
  */
 export async function pauseModel(ports: PausePorts, alias: string, failure: FreshetError): Promise<void> {
-  const scope = `model:${alias}`;
+  const scope = modelScope(alias);
   ports.metrics.count('ModelPauses', 1);
   ports.logger.error('model-paused', { scope, code: failure.code });
   ports.observer?.paused(scope, describeFailure(failure));
-  await ports.control.pause(scope, nameProviderReason(failure.code), failure.message);
+  await ports.control.pause(scope, providerPause(failure.code), failure.message);
 }
 
 /**
@@ -52,7 +49,7 @@ export async function pauseModel(ports: PausePorts, alias: string, failure: Fres
 export async function pauseSource(ports: PausePorts, space: Space, fault: FreshetError): Promise<void> {
   ports.metrics.count('SourceFaults', 1);
   ports.logger.error('source-fault', { spaceId: space.spaceId, source: space.source.name, code: fault.code });
-  await ports.control.pause(`source:${space.source.name}`, fault.code, fault.message);
+  await ports.control.pause(sourceScope(space.source.name), fault.code, fault.message);
 }
 
 /**
@@ -61,9 +58,9 @@ export async function pauseSource(ports: PausePorts, space: Space, fault: Freshe
  */
 export async function pauseForDatabase(ports: Omit<PausePorts, 'metrics'>, error: unknown): Promise<void> {
   if (!(error instanceof FreshetError) || error.failureClass !== 'stop') return;
-  ports.observer?.paused('pipeline', describeFailure(error));
+  ports.observer?.paused(PIPELINE_SCOPE, describeFailure(error));
   try {
-    await ports.control.pause('pipeline', 'database', error.message);
+    await ports.control.pause(PIPELINE_SCOPE, DATABASE_PAUSE, error.message);
   } catch (pauseError) {
     ports.logger.error('pause-not-stored', { code: error.code, cause: describeFailure(pauseError).code });
   }

@@ -65,20 +65,14 @@ export interface DetectionStore {
    * The order is: fewest attempts first, then rows without an outcome, then the newest version.
    * Unlike `leaseChangedRows` the scan compares `xmin` too.
    */
-  leaseStaleSlice(
-    space: Space,
-    request: LeaseRequest & { readonly after: string | null; readonly through: string | null },
-  ): Promise<StaleSlice>;
+  leaseStaleSlice(space: Space, request: LeaseRequest & KeyRange): Promise<StaleSlice>;
 
   /**
    * Marks outcome rows of the slice whose source row is gone, and deletes what stayed gone.
    * An outcome row is deleted when its source row is still missing an hour and a pass after the
    * mark.
    */
-  removeOrphans(
-    space: Space,
-    slice: { readonly after: string | null; readonly through: string | null },
-  ): Promise<OrphanReport>;
+  removeOrphans(space: Space, slice: KeyRange): Promise<OrphanReport>;
 
   /**
    * Confirms a send: the leases go to stage `queued` and last `leaseSeconds` from now.
@@ -99,6 +93,12 @@ export interface DetectionStore {
    * is made from these numbers.
    */
   readStaleness(space: Space): Promise<Readonly<Record<Lane, WaitingRows>>>;
+}
+
+/** The keys in (`after`, `through`]. Null: the range has no lower or no upper end. */
+export interface KeyRange {
+  readonly after: string | null;
+  readonly through: string | null;
 }
 
 export interface WaitingRows {

@@ -17,7 +17,7 @@ export interface OperateExchanges {
     readonly request: { readonly scope: string; readonly detail: string };
     readonly answer: PauseAnswer;
   };
-  /** Clears the reason `operator` there, and no other. */
+  /** Clears the reason `operator` of the scope, and no other reason. */
   readonly resume: { readonly request: { readonly scope: string }; readonly answer: PauseAnswer };
   readonly 'plan-reset': {
     readonly request: OutcomeSelection;
@@ -69,9 +69,9 @@ export interface SourceFailures extends FailureGroup {
 }
 
 export interface PauseAnswer {
-  /** Whether this request changed anything. */
+  /** Whether the request changed anything. */
   readonly changed: boolean;
-  /** Every reason that holds now, anywhere. */
+  /** Every reason that holds now, in every scope. */
   readonly paused: readonly PauseReason[];
 }
 
@@ -102,12 +102,12 @@ export interface RedriveRequest {
   readonly source?: string | undefined;
   /** Only rows whose last outcome failed with this class or code. */
   readonly cause?: string | undefined;
-  /** Letters received at most. */
+  /** The most letters that are received. */
   readonly limit: number;
 }
 
 export interface RedriveAnswer {
-  /** Letters. 0: the queue has none that can be received now. */
+  /** Letters received. 0: the queue has none that can be received now. */
   readonly received: number;
   /** Rows sent again under a new dispatch, or whose paid result was announced again. */
   readonly dispatched: number;

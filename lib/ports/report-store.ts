@@ -188,26 +188,28 @@ export interface SampleStore {
  * @throws FreshetError from every method, classified from the SQLSTATE.
  */
 export interface GoldenStore {
-  /** The recorded vectors; undefined where the model was never checked. */
-  find(key: GoldenKey): Promise<GoldenRecord | undefined>;
+  /** The stored vectors; undefined where the model was never checked. */
+  find(key: GoldenKey): Promise<GoldenVectors | undefined>;
   /**
-   * Records the vectors of a model's first check.
-   * The first record stays: where two checks record at the same time, the later one changes
+   * Inserts the vectors of a model's first check.
+   * The first vectors stay: where two checks insert at the same time, the later one changes
    * nothing.
    */
-  record(key: GoldenKey, alias: string, vectors: readonly Buffer[]): Promise<void>;
+  insert(key: GoldenKey, alias: string, vectors: readonly Buffer[]): Promise<void>;
   /** Stores that the vectors were compared and agreed just now. */
   confirm(key: GoldenKey): Promise<void>;
 }
 
+/** What `goldenKeyOf` returns for a model. */
 export interface GoldenKey {
-  /** The result of `fingerprintModel`. */
+  /** Equal fingerprints promise equal vectors. */
   readonly modelFingerprint: string;
-  /** The `GOLDEN_TEXT_VERSION` of the texts that were embedded. */
+  /** The version of the golden texts that were embedded. */
   readonly textVersion: number;
 }
 
-export interface GoldenRecord {
+/** What a model answered at its first check. */
+export interface GoldenVectors {
   /** One vector per golden text, float32, little-endian. */
   readonly vectors: readonly Buffer[];
   readonly recordedAt: string;

@@ -9,7 +9,9 @@ import {
   startMove,
 } from '../adapters/sqs/dead-letters.ts';
 import { createSqsQueue } from '../adapters/sqs/sqs-queue.ts';
+import { modelScope, PIPELINE_SCOPE } from '../core/control.ts';
 import { UsageError } from '../core/errors.ts';
+import { LANES } from '../core/model.ts';
 import type { DeadLetterSource } from '../ports/operator.ts';
 import type { EventSource } from '../ports/queues.ts';
 import { type DeployedStage, unknownName } from './deployment.ts';
@@ -33,7 +35,7 @@ interface QueueDepth {
 
 export function listQueues({ settings }: DeployedStage): DeployedQueue[] {
   const dispatch = Object.entries(settings.queues).flatMap(([model, urls]) =>
-    (['fresh', 'bulk'] as const).map(lane => ({
+    LANES.map(lane => ({
       name: `${model}/${lane}`,
       source: { model, lane },
       url: urls[lane],
@@ -168,7 +170,7 @@ export async function switchFlow(
   const sources = createLambdaEventSources(clients.lambda);
   const changed: string[] = [];
   for (const [alias, ids] of Object.entries(settings.eventSources?.embed ?? {})) {
-    if (scope !== 'pipeline' && scope !== `model:${alias}`) continue;
+    if (scope !== PIPELINE_SCOPE && scope !== modelScope(alias)) continue;
     for (const id of ids) {
       const source = await callAwsForPerson('lambda:GetEventSourceMapping', () => sources.read(id));
       const isDue =
@@ -179,7 +181,7 @@ export async function switchFlow(
       changed.push(`event source ${id} (embed ${alias})`);
     }
   }
-  if (scope !== 'pipeline') return changed;
+  if (scope !== PIPELINE_SCOPE) return changed;
   for (const name of settings.scheduleNames ?? [])
     if (await switchSchedule(clients.scheduler, name, to === 'open' ? 'enabled' : 'disabled'))
       changed.push(`schedule ${name}`);

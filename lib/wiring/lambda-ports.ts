@@ -10,8 +10,9 @@ import { isReachable, type SqlDatabase } from '../adapters/sql/database.ts';
 import { openSpaces } from '../adapters/sql/open-spaces.ts';
 import { createJsonLogger, createSystemClock, createSystemRandomness } from '../adapters/system.ts';
 import {
+  CONFIG_FILE,
   type DeploymentSettings,
-  type LambdaName,
+  type FunctionName,
   parseDeploymentSettings,
 } from '../core/config/deployment-settings.ts';
 import { parseConfig } from '../core/config/parse-config.ts';
@@ -22,21 +23,19 @@ import type { Clock, Logger, Metrics, Randomness } from '../ports/process.ts';
 import type { SecretStore } from '../ports/provider.ts';
 import { type LambdaDependencies, missingSetting, type Wired } from './lambda.ts';
 
-const FILE = 'freshet.config.json';
-
 /**
  * Reads the configuration that was deployed with the code.
  * The configuration is checked again, because another version can have made the file.
  * @throws UsageError where the file is missing, is no JSON or holds no valid configuration.
  */
 export async function readLambdaConfig(directory: string): Promise<PipelineConfig> {
-  const text = await readFile(join(directory, FILE), 'utf8').catch(() => {
-    throw new UsageError(`${FILE} does not lie beside the function's code: deploy the stack again.`);
+  const text = await readFile(join(directory, CONFIG_FILE), 'utf8').catch(() => {
+    throw new UsageError(`${CONFIG_FILE} does not lie beside the function's code: deploy the stack again.`);
   });
   try {
     return parseConfig(parseJson(text));
   } catch (error) {
-    if (error instanceof UsageError) throw new UsageError(`${FILE}: ${error.message}`, error.remedy);
+    if (error instanceof UsageError) throw new UsageError(`${CONFIG_FILE}: ${error.message}`, error.remedy);
     throw error;
   }
 }
@@ -55,7 +54,7 @@ function parseJson(text: string): unknown {
  * server's connections.
  */
 async function openLambdaDatabase(
-  name: LambdaName,
+  name: FunctionName,
   settings: DeploymentSettings,
   secrets: SecretStore,
 ): Promise<SqlDatabase> {
@@ -93,7 +92,7 @@ export interface LambdaPorts {
  * @throws UsageError or FreshetError where settings or configuration are missing or invalid.
  */
 export async function readLambdaPorts(
-  name: LambdaName,
+  name: FunctionName,
   dependencies: LambdaDependencies,
 ): Promise<LambdaPorts> {
   const { variables, directory, writeLine, openDatabase } = dependencies;
@@ -170,7 +169,7 @@ interface DatabasePorts extends LambdaPorts {
  * The spaces are read once here: where they are missing, nothing is wired.
  */
 export async function openWithDatabase<Ports>(
-  name: LambdaName,
+  name: FunctionName,
   dependencies: LambdaDependencies,
   compose: (ports: DatabasePorts) => Ports | Promise<Ports>,
 ): Promise<Wired<Ports>> {

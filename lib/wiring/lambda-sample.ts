@@ -7,14 +7,16 @@ import type { SqlDatabase } from '../adapters/sql/database.ts';
 import { isReachable } from '../adapters/sql/database.ts';
 import { createSampleStore } from '../adapters/sql/sample-store.ts';
 import { createJsonLogger, createSystemClock } from '../adapters/system.ts';
-import { parseSampleSettings, type SampleSettings } from '../core/config/deployment-settings.ts';
+import {
+  parseSampleSettings,
+  SAMPLE_ITEMS_FILE,
+  type SampleSettings,
+} from '../core/config/deployment-settings.ts';
 import type { SamplePorts } from '../pipeline/sample.ts';
 import type { SecretStore } from '../ports/provider.ts';
 import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
 import { readLambdaConfig } from './lambda-ports.ts';
 import { readSampleItems } from './prepare.ts';
-
-const ITEMS = 'ai-items.data.json';
 
 /**
  * Wires `sample` with the login of the example database's owner.
@@ -30,7 +32,7 @@ export async function wireSample(dependencies = readLambdaDependencies()): Promi
     const database = await (dependencies.openDatabase?.() ?? openAsOwner(settings, secrets));
     const ports: SamplePorts = {
       store: createSampleStore(database, config, () => readRole(settings, secrets)),
-      readItems: () => readSampleItems(join(dependencies.directory, ITEMS)),
+      readItems: () => readSampleItems(join(dependencies.directory, SAMPLE_ITEMS_FILE)),
       logger: createJsonLogger(dependencies.writeLine, clock, { stage: settings.stage, component: 'sample' }),
     };
     return { ports, isAlive: () => isReachable(database, clock), close: () => database.close() };

@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { watchRequestFolder } from '../adapters/request-folder.ts';
 import { createControlStore } from '../adapters/sql/control-store.ts';
 import { createSystemClock } from '../adapters/system.ts';
-import { runScope, STOP_REQUESTED } from '../core/model.ts';
+import { runScope, STOP_REQUESTED } from '../core/control.ts';
 import { refuseReadably } from '../pipeline/operate/reply.ts';
 import type { Clock } from '../ports/process.ts';
 import { createLocalAnswers, silentLogger } from './local-requests.ts';

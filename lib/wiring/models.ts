@@ -5,9 +5,9 @@ import { createSystemClock } from '../adapters/system.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { formatPath } from '../core/config/describe-issues.ts';
 import { UsageError } from '../core/errors.ts';
-import { GOLDEN_TEXT_VERSION, type ModelDefinition } from '../core/model.ts';
+import { goldenKeyOf } from '../core/golden-texts.ts';
+import type { ModelDefinition } from '../core/model.ts';
 import { composeManifest, createDigester, MANIFEST_FILE, type Published } from '../core/model-manifest.ts';
-import { fingerprintModel } from '../core/text.ts';
 import { type CheckProblem, checkModel, type ModelCheck } from '../pipeline/check-model.ts';
 import { publishModel } from '../pipeline/publish-model.ts';
 import type { FolderFile } from '../ports/provider.ts';
@@ -85,7 +85,7 @@ export async function refuseChangedModels(
   for (const alias of new Set(busy)) {
     const model = workspace.config.models[alias];
     if (model === undefined || model.check === 'off') continue;
-    const key = { modelFingerprint: fingerprintModel(model), textVersion: GOLDEN_TEXT_VERSION };
+    const key = goldenKeyOf(model);
     const record = await golden.find(key);
     if (record !== undefined && record.ageSeconds >= AGREES_FOR_SECONDS) due.add(alias);
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ensureSpaces } from '../adapters/sql/ensure-spaces.ts';
 import { migrate } from '../adapters/sql/migrations/migrate.ts';
 import { createSampleTable } from '../adapters/sql/sample-store.ts';
+import { SAMPLE_ITEMS_FILE } from '../core/config/deployment-settings.ts';
 import type { SampleItem } from '../ports/report-store.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -26,7 +27,7 @@ export async function readSampleItems(file: string): Promise<SampleItem[]> {
   return entries.map(([title, summary, tags]) => ({ title, summary, tags }));
 }
 
-const sampleFile = join(import.meta.dirname, '../../examples/demo/ai-items.data.json');
+const sampleFile = join(import.meta.dirname, '../../examples/demo', SAMPLE_ITEMS_FILE);
 
 /**
  * Creates `public.ai_items` with the bundled sample, and resolves with the rows created.

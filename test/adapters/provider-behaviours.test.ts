@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { failureClassOf } from '../../lib/core/failures/provider.ts';
 import type { FailureClass } from '../../lib/core/model.ts';
+import { failureClassOf } from '../../lib/core/provider-failures.ts';
 import type { Purchase } from '../../lib/pipeline/embed/buy-vectors.ts';
 import { isInvalidReply } from '../../lib/pipeline/embed/call-with-retries.ts';
 import { BEHAVIOUR_GROUPS } from '../doubles/behaviours/all-behaviours.ts';

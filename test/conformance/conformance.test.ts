@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CHECKS, runChecks } from '../../bin/conformance/checks.ts';
 import { openService } from '../../bin/conformance/service.ts';
-import { codeOfStatus, codeOfWord, failureClassOf } from '../../lib/core/failures/provider.ts';
+import { codeOfStatus, codeOfWord, failureClassOf } from '../../lib/core/provider-failures.ts';
 import { type Flaw, SERVICE, startEmbedService } from '../doubles/start-embed-service.ts';
 
 const program = join(import.meta.dirname, '../../bin/conformance/main.ts');

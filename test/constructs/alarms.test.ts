@@ -2,12 +2,15 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
 import { readCommand } from '../../bin/commands/run-command.ts';
 import { FUNCTION_SETTINGS, visibilitySeconds } from '../../lib/constructs/function-settings.ts';
-import { ALARM_KINDS, type AlarmKindName, MAX_DESCRIPTION_CHARACTERS } from '../../lib/core/alarm-kinds.ts';
+import { ALARM_KINDS, type AlarmKindName } from '../../lib/core/alarms.ts';
 import { MODEL_PREFIX, servedModel } from '../factories/gpu-endpoint-stack.ts';
 import { createObservedStack, webhookSecret } from '../factories/observed-stack.ts';
 import { configInput, createStack } from '../factories/pipeline-stack.ts';
 import { resourcesOf } from '../templates/resources-of.ts';
 import type { AlarmProperties } from '../templates/shown-metrics.ts';
+
+/** The longest description of an alarm that CloudWatch takes. */
+const MAX_DESCRIPTION_CHARACTERS = 1_024;
 
 /** Of a stage with a GPU endpoint, beside the others. */
 const ENDPOINT_ALARMS = 4;

@@ -7,8 +7,8 @@ import { PipelineStack } from '../../lib/constructs/pipeline-stack.ts';
 import { DEFAULT_STAGE_SETTINGS } from '../../lib/core/config/aws-schema.ts';
 import {
   DEFAULT_MAX_CONNECTIONS,
+  type FunctionName,
   LAMBDA_CONNECTIONS,
-  type LambdaName,
   SAMPLE_CONNECTIONS,
 } from '../../lib/core/config/deployment-settings.ts';
 import { configInput, createApp, noAssets } from '../factories/pipeline-stack.ts';
@@ -37,7 +37,7 @@ const inTheNetwork = templates.flatMap(template =>
     .filter(({ properties }) => properties.VpcConfig !== undefined)
     .map(({ id, properties }) => ({ id, name: /^Freshet (\w+):/.exec(properties.Description ?? '')?.[1] })),
 );
-const idOf = (name: LambdaName) => inTheNetwork.find(found => found.name === name)?.id;
+const idOf = (name: FunctionName) => inTheNetwork.find(found => found.name === name)?.id;
 
 test('every function that can reach the database is counted with the connections that it holds', () => {
   expect(inTheNetwork.map(({ name }) => name).sort()).toEqual(
@@ -56,7 +56,7 @@ test('what the template starts at once stays below the limit that synthesis judg
     pipeline,
     'AWS::Scheduler::Schedule',
   ).map(({ properties }) => properties.Target.Arn['Fn::GetAtt'][0]);
-  const environments: Record<LambdaName, number> = {
+  const environments: Record<FunctionName, number> = {
     detect: scheduled.filter(id => id === idOf('detect')).length + 1,
     embed: 0,
     write: 0,
@@ -69,7 +69,7 @@ test('what the template starts at once stays below the limit that synthesis judg
       .filter(({ FunctionName }) => FunctionName.Ref === idOf(name))
       .reduce((sum, { ScalingConfig }) => sum + ScalingConfig.MaximumConcurrency, 0);
 
-  const connections = (Object.keys(environments) as LambdaName[]).reduce(
+  const connections = (Object.keys(environments) as FunctionName[]).reduce(
     (sum, name) => sum + environments[name] * LAMBDA_CONNECTIONS[name],
     0,
   );

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ENDPOINT_METRIC_NAMES, ENDPOINT_METRICS, type EndpointMetricName } from '../../lib/core/metrics.ts';
+import { ENDPOINT_METRICS, type EndpointMetricName } from '../../lib/core/gpu-endpoint.ts';
 import { servedModel } from '../factories/gpu-endpoint-stack.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
 import { printDashboardPage } from '../pages/print-dashboard-page.ts';
@@ -56,7 +56,7 @@ describe('the dashboard', () => {
     ]);
     expect(titles(widgetsOf(createObservedStack().template))).toEqual([]);
     expect([...new Set(ofEndpoint.map(({ name }) => name))].sort()).toEqual(
-      [...ENDPOINT_METRIC_NAMES].sort(),
+      Object.keys(ENDPOINT_METRICS).sort(),
     );
     for (const { name, namespace, dimensions } of ofEndpoint) {
       expect(namespace, name).toBe(ENDPOINT_METRICS[name as EndpointMetricName].namespace);

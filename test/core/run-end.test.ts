@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { decideRunEnd, describeHeld, type SeenOfRun } from '../../lib/core/run-end.ts';
+import { decideRunEnd, describeHeld, type ObservedRun } from '../../lib/core/run-end.ts';
 
 const nothing = { stale: 0, inFlight: 0, failed: 0 };
 
-function seeRun(seen: Partial<SeenOfRun> = {}): SeenOfRun {
+function seeRun(seen: Partial<ObservedRun> = {}): ObservedRun {
   return {
     ...{ lockLost: false, faults: [], deadLetters: 0, spaces: [nothing], unreadSources: [] },
     heldElsewhere: { byRuns: 0, byPipeline: 0 },
@@ -21,7 +21,7 @@ const paused = { source: 'items', code: 'operator', message: 'source:items is pa
 const held = { spaces: [{ ...nothing, inFlight: 150 }], heldElsewhere: { byRuns: 150, byPipeline: 0 } };
 
 describe('the end of a run', () => {
-  test.each<[string, Partial<SeenOfRun>, string, number, string]>([
+  test.each<[string, Partial<ObservedRun>, string, number, string]>([
     ['every row is fresh', {}, 'complete', 0, ''],
     ['there is no space', { spaces: [] }, 'complete', 0, ''],
     ['the allowance of rows was not needed', { maxItems: 5 }, 'complete', 0, ''],

@@ -18,8 +18,8 @@ it('keeps the vectors that were recorded first, bit for bit', async () => {
   const vectors = ['one', 'two', 'three'].map(text => vectorForText(text, 1536));
 
   expect(await golden.find(key)).toBeUndefined();
-  await golden.record(key, 'small', vectors);
-  await golden.record(key, 'small', [vectorForText('other', 1536)]);
+  await golden.insert(key, 'small', vectors);
+  await golden.insert(key, 'small', [vectorForText('other', 1536)]);
 
   expect((await golden.find(key))?.vectors).toEqual(vectors);
   expect(await golden.find({ ...key, textVersion: 2 })).toBeUndefined();
@@ -28,7 +28,7 @@ it('keeps the vectors that were recorded first, bit for bit', async () => {
 
 it('counts the age from the last time that the vectors agreed', async () => {
   const golden = createGoldenStore(db);
-  await golden.record(key, 'small', [vectorForText('one', 8)]);
+  await golden.insert(key, 'small', [vectorForText('one', 8)]);
   await sql`UPDATE freshet.golden_vectors SET agreed_at = now() - interval '2 days'`.execute(db.kysely);
 
   expect((await golden.find(key))?.ageSeconds).toBeGreaterThan(172_000);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { LAMBDA_CONNECTIONS } from '../../lib/core/config/deployment-settings.ts';
-import { METRIC_NAMES, METRICS, type MetricComponent, type MetricName } from '../../lib/core/metrics.ts';
+import { METRICS, type MetricComponent, type MetricName } from '../../lib/core/metrics.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
 import { importClosure } from '../import-closure.ts';
 import { metricsOfAlarms, metricsOfDashboard } from '../templates/shown-metrics.ts';
@@ -13,6 +13,7 @@ const ONLY_IN_THE_LOG: Partial<Record<MetricName, string>> = {
     'a hint for whoever reads the log; an answer of another model is refused before it is stored',
 };
 
+const METRIC_NAMES = Object.keys(METRICS) as MetricName[];
 const COMPONENTS = Object.keys(LAMBDA_CONNECTIONS) as MetricComponent[];
 const CALL = /\bmetrics\s*\.(?:count|duration)\(\s*'(\w+)'/g;
 

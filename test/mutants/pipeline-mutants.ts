@@ -32,7 +32,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'whole-batches-for-suspects',
     removes: 'smaller batches for rows that were there when a process died',
-    file: 'lib/core/model.ts',
+    file: 'lib/core/packing.ts',
     changes: [['  return attempts === 1 ? Math.min(10, batchSize) : 1;', '  return batchSize;']],
   },
   {
@@ -264,8 +264,8 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     file: 'lib/pipeline/write/write-step.ts',
     changes: [
       [
-        "await ports.control.resume('pipeline', 'database');",
-        "await ports.control.resume('pipeline', 'databases');",
+        'await ports.control.resume(PIPELINE_SCOPE, DATABASE_PAUSE);',
+        "await ports.control.resume(PIPELINE_SCOPE, 'databases');",
       ],
     ],
   },

@@ -2,7 +2,8 @@ import type { Template } from 'aws-cdk-lib/assertions';
 import { createMoney, describeLines } from '../../bench/cost/cost-lines.ts';
 import { priceWatching } from '../../bench/cost/price-month.ts';
 import type { PipelineStack } from '../../lib/constructs/pipeline-stack.ts';
-import { ENDPOINT_METRIC_NAMES, ENDPOINT_METRICS, METRIC_NAMES, METRICS } from '../../lib/core/metrics.ts';
+import { ENDPOINT_METRICS } from '../../lib/core/gpu-endpoint.ts';
+import { METRICS } from '../../lib/core/metrics.ts';
 import { countWatching } from '../templates/shown-metrics.ts';
 
 const INTRODUCTION = `# The dashboard
@@ -42,8 +43,7 @@ function printMetrics(): string {
     '',
     '| metric | unit | from | meaning |',
     '|---|---|---|---|',
-    ...METRIC_NAMES.map(name => {
-      const { unit, from, meaning } = METRICS[name];
+    ...Object.entries(METRICS).map(([name, { unit, from, meaning }]) => {
       return `| \`${name}\` | ${unit} | ${from.join(', ')} | ${meaning} |`;
     }),
     '',
@@ -59,8 +59,7 @@ function printEndpointMetrics(): string {
     '',
     '| metric | namespace | unit | name | meaning |',
     '|---|---|---|---|---|',
-    ...ENDPOINT_METRIC_NAMES.map(name => {
-      const { namespace, unit, known, meaning } = ENDPOINT_METRICS[name];
+    ...Object.entries(ENDPOINT_METRICS).map(([name, { namespace, unit, known, meaning }]) => {
       return `| \`${name}\` | \`${namespace}\` | ${unit} | ${known} | ${meaning} |`;
     }),
     '',
@@ -68,7 +67,7 @@ function printEndpointMetrics(): string {
 }
 
 function printCost(template: Template): string {
-  const series = METRIC_NAMES.reduce((sum, name) => sum + METRICS[name].from.length, 0);
+  const series = Object.values(METRICS).reduce((sum, { from }) => sum + from.length, 0);
   const lines = priceWatching(countWatching(template), series, 'series at most: names × dimension sets');
   return [
     '## What watching costs',

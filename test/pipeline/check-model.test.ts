@@ -1,21 +1,21 @@
 import { describe, expect, test } from 'vitest';
+import { goldenTexts } from '../../lib/core/golden-texts.ts';
 import type { ModelDefinition } from '../../lib/core/model.ts';
-import { goldenTexts } from '../../lib/core/model.ts';
 import { checkModel } from '../../lib/pipeline/check-model.ts';
-import type { GoldenKey, GoldenRecord, GoldenStore } from '../../lib/ports/report-store.ts';
+import type { GoldenKey, GoldenStore, GoldenVectors } from '../../lib/ports/report-store.ts';
 import { createScriptedProvider, embedAll, failWith, vectorOf } from '../doubles/scripted-provider.ts';
 import { createVirtualClock } from '../doubles/virtual-clock.ts';
 import { makeModel } from '../factories/space.ts';
 import { createCountingTokenizer } from '../factories/world.ts';
 
 function createMemoryGoldenStore(): GoldenStore & { readonly confirmed: GoldenKey[] } {
-  const records = new Map<string, GoldenRecord>();
+  const records = new Map<string, GoldenVectors>();
   const confirmed: GoldenKey[] = [];
   const nameOf = ({ modelFingerprint, textVersion }: GoldenKey) => `${modelFingerprint} ${textVersion}`;
   return {
     confirmed,
     find: async key => records.get(nameOf(key)),
-    async record(key, _alias, vectors) {
+    async insert(key, _alias, vectors) {
       if (!records.has(nameOf(key)))
         records.set(nameOf(key), { vectors, recordedAt: '2026-11-21 10:00:00', ageSeconds: 0 });
     },

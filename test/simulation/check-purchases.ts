@@ -1,4 +1,4 @@
-import { ORPHANS_CONFIRMED } from '../../lib/core/model.ts';
+import { ORPHANS_CONFIRMED } from '../../lib/core/control.ts';
 import { spaceOf, type TwinOutcome, type TwinSpace } from '../twin/twin-database.ts';
 import type { Invocation } from './invocation.ts';
 import { CANARY, hashOf } from './texts.ts';

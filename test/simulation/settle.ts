@@ -1,4 +1,4 @@
-import { ORPHANS_CONFIRMED } from '../../lib/core/model.ts';
+import { ORPHANS_CONFIRMED } from '../../lib/core/control.ts';
 import type { TwinSpace } from '../twin/twin-database.ts';
 import { retryFailures } from '../twin/twin-report.ts';
 import { commitNow } from './application.ts';

@@ -1,5 +1,5 @@
+import { ORPHANS_CONFIRMED } from '../../lib/core/control.ts';
 import type { Space } from '../../lib/core/model.ts';
-import { ORPHANS_CONFIRMED } from '../../lib/core/model.ts';
 import type { ControlStore, ProbeClaims, SpaceRegistry } from '../../lib/ports/control-store.ts';
 import type { Synchronous } from './synchronous.ts';
 import { printTimestamp, seconds } from './timestamps.ts';

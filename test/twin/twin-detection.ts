@@ -1,5 +1,5 @@
+import { ORPHANS_CONFIRMED } from '../../lib/core/control.ts';
 import type { Lane, Space } from '../../lib/core/model.ts';
-import { ORPHANS_CONFIRMED } from '../../lib/core/model.ts';
 import type { DetectionPosition, DetectionStore, OrphanReport } from '../../lib/ports/detection-store.ts';
 import type { Synchronous } from './synchronous.ts';
 import type { Micros } from './timestamps.ts';

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { builtInModels } from '../../lib/core/config/models.ts';
+import { parseConfig } from '../../lib/core/config/parse-config.ts';
 import { UsageError } from '../../lib/core/errors.ts';
 import { createLocalAccess } from '../../lib/wiring/providers.ts';
 import { readEnvironment } from '../../lib/wiring/workspace.ts';
 import { makeModel } from '../factories/model-definition.ts';
 
-const small = builtInModels['text-embedding-3-small']!;
+const source = { name: 'items', table: 'items', text: { columns: ['title'] }, model: 'openai' };
+const small = parseConfig({ sources: [source] }).models['text-embedding-3-small']!;
 
 describe('createLocalAccess', () => {
   it('takes key and base URL from the environment', async () => {

@@ -1,5 +1,5 @@
 import { FreshetError, UsageError } from '../../core/errors.ts';
-import { classifyAwsFailure } from '../../core/failures/aws.ts';
+import { classifyAwsFailure } from '../../core/failures.ts';
 import { findNetworkCode } from '../network/open-network.ts';
 
 /**

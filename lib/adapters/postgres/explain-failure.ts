@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { FreshetError, UsageError } from '../../core/errors.ts';
-import { isTlsFailure } from '../../core/failures/aws.ts';
+import { isTlsFailure } from '../../core/failures.ts';
 import { readErrorCode, toDatabaseFailure } from '../sql/database.ts';
 
 /**

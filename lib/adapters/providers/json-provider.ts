@@ -1,6 +1,6 @@
 import { FreshetError } from '../../core/errors.ts';
-import { classifyProviderFailure } from '../../core/failures/provider.ts';
 import type { ModelDefinition } from '../../core/model.ts';
+import { classifyProviderFailure } from '../../core/provider-failures.ts';
 import type { ProviderName } from '../../core/providers.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider, EmbedReply, KeySource } from '../../ports/provider.ts';

@@ -1,9 +1,9 @@
 import { pipeline, type Readable, Transform } from 'node:stream';
 import type { InvokeEndpointCommand } from '@aws-sdk/client-sagemaker-runtime';
 import { FreshetError, UsageError } from '../../core/errors.ts';
-import { classifyProviderFailure, type ProviderSignal } from '../../core/failures/provider.ts';
 import { parseJson } from '../../core/messages.ts';
 import type { ModelDefinition } from '../../core/model.ts';
+import { classifyProviderFailure, type ProviderSignal } from '../../core/provider-failures.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/provider.ts';
 import { type ClientAccess, clientSettings } from '../aws/client-settings.ts';

@@ -7,7 +7,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { FreshetError } from '../../core/errors.ts';
-import { isResultKey } from '../../core/result-object.ts';
+import { CLAIMS_PREFIX, isResultKey } from '../../core/result-object.ts';
 import type { ObjectStore } from '../../ports/queues.ts';
 import { allowMissing, attemptsOf, callAws, errorName, httpStatus, toAwsFailure } from '../aws/call-aws.ts';
 import { type ClientAccess, clientSettings } from '../aws/client-settings.ts';
@@ -116,7 +116,7 @@ export function createS3Client(access: ClientAccess): S3Client {
 function requireKey(key: string): void {
   if (isResultKey(key)) return;
   throw new FreshetError(
-    'An object key does not begin with "claims/", or holds characters that ours never do.',
+    `An object key does not begin with "${CLAIMS_PREFIX}", or holds characters that ours never do.`,
     {
       failureClass: 'unknown',
       code: 'invalid_object_key',

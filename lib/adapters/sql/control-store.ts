@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
-import { classifyDatabaseFailure } from '../../core/failures/database.ts';
+import { classifyDatabaseFailure } from '../../core/failures.ts';
 import type { ControlStore, PauseReason, ProbeClaims } from '../../ports/control-store.ts';
 import type { SqlDatabase } from './database.ts';
 import { prepared } from './fragments.ts';

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { type DatabaseConnection, type Dialect, type Driver, type Kysely, sql } from 'kysely';
 import { FreshetError, UsageError } from '../../core/errors.ts';
-import { classifyDatabaseFailure } from '../../core/failures/database.ts';
+import { classifyDatabaseFailure } from '../../core/failures.ts';
 import type { TickLock } from '../../ports/detection-store.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { FreshetTables } from './freshet-tables.ts';

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import { ORPHANS_CONFIRMED, type ResolvedSource } from '../../core/model.ts';
+import { ORPHANS_CONFIRMED, sourceScope } from '../../core/control.ts';
+import type { ResolvedSource } from '../../core/model.ts';
 import type { SqlDatabase } from './database.ts';
 import { quoteName } from './fragments.ts';
 import { vectorTableOf } from './freshet-tables.ts';
@@ -229,7 +230,7 @@ async function inspectOrphans(
   vectorTable: string,
 ): Promise<DoctorFinding> {
   const table = sql.id(source.schema, source.table);
-  const scope = `source:${source.name}`;
+  const scope = sourceScope(source.name);
   const { rows } = await sql<CountedOrphans>`
     SELECT count(*)::float8 AS vectors,
            count(*) FILTER (WHERE NOT EXISTS (

@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
-import type { GoldenKey, GoldenRecord, GoldenStore } from '../../ports/report-store.ts';
+import type { GoldenKey, GoldenStore, GoldenVectors } from '../../ports/report-store.ts';
 import type { SqlDatabase } from './database.ts';
 
 export function createGoldenStore(db: SqlDatabase): GoldenStore {
   return {
     find: key => findGolden(db, key),
-    async record({ modelFingerprint, textVersion }, alias, vectors) {
+    async insert({ modelFingerprint, textVersion }, alias, vectors) {
       await sql`
         INSERT INTO freshet.golden_vectors (model_fingerprint, text_version, model_alias, dimensions, vectors)
         VALUES (${modelFingerprint}, ${textVersion}::int, ${alias}, ${(vectors[0]?.length ?? 0) / 4}::int,
@@ -24,7 +24,7 @@ export function createGoldenStore(db: SqlDatabase): GoldenStore {
 async function findGolden(
   db: SqlDatabase,
   { modelFingerprint, textVersion }: GoldenKey,
-): Promise<GoldenRecord | undefined> {
+): Promise<GoldenVectors | undefined> {
   const { rows } = await sql<{ vectors: string; dimensions: number; recordedAt: string; ageSeconds: number }>`
     SELECT encode(vectors, 'hex') AS vectors, dimensions, recorded_at::text AS "recordedAt",
            extract(epoch FROM now() - agreed_at)::float8 AS "ageSeconds"

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
-import { ORPHANS_CONFIRMED, type Space } from '../../core/model.ts';
+import { ORPHANS_CONFIRMED, scopesOf } from '../../core/control.ts';
+import type { Space } from '../../core/model.ts';
 import type { CallGrant, GrantRefusal } from '../../ports/outcome-store.ts';
 import type { SqlDatabase } from './database.ts';
 import { arrayLiteral, prepared } from './fragments.ts';
@@ -14,7 +15,7 @@ export async function grantCall(
   space: Space,
   grant: CallGrant,
 ): Promise<GrantRefusal | undefined> {
-  const scopes = ['pipeline', `model:${space.model.alias}`, `source:${space.source.name}`];
+  const scopes = scopesOf(space);
   const { rows } = await sql<GrantRefusal>`${prepared}WITH pause AS MATERIALIZED (
       SELECT scope, reason FROM freshet.control
        WHERE scope = ANY (${arrayLiteral(scopes)}::text[]) AND reason <> ${ORPHANS_CONFIRMED}::text

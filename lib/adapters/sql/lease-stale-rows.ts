@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Space } from '../../core/model.ts';
-import type { ChangedRows, LeaseRequest, StaleSlice } from '../../ports/detection-store.ts';
+import type { ChangedRows, KeyRange, LeaseRequest, StaleSlice } from '../../ports/detection-store.ts';
 import type { SqlDatabase } from './database.ts';
 import { quoteSpace } from './fragments.ts';
 import {
@@ -135,12 +135,6 @@ export async function findSliceEnd(
      ORDER BY ${key} OFFSET ${rows - 1}::int LIMIT 1`;
   const result = await statement.execute(db.kysely);
   return result.rows[0]?.id ?? null;
-}
-
-/** A range of keys as text, open below and closed above; null is an open end. */
-export interface KeyRange {
-  readonly after: string | null;
-  readonly through: string | null;
 }
 
 /** Renders ` AND column > … AND column <= …`, or as much of it as the range has. */

@@ -1,9 +1,10 @@
 import { type RawBuilder, sql } from 'kysely';
-import { ORPHANS_CONFIRMED, type Space } from '../../core/model.ts';
-import type { OrphanReport } from '../../ports/detection-store.ts';
+import { ORPHANS_CONFIRMED } from '../../core/control.ts';
+import type { Space } from '../../core/model.ts';
+import type { KeyRange, OrphanReport } from '../../ports/detection-store.ts';
 import type { SqlDatabase } from './database.ts';
 import { quoteSpace } from './fragments.ts';
-import { type KeyRange, renderRange } from './lease-stale-rows.ts';
+import { renderRange } from './lease-stale-rows.ts';
 
 /**
  * Share of a slice's outcome rows that may be missing at once.

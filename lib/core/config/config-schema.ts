@@ -7,6 +7,11 @@ const identifier = word('expected a name of 1 to 63 bytes, as in the database').
   { error: 'expected a name of 1 to 63 bytes, as in the database' },
 );
 
+/** The most dimensions of a model: those of pgvector's type `vector`. */
+export const MAX_DIMENSIONS = 16_000;
+
+export const MAX_TOKENS_PER_TEXT = 1_000_000;
+
 const prefix = z.string({ error: 'expected a text to put before each input' });
 
 const webAddress = (error: string) =>
@@ -64,7 +69,8 @@ const source = z.strictObject(
 );
 
 const quotedProviders = PROVIDER_NAMES.map(name => JSON.stringify(name));
-const providerExpectation = `expected ${quotedProviders.slice(0, -1).join(', ')} or ${quotedProviders.at(-1)}`;
+const lastProvider = quotedProviders.at(-1);
+const providerExpectation = `expected ${quotedProviders.slice(0, -1).join(', ')} or ${lastProvider}`;
 
 /** Where a model is served: the provider, and the keys that the table of providers knows. */
 const placeShape = {
@@ -95,8 +101,8 @@ const model = z.strictObject(
     ...placeShape,
     modelId: word('expected the name that the provider gives the model').optional(),
     revision: word('expected the pinned revision of the weights').optional(),
-    dimensions: wholeNumber(1, 16_000).optional(),
-    maxTokensPerText: wholeNumber(1, 1_000_000).optional(),
+    dimensions: wholeNumber(1, MAX_DIMENSIONS).optional(),
+    maxTokensPerText: wholeNumber(1, MAX_TOKENS_PER_TEXT).optional(),
     documentPrefix: prefix.optional(),
     queryPrefix: prefix.optional(),
     normalized: flag.optional(),

@@ -1,11 +1,11 @@
 import { UsageError } from '../errors.ts';
+import { findTeiImage, TEI_IMAGE_ACCOUNTS, type TeiImage } from '../gpu-endpoint.ts';
 import type { ModelDefinition } from '../model.ts';
 import { PROVIDERS } from '../providers.ts';
 import type { AwsStage, GpuSection } from './aws-schema.ts';
-import { LAMBDA_CONNECTIONS, type LambdaName } from './deployment-settings.ts';
+import { type FunctionName, LAMBDA_CONNECTIONS } from './deployment-settings.ts';
 import { formatPath } from './describe-issues.ts';
 import { type PipelineConfig, usedAliases } from './pipeline-config.ts';
-import { findTeiImage, TEI_IMAGE_ACCOUNTS, type TeiImage } from './tei.ts';
 
 /**
  * The most dimensions that pgvector's HNSW index takes of the type `vector`.
@@ -14,7 +14,7 @@ import { findTeiImage, TEI_IMAGE_ACCOUNTS, type TeiImage } from './tei.ts';
 const MAX_INDEXED_DIMENSIONS = 2000;
 
 /** The settings of a stage that decide whether its deployment can work. */
-export interface Deployment {
+export interface PlannedDeployment {
   readonly stage: string;
   /** The region. Undefined: the stack fits any region that it is deployed to. */
   readonly region?: string | undefined;
@@ -30,7 +30,7 @@ export interface Deployment {
  * Refuses a deployment that would succeed and then not work.
  * @throws UsageError lists every problem with its remedy
  */
-export function requireDeployable(config: PipelineConfig, deployment: Deployment): void {
+export function requireDeployable(config: PipelineConfig, deployment: PlannedDeployment): void {
   const models = usedAliases(config).map(alias => config.models[alias]!);
   const problems = [
     ...models.flatMap(model => [
@@ -42,15 +42,19 @@ export function requireDeployable(config: PipelineConfig, deployment: Deployment
     ...findTooManyConnections(models.length, deployment),
   ];
   if (problems.length === 0) return;
-  throw new UsageError(
-    `Stage ${deployment.stage} cannot be deployed:\n${problems.map(problem => `  ${problem}`).join('\n')}`,
-  );
+  throw cannotBeDeployed(`Stage ${deployment.stage}`, problems);
+}
+
+function cannotBeDeployed(subject: string, problems: readonly string[]): UsageError {
+  return new UsageError(`${subject} cannot be deployed:\n${problems.map(line => `  ${line}`).join('\n')}`);
 }
 
 function findWideVectors({ alias, dimensions }: ModelDefinition): string[] {
   if (dimensions <= MAX_INDEXED_DIMENSIONS) return [];
   return [
-    `The model ${alias} has ${dimensions} dimensions, and a search index takes ${MAX_INDEXED_DIMENSIONS}: give ${formatPath(['models', alias])} a smaller size, such as { dimensions: 1536 }, if the model can be cut, or choose another.`,
+    `The model ${alias} has ${dimensions} dimensions, and a search index takes ` +
+      `${MAX_INDEXED_DIMENSIONS}: give ${formatPath(['models', alias])} a smaller size, such as ` +
+      '{ dimensions: 1536 }, if the model can be cut, or choose another.',
   ];
 }
 
@@ -58,18 +62,23 @@ function findUnreachable({ alias, provider, baseUrl }: ModelDefinition): string[
   const host = hostOf(baseUrl ?? PROVIDERS[provider].url);
   if (host === undefined || !/^(localhost|.+\.localhost|127\.[\d.]+|\[::1\])$/.test(host)) return [];
   return [
-    `The model ${alias} is served on the machine itself (${host}), where a Lambda function finds nothing: give ${formatPath(['models', alias, 'baseUrl'])} an address inside the VPC.`,
+    `The model ${alias} is served on the machine itself (${host}), where a Lambda function finds ` +
+      `nothing: give ${formatPath(['models', alias, 'baseUrl'])} an address inside the VPC.`,
   ];
 }
 
-function findMissingSecret({ alias, provider, baseUrl }: ModelDefinition, deployment: Deployment): string[] {
+function findMissingSecret(
+  { alias, provider, baseUrl }: ModelDefinition,
+  deployment: PlannedDeployment,
+): string[] {
   const { url, key } = PROVIDERS[provider];
   const isAtHome = url !== undefined && hostOf(baseUrl ?? url) === hostOf(url);
   if (key === undefined || !isAtHome) return [];
   if (Object.hasOwn(deployment.providerSecrets, alias)) return [];
   const path = formatPath(['aws', 'stages', deployment.stage, 'providerSecrets', alias]);
   return [
-    `The model ${alias} needs a key: put it into Secrets Manager (aws secretsmanager create-secret --name freshet/${alias} --secret-string …) and name its ARN at ${path}.`,
+    `The model ${alias} needs a key: put it into Secrets Manager (aws secretsmanager create-secret ` +
+      `--name freshet/${alias} --secret-string …) and name its ARN at ${path}.`,
   ];
 }
 
@@ -79,20 +88,24 @@ function hostOf(url: string | undefined): string | undefined {
 
 function findMissingEndpoint(
   { alias, provider, endpointName }: ModelDefinition,
-  { stage, region }: Deployment,
+  { stage, region }: PlannedDeployment,
 ): string[] {
   if (PROVIDERS[provider].needs.endpointName === undefined || endpointName !== undefined) return [];
   const known = Object.keys(TEI_IMAGE_ACCOUNTS).join(', ');
   if (region === undefined)
     return [
-      `The model ${alias} needs a GPU endpoint, whose image depends on the region: name it at ${formatPath(['aws', 'stages', stage, 'region'])} (known: ${known}).`,
+      `The model ${alias} needs a GPU endpoint, whose image depends on the region: name it at ` +
+        `${formatPath(['aws', 'stages', stage, 'region'])} (known: ${known}).`,
     ];
   if (Object.hasOwn(TEI_IMAGE_ACCOUNTS, region))
     return [
-      `The model ${alias} names no endpoint: give the one that serves it at ${formatPath(['models', alias, 'endpointName'])}.`,
+      `The model ${alias} names no endpoint: give the one that serves it at ` +
+        `${formatPath(['models', alias, 'endpointName'])}.`,
     ];
   return [
-    `The model ${alias} needs a GPU endpoint, and the embedding image is not known in ${region}: choose one of ${known}, or name an endpoint of your own at ${formatPath(['models', alias, 'endpointName'])}.`,
+    `The model ${alias} needs a GPU endpoint, and the embedding image is not known in ${region}: ` +
+      `choose one of ${known}, or name an endpoint of your own at ` +
+      `${formatPath(['models', alias, 'endpointName'])}.`,
   ];
 }
 
@@ -106,8 +119,8 @@ function countEnvironments(
   {
     maxConcurrency: { fresh, bulk, write },
     scheduledTicks,
-  }: Pick<Deployment, 'maxConcurrency' | 'scheduledTicks'>,
-): Readonly<Record<LambdaName, number>> {
+  }: Pick<PlannedDeployment, 'maxConcurrency' | 'scheduledTicks'>,
+): Readonly<Record<FunctionName, number>> {
   return {
     detect: scheduledTicks + 1,
     embed: models * (fresh + bulk),
@@ -118,16 +131,19 @@ function countEnvironments(
   };
 }
 
-function findTooManyConnections(models: number, deployment: Deployment): string[] {
+function findTooManyConnections(models: number, deployment: PlannedDeployment): string[] {
   const { maxConnections } = deployment;
   const { fresh, bulk, write } = deployment.maxConcurrency;
-  const environments = Object.entries(countEnvironments(models, deployment)) as [LambdaName, number][];
+  const environments = Object.entries(countEnvironments(models, deployment)) as [FunctionName, number][];
   const held = environments.map(([name, count]) => ({ name, connections: count * LAMBDA_CONNECTIONS[name] }));
   const connections = held.reduce((sum, { connections }) => sum + connections, 0);
   if (connections < maxConnections) return [];
   const parts = held.map(({ name, connections }) => `${name} ${connections}`).join(' + ');
   return [
-    `The functions can hold ${connections} database connections at once (${parts}; embed has ${models} model${models === 1 ? '' : 's'} × (fresh ${fresh} + bulk ${bulk}), write ${write}), and database.maxConnections is ${maxConnections}: lower maxConcurrency, or raise maxConnections above that if the server allows it.`,
+    `The functions can hold ${connections} database connections at once (${parts}; embed has ` +
+      `${models} model${models === 1 ? '' : 's'} × (fresh ${fresh} + bulk ${bulk}), write ${write}), ` +
+      `and database.maxConnections is ${maxConnections}: lower maxConcurrency, or raise maxConnections ` +
+      'above that if the server allows it.',
   ];
 }
 
@@ -166,7 +182,8 @@ export function requireGpuEndpoint(
     problems.push(`${path('gpu', 'model')}: "${gpu.model}" is no model: name one of the section models.`);
   else if (model.provider !== 'sagemaker')
     problems.push(
-      `${path('gpu', 'model')}: the model ${gpu.model} has provider "${model.provider}": give it "sagemaker" at ${modelPath('provider')}, with endpointName and inferenceComponentName.`,
+      `${path('gpu', 'model')}: the model ${gpu.model} has provider "${model.provider}": give it ` +
+        `"sagemaker" at ${modelPath('provider')}, with endpointName and inferenceComponentName.`,
     );
   else {
     if (!isName(model.endpointName)) problems.push(describeName(modelPath('endpointName')));
@@ -181,9 +198,7 @@ export function requireGpuEndpoint(
     endpointName === undefined ||
     inferenceComponentName === undefined
   )
-    throw new UsageError(
-      `The GPU endpoint of stage ${stageName} cannot be deployed:\n${problems.map(problem => `  ${problem}`).join('\n')}`,
-    );
+    throw cannotBeDeployed(`The GPU endpoint of stage ${stageName}`, problems);
   return { region, image, endpointName, inferenceComponentName, maxTextsPerCall: limits?.maxTextsPerCall };
 }
 
@@ -202,11 +217,13 @@ function findCopyProblems(
   const problems: string[] = [];
   if (minCopies > maxCopies)
     problems.push(
-      `${path('gpu', 'maxCopies')} is ${maxCopies}, less than minCopies ${minCopies}: raise one or lower the other.`,
+      `${path('gpu', 'maxCopies')} is ${maxCopies}, less than minCopies ${minCopies}: raise one or ` +
+        'lower the other.',
     );
   if (minCopies === 0 && region !== undefined && REGIONS_WITHOUT_SCALE_TO_ZERO.includes(region))
     problems.push(
-      `SageMaker in ${region} does not scale to zero: set ${path('gpu', 'minCopies')} to 1 (an instance that is always paid), or choose another region.`,
+      `SageMaker in ${region} does not scale to zero: set ${path('gpu', 'minCopies')} to 1 (an ` +
+        'instance that is always paid), or choose another region.',
     );
   return problems;
 }
@@ -217,5 +234,8 @@ function isName(name: string | undefined): boolean {
 }
 
 function describeName(path: string): string {
-  return `${path} is what the stack will be asked to make: give letters, digits and single dashes, at most 63, such as "embeddings-e5".`;
+  return (
+    `${path} is what the stack will be asked to make: give letters, digits and single dashes, ` +
+    'at most 63, such as "embeddings-e5".'
+  );
 }

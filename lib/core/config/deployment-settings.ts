@@ -2,6 +2,12 @@ import * as z from 'zod';
 import { FreshetError } from '../errors.ts';
 import { parseJson } from '../messages.ts';
 
+/** The file beside each handler that holds the configuration. */
+export const CONFIG_FILE = 'freshet.config.json';
+
+/** The file beside the handler of `sample` that holds the rows of the example. */
+export const SAMPLE_ITEMS_FILE = 'ai-items.data.json';
+
 /**
  * Parses the JSON object that the stack gave a function in an environment variable.
  * @throws FreshetError `bad_deployment_settings`; names the keys at fault, never their values
@@ -15,17 +21,19 @@ function parseSettings<Schema extends z.ZodType>(
   if (parsed.success) return parsed.data;
   const paths = parsed.error.issues.map(issue => issue.path.join('.') || variable);
   throw new FreshetError(
-    `${variable} is not what this version expects (at ${[...new Set(paths)].join(', ')}): deploy the stack again.`,
+    `${variable} is not what this version expects (at ${[...new Set(paths)].join(', ')}): deploy the ` +
+      'stack again.',
     { failureClass: 'stop', code: 'bad_deployment_settings' },
   );
 }
 
 const text = z.string().min(1);
+const port = z.int().min(1).max(65_535);
 const queueUrl = z.url();
 
 const databaseSettings = z.strictObject({
   host: text,
-  port: z.int().min(1).max(65_535),
+  port,
   name: text,
   /**
    * ARN of a secret with JSON of `username` and `password`, as RDS makes it.
@@ -82,18 +90,16 @@ export function parseDeploymentSettings(json: string | undefined): DeploymentSet
   return parseSettings(deploymentSettings, 'FRESHET_DEPLOYMENT', json);
 }
 
-const textOfSampleSettings = z.string().min(1);
-
 const sampleSettings = z.strictObject({
-  stage: textOfSampleSettings,
-  region: textOfSampleSettings,
-  host: textOfSampleSettings,
-  port: z.int().min(1).max(65_535),
-  name: textOfSampleSettings,
+  stage: text,
+  region: text,
+  host: text,
+  port,
+  name: text,
   /** ARN of the secret of the database's owner, as RDS makes and rotates it. */
-  ownerSecretArn: textOfSampleSettings,
+  ownerSecretArn: text,
   /** ARN of the secret of the pipeline's role, which `load` creates. */
-  pipelineSecretArn: textOfSampleSettings,
+  pipelineSecretArn: text,
 });
 
 /**
@@ -110,11 +116,10 @@ export function parseSampleSettings(json: string | undefined): SampleSettings {
   return parseSettings(sampleSettings, 'FRESHET_SAMPLE', json);
 }
 
-const textOfWebhookSettings = z.string().min(1);
 const webhookSettings = z.strictObject({
-  stage: textOfWebhookSettings,
-  region: textOfWebhookSettings,
-  secretArn: textOfWebhookSettings,
+  stage: text,
+  region: text,
+  secretArn: text,
 });
 
 /** The settings in the variable `FRESHET_WEBHOOK` of the function `notify`. */
@@ -141,7 +146,7 @@ export const LAMBDA_CONNECTIONS = {
   operate: 1,
 } as const;
 
-export type LambdaName = keyof typeof LAMBDA_CONNECTIONS;
+export type FunctionName = keyof typeof LAMBDA_CONNECTIONS;
 
 /** Connections of the example database's function, beside those of the pipeline. */
 export const SAMPLE_CONNECTIONS = 1;
@@ -156,4 +161,4 @@ export const DEFAULT_MAX_CONNECTIONS = 60;
  * Names of the functions in logs and metrics.
  * `sample` belongs to the example database and `notify` to the alarms, not to the pipeline.
  */
-export type ComponentName = LambdaName | 'notify' | 'sample';
+export type ComponentName = FunctionName | 'notify' | 'sample';

@@ -19,6 +19,19 @@ export function nearestWord(word: string, candidates: readonly string[]): string
   return nearest;
 }
 
+/**
+ * Composes `; did you mean "<word>"?` for a misspelt word of a configuration.
+ * `quote` writes the word as the configuration does. Empty: no candidate is near.
+ */
+export function suggestNearest(
+  word: string,
+  candidates: readonly string[],
+  quote = (nearest: string) => `"${nearest}"`,
+): string {
+  const nearest = nearestWord(word, candidates);
+  return nearest === undefined ? '' : `; did you mean ${quote(nearest)}?`;
+}
+
 function editDistance(left: string, right: string): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: right.length + 1 }, (_, column) => column);
@@ -67,7 +80,8 @@ export function describeIssues(
       const path = formatPath([...issue.path, key]);
       const nearest = nearestWord(key, known);
       if (nearest !== undefined) suggested.add(formatPath([...issue.path, nearest]));
-      problems.set(path, { path, message: describeUnknownKey(nearest, known) });
+      const suggestion = suggestNearest(key, known);
+      problems.set(path, { path, message: `is not a known key${suggestion} (known: ${known.join(', ')})` });
     }
   }
   for (const issue of issues) {
@@ -92,11 +106,6 @@ export function formatPath(path: Path): string {
     else text += `[${JSON.stringify(String(step))}]`;
   }
   return text === '' ? 'the configuration' : text;
-}
-
-function describeUnknownKey(nearest: string | undefined, known: readonly string[]): string {
-  const suggestion = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
-  return `is not a known key${suggestion} (known: ${known.join(', ')})`;
 }
 
 /**

@@ -1,25 +1,74 @@
 import type { ModelDefinition } from '../model.ts';
-import {
-  ASSUMED_PROVIDER,
-  type PlaceKey,
-  PROVIDER_NAMES,
-  PROVIDERS,
-  type ProviderName,
-} from '../providers.ts';
-import type { ParsedConfig, ParsedModel } from './config-schema.ts';
-import { type ConfigProblem, formatPath } from './describe-issues.ts';
+import { ASSUMED_PROVIDER, PROVIDERS, type ProviderName } from '../providers.ts';
+import { MAX_DIMENSIONS, MAX_TOKENS_PER_TEXT, type ParsedConfig, type ParsedModel } from './config-schema.ts';
+import type { ConfigProblem } from './describe-issues.ts';
 import { findKnownModel, type KnownModel, knownModels } from './known-models.ts';
+import { checkModelDefinition } from './model-checks.ts';
+import { aliasesOf, type PipelineConfig } from './pipeline-config.ts';
+
+/**
+ * Resolves every model that a source may name, each with its place.
+ * They are built in, listed in `registry`, or entries of `models`; the last of these wins.
+ */
+export function resolveModels(
+  config: ParsedConfig,
+  problems: ConfigProblem[],
+): Readonly<Record<string, ModelDefinition>> {
+  const listed = parseModelList(config.registry, problems);
+  const models: Record<string, ModelDefinition> = { ...builtInModels };
+  const place = config.place ?? {};
+  const wanted = new Set([...listed.keys(), ...Object.keys(config.models)]);
+  if (place.provider !== undefined) {
+    for (const alias of findNamedAliases(config))
+      if (!Object.hasOwn(models, alias) && findKnownModel(alias)) wanted.add(alias);
+  }
+  for (const alias of wanted) {
+    const own = withoutUndefined({ ...listed.get(alias), ...withoutUndefined(config.models[alias] ?? {}) });
+    const settings = placeModel(alias, { ...builtInSettings(alias, own), ...own }, place);
+    const model = resolveModel(alias, settings);
+    problems.push(...checkModelDefinition(settings, model));
+    models[alias] = model;
+  }
+  return models;
+}
+
+function findNamedAliases({ sources, profiles }: ParsedConfig): readonly string[] {
+  const named = sources.flatMap(({ model = [], fallback = [] }) => [...model, fallback].flat());
+  return [...named, ...Object.values(profiles).flat()];
+}
+
+/** The keys that an entry gives, without those that are there and undefined. */
+function withoutUndefined(settings: ParsedModel): {
+  [Key in keyof ParsedModel]?: NonNullable<ParsedModel[Key]>;
+} {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}
+
+/**
+ * Returns what a built-in alias adds to an entry of the same name.
+ * The alias gives its model only where the entry names none, and its provider in any case. The
+ * entry's own keys win over both.
+ */
+function builtInSettings(alias: string, own: ParsedModel): ParsedModel {
+  const builtIn = Object.hasOwn(builtInAliases, alias) ? builtInAliases[alias] : undefined;
+  if (builtIn === undefined) return {};
+  return own.modelId === undefined ? builtIn : { provider: builtIn.provider };
+}
+
+/** Gives a model the common place, unless it names a provider or only one serves it. */
+function placeModel(alias: string, settings: ParsedModel, place: Partial<ParsedModel>): ParsedModel {
+  const named = settings.provider ?? findKnownModel(settings.modelId ?? alias)?.provider;
+  return named === undefined ? { ...place, ...settings } : settings;
+}
 
 /**
  * Resolves a model: its settings over what is known of its weights, over defaults.
- *
- * What nothing says is filled in so that checks can go on: `checkModel` names it.
+ * What nothing says is filled in so that checks can go on; `checkModelDefinition` names it.
  */
 function resolveModel(alias: string, settings: ParsedModel): ModelDefinition {
   const known = findKnownModel(settings.modelId ?? alias);
   const name = settings.provider ?? known?.provider ?? ASSUMED_PROVIDER;
   const provider = PROVIDERS[name];
-  const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
   const dimensions = settings.dimensions ?? known?.dimensions ?? 1;
   return {
     modelId: known?.[provider.modelName] ?? known?.fullName ?? alias,
@@ -32,7 +81,7 @@ function resolveModel(alias: string, settings: ParsedModel): ModelDefinition {
     // A variable can replace the address of the others, so their models hold none.
     ...(provider.urlVariable === undefined && provider.url !== undefined && { baseUrl: provider.url }),
     sendDimensions: sendsDimensions(name, dimensions, known),
-    ...given,
+    ...withoutUndefined(settings),
     provider: name,
     dimensions,
     alias,
@@ -41,7 +90,6 @@ function resolveModel(alias: string, settings: ParsedModel): ModelDefinition {
 
 /**
  * Whether calls ask for the dimensions of a model.
- *
  * Weights of one provider alone are always asked: OpenAI's third generation knows the parameter.
  * Other servers are asked only for a shorter vector, because not every one knows it.
  */
@@ -61,116 +109,14 @@ const builtInAliases: Readonly<Record<string, ParsedModel>> = {
 };
 
 /** Models that need no entry under `models`, because their place is known without one. */
-export const builtInModels: Readonly<Record<string, ModelDefinition>> = Object.fromEntries([
+const builtInModels: Readonly<Record<string, ModelDefinition>> = Object.fromEntries([
   ...Object.entries(builtInAliases).map(([alias, settings]) => [alias, resolveModel(alias, settings)]),
   ...knownModels
     .filter(({ provider }) => provider !== undefined)
     .map(({ name }) => [name, resolveModel(name, {})]),
 ]);
 
-type Key = keyof ParsedModel;
-
-/** Keys that mean nothing to some provider. */
-const PROVIDER_KEYS = [...new Set(PROVIDER_NAMES.flatMap(name => PROVIDERS[name].keys))];
-
-/**
- * Finds what is wrong between the keys of one model.
- *
- * @param settings what the configuration gives
- * @param model what the settings were resolved to
- */
-function checkModelDefinition(settings: ParsedModel, model: ModelDefinition): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
-  const complain = (key: Key, message: string) =>
-    problems.push({ path: formatPath(['models', model.alias, key]), message });
-  const known = findKnownModel(settings.modelId ?? model.alias);
-  const missing = 'is missing; a model that is not built in needs provider, modelId and dimensions';
-  if (settings.provider === undefined && known?.provider === undefined) {
-    complain('provider', known === undefined ? missing : describeMissingPlace(model.alias));
-  }
-  if (known === undefined && settings.modelId === undefined) complain('modelId', missing);
-  if (known === undefined && settings.dimensions === undefined) complain('dimensions', missing);
-  checkPlace(settings, model, complain);
-  checkDimensions(settings, model, complain);
-  return problems;
-}
-
-/** What a person is told who names known weights and no place that serves them. */
-export function describeMissingPlace(alias: string): string {
-  return `is missing: where is ${alias} served? For example models: { ${JSON.stringify(alias)}: { provider: 'ollama' } }, or provider 'http' with baseUrl, 'sagemaker' with endpointName and revision, 'openai' with baseUrl`;
-}
-
-function checkPlace(
-  settings: ParsedModel,
-  { provider, alias }: ModelDefinition,
-  complain: (key: Key, message: string) => void,
-): void {
-  const { keys, needs, needsPinnedRevision } = PROVIDERS[provider];
-  for (const key of PROVIDER_KEYS) {
-    if (settings[key] === undefined || keys.includes(key)) continue;
-    const readers = PROVIDER_NAMES.filter(name => PROVIDERS[name].keys.includes(key));
-    complain(
-      key,
-      `means nothing to provider "${provider}"; it is for ${readers.map(name => `"${name}"`).join(', ')}`,
-    );
-  }
-  for (const [key, example] of Object.entries(needs) as [PlaceKey, string][]) {
-    if (settings[key] === undefined)
-      complain(key, `is missing; provider "${provider}" needs it, as ${key}: '${example}'`);
-  }
-  if (needsPinnedRevision) checkServedRevision(settings, alias, complain);
-}
-
-/** Names of revisions that move with the weights. */
-const MOVING = new Set(['latest', 'main', 'head']);
-
-function checkServedRevision(
-  settings: ParsedModel,
-  alias: string,
-  complain: (key: Key, message: string) => void,
-): void {
-  const { revision } = settings;
-  if (revision !== undefined && !MOVING.has(revision.toLowerCase())) return;
-  const what = revision === undefined ? 'is missing' : `is ${JSON.stringify(revision)}, which moves`;
-  const pinned = findKnownModel(settings.modelId ?? alias)?.revision;
-  const example = pinned === undefined ? '' : `, as ${pinned}`;
-  complain(
-    'revision',
-    `${what}; an endpoint can be given other weights under the same name: pin the commit of the model that it serves${example}, or the digits that models publish prints`,
-  );
-}
-
-function checkDimensions(
-  settings: ParsedModel,
-  { alias, provider, dimensions, sendDimensions }: ModelDefinition,
-  complain: (key: Key, message: string) => void,
-): void {
-  const known = findKnownModel(settings.modelId ?? alias);
-  const { takesDimensions } = PROVIDERS[provider];
-  if (settings.sendDimensions === true && !takesDimensions)
-    complain('sendDimensions', `is not possible: provider "${provider}" takes no dimensions`);
-  if (known === undefined) return;
-  const { name, shortestDimensions } = known;
-  if (dimensions > known.dimensions)
-    complain('dimensions', `expected at most ${known.dimensions}, all that ${name} gives, got ${dimensions}`);
-  if (settings.sendDimensions === true && shortestDimensions === undefined)
-    complain('sendDimensions', `is not possible: the vectors of ${name} cannot be shortened`);
-  if (dimensions >= known.dimensions) return;
-  if (shortestDimensions === undefined || dimensions < shortestDimensions) {
-    const least = shortestDimensions === undefined ? '' : `${shortestDimensions} to `;
-    complain('dimensions', `expected ${least}${known.dimensions}, which ${name} gives, got ${dimensions}`);
-  } else if (!sendDimensions)
-    complain(
-      takesDimensions ? 'sendDimensions' : 'dimensions',
-      takesDimensions
-        ? `must be true for ${dimensions} dimensions: ${name} gives ${known.dimensions} unless it is asked`
-        : `expected ${known.dimensions}: provider "${provider}" cannot ask for fewer, got ${dimensions}`,
-    );
-}
-
 const SHAPE = 'alias:model_id:rev:dim:max_seq';
-const MAX_DIMENSIONS = 16_000;
-const MAX_TOKENS = 1_000_000;
 
 /**
  * Parses entries `alias:model_id:rev:dim:max_seq`; problems are added to `problems`.
@@ -210,8 +156,8 @@ function parseEntry(entry: string, complain: (message: string) => void): [string
   if (modelId === '') found.push('model_id: is empty');
   if (!isWholeNumber(dimensions, MAX_DIMENSIONS))
     found.push(`dim: expected a whole number from 1 to ${MAX_DIMENSIONS}, got "${dimensions}"`);
-  if (!isWholeNumber(maxTokens, MAX_TOKENS))
-    found.push(`max_seq: expected a whole number from 1 to ${MAX_TOKENS}, got "${maxTokens}"`);
+  if (!isWholeNumber(maxTokens, MAX_TOKENS_PER_TEXT))
+    found.push(`max_seq: expected a whole number from 1 to ${MAX_TOKENS_PER_TEXT}, got "${maxTokens}"`);
   found.forEach(complain);
   if (found.length > 0) return [];
   const numbers = { dimensions: Number(dimensions), maxTokensPerText: Number(maxTokens) };
@@ -222,54 +168,55 @@ function isWholeNumber(text: string | undefined, most: number): boolean {
   return text !== undefined && /^[0-9]{1,7}$/.test(text) && Number(text) >= 1 && Number(text) <= most;
 }
 
-/**
- * Resolves every model that a source may name, each with its place.
- * They are built in, listed in `registry`, or entries of `models`; the last of these wins.
- */
-export function resolveModels(
-  config: ParsedConfig,
-  problems: ConfigProblem[],
-): Readonly<Record<string, ModelDefinition>> {
-  const listed = parseModelList(config.registry, problems);
-  const models: Record<string, ModelDefinition> = { ...builtInModels };
-  const place = config.place ?? {};
-  const wanted = new Set([...listed.keys(), ...Object.keys(config.models)]);
-  if (place.provider !== undefined) {
-    for (const alias of findNamedAliases(config))
-      if (!Object.hasOwn(models, alias) && findKnownModel(alias)) wanted.add(alias);
-  }
-  for (const alias of wanted) {
-    const own = withoutUndefined({ ...listed.get(alias), ...withoutUndefined(config.models[alias] ?? {}) });
-    const settings = placeModel(alias, { ...standsFor(alias, own), ...own }, place);
-    const model = resolveModel(alias, settings);
-    problems.push(...checkModelDefinition(settings, model));
-    models[alias] = model;
-  }
-  return models;
-}
-
-function findNamedAliases({ sources, profiles }: ParsedConfig): readonly string[] {
-  const named = sources.flatMap(({ model = [], fallback = [] }) => [...model, fallback].flat());
-  return [...named, ...Object.values(profiles).flat()];
-}
-
-function withoutUndefined(settings: ParsedModel): ParsedModel {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+/** A model as `freshet models` lists it. */
+export interface ListedModel
+  extends Pick<
+    ModelDefinition,
+    'alias' | 'modelId' | 'dimensions' | 'documentPrefix' | 'queryPrefix' | 'usdPerMillionTokens'
+  > {
+  /** Null: the weights are known, and the configuration gives them no place. */
+  readonly provider: ModelDefinition['provider'] | null;
+  /** Null: the revision is not known. */
+  readonly revision: string | null;
+  readonly maxTokensPerText: number | null;
+  readonly origin: 'built in' | 'configured';
+  /** Names of the sources that use the model. */
+  readonly sources: readonly string[];
 }
 
 /**
- * Returns what a built-in alias adds to an entry of the same name.
- * The alias gives its model only where the entry names none, and its provider in any case. The
- * entry's own keys win over both.
+ * Lists the models that a source can name.
+ * The models of the configuration come first, then the built-in ones, then known weights without a
+ * place.
  */
-function standsFor(alias: string, own: ParsedModel): ParsedModel {
-  const builtIn = Object.hasOwn(builtInAliases, alias) ? builtInAliases[alias] : undefined;
-  if (builtIn === undefined) return {};
-  return own.modelId === undefined ? builtIn : { provider: builtIn.provider };
-}
-
-/** Gives a model the common place, unless it names a provider or only one serves it. */
-function placeModel(alias: string, settings: ParsedModel, place: Partial<ParsedModel>): ParsedModel {
-  const named = settings.provider ?? findKnownModel(settings.modelId ?? alias)?.provider;
-  return named === undefined ? { ...place, ...settings } : settings;
+export function listModels({ models, sources }: PipelineConfig): ListedModel[] {
+  const placed = Object.values(models).map((model): ListedModel => {
+    const { alias, provider, modelId, revision, dimensions, maxTokensPerText } = model;
+    const { documentPrefix, queryPrefix, usdPerMillionTokens } = model;
+    return {
+      ...{ alias, provider, modelId, revision, dimensions, documentPrefix, queryPrefix, usdPerMillionTokens },
+      maxTokensPerText: maxTokensPerText ?? null,
+      origin: model === builtInModels[alias] ? 'built in' : 'configured',
+      sources: sources.filter(source => aliasesOf(source).includes(alias)).map(({ name }) => name),
+    };
+  });
+  const unplaced = knownModels
+    .filter(({ name }) => !Object.hasOwn(models, name))
+    .map((known): ListedModel => {
+      const { name: alias, dimensions, maxTokensPerText, documentPrefix, queryPrefix } = known;
+      return {
+        ...{
+          alias,
+          dimensions,
+          maxTokensPerText,
+          documentPrefix,
+          queryPrefix,
+          provider: null,
+          revision: known.revision ?? null,
+        },
+        ...{ modelId: known.fullName, usdPerMillionTokens: 0, origin: 'built in', sources: [] },
+      };
+    });
+  const configured = placed.filter(({ origin }) => origin === 'configured');
+  return [...configured, ...placed.filter(({ origin }) => origin === 'built in'), ...unplaced];
 }

@@ -1,9 +1,10 @@
 import { UsageError } from '../errors.ts';
 import type { ModelDefinition } from '../model.ts';
 import { configSchema, type ParsedConfig, type ParsedSource } from './config-schema.ts';
-import { type ConfigProblem, describeIssues, formatPath, nearestWord } from './describe-issues.ts';
+import { type ConfigProblem, describeIssues, formatPath, suggestNearest } from './describe-issues.ts';
 import { findKnownModel } from './known-models.ts';
-import { describeMissingPlace, resolveModels } from './models.ts';
+import { describeMissingPlace } from './model-checks.ts';
+import { resolveModels } from './models.ts';
 import type { PipelineConfig, SourceConfig } from './pipeline-config.ts';
 import { findAwsProblems } from './stages.ts';
 
@@ -65,8 +66,7 @@ function findProfile(
   const found = Object.hasOwn(profiles, profile) ? profiles[profile] : undefined;
   if (found !== undefined) return found;
   const known = Object.keys(profiles);
-  const nearest = nearestWord(profile, known);
-  const suggestion = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+  const suggestion = suggestNearest(profile, known);
   problems.push({
     path: formatPath(['sources', index, 'profile']),
     message: `"${profile}" is no profile${suggestion} (known: ${known.join(', ') || 'none'})`,
@@ -92,8 +92,7 @@ function checkAliases(
       continue;
     }
     const known = Object.keys(models);
-    const nearest = nearestWord(alias, known);
-    const suggestion = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+    const suggestion = suggestNearest(alias, known);
     problems.push({
       path: place,
       message: `"${alias}" is no model${suggestion} (known: ${known.join(', ')})`,
@@ -153,8 +152,7 @@ function checkTemplate(source: SourceConfig, index: number, problems: ConfigProb
     problems.push({ path, message: 'has no placeholder; expected a template such as "{title}: {summary}"' });
   for (const name of placeholders) {
     if (columns.includes(name)) continue;
-    const nearest = nearestWord(name, columns);
-    const suggestion = nearest === undefined ? '' : `; did you mean {${nearest}}?`;
+    const suggestion = suggestNearest(name, columns, nearest => `{${nearest}}`);
     problems.push({
       path,
       message: `{${name}} is not among text.columns${suggestion} (known: ${columns.join(', ')})`,

@@ -7,7 +7,7 @@ import {
   STAGE_NAME_EXPECTATION,
   type StageSettings,
 } from './aws-schema.ts';
-import { type ConfigProblem, formatPath, nearestWord } from './describe-issues.ts';
+import { type ConfigProblem, formatPath, nearestWord, suggestNearest } from './describe-issues.ts';
 import type { PipelineConfig, SourceConfig } from './pipeline-config.ts';
 
 /**
@@ -46,7 +46,8 @@ export function chooseExampleStage(config: PipelineConfig, name: string): StageS
   const strange = config.sources.find(({ table }) => !isExampleTable(table));
   if (strange !== undefined)
     throw new UsageError(
-      `The example database has the table public.${TABLE} and no other; source "${strange.name}" names another one.`,
+      `The example database has the table public.${TABLE} and no other; source "${strange.name}" ` +
+        'names another one.',
       'Leave -c config out for the demo configuration, or name a stage with a database of your own.',
     );
   const stages = config.aws?.stages ?? {};
@@ -93,7 +94,8 @@ function findVpcProblems({ vpc, account, region }: AwsStage, path: readonly stri
     if (vpc[key] === undefined && (other !== undefined || !canLookUp))
       report(
         key,
-        'is missing; give availabilityZones and privateSubnetIds, or neither and the stage an account and a region, so that cdk looks the VPC up',
+        'is missing; give availabilityZones and privateSubnetIds, or neither and the stage an ' +
+          'account and a region, so that cdk looks the VPC up',
       );
   }
   const subnets = vpc.privateSubnetIds?.length;
@@ -124,8 +126,7 @@ function findAliasProblems(
   return Object.keys(providerSecrets)
     .filter(alias => !aliases.includes(alias))
     .map(alias => {
-      const nearest = nearestWord(alias, aliases);
-      const suggestion = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+      const suggestion = suggestNearest(alias, aliases);
       return {
         path: formatPath([...path, 'providerSecrets', alias]),
         message: `is no model${suggestion} (known: ${aliases.join(', ')})`,

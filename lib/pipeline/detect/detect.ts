@@ -1,9 +1,10 @@
+import { isProviderPause, modelScope, sourceScope } from '../../core/control.ts';
 import { FreshetError, SOURCE_FAULT_PREFIX } from '../../core/errors.ts';
 import type { Space } from '../../core/model.ts';
 import type { ControlStore, PauseReason } from '../../ports/control-store.ts';
 import type { SourceFault } from '../../ports/detection-store.ts';
 import { describeFailure } from '../failures.ts';
-import { findPauseReasons, isSetByProvider } from '../pauses.ts';
+import { findPauseReasons } from '../pauses.ts';
 import {
   type DetectPorts,
   type DetectReport,
@@ -139,9 +140,9 @@ async function detectSpace(
  */
 async function isNeeded(control: ControlStore, space: Space): Promise<boolean> {
   if (space.fallbackFor === undefined) return true;
-  const scopes = new Set(space.fallbackFor.map(alias => `model:${alias}`));
+  const scopes = new Set(space.fallbackFor.map(modelScope));
   const reasons = await control.reasons();
-  return reasons.some(reason => scopes.has(reason.scope) && isSetByProvider(reason));
+  return reasons.some(reason => scopes.has(reason.scope) && isProviderPause(reason.reason));
 }
 
 interface SourceCheck {
@@ -156,7 +157,7 @@ interface SourceCheck {
  */
 async function checkSource(ports: DetectPorts, space: Space): Promise<SourceCheck> {
   const { control } = ports;
-  const scope = `source:${space.source.name}`;
+  const scope = sourceScope(space.source.name);
   const fault = await ports.detection.findSourceFault(space);
   const reasons = await findPauseReasons(control, space);
   const faultReason = fault && `${SOURCE_FAULT_PREFIX}${fault.code}`;

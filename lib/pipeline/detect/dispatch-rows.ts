@@ -1,5 +1,6 @@
 import { type DispatchMessage, MAX_BODY_BYTES, writeMessage } from '../../core/messages.ts';
-import { batchSizeForAttempts, type Lane, MAX_ATTEMPTS, type Space } from '../../core/model.ts';
+import type { Lane, Space } from '../../core/model.ts';
+import { batchSizeForAttempts, MAX_ATTEMPTS } from '../../core/packing.ts';
 import type { LeaseDispatch, LeasedRow, LeaseRequest } from '../../ports/detection-store.ts';
 import type { DetectLimits, DetectPorts } from './detect-ports.ts';
 

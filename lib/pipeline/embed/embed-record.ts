@@ -1,9 +1,11 @@
+import { isProviderPause } from '../../core/control.ts';
 import { type FreshetError, isSourceFault, SOURCE_FAULT_PREFIX } from '../../core/errors.ts';
 import { type DispatchMessage, parseDispatchMessage } from '../../core/messages.ts';
-import { MAX_ATTEMPTS, type Space } from '../../core/model.ts';
+import type { Space } from '../../core/model.ts';
+import { MAX_ATTEMPTS } from '../../core/packing.ts';
 import type { SourceReading } from '../../ports/outcome-store.ts';
 import { retryTransient } from '../failures.ts';
-import { findPauseReasons, isSetByProvider, pauseSource } from '../pauses.ts';
+import { findPauseReasons, pauseSource } from '../pauses.ts';
 import type { QueueRecord, RecordResult } from '../records.ts';
 import { buyVectors, type Purchase, type TextResult } from './buy-vectors.ts';
 import { type EmbedPorts, SETTLE_RESERVE_MS } from './embed-ports.ts';
@@ -56,7 +58,7 @@ async function giveBackPaused(
 ): Promise<RecordResult | undefined> {
   const [pause] = await findPauseReasons(ports.control, space);
   if (!pause) return undefined;
-  const endsOrFallsBack = ports.runId !== null && isSetByProvider(pause);
+  const endsOrFallsBack = ports.runId !== null && isProviderPause(pause.reason);
   if (pause.reason.startsWith(SOURCE_FAULT_PREFIX) || endsOrFallsBack)
     return leaveToDetect(ports, space, message, message.ids);
   const reason = {

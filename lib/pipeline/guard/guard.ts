@@ -1,5 +1,12 @@
+import {
+  DATABASE_PAUSE,
+  isSourceScope,
+  modelScope,
+  OPERATOR_PAUSE,
+  ORPHANS_CONFIRMED,
+  PIPELINE_SCOPE,
+} from '../../core/control.ts';
 import { FreshetError } from '../../core/errors.ts';
-import { OPERATOR_PAUSE, ORPHANS_CONFIRMED } from '../../core/model.ts';
 import type { PauseReason } from '../../ports/control-store.ts';
 import type { EventSource } from '../../ports/queues.ts';
 import { describeFailure } from '../failures.ts';
@@ -58,9 +65,7 @@ export function parseGuardRequest(event: unknown, aliases: readonly string[]): G
 
 function isScope(scope: string, aliases: readonly string[]): boolean {
   return (
-    scope === 'pipeline' ||
-    /^source:.{1,63}$/.test(scope) ||
-    aliases.some(alias => scope === `model:${alias}`)
+    scope === PIPELINE_SCOPE || isSourceScope(scope) || aliases.some(alias => scope === modelScope(alias))
   );
 }
 
@@ -135,14 +140,14 @@ function findClosings(
   { mappings }: GuardPorts,
   reasons: readonly PauseReason[] | undefined,
 ): { readonly models: string[]; readonly mappingIds: ReadonlySet<string> } {
-  const ofPipeline = reasons?.filter(({ scope }) => scope === 'pipeline');
+  const ofPipeline = reasons?.filter(({ scope }) => scope === PIPELINE_SCOPE);
   const models = Object.keys(mappings.embed).filter(
     alias =>
       ofPipeline === undefined ||
       ofPipeline.length > 0 ||
-      reasons?.some(({ scope }) => scope === `model:${alias}`),
+      reasons?.some(({ scope }) => scope === modelScope(alias)),
   );
-  const unwritable = ofPipeline === undefined || ofPipeline.some(({ reason }) => reason === 'database');
+  const unwritable = ofPipeline === undefined || ofPipeline.some(({ reason }) => reason === DATABASE_PAUSE);
   const ofModels = models.flatMap(alias => mappings.embed[alias] ?? []);
   return { models, mappingIds: new Set([...ofModels, ...(unwritable ? mappings.write : [])]) };
 }
@@ -228,10 +233,12 @@ async function alignMapping(
 function emitPauses({ metrics, mappings }: GuardPorts, reasons: readonly PauseReason[]): void {
   const unasked = reasons.filter(({ reason }) => reason !== OPERATOR_PAUSE);
   const models = Object.keys(mappings.embed).filter(alias =>
-    unasked.some(({ scope }) => scope === 'pipeline' || scope === `model:${alias}`),
+    unasked.some(({ scope }) => scope === PIPELINE_SCOPE || scope === modelScope(alias)),
   );
-  const sources = new Set(unasked.map(({ scope }) => scope).filter(scope => scope.startsWith('source:')));
-  const everything = reasons.some(({ scope, reason }) => scope === 'pipeline' && reason === OPERATOR_PAUSE);
+  const sources = new Set(unasked.map(({ scope }) => scope).filter(isSourceScope));
+  const everything = reasons.some(
+    ({ scope, reason }) => scope === PIPELINE_SCOPE && reason === OPERATOR_PAUSE,
+  );
   metrics.count('PausedModels', models.length);
   metrics.count('PausedSources', sources.size);
   metrics.count('OperatorPauses', everything ? 1 : 0);

@@ -1,3 +1,10 @@
+import {
+  DATABASE_PAUSE,
+  isProviderPause,
+  modelScope,
+  PIPELINE_SCOPE,
+  providerPause,
+} from '../../core/control.ts';
 import type { FreshetError } from '../../core/errors.ts';
 import type { Space } from '../../core/model.ts';
 import type { ResultObject } from '../../core/result-object.ts';
@@ -5,7 +12,6 @@ import { encodeVectorArray } from '../../core/vectors.ts';
 import type { PauseReason } from '../../ports/control-store.ts';
 import { type CallResult, callProvider, type MadeCall } from '../embed/call-provider.ts';
 import { describeFailure, MAX_PROBE_MS, PROBE_TEXT } from '../failures.ts';
-import { isSetByProvider, nameProviderReason } from '../pauses.ts';
 import type { GuardPorts, GuardState } from './guard-ports.ts';
 
 /** Seconds between two probes of what a failure paused. */
@@ -22,7 +28,7 @@ export async function probeDatabase(
   { control, probes, requireWrites }: GuardState,
   reasons: readonly PauseReason[],
 ): Promise<void> {
-  const pause = reasons.find(({ scope, reason }) => scope === 'pipeline' && reason === 'database');
+  const pause = reasons.find(({ scope, reason }) => scope === PIPELINE_SCOPE && reason === DATABASE_PAUSE);
   if (pause === undefined) return;
   try {
     if (!(await probes.claim(pause.scope, pause.reason, INTERVAL_SECONDS))) return;
@@ -57,12 +63,12 @@ export async function probeModels(
   reasons: readonly PauseReason[],
   remainingMs: () => number,
 ): Promise<void> {
-  if (reasons.some(({ scope }) => scope === 'pipeline')) return;
+  if (reasons.some(({ scope }) => scope === PIPELINE_SCOPE)) return;
   const aliases = Object.keys(ports.mappings.embed);
   await Promise.all(
     aliases.map(async alias => {
-      const own = reasons.filter(({ scope }) => scope === `model:${alias}`);
-      if (own.length === 0 || !own.every(isSetByProvider)) return;
+      const own = reasons.filter(({ scope }) => scope === modelScope(alias));
+      if (own.length === 0 || !own.every(({ reason }) => isProviderPause(reason))) return;
       try {
         await probeModel(ports, state, alias, own, remainingMs);
       } catch (error) {
@@ -115,13 +121,13 @@ async function updateReasons(
     model: alias,
     code: failure?.code ?? (isAnswering ? undefined : 'invalid_vector'),
   });
-  if (changed) await control.pause(`model:${alias}`, nameProviderReason(failure.code), failure.message);
+  if (changed) await control.pause(modelScope(alias), providerPause(failure.code), failure.message);
   if (!isAnswering && !changed) return;
   for (const { scope, reason } of reasons) await control.resume(scope, reason);
 }
 
 function isOtherStop({ failureClass, code }: FreshetError, reasons: readonly PauseReason[]): boolean {
-  return failureClass === 'stop' && reasons.every(({ reason }) => reason !== nameProviderReason(code));
+  return failureClass === 'stop' && reasons.every(({ reason }) => reason !== providerPause(code));
 }
 
 /**

@@ -1,4 +1,5 @@
-import { isInstant, PAUSE_DETAIL } from '../../core/outcomes.ts';
+import { PAUSE_DETAIL } from '../../core/control.ts';
+import { isInstant } from '../../core/outcomes.ts';
 import type { OperateExchanges, OperateName } from '../../ports/operator.ts';
 import type { OperatePorts } from './operate-ports.ts';
 import { redriveDeadLetters } from './redrive.ts';

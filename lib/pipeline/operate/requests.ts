@@ -1,6 +1,13 @@
+import {
+  isRunScope,
+  modelScope,
+  OPERATOR_PAUSE,
+  ORPHANS_CONFIRMED,
+  PIPELINE_SCOPE,
+  sourceScope,
+} from '../../core/control.ts';
 import { FreshetError } from '../../core/errors.ts';
 import type { Space } from '../../core/model.ts';
-import { isRunScope, OPERATOR_PAUSE, ORPHANS_CONFIRMED } from '../../core/model.ts';
 import type { ControlStore, PauseReason, SpaceRegistry } from '../../ports/control-store.ts';
 import type {
   OperateExchanges,
@@ -104,9 +111,9 @@ async function isHeld({ control }: OperatePorts, scope: string): Promise<boolean
  * @throws FreshetError `bad_request` that says what there is
  */
 async function requireScope({ spaces }: OperatePorts, scope: string): Promise<void> {
-  const known = new Set(['pipeline']);
+  const known = new Set([PIPELINE_SCOPE]);
   for (const { source, model } of await spaces.list())
-    known.add(`source:${source.name}`).add(`model:${model.alias}`);
+    known.add(sourceScope(source.name)).add(modelScope(model.alias));
   if (!known.has(scope))
     throw badRequest(`There is nothing of that name to pause; there are: ${[...known].join(', ')}.`);
 }

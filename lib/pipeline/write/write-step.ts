@@ -1,3 +1,4 @@
+import { DATABASE_PAUSE, PIPELINE_SCOPE } from '../../core/control.ts';
 import { isSourceFault } from '../../core/errors.ts';
 import type { AnnounceMessage } from '../../core/messages.ts';
 import type { Space } from '../../core/model.ts';
@@ -42,7 +43,7 @@ export function createWriteStep(ports: WritePorts): WriteStep {
   const resume = async (written: readonly QueueRecord[]) => {
     if (written.length === 0) return;
     if (mayBePaused || written.some(({ receiveCount }) => receiveCount > 1)) {
-      await ports.control.resume('pipeline', 'database');
+      await ports.control.resume(PIPELINE_SCOPE, DATABASE_PAUSE);
     }
     mayBePaused = false;
   };

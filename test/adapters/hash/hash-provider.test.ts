@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createHashProvider } from '../../../lib/adapters/providers/hash.ts';
 import { validateReply } from '../../../lib/core/reply.ts';
-import { sha256Hex } from '../../../lib/core/result-codec.ts';
+import { sha256Hex } from '../../../lib/core/text.ts';
 import { makeModel } from '../../factories/model-definition.ts';
 
 async function hashText(text: string, dimensions: number): Promise<Buffer> {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createJsonProvider } from '../../../lib/adapters/providers/json-provider.ts';
 import { FreshetError } from '../../../lib/core/errors.ts';
-import { classifyProviderFailure } from '../../../lib/core/failures/provider.ts';
+import { classifyProviderFailure } from '../../../lib/core/provider-failures.ts';
 import type { KeySource } from '../../../lib/ports/provider.ts';
 import { createVirtualClock } from '../../doubles/virtual-clock.ts';
 

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { findKnownModel, knownModels } from '../../../lib/core/config/known-models.ts';
-import { builtInModels } from '../../../lib/core/config/models.ts';
 import { parseConfig } from '../../../lib/core/config/parse-config.ts';
 import { UsageError } from '../../../lib/core/errors.ts';
 
 const source = { name: 'items', table: 'items', text: { columns: ['title'] } };
+
+/** Every model of a configuration that gives none. */
+const builtInModels = parseConfig({ sources: [{ ...source, model: 'hash' }] }).models;
 
 function problemsOf(input: object): string[] {
   try {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { type Deployment, requireDeployable } from '../../../lib/core/config/deployable.ts';
+import { type PlannedDeployment, requireDeployable } from '../../../lib/core/config/deployable.ts';
 import { parseConfig } from '../../../lib/core/config/parse-config.ts';
 import { chooseStage } from '../../../lib/core/config/stages.ts';
 import { UsageError } from '../../../lib/core/errors.ts';
 import type { ModelDefinition } from '../../../lib/core/model.ts';
 import { configInput, openAiSecret } from '../../factories/pipeline-stack.ts';
 
-const deployment: Deployment = {
+const deployment: PlannedDeployment = {
   stage: 'prod',
   region: 'eu-west-1',
   providerSecrets: { openai: openAiSecret },
@@ -19,7 +19,7 @@ type Options = Parameters<typeof configInput>[0];
 
 function refusalOf(
   options: Options,
-  changes: Partial<Deployment> = {},
+  changes: Partial<PlannedDeployment> = {},
   model?: Partial<ModelDefinition>,
 ): string {
   const config = parseConfig(configInput(options));

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { batchSizeForAttempts, MAX_ATTEMPTS } from '../../../lib/core/model.ts';
+import { batchSizeForAttempts, MAX_ATTEMPTS } from '../../../lib/core/packing.ts';
 
 it('sends rows in smaller batches the more often embedding them broke off', () => {
   const sizes = [0, 1, 2, 3, MAX_ATTEMPTS - 1].map(attempts => batchSizeForAttempts(attempts, 100));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { classifyAwsFailure } from '../../../lib/core/failures/aws.ts';
+import { classifyAwsFailure } from '../../../lib/core/failures.ts';
 
 describe('a failure of an AWS service', () => {
   test.each([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { classifyDatabaseFailure } from '../../../lib/core/failures/database.ts';
+import { classifyDatabaseFailure } from '../../../lib/core/failures.ts';
 
 describe('classifyDatabaseFailure', () => {
   // Faults 115 and 116.

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { FailureClass } from '../../../lib/core/model.ts';
 import {
   classifyProviderFailure,
   failureClassOf,
   type ProviderSignal,
-} from '../../../lib/core/failures/provider.ts';
-import type { FailureClass } from '../../../lib/core/model.ts';
+} from '../../../lib/core/provider-failures.ts';
 
 describe('classifyProviderFailure', () => {
   it.each<[ProviderSignal, FailureClass, string]>([

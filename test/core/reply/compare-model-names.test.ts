@@ -1,5 +1,16 @@
 import { expect, it } from 'vitest';
-import { compareModelNames } from '../../../lib/core/reply.ts';
+import { FreshetError } from '../../../lib/core/errors.ts';
+import { rejectOtherModel } from '../../../lib/core/reply.ts';
+
+/** `other` where the reply is rejected for its model. */
+function compare(requested: string, model: string): string {
+  try {
+    return rejectOtherModel({ model }, requested);
+  } catch (error) {
+    if (error instanceof FreshetError && error.code === 'wrong_model') return 'other';
+    throw error;
+  }
+}
 
 it.each([
   ['text-embedding-3-small', 'text-embedding-3-small', 'same'],
@@ -15,5 +26,5 @@ it.each([
   ['intfloat/multilingual-e5-small', 'multilingual-e5-base', 'other'],
   ['all-MiniLM-L6-v2', 'all-MiniLM-L12-v2', 'other'],
 ])('asked for %s, an answer of %s is %s', (requested, answered, expected) => {
-  expect(compareModelNames(requested, answered)).toBe(expected);
+  expect(compare(requested, answered)).toBe(expected);
 });

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FreshetError } from '../../../lib/core/errors.ts';
-import { decodeResult, encodeResult, sha256Hex } from '../../../lib/core/result-codec.ts';
+import { decodeResult, encodeResult } from '../../../lib/core/result-codec.ts';
 import type { ComposedResult, ResultObject } from '../../../lib/core/result-object.ts';
+import { sha256Hex } from '../../../lib/core/text.ts';
 import { encodeVectorArray } from '../../../lib/core/vectors.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 12 });

@@ -1,3 +1,5 @@
+import { parseJson } from './messages.ts';
+
 /** What people are told about alarms of one kind. */
 interface AlarmKind {
   /**
@@ -26,7 +28,8 @@ export const ALARM_KINDS = {
   'dead-letters': {
     severity: 'page',
     meaning:
-      'Messages failed five times and lie in a dead-letter queue; their rows stay stale until somebody looks.',
+      'Messages failed five times and lie in a dead-letter queue; their rows stay stale until ' +
+      'somebody looks.',
     first: 'aws:logs --trouble --since 1h',
   },
   'database-unreachable': {
@@ -38,19 +41,22 @@ export const ALARM_KINDS = {
   'models-paused': {
     severity: 'page',
     meaning:
-      'A model stands still because its provider said stop (key, quota, model) or the database takes no writes.',
+      'A model stands still because its provider said stop (key, quota, model) or the database takes ' +
+      'no writes.',
     first: 'aws:status',
   },
   'sources-paused': {
     severity: 'page',
     meaning:
-      'A source stands still because its table is not what it was: a column, a right or the table itself changed.',
+      'A source stands still because its table is not what it was: a column, a right or the table ' +
+      'itself changed.',
     first: 'aws:status',
   },
   'queue-age': {
     severity: 'notice',
     meaning:
-      'A message has waited for longer than three visibility timeouts: work comes in faster than it is done, or not at all.',
+      'A message has waited for longer than three visibility timeouts: work comes in faster than it ' +
+      'is done, or not at all.',
     first: 'aws:status',
   },
   'function-errors': {
@@ -114,7 +120,8 @@ export const ALARM_KINDS = {
   'orphan-removal-stopped': {
     severity: 'notice',
     meaning:
-      'Many source rows are missing at once, or row security may hide them, so that no vector is deleted until somebody confirms.',
+      'Many source rows are missing at once, or row security may hide them, so that no vector is ' +
+      'deleted until somebody confirms.',
     first: 'aws:logs --function detect --trouble --since 24h',
   },
   'mapping-disabled-by-hand': {
@@ -138,31 +145,100 @@ export type AlarmKindName = keyof typeof ALARM_KINDS;
 
 /**
  * Composes the command to type first.
- * `of` names what the alarm watches, where alarms of that kind watch several things.
+ * `subject` is what the alarm watches, where alarms of that kind watch several things.
  */
-export function firstCommand(kind: AlarmKindName, stage: string, of = ''): string {
+function firstCommand(kind: AlarmKindName, stage: string, subject = ''): string {
   const { first } = ALARM_KINDS[kind];
   const line = first.startsWith('aws:')
     ? `npm run freshet -- aws ${first.slice('aws:'.length)} --stage ${stage}`
     : first;
-  return line.replace('<of>', of).replace('<stage>', stage);
+  return line.replace('<of>', subject).replace('<stage>', stage);
 }
-
-/** The longest description that CloudWatch takes. */
-export const MAX_DESCRIPTION_CHARACTERS = 1_024;
 
 /**
  * Composes an alarm's description: what is wrong, what to type first, where to read on.
  * A mail or a message in Slack shows nothing else beside the alarm's name, so nobody has to find a
- * page first.
+ * page first. CloudWatch takes at most 1,024 characters.
  */
-export function describeAlarm(kind: AlarmKindName, stage: string, of?: string): string {
+export function describeAlarm(kind: AlarmKindName, stage: string, subject?: string): string {
   const { meaning } = ALARM_KINDS[kind];
-  const subject = of === undefined ? '' : `${of}: `;
-  return `${subject}${meaning} First: \`${firstCommand(kind, stage, of)}\`. What to do: docs/operations.md#${kind}`;
+  const prefix = subject === undefined ? '' : `${subject}: `;
+  return (
+    `${prefix}${meaning} First: \`${firstCommand(kind, stage, subject)}\`. ` +
+    `What to do: docs/operations.md#${kind}`
+  );
 }
 
 /** Composes the description of the composite alarm that wakes somebody. */
 export function describePage(stage: string): string {
-  return `Freshet ${stage} needs somebody now; the alarms behind this one say why. First: \`npm run freshet -- aws status --stage ${stage}\`. What to do: docs/operations.md#first`;
+  return (
+    `Freshet ${stage} needs somebody now; the alarms behind this one say why. ` +
+    `First: \`npm run freshet -- aws status --stage ${stage}\`. What to do: docs/operations.md#first`
+  );
+}
+
+/**
+ * Formats an alarm's notification as lines of text for people.
+ * CloudWatch's reason is left out: it repeats numbers that the dashboard shows better.
+ */
+export function describeAlarmNotification(stage: string, alarm: AlarmNotification): string {
+  const { name, description, state, changedAt, region, behind } = alarm;
+  const where = [`freshet ${stage}`, region, changedAt].filter(part => part !== undefined).join(' · ');
+  const lines = [
+    `${STATE_WORDS[state]}: ${name}`,
+    description,
+    ...behind.map(child => `because of ${child}`),
+    where,
+  ];
+  return lines.filter(line => line !== '').join('\n');
+}
+
+const STATE_WORDS = { ALARM: 'ALARM', OK: 'over', INSUFFICIENT_DATA: 'no data' } as const;
+
+/** The parts of CloudWatch's alarm notification that people are told. */
+interface AlarmNotification {
+  readonly name: string;
+  readonly description: string;
+  readonly state: AlarmStateName;
+  /** When the state changed, as CloudWatch writes it. */
+  readonly changedAt: string | undefined;
+  readonly region: string | undefined;
+  /** Names of the alarms that caused a composite alarm. Empty for other alarms. */
+  readonly behind: readonly string[];
+}
+
+const STATES = ['ALARM', 'OK', 'INSUFFICIENT_DATA'] as const;
+type AlarmStateName = (typeof STATES)[number];
+
+/**
+ * Parses the message that CloudWatch publishes about an alarm.
+ * Undefined for any other message.
+ */
+export function parseAlarmNotification(message: string): AlarmNotification | undefined {
+  const parsed = parseJson(message);
+  if (typeof parsed !== 'object' || parsed === null) return undefined;
+  const fields = parsed as Readonly<Record<string, unknown>>;
+  const state = STATES.find(name => name === fields.NewStateValue);
+  const name = readText(fields.AlarmName);
+  if (state === undefined || name === undefined) return undefined;
+  return {
+    name,
+    description: readText(fields.AlarmDescription) ?? '',
+    state,
+    changedAt: readText(fields.StateChangeTime),
+    region: readText(fields.Region),
+    behind: readNames(fields.TriggeringChildren),
+  };
+}
+
+function readNames(children: unknown): string[] {
+  if (!Array.isArray(children)) return [];
+  return children.flatMap((child: { readonly Arn?: unknown } | null) => {
+    const arn = readText(child?.Arn);
+    return arn === undefined ? [] : [arn.split(':alarm:').at(-1)!];
+  });
+}
+
+function readText(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }

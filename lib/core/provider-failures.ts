@@ -1,11 +1,10 @@
-import { FreshetError } from '../errors.ts';
-import type { FailureClass } from '../model.ts';
-import { PROVIDERS, type ProviderName } from '../providers.ts';
-import { isTlsFailure } from './aws.ts';
+import { FreshetError } from './errors.ts';
+import { codeOfNetworkFailure, isTlsFailure } from './failures.ts';
+import type { FailureClass } from './model.ts';
+import { PROVIDERS, type ProviderName } from './providers.ts';
 
 /**
  * What an adapter could read of a failure.
- *
  * Words are compared with known words and never passed on: a server can echo any text in them.
  */
 export interface ProviderSignal {
@@ -13,7 +12,6 @@ export interface ProviderSignal {
   readonly dialect?: ProviderName | undefined;
   /**
    * Status of HTTP.
-   *
    * For a model behind SageMaker: the status that its container answered, and 0 where the
    * container answered nothing in time.
    */
@@ -94,7 +92,6 @@ const EXCEPTIONS: Codes = {
 
 /**
  * Every failure code of a provider, with its class.
- *
  * Three families complete the list: `http_<status>`, `network_<code>` and `parameter_<name>`.
  */
 const FAILURES: Readonly<Record<string, FailureClass>> = {
@@ -187,7 +184,6 @@ const ACTION: Readonly<Record<FailureClass, string>> = {
 
 /**
  * Classifies what an adapter could read of a failure; every adapter calls this function.
- *
  * The first known sign decides, in this order: the body's code, its type, the SDK's exception, what
  * broke below HTTP, the status. Anything else is `unknown`: never acknowledged, alarmed.
  */
@@ -243,7 +239,6 @@ function findCode(signal: ProviderSignal): string {
 
 /**
  * The failure code of an exception of the AWS SDK.
- *
  * SageMaker throws the same exception where it has no capacity yet and where the request is wrong:
  * the subject of the message tells them apart.
  */
@@ -256,8 +251,7 @@ function findException({ exception, about }: ProviderSignal): string | undefined
 function findTransportFault({ timedOut, networkCode }: ProviderSignal): string | undefined {
   if (timedOut) return 'timeout';
   if (networkCode === 'ERR_FORBIDDEN_ADDRESS') return 'forbidden_address';
-  if (networkCode === undefined || !/^[A-Z][A-Z0-9_]{1,49}$/.test(networkCode)) return undefined;
-  return `network_${networkCode.toLowerCase()}`;
+  return codeOfNetworkFailure(networkCode);
 }
 
 function findStatus({ status, param, dialect }: ProviderSignal): string | undefined {
@@ -271,7 +265,6 @@ function findStatus({ status, param, dialect }: ProviderSignal): string | undefi
 
 /**
  * Lets `x-should-retry` turn an unknown failure into another try.
- *
  * The hint never overrules a known class, least of all a spent quota.
  */
 function heedRetryHint(failureClass: FailureClass, { shouldRetry }: ProviderSignal): FailureClass {

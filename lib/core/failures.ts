@@ -1,0 +1,164 @@
+import { FreshetError } from './errors.ts';
+import type { FailureClass } from './model.ts';
+
+/** What is known of a failed call to an AWS service. */
+interface AwsSignal {
+  /** The service's name for people: `SQS`, `S3`, `Secrets Manager`. */
+  readonly service: string;
+  /**
+   * The service's error name, as `ThrottlingException`.
+   * SQS puts a prefix before it: `AWS.SimpleQueueService.NonExistentQueue`.
+   */
+  readonly name?: string | undefined;
+  readonly status?: number | undefined;
+  /** Node's code of an error below HTTP, as `ECONNRESET`. */
+  readonly networkCode?: string | undefined;
+  readonly timedOut?: boolean | undefined;
+  readonly requestId?: string | undefined;
+}
+
+/**
+ * Failure classes by the end of the service's error name; the first match counts.
+ * S3 answers `SlowDown` with status 503. The bucket exists, so `SlowDown` is `transient` like any
+ * other 503.
+ */
+const AWS_CLASSES: readonly (readonly [RegExp, FailureClass])[] = [
+  [/(Throttl\w*|TooManyRequests(Exception)?|RequestLimitExceeded|LimitExceededException)$/, 'throttled'],
+  [
+    /(SlowDown|InternalError|InternalFailure|InternalServiceError|ServiceUnavailable(Exception)?)$/,
+    'transient',
+  ],
+  [/(RequestTimeout(Exception)?|ConditionalRequestConflict|OperationAborted)$/, 'transient'],
+  // Credentials that expired while the process was frozen: the next call has new ones.
+  [/(ExpiredToken(Exception)?|RequestExpired|RequestTimeTooSkewed)$/, 'transient'],
+  [/(AccessDenied(Exception)?|UnrecognizedClient(Exception)?|InvalidClientTokenId)$/, 'stop'],
+  [/(InvalidAccessKeyId|SignatureDoesNotMatch|InvalidSignatureException|NotAuthorized)$/, 'stop'],
+  [/(CredentialsProviderError|NonExistentQueue|QueueDoesNotExist|NoSuchBucket|InvalidAddress)$/, 'stop'],
+  [/(ResourceNotFoundException|DecryptionFailure|InvalidRequestException)$/, 'stop'],
+  [
+    /(Kms|KMS)(AccessDenied|Disabled|InvalidState|NotFound|OptInRequired|InvalidKeyUsage)(Exception)?$/,
+    'stop',
+  ],
+];
+
+const AWS_ACTION: Readonly<Record<FailureClass, string>> = {
+  throttled: 'it asked for patience',
+  transient: 'it is tried again',
+  'too-large': 'it is split',
+  item: 'it refused one object',
+  stop: 'nothing goes on until this is mended',
+  unknown: 'the cause is not known',
+};
+
+/**
+ * Turns a failed AWS call into a `FreshetError` with a class and a code.
+ * A timeout decides first, then a known error name, then Node's code of an error below HTTP, then
+ * the HTTP status. The service's own message is not kept: it contains ARNs and can contain what was
+ * sent.
+ */
+export function classifyAwsFailure(signal: AwsSignal): FreshetError {
+  const { failureClass, code } = judgeAwsSignal(signal);
+  return new FreshetError(
+    `${signal.service} did not do what it was asked (${code}): ${AWS_ACTION[failureClass]}.`,
+    { failureClass, code, requestId: signal.requestId },
+  );
+}
+
+function judgeAwsSignal(signal: AwsSignal): FailureVerdict {
+  const name = /^[A-Za-z][A-Za-z0-9.]{2,99}$/.test(signal.name ?? '') ? signal.name : undefined;
+  const known = name === undefined ? undefined : AWS_CLASSES.find(([pattern]) => pattern.test(name));
+  if (signal.timedOut) return { failureClass: 'transient', code: 'aws_timeout' };
+  if (known) return { failureClass: known[1], code: `aws_${name}` };
+  const below = judgeNetworkFailure(signal.networkCode);
+  if (below !== undefined) return below;
+  const code = name === undefined || name === 'Error' ? undefined : `aws_${name}`;
+  return { failureClass: classOfStatus(signal.status), code: code ?? `aws_http_${signal.status ?? 'none'}` };
+}
+
+function classOfStatus(status: number | undefined): FailureClass {
+  if (status === 429) return 'throttled';
+  if (status === 408 || (status !== undefined && status >= 500)) return 'transient';
+  if (status === 401 || status === 403) return 'stop';
+  return status !== undefined && status >= 300 && status < 400 ? 'stop' : 'unknown';
+}
+
+/**
+ * Failure classes by SQLSTATE; the first match counts.
+ * A lost reply (08xxx, 57P0x) counts as a failure, because every write can be repeated.
+ */
+const SQLSTATE_CLASSES: readonly (readonly [RegExp, FailureClass])[] = [
+  // Serialisation failure, deadlock, completion unknown; connection lost, server shutting down or
+  // starting, session idle for too long; too many clients; timeouts.
+  [/^(40001|40003|40P01|08...|57P0[1235]|53300|57014|55P03)$/, 'transient'],
+  // Missing privilege, disk full, read-only, table or column gone, password or role refused.
+  [/^(42501|53100|25006|42P01|42703|28...)$/, 'stop'],
+  // Values of one row that the database refuses.
+  [/^(22...|23...)$/, 'item'],
+];
+
+const DATABASE_ACTION: Readonly<Record<FailureClass, string>> = {
+  throttled: 'it is tried again',
+  transient: 'it is tried again',
+  'too-large': 'it is split',
+  item: 'a value of one row was refused',
+  stop: 'nothing can be written until this is mended',
+  unknown: 'the cause is not known',
+};
+
+/**
+ * Turns a database failure into a `FreshetError` with a class and a code.
+ * The SQLSTATE decides, or Node's error code where the connection broke. The database's own message
+ * is not kept: it can quote a row.
+ */
+export function classifyDatabaseFailure(signal: {
+  readonly sqlState?: string | undefined;
+  readonly networkCode?: string | undefined;
+}): FreshetError {
+  const verdict = judgeSqlState(signal.sqlState) ??
+    judgeNetworkFailure(signal.networkCode) ?? {
+      failureClass: 'unknown' as const,
+      code: 'database_unclassified',
+    };
+  const action = DATABASE_ACTION[verdict.failureClass];
+  return new FreshetError(`The database refused a statement (${verdict.code}): ${action}.`, verdict);
+}
+
+function judgeSqlState(sqlState: string | undefined): FailureVerdict | undefined {
+  if (sqlState === undefined || !/^[0-9A-Z]{5}$/.test(sqlState)) return undefined;
+  const row = SQLSTATE_CLASSES.find(([pattern]) => pattern.test(sqlState));
+  return { failureClass: row?.[1] ?? 'unknown', code: `sqlstate_${sqlState}` };
+}
+
+/** Beginnings and wholes of Node's codes for a certificate or a handshake that will not do. */
+const TLS_CODES = new RegExp(
+  '^(CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_(GET|VERIFY|DECRYPT|DECODE)_|(DEPTH_ZERO_)?SELF_SIGNED_CERT|' +
+    'INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH|CRL_|EPROTO$)',
+);
+
+/**
+ * Whether Node's error code says that the other side could not prove its identity.
+ * Trying again does not mend such a failure.
+ */
+export function isTlsFailure(networkCode: string): boolean {
+  return TLS_CODES.test(networkCode);
+}
+
+/**
+ * The failure code of Node's code of an error below HTTP, such as `network_econnreset`.
+ * Undefined for what is no such code.
+ */
+export function codeOfNetworkFailure(networkCode: string | undefined): string | undefined {
+  if (networkCode === undefined || !/^[A-Z][A-Z0-9_]{1,49}$/.test(networkCode)) return undefined;
+  return `network_${networkCode.toLowerCase()}`;
+}
+
+interface FailureVerdict {
+  readonly failureClass: FailureClass;
+  readonly code: string;
+}
+
+function judgeNetworkFailure(networkCode: string | undefined): FailureVerdict | undefined {
+  const code = codeOfNetworkFailure(networkCode);
+  if (networkCode === undefined || code === undefined) return undefined;
+  return { failureClass: isTlsFailure(networkCode) ? 'stop' : 'transient', code };
+}
