@@ -11,7 +11,7 @@ import {
 } from './service.ts';
 
 /** One promise of `docs/contracts/embed-v1.yaml`. */
-export interface Check {
+interface Check {
   readonly name: string;
   /** Why the check says nothing about this service; undefined: it does. */
   skip?(service: EmbedService): string | undefined;

@@ -32,7 +32,8 @@ export class PipelineDashboard extends Construct {
       ]),
     });
     const { region } = Stack.of(this);
-    this.url = `https://${region}.console.aws.amazon.com/cloudwatch/home?region=${region}#dashboards/dashboard/${this.dashboard.dashboardName}`;
+    const console = `https://${region}.console.aws.amazon.com/cloudwatch/home?region=${region}`;
+    this.url = `${console}#dashboards/dashboard/${this.dashboard.dashboardName}`;
   }
 }
 

@@ -1,7 +1,7 @@
-import type { Place, ProviderName } from './providers.ts';
+import type { ModelPlace, ProviderName } from './providers.ts';
 
 /** A model as the registry resolves an alias, with the keys of its place. */
-export interface ModelDefinition extends Place {
+export interface ModelDefinition extends ModelPlace {
   readonly alias: string;
   readonly provider: ProviderName;
   /** The provider's own name of the model. */

@@ -53,7 +53,7 @@ export const PLACE_KEYS = {
 export type PlaceKey = keyof typeof PLACE_KEYS;
 
 /** Where a model is served, without the provider. */
-export type Place = { readonly [key in PlaceKey]?: string | undefined };
+export type ModelPlace = { readonly [key in PlaceKey]?: string | undefined };
 
 const NO_DIALECT: Dialect = { words: {}, statuses: {} };
 

@@ -3,6 +3,7 @@ import { type AnnounceMessage, parseAnnounceMessage, writeMessage } from '../cor
 import type { Space } from '../core/model.ts';
 import { decodeResult, encodeResult } from '../core/result-codec.ts';
 import type { ComposedResult, ResultObject } from '../core/result-object.ts';
+import { composeResultKey } from '../core/result-object.ts';
 import { sha256Hex } from '../core/text.ts';
 import type { SpaceRegistry } from '../ports/control-store.ts';
 import type { Clock, Randomness } from '../ports/process.ts';
@@ -42,7 +43,7 @@ export async function announceResult(
     kind: 'announce',
     spaceId,
     dispatchId,
-    key: `claims/${spaceId}/${dispatchId}/${ports.randomness.identifier()}`,
+    key: composeResultKey(spaceId, dispatchId, ports.randomness.identifier()),
     sha256: hashObject(ports.objects, body),
     ids: [...result.outcomes, ...result.copies, ...result.touches].map(({ id }) => id),
   };

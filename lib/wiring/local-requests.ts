@@ -185,7 +185,8 @@ function chooseSpace(spaces: readonly Space[], source: string | undefined): Spac
   const names = [...new Set(spaces.map(space => space.source.name))];
   const nearest = nearestWord(source ?? '', names);
   throw new UsageError(
-    `--source ${JSON.stringify(source)}: there is no such source.${nearest === undefined ? '' : ` Did you mean ${nearest}?`}`,
+    `--source ${JSON.stringify(source)}: there is no such source.` +
+      (nearest === undefined ? '' : ` Did you mean ${nearest}?`),
     `Sources: ${names.join(', ')}`,
   );
 }

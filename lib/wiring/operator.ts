@@ -151,6 +151,7 @@ function describeInterruption({ pid }: ProcessIdentity, state: 'untaken' | 'unan
 
 function describeSilence({ pid }: ProcessIdentity, state: 'untaken' | 'unanswered'): string {
   return state === 'untaken'
-    ? `Process ${pid} has the embedded database and takes no requests: it is no run, or it is busy. Nothing was changed.`
+    ? `Process ${pid} has the embedded database and takes no requests: it is no run, or it is busy. ` +
+        'Nothing was changed.'
     : `Process ${pid}, which has the embedded database, took the request up and gives no answer.`;
 }

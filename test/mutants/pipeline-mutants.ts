@@ -296,7 +296,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'probe-lifts-operator-pause',
     removes: 'leaving a model alone that an operator paused too',
     file: 'lib/pipeline/guard/probes.ts',
-    changes: [[' || !own.every(isSetByProvider)', '']],
+    changes: [[' || !own.every(({ reason }) => isProviderPause(reason))', '']],
   },
   {
     name: 'probe-unsettled',

@@ -110,7 +110,10 @@ async function probeReasons(
  */
 const SECOND_LOOK_MS = 5_000;
 
-/** Opens the state and reads its reasons, twice at most; undefined: the database does not answer. */
+/**
+ * Opens the state and reads its reasons, twice at most.
+ * Undefined where the database does not answer.
+ */
 async function readStateTwice(
   ports: GuardPorts,
 ): Promise<{ state: GuardState; reasons: readonly PauseReason[] } | undefined> {

@@ -227,9 +227,8 @@ async function chooseSpaces(
       (wanted.model === undefined || wanted.model === model.alias),
   );
   if (chosen.length > 0) return chosen;
-  throw badRequest(
-    `No source and model match. There are: ${spaces.map(space => `${space.source.name} · ${space.model.alias}`).join(', ')}.`,
-  );
+  const names = spaces.map(space => `${space.source.name} · ${space.model.alias}`);
+  throw badRequest(`No source and model match. There are: ${names.join(', ')}.`);
 }
 
 /**
