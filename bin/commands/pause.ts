@@ -1,6 +1,5 @@
 import { modelScope, PAUSE_DETAIL, PIPELINE_SCOPE, sourceScope } from '../../lib/core/control.ts';
 import { UsageError } from '../../lib/core/errors.ts';
-
 import { reportPauses } from '../terminal/reports.ts';
 import type { CommandBody } from './command.ts';
 import type { OperatorCommand } from './table.ts';

@@ -4,7 +4,6 @@ import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { AlarmKindName } from '../core/alarms.ts';
 import type { EndpointMetricName } from '../core/gpu-endpoint.ts';
-
 import { FUNCTION_SETTINGS, type FunctionName } from './function-settings.ts';
 import {
   DAY,

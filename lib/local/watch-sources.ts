@@ -1,7 +1,5 @@
 import { OPERATOR_PAUSE } from '../core/control.ts';
-
 import { FreshetError } from '../core/errors.ts';
-
 import { describeFaults } from '../core/run-end.ts';
 import type { ObservedReason } from '../ports/process.ts';
 import type { LocalRunPorts, RunSummary } from './run-ports.ts';

@@ -5,8 +5,7 @@ import {
   requireWritable,
   tryWriting,
 } from '../adapters/sql/control-store.ts';
-import type { SqlDatabase } from '../adapters/sql/database.ts';
-import { isReachable } from '../adapters/sql/database.ts';
+import { isReachable, type SqlDatabase } from '../adapters/sql/database.ts';
 import { grantProbe, revokeGrant } from '../adapters/sql/grants.ts';
 import { requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
 import { openSpaces } from '../adapters/sql/open-spaces.ts';

@@ -3,8 +3,7 @@ import { createSecretStore, createSecretsManagerClient } from '../adapters/aws/s
 import { createSecretLogin, scramVerifier } from '../adapters/postgres/login.ts';
 import { openPostgres } from '../adapters/postgres/open-postgres.ts';
 import { createVectorExtension } from '../adapters/postgres/sessions.ts';
-import type { SqlDatabase } from '../adapters/sql/database.ts';
-import { isReachable } from '../adapters/sql/database.ts';
+import { isReachable, type SqlDatabase } from '../adapters/sql/database.ts';
 import { createSampleStore } from '../adapters/sql/sample-store.ts';
 import { createJsonLogger, createSystemClock } from '../adapters/system.ts';
 import {

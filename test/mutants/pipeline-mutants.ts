@@ -62,7 +62,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'one-key-per-dispatch',
     removes: 'a key of its own for each attempt',
     file: 'lib/pipeline/claim-check.ts',
-    changes: [['/${ports.randomness.identifier()}`', '`']],
+    changes: [
+      [
+        'composeResultKey(spaceId, dispatchId, ports.randomness.identifier())',
+        "composeResultKey(spaceId, dispatchId, 'one')",
+      ],
+    ],
   },
   {
     name: 'refused-announcement-ignored',

@@ -136,7 +136,6 @@ app.synth();
 
 /** Each line after \`@ts-expect-error\` is wrong, which only declarations that say something can tell. */
 const MISTAKES = `import { defineConfig, type FreshetConfig } from 'freshet';
-import { EmbeddingPipeline, type EmbeddingPipelineProps } from 'freshet/constructs';
 
 export const config: FreshetConfig = defineConfig({ sources: [] });
 // @ts-expect-error

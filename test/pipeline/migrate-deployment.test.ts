@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { FreshetError, UsageError } from '../../lib/core/errors.ts';
-import type { MigratePorts } from '../../lib/pipeline/migrate.ts';
-import { migrateDeployment } from '../../lib/pipeline/migrate.ts';
+import { type MigratePorts, migrateDeployment } from '../../lib/pipeline/migrate.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';
 import { createScriptedProvider, DIMENSIONS, embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { buildModel } from '../factories/pipeline-config.ts';

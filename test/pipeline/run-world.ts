@@ -1,8 +1,13 @@
 import { createHandler as createDetect } from '../../functions/detect/handler.ts';
 import { createHandler as createEmbed } from '../../functions/embed/handler.ts';
 import { createHandler as createWrite } from '../../functions/write/handler.ts';
-import type { LocalRunLimits, LocalRunPorts } from '../../lib/local/run-ports.ts';
-import { countDown, createLocalContext, invokeBatch } from '../../lib/local/run-ports.ts';
+import {
+  countDown,
+  createLocalContext,
+  invokeBatch,
+  type LocalRunLimits,
+  type LocalRunPorts,
+} from '../../lib/local/run-ports.ts';
 import { buyVectors, type Purchase } from '../../lib/pipeline/embed/buy-vectors.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import { makeSpace } from '../factories/space.ts';

@@ -2,8 +2,7 @@ import { ORPHANS_CONFIRMED } from '../../lib/core/control.ts';
 import type { Lane, Space } from '../../lib/core/model.ts';
 import type { DetectionPosition, DetectionStore, OrphanReport } from '../../lib/ports/detection-store.ts';
 import type { Synchronous } from './synchronous.ts';
-import type { Micros } from './timestamps.ts';
-import { printNullable, printTimestamp, readTimestamp, seconds } from './timestamps.ts';
+import { type Micros, printNullable, printTimestamp, readTimestamp, seconds } from './timestamps.ts';
 import {
   compareKeys,
   isWithin,

@@ -5,8 +5,7 @@ import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
 import { type RunResult, runLocally } from '../../lib/local/run-locally.ts';
 import { type FoundRows, searchByText } from '../../lib/wiring/local-requests.ts';
-import type { Workspace } from '../../lib/wiring/workspace.ts';
-import { readEnvironment } from '../../lib/wiring/workspace.ts';
+import { readEnvironment, type Workspace } from '../../lib/wiring/workspace.ts';
 import { openTestDatabase } from '../database/open-test-database.ts';
 
 /**

@@ -1,7 +1,6 @@
 import { FreshetError } from '../../core/errors.ts';
 import { parseJson } from '../../core/messages.ts';
 import { classifyProviderFailure, codeOfWord, type ProviderSignal } from '../../core/provider-failures.ts';
-
 import type { ProviderName } from '../../core/providers.ts';
 import { parseWaitHint } from '../../core/retry.ts';
 import { type AnswerHeaders, findNetworkCode, type Network, type PostAnswer } from './open-network.ts';

@@ -1,7 +1,6 @@
 import { UsageError } from '../../core/errors.ts';
 import type { ModelDefinition } from '../../core/model.ts';
 import { sha256Hex } from '../../core/text.ts';
-
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider, EmbedReply, KeySource } from '../../ports/provider.ts';
 import { checkBaseUrl } from '../network/addresses.ts';

@@ -1,5 +1,4 @@
-import type { PipelineConfig, SourceConfig } from '../../core/config/pipeline-config.ts';
-import { aliasesOf } from '../../core/config/pipeline-config.ts';
+import { aliasesOf, type PipelineConfig, type SourceConfig } from '../../core/config/pipeline-config.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { ModelDefinition, ResolvedSource, Space } from '../../core/model.ts';
 import { describeRecipe, fingerprintSpace } from '../../core/text.ts';

@@ -8,8 +8,7 @@ import {
 } from '../../../lib/adapters/postgres/login.ts';
 import { openPostgres } from '../../../lib/adapters/postgres/open-postgres.ts';
 import { createVectorExtension } from '../../../lib/adapters/postgres/sessions.ts';
-import type { SqlDatabase } from '../../../lib/adapters/sql/database.ts';
-import { isReachable } from '../../../lib/adapters/sql/database.ts';
+import { isReachable, type SqlDatabase } from '../../../lib/adapters/sql/database.ts';
 import { createSystemClock } from '../../../lib/adapters/system.ts';
 import type { FreshetError } from '../../../lib/core/errors.ts';
 import {

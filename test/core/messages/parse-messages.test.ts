@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FreshetError } from '../../../lib/core/errors.ts';
-import type { AnnounceMessage, DispatchMessage } from '../../../lib/core/messages.ts';
-import { parseAnnounceMessage, parseDispatchMessage } from '../../../lib/core/messages.ts';
+import {
+  type AnnounceMessage,
+  type DispatchMessage,
+  parseAnnounceMessage,
+  parseDispatchMessage,
+} from '../../../lib/core/messages.ts';
 
 const dispatch: DispatchMessage = {
   v: 1,

@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DispatchMessage } from '../../../lib/core/messages.ts';
-import { findSendFault, parseDispatchMessage, writeMessage } from '../../../lib/core/messages.ts';
+import {
+  type DispatchMessage,
+  findSendFault,
+  parseDispatchMessage,
+  writeMessage,
+} from '../../../lib/core/messages.ts';
 
 const dispatch: DispatchMessage = {
   v: 1,

@@ -1,7 +1,10 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
-import type { SqlDatabase } from '../../../lib/adapters/sql/database.ts';
-import { classifyingDialect, SESSION_STATEMENT } from '../../../lib/adapters/sql/database.ts';
+import {
+  classifyingDialect,
+  SESSION_STATEMENT,
+  type SqlDatabase,
+} from '../../../lib/adapters/sql/database.ts';
 import type { FreshetTables } from '../../../lib/adapters/sql/freshet-tables.ts';
 import { printTimestamp } from '../../twin/timestamps.ts';
 
