@@ -7,6 +7,7 @@ import { bundleHandler, writeBundle } from '../lib/constructs/bundling.ts';
 import { HANDLER_NAMES, type HandlerName } from '../lib/constructs/function-settings.ts';
 import { UsageError } from '../lib/core/errors.ts';
 import { median } from './apparatus/measurement.ts';
+import { wrapProse } from './apparatus/wrap-prose.ts';
 import { measureBundle } from './measure-bundle.ts';
 
 /**
@@ -77,7 +78,7 @@ process.stdout.write(`${table}\n`);
 if (flags.write) {
   writeFileSync(
     path.resolve(import.meta.dirname, '../docs/bundles.md'),
-    `# Bundles
+    wrapProse(`# Bundles
 
 Written by \`node bench/bench-bundles.ts --write\`; \`test/constructs/bundles.test.ts\` holds a ceiling on each size. Minified ES modules, the AWS
 SDK inside, 1 KB = 1,000 bytes. Times are of ${ROUNDS} fresh processes of Node ${process.versions.node} each, source maps on, on ${availableParallelism()} shared cores (${process.arch}) under a load of ${load.toFixed(1)}, not on
@@ -87,6 +88,6 @@ ${table}
 
 *Entry* is what Lambda loads before it calls the handler. The *first event* loads the wiring besides: database, queues, metrics. The rest is
 loaded where a configuration asks for it: a provider's client, a tokenizer, the certificate authorities of RDS, other ways to find credentials.
-`,
+`),
   );
 }

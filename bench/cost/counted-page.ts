@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CLAIM_RETENTION_DAYS } from '../../lib/constructs/function-settings.ts';
+import { wrapProse } from '../apparatus/wrap-prose.ts';
 import { type CountedRun, createMoney } from './cost-lines.ts';
 import { composeCostPage } from './cost-page.ts';
 import type { describeStage } from './describe-stage.ts';
@@ -41,5 +42,6 @@ export function composePageOf(
   { stage, endpoint }: ReturnType<typeof describeStage>,
 ): string {
   const assumptions = { ...ASSUMPTIONS, providerMs };
-  return composeCostPage({ run, stage, endpoint, assumptions, money: createMoney(currency, rate), machine });
+  const money = createMoney(currency, rate);
+  return wrapProse(composeCostPage({ run, stage, endpoint, assumptions, money, machine }));
 }

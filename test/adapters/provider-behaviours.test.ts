@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { wrapProse } from '../../bench/apparatus/wrap-prose.ts';
 import type { FailureClass } from '../../lib/core/model.ts';
 import { failureClassOf } from '../../lib/core/provider-failures.ts';
 import type { Purchase } from '../../lib/pipeline/embed/buy-vectors.ts';
@@ -79,7 +80,9 @@ it('has at least 45 behaviours, of different names', () => {
 });
 
 it('is described in docs/provider-behaviours.md as it was observed', () => {
-  const page = [INTRODUCTION, ...BEHAVIOUR_GROUPS.map(([title, group]) => section(title, group))].join('\n');
+  const page = wrapProse(
+    [INTRODUCTION, ...BEHAVIOUR_GROUPS.map(([title, group]) => section(title, group))].join('\n'),
+  );
   if (process.env.UPDATE_DOCS === '1') writeFileSync(PAGE, page);
   const written = existsSync(PAGE) ? readFileSync(PAGE, 'utf8') : '';
 

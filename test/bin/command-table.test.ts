@@ -28,7 +28,7 @@ function composeTable(place: Place): string {
 
 function composeExitCodes(): string {
   // As people look for them: what is well first.
-  const order = [0, 3, 2, 1, 130] as const;
+  const order = [0, 3, 4, 5, 2, 1, 130] as const;
   expect(order.toSorted((left, right) => left - right).map(String)).toEqual(Object.keys(EXIT_CODES));
   const rows = order.map(code => `| ${code} | ${EXIT_CODES[code]} |`);
   return ['| code | meaning |', '|---|---|', ...rows].join('\n');

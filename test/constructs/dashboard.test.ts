@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { wrapProse } from '../../bench/apparatus/wrap-prose.ts';
 import { ENDPOINT_METRICS, type EndpointMetricName } from '../../lib/core/gpu-endpoint.ts';
 import { servedModel } from '../factories/gpu-endpoint-stack.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
@@ -83,7 +84,7 @@ describe('the dashboard', () => {
 });
 
 test('docs/dashboard.md is what the construct and the list of metrics say', () => {
-  const page = printDashboardPage(stack, template);
+  const page = wrapProse(printDashboardPage(stack, template));
   if (process.env.UPDATE_DOCS === '1') writeFileSync(PAGE, page);
   const written = existsSync(PAGE) ? readFileSync(PAGE, 'utf8') : '';
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { wrapProse } from '../../bench/apparatus/wrap-prose.ts';
 import { PIPELINE_MUTANTS } from '../mutants/pipeline-mutants.ts';
 import { STATEMENT_MUTANTS } from '../mutants/statement-mutants.ts';
 import { INVARIANTS } from '../simulation/invariants.ts';
@@ -30,7 +31,7 @@ test('everything that a fault names is there', () => {
 });
 
 test('docs/faults.md has the catalogue as it is', () => {
-  const text = describeCatalogue();
+  const text = wrapProse(describeCatalogue());
   if (process.env.UPDATE_DOCS === '1') writeFileSync(page, text);
   expect(readFileSync(page, 'utf8')).toBe(text);
 });
