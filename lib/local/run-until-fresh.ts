@@ -105,7 +105,8 @@ function createRun(ports: LocalRunPorts, hasFallback: boolean): Run {
 
 /**
  * Whether a run lifts this pause reason when it begins: one that a failure set.
- * Failures of providers and of the database set such reasons. A person who starts a run asks for another try. What people and checks set stays.
+ * Failures of providers and of the database set such reasons. A person who starts a run asks for
+ * another try. What people and checks set stays.
  */
 export function isLiftedByRun({ reason }: PauseReason): boolean {
   return reason === DATABASE_PAUSE || isProviderPause(reason);
