@@ -190,8 +190,6 @@ export interface PlumbingAssumptions {
   readonly platformLogBytes: number;
 }
 
-const ROWSOfPricePlumbing = 1_000_000;
-const MB_PER_GBOfPricePlumbing = 1024;
 const DAYS_PER_MONTH = 30;
 
 /**
@@ -214,7 +212,7 @@ export function findProviderMs(
  * The provider's price and the network (`priceNetwork`) are left out.
  */
 export function pricePlumbing(run: CountedRun, assumptions: PlumbingAssumptions): CostLine[] {
-  const scale = ROWSOfPricePlumbing / run.rows;
+  const scale = ROWS / run.rows;
   const invocations = Object.values(run.functions).reduce((sum, one) => sum + one.invocations, 0) * scale;
   const platformGb = (invocations * assumptions.platformLogBytes) / GB;
   return [
@@ -236,10 +234,10 @@ export function pricePlumbing(run: CountedRun, assumptions: PlumbingAssumptions)
 
 function priceFunction(run: CountedRun, name: RunFunction, { providerMs }: PlumbingAssumptions): CostLine {
   const { invocations, memoryMb, invocationMs, startMs, environments } = run.functions[name];
-  const scale = ROWSOfPricePlumbing / run.rows;
+  const scale = ROWS / run.rows;
   const waitedMs = name === 'embed' ? (run.providerCalls / invocations) * providerMs : 0;
   const busyMs = invocations * scale * (invocationMs + waitedMs) + environments * startMs;
-  const gbSeconds = (busyMs / 1000) * (memoryMb / MB_PER_GBOfPricePlumbing);
+  const gbSeconds = (busyMs / 1000) * (memoryMb / MB_PER_GB);
   const waited = waitedMs > 0 ? ` and ${Math.round(waitedMs)} ms for the provider (assumed)` : '';
   return {
     service: `Lambda ${name}`,
@@ -249,7 +247,7 @@ function priceFunction(run: CountedRun, name: RunFunction, { providerMs }: Plumb
 }
 
 function priceQueues({ rows, sqs }: CountedRun): CostLine {
-  const scale = ROWSOfPricePlumbing / rows;
+  const scale = ROWS / rows;
   const counts = Object.entries(sqs).map(
     ([action, { requests, pieces }]) =>
       `${Math.round(requests * scale)} ${action}${pieces === requests ? '' : ` (${Math.round(pieces * scale)} pieces of 64 KB)`}`,
@@ -259,7 +257,7 @@ function priceQueues({ rows, sqs }: CountedRun): CostLine {
 }
 
 function priceClaims({ rows, s3 }: CountedRun, { claimRetentionDays }: PlumbingAssumptions): CostLine[] {
-  const scale = ROWSOfPricePlumbing / rows;
+  const scale = ROWS / rows;
   const storedGb = (s3.putBytes * scale) / GB;
   return [
     {

@@ -150,7 +150,6 @@ const CONFIG = 'examples/demo/freshet.config.ts';
 
 /** How many rows the sample has. */
 const SAMPLE_ROWS = 2000;
-const MINUTE_MSOfSmokeStage = 60_000;
 
 /**
  * Deploys the example database with a pipeline on it and proves it from outside.
@@ -189,26 +188,26 @@ type Step = (name: string, run: () => Promise<unknown>) => Promise<void>;
 async function prove(world: AwsWorld, parts: SmokeParts, step: Step): Promise<void> {
   await step(`embed the ${SAMPLE_ROWS} rows of the sample`, async () => {
     await parts.detect('reconcile');
-    await untilCovered(world, parts, SAMPLE_ROWS, 15 * MINUTE_MSOfSmokeStage);
+    await untilCovered(world, parts, SAMPLE_ROWS, 15 * MINUTE_MS);
   });
   const rows = (await parts.coverage()).eligible;
   let id = '';
   await step('insert a row, and find it embedded', async () => {
     id = await parts.insert('a row that was not there before');
     await parts.detect('incremental');
-    await untilCovered(world, parts, rows + 1, 10 * MINUTE_MSOfSmokeStage);
+    await untilCovered(world, parts, rows + 1, 10 * MINUTE_MS);
   });
   await step('edit the row, find it stale, and find it embedded', async () => {
     await parts.edit(id, 'a row with another text');
     requireStale(await parts.coverage());
     await parts.detect('incremental');
-    await untilCovered(world, parts, rows + 1, 10 * MINUTE_MSOfSmokeStage);
+    await untilCovered(world, parts, rows + 1, 10 * MINUTE_MS);
   });
   await step('make a dead letter', () => makeDeadLetter(world, parts));
   await step('redrive it, and find its row embedded', async () => {
     requireStale(await parts.coverage());
     await world.redrive(parts.queueUrl);
-    await untilCovered(world, parts, rows + 2, 10 * MINUTE_MSOfSmokeStage);
+    await untilCovered(world, parts, rows + 2, 10 * MINUTE_MS);
     const { visible } = await parts.deadLetters.depth();
     if (visible > 0) throw smokeFailure(`${visible} dead letters are left after the redrive.`);
   });

@@ -48,8 +48,8 @@ export function showHelp(place: Place, terminal: Terminal): void {
   terminal.line();
   const notes = {
     here: [
-      '<command> --help lists its flags. Exit codes: 0 complete, 3 finished with failed items,',
-      '2 usage or configuration, 1 anything else, 130 interrupted or stopped.',
+      '<command> --help lists its flags. Exit codes: 0 complete, 3 rows failed, 4 others hold rows,',
+      '5 rows are stale, 2 usage or configuration, 1 anything else, 130 interrupted or stopped.',
     ],
     stage: ['What changes something only says so until --apply is given.'],
   };

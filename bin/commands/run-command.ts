@@ -100,14 +100,14 @@ export async function runCommandLine(
   }
 }
 
-async function runNamed(read: ReadCommand, surrounded: Invoker): Promise<number> {
-  const { terminal } = surrounded;
+async function runNamed(read: ReadCommand, invoker: Invoker): Promise<number> {
+  const { terminal } = invoker;
   if (read.kind === 'help') showHelp(read.place, terminal);
   else if (read.kind === 'version') await showVersion(terminal);
   else if (read.kind === 'command-help') showCommandHelp(read, terminal);
   else {
     const { command, place, values, positionals } = read;
-    const context: CommandContext = { flags: values, positionals, ...surrounded };
+    const context: CommandContext = { flags: values, positionals, ...invoker };
     // The table gives each body the flags that it asks for.
     const body = (await command.load()) as unknown as CommandBody<CommandContext>;
     body.check?.(values);

@@ -33,8 +33,7 @@ export const statusCommand: CommandBody<OperatorCommand<'status'>> = {
 
 /** Reads what a stage has beside its database: queues, event sources and schedules. */
 async function readStage(deployment: DeployedStage) {
-  const { listQueues, readDepth } = await import('../../lib/wiring/deployed-flow.ts');
-  const { readFlow } = await import('../../lib/wiring/deployed-flow.ts');
+  const { listQueues, readDepth, readFlow } = await import('../../lib/wiring/deployed-flow.ts');
   const queues = await Promise.all(listQueues(deployment).map(queue => readDepth(deployment, queue)));
   return { queues, flow: await readFlow(deployment) };
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256Hex } from '../../lib/core/text.ts';
 import {
   cosine,
   type EmbedService,
@@ -132,7 +132,7 @@ const VECTOR_CHECKS: readonly Check[] = [
   {
     name: 'hashes: vector_text_hash changes no vector',
     run: async service => {
-      const hashes = TEXTS.map(text => createHash('sha256').update(text).digest('hex'));
+      const hashes = TEXTS.map(sha256Hex);
       const hashed = await embed(service, TEXTS, { vector_text_hash: hashes });
       insistOnSame(await embed(service, TEXTS), hashed, 'with its hash');
     },

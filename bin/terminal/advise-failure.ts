@@ -5,7 +5,8 @@ type Advice = Readonly<Record<FailurePlace, string>>;
 
 /**
  * What to try, by the code of a failure.
- * Codes are those of `lib/core/errors`; an unknown one gets the general advice.
+ * Codes are those of `lib/core/failures.ts` and `lib/core/provider-failures.ts`. A code that is not
+ * here gets the general advice.
  */
 const adviceByCode: readonly (readonly [RegExp, Advice])[] = [
   [

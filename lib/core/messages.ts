@@ -180,7 +180,7 @@ export function parseJson(text: string): unknown {
 export const MAX_MESSAGES_PER_RECEIVE = 10;
 
 /** The longest visibility timeout of SQS: 12 hours. */
-const MAX_VISIBILITY_SECONDS = 43_200;
+export const MAX_VISIBILITY_SECONDS = 43_200;
 
 /**
  * Refuses a visibility timeout that any SQS queue would refuse.

@@ -125,7 +125,7 @@ export interface Space {
  * - *ledger*: one row per provider call, keyed by our own call id.
  */
 
-/** The lanes, in the order in which people are told of them. */
+/** The lanes, in the order in which workers take up their messages and lists show them. */
 export const LANES = ['fresh', 'bulk'] as const;
 
 export type Lane = (typeof LANES)[number];

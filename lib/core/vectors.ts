@@ -1,3 +1,9 @@
+/**
+ * The most dimensions that pgvector's HNSW index takes of the type `vector`, by its documentation.
+ * The view shows vectors of that type. Wider vectors are indexed as `halfvec`, up to 4,000.
+ */
+export const MAX_INDEXED_DIMENSIONS = 2000;
+
 /** Bytes that lie in several buffers and are meant as one value. */
 export class BytePieces {
   readonly pieces: readonly Buffer[];

@@ -158,7 +158,6 @@ export async function openLocalRun(
   };
 }
 
-/** Deliveries of a message before it is a dead letter, as many as in a deployed pipeline. */
 /**
  * Seconds after which a result that a failed write left is taken up again.
  * The time is short, because writes are repeatable and run one at a time.

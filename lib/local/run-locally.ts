@@ -55,7 +55,7 @@ interface RunOptions {
   readonly onStopRequested?: () => void;
 }
 
-/** What `run --json` prints. The counts are those of this run, the spaces as they are after it. */
+/** What `run --json` prints: the counts of this run, and the spaces as they are after it. */
 export interface RunResult extends Omit<RunTotals, 'itemsDone'> {
   readonly end: RunEndKind;
   readonly spaces: readonly Coverage[];
@@ -78,7 +78,7 @@ export interface RunEnd {
 const MAX_LOOKS = 3;
 
 /**
- * Prepares the database and runs the real handlers until nothing is stale, or something stops them.
+ * Prepares the database, then runs the real handlers until nothing is stale or it must stop.
  * `ending` says what stopped the run. A row that was edited between the last pass and the coverage
  * is no end: the run looks again, up to three times.
  * @throws UsageError where the database cannot be prepared or a model gives other vectors.

@@ -36,7 +36,7 @@ export interface RunTally extends RunObserver {
   forgetRecheck(): void;
 }
 
-/** Creates a tally that begins now; `onRowFailed` is told each row whose outcome is a failure. */
+/** Creates a tally that begins now; `onRowFailed` gets each row whose outcome is a failure. */
 export function createRunTally(
   clock: Clock,
   onRowFailed: RunObserver['rowFailed'] = () => undefined,
@@ -93,7 +93,7 @@ export function createRunTally(
 }
 
 /**
- * Describes a call that failed in a way that mends itself, from its `<class>:<code>` in the ledger.
+ * Describes a call that failed in a way that mends itself; `outcome` is that of the ledger.
  * Such a call is repeated, within its message or later. Until the repetitions end, no step reports
  * a reason, and the run may run out of patience before.
  */

@@ -104,14 +104,15 @@ function createRun(ports: LocalRunPorts, hasFallback: boolean): Run {
 }
 
 /**
- * Whether a run lifts this pause reason when it begins: a failure of a provider or of the database.
- * A person who starts a run asks for another try. What people and checks set stays.
+ * Whether a run lifts this pause reason when it begins: one that a failure set.
+ * Failures of providers and of the database set such reasons. A person who starts a run asks for
+ * another try. What people and checks set stays.
  */
 export function isLiftedByRun({ reason }: PauseReason): boolean {
   return reason === DATABASE_PAUSE || isProviderPause(reason);
 }
 
-/** Clears the reasons that failures set; they come back with the first call if they still hold. */
+/** Clears the reasons that failures set; those that still hold come back with the first call. */
 async function clearStalePauses(control: ControlStore, spaces: readonly Space[]): Promise<void> {
   for (const space of spaces) {
     for (const pause of await findPauseReasons(control, space)) {
@@ -124,6 +125,7 @@ async function turnUntilDone(run: Run): Promise<void> {
   const { clock, signal, tally } = run.ports;
   while (!signal?.aborted) {
     noteProgress(run);
+    if (run.failure !== undefined) throw run.failure;
     if (run.others.isWaiting() && isOutOfPatience(run)) return throwStopReason(run);
     requireProgress(run);
     await run.workers.startWrite();
@@ -206,10 +208,9 @@ function noteProgress(run: Run): void {
   run.progressAtMs = run.ports.clock.now();
 }
 
-/** Throws the reason why a run must end now: a failure, a model that stops, or no progress. */
+/** Throws the reason why a run must end now: a model that stops, or no progress. */
 function requireProgress(run: Run): void {
   const { tally } = run.ports;
-  if (run.failure !== undefined) throw run.failure;
   const stop = tally.stopReason();
   if (stop && !run.hasFallback) throw toError(stop);
   if (!isOutOfPatience(run)) return;
@@ -272,7 +273,7 @@ async function endRun(run: Run): Promise<void> {
 }
 
 /**
- * Frees the rows of every message that is left, so that another run need not wait for leases.
+ * Frees the rows of every message that is left, so that no other run waits for their leases.
  * A message that was only queued, or given up in the middle, was no attempt. The result of an
  * unwritten announcement is lost, and its rows are embedded again.
  */

@@ -18,7 +18,7 @@ export function describeFailure(error: unknown): ObservedReason {
   return { failureClass: 'unknown', code: 'unexpected', message: describeUnexpected(error) };
 }
 
-/** Names the class, Node's code where it has one, and the place; each only if it looks like one. */
+/** Names class, Node's code and place of a thrown value; each only if it looks like one. */
 function describeUnexpected(error: unknown): string {
   if (!(error instanceof Error)) return `An unexpected ${typeof error} was thrown.`;
   const name = /^[A-Za-z]\w{0,59}$/.test(error.name) ? error.name : 'Error';

@@ -32,7 +32,7 @@ interface Batch {
   /** Aborts when the invocation answers before its last record. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Takes several records first, returns those that are done, and leaves the others to the step.
+   * Takes several records first; returns those that are done, and the step takes the others.
    * Called only for two records or more. Never rejects.
    */
   readonly takeTogether?: (records: readonly QueueRecord[]) => Promise<readonly QueueRecord[]>;

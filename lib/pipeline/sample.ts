@@ -20,7 +20,7 @@ export type SampleReply =
   | { readonly edited: boolean }
   | { readonly spaces: readonly Coverage[] };
 
-/** Answers a request for the example database: loads it, changes a row, or tells its coverage. */
+/** Answers a request for the example database: loads it, edits a row, or reads coverage. */
 export async function answerSampleRequest(
   { store, readItems, logger }: SamplePorts,
   request: SampleRequest,

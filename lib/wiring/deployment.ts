@@ -192,7 +192,7 @@ async function chooseGroups(
   throw unknownName('function', component, Object.keys(functions));
 }
 
-/** Names the nearest of the known names, for an option (`queue`) with a name that nothing has. */
+/** An error for an option with a name that nothing has; suggests the nearest known name. */
 export function unknownName(
   option: 'function' | 'queue',
   name: string | undefined,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { EXIT_CODES, type Place } from '../../bin/commands/command.ts';
-import { GROUPS, listCommands, showCommandHelp } from '../../bin/commands/help.ts';
+import { GROUPS, listCommands, showCommandHelp, showHelp } from '../../bin/commands/help.ts';
 import { commandTable } from '../../bin/commands/table.ts';
 import type { Terminal } from '../../bin/terminal/terminal.ts';
 import { staticClosure } from '../import-closure.ts';
@@ -63,6 +63,16 @@ describe('the table of commands', () => {
     const loaded = [...staticClosure('bin/freshet.ts').keys()];
 
     expect(loaded.filter(file => /^lib\/(adapters|wiring|pipeline|constructs)\//.test(file))).toEqual([]);
+  });
+
+  test('is followed in help by every exit code that a command can end with', () => {
+    const lines: string[] = [];
+    const terminal = { line: (line = '') => lines.push(line), result: () => {} };
+    showHelp('here', terminal as unknown as Terminal);
+
+    const [, codes = ''] = lines.join(' ').split('Exit codes: ');
+    const named = [...codes.matchAll(/(?:^|, )(\d+) /g)].map(([, code]) => code);
+    expect(new Set(named)).toEqual(new Set(Object.keys(EXIT_CODES)));
   });
 
   test('is what help tells of a command under --json', () => {

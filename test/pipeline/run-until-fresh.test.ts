@@ -605,6 +605,37 @@ describe('a local run whose rows others hold', () => {
     expect(stopped.clock.now() - startedMs).toBeLessThan(10_000);
   });
 
+  test('rejects with what a look ahead broke at the moment when patience ends', async () => {
+    const world = makeWorld();
+    fill(world, 10);
+    hold(world, ids(0, 5), 10_000);
+    let asked = 0;
+    const { parts } = waiting(world);
+    const failing = toLocalRunPorts(
+      world,
+      {},
+      {
+        ...parts,
+        // The others finish a row at the third look, so that the run looks again itself.
+        countHeldElsewhere: async () => {
+          asked += 1;
+          return { byRuns: asked < 3 ? 5 : 4, byPipeline: 0 };
+        },
+        handlers: {
+          ...parts.handlers,
+          detect: async (event, context) => {
+            if (asked < 3) return parts.handlers.detect(event, context);
+            // An embedded database that works for so long keeps the run from every timer.
+            world.clock.advance(parts.limits.maxWaitMs);
+            throw new FreshetError('broken', { failureClass: 'stop', code: 'sqlstate_53100' });
+          },
+        },
+      },
+    );
+
+    await expect(runUntilFresh(failing)).rejects.toMatchObject({ code: 'sqlstate_53100' });
+  });
+
   test('does not wait for those of a source that it left out', async () => {
     const world = makeWorld([makeSpace(), makeSpace({ spaceId: 2, source: { name: 'other' } })]);
     sourceOf(world.twin, makeSpace({ spaceId: 2, source: { name: 'other' } })).fault = {

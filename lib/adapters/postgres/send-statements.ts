@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type pg from 'pg';
+import { sha256Hex } from '../../core/text.ts';
 import { BytePieces } from '../../core/vectors.ts';
 import { isPrepared } from '../sql/fragments.ts';
 
@@ -21,7 +21,7 @@ export function nameStatements(client: pg.PoolClient): void {
 function nameOf(text: string): string {
   const known = names.get(text);
   if (known !== undefined) return known;
-  const name = `freshet_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
+  const name = `freshet_${sha256Hex(text).slice(0, 32)}`;
   names.set(text, name);
   return name;
 }

@@ -101,7 +101,7 @@ function toJsonAnswer({ body, requestId }: InvokeReply): JsonAnswer {
 
 function rejectClassified(error: unknown): never {
   if (error instanceof FreshetError) throw error;
-  throw classifyProviderFailure(describeFailure(error));
+  throw classifyProviderFailure(toSignal(error));
 }
 
 /** Calls InvokeEndpoint. Rejects with errors of the AWS SDK, which must not travel on. */
@@ -192,7 +192,7 @@ function limitBytes(body: Readable, maxBytes: number): Readable {
  * The error itself must not travel on: its message and `OriginalMessage` are what the container
  * answered, and containers quote the text.
  */
-function describeFailure(error: unknown): ProviderSignal {
+function toSignal(error: unknown): ProviderSignal {
   const { name, message, $metadata, OriginalStatusCode, OriginalMessage } = Object(error) as Record<
     string,
     unknown

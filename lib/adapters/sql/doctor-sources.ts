@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { ORPHANS_CONFIRMED, sourceScope } from '../../core/control.ts';
 import type { ResolvedSource } from '../../core/model.ts';
+import { MAX_INDEXED_DIMENSIONS } from '../../core/vectors.ts';
 import type { SqlDatabase } from './database.ts';
 import { quoteName } from './fragments.ts';
 import { vectorTableOf } from './freshet-tables.ts';
@@ -123,12 +124,6 @@ function describeRowSecurity(source: ResolvedSource, active: boolean): DoctorFin
  * vector.
  */
 const WORTH_AN_INDEX = 10_000;
-
-/**
- * Most dimensions that HNSW takes of type `vector`, by pgvector's documentation.
- * Wider vectors are indexed as `halfvec`, up to 4,000 dimensions.
- */
-const MAX_INDEXED_DIMENSIONS = 2000;
 
 /** Reports the search index of the source's active space and the vectors without a row. */
 export async function inspectVectors(

@@ -2,16 +2,11 @@ import { UsageError } from '../errors.ts';
 import { findTeiImage, TEI_IMAGE_ACCOUNTS, type TeiImage } from '../gpu-endpoint.ts';
 import type { ModelDefinition } from '../model.ts';
 import { PROVIDERS } from '../providers.ts';
+import { MAX_INDEXED_DIMENSIONS } from '../vectors.ts';
 import type { AwsStage, GpuSection } from './aws-schema.ts';
 import { type FunctionName, LAMBDA_CONNECTIONS } from './deployment-settings.ts';
 import { formatPath } from './describe-issues.ts';
 import { type PipelineConfig, usedAliases } from './pipeline-config.ts';
-
-/**
- * The most dimensions that pgvector's HNSW index takes of the type `vector`.
- * The view shows vectors of that type.
- */
-const MAX_INDEXED_DIMENSIONS = 2000;
 
 /** The settings of a stage that decide whether its deployment can work. */
 export interface PlannedDeployment {

@@ -34,7 +34,7 @@ export async function keepText(
   return (await tokenizer.count(kept)) <= available ? kept : undefined;
 }
 
-/** Cuts a text to the longest part that fits the model's limit together with the model's prefix. */
+/** Cuts a text to the longest part that fits the model's limit, its prefix included. */
 export async function cutToTokens(
   model: ModelDefinition,
   text: string,

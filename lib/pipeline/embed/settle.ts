@@ -1,5 +1,5 @@
 import type { FreshetError } from '../../core/errors.ts';
-import type { DispatchMessage } from '../../core/messages.ts';
+import { type DispatchMessage, MAX_VISIBILITY_SECONDS } from '../../core/messages.ts';
 import type { Lane, Outcome, Space } from '../../core/model.ts';
 import { failureOfOutcome } from '../../core/outcomes.ts';
 import type { ComposedResult, OutcomeEntry, Verdict } from '../../core/result-object.ts';
@@ -103,7 +103,6 @@ function isWorthAnnouncing(result: ComposedResult, { calls }: Purchase): boolean
  * `detect` thereby does not send the same rows while the message returns.
  */
 const LEASE_MARGIN_SECONDS = 60;
-const MAX_VISIBILITY_SECONDS = 43_200;
 
 interface RowsToGiveBack {
   readonly space: Space;

@@ -1,4 +1,5 @@
 import { PAUSE_DETAIL } from '../../core/control.ts';
+import { isLane } from '../../core/model.ts';
 import { isInstant } from '../../core/outcomes.ts';
 import type { OperateExchanges, OperateName } from '../../ports/operator.ts';
 import type { OperatePorts } from './operate-ports.ts';
@@ -42,8 +43,7 @@ const isCursor: KeyCheck = value =>
     (value.after === null || typeof value.after === 'string'));
 
 const isDeadLetterSource: KeyCheck = value =>
-  value === 'results' ||
-  (isObject(value) && isText(value.model) && (value.lane === 'fresh' || value.lane === 'bulk'));
+  value === 'results' || (isObject(value) && isText(value.model) && isLane(value.lane));
 
 const selection = {
   source: optional(isText),
