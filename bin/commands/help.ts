@@ -1,6 +1,6 @@
 import { type Flags, showFlags } from '../terminal/flags.ts';
 import type { Terminal } from '../terminal/terminal.ts';
-import { type CommandDefinition, type EXIT_CODES, type Place, placeFlags } from './command.ts';
+import { type CommandDefinition, EXIT_CODES, type Place, placeFlags } from './command.ts';
 import { commandTable } from './table.ts';
 
 /** What stands before the name of a command at a place. */
@@ -48,8 +48,9 @@ export function showHelp(place: Place, terminal: Terminal): void {
   terminal.line();
   const notes = {
     here: [
-      '<command> --help lists its flags. Exit codes: 0 complete, 3 rows failed, 4 others hold rows,',
-      '5 rows are stale, 2 usage or configuration, 1 anything else, 130 interrupted or stopped.',
+      '<command> --help lists its flags and the codes that it can end with. Exit codes:',
+      '',
+      ...Object.entries(EXIT_CODES).map(([code, meaning]) => `  ${code.padEnd(9)}  ${meaning}`),
     ],
     stage: ['What changes something only says so until --apply is given.'],
   };

@@ -33,6 +33,9 @@ type ReadCommand =
 const HELP: readonly (string | undefined)[] = [undefined, 'help', '--help', '-h'];
 const VERSION = ['version', '--version', '-v'];
 
+/** The oldest Node that undici runs on: major, minor. `engines` also admits those of a clone. */
+const OLDEST_NODE = [22, 19] as const;
+
 /**
  * Reads the words of a command line, and runs nothing.
  * @throws UsageError for a command, a flag or an argument that is not known
@@ -106,6 +109,7 @@ async function runNamed(read: ReadCommand, invoker: Invoker): Promise<number> {
   else if (read.kind === 'version') await showVersion(terminal);
   else if (read.kind === 'command-help') showCommandHelp(read, terminal);
   else {
+    refuseOldNode(process.versions.node);
     const { command, place, values, positionals } = read;
     const context: CommandContext = { flags: values, positionals, ...invoker };
     // The table gives each body the flags that it asks for.
@@ -115,6 +119,20 @@ async function runNamed(read: ReadCommand, invoker: Invoker): Promise<number> {
     return command.stage === undefined ? body.run(context) : runHere(body, context);
   }
   return 0;
+}
+
+/**
+ * Refuses a Node on which a command would break off half-way, in an error that names no cause.
+ * The scripts of a clone bring a newer one along; an installed package gets the Node of its user.
+ */
+function refuseOldNode(version: string): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [oldestMajor, oldestMinor] = OLDEST_NODE;
+  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
+  throw new UsageError(
+    `Freshet needs Node ${OLDEST_NODE.join('.')} or newer; this is Node ${version} (${process.execPath}).`,
+    'Install a newer Node. In a clone, npm run freshet -- <command> brings one along.',
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { EXIT_CODES } from '../../bin/commands/command.ts';
 import { makeFolder, readObject, runCli } from './run-cli.ts';
 
 const { directory, remove } = makeFolder();
@@ -24,6 +25,26 @@ describe('the command line', () => {
       'sql',
     ])
       expect(result.output).toMatch(new RegExp(`^  ${name} `, 'm'));
+  });
+
+  it('tells every exit code where it lists its commands', async () => {
+    const { output } = await runCli(directory, ['help']);
+
+    for (const [code, meaning] of Object.entries(EXIT_CODES))
+      expect(output).toContain(`  ${code.padEnd(9)}  ${meaning}\n`);
+  });
+
+  it('refuses a Node on which a run would break off, before it creates anything', async () => {
+    const pretend = 'Object.defineProperty(process,"versions",{value:{...process.versions,node:"22.18.0"}})';
+    const result = await runCli(directory, ['start', '--json'], {
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(pretend)}`,
+    });
+
+    expect(result.code).toBe(2);
+    expect(readObject(result)).toMatchObject({
+      error: { message: expect.stringContaining('needs Node 22.19 or newer; this is Node 22.18.0') },
+    });
+    expect(existsSync(join(directory, '.freshet'))).toBe(false);
   });
 
   it.each([
