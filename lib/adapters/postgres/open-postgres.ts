@@ -2,10 +2,11 @@ import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { classifyingDialect, SESSION_STATEMENT, type SqlDatabase } from '../sql/database.ts';
 import type { FreshetTables } from '../sql/freshet-tables.ts';
+import { checkServer } from './check-server.ts';
 import { beginPostgresRun, createPostgresTickLock } from './locks.ts';
 import { accessByEndpoint, accessByUrl, type PostgresEndpoint, type ServerAccess } from './login.ts';
 import { nameStatements, sendBuffersUncopied } from './send-statements.ts';
-import { checkServer, connectClient, endSession } from './sessions.ts';
+import { connectClient, endSession } from './sessions.ts';
 
 /** Milliseconds that statements have at the close, when nobody waits for them any more. */
 const CLOSE_MS = 250;
