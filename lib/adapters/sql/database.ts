@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { type DatabaseConnection, type Dialect, type Driver, type Kysely, sql } from 'kysely';
 import { FreshetError, UsageError } from '../../core/errors.ts';
-import { classifyDatabaseFailure } from '../../core/failures.ts';
+import { classifyDatabaseFailure, describeSqlState } from '../../core/failures.ts';
 import type { TickLock } from '../../ports/detection-store.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { FreshetTables } from './freshet-tables.ts';
@@ -183,9 +183,7 @@ async function classified<T>(work: () => Promise<T>): Promise<T> {
 export function toDatabaseFailure(error: unknown): Error {
   if (error instanceof FreshetError || error instanceof UsageError) return error;
   const code = readErrorCode(error) ?? readErrorCode((error as { cause?: unknown } | null)?.cause);
-  // Every SQLSTATE holds a digit; `EPIPE` is as long and holds none.
-  if (code !== undefined && /^(?=.*\d)[0-9A-Z]{5}$/.test(code))
-    return classifyDatabaseFailure({ sqlState: code });
+  if (describeSqlState(code) !== undefined) return classifyDatabaseFailure({ sqlState: code });
   return classifyDatabaseFailure({
     networkCode: code ?? (saysConnectionLost(error) ? 'CONNECTION_LOST' : undefined),
   });
