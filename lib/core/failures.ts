@@ -83,7 +83,7 @@ function classOfStatus(status: number | undefined): FailureClass {
   return status !== undefined && status >= 300 && status < 400 ? 'stop' : 'unknown';
 }
 
-/** Whether a failure of the database is tried again; nothing is said where the class does not tell. */
+/** Whether a failure of the database is tried again; empty where the class does not tell. */
 const DATABASE_ACTION: Readonly<Record<FailureClass, string>> = {
   throttled: ' It is tried again.',
   transient: ' It is tried again.',

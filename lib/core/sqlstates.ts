@@ -9,7 +9,7 @@ export interface ConnectionTarget {
 }
 
 /** What SQLSTATEs mean, whether their failure is tried again, and what a person does. */
-export interface SqlStateWords {
+interface SqlStateWords {
   readonly states: RegExp;
   readonly failureClass: FailureClass;
   /** A clause: what happened. */

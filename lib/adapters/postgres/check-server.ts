@@ -21,13 +21,21 @@ interface ServerFacts {
   readonly typeUsable: boolean | null;
 }
 
+/** A database that Freshet can work in. */
+export interface CheckedServer {
+  /** OID of type `vector`. */
+  readonly vectorTypeOid: number;
+  /** How sentences name the database. */
+  readonly displayName: string;
+}
+
 /**
- * Checks versions and pgvector's rights in one round trip; resolves with the OID of type `vector`.
+ * Checks versions and pgvector's rights in one round trip.
  * @throws UsageError where PostgreSQL is older than 15, or pgvector is missing, older than 0.8.0 or
  * not to be used by this role.
  * @throws FreshetError where the server cannot be asked.
  */
-export async function checkServer(client: pg.Client): Promise<number> {
+export async function checkServer(client: pg.Client): Promise<CheckedServer> {
   try {
     const answer = await client.query<ServerFacts>(
       `SELECT current_setting('server_version_num')::int AS server, current_database() AS database,
@@ -41,7 +49,11 @@ export async function checkServer(client: pg.Client): Promise<number> {
          LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace
          LEFT JOIN pg_catalog.pg_type AS t ON t.typname = 'vector' AND t.typnamespace = e.extnamespace`,
     );
-    return checkFacts(`PostgreSQL at ${client.host}:${client.port}`, answer.rows[0]!);
+    const facts = answer.rows[0]!;
+    return {
+      vectorTypeOid: checkFacts(`PostgreSQL at ${client.host}:${client.port}`, facts),
+      displayName: `database "${facts.database}" at ${client.host}:${client.port}`,
+    };
   } catch (error) {
     throw toDatabaseFailure(error);
   }

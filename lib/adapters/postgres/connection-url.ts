@@ -3,7 +3,7 @@ import { UsageError } from '../../core/errors.ts';
 /** The modes of `sslmode` that a database URL may ask for. */
 const MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'];
 
-/** Modes of libpq that ask for TLS and do not say, or say by half, whether the server is verified. */
+/** Modes of libpq that ask for TLS and do not verify the server, or verify it by half. */
 const HALF_VERIFIED = new Set(['allow', 'prefer', 'require', 'verify-ca']);
 
 /**

@@ -13,6 +13,8 @@ import type { FreshetTables } from './freshet-tables.ts';
  */
 export interface SqlDatabase {
   readonly engine: 'pglite' | 'postgres';
+  /** How sentences name the database: `database "d" at host:5432`, `the embedded database in …`. */
+  readonly displayName: string;
   readonly kysely: Kysely<FreshetTables>;
   /**
    * Resolves with the OID of `vector`, which is the element OID in a binary `vector[]`.
@@ -99,6 +101,15 @@ export async function readVectorTypeOids(
     throw new UsageError('pgvector is not installed in this database.', 'CREATE EXTENSION vector;');
   }
   return row;
+}
+
+/**
+ * Ends a sentence about what a database lacks with a sentence that names the database.
+ * Without a database URL the embedded database is asked, which is rarely where the table is.
+ */
+export function nameAsked({ engine, displayName }: Pick<SqlDatabase, 'engine' | 'displayName'>): string {
+  const other = engine === 'pglite' ? '; DATABASE_URL or --database-url names another one' : '';
+  return ` Asked was ${displayName}${other}.`;
 }
 
 /**
