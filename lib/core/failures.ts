@@ -1,5 +1,6 @@
 import { FreshetError } from './errors.ts';
 import type { FailureClass } from './model.ts';
+import { wordsOfSqlState } from './sqlstates.ts';
 
 /** What is known of a failed call to an AWS service. */
 interface AwsSignal {
@@ -82,51 +83,61 @@ function classOfStatus(status: number | undefined): FailureClass {
   return status !== undefined && status >= 300 && status < 400 ? 'stop' : 'unknown';
 }
 
-/**
- * Failure classes by SQLSTATE; the first match counts.
- * A lost reply (08xxx, 57P0x) counts as a failure, because every write can be repeated.
- */
-const SQLSTATE_CLASSES: readonly (readonly [RegExp, FailureClass])[] = [
-  // Serialisation failure, deadlock, completion unknown; connection lost, server shutting down or
-  // starting, session idle for too long; too many clients; timeouts.
-  [/^(40001|40003|40P01|08...|57P0[1235]|53300|57014|55P03)$/, 'transient'],
-  // Missing privilege, disk full, read-only, table or column gone, password or role refused.
-  [/^(42501|53100|25006|42P01|42703|28...)$/, 'stop'],
-  // Values of one row that the database refuses.
-  [/^(22...|23...)$/, 'item'],
-];
-
+/** Whether a failure of the database is tried again; empty where the class does not tell. */
 const DATABASE_ACTION: Readonly<Record<FailureClass, string>> = {
-  throttled: 'it is tried again',
-  transient: 'it is tried again',
-  'too-large': 'it is split',
-  item: 'a value of one row was refused',
-  stop: 'nothing can be written until this is mended',
-  unknown: 'the cause is not known',
+  throttled: ' It is tried again.',
+  transient: ' It is tried again.',
+  'too-large': ' It is split.',
+  item: '',
+  stop: ' Nothing can be written until this is mended.',
+  unknown: '',
 };
 
 /**
  * Turns a database failure into a `FreshetError` with a class and a code.
  * The SQLSTATE decides, or Node's error code where the connection broke. The database's own message
- * is not kept: it can quote a row.
+ * is not kept: it can quote a row. The words are those of the table in `sqlstates.ts`.
  */
 export function classifyDatabaseFailure(signal: {
   readonly sqlState?: string | undefined;
   readonly networkCode?: string | undefined;
 }): FreshetError {
-  const verdict = judgeSqlState(signal.sqlState) ??
-    judgeNetworkFailure(signal.networkCode) ?? {
-      failureClass: 'unknown' as const,
+  const known = describeSqlState(signal.sqlState);
+  if (known !== undefined)
+    return new FreshetError(`The database refused a statement (${known.code}): ${known.sentences}`, known);
+  const below = judgeNetworkFailure(signal.networkCode);
+  if (below !== undefined) {
+    const action = DATABASE_ACTION[below.failureClass];
+    return new FreshetError(`The connection to the database failed (${below.code}).${action}`, below);
+  }
+  return new FreshetError(
+    'The database refused a statement (database_unclassified), without a known cause.',
+    {
+      failureClass: 'unknown',
       code: 'database_unclassified',
-    };
-  const action = DATABASE_ACTION[verdict.failureClass];
-  return new FreshetError(`The database refused a statement (${verdict.code}): ${action}.`, verdict);
+    },
+  );
 }
 
-function judgeSqlState(sqlState: string | undefined): FailureVerdict | undefined {
-  if (sqlState === undefined || !/^[0-9A-Z]{5}$/.test(sqlState)) return undefined;
-  const row = SQLSTATE_CLASSES.find(([pattern]) => pattern.test(sqlState));
-  return { failureClass: row?.[1] ?? 'unknown', code: `sqlstate_${sqlState}` };
+const UNKNOWN_STATE = {
+  meaning: 'Freshet has no words for it',
+  remedy: 'Look into the log of the server.',
+};
+
+/**
+ * Describes a SQLSTATE: its class, its code, and what it means, what to do and whether it is tried
+ * again. Undefined for what is no SQLSTATE.
+ */
+export function describeSqlState(
+  sqlState: string | undefined,
+): (FailureVerdict & { readonly sentences: string }) | undefined {
+  // Every SQLSTATE holds a digit; Node's `EPIPE` is as long and holds none.
+  if (sqlState === undefined || !/^(?=.*\d)[0-9A-Z]{5}$/.test(sqlState)) return undefined;
+  const words = wordsOfSqlState(sqlState);
+  const failureClass = words?.failureClass ?? 'unknown';
+  const { meaning, remedy } = words ?? UNKNOWN_STATE;
+  const sentences = `${meaning}.${DATABASE_ACTION[failureClass]} ${remedy}`;
+  return { failureClass, code: `sqlstate_${sqlState}`, sentences };
 }
 
 /** Beginnings and wholes of Node's codes for a certificate or a handshake that will not do. */

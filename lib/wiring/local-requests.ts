@@ -1,5 +1,5 @@
 import { createControlStore } from '../adapters/sql/control-store.ts';
-import type { TypedResult } from '../adapters/sql/database.ts';
+import { nameAsked, type TypedResult } from '../adapters/sql/database.ts';
 import { createDetectionStore } from '../adapters/sql/detection-store.ts';
 import { inspectDatabase } from '../adapters/sql/doctor.ts';
 import type { DoctorFinding } from '../adapters/sql/doctor-sources.ts';
@@ -134,7 +134,7 @@ export async function openSpaceList(workspace: Workspace): Promise<readonly Spac
     if (!schemaMissing) throw error;
   }
   throw new UsageError(
-    `The database has no vectors of the sources in ${workspace.file} yet.`,
+    `The database has no vectors of the sources in ${workspace.file} yet.${nameAsked(workspace.database)}`,
     'npm run freshet -- run',
   );
 }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { nameAsked, type SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { resolveSource } from '../../lib/adapters/sql/resolve-source.ts';
 import type { SourceConfig } from '../../lib/core/config/pipeline-config.ts';
 import { UsageError } from '../../lib/core/errors.ts';
@@ -13,6 +13,8 @@ beforeEach(async () => {
   db = await openTestDatabase({ migrated: false });
 });
 afterEach(() => db.close());
+
+const asked = () => nameAsked(db).trim();
 
 async function refusal(changes: Partial<SourceConfig>): Promise<UsageError> {
   const error = await resolveSource(db, buildSourceConfig(changes)).catch(reason => reason);
@@ -98,9 +100,43 @@ describe('resolveSource', () => {
     await createSourceTable(db);
 
     expect((await refusal({ table: 'ai_item' })).message).toBe(
-      'Source "ai_items": table "ai_item" does not exist; nearest: "public.ai_items".',
+      `Source "ai_items": table "ai_item" does not exist; nearest: "public.ai_items". ${asked()}`,
     );
   });
+
+  it('names the database that was asked for what it does not have', async () => {
+    expect((await refusal({ table: 'ai_items' })).message).toBe(
+      `Source "ai_items": table "ai_items" does not exist (there is none). ${asked()}`,
+    );
+    expect(asked()).toMatch(
+      process.env.DATABASE_URL === undefined
+        ? /^Asked was the embedded database in memory; DATABASE_URL or --database-url names another one\.$/
+        : /^Asked was database "freshet_test_\w+" at [\w.]+:\d+\.$/,
+    );
+    await createSourceTable(db);
+    for (const wrong of [
+      { key: 'ids' },
+      { updatedAt: 'at' },
+      { text: { columns: ['titel'] } },
+      { table: 'x' },
+    ])
+      expect((await refusal(wrong)).message).toContain(asked());
+  });
+
+  it.each(['embedding', 'embedding_model', 'embedding_updated_at'])(
+    'refuses a key that has the name of a column of the view: %s',
+    async key => {
+      await sql`CREATE TABLE public.named (${sql.id(key)} bigint PRIMARY KEY, title text, updated_at timestamptz)`.execute(
+        db.kysely,
+      );
+
+      const error = await refusal({ table: 'named', text: { columns: ['title'] } });
+
+      expect(error.message).toContain(`key column "${key}"`);
+      expect(error.message).toContain('the view has a column of that name');
+      expect(error.remedy).toBe(`ALTER TABLE "public"."named" RENAME COLUMN "${key}" TO "${key}_id";`);
+    },
+  );
 
   it('names the table of that name in another schema', async () => {
     await createSourceTable(db, { schema: 'warehouse' });
@@ -114,7 +150,7 @@ describe('resolveSource', () => {
     await createSourceTable(db);
 
     expect((await refusal({ updatedAt: 'updatedAt' })).message).toBe(
-      'Source "ai_items": table "public"."ai_items" has no column "updatedAt"; nearest: "updated_at".',
+      `Source "ai_items": table "public"."ai_items" has no column "updatedAt"; nearest: "updated_at". ${asked()}`,
     );
     expect((await refusal({ text: { columns: ['titel'] } })).message).toContain('nearest: "title"');
     expect((await refusal({ key: 'ID' })).message).toContain('nearest: "id"');

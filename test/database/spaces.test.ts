@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { nameAsked, type SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
 import { openSpaces } from '../../lib/adapters/sql/open-spaces.ts';
 import { buildConfig, buildModel, buildSourceConfig } from '../factories/pipeline-config.ts';
@@ -226,7 +226,7 @@ describe('openSpaces', () => {
     await createSourceTable(db);
 
     await expect(openSpaces(db, buildConfig())).rejects.toMatchObject({
-      message: 'The database has no schema freshet yet.',
+      message: `The database has no schema freshet yet.${nameAsked(db)}`,
       remedy: 'npm run freshet -- migrate',
     });
   });

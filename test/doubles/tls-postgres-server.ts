@@ -136,6 +136,10 @@ function answer(query: string): Buffer {
       database: [25, 'shop'],
       vector: [25, '0.8.0'],
       vectorTypeOid: [23, '1000'],
+      role: [25, 'ada'],
+      schema: [25, 'public'],
+      schemaUsable: [16, 't'],
+      typeUsable: [16, 't'],
     });
   return Buffer.concat([message('C', Buffer.from('SELECT 0\0')), READY]);
 }

@@ -52,6 +52,7 @@ async function openUnlocked(
   for (const oid of [oids.element, oids.array]) pglite.serializers[oid] = serializeVectors;
   return {
     engine: 'pglite',
+    displayName: `the embedded database in ${source.dataDir ?? 'memory'}`,
     kysely,
     vectorTypeOid: async () => oids.element,
     beginRun: () => beginPgliteRun(kysely),

@@ -1,12 +1,13 @@
 import type pg from 'pg';
 import { FreshetError, UsageError } from '../../core/errors.ts';
-import { isTlsFailure } from '../../core/failures.ts';
+import { describeSqlState, isTlsFailure } from '../../core/failures.ts';
+import { type ConnectionTarget, wordsOfSqlState } from '../../core/sqlstates.ts';
 import { readErrorCode, toDatabaseFailure } from '../sql/database.ts';
 
 /**
  * Explains a failure to connect in a sentence with host and remedy.
  * Undefined where the error is no failure to connect. The sentence never holds the password, the
- * URL or the server's own message.
+ * URL or the server's own message. Whoever gets the error ends: the connection is not tried again.
  */
 export function explainConnectionFailure(error: unknown, client: pg.Client): UsageError | undefined {
   if (error instanceof UsageError) return error;
@@ -16,8 +17,7 @@ export function explainConnectionFailure(error: unknown, client: pg.Client): Usa
     database: client.database ?? '',
   };
   const code = readErrorCode(error) ?? '';
-  const refusal = REFUSALS[code];
-  if (refusal !== undefined) return refusal(target);
+  if (describeSqlState(code) !== undefined) return explainRefusal(code, target);
   const words = error instanceof Error ? error.message : '';
   if (/password|SASL/i.test(words)) {
     return new UsageError(
@@ -25,12 +25,8 @@ export function explainConnectionFailure(error: unknown, client: pg.Client): Usa
         'it into the database URL, or set PGPASSWORD.',
     );
   }
-  if (/SSL|TLS|certificate|altname/i.test(words) || /TLS|CERT|SELF_SIGNED|SSL/.test(code)) {
-    return new UsageError(
-      `The TLS connection to ${target.server} could not be made. Check sslmode and sslrootcert of the ` +
-        "database URL (verify-full needs the server's CA certificate and its real host name).",
-    );
-  }
+  if (isTlsFailure(code) || /SSL|TLS|certificate|altname/i.test(words))
+    return explainTlsFailure(target.server, code, words);
   if (/^E[A-Z_]+$/.test(code) || /timeout|terminated/i.test(words) || error instanceof AggregateError) {
     return new UsageError(
       `${target.server} cannot be reached${code === '' ? '' : ` (${code})`}. Check host and port of ` +
@@ -40,38 +36,62 @@ export function explainConnectionFailure(error: unknown, client: pg.Client): Usa
   return undefined;
 }
 
-interface Target {
-  readonly server: string;
-  readonly user: string;
-  readonly database: string;
-}
-
-/** Errors for people, by the SQLSTATE of a refused connection. */
-const REFUSALS: Readonly<Record<string, (target: Target) => UsageError>> = {
-  '28P01': refusedUser,
-  '28000': refusedUser,
-  '3D000': ({ server, database }) =>
-    new UsageError(
-      `${server} has no database "${database}". Check the name at the end of the database URL.`,
-      `CREATE DATABASE "${database.replaceAll('"', '""')}";`,
-    ),
-  '42501': ({ server, user, database }) =>
-    new UsageError(
-      `${server} does not let user "${user}" connect to database "${database}".`,
-      `GRANT CONNECT ON DATABASE "${database.replaceAll('"', '""')}" TO "${user.replaceAll('"', '""')}";`,
-    ),
-  '53300': ({ server }) =>
-    new UsageError(`${server} has no free connection. Lower --concurrency, or raise max_connections.`),
-  '57P03': ({ server }) =>
-    new UsageError(`${server} is starting up or shutting down. Try again in a moment.`),
-};
-
-function refusedUser({ server, user }: Target): UsageError {
+/** Explains a connection that the server, or a pooler in front of it, refused with a SQLSTATE. */
+function explainRefusal(sqlState: string, target: ConnectionTarget): UsageError {
+  const words = wordsOfSqlState(sqlState);
+  const own = words?.connecting?.(target);
+  const refused =
+    own?.message ??
+    `${target.server} refused user "${target.user}" for database "${target.database}" ` +
+      `(sqlstate_${sqlState}): ${words?.meaning ?? 'Freshet has no words for it'}.`;
+  const meant = words?.pooler ?? (own === undefined ? 'Look into the log of the server.' : undefined);
   return new UsageError(
-    `${server} refused user "${user}": wrong password, or pg_hba.conf does not let this user in. ` +
-      'Check user and password of the database URL.',
+    [refused, meant, 'Nothing is tried again by itself.'].filter(said => said !== undefined).join(' '),
+    own?.statement,
   );
 }
+
+/**
+ * Explains why no TLS connection was made, with the parameter of the database URL that mends it.
+ * Freshet verifies the server under every mode that asks for TLS (docs/decisions/0018).
+ */
+function explainTlsFailure(server: string, code: string, words: string): UsageError {
+  const failed = `The TLS connection to ${server} could not be made`;
+  if (/does not support SSL|establishing an SSL/.test(words))
+    return new UsageError(
+      `${failed}: it does not speak TLS, and the database URL asks for TLS.`,
+      'On a network that you trust: sslmode=disable in the database URL.',
+    );
+  const known = TLS_FAULTS.find(([codes]) => codes.test(code));
+  const [, cause, mend] = known ?? [
+    code,
+    `the handshake failed${code === '' ? '' : ` (${code})`}`,
+    'Check sslmode and sslrootcert of the database URL',
+  ];
+  return new UsageError(
+    `${failed}: ${cause}. The server is verified under every sslmode that asks for TLS, "require" too.`,
+    `${mend}. On a network that you trust, sslmode=no-verify encrypts and verifies nothing.`,
+  );
+}
+
+/** Faults of a certificate, by Node's codes, and what a person does. */
+const TLS_FAULTS: readonly (readonly [codes: RegExp, cause: string, mend: string])[] = [
+  [
+    /ALTNAME_INVALID|HOSTNAME_MISMATCH/,
+    'its certificate names another host',
+    'Put a host name that the certificate has into the database URL',
+  ],
+  [
+    /SELF_SIGNED|^UNABLE_TO_|INVALID_CA/,
+    'its certificate comes from no authority that this machine knows',
+    "Get the server's CA certificate and add sslrootcert=/path/to/ca.pem to the database URL",
+  ],
+  [
+    /EXPIRED|NOT_YET_VALID/,
+    'its certificate is not valid at this time',
+    "Renew the server's certificate, or set the clock of this machine",
+  ],
+];
 
 /**
  * Explains a failure to connect to an endpoint in a sentence that names the server.
@@ -101,7 +121,14 @@ export function explainEndpointFailure(
     );
   if (error instanceof Error && /does not support SSL|establishing an SSL/.test(error.message))
     return stop('tls_not_offered', `${server} does not speak TLS, and nothing is sent without it.`);
-  return toDatabaseFailure(error);
+  const state = describeSqlState(code);
+  if (state === undefined) return toDatabaseFailure(error);
+  const pooler = wordsOfSqlState(code)?.pooler;
+  return new FreshetError(
+    `${server} refused a connection to database "${endpoint.database}" (${state.code}): ` +
+      `${state.sentences}${pooler === undefined ? '' : ` ${pooler}`}`,
+    state,
+  );
 }
 
 /**

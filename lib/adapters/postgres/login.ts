@@ -4,6 +4,7 @@ import pg from 'pg';
 import { FreshetError } from '../../core/errors.ts';
 import { parseJson } from '../../core/messages.ts';
 import type { SecretStore } from '../../ports/provider.ts';
+import { readConnectionUrl } from './connection-url.ts';
 import { explainEndpointFailure, isLoginRefused } from './explain-failure.ts';
 
 /** How every connection to one server is made, inside the pool and outside of it. */
@@ -14,8 +15,16 @@ export interface ServerAccess {
   readonly withLogin: <T>(connect: () => Promise<T>) => Promise<T>;
 }
 
+/**
+ * Gives access to a server by its database URL.
+ * @throws UsageError for a URL that cannot be read for sure.
+ */
 export function accessByUrl(connectionString: string): ServerAccess {
-  return { settings: { connectionString }, Client: pg.Client, withLogin: connect => connect() };
+  return {
+    settings: { connectionString: readConnectionUrl(connectionString) },
+    Client: pg.Client,
+    withLogin: connect => connect(),
+  };
 }
 
 /**

@@ -2,10 +2,11 @@ import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { classifyingDialect, SESSION_STATEMENT, type SqlDatabase } from '../sql/database.ts';
 import type { FreshetTables } from '../sql/freshet-tables.ts';
+import { type CheckedServer, checkServer } from './check-server.ts';
 import { beginPostgresRun, createPostgresTickLock } from './locks.ts';
 import { accessByEndpoint, accessByUrl, type PostgresEndpoint, type ServerAccess } from './login.ts';
 import { nameStatements, sendBuffersUncopied } from './send-statements.ts';
-import { checkServer, connectClient, endSession } from './sessions.ts';
+import { connectClient, endSession } from './sessions.ts';
 
 /** Milliseconds that statements have at the close, when nobody waits for them any more. */
 const CLOSE_MS = 250;
@@ -59,9 +60,10 @@ export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
   const kysely = new Kysely<FreshetTables>({
     dialect: classifyingDialect(new PostgresDialect({ pool: facade })),
   });
-  const vectorTypeOid = checked ?? (await checkInPool(facade));
+  const { vectorTypeOid, displayName } = checked ?? (await checkInPool(facade));
   return {
     engine: 'postgres',
+    displayName,
     kysely,
     vectorTypeOid: async () => vectorTypeOid,
     beginRun: () => beginPostgresRun(access),
@@ -91,7 +93,7 @@ async function createAccess(options: OpenOptions): Promise<ServerAccess> {
  * Checks the server on a connection before the pool exists.
  * Failures of this connection are explained to a person.
  */
-async function checkByItself(access: ServerAccess): Promise<number> {
+async function checkByItself(access: ServerAccess): Promise<CheckedServer> {
   const client = await connectClient(access);
   return checkServer(client).finally(() => endSession(client));
 }
@@ -103,7 +105,7 @@ async function checkByItself(access: ServerAccess): Promise<number> {
 async function checkInPool(pool: {
   connect(): Promise<pg.PoolClient>;
   end(): Promise<void>;
-}): Promise<number> {
+}): Promise<CheckedServer> {
   try {
     const client = await pool.connect();
     return await checkServer(client as unknown as pg.Client).finally(() => client.release());

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { type DatabaseConnection, type Dialect, type Driver, type Kysely, sql } from 'kysely';
 import { FreshetError, UsageError } from '../../core/errors.ts';
-import { classifyDatabaseFailure } from '../../core/failures.ts';
+import { classifyDatabaseFailure, describeSqlState } from '../../core/failures.ts';
 import type { TickLock } from '../../ports/detection-store.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { FreshetTables } from './freshet-tables.ts';
@@ -13,6 +13,8 @@ import type { FreshetTables } from './freshet-tables.ts';
  */
 export interface SqlDatabase {
   readonly engine: 'pglite' | 'postgres';
+  /** How sentences name the database: `database "d" at host:5432`, `the embedded database in …`. */
+  readonly displayName: string;
   readonly kysely: Kysely<FreshetTables>;
   /**
    * Resolves with the OID of `vector`, which is the element OID in a binary `vector[]`.
@@ -102,6 +104,15 @@ export async function readVectorTypeOids(
 }
 
 /**
+ * Ends a sentence about what a database lacks with a sentence that names the database.
+ * Without a database URL the embedded database is asked, which is rarely where the table is.
+ */
+export function nameAsked({ engine, displayName }: Pick<SqlDatabase, 'engine' | 'displayName'>): string {
+  const other = engine === 'pglite' ? '; DATABASE_URL or --database-url names another one' : '';
+  return ` Asked was ${displayName}${other}.`;
+}
+
+/**
  * Tells whether dotted version `a` is older than `b`: "0.8" is older than "0.10.1".
  * A part that is not a number counts as 0.
  */
@@ -183,9 +194,7 @@ async function classified<T>(work: () => Promise<T>): Promise<T> {
 export function toDatabaseFailure(error: unknown): Error {
   if (error instanceof FreshetError || error instanceof UsageError) return error;
   const code = readErrorCode(error) ?? readErrorCode((error as { cause?: unknown } | null)?.cause);
-  // Every SQLSTATE holds a digit; `EPIPE` is as long and holds none.
-  if (code !== undefined && /^(?=.*\d)[0-9A-Z]{5}$/.test(code))
-    return classifyDatabaseFailure({ sqlState: code });
+  if (describeSqlState(code) !== undefined) return classifyDatabaseFailure({ sqlState: code });
   return classifyDatabaseFailure({
     networkCode: code ?? (saysConnectionLost(error) ? 'CONNECTION_LOST' : undefined),
   });

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { PipelineConfig, SourceConfig } from '../../core/config/pipeline-config.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { ResolvedSource } from '../../core/model.ts';
-import { isOlderVersion, type SqlDatabase } from './database.ts';
+import { isOlderVersion, nameAsked, type SqlDatabase } from './database.ts';
 import { type DoctorFinding, inspectSource, inspectVectors } from './doctor-sources.ts';
 import { quoteName } from './fragments.ts';
 import {
@@ -23,7 +23,7 @@ export async function inspectDatabase(
 ): Promise<readonly DoctorFinding[]> {
   const missing = await findMissingSchemaRights(db, 'write');
   const version = missing === undefined ? await readSchemaVersion(db.kysely) : 0;
-  const schema = missing === undefined ? inspectSchema(version) : describeMissingRights(missing);
+  const schema = missing === undefined ? inspectSchema(db, version) : describeMissingRights(missing);
   const findings = [...(await inspectServer(db)), schema, ...(await inspectTransactions(db))];
   for (const sourceConfig of config.sources) {
     const source = await resolveOrExplain(db, sourceConfig);
@@ -82,7 +82,7 @@ async function inspectServer(db: SqlDatabase): Promise<readonly DoctorFinding[]>
   ];
 }
 
-function inspectSchema(version: number): DoctorFinding {
+function inspectSchema(db: SqlDatabase, version: number): DoctorFinding {
   const needed = MIGRATIONS.at(-1)?.version ?? 0;
   const ok = version === needed;
   return {
@@ -91,7 +91,7 @@ function inspectSchema(version: number): DoctorFinding {
     severity: ok ? 'info' : 'error',
     message:
       version === 0
-        ? 'There is no schema freshet yet.'
+        ? `There is no schema freshet yet.${nameAsked(db)}`
         : `Schema freshet has version ${version}${ok ? '' : `; this Freshet needs ${needed}`}.`,
     ...(version < needed ? { statement: MIGRATE_COMMAND } : {}),
   };

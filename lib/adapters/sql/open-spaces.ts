@@ -3,7 +3,7 @@ import { UsageError } from '../../core/errors.ts';
 import type { ModelDefinition, ResolvedSource, Space } from '../../core/model.ts';
 import { describeRecipe, fingerprintSpace } from '../../core/text.ts';
 import type { SpaceRegistry } from '../../ports/control-store.ts';
-import type { SqlDatabase } from './database.ts';
+import { nameAsked, type SqlDatabase } from './database.ts';
 import { quoteName } from './fragments.ts';
 import { type SpaceRow, vectorTableOf } from './freshet-tables.ts';
 import { MIGRATE_COMMAND, MIGRATIONS, readSchemaVersion, requireSchemaRights } from './migrations/migrate.ts';
@@ -20,7 +20,7 @@ export async function openSpaces(db: SqlDatabase, config: PipelineConfig): Promi
   if (version !== needed) {
     throw new UsageError(
       version === 0
-        ? 'The database has no schema freshet yet.'
+        ? `The database has no schema freshet yet.${nameAsked(db)}`
         : `Schema freshet of the database has version ${version}, this Freshet needs ${needed}.`,
       version > needed ? undefined : MIGRATE_COMMAND,
     );

@@ -3,7 +3,7 @@ import type { PipelineConfig, SourceConfig } from '../../core/config/pipeline-co
 import { UsageError } from '../../core/errors.ts';
 import type { ResolvedSource, TextColumn } from '../../core/model.ts';
 import { describeRecipe } from '../../core/text.ts';
-import type { SqlDatabase } from './database.ts';
+import { nameAsked, type SqlDatabase } from './database.ts';
 import { quoteName } from './fragments.ts';
 import type { FreshetTables, SpaceRow } from './freshet-tables.ts';
 import { findSourceFault } from './source-faults.ts';
@@ -30,10 +30,10 @@ export async function resolveSource(
   const columns = await readColumns(db, table.oid);
   const subject = `Source "${config.name}": table ${quoteName(table.schema, table.name)}`;
   const key = await chooseKey(db, table, columns, config, subject);
-  const version = requireColumn(columns, config.updatedAt, subject);
+  const version = requireColumn(db, columns, config.updatedAt, subject);
   const versionType = requireVersionType(version, subject);
   const textColumns = config.text.columns.map(name =>
-    requireText(requireColumn(columns, name, subject), subject),
+    requireText(requireColumn(db, columns, name, subject), subject),
   );
   await requireReadable(db, table, [key.name, version.name, ...config.text.columns], subject);
   return {
@@ -146,15 +146,16 @@ function readTextColumns(recipe: string): TextColumn[] {
   return columns.map(([name, isArray]) => ({ name, isArray }));
 }
 
-function requireColumn(columns: readonly TableColumn[], name: string, subject: string): TableColumn {
+function requireColumn(
+  db: SqlDatabase,
+  columns: readonly TableColumn[],
+  name: string,
+  subject: string,
+): TableColumn {
   const found = columns.find(column => column.name === name);
   if (found !== undefined) return found;
-  throw new UsageError(
-    `${subject} has no column "${name}"${suggestNames(
-      name,
-      columns.map(column => column.name),
-    )}.`,
-  );
+  const names = columns.map(column => column.name);
+  throw new UsageError(`${subject} has no column "${name}"${suggestNames(name, names)}.${nameAsked(db)}`);
 }
 
 function requireVersionType(column: TableColumn, subject: string): ResolvedSource['versionType'] {

@@ -2,9 +2,10 @@ import { type Kysely, sql } from 'kysely';
 import { nearestWord } from '../../core/config/describe-issues.ts';
 import type { SourceConfig } from '../../core/config/pipeline-config.ts';
 import { UsageError } from '../../core/errors.ts';
-import type { SqlDatabase } from './database.ts';
+import { nameAsked, type SqlDatabase } from './database.ts';
 import { quoteName } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
+import { VIEW_COLUMNS } from './source-view.ts';
 
 /** A table in the database; `oid` is that of `pg_class`. */
 export interface FoundTable {
@@ -93,7 +94,7 @@ async function describeMissing(
   );
   const wanted = schema === undefined ? name : `${schema}.${name}`;
   const suggestion = suggestNames(schema === undefined ? `public.${name}` : wanted, candidates);
-  return new UsageError(`Source "${source}": table "${wanted}" does not exist${suggestion}.`);
+  return new UsageError(`Source "${source}": table "${wanted}" does not exist${suggestion}.${nameAsked(db)}`);
 }
 
 export interface TableColumn {
@@ -149,9 +150,18 @@ export async function chooseKey(
   const column = columns.find(candidate => candidate.name === name);
   if (column === undefined) {
     const names = columns.map(candidate => candidate.name);
-    throw new UsageError(`${subject} has no key column "${name}"${suggestNames(name, names)}.`);
+    throw new UsageError(
+      `${subject} has no key column "${name}"${suggestNames(name, names)}.${nameAsked(db)}`,
+    );
   }
   const qualified = quoteName(table.schema, table.name);
+  if (VIEW_COLUMNS.includes(name)) {
+    throw new UsageError(
+      `${subject}: key column "${name}" cannot stand beside the vectors, as the view has a column of that ` +
+        "name. Name another unique NOT NULL column with key: '…', or rename this one.",
+      `ALTER TABLE ${qualified} RENAME COLUMN ${quoteName(name)} TO ${quoteName(`${name}_id`)};`,
+    );
+  }
   if (!KEY_TYPES.includes(column.baseType)) {
     throw new UsageError(
       `${subject}: key column "${name}" is of type ${column.type}. A key may be bigint, integer, ` +

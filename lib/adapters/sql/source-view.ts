@@ -4,6 +4,9 @@ import type { Space } from '../../core/model.ts';
 import { quoteName } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
 
+/** Columns of the view beside the key, so names that no key may have. */
+export const VIEW_COLUMNS: readonly string[] = ['embedding', 'embedding_model', 'embedding_updated_at'];
+
 const COMMENT = 'Vectors that Freshet keeps; replaced when another space becomes active.';
 
 /**
@@ -30,7 +33,7 @@ export async function replaceSourceView(
         'set another view schema in the configuration.',
     );
   }
-  const columns = [space.source.keyColumn, 'embedding', 'embedding_model', 'embedding_updated_at'];
+  const columns = [space.source.keyColumn, ...VIEW_COLUMNS];
   const shape = `${columns.join(',')}:${space.source.keyType}`;
   if (existing?.current === true && existing.shape === shape) return;
   if (!(await schemaExists(transaction, schema))) {

@@ -127,6 +127,25 @@ describe('a database by its endpoint, over TLS', () => {
     expect(await failureOf(open({ port }))).toMatchObject({ failureClass: 'transient' });
   });
 
+  test.each([
+    ['XX000', 'unknown', 'Supavisor'],
+    ['08P01', 'transient', 'PgBouncer'],
+    ['53000', 'unknown', 'plan'],
+    ['55000', 'unknown', 'paused'],
+  ])(
+    'names the server and what a pooler means by SQLSTATE %s, and keeps its class',
+    async (sqlState, failureClass, word) => {
+      await start({ judge: () => sqlState });
+
+      const error = await failureOf(open());
+
+      expect(error).toMatchObject({ failureClass, code: `sqlstate_${sqlState}` });
+      expect(error.message).toMatch(/^PostgreSQL at localhost:\d+ refused a connection to database "shop"/);
+      expect(error.message).toContain(word);
+      expect(error.message.includes('It is tried again.')).toBe(failureClass === 'transient');
+    },
+  );
+
   test('names a database that is not there', async () => {
     await start({ judge: () => '3D000' });
 

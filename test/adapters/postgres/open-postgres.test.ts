@@ -78,6 +78,29 @@ describe('openPostgres', () => {
     expect(error.remedy).toBe(remedy);
   });
 
+  it.each([
+    ['XX000', /failed inside.*Supavisor.*postgres\.PROJECT/],
+    ['08P01', /did not understand each other.*PgBouncer.*database or user/],
+    ['53000', /out of a resource.*plan/],
+    ['55000', /takes no connections.*paused or disabled/],
+    ['08004', /a pooler says so/i],
+    ['25006', /takes no writes/],
+    ['99ZZ9', /no words/],
+  ])(
+    'names host, port, user and database at SQLSTATE %s, what a pooler means, and that nothing is tried again',
+    async (sqlState, words) => {
+      const port = await listen(errorResponse(sqlState));
+
+      const error = await refusal(`postgres://ada:secret-password@127.0.0.1:${port}/shop`);
+
+      expect(error.message).toMatch(words);
+      for (const name of [`PostgreSQL at 127.0.0.1:${port}`, 'user "ada"', 'database "shop"'])
+        expect(error.message).toContain(name);
+      expect(error.message).toMatch(/Nothing is tried again by itself\.$/);
+      expect(error.message).not.toContain('is tried again.');
+    },
+  );
+
   it('says when the server does not speak TLS and the URL asks for it', async () => {
     const port = await listen(Buffer.from('N'));
 
@@ -92,6 +115,28 @@ describe('openPostgres', () => {
       expect((await refusal(url)).message).toContain('The database URL cannot be read');
     },
   );
+
+  it.each([
+    'postgres://app:Zx9@Tsecret/tail@127.0.0.1:1/d',
+    'postgres://app:Zx9@127.0.0.1:1/d@secret',
+    'postgres://app:12/secret@127.0.0.1:1/d',
+    'postgres://app:12?secret@127.0.0.1:1/d',
+    'postgres://app:12#secret@127.0.0.1:1/d',
+    'postgres://app@secret:12@127.0.0.1:1/d',
+    'postgres://app:x@127.0.0.1:1/d?password=12#secret',
+  ])('refuses a URL in which a part of the password could be taken for the host: %s', async url => {
+    const error = await refusal(url);
+
+    expect(error.message).toMatch(/Percent-encode .*%40/);
+    expect(error.message).not.toMatch(/Zx9|tail|127/);
+  });
+
+  it.each([
+    ['Zx9%40Topsecret%2Ftail', '/d', /^PostgreSQL at 127\.0\.0\.1:1 cannot be reached/],
+    ['a:b[c]!$&*+,;=~', '/d?application_name=x', /^PostgreSQL at 127\.0\.0\.1:1 cannot be reached/],
+  ])('reads a password of which nothing is ambiguous: %s', async (password, rest, words) => {
+    expect((await refusal(`postgres://app:${password}@127.0.0.1:1${rest}`)).message).toMatch(words);
+  });
 
   it('says when a certificate file is missing', async () => {
     const error = await refusal(

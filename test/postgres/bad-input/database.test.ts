@@ -61,6 +61,14 @@ describe('database unreachable, pgvector missing or too old', () => {
   it.each([
     ['wrong-password', /PostgreSQL at 127\.0\.0\.1:\d+ refused user "u": wrong password/],
     ['old-server', /PostgreSQL at 127\.0\.0\.1:\d+ is version 14; Freshet needs PostgreSQL 15 or newer/],
+    [
+      'no-package',
+      /the server has no pgvector\. Install its pgvector package \(0\.8\.0 or newer\), then run/,
+    ],
+    [
+      'old-package',
+      /pgvector 0\.7\.4 in database "d" is too old; .*the server's package is 0\.7\.4: upgrade/,
+    ],
   ] as const)('says what is wrong with a server: %s', async (kind, message) => {
     bench = await openWorkbench();
     bench.configure({});
@@ -80,8 +88,11 @@ describe('database unreachable, pgvector missing or too old', () => {
 
     const said = await refuseEverywhere(withPassword(bench.url));
 
-    expect(said).toMatch(/PostgreSQL at [\w.]+:\d+.*pgvector is not installed in database "freshet_test_/);
+    expect(said).toMatch(
+      /PostgreSQL at [\w.]+:\d+.*database "freshet_test_\w+" has no pgvector yet.*as the owner of the database/,
+    );
     expect(said).toContain('CREATE EXTENSION vector;');
+    expect(said).not.toMatch(/install|package/i);
   });
 
   it('gives the statement for pgvector where it is too old', async () => {
@@ -95,6 +106,32 @@ describe('database unreachable, pgvector missing or too old', () => {
       /PostgreSQL at [\w.]+:\d+.*pgvector 0\.7\.4 in database "freshet_test_.* is too old/,
     );
     expect(said).toContain('ALTER EXTENSION vector UPDATE;');
+    expect(said).not.toMatch(/upgrade/i);
+  });
+
+  it('names the GRANT where the role may not use the schema of pgvector', async () => {
+    bench = await openWorkbench({ withPgvector: false });
+    await bench.query('CREATE SCHEMA "ext ensions"');
+    await bench.query('CREATE EXTENSION vector SCHEMA "ext ensions"');
+    await createItems(bench, [CANARY]);
+    bench.configure({});
+    expect((await bench.cli('migrate')).code).toBe(0);
+    const { role, url } = await bench.createRole();
+    await bench.query(`GRANT SELECT ON items TO ${role}`);
+    await bench.query(`GRANT ALL ON SCHEMA freshet, embeddings TO ${role}`);
+    await bench.query(`GRANT ALL ON ALL TABLES IN SCHEMA freshet TO ${role}`);
+    const grant = `GRANT USAGE ON SCHEMA "ext ensions" TO "${role}";`;
+
+    for (const command of ['run', 'migrate', 'doctor']) {
+      const refused = await bench.start([command], { DATABASE_URL: url }).ended;
+      expect(refused).toMatchObject({ code: 2, errors: expect.stringContaining(grant) });
+      expect(refused.errors).toContain(`role "${role}" may not use pgvector`);
+    }
+    expect(bench.server.callCount).toBe(0);
+
+    await bench.query(grant);
+    expect((await bench.start(['run'], { DATABASE_URL: url }).ended).code).toBe(0);
+    expect(await bench.stored()).toEqual([embedded(1, CANARY)]);
   });
 });
 

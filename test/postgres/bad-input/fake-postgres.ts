@@ -1,10 +1,17 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 
-/** Answers as much of PostgreSQL's protocol as a start needs: refuses every password, or says that it is version 14. */
-export async function startFakePostgres(
-  kind: 'wrong-password' | 'old-server',
-): Promise<{ port: number; close: () => void }> {
+type FakeKind = 'wrong-password' | keyof typeof FACTS;
+
+/** What each server says of itself: the version, the database, and pgvector in it and in its package. */
+const FACTS = {
+  'old-server': { server: '140012', database: 'd', vector: '0.8.0', vectorTypeOid: '1', packaged: '0.8.0' },
+  'no-package': { server: '170002', database: 'd', vector: null, vectorTypeOid: null, packaged: null },
+  'old-package': { server: '170002', database: 'd', vector: '0.7.4', vectorTypeOid: '1', packaged: '0.7.4' },
+};
+
+/** Answers as much of PostgreSQL's protocol as a start needs: refuses every password, or says its facts. */
+export async function startFakePostgres(kind: FakeKind): Promise<{ port: number; close: () => void }> {
   const sockets = new Set<Socket>();
   const server = createServer(socket => {
     sockets.add(socket);
@@ -25,10 +32,10 @@ export async function startFakePostgres(
 
 const READY = message('Z', Buffer.from('I'));
 
-function answer(socket: Socket, bytes: Buffer, kind: 'wrong-password' | 'old-server'): void {
+function answer(socket: Socket, bytes: Buffer, kind: FakeKind): void {
   const type = String.fromCharCode(bytes[0] ?? 0);
   if (type === 'p') socket.end(refusal());
-  else if (type === 'Q') socket.write(versionRow());
+  else if (type === 'Q' && kind !== 'wrong-password') socket.write(factsRow(FACTS[kind]));
   else if (bytes[0] === 0 && kind === 'wrong-password') socket.write(message('R', int32(3)));
   else if (bytes[0] === 0) socket.write(Buffer.concat([message('R', int32(0)), READY]));
 }
@@ -40,9 +47,9 @@ function refusal(): Buffer {
   );
 }
 
-function versionRow(): Buffer {
-  const values = ['140012', 'd', '0.8.0'];
-  const names = ['server', 'database', 'vector'];
+function factsRow(facts: Readonly<Record<string, string | null>>): Buffer {
+  const values = Object.values(facts);
+  const names = Object.keys(facts);
   const fields = names.map((name, place) =>
     Buffer.concat([
       Buffer.from(`${name}\0`),
@@ -54,10 +61,12 @@ function versionRow(): Buffer {
       int16(0),
     ]),
   );
-  const cells = values.map(value => Buffer.concat([int32(value.length), Buffer.from(value)]));
+  const cells = values.map(value =>
+    value === null ? int32(-1) : Buffer.concat([int32(value.length), Buffer.from(value)]),
+  );
   return Buffer.concat([
-    message('T', Buffer.concat([int16(3), ...fields])),
-    message('D', Buffer.concat([int16(3), ...cells])),
+    message('T', Buffer.concat([int16(names.length), ...fields])),
+    message('D', Buffer.concat([int16(names.length), ...cells])),
     message('C', Buffer.from('SELECT 1\0')),
     READY,
   ]);

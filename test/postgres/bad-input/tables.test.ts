@@ -19,6 +19,12 @@ afterEach(() => bench.close());
 describe('table or column not there, no primary key, no permission', () => {
   it.each([
     [{ table: 'itemz' }, 'table "itemz" does not exist', 'public.items'],
+    [{ table: 'itemz' }, 'Asked was database "freshet_test_', '" at '],
+    [
+      { table: 'named' },
+      'key column "embedding" cannot stand beside the vectors',
+      'RENAME COLUMN "embedding"',
+    ],
     [{ table: 'other.items' }, 'table "other.items" does not exist', 'public.items'],
     [{ text: { columns: ['bodi'] } }, 'has no column "bodi"', '"body"'],
     [{ updatedAt: 'updated' }, 'has no column "updated"', '"updated_at"'],
@@ -30,6 +36,7 @@ describe('table or column not there, no primary key, no permission', () => {
     await createItems(bench, [CANARY]);
     await bench.query('CREATE TABLE keyless (id bigint, body text, updated_at timestamptz)');
     await bench.query('CREATE VIEW shown AS SELECT * FROM items');
+    await bench.query('CREATE TABLE named (embedding bigint PRIMARY KEY, body text, updated_at timestamptz)');
     bench.configure({ sources: [itemsSource(source)] });
 
     const run = await bench.run();
@@ -150,6 +157,28 @@ describe('identifiers with quotes, spaces, capitals, SQL in them', () => {
     expect(await bench.stored(names.name)).toEqual([embedded(key, `A ${CANARY}`)]);
     expect(await bench.query('SELECT FROM items')).toEqual([]);
   });
+
+  it.each([
+    ['item_id', 'read_at', ['embedding', 'embedding_model', 'content_hash']],
+    ['id', 'source_version', ['id', 'version', 'source_version', 'key', 'xid', 'ctid_']],
+    ['chunk', 'at', ['v', 's', 'l', 'text', 'outcome', 'body']],
+  ])(
+    'work where they are the names of Freshet’s own columns: %s, %s, %j',
+    async (key, updatedAt, columns) => {
+      const texts = columns.filter(name => name !== key && name !== updatedAt);
+      await bench.query(`CREATE TABLE items ("${key}" bigint PRIMARY KEY, "${updatedAt}" timestamptz DEFAULT now(),
+      ${texts.map(name => `"${name}" text DEFAULT '${CANARY}'`).join(', ')})`);
+      await bench.query(`INSERT INTO items ("${key}") VALUES (1), (2)`);
+      bench.configure({ sources: [itemsSource({ updatedAt, text: { columns } })] });
+
+      expect(await bench.run()).toMatchObject({ code: 0, failed: 0 });
+      expect((await bench.cli('doctor')).code).toBe(0);
+      expect(await bench.query(`SELECT "${key}"::int AS key FROM embeddings.items ORDER BY 1`)).toEqual([
+        { key: 1 },
+        { key: 2 },
+      ]);
+    },
+  );
 
   it.each([
     [{ table: { schema: 'public', name: 'items"; DROP TABLE items; --' } }, 'items"; DROP TABLE items; --'],
