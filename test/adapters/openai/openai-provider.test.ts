@@ -163,7 +163,7 @@ describe('what is no reply', () => {
     ['an empty body', { kind: 'raw', body: '' }],
     ['null data', { kind: 'raw', body: '{"data":null}' }],
     ['an item that is none', { kind: 'raw', body: '{"data":[null]}' }],
-    ['an item without index', { kind: 'raw', body: '{"data":[{"embedding":"AAAA"}]}' }],
+    ['a word for an index', { kind: 'raw', body: '{"data":[{"index":"0","embedding":"AAAA"}]}' }],
     ['null', { kind: 'raw', body: 'null' }],
     ['NaN in the JSON', { kind: 'raw', body: '{"data":[{"index":0,"embedding":[NaN]}]}' }],
     ['half of the JSON', { kind: 'truncated-json' }],

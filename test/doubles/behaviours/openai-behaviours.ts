@@ -55,7 +55,15 @@ export const OPENAI_BEHAVIOURS: readonly Behaviour[] = [
   altered('the list in reverse, with right indexes', data => [...data].reverse()),
   altered('an index that comes twice', data => data.map(item => ({ ...item, index: 0 }))),
   altered('an index beyond the list', data => data.map(item => ({ ...item, index: (item.index ?? 0) + 1 }))),
-  altered('an item without index', data => data.map(({ index: _, ...item }) => item)),
+  altered('an index that is left out where it is 0', data =>
+    data.map(({ index, ...item }) => (index === 0 ? item : { index, ...item })),
+  ),
+  altered('no index at all', data => data.map(({ index: _, ...item }) => item)),
+  altered('null for every index', data => data.map(item => ({ ...item, index: null }))),
+  altered('the list in reverse, with the index left out where it is 0', data =>
+    [...data].reverse().map(({ index, ...item }) => (index === 0 ? item : { index, ...item })),
+  ),
+  altered('words for indexes', data => data.map(item => ({ ...item, index: `canary ${item.index}` }))),
   altered('null instead of an item', data => data.map(() => null)),
   altered('null instead of the list', () => null),
   encodePoison('base64 of an odd number of bytes', () => Buffer.alloc(33, 1).toString('base64')),
