@@ -48,7 +48,7 @@ const adviceByCode: readonly (readonly [RegExp, Advice])[] = [
     },
   ],
   [
-    /model_not_found|404|wrong_dimensions|dimensions/,
+    /model_not_found|embeddings_unsupported|404|wrong_dimensions|dimensions/,
     {
       local: 'check modelId and dimensions of the model in the configuration; then run again',
       deployed: 'check modelId and dimensions of the model in the configuration; deploy, then aws retry',

@@ -52,6 +52,8 @@ const WORDS: Codes = {
   rate_limit_exceeded: 'rate_limit',
   server_is_overloaded: 'overloaded',
   overloaded: 'overloaded',
+  // Of llama.cpp, for a server that was started without embeddings.
+  not_supported_error: 'embeddings_unsupported',
 };
 
 /** Statuses that mean the same for every provider; all others are `http_<status>`. */
@@ -60,7 +62,10 @@ const STATUSES: Readonly<Record<number, string>> = {
   402: 'payment_required',
   403: 'forbidden',
   404: 'not_found',
+  405: 'not_found',
+  410: 'not_found',
   429: 'rate_limit',
+  501: 'embeddings_unsupported',
 };
 
 /** Exceptions of SageMaker's runtime and of AWS in general. */
@@ -137,6 +142,7 @@ const FAILURES: Readonly<Record<string, FailureClass>> = {
   forbidden: 'stop',
   malformed_key: 'stop',
   model_not_found: 'stop',
+  embeddings_unsupported: 'stop',
   wrong_model: 'stop',
   wrong_dimensions: 'stop',
   not_found: 'stop',
@@ -182,6 +188,13 @@ const ACTION: Readonly<Record<FailureClass, string>> = {
   unknown: 'the cause is not known',
 };
 
+/** What a person can do about a failure, after the sentence that its class has. */
+const REMEDIES: Codes = {
+  embeddings_unsupported:
+    ' The model, or the server as it was started, makes no embeddings: name a model for embeddings ' +
+    '(modelId), or start the server for them (llama.cpp: --embeddings).',
+};
+
 /**
  * Classifies what an adapter could read of a failure; every adapter calls this function.
  * The first known sign decides, in this order: the body's code, its type, the SDK's exception, what
@@ -190,7 +203,8 @@ const ACTION: Readonly<Record<FailureClass, string>> = {
 export function classifyProviderFailure(signal: ProviderSignal): FreshetError {
   const code = findCode(signal);
   const failureClass = heedRetryHint(failureClassOf(code) ?? 'unknown', signal);
-  return new FreshetError(`The provider did not embed (${code}): ${ACTION[failureClass]}.`, {
+  const sentence = `The provider did not embed (${code}): ${ACTION[failureClass]}.`;
+  return new FreshetError(sentence + (pick(REMEDIES, code) ?? ''), {
     failureClass,
     code,
     retryAfterMs: signal.retryAfterMs ?? (code === 'cold' ? COLD_RETRY_MS : undefined),

@@ -147,6 +147,7 @@ describe('a model check', () => {
   test.each([
     [{ dimensions: 8 }, 'wrong_dimensions', 'dimensions'],
     [{}, 'model_not_found', 'modelId'],
+    [{}, 'embeddings_unsupported', 'modelId'],
     [{}, 'not_found', 'baseUrl'],
     [{ endpointName: 'e' }, 'not_found', 'endpointName'],
     [{}, 'http_503', undefined],

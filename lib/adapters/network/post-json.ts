@@ -106,13 +106,15 @@ export function readErrorWords(body: unknown): Pick<ProviderSignal, 'code' | 'ty
 }
 
 /**
- * Finds the one sentence of Ollama that counts as a word: the vector of a text is NaN.
- * Ollama writes sentences where other servers write words, and sends this one as its own fault.
+ * Finds the sentences of Ollama that count as words.
+ * Ollama writes sentences where other servers write words, and sends these as its own fault: the
+ * vector of a text is NaN, and a model makes no embeddings. The second stops the model, so only the
+ * whole sentence counts: a server could quote a text that contains it.
  */
 function findSentence(error: unknown): string | undefined {
-  return typeof error === 'string' && error.includes('unsupported value: NaN')
-    ? 'unsupported_value'
-    : undefined;
+  if (typeof error !== 'string') return undefined;
+  if (/^this model does not support embeddings?\.?$/i.test(error)) return 'not_supported_error';
+  return error.includes('unsupported value: NaN') ? 'unsupported_value' : undefined;
 }
 
 /**
