@@ -9,6 +9,14 @@ type Advice = Readonly<Record<FailurePlace, string>>;
  */
 const adviceByCode: readonly (readonly [RegExp, Advice])[] = [
   [
+    /^foreign_/,
+    {
+      local: 'a firewall or proxy before the provider refuses this text: let it pass there, then retry',
+      deployed:
+        'a firewall or proxy before the provider refuses this text: let it pass there, then aws retry',
+    },
+  ],
+  [
     /too-long|context_length|too_large|string_above_max/,
     {
       local: 'fewer characters: --max-chars N, or overLimit: "truncate" in the configuration; then retry',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { wrapProse } from '../../bench/apparatus/wrap-prose.ts';
 import type { FailureClass } from '../../lib/core/model.ts';
-import { failureClassOf } from '../../lib/core/provider-failures.ts';
+import { failureClassOf } from '../../lib/core/provider-failure-codes.ts';
 import type { Purchase } from '../../lib/pipeline/embed/buy-vectors.ts';
 import { isInvalidReply } from '../../lib/pipeline/embed/call-with-retries.ts';
 import { BEHAVIOUR_GROUPS } from '../doubles/behaviours/all-behaviours.ts';

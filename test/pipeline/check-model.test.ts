@@ -149,6 +149,7 @@ describe('a model check', () => {
     [{}, 'model_not_found', 'modelId'],
     [{}, 'embeddings_unsupported', 'modelId'],
     [{}, 'not_found', 'baseUrl'],
+    [{}, 'foreign_403', 'baseUrl'],
     [{ endpointName: 'e' }, 'not_found', 'endpointName'],
     [{}, 'http_503', undefined],
   ])('with %j that fails as %s names the key %s', async (changes, code, key) => {

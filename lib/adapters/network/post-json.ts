@@ -33,7 +33,8 @@ export async function postJson(network: Network, url: string, request: JsonReque
 
 /**
  * Posts a text of JSON and gives back the answer of a 2xx, unread.
- * @throws FreshetError for every other status, and for a connection that broke
+ * @throws FreshetError for every other status, for a page of HTML whatever its status, and for a
+ * connection that broke
  */
 export async function postText(
   network: Network,
@@ -48,7 +49,8 @@ export async function postText(
       if (error instanceof FreshetError) throw error;
       throw classifyProviderFailure({ networkCode: findNetworkCode(error) ?? 'UNKNOWN' });
     });
-  if (answer.status >= 200 && answer.status <= 299) return answer;
+  const isSuccess = answer.status >= 200 && answer.status <= 299;
+  if (isSuccess && !beginsLikePage(answer)) return answer;
   const json = parseJson(answer.body.toBuffer().toString('utf8'));
   throw classifyProviderFailure(describeAnswer({ ...answer, body: json }, dialect, nowMs()));
 }
@@ -73,6 +75,14 @@ function composeHeaders(key: string): Readonly<Record<string, string>> {
   };
 }
 
+/** Whether a body is a page of HTML: firewalls show theirs with status 200 too. */
+function beginsLikePage({ body }: PostAnswer): boolean {
+  return /^\s*</.test(body.pieces[0]?.subarray(0, 64).toString('latin1') ?? '');
+}
+
+/** Keys of which an error of a provider has one at least. */
+const ERROR_KEYS = ['error', 'errors', 'code', 'type', 'error_type', 'detail'];
+
 /** Reads what an answer that is no success says of itself. */
 function describeAnswer(
   answer: { readonly status: number; readonly headers: AnswerHeaders; readonly body: unknown },
@@ -83,6 +93,7 @@ function describeAnswer(
   return {
     dialect,
     status: answer.status,
+    isForeign: !ERROR_KEYS.some(key => key in asRecord(answer.body)),
     ...readErrorWords(answer.body),
     retryAfterMs: parseWaitHint(answer.headers, nowMs),
     requestId: readRequestId(answer.headers),

@@ -159,6 +159,11 @@ describe('what is no reply', () => {
   it.each<[string, Behaviour]>([
     ['an HTML page', { kind: 'raw', body: '<html>Bad gateway</html>', contentType: 'text/html' }],
     ['an HTML page that says it is JSON', { kind: 'raw', body: '<html></html>' }],
+  ])("may be about one text where it is not the provider's own: %s", async (_, behaviour) => {
+    expect(await failure(behaviour)).toMatchObject({ failureClass: 'item', code: 'foreign_200' });
+  });
+
+  it.each<[string, Behaviour]>([
     ['an empty object', { kind: 'raw', body: '{}' }],
     ['an empty body', { kind: 'raw', body: '' }],
     ['null data', { kind: 'raw', body: '{"data":null}' }],

@@ -1,11 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FailureClass } from '../../../lib/core/model.ts';
-import {
-  classifyProviderFailure,
-  failureClassOf,
-  type ProviderSignal,
-} from '../../../lib/core/provider-failures.ts';
+import { failureClassOf } from '../../../lib/core/provider-failure-codes.ts';
+import { classifyProviderFailure, type ProviderSignal } from '../../../lib/core/provider-failures.ts';
 
 describe('classifyProviderFailure', () => {
   it.each<[ProviderSignal, FailureClass, string]>([
@@ -33,6 +30,19 @@ describe('classifyProviderFailure', () => {
     [{ dialect: 'http', status: 501, shouldRetry: true }, 'stop', 'embeddings_unsupported'],
     [{ dialect: 'sagemaker', status: 501 }, 'stop', 'embeddings_unsupported'],
     [{ status: 500, type: 'not_supported_error' }, 'stop', 'embeddings_unsupported'],
+    // Not the provider's own answer: what could be one text's fault is one text's until a probe fails.
+    [{ status: 403, isForeign: true }, 'item', 'foreign_403'],
+    [{ status: 404, isForeign: true, dialect: 'ollama' }, 'item', 'foreign_404'],
+    [{ status: 406, isForeign: true }, 'item', 'foreign_406'],
+    [{ status: 501, isForeign: true }, 'item', 'foreign_501'],
+    [{ status: 200, isForeign: true }, 'item', 'foreign_200'],
+    [{ status: 403, isForeign: true, code: 'insufficient_quota' }, 'stop', 'insufficient_quota'],
+    [{ status: 400, isForeign: true }, 'item', 'http_400'],
+    [{ status: 401, isForeign: true }, 'stop', 'unauthorized'],
+    [{ status: 413, isForeign: true }, 'too-large', 'http_413'],
+    [{ status: 429, isForeign: true }, 'throttled', 'rate_limit'],
+    [{ status: 502, isForeign: true }, 'transient', 'http_502'],
+    [{ status: 302, isForeign: true }, 'stop', 'redirect'],
     [{ status: 405 }, 'stop', 'not_found'],
     [{ status: 410 }, 'stop', 'not_found'],
     [{ status: 400, param: 'dimensions' }, 'stop', 'parameter_dimensions'],
