@@ -7,8 +7,10 @@ import { type AnswerHeaders, findNetworkCode, type Network, type PostAnswer } fr
 
 export interface JsonRequest {
   readonly body: object;
-  /** Bearer token; no token is sent where the key is empty. */
+  /** Sent as a bearer token, or in `keyHeader`; nothing is sent where the key is empty. */
   readonly key: string;
+  /** The header that takes the bare key. Undefined: `authorization` takes a bearer token. */
+  readonly keyHeader?: string | undefined;
   readonly signal: AbortSignal;
   readonly maxAnswerBytes: number;
   readonly dialect: ProviderName;
@@ -40,9 +42,9 @@ export async function postText(
   network: Network,
   url: string,
   body: string,
-  { key, signal, maxAnswerBytes, dialect, nowMs }: Omit<JsonRequest, 'body'>,
+  { key, keyHeader, signal, maxAnswerBytes, dialect, nowMs }: Omit<JsonRequest, 'body'>,
 ): Promise<PostAnswer> {
-  const headers = composeHeaders(key);
+  const headers = composeHeaders(key, keyHeader);
   const answer = await network
     .post({ url, headers, body, signal, maxAnswerBytes })
     .catch((error: unknown): never => {
@@ -67,11 +69,12 @@ export function rejectErrorBody({ json, headers }: JsonAnswer, dialect: Provider
   throw classifyProviderFailure(describeAnswer({ status: 200, headers, body: json }, dialect, nowMs));
 }
 
-function composeHeaders(key: string): Readonly<Record<string, string>> {
+function composeHeaders(key: string, keyHeader: string | undefined): Readonly<Record<string, string>> {
+  const keyed = keyHeader === undefined ? { authorization: `Bearer ${key}` } : { [keyHeader]: key };
   return {
     accept: 'application/json',
     'content-type': 'application/json',
-    ...(key === '' ? {} : { authorization: `Bearer ${key}` }),
+    ...(key === '' ? {} : keyed),
   };
 }
 

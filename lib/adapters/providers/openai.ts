@@ -2,7 +2,7 @@ import type { ModelDefinition } from '../../core/model.ts';
 import { PROVIDERS } from '../../core/providers.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider, EmbedReply, KeySource } from '../../ports/provider.ts';
-import { checkBaseUrl } from '../network/addresses.ts';
+import { checkVersionedUrl } from '../network/addresses.ts';
 import type { Network } from '../network/open-network.ts';
 import {
   chooseLimits,
@@ -33,6 +33,7 @@ interface OpenAiAccess {
 
 /**
  * Makes the provider of any endpoint that speaks OpenAI's embeddings API.
+ * An address with `api-version` is Azure's: its key goes in the header `api-key`.
  * The package `openai` is loaded at the first call, so that a run without it never pays for it.
  * @throws UsageError for an address that cannot be used
  */
@@ -42,7 +43,7 @@ export function createOpenAiProvider(
   network: Network,
   clock: Clock,
 ): EmbeddingProvider {
-  const baseUrl = checkBaseUrl(access.baseUrl ?? model.baseUrl ?? PROVIDERS.openai.url ?? '');
+  const address = checkVersionedUrl(access.baseUrl ?? model.baseUrl ?? PROVIDERS.openai.url ?? '');
   return createJsonProvider(
     model,
     {
@@ -55,7 +56,7 @@ export function createOpenAiProvider(
         encoding_format: 'base64',
         ...(model.sendDimensions ? { dimensions: model.dimensions } : {}),
       }),
-      send: createOpenAiSender(baseUrl, network),
+      send: createOpenAiSender(address, network),
       readReply: (json, { vectors }) => readEmbeddings(json, vectors),
     },
     clock,

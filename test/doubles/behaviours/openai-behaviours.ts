@@ -116,3 +116,31 @@ export const OPENAI_BEHAVIOURS: readonly Behaviour[] = [
         : embed(answering),
   },
 ];
+
+const isAzureCall = ({ headers }: Answering, key: string) =>
+  headers['api-key'] === key && headers.authorization === undefined;
+
+const azure = (name: string, status: number, code: string) =>
+  refusal(name, ['azure'], status, { error: { code, message: 'canary' } });
+
+/** What Azure does with OpenAI's API: its key travels in a header of its own. */
+export const AZURE_BEHAVIOURS: readonly Behaviour[] = [
+  {
+    name: 'the right answer to the header api-key alone',
+    protocols: ['azure'],
+    answer: answering =>
+      isAzureCall(answering, 'canary-key-old')
+        ? embed(answering)
+        : sendJson(answering.response, 401, error({ code: '401' })),
+  },
+  {
+    name: 'status 401 for the old api-key, the right answer for the new one',
+    protocols: ['azure'],
+    answer: answering =>
+      isAzureCall(answering, 'canary-key-fresh')
+        ? embed(answering)
+        : sendJson(answering.response, 401, error({ code: '401' })),
+  },
+  azure('status 404 with code DeploymentNotFound', 404, 'DeploymentNotFound'),
+  azure('status 429 with code 429', 429, '429'),
+];
