@@ -10,6 +10,14 @@ type Advice = Readonly<Record<FailurePlace, string>>;
  */
 const adviceByCode: readonly (readonly [RegExp, Advice])[] = [
   [
+    /^foreign_/,
+    {
+      local: 'a firewall or proxy before the provider refuses this text: let it pass there, then retry',
+      deployed:
+        'a firewall or proxy before the provider refuses this text: let it pass there, then aws retry',
+    },
+  ],
+  [
     /too-long|context_length|too_large|string_above_max/,
     {
       local: 'fewer characters: --max-chars N, or overLimit: "truncate" in the configuration; then retry',
@@ -49,7 +57,7 @@ const adviceByCode: readonly (readonly [RegExp, Advice])[] = [
     },
   ],
   [
-    /model_not_found|404|wrong_dimensions|dimensions/,
+    /model_not_found|embeddings_unsupported|404|wrong_dimensions|dimensions/,
     {
       local: 'check modelId and dimensions of the model in the configuration; then run again',
       deployed: 'check modelId and dimensions of the model in the configuration; deploy, then aws retry',

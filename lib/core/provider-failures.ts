@@ -1,6 +1,7 @@
 import { FreshetError } from './errors.ts';
-import { codeOfNetworkFailure, isTlsFailure } from './failures.ts';
+import { codeOfNetworkFailure } from './failures.ts';
 import type { FailureClass } from './model.ts';
+import { failureClassOf, isForeignAnswer } from './provider-failure-codes.ts';
 import { PROVIDERS, type ProviderName } from './providers.ts';
 
 /**
@@ -16,6 +17,8 @@ export interface ProviderSignal {
    * container answered nothing in time.
    */
   readonly status?: number | undefined;
+  /** True: the body is no error of a provider, as the page of a firewall or a proxy is none. */
+  readonly isForeign?: boolean | undefined;
   /** `error.code` and `error.type` of the body; TEI's `error_type` counts as a type. */
   readonly code?: string | undefined;
   readonly type?: string | undefined;
@@ -52,6 +55,8 @@ const WORDS: Codes = {
   rate_limit_exceeded: 'rate_limit',
   server_is_overloaded: 'overloaded',
   overloaded: 'overloaded',
+  // Of llama.cpp, for a server that was started without embeddings.
+  not_supported_error: 'embeddings_unsupported',
 };
 
 /** Statuses that mean the same for every provider; all others are `http_<status>`. */
@@ -60,7 +65,10 @@ const STATUSES: Readonly<Record<number, string>> = {
   402: 'payment_required',
   403: 'forbidden',
   404: 'not_found',
+  405: 'not_found',
+  410: 'not_found',
   429: 'rate_limit',
+  501: 'embeddings_unsupported',
 };
 
 /** Exceptions of SageMaker's runtime and of AWS in general. */
@@ -90,77 +98,6 @@ const EXCEPTIONS: Codes = {
   CredentialsProviderError: 'aws_credentials',
 };
 
-/**
- * Every failure code of a provider, with its class.
- * Three families complete the list: `http_<status>`, `network_<code>` and `parameter_<name>`.
- */
-const FAILURES: Readonly<Record<string, FailureClass>> = {
-  // The provider asks for patience.
-  rate_limit: 'throttled',
-  slow_down: 'throttled',
-  overloaded: 'throttled',
-  cold: 'throttled',
-  // The failure may pass by itself.
-  timeout: 'transient',
-  aborted: 'transient',
-  container_timeout: 'transient',
-  expired_token: 'transient',
-  tei_backend: 'transient',
-  tei_unhealthy: 'transient',
-  invalid_reply: 'transient',
-  invalid_reply_count: 'transient',
-  invalid_reply_index: 'transient',
-  reply_too_large: 'transient',
-  // The batch is at fault.
-  max_tokens_per_request: 'too-large',
-  batch_too_large: 'too-large',
-  payload_too_large: 'too-large',
-  over_call_limits: 'too-large',
-  // One text of the batch is at fault.
-  context_length_exceeded: 'item',
-  invalid_text: 'item',
-  empty_text: 'item',
-  invalid_vector: 'item',
-  tei_validation: 'item',
-  tei_tokenizer: 'item',
-  tei_empty: 'item',
-  // Only a person can mend the cause.
-  insufficient_quota: 'stop',
-  credit_balance_exhausted: 'stop',
-  organization_spend_limit_exceeded: 'stop',
-  project_spend_limit_exceeded: 'stop',
-  organization_usage_limit_exceeded: 'stop',
-  billing_hard_limit_reached: 'stop',
-  billing_not_active: 'stop',
-  payment_required: 'stop',
-  unauthorized: 'stop',
-  forbidden: 'stop',
-  malformed_key: 'stop',
-  model_not_found: 'stop',
-  wrong_model: 'stop',
-  wrong_dimensions: 'stop',
-  not_found: 'stop',
-  endpoint_not_found: 'stop',
-  validation_error: 'stop',
-  access_denied: 'stop',
-  aws_credentials: 'stop',
-  redirect: 'stop',
-  forbidden_address: 'stop',
-  client_setup: 'stop',
-  // Nobody knows the cause.
-  unclassified: 'unknown',
-  key_unreadable: 'unknown',
-};
-
-/** Classes of `http_<status>` below 500 that are known. */
-const STATUS_CLASSES: Readonly<Record<number, FailureClass>> = {
-  400: 'item',
-  408: 'transient',
-  409: 'transient',
-  413: 'too-large',
-  422: 'item',
-};
-
 /** Parameters that configuration sets: what is wrong with them is wrong with every text. */
 const CONFIGURED_PARAMETERS = new Set([
   'dimensions',
@@ -182,6 +119,15 @@ const ACTION: Readonly<Record<FailureClass, string>> = {
   unknown: 'the cause is not known',
 };
 
+/** What a person can do about a failure, after the sentence that its class has. */
+const REMEDIES: Codes = {
+  embeddings_unsupported:
+    ' The model, or the server as it was started, makes no embeddings: name a model for embeddings ' +
+    '(modelId), or start the server for them (llama.cpp: --embeddings).',
+};
+
+const FOREIGN = ' The answer is not its own, but such as a firewall or a proxy before it gives.';
+
 /**
  * Classifies what an adapter could read of a failure; every adapter calls this function.
  * The first known sign decides, in this order: the body's code, its type, the SDK's exception, what
@@ -190,25 +136,13 @@ const ACTION: Readonly<Record<FailureClass, string>> = {
 export function classifyProviderFailure(signal: ProviderSignal): FreshetError {
   const code = findCode(signal);
   const failureClass = heedRetryHint(failureClassOf(code) ?? 'unknown', signal);
-  return new FreshetError(`The provider did not embed (${code}): ${ACTION[failureClass]}.`, {
+  const sentence = `The provider did not embed (${code}): ${ACTION[failureClass]}.`;
+  return new FreshetError(sentence + (pick(REMEDIES, code) ?? (isForeignAnswer(code) ? FOREIGN : '')), {
     failureClass,
     code,
     retryAfterMs: signal.retryAfterMs ?? (code === 'cold' ? COLD_RETRY_MS : undefined),
     requestId: signal.requestId,
   });
-}
-
-/** The class of a failure code; undefined for a code that no failure of a provider has. */
-export function failureClassOf(code: string): FailureClass | undefined {
-  if (Object.hasOwn(FAILURES, code)) return FAILURES[code];
-  const [, family, name] = /^(http|network|parameter)_(\w+)$/.exec(code) ?? [];
-  if (family === 'parameter') return 'stop';
-  if (family === 'network') return isTlsFailure((name ?? '').toUpperCase()) ? 'stop' : 'transient';
-  if (family === 'http' && /^\d{3}$/.test(name ?? '')) {
-    const status = Number(name);
-    return status >= 500 && status < 600 ? 'transient' : (STATUS_CLASSES[status] ?? 'unknown');
-  }
-  return undefined;
 }
 
 /** The failure code of a word of an error body; undefined for a word that nobody knows. */
@@ -254,13 +188,24 @@ function findTransportFault({ timedOut, networkCode }: ProviderSignal): string |
   return codeOfNetworkFailure(networkCode);
 }
 
-function findStatus({ status, param, dialect }: ProviderSignal): string | undefined {
+function findStatus({ status, param, dialect, isForeign }: ProviderSignal): string | undefined {
   if (status === undefined) return undefined;
   if (status >= 300 && status < 400) return 'redirect';
   const concernsParameter = status === 400 || status === 422;
   if (concernsParameter && param !== undefined && CONFIGURED_PARAMETERS.has(param))
     return `parameter_${param}`;
-  return codeOfStatus(status, dialect);
+  const code = codeOfStatus(status, dialect);
+  return isForeign && mayConcernText(status, code) ? `foreign_${status}` : code;
+}
+
+/**
+ * Whether an answer that is not the provider's own may be about one text of the call.
+ * Firewalls refuse single texts with statuses that stop a model where the provider sends them. What
+ * passes, a batch that is too large, and a key that is asked for keep their meaning.
+ */
+function mayConcernText(status: number, code: string): boolean {
+  const own = failureClassOf(code);
+  return status !== 401 && (own === 'stop' || own === 'unknown');
 }
 
 /**

@@ -176,6 +176,6 @@ function describeProblem({ endpointName }: ModelDefinition, error: unknown): Che
 const KEYS: readonly (readonly [RegExp, ModelKey])[] = [
   [/^(wrong_dimensions|parameter_dimensions)$/, 'dimensions'],
   [/^invalid_vector$/, 'normalized'],
-  [/^(model_not_found|wrong_model|parameter_model)$/, 'modelId'],
-  [/^(not_found|redirect|network_(econnrefused|enotfound))$/, 'baseUrl'],
+  [/^(model_not_found|wrong_model|parameter_model|embeddings_unsupported)$/, 'modelId'],
+  [/^(not_found|redirect|network_(econnrefused|enotfound)|foreign_\d+)$/, 'baseUrl'],
 ];

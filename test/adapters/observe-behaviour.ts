@@ -56,6 +56,10 @@ function createProvider(
   network: Network,
   clock: Clock,
 ): EmbeddingProvider {
+  if (protocol === 'azure') {
+    const baseUrl = `${origin}/openai/deployments/emb?api-version=2024-02-01`;
+    return createOpenAiProvider(space.model, { key, baseUrl }, network, clock);
+  }
   const model = { ...space.model, provider: protocol, baseUrl: origin };
   if (protocol === 'openai')
     return createOpenAiProvider(model, { key, baseUrl: `${origin}/v1` }, network, clock);

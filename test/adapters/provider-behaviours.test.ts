@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { wrapProse } from '../../bench/apparatus/wrap-prose.ts';
 import type { FailureClass } from '../../lib/core/model.ts';
-import { failureClassOf } from '../../lib/core/provider-failures.ts';
+import { failureClassOf } from '../../lib/core/provider-failure-codes.ts';
 import type { Purchase } from '../../lib/pipeline/embed/buy-vectors.ts';
 import { isInvalidReply } from '../../lib/pipeline/embed/call-with-retries.ts';
 import { BEHAVIOUR_GROUPS } from '../doubles/behaviours/all-behaviours.ts';
-import { type Behaviour, EVERY } from '../doubles/behaviours/behaviour.ts';
+import type { Behaviour } from '../doubles/behaviours/behaviour.ts';
+import { PROTOCOLS, type ProtocolName } from '../doubles/behaviours/protocols.ts';
 import {
   describeObservation,
   type Observation,
@@ -27,12 +28,13 @@ means); *outcome* is what became of the three texts after retries, halving and p
 *calls* is how many that took. A code \`network_…\` ends with Node's own.
 `;
 
+const PROTOCOL_NAMES = Object.keys(PROTOCOLS) as ProtocolName[];
 const behaviours = BEHAVIOUR_GROUPS.flatMap(([, group]) => group);
 const observations = new Map<string, Observation>();
 const stages = new Map<string, Stage>();
 
 beforeAll(async () => {
-  for (const protocol of EVERY) stages.set(protocol, await openStage(protocol));
+  for (const protocol of PROTOCOL_NAMES) stages.set(protocol, await openStage(protocol));
 });
 afterAll(async () => {
   await Promise.all([...stages.values()].map(stage => stage.close()));

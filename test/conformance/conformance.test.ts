@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CHECKS, runChecks } from '../../bin/conformance/checks.ts';
 import { openService } from '../../bin/conformance/service.ts';
-import { codeOfStatus, codeOfWord, failureClassOf } from '../../lib/core/provider-failures.ts';
+import { failureClassOf } from '../../lib/core/provider-failure-codes.ts';
+import { codeOfStatus, codeOfWord } from '../../lib/core/provider-failures.ts';
 import { type Flaw, SERVICE, startEmbedService } from '../doubles/start-embed-service.ts';
 
 const program = join(import.meta.dirname, '../../bin/conformance/main.ts');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
-import { failureClassOf } from '../../lib/core/provider-failures.ts';
+import { failureClassOf } from '../../lib/core/provider-failure-codes.ts';
 import { PLACE_KEYS, type PlaceKey, PROVIDER_NAMES, PROVIDERS } from '../../lib/core/providers.ts';
 import { createLocalAccess } from '../../lib/wiring/providers.ts';
 import { readEnvironment } from '../../lib/wiring/workspace.ts';

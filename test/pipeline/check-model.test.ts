@@ -147,7 +147,9 @@ describe('a model check', () => {
   test.each([
     [{ dimensions: 8 }, 'wrong_dimensions', 'dimensions'],
     [{}, 'model_not_found', 'modelId'],
+    [{}, 'embeddings_unsupported', 'modelId'],
     [{}, 'not_found', 'baseUrl'],
+    [{}, 'foreign_403', 'baseUrl'],
     [{ endpointName: 'e' }, 'not_found', 'endpointName'],
     [{}, 'http_503', undefined],
   ])('with %j that fails as %s names the key %s', async (changes, code, key) => {

@@ -4,7 +4,7 @@ import type { EmbedReply, EmbedRequest } from '../../lib/ports/provider.ts';
 import { DIMENSIONS, vectorOf } from '../doubles/scripted-provider.ts';
 import { checkPurchase } from './check-purchases.ts';
 import type { Invocation } from './invocation.ts';
-import { isRefused } from './texts.ts';
+import { isBlocked, isRefused } from './texts.ts';
 import type { World } from './world.ts';
 
 /** One call at the moment when the provider decides about it. Whatever may have been billed is noted before the answer goes out. */
@@ -32,6 +32,7 @@ export function answerCall(
   if (random.chance(faults.keyRevoked))
     throw failure('stop', random.pick(['invalid_api_key', 'insufficient_quota']));
   if (texts.length > world.shape.tooManyTexts) throw failure('too-large', 'http_413');
+  if (texts.some(isBlocked)) throw failure('item', 'foreign_403');
   if (texts.some(isRefused)) throw failure('item', 'http_400');
 
   if (callId !== undefined) services.billed.add(callId);

@@ -7,6 +7,8 @@ export const CANARY = 'canary:';
 const SOURCE = makeSource();
 
 export const isRefused = (text: string): boolean => text.includes('refused');
+/** Refused by what stands before the provider: every other text that is refused. */
+export const isBlocked = (text: string): boolean => isRefused(text) && text.endsWith('1');
 export const isKiller = (text: string): boolean => text.includes('killer');
 
 /** Few texts, so that rows share them, return to them and lose them. */

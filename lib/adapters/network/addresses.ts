@@ -4,11 +4,38 @@ import { UsageError } from '../../core/errors.ts';
 
 /**
  * Checks the address of a provider and gives it back without a slash at its end.
- * The address holds no key. See `parseOutboundUrl` for the rest.
+ * The address holds no key, and therefore no query. See `parseOutboundUrl` for the rest.
  * @throws UsageError
  */
 export function checkBaseUrl(baseUrl: string): string {
-  const url = parseOutboundUrl(baseUrl, refuse);
+  return checkAddress(parseOutboundUrl(baseUrl, refuse));
+}
+
+/** An address of Azure OpenAI, or of another endpoint that speaks OpenAI's API. */
+export interface VersionedAddress {
+  /** Without a slash at its end. */
+  readonly baseUrl: string;
+  /** The value of the query's `api-version`. Undefined: the address has no query. */
+  readonly apiVersion: string | undefined;
+}
+
+/**
+ * Checks an address as `checkBaseUrl` does, but takes a query of `api-version` alone.
+ * Azure names the deployment in the path and the version in the query. Its portal shows the address
+ * with `/embeddings` at the end of the path, which each call adds.
+ * @throws UsageError
+ */
+export function checkVersionedUrl(address: string): VersionedAddress {
+  const url = parseOutboundUrl(address, refuse);
+  const apiVersion = /^\?api-version=([\w.-]{1,40})$/.exec(url.search)?.[1];
+  if (apiVersion !== undefined) {
+    url.search = '';
+    url.pathname = url.pathname.replace(/\/embeddings\/*$/, '');
+  }
+  return { baseUrl: checkAddress(url), apiVersion };
+}
+
+function checkAddress(url: URL): string {
   if (url.search !== '' || url.hash !== '') throw refuse('holds a query or fragment');
   return url.href.replace(/\/+$/, '');
 }

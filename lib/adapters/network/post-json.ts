@@ -7,8 +7,10 @@ import { type AnswerHeaders, findNetworkCode, type Network, type PostAnswer } fr
 
 export interface JsonRequest {
   readonly body: object;
-  /** Bearer token; no token is sent where the key is empty. */
+  /** Sent as a bearer token, or in `keyHeader`; nothing is sent where the key is empty. */
   readonly key: string;
+  /** The header that takes the bare key. Undefined: `authorization` takes a bearer token. */
+  readonly keyHeader?: string | undefined;
   readonly signal: AbortSignal;
   readonly maxAnswerBytes: number;
   readonly dialect: ProviderName;
@@ -33,22 +35,24 @@ export async function postJson(network: Network, url: string, request: JsonReque
 
 /**
  * Posts a text of JSON and gives back the answer of a 2xx, unread.
- * @throws FreshetError for every other status, and for a connection that broke
+ * @throws FreshetError for every other status, for a page of HTML whatever its status, and for a
+ * connection that broke
  */
 export async function postText(
   network: Network,
   url: string,
   body: string,
-  { key, signal, maxAnswerBytes, dialect, nowMs }: Omit<JsonRequest, 'body'>,
+  { key, keyHeader, signal, maxAnswerBytes, dialect, nowMs }: Omit<JsonRequest, 'body'>,
 ): Promise<PostAnswer> {
-  const headers = composeHeaders(key);
+  const headers = composeHeaders(key, keyHeader);
   const answer = await network
     .post({ url, headers, body, signal, maxAnswerBytes })
     .catch((error: unknown): never => {
       if (error instanceof FreshetError) throw error;
       throw classifyProviderFailure({ networkCode: findNetworkCode(error) ?? 'UNKNOWN' });
     });
-  if (answer.status >= 200 && answer.status <= 299) return answer;
+  const isSuccess = answer.status >= 200 && answer.status <= 299;
+  if (isSuccess && !beginsLikePage(answer)) return answer;
   const json = parseJson(answer.body.toBuffer().toString('utf8'));
   throw classifyProviderFailure(describeAnswer({ ...answer, body: json }, dialect, nowMs()));
 }
@@ -65,13 +69,22 @@ export function rejectErrorBody({ json, headers }: JsonAnswer, dialect: Provider
   throw classifyProviderFailure(describeAnswer({ status: 200, headers, body: json }, dialect, nowMs));
 }
 
-function composeHeaders(key: string): Readonly<Record<string, string>> {
+function composeHeaders(key: string, keyHeader: string | undefined): Readonly<Record<string, string>> {
+  const keyed = keyHeader === undefined ? { authorization: `Bearer ${key}` } : { [keyHeader]: key };
   return {
     accept: 'application/json',
     'content-type': 'application/json',
-    ...(key === '' ? {} : { authorization: `Bearer ${key}` }),
+    ...(key === '' ? {} : keyed),
   };
 }
+
+/** Whether a body is a page of HTML: firewalls show theirs with status 200 too. */
+function beginsLikePage({ body }: PostAnswer): boolean {
+  return /^\s*</.test(body.pieces[0]?.subarray(0, 64).toString('latin1') ?? '');
+}
+
+/** Keys of which an error of a provider has one at least. */
+const ERROR_KEYS = ['error', 'errors', 'code', 'type', 'error_type', 'detail'];
 
 /** Reads what an answer that is no success says of itself. */
 function describeAnswer(
@@ -83,6 +96,7 @@ function describeAnswer(
   return {
     dialect,
     status: answer.status,
+    isForeign: !ERROR_KEYS.some(key => key in asRecord(answer.body)),
     ...readErrorWords(answer.body),
     retryAfterMs: parseWaitHint(answer.headers, nowMs),
     requestId: readRequestId(answer.headers),
@@ -106,13 +120,15 @@ export function readErrorWords(body: unknown): Pick<ProviderSignal, 'code' | 'ty
 }
 
 /**
- * Finds the one sentence of Ollama that counts as a word: the vector of a text is NaN.
- * Ollama writes sentences where other servers write words, and sends this one as its own fault.
+ * Finds the sentences of Ollama that count as words.
+ * Ollama writes sentences where other servers write words, and sends these as its own fault: the
+ * vector of a text is NaN, and a model makes no embeddings. The second stops the model, so only the
+ * whole sentence counts: a server could quote a text that contains it.
  */
 function findSentence(error: unknown): string | undefined {
-  return typeof error === 'string' && error.includes('unsupported value: NaN')
-    ? 'unsupported_value'
-    : undefined;
+  if (typeof error !== 'string') return undefined;
+  if (/^this model does not support embeddings?\.?$/i.test(error)) return 'not_supported_error';
+  return error.includes('unsupported value: NaN') ? 'unsupported_value' : undefined;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { OpenAI } from 'openai';
 import { FreshetError } from '../../core/errors.ts';
 import { BytePieces } from '../../core/vectors.ts';
+import type { VersionedAddress } from '../network/addresses.ts';
 import type { AnswerHeaders, Network, PostAnswer } from '../network/open-network.ts';
 import { type JsonAnswer, type JsonRequest, postText, readRequestId } from '../network/post-json.ts';
 import { invalidReply } from './json-provider.ts';
@@ -31,12 +32,12 @@ const LAST_RESORT_MS = 660_000;
  * redirects, and with failures that are classified as for every other provider.
  */
 export function createOpenAiSender(
-  baseUrl: string,
+  address: VersionedAddress,
   network: Network,
 ): (request: JsonRequest) => Promise<OpenAiAnswer> {
   let opening: Promise<OpenAI> | undefined;
   return async request => {
-    opening ??= openClient(baseUrl, network);
+    opening ??= openClient(address, network);
     const client = await opening;
     const exchange: Exchange = { request };
     try {
@@ -58,8 +59,10 @@ export function createOpenAiSender(
  * The package reads `OPENAI_*` variables for whatever it is not told, and adds
  * `OPENAI_CUSTOM_HEADERS` to every request: the headers that are sent are ours alone.
  */
-async function openClient(baseUrl: string, network: Network): Promise<OpenAI> {
+async function openClient({ baseUrl, apiVersion }: VersionedAddress, network: Network): Promise<OpenAI> {
   const { OpenAI: Client } = await import('openai');
+  // Azure takes a bearer token for one of Entra, and refuses it.
+  const keyHeader = apiVersion === undefined ? undefined : 'api-key';
   try {
     return new Client({
       apiKey: 'none',
@@ -68,6 +71,7 @@ async function openClient(baseUrl: string, network: Network): Promise<OpenAI> {
       project: null,
       webhookSecret: null,
       baseURL: baseUrl,
+      defaultQuery: apiVersion === undefined ? undefined : { 'api-version': apiVersion },
       maxRetries: 0,
       timeout: LAST_RESORT_MS,
       logLevel: 'off',
@@ -78,7 +82,8 @@ async function openClient(baseUrl: string, network: Network): Promise<OpenAI> {
           readonly signal: AbortSignal;
         };
         try {
-          const answer = await postText(network, String(url), body, { ...exchange.request, signal });
+          const request = { ...exchange.request, keyHeader, signal };
+          const answer = await postText(network, String(url), body, request);
           exchange.headers = answer.headers;
           return toResponse(answer, exchange);
         } catch (error) {

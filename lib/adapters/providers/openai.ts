@@ -2,7 +2,7 @@ import type { ModelDefinition } from '../../core/model.ts';
 import { PROVIDERS } from '../../core/providers.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider, EmbedReply, KeySource } from '../../ports/provider.ts';
-import { checkBaseUrl } from '../network/addresses.ts';
+import { checkVersionedUrl } from '../network/addresses.ts';
 import type { Network } from '../network/open-network.ts';
 import {
   chooseLimits,
@@ -33,6 +33,7 @@ interface OpenAiAccess {
 
 /**
  * Makes the provider of any endpoint that speaks OpenAI's embeddings API.
+ * An address with `api-version` is Azure's: its key goes in the header `api-key`.
  * The package `openai` is loaded at the first call, so that a run without it never pays for it.
  * @throws UsageError for an address that cannot be used
  */
@@ -42,7 +43,7 @@ export function createOpenAiProvider(
   network: Network,
   clock: Clock,
 ): EmbeddingProvider {
-  const baseUrl = checkBaseUrl(access.baseUrl ?? model.baseUrl ?? PROVIDERS.openai.url ?? '');
+  const address = checkVersionedUrl(access.baseUrl ?? model.baseUrl ?? PROVIDERS.openai.url ?? '');
   return createJsonProvider(
     model,
     {
@@ -55,7 +56,7 @@ export function createOpenAiProvider(
         encoding_format: 'base64',
         ...(model.sendDimensions ? { dimensions: model.dimensions } : {}),
       }),
-      send: createOpenAiSender(baseUrl, network),
+      send: createOpenAiSender(address, network),
       readReply: (json, { vectors }) => readEmbeddings(json, vectors),
     },
     clock,
@@ -65,7 +66,7 @@ export function createOpenAiProvider(
 /**
  * Reads the parts of a reply that are used, as float32 little-endian bytes.
  * @param taken vectors that were decoded before the reply was parsed, by what stands in their place
- * @returns undefined for anything but a list of numbered embeddings
+ * @returns undefined for anything but a list of embeddings
  */
 function readEmbeddings(
   body: Readonly<Record<string, unknown>>,
@@ -73,14 +74,31 @@ function readEmbeddings(
 ): Omit<EmbedReply, 'requestId'> | undefined {
   const { data, usage, model } = body;
   if (!Array.isArray(data)) return undefined;
-  const items: { index: number; bytes: Buffer }[] = [];
-  for (const item of data as readonly unknown[]) {
-    const { index, embedding } = Object(item) as Record<string, unknown>;
-    if (typeof index !== 'number') return undefined;
-    items.push({ index, bytes: readVector(embedding, taken) });
-  }
+  const entries = (data as readonly unknown[]).map(item => Object(item) as Record<string, unknown>);
+  if (data.some(item => typeof item !== 'object' || item === null)) return undefined;
+  const indexes = readIndexes(entries);
+  if (indexes === undefined) return undefined;
+  const items = entries.map(({ embedding }, place) => ({
+    index: indexes[place]!,
+    bytes: readVector(embedding, taken),
+  }));
   const { prompt_tokens, total_tokens } = Object(usage) as Record<string, unknown>;
   return { items, tokens: readTokens(prompt_tokens ?? total_tokens), model: readModelName(model) };
+}
+
+/**
+ * Reads the index of each entry. A missing index is the entry's place in the list.
+ * Servers that leave out zeros leave out the first index (Gemini's OpenAI endpoint). Others number
+ * nothing. The place counts only where every index that is there agrees with its place, because an
+ * index that was left out may also be a zero elsewhere in the list.
+ * @returns NaN for an index that nothing tells, which validation refuses. Undefined where an index
+ * is no number
+ */
+function readIndexes(entries: readonly Record<string, unknown>[]): number[] | undefined {
+  const given = entries.map(({ index }) => index ?? undefined);
+  if (given.some(index => index !== undefined && typeof index !== 'number')) return undefined;
+  const agrees = given.every((index, place) => index === undefined || index === place);
+  return given.map((index, place) => (index as number | undefined) ?? (agrees ? place : Number.NaN));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { FreshetError } from '../../core/errors.ts';
 import type { Lane, Space } from '../../core/model.ts';
+import { isForeignAnswer } from '../../core/provider-failure-codes.ts';
 import { PROBE_TEXT } from '../failures.ts';
 import type { MadeCall } from './call-provider.ts';
 import { callWithRetries, isInvalidReply, type RetryBounds } from './call-with-retries.ts';
@@ -111,6 +112,8 @@ async function buyGroup(buying: Buying, group: TextGroup): Promise<void> {
     : await call(buying, request);
   if (vectors) return keepVectors(buying, group, vectors);
   if (!failure) return;
+  // What stands before the provider can begin to refuse everything: nothing is proven any longer.
+  if (isForeignAnswer(failure.code)) buying.proven = false;
   if (failure.code === 'wrong_dimensions' && group.unusable !== 'none' && buying.proven) {
     // Other vectors showed that the model is the right one: only these texts come back wrong.
     if (group.positions.length > 1) return takeApart(buying, group);
@@ -176,7 +179,9 @@ async function proveConfiguration(buying: Buying, failure: FreshetError): Promis
   const probe = await callExtra(buying, { texts: [PROBE_TEXT], rows: 0 }, 1);
   const probeFailure = probe.failure ?? (probe.vectors?.[0] ? undefined : invalidVector());
   if (probeFailure) {
-    const alike = probeFailure.code === failure.code;
+    const alike =
+      probeFailure.code === failure.code ||
+      (isForeignAnswer(probeFailure.code) && isForeignAnswer(failure.code));
     buying.ended = alike ? asConfigurationFault(failure) : probeFailure;
     return false;
   }
@@ -239,9 +244,10 @@ function invalidVector(): FreshetError {
 }
 
 function asConfigurationFault({ code, requestId }: FreshetError): FreshetError {
-  return new FreshetError(
-    `The provider refuses every text alike (${code}): ` +
-      'check the model and its parameters in the configuration.',
-    { failureClass: 'stop', code, requestId },
-  );
+  const sentence = isForeignAnswer(code)
+    ? `Something before the provider, such as a firewall or a proxy, refuses every text (${code}): ` +
+      'check the address (baseUrl), and ask whoever runs it to let the calls pass.'
+    : `The provider refuses every text alike (${code}): ` +
+      'check the model and its parameters in the configuration.';
+  return new FreshetError(sentence, { failureClass: 'stop', code, requestId });
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkBaseUrl } from '../../../lib/adapters/network/addresses.ts';
+import { checkBaseUrl, checkVersionedUrl } from '../../../lib/adapters/network/addresses.ts';
 import { UsageError } from '../../../lib/core/errors.ts';
 
 it.each([
@@ -42,4 +42,25 @@ it.each([
   }
   expect(message).toContain('base URL');
   expect(message).not.toContain('canary');
+});
+
+const AZURE = 'https://acme.openai.azure.com/openai/deployments/emb';
+
+it.each([
+  [`${AZURE}?api-version=2024-02-01`, { baseUrl: AZURE, apiVersion: '2024-02-01' }],
+  [`${AZURE}/?api-version=2025-01-01-preview`, { baseUrl: AZURE, apiVersion: '2025-01-01-preview' }],
+  [`${AZURE}/embeddings?api-version=2024-02-01`, { baseUrl: AZURE, apiVersion: '2024-02-01' }],
+  ['https://api.openai.com/v1/', { baseUrl: 'https://api.openai.com/v1', apiVersion: undefined }],
+])('takes the version of Azure from %s', (given, expected) => {
+  expect(checkVersionedUrl(given)).toEqual(expected);
+});
+
+it.each([
+  `${AZURE}?api-version=2024-02-01&key=canary-secret`,
+  `${AZURE}?key=canary-secret`,
+  `${AZURE}?api-version=canary%20secret`,
+  `${AZURE}?api-version=2024-02-01#canary`,
+  `http://10.0.0.5/deployments/emb?api-version=2024-02-01`,
+])('takes no other query, and repeats nothing of %s', given => {
+  expect(() => checkVersionedUrl(given)).toThrow(/^(?!.*canary).*base URL/);
 });

@@ -159,11 +159,16 @@ describe('what is no reply', () => {
   it.each<[string, Behaviour]>([
     ['an HTML page', { kind: 'raw', body: '<html>Bad gateway</html>', contentType: 'text/html' }],
     ['an HTML page that says it is JSON', { kind: 'raw', body: '<html></html>' }],
+  ])("may be about one text where it is not the provider's own: %s", async (_, behaviour) => {
+    expect(await failure(behaviour)).toMatchObject({ failureClass: 'item', code: 'foreign_200' });
+  });
+
+  it.each<[string, Behaviour]>([
     ['an empty object', { kind: 'raw', body: '{}' }],
     ['an empty body', { kind: 'raw', body: '' }],
     ['null data', { kind: 'raw', body: '{"data":null}' }],
     ['an item that is none', { kind: 'raw', body: '{"data":[null]}' }],
-    ['an item without index', { kind: 'raw', body: '{"data":[{"embedding":"AAAA"}]}' }],
+    ['a word for an index', { kind: 'raw', body: '{"data":[{"index":"0","embedding":"AAAA"}]}' }],
     ['null', { kind: 'raw', body: 'null' }],
     ['NaN in the JSON', { kind: 'raw', body: '{"data":[{"index":0,"embedding":[NaN]}]}' }],
     ['half of the JSON', { kind: 'truncated-json' }],

@@ -1,11 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FailureClass } from '../../../lib/core/model.ts';
-import {
-  classifyProviderFailure,
-  failureClassOf,
-  type ProviderSignal,
-} from '../../../lib/core/provider-failures.ts';
+import { failureClassOf } from '../../../lib/core/provider-failure-codes.ts';
+import { classifyProviderFailure, type ProviderSignal } from '../../../lib/core/provider-failures.ts';
 
 describe('classifyProviderFailure', () => {
   it.each<[ProviderSignal, FailureClass, string]>([
@@ -29,6 +26,25 @@ describe('classifyProviderFailure', () => {
     [{ status: 403 }, 'stop', 'forbidden'],
     [{ status: 404, code: 'model_not_found' }, 'stop', 'model_not_found'],
     [{ status: 404 }, 'stop', 'not_found'],
+    [{ status: 501 }, 'stop', 'embeddings_unsupported'],
+    [{ dialect: 'http', status: 501, shouldRetry: true }, 'stop', 'embeddings_unsupported'],
+    [{ dialect: 'sagemaker', status: 501 }, 'stop', 'embeddings_unsupported'],
+    [{ status: 500, type: 'not_supported_error' }, 'stop', 'embeddings_unsupported'],
+    // Not the provider's own answer: what could be one text's fault is one text's until a probe fails.
+    [{ status: 403, isForeign: true }, 'item', 'foreign_403'],
+    [{ status: 404, isForeign: true, dialect: 'ollama' }, 'item', 'foreign_404'],
+    [{ status: 406, isForeign: true }, 'item', 'foreign_406'],
+    [{ status: 501, isForeign: true }, 'item', 'foreign_501'],
+    [{ status: 200, isForeign: true }, 'item', 'foreign_200'],
+    [{ status: 403, isForeign: true, code: 'insufficient_quota' }, 'stop', 'insufficient_quota'],
+    [{ status: 400, isForeign: true }, 'item', 'http_400'],
+    [{ status: 401, isForeign: true }, 'stop', 'unauthorized'],
+    [{ status: 413, isForeign: true }, 'too-large', 'http_413'],
+    [{ status: 429, isForeign: true }, 'throttled', 'rate_limit'],
+    [{ status: 502, isForeign: true }, 'transient', 'http_502'],
+    [{ status: 302, isForeign: true }, 'stop', 'redirect'],
+    [{ status: 405 }, 'stop', 'not_found'],
+    [{ status: 410 }, 'stop', 'not_found'],
     [{ status: 400, param: 'dimensions' }, 'stop', 'parameter_dimensions'],
     [{ status: 422, param: 'model' }, 'stop', 'parameter_model'],
     [{ status: 400, param: 'service_tier' }, 'stop', 'parameter_service_tier'],
@@ -108,6 +124,14 @@ describe('classifyProviderFailure', () => {
     expect(classifyProviderFailure(signal)).toMatchObject({ failureClass, code });
   });
 
+  it('says what to do about a model or a server without embeddings', () => {
+    expect(classifyProviderFailure({ status: 501 }).message).toBe(
+      'The provider did not embed (embeddings_unsupported): the model is paused until this is mended. ' +
+        'The model, or the server as it was started, makes no embeddings: name a model for embeddings ' +
+        '(modelId), or start the server for them (llama.cpp: --embeddings).',
+    );
+  });
+
   it('lets no retry hint overrule what is known', () => {
     expect(
       classifyProviderFailure({ status: 429, code: 'insufficient_quota', shouldRetry: true }).failureClass,
@@ -150,7 +174,7 @@ describe('classifyProviderFailure', () => {
         });
 
         expect(error.code).toMatch(
-          /^(http_\d{3}|unclassified|redirect|unauthorized|payment_required|forbidden|not_found|rate_limit)$/,
+          /^(http_\d{3}|unclassified|redirect|unauthorized|payment_required|forbidden|not_found|rate_limit|embeddings_unsupported)$/,
         );
         expect(error.message).not.toContain('canary');
         expect(error.failureClass).toBe(failureClassOf(error.code));

@@ -55,7 +55,15 @@ export const OPENAI_BEHAVIOURS: readonly Behaviour[] = [
   altered('the list in reverse, with right indexes', data => [...data].reverse()),
   altered('an index that comes twice', data => data.map(item => ({ ...item, index: 0 }))),
   altered('an index beyond the list', data => data.map(item => ({ ...item, index: (item.index ?? 0) + 1 }))),
-  altered('an item without index', data => data.map(({ index: _, ...item }) => item)),
+  altered('an index that is left out where it is 0', data =>
+    data.map(({ index, ...item }) => (index === 0 ? item : { index, ...item })),
+  ),
+  altered('no index at all', data => data.map(({ index: _, ...item }) => item)),
+  altered('null for every index', data => data.map(item => ({ ...item, index: null }))),
+  altered('the list in reverse, with the index left out where it is 0', data =>
+    [...data].reverse().map(({ index, ...item }) => (index === 0 ? item : { index, ...item })),
+  ),
+  altered('words for indexes', data => data.map(item => ({ ...item, index: `canary ${item.index}` }))),
   altered('null instead of an item', data => data.map(() => null)),
   altered('null instead of the list', () => null),
   encodePoison('base64 of an odd number of bytes', () => Buffer.alloc(33, 1).toString('base64')),
@@ -107,4 +115,32 @@ export const OPENAI_BEHAVIOURS: readonly Behaviour[] = [
         ? sendJson(answering.response, 400, error({ code: 'max_tokens_per_request' }))
         : embed(answering),
   },
+];
+
+const isAzureCall = ({ headers }: Answering, key: string) =>
+  headers['api-key'] === key && headers.authorization === undefined;
+
+const azure = (name: string, status: number, code: string) =>
+  refusal(name, ['azure'], status, { error: { code, message: 'canary' } });
+
+/** What Azure does with OpenAI's API: its key travels in a header of its own. */
+export const AZURE_BEHAVIOURS: readonly Behaviour[] = [
+  {
+    name: 'the right answer to the header api-key alone',
+    protocols: ['azure'],
+    answer: answering =>
+      isAzureCall(answering, 'canary-key-old')
+        ? embed(answering)
+        : sendJson(answering.response, 401, error({ code: '401' })),
+  },
+  {
+    name: 'status 401 for the old api-key, the right answer for the new one',
+    protocols: ['azure'],
+    answer: answering =>
+      isAzureCall(answering, 'canary-key-fresh')
+        ? embed(answering)
+        : sendJson(answering.response, 401, error({ code: '401' })),
+  },
+  azure('status 404 with code DeploymentNotFound', 404, 'DeploymentNotFound'),
+  azure('status 429 with code 429', 429, '429'),
 ];

@@ -1,6 +1,6 @@
 import { vectorForText } from '../vector-for-text.ts';
 
-export type ProtocolName = 'openai' | 'http' | 'ollama' | 'sagemaker';
+export type ProtocolName = 'openai' | 'azure' | 'http' | 'ollama' | 'sagemaker';
 
 /** What one adapter sends and expects, as its server sees it. */
 export interface Protocol {
@@ -30,18 +30,26 @@ const shared = {
   vectorsOf: (texts: readonly string[]) => texts.map(text => floatsOf(vectorForText(text, DIMENSIONS))),
 };
 
+const openai: Protocol = {
+  ...shared,
+  name: 'openai',
+  path: '/v1/embeddings',
+  readTexts: body => body.input as string[],
+  compose: (vectors, request) => ({
+    object: 'list',
+    data: vectors.map((vector, index) => ({ object: 'embedding', index, embedding: toBase64(vector) })),
+    model: request.model,
+    usage: { prompt_tokens: 9, total_tokens: 9 },
+  }),
+};
+
 export const PROTOCOLS: Readonly<Record<ProtocolName, Protocol>> = {
-  openai: {
-    ...shared,
-    name: 'openai',
-    path: '/v1/embeddings',
-    readTexts: body => body.input as string[],
-    compose: (vectors, request) => ({
-      object: 'list',
-      data: vectors.map((vector, index) => ({ object: 'embedding', index, embedding: toBase64(vector) })),
-      model: request.model,
-      usage: { prompt_tokens: 9, total_tokens: 9 },
-    }),
+  openai,
+  /** OpenAI's API at Azure: the deployment in the path, the version in the query. */
+  azure: {
+    ...openai,
+    name: 'azure',
+    path: '/openai/deployments/emb/embeddings?api-version=2024-02-01',
   },
   http: {
     ...shared,

@@ -112,6 +112,7 @@ export const SAGEMAKER_BEHAVIOURS: readonly Behaviour[] = [
           )
         : embed(answering),
   },
+  container('a container that does not support embeddings', 501, '{"error":"canary"}'),
   container('an error of the container, cut by SageMaker', 422, '{"error_type":"Validation","error":"can'),
   container('an error of the container that is HTML', 500, '<html>canary</html>'),
   container('a container that answered nothing in time', 0, 'Your invocation timed out'),

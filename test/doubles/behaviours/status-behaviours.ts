@@ -26,9 +26,17 @@ const echoes = [400, 401, 422, 429, 500, 418].map(
   }),
 );
 
+/** As llama.cpp and Ollama answer for a model or a server that only writes text. */
+const UNSUPPORTED = 'this model does not support embeddings';
+
 /** Statuses that mean the same to every adapter that sees the server's own answer, and how long they ask to wait. */
 export const STATUS_BEHAVIOURS: readonly Behaviour[] = [
-  ...[402, 403, 404, 408, 409, 413, 418, 425, 500, 502, 503, 504].map(status => plain(status)),
+  ...[402, 403, 404, 405, 408, 409, 410, 413, 418, 425, 500, 502, 503, 504].map(status => plain(status)),
+  refusal('status 501: the model does not support embeddings', PLAIN, 501, { error: UNSUPPORTED }),
+  refusal('status 501 with type not_supported_error', PLAIN, 501, {
+    error: { code: 501, message: UNSUPPORTED, type: 'not_supported_error' },
+  }),
+  refusal('status 500 that says the model does not support embeddings', PLAIN, 500, { error: UNSUPPORTED }),
   ...['true', 'false'].map(value =>
     plain(418, { 'x-should-retry': value }, `status 418 with x-should-retry: ${value}`),
   ),

@@ -1,5 +1,5 @@
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { type Answering, type Behaviour, EVERY, embed, PLAIN, send, sendJson } from './behaviour.ts';
+import { type Answering, type Behaviour, EVERY, embed, PLAIN, POISON, send, sendJson } from './behaviour.ts';
 
 const raw = (name: string, body: string, headers: Record<string, string> = {}, status = 200): Behaviour => ({
   name,
@@ -24,6 +24,38 @@ const REDIRECTS = [301, 302, 307, 308].map(
     answer: ({ response }) => send(response, status, '', { location: 'http://127.0.0.1:1/elsewhere' }),
   }),
 );
+
+/** Answers of what stands before a provider; each for every call, and for calls with one certain text. */
+const FOREIGN: readonly Behaviour[] = (
+  [
+    ['a page of a firewall (403)', 403, '<html>canary</html>', 'text/html'],
+    ['a page of a firewall (406)', 406, '<!DOCTYPE html><p>canary', 'text/html'],
+    [
+      'a page of a firewall (200)',
+      200,
+      '\n <html>The requested URL was rejected: canary</html>',
+      'text/html',
+    ],
+    ['a line of a proxy (403)', 403, 'RBAC: access denied, canary', 'text/plain'],
+    ['nothing but status 403', 403, '', 'text/plain'],
+    ['the message of a gateway (403)', 403, '{"message":"canary"}', 'application/json'],
+    ['a page of a web server (404)', 404, '<html>canary</html>', 'text/html'],
+  ] as const
+).flatMap(([name, status, body, type]): Behaviour[] => [
+  {
+    name: `${name}, for one certain text`,
+    protocols: PLAIN,
+    answer: answering =>
+      answering.texts.includes(POISON)
+        ? send(answering.response, status, body, { 'content-type': type })
+        : embed(answering),
+  },
+  {
+    name: `${name}, for everything`,
+    protocols: PLAIN,
+    answer: ({ response }) => send(response, status, body, { 'content-type': type }),
+  },
+]);
 
 const PACKED: readonly Behaviour[] = [
   {
@@ -144,4 +176,5 @@ export const TRANSPORT_BEHAVIOURS: readonly Behaviour[] = [
   raw('status 200 with an error in unknown words', '{"error":{"code":"canary","message":"canary"}}'),
   ...REDIRECTS,
   ...PACKED,
+  ...FOREIGN,
 ];
