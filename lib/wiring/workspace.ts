@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { narrowFolder } from '../adapters/private-files.ts';
 import type { SqlDatabase } from '../adapters/sql/database.ts';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
 import { parseConfig } from '../core/config/parse-config.ts';
@@ -167,6 +168,9 @@ export function readEnvironment(
   };
 }
 
+/** The folder of this program in the folder of a workspace; its owner's alone. */
+export const OWN_FOLDER = '.freshet';
+
 /** A configuration with its database, as every command starts from. */
 export interface Workspace {
   readonly config: PipelineConfig;
@@ -212,6 +216,7 @@ export async function withWorkspace<Result>(
     directory: request.directory,
   });
   if (!request.create) await expectEmbedded(place);
+  await narrowFolder(join(request.directory, OWN_FOLDER), 'files');
   const database = await openDatabase(place, config.limits.concurrency + 2);
   try {
     return await use({ ...loaded, config, place, environment, database, directory: request.directory });
