@@ -5,7 +5,8 @@ import { escapeControls, formatBytes, formatCount, formatDuration, formatUsd } f
 /**
  * Where a command writes, a line at a time.
  * What a terminal would obey is escaped in every line, whoever the text came from: no text can
- * move the cursor, begin a line of its own or change the order that a reader sees. With `--json` standard output carries one object and nothing else, and what people read goes to
+ * move the cursor, begin a line of its own or change the order that a reader sees.
+ * With `--json` standard output carries one object and nothing else, and what people read goes to
  * standard error.
  */
 export interface Terminal {

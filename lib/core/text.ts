@@ -7,7 +7,8 @@ import type { ModelDefinition, ResolvedSource } from './model.ts';
  * with newlines. The text is well-formed UTF-16 without NUL, because strict servers refuse a whole
  * batch for either fault, and it is trimmed. The text is empty when every column that takes part is
  * blank (`isBlank`), whatever else the template says. A column that is blank beside one that is not
- * stays as it is: no text that says something gets another fingerprint. `columns` has the order of `source.textColumns`.
+ * stays as it is: no text that says something gets another fingerprint.
+ * `columns` has the order of `source.textColumns`.
  */
 export function prepareText(
   columns: readonly (string | null)[],
@@ -57,8 +58,11 @@ export function isBlank(text: string): boolean {
   return BLANK.test(text);
 }
 
-const BLANK =
-  /^[\p{White_Space}\p{Cc}\p{Default_Ignorable_Code_Point}\u2800\ufff9-\ufffb\u{13430}-\u{1343f}\u{13441}\u{13442}\u{16fe4}\u{1d159}]*$/u;
+const BLANK = new RegExp(
+  '^[\\p{White_Space}\\p{Cc}\\p{Default_Ignorable_Code_Point}\\u2800\\ufff9-\\ufffb' +
+    '\\u{13430}-\\u{1343f}\\u{13441}\\u{13442}\\u{16fe4}\\u{1d159}]*$',
+  'u',
+);
 
 /** SHA-256 of a text's UTF-8 bytes or of a buffer, in hexadecimal. */
 export function sha256Hex(content: Buffer | string): string {

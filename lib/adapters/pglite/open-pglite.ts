@@ -38,8 +38,8 @@ export async function openPglite(
   try {
     await refuseForeignFiles(directory);
     await makePrivateFolder(directory);
-    // PGlite makes every file writable for everybody, whatever the umask says. New ones are narrowed
-    // once it is open and when it is closed; meanwhile the folder itself keeps others out.
+    // PGlite makes every file writable for everybody, whatever the umask says. New ones are
+    // narrowed once it is open and when it is closed; meanwhile the folder itself keeps others out.
     const narrowFiles = () => narrowFolder(directory, 'tree');
     const database = await openUnlocked({ dataDir: directory }, () => narrowFiles().finally(unlock));
     await narrowFiles();
