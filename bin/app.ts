@@ -8,6 +8,7 @@ import { PipelineStack } from '../lib/constructs/pipeline-stack.ts';
 import { chooseExampleStage, chooseStage } from '../lib/core/config/stages.ts';
 import { UsageError } from '../lib/core/errors.ts';
 import { loadConfig } from '../lib/wiring/workspace.ts';
+import { escapeControls } from './terminal/formats.ts';
 
 /**
  * Describes the app that `cdk synth` starts: a stage's pipeline, with its GPU endpoint.
@@ -59,6 +60,7 @@ try {
   );
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message}${error.remedy === undefined ? '' : `\n${error.remedy}`}\n`);
+  const told = error.remedy === undefined ? error.message : `${error.message}\n${error.remedy}`;
+  process.stderr.write(`${told.split('\n').map(escapeControls).join('\n')}\n`);
   process.exitCode = 2;
 }

@@ -126,7 +126,11 @@ export const placeFlags = {
  * @param options `create`: an embedded database that is not there yet is made
  */
 export function workspaceRequest(
-  { flags, signal }: Pick<CommandContext, 'signal'> & { readonly flags: FlagValues<typeof placeFlags.here> },
+  {
+    flags,
+    signal,
+    terminal,
+  }: Pick<CommandContext, 'signal' | 'terminal'> & { readonly flags: FlagValues<typeof placeFlags.here> },
   { create }: { readonly create: boolean } = { create: false },
 ): WorkspaceRequest & Pick<CommandContext, 'signal'> {
   return {
@@ -135,5 +139,6 @@ export function workspaceRequest(
     directory: process.cwd(),
     create,
     signal,
+    onNotice: sentence => terminal.note(sentence),
   };
 }

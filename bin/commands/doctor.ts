@@ -12,7 +12,8 @@ export const doctorCommand: CommandBody<HereCommand<'doctor'>> = {
     terminal.result({ ok: errors === 0, findings });
     for (const finding of findings) {
       terminal.line(`${finding.ok ? 'ok' : finding.severity}  ${finding.check}: ${finding.message}`);
-      if (!finding.ok && finding.statement !== undefined) terminal.line(`    ${finding.statement}`);
+      if (!finding.ok && finding.statement !== undefined)
+        for (const line of finding.statement.split('\n')) terminal.line(`    ${line}`);
     }
     return errors === 0 ? 0 : 1;
   },

@@ -16,7 +16,7 @@ export const logsCommand: CommandBody<StageCommand<'logs'>> = {
       signal,
       onLine: line => {
         if (terminal.json) lines.push(line);
-        else terminal.line(formatLogLine(line));
+        else for (const text of formatLogLine(line)) terminal.line(text);
       },
     });
     result({ lines });

@@ -1,4 +1,5 @@
 import { UsageError } from '../../lib/core/errors.ts';
+import { isBlank } from '../../lib/core/text.ts';
 import { withOperator } from '../../lib/wiring/operator.ts';
 import { formatHits } from '../terminal/formats.ts';
 import { type CommandBody, workspaceRequest } from './command.ts';
@@ -8,7 +9,7 @@ export const searchCommand: CommandBody<HereCommand<'search'>> = {
   async run(context) {
     const { flags, positionals, terminal } = context;
     const text = positionals.join(' ').trim();
-    if (text === '')
+    if (isBlank(text))
       throw new UsageError('search needs a text.', 'npm run freshet -- search "a small animal"');
     const found = await withOperator(workspaceRequest(context), operator =>
       operator.ask('search', {

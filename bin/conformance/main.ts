@@ -24,7 +24,7 @@ Ends with 0 when every check passed, 1 when one failed, 2 for a wrong call.`;
 async function main(words: readonly string[], terminal: Terminal): Promise<number> {
   const { values, positionals } = readFlags(words, FLAGS);
   if (values.help) {
-    terminal.line(HELP);
+    for (const line of HELP.split('\n')) terminal.line(line);
     return 0;
   }
   const [given, ...others] = positionals;

@@ -39,8 +39,36 @@ function formatPercent(fraction: number): string {
   return `${(fraction * 100).toFixed(2)} %`;
 }
 
-/** Lines of a table: columns are left-aligned, those with nothing but numbers right-aligned. */
-export function formatColumns(headings: readonly string[], rows: readonly (readonly string[])[]): string[] {
+/**
+ * Escapes what a terminal would obey: controls, line ends, and controls of the text direction.
+ * Texts of rows, providers, databases and other processes can hold them: ESC begins the sequences
+ * that colour, overwrite lines or set the clipboard, and a control of the direction shows text in
+ * another order than it is stored in. Each becomes its escape as JSON writes it, such as `\u001b`.
+ * A text that was escaped stays as it is.
+ */
+export function escapeControls(text: string): string {
+  return text.replaceAll(TERMINAL_CONTROL, character =>
+    character === '\n'
+      ? '\\n'
+      : character === '\t'
+        ? '\\t'
+        : `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** Controls (C0, DEL, C1), separators of lines and paragraphs, and controls of the direction. */
+const TERMINAL_CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\u206a-\u206f]/gu;
+
+/**
+ * Lines of a table: columns are left-aligned, those with nothing but numbers right-aligned.
+ * Headings and cells can be foreign text: they are escaped before their width is measured.
+ */
+export function formatColumns(
+  foreignHeadings: readonly string[],
+  foreignRows: readonly (readonly string[])[],
+): string[] {
+  const headings = foreignHeadings.map(escapeControls);
+  const rows = foreignRows.map(row => row.map(escapeControls));
   const widths = headings.map((heading, column) =>
     Math.max(heading.length, ...rows.map(row => row[column]?.length ?? 0)),
   );
@@ -57,9 +85,12 @@ export function formatColumns(headings: readonly string[], rows: readonly (reado
   return [formatRow(headings), formatRow(widths.map(width => '-'.repeat(width))), ...rows.map(formatRow)];
 }
 
-/** Shortens a text to one line of at most `width` characters, ended by … where it was cut. */
+/**
+ * Shortens a text to one escaped line of at most `width` characters, ended by … where it was cut.
+ * An escape counts with its length, so that columns stay aligned.
+ */
 export function shorten(text: string, width: number): string {
-  const line = text.replaceAll(/\s+/g, ' ').trim();
+  const line = escapeControls(text.replaceAll(/\s+/g, ' ').trim());
   return line.length <= width ? line : `${line.slice(0, width - 1).trimEnd()}…`;
 }
 
@@ -93,20 +124,24 @@ export function formatHits({ hits }: FoundRows, width = 100): string[] {
 }
 
 /**
- * A line `time component LEVEL event key=value …`.
- * A line that our logger did not write stays as it is.
+ * Lines of a log record: `time component LEVEL event key=value …`, escaped.
+ * A line that our logger did not write stays as it is; what follows its first line is indented, so
+ * that no line of it can pass for a record of its own.
  */
 export function formatLogLine(line: {
   readonly component: string;
   readonly atMs: number;
   readonly message: string;
-}): string {
+}): string[] {
   const head = `${new Date(line.atMs).toISOString()} ${line.component.padEnd(7)}`;
   const fields = parseFields(line.message);
-  if (fields === undefined) return `${head} ${line.message.trim()}`;
+  if (fields === undefined) {
+    const [first, ...others] = line.message.trim().split(/\r?\n/);
+    return [`${head} ${first}`, ...others.map(other => `    ${other}`)].map(escapeControls);
+  }
   const { level, event, timestamp: _timestamp, stage: _stage, component: _component, ...rest } = fields;
   const values = Object.entries(rest).map(([name, value]) => `${name}=${value}`);
-  return [head, String(level).padEnd(5), String(event), ...values].join(' ');
+  return [escapeControls([head, String(level).padEnd(5), String(event), ...values].join(' '))];
 }
 
 function parseFields(message: string): Record<string, unknown> | undefined {

@@ -16,9 +16,14 @@ export function reportError(error: unknown, terminal: Terminal): number {
   const message = describeError(error);
   terminal.result({ error: remedy === undefined ? { message } : { message, remedy } });
   terminal.endProgress();
-  terminal.note(`freshet: ${message}`);
-  if (remedy !== undefined) terminal.note(`  ${remedy.replaceAll('\n', '\n  ')}`);
+  noteLines(`freshet: ${message}`, terminal);
+  if (remedy !== undefined) noteLines(`  ${remedy.replaceAll('\n', '\n  ')}`, terminal);
   return error instanceof UsageError ? 2 : 1;
+}
+
+/** Notes a text of ours that can have several lines. */
+function noteLines(text: string, terminal: Terminal): void {
+  for (const line of text.split('\n')) terminal.note(line);
 }
 
 function describeError(error: unknown): string {
@@ -71,7 +76,8 @@ export function reportRun({ result, notices, ending }: RunEnd, terminal: Termina
   terminal.result(error === undefined ? result : { ...result, error });
   terminal.line();
   for (const line of formatRun(result)) terminal.line(line);
-  for (const notice of notices) terminal.note(notice);
-  for (const sentence of sentences) terminal.note(error === undefined ? sentence : `freshet: ${sentence}`);
+  for (const notice of notices) noteLines(notice, terminal);
+  for (const sentence of sentences)
+    noteLines(error === undefined ? sentence : `freshet: ${sentence}`, terminal);
   return exitCode;
 }

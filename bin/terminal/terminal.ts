@@ -1,9 +1,11 @@
 import { createInterface } from 'node:readline/promises';
 import { UsageError } from '../../lib/core/errors.ts';
-import { formatBytes, formatCount, formatDuration, formatUsd } from './formats.ts';
+import { escapeControls, formatBytes, formatCount, formatDuration, formatUsd } from './formats.ts';
 
 /**
- * Where a command writes.
+ * Where a command writes, a line at a time.
+ * What a terminal would obey is escaped in every line, whoever the text came from: no text can
+ * move the cursor, begin a line of its own or change the order that a reader sees.
  * With `--json` standard output carries one object and nothing else, and what people read goes to
  * standard error.
  */
@@ -17,7 +19,7 @@ export interface Terminal {
   progress(text: string, everyMs: number): void;
   /** Leaves the live line standing, so that the next line starts below it. */
   endProgress(): void;
-  /** The one object on standard output; nothing without `--json`. */
+  /** The one object on standard output, its texts as they are; nothing without `--json`. */
   result(object: object): void;
 }
 
@@ -51,13 +53,14 @@ export function createTerminal(options: {
     json,
     line: (text = '') => {
       endProgress();
-      (json ? errors : output).write(`${text}\n`);
+      (json ? errors : output).write(`${escapeControls(text)}\n`);
     },
     note: text => {
       endProgress();
-      errors.write(`${text}\n`);
+      errors.write(`${escapeControls(text)}\n`);
     },
-    progress: (text, everyMs) => {
+    progress: (foreign, everyMs) => {
+      const text = escapeControls(foreign);
       const tooSoon = options.now() - lastProgressAt < (live ? REDRAW_MS : everyMs);
       unseen = live && tooSoon ? text : undefined;
       if (tooSoon) return;
@@ -131,7 +134,7 @@ export async function confirm(question: string, given: boolean): Promise<void> {
     throw new UsageError(`${question} There is no terminal to ask on.`, 'Add --yes to go on without asking.');
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await lines.question(`${question} [y/N] `);
+    const answer = await lines.question(`${escapeControls(question)} [y/N] `);
     if (!/^y(es)?$/i.test(answer.trim())) throw new UsageError('Nothing was changed.');
   } finally {
     lines.close();

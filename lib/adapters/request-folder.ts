@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseJson } from '../core/messages.ts';
 import type { Clock } from '../ports/process.ts';
+import { makePrivateFolder, PRIVATE_FILE_MODE } from './private-files.ts';
 
 /**
  * A request of one process to another through a folder.
@@ -50,10 +51,7 @@ export async function askThroughFolder(
   },
 ): Promise<FolderReply> {
   const { clock, signal } = options;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  // An earlier version made the folder readable for everybody. The folder of another user cannot be
-  // changed here, and cannot be used either.
-  await chmod(folder, 0o700).catch(() => undefined);
+  await makePrivateFolder(folder);
   const path = join(folder, randomUUID());
   const startedAtMs = clock.now();
   const asked: FolderRequest = { askedAtMs: startedAtMs, request };
@@ -143,7 +141,7 @@ async function removeStale(path: string, clock: Clock): Promise<void> {
 
 async function writeWhole(path: string, value: object): Promise<void> {
   const draft = `${path}.${randomUUID()}`;
-  await writeFile(draft, JSON.stringify(value), { mode: 0o600 });
+  await writeFile(draft, JSON.stringify(value), { mode: PRIVATE_FILE_MODE });
   await rename(draft, path);
 }
 

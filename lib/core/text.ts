@@ -6,14 +6,19 @@ import type { ModelDefinition, ResolvedSource } from './model.ts';
  * The source's template places the columns; without a template the non-empty columns are joined
  * with newlines. The text is well-formed UTF-16 without NUL, because strict servers refuse a whole
  * batch for either fault, and it is trimmed. The text is empty when every column that takes part is
- * blank, whatever else the template says. `columns` has the order of `source.textColumns`.
+ * blank (`isBlank`), whatever else the template says. A column that is blank beside one that is not
+ * stays as it is: no text that says something gets another fingerprint.
+ * `columns` has the order of `source.textColumns`.
  */
 export function prepareText(
   columns: readonly (string | null)[],
   source: Pick<ResolvedSource, 'textColumns' | 'template'>,
 ): string {
   const cleaned = columns.map(column => (column === null ? '' : clean(column)));
-  if (source.template === undefined) return cleaned.filter(column => column !== '').join('\n');
+  if (source.template === undefined) {
+    const text = cleaned.filter(column => column !== '').join('\n');
+    return isBlank(text) ? '' : text;
+  }
   return fillTemplate(source.template, source.textColumns, cleaned);
 }
 
@@ -32,7 +37,7 @@ function fillTemplate(
     const position = textColumns.findIndex(column => column.name === name);
     if (position < 0) return placeholder;
     const value = values[position] ?? '';
-    hasContent ||= value !== '';
+    hasContent ||= !isBlank(value);
     return value;
   });
   return hasContent ? clean(filled) : '';
@@ -41,6 +46,23 @@ function fillTemplate(
 function clean(text: string): string {
   return text.toWellFormed().replaceAll('\0', '').trim();
 }
+
+/**
+ * Tells whether a text shows nothing: no character of it has ink.
+ * White space and controls; what Unicode's property Default_Ignorable_Code_Point holds, as zero
+ * width spaces, joiners, byte order marks, variation selectors, tags and fillers; and the blanks of
+ * Unicode 17 that have neither property: annotation anchors, the blanks of Braille, of Khitan, of
+ * Egyptian hieroglyphs and of musical notation.
+ */
+export function isBlank(text: string): boolean {
+  return BLANK.test(text);
+}
+
+const BLANK = new RegExp(
+  '^[\\p{White_Space}\\p{Cc}\\p{Default_Ignorable_Code_Point}\\u2800\\ufff9-\\ufffb' +
+    '\\u{13430}-\\u{1343f}\\u{13441}\\u{13442}\\u{16fe4}\\u{1d159}]*$',
+  'u',
+);
 
 /** SHA-256 of a text's UTF-8 bytes or of a buffer, in hexadecimal. */
 export function sha256Hex(content: Buffer | string): string {
@@ -57,8 +79,9 @@ export function hashFields(fields: readonly string[]): string {
 
 /**
  * Version of `prepareText` and `fingerprintText`.
- * It is raised when either would give another result for the same row. Every space is then made
- * anew.
+ * It is raised when either would give another text for the same row. Every space is then made
+ * anew. It was not raised when texts without ink became empty: rows that have one are left out from
+ * their next edit on, and no other text changed.
  */
 const RECIPE_VERSION = 1;
 

@@ -14,14 +14,17 @@ export interface LineFile {
 /**
  * Opens a file to which lines are appended.
  * What is written survives a kill of the process. At opening, a file of over `maxBytes` becomes
- * `<file>.1`.
+ * `<file>.1`. `mode`: the rights of a new file; undefined: those that the umask leaves.
  * @throws UsageError when the file cannot be written.
  */
-export function openLineFile(file: string, maxBytes = Number.POSITIVE_INFINITY): LineFile {
+export function openLineFile(
+  file: string,
+  { maxBytes = Number.POSITIVE_INFINITY, mode }: { readonly maxBytes?: number; readonly mode?: number } = {},
+): LineFile {
   try {
     mkdirSync(dirname(file), { recursive: true });
     if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > maxBytes) renameSync(file, `${file}.1`);
-    const descriptor = openSync(file, 'a');
+    const descriptor = openSync(file, 'a', mode);
     return {
       write: line => void writeSync(descriptor, `${line}\n`),
       close: () => closeSync(descriptor),

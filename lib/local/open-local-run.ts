@@ -4,6 +4,7 @@ import { createHandler as createEmbedHandler } from '../../functions/embed/handl
 import { createHandler as createWriteHandler } from '../../functions/write/handler.ts';
 import { createEmfMetrics } from '../adapters/emf-metrics.ts';
 import { createInProcessObjectStore, createInProcessQueue } from '../adapters/in-process.ts';
+import { makePrivateFolder, PRIVATE_FILE_MODE } from '../adapters/private-files.ts';
 import { createControlStore } from '../adapters/sql/control-store.ts';
 import { createDetectionStore } from '../adapters/sql/detection-store.ts';
 import { createEmbeddingStore } from '../adapters/sql/embedding-store.ts';
@@ -19,7 +20,7 @@ import { DEFAULT_MAX_BYTES_PER_COLUMN } from '../pipeline/embed/embed-ports.ts';
 import type { Clock, Randomness } from '../ports/process.ts';
 import type { DispatchQueues } from '../ports/queues.ts';
 import { createLocalAccess, createProviders } from '../wiring/providers.ts';
-import type { Workspace } from '../wiring/workspace.ts';
+import { OWN_FOLDER, type Workspace } from '../wiring/workspace.ts';
 import { openLineFile } from './failure-log.ts';
 import { rememberForRound } from './round-memory.ts';
 import type { LocalQueue, LocalRunPorts } from './run-ports.ts';
@@ -61,8 +62,11 @@ export async function openLocalRun(
 ): Promise<{ readonly ports: LocalRunPorts; readonly close: () => void }> {
   const { config, database, directory } = workspace;
   const { limits } = config;
-  const log = openLineFile(join(directory, '.freshet/log.jsonl'), MAX_TRACE_BYTES);
-  const metricsFile = openLineFile(join(directory, '.freshet/metrics.jsonl'), MAX_TRACE_BYTES);
+  const folder = join(directory, OWN_FOLDER);
+  await makePrivateFolder(folder);
+  const traceFile = { maxBytes: MAX_TRACE_BYTES, mode: PRIVATE_FILE_MODE };
+  const log = openLineFile(join(folder, 'log.jsonl'), traceFile);
+  const metricsFile = openLineFile(join(folder, 'metrics.jsonl'), traceFile);
   const clock = createSystemClock();
   const randomness = createSystemRandomness();
   const providers = await createProviders(config, createLocalAccess(workspace.environment), clock);

@@ -1,6 +1,7 @@
-import { access } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { narrowFolder } from '../adapters/private-files.ts';
 import type { SqlDatabase } from '../adapters/sql/database.ts';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
 import { parseConfig } from '../core/config/parse-config.ts';
@@ -26,14 +27,18 @@ const demoFile = resolve(
 );
 
 /** The files that are looked for. The first file that exists counts. */
-const OWN_FILES = ['freshet.config.ts', 'freshet.config.js', 'freshet.config.mjs'];
+const OWN_FILES = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map(extension => `freshet.config.${extension}`);
+
+/** Names that somebody gives a configuration who expects it to be found. */
+const MEANT_AS_CONFIGURATION =
+  /^\.?freshet[._-]?(config|conf|rc)(\.(ts|mts|cts|tsx|js|mjs|cjs|jsx|json|json5|jsonc|yaml|yml|toml))?$/i;
 
 /**
  * Reads the configuration file, which is code and is run.
- * The file is the one given, else `freshet.config.ts` (or `.js`, `.mjs`) in `directory`, else the
- * demo's.
+ * The file is the one given, else `freshet.config.ts` (or `.mts`, `.cts`, `.js`, `.mjs`, `.cjs`) in
+ * `directory`, else the demo's.
  * @throws UsageError when the file is missing, does not compile, or has no configuration as its
- * default export.
+ * default export, and for a file in `directory` whose name is nearly that of a configuration.
  */
 export async function loadConfig(named: string | undefined, directory: string): Promise<LoadedConfig> {
   const file = await findFile(named, directory);
@@ -45,8 +50,9 @@ export async function loadConfig(named: string | undefined, directory: string): 
       `export default defineConfig({ sources: [ … ] }); // see examples/openai/freshet.config.ts`,
     );
   try {
-    const config = parseConfig(loaded.default);
-    return { config, input: loaded.default as FreshetConfig, file: name, demo: file === demoFile };
+    const input = defaultOf(loaded.default);
+    const config = parseConfig(input);
+    return { config, input: input as FreshetConfig, file: name, demo: file === demoFile };
   } catch (error) {
     if (error instanceof UsageError) throw new UsageError(`${name}: ${error.message}`, error.remedy);
     throw error;
@@ -63,7 +69,18 @@ async function findFile(named: string | undefined, directory: string): Promise<s
     );
   }
   for (const own of OWN_FILES.map(name => join(directory, name))) if (await exists(own)) return own;
+  await refuseOverlooked(directory);
   return demoFile;
+}
+
+/** Refuses to take the demo where a file looks like the configuration that somebody meant. */
+async function refuseOverlooked(directory: string): Promise<void> {
+  const meant = (await readdir(directory)).find(name => MEANT_AS_CONFIGURATION.test(name));
+  if (meant === undefined) return;
+  throw new UsageError(
+    `${meant} is not read: a configuration is one of ${OWN_FILES.join(', ')}.`,
+    `Rename it, name another file with --config, or move ${meant} away for the demo.`,
+  );
 }
 
 async function importFile(file: string, name: string): Promise<Record<string, unknown>> {
@@ -75,6 +92,12 @@ async function importFile(file: string, name: string): Promise<Record<string, un
     const where = place === null ? name : `${name}:${place[1]}`;
     throw new UsageError(`${where} cannot be loaded: ${reason.name}: ${reason.message.trim()}`);
   }
+}
+
+/** Reads the default export; CommonJS that was compiled from `export default` has it one deeper. */
+function defaultOf(exported: unknown): unknown {
+  const isCompiled = typeof exported === 'object' && exported !== null && '__esModule' in exported;
+  return isCompiled && 'default' in exported ? exported.default : exported;
 }
 
 function displayName(file: string, directory: string): string {
@@ -101,19 +124,22 @@ export type DatabasePlace =
 /**
  * Chooses the database of a command.
  * The flag wins over `DATABASE_URL`, and `DATABASE_URL` over the configuration. Without any of them
- * the embedded database is chosen.
+ * the embedded database is chosen. The demo leaves `DATABASE_URL` alone, because it is exported for
+ * another program where somebody tries the demo: nothing may be created there unasked.
  * @throws UsageError for an address that is no PostgreSQL URL.
  */
 export function chooseDatabase(choice: {
   readonly flag: string | undefined;
   readonly environment: Environment;
   readonly config: PipelineConfig;
+  /** True: the configuration is the bundled demo. */
+  readonly demo: boolean;
   /** The folder that a relative `embeddedDirectory` starts from. */
   readonly directory: string;
 }): DatabasePlace {
   const candidates = [
     ['--database-url', choice.flag],
-    ['DATABASE_URL', choice.environment.databaseUrl],
+    ['DATABASE_URL', choice.demo ? undefined : choice.environment.databaseUrl],
     ['database.url', choice.config.database.url],
   ] as const;
   for (const [givenBy, url] of candidates) {
@@ -167,6 +193,9 @@ export function readEnvironment(
   };
 }
 
+/** The folder of this program in the folder of a workspace; its owner's alone. */
+export const OWN_FOLDER = '.freshet';
+
 /** A configuration with its database, as every command starts from. */
 export interface Workspace {
   readonly config: PipelineConfig;
@@ -188,6 +217,8 @@ export interface WorkspaceRequest {
   readonly limits?: Partial<PipelineLimits>;
   /** True: an embedded database may be created. False: its absence is an error. */
   readonly create: boolean;
+  /** Is told what a person may have expected otherwise, in a sentence. */
+  readonly onNotice?: (sentence: string) => void;
   /** Checks what must hold before a database is opened. */
   readonly before?: (loaded: LoadedConfig, environment: Environment) => Promise<void> | void;
 }
@@ -209,9 +240,16 @@ export async function withWorkspace<Result>(
     flag: request.databaseUrl,
     environment,
     config,
+    demo: loaded.demo,
     directory: request.directory,
   });
+  if (loaded.demo && place.kind === 'embedded' && environment.databaseUrl !== undefined)
+    request.onNotice?.(
+      'DATABASE_URL is set and not used: there is no freshet.config.ts here, and the demo stays on its ' +
+        'embedded database. --database-url "$DATABASE_URL" names that one.',
+    );
   if (!request.create) await expectEmbedded(place);
+  await narrowFolder(join(request.directory, OWN_FOLDER), 'files');
   const database = await openDatabase(place, config.limits.concurrency + 2);
   try {
     return await use({ ...loaded, config, place, environment, database, directory: request.directory });

@@ -29,7 +29,7 @@ const afterVariables = (command: string) => command.replace(/^(?:[A-Z_]+=\S+ )+/
 
 /** Of a script of ours: each flag is one that its sources name. */
 function requireFlags(script: string, args: readonly string[]): void {
-  const [, entry] = /^node (\S+\.ts)(?: \w+)?$/.exec(script) ?? [];
+  const [, entry] = /^node (?:-r \S+ )?(\S+\.ts)(?: \w+)?$/.exec(script) ?? [];
   if (entry === undefined) return;
   const source = [...importClosure(entry).values()].join('\n');
   for (const [, flag] of args.join(' ').matchAll(/(?:^| )--([a-z][a-z-]*)/g))

@@ -55,6 +55,7 @@ describe('the command line', () => {
     [['status', '--limit', '3'], '--limit is not a flag of this command.'],
     [['status'], 'There is no embedded database in'],
     [['search'], 'search needs a text.'],
+    [['search', '\u200b\u2800'], 'search needs a text.'],
     [['aws', '--stage', 'prod', 'status'], '--stage stands before the command: aws status --stage …'],
     [['--limit', '3'], '--limit stands before the command: start --limit …'],
     [['aws', 'help', 'staus'], '"aws staus" is not a command. Did you mean aws status?'],
@@ -68,6 +69,14 @@ describe('the command line', () => {
     expect(result.errors).toContain(message);
     expect(result.errors).not.toContain('secret');
     expect(result).toMatchObject({ code: 2, output: '' });
+  });
+
+  it('keeps the demo off the database that DATABASE_URL names, and says so', async () => {
+    const result = await runCli(directory, ['status'], { DATABASE_URL: 'postgres://127.0.0.1:1/other' });
+
+    expect(result).toMatchObject({ code: 2, output: '' });
+    expect(result.errors).toContain('DATABASE_URL is set and not used: there is no freshet.config.ts here');
+    expect(result.errors).toContain('There is no embedded database in');
   });
 
   it.each([

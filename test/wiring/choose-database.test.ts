@@ -5,7 +5,7 @@ import { chooseDatabase, readEnvironment } from '../../lib/wiring/workspace.ts';
 
 const source = { name: 'a', table: 'a', text: { columns: ['t'] }, model: 'hash' };
 
-function choose(given: { flag?: string; environment?: string; config?: string }) {
+function choose(given: { flag?: string; environment?: string; config?: string; demo?: boolean }) {
   return chooseDatabase({
     flag: given.flag,
     environment: readEnvironment({ DATABASE_URL: given.environment }),
@@ -13,6 +13,7 @@ function choose(given: { flag?: string; environment?: string; config?: string })
       sources: [source],
       database: given.config === undefined ? {} : { url: given.config },
     }),
+    demo: given.demo ?? false,
     directory: '/somewhere',
   });
 }
@@ -32,6 +33,13 @@ describe('chooseDatabase', () => {
       givenBy: '--database-url',
       url: 'postgres://flag/db',
     });
+  });
+
+  it('keeps the demo off the database that another program exports, unless a flag names it', () => {
+    const environment = 'postgres://environment/db';
+
+    expect(choose({ demo: true, environment })).toMatchObject({ kind: 'embedded' });
+    expect(choose({ demo: true, environment, flag: environment })).toMatchObject({ url: environment });
   });
 
   it('refuses what is no PostgreSQL URL without repeating it', () => {

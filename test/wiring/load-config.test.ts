@@ -44,6 +44,49 @@ describe('loadConfig', () => {
     expect(loaded).toMatchObject({ file: 'good.ts', demo: false, config: { sources: [{ name: 'a' }] } });
   });
 
+  it.each(['mts', 'cts', 'mjs', 'cjs', 'js', 'ts'])(
+    'finds freshet.config.%s in the folder',
+    async extension => {
+      const folder = mkdtempSync(join(directory, 'own-'));
+      const config = `{ sources: [{ name: 'own', table: 'a', text: { columns: ['t'] }, model: 'hash' }] }`;
+      const isCommon = /^c/.test(extension);
+      const text = isCommon
+        ? `Object.defineProperty(exports, '__esModule', { value: true }); exports.default = ${config};`
+        : `export default ${config};`;
+      writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+      writeFileSync(join(folder, `freshet.config.${extension}`), text);
+      if (isCommon) writeFileSync(join(folder, 'plain.cjs'), `module.exports = ${config};`);
+
+      const own = await loadConfig(undefined, folder);
+
+      expect(own).toMatchObject({ demo: false, file: `freshet.config.${extension}` });
+      expect(own.config.sources[0]?.name).toBe('own');
+      if (isCommon) expect((await loadConfig('plain.cjs', folder)).config.sources[0]?.name).toBe('own');
+    },
+  );
+
+  it.each([
+    ...['freshet.config.json', 'freshet.config.yaml', 'freshet.config.tsx', 'freshet.config', '.freshetrc'],
+    ...['freshet-config.ts', 'freshet.conf.ts'],
+  ])('refuses %s by its name in place of taking the demo', async name => {
+    const folder = mkdtempSync(join(directory, 'meant-'));
+    writeFileSync(join(folder, name), '{}');
+
+    await expect(loadConfig(undefined, folder)).rejects.toMatchObject({
+      name: 'UsageError',
+      message: expect.stringContaining(`${name} is not read: a configuration is one of freshet.config.ts`),
+      remedy: expect.stringContaining('--config'),
+    });
+  });
+
+  it('takes the demo beside files that are no configuration', async () => {
+    const folder = mkdtempSync(join(directory, 'beside-'));
+    for (const name of ['freshet.config.ts.bak', 'freshet.configuration.md', 'freshet.sql'])
+      writeFileSync(join(folder, name), '');
+
+    expect((await loadConfig(undefined, folder)).demo).toBe(true);
+  });
+
   it('names a file that does not exist and how to name another', async () => {
     const error = await errorOf('none.ts');
 

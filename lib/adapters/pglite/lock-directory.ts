@@ -3,6 +3,7 @@ import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { UsageError } from '../../core/errors.ts';
+import { PRIVATE_FILE_MODE } from '../private-files.ts';
 
 interface LockRecord extends ProcessIdentity {
   /** Tells this holding of the lock from every other one. */
@@ -54,7 +55,7 @@ async function createRecord(path: string): Promise<{ token: string; file: string
     token,
     since: new Date().toISOString(),
   };
-  await writeFile(file, `${JSON.stringify(record)}\n`, { flag: 'wx' });
+  await writeFile(file, `${JSON.stringify(record)}\n`, { flag: 'wx', mode: PRIVATE_FILE_MODE });
   return { token, file };
 }
 

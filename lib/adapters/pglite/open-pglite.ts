@@ -1,9 +1,10 @@
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { PGlite, types } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { Kysely, PGliteDialect, sql } from 'kysely';
 import { UsageError } from '../../core/errors.ts';
+import { makePrivateFolder, narrowFolder } from '../private-files.ts';
 import {
   classifyingDialect,
   drawRunId,
@@ -23,28 +24,71 @@ import { lockDirectory } from './lock-directory.ts';
  * of `image`, a tar file of a data directory.
  * There is one session. Kysely queues the statements and transactions of concurrent flows, so a
  * transaction never sees another flow's statements.
- * @throws UsageError while another process has the directory.
+ * @throws UsageError while another process has the directory, and for files that this PostgreSQL
+ * cannot open
  */
 export async function openPglite(
   location: { readonly directory: string } | { readonly memory: true; readonly image?: Blob },
 ): Promise<SqlDatabase> {
   if ('memory' in location)
     return openUnlocked(location.image === undefined ? {} : { loadDataDir: location.image }, async () => {});
-  await mkdir(dirname(location.directory), { recursive: true });
-  const unlock = await lockDirectory(location.directory);
+  const { directory } = location;
+  await mkdir(dirname(directory), { recursive: true, mode: 0o700 });
+  const unlock = await lockDirectory(directory);
   try {
-    return await openUnlocked({ dataDir: location.directory }, unlock);
+    await refuseForeignFiles(directory);
+    await makePrivateFolder(directory);
+    // PGlite makes every file writable for everybody, whatever the umask says. New ones are
+    // narrowed once it is open and when it is closed; meanwhile the folder itself keeps others out.
+    const narrowFiles = () => narrowFolder(directory, 'tree');
+    const database = await openUnlocked({ dataDir: directory }, () => narrowFiles().finally(unlock));
+    await narrowFiles();
+    return database;
   } catch (error) {
     await unlock();
     throw error;
   }
 }
 
+/**
+ * Major version of the PostgreSQL that PGlite is.
+ * Its package does not tell it before a database is open; a test compares it with `server_version`.
+ */
+const POSTGRES_MAJOR = '18';
+
+/**
+ * Refuses a directory that this PostgreSQL cannot take up as it is.
+ * PGlite makes a new database over files that have no `PG_VERSION`, and tells no reason where it
+ * cannot start.
+ * @throws UsageError for the files of another major version, and for files that are no database
+ */
+async function refuseForeignFiles(directory: string): Promise<void> {
+  const files = await readdir(directory).catch(() => []);
+  if (files.length === 0) return;
+  const version = await readFile(join(directory, 'PG_VERSION'), 'utf8').catch(() => '');
+  if (version.trim() === POSTGRES_MAJOR) return;
+  throw new UsageError(
+    /^\d[\d.]*\s*$/.test(version)
+      ? `The embedded database in ${directory} is of PostgreSQL ${version.trim()}; this Freshet has ` +
+          `PostgreSQL ${POSTGRES_MAJOR}, which cannot read it. The Freshet that made it can. ${FRESH_START}`
+      : `${directory} is no database of PostgreSQL: its file PG_VERSION names no version. ${FRESH_START}`,
+    setAside(directory),
+  );
+}
+
+const FRESH_START =
+  'Or set it aside: the next command that may create a database makes a new one, and its vectors are ' +
+  'made again.';
+
+function setAside(directory: string): string {
+  return `mv ${directory} ${directory}.old`;
+}
+
 async function openUnlocked(
   source: { readonly dataDir?: string; readonly loadDataDir?: Blob },
   unlock: () => Promise<void>,
 ): Promise<SqlDatabase> {
-  const pglite = await PGlite.create({ ...source, extensions: { vector } });
+  const pglite = await startPglite(source);
   await pglite.exec('CREATE EXTENSION IF NOT EXISTS vector');
   await pglite.exec(SESSION_STATEMENT);
   const kysely = new Kysely<FreshetTables>({ dialect: classifyingDialect(new PGliteDialect({ pglite })) });
@@ -63,6 +107,28 @@ async function openUnlocked(
       await unlock();
     },
   };
+}
+
+/**
+ * Starts PGlite.
+ * Where its PostgreSQL ends while it starts, PGlite gives no reason: the files are damaged, as
+ * after a full disk or a copy that was not finished.
+ * @throws UsageError for a directory that does not start
+ */
+async function startPglite(source: {
+  readonly dataDir?: string;
+  readonly loadDataDir?: Blob;
+}): Promise<PGlite> {
+  try {
+    return await PGlite.create({ ...source, extensions: { vector } });
+  } catch (error) {
+    if (source.dataDir === undefined) throw error;
+    throw new UsageError(
+      `The embedded database in ${source.dataDir} does not start: files of it are damaged or missing, or ` +
+        `there is no space or no right to write there. ${FRESH_START}`,
+      setAside(source.dataDir),
+    );
+  }
 }
 
 /**

@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openPglite } from '../../../lib/adapters/pglite/open-pglite.ts';
 
 let folder: string;
@@ -27,3 +27,93 @@ describe('openPglite', () => {
     await second.close();
   });
 });
+
+describe('openPglite on files that are there', () => {
+  let made: string;
+  beforeAll(async () => {
+    made = await mkdtemp(join(tmpdir(), 'freshet-made-'));
+    await (await openPglite({ directory: join(made, 'database') })).close();
+  });
+  afterAll(() => rm(made, { recursive: true }));
+
+  async function copyDatabase(): Promise<string> {
+    const directory = join(folder, 'database');
+    await cp(join(made, 'database'), directory, { recursive: true });
+    return directory;
+  }
+
+  async function refusalOf(directory: string) {
+    const error: Error = await openPglite({ directory }).then(
+      () => expect.unreachable(),
+      reason => reason,
+    );
+    expect(error).toMatchObject({ name: 'UsageError', remedy: `mv ${directory} ${directory}.old` });
+    // The lock is given back.
+    expect(await readdir(folder)).toEqual(['database']);
+    return error.message;
+  }
+
+  it('says which version made files of another major version, and leaves them', async () => {
+    const directory = await copyDatabase();
+    await writeFile(join(directory, 'PG_VERSION'), '16\n');
+
+    expect(await refusalOf(directory)).toContain(
+      `The embedded database in ${directory} is of PostgreSQL 16; this Freshet has PostgreSQL 18`,
+    );
+    expect(await readFile(join(directory, 'PG_VERSION'), 'utf8')).toBe('16\n');
+  });
+
+  it.each([
+    ['no PG_VERSION', (directory: string) => rm(join(directory, 'PG_VERSION'))],
+    ['an empty PG_VERSION', (directory: string) => writeFile(join(directory, 'PG_VERSION'), '')],
+  ])('makes no new database over files with %s', async (_, damage) => {
+    const directory = await copyDatabase();
+    await damage(directory);
+    const before = await readdir(directory);
+
+    expect(await refusalOf(directory)).toContain(`${directory} is no database of PostgreSQL`);
+    expect(await readdir(directory)).toEqual(before);
+  });
+
+  it.each([
+    ['an empty pg_control', (directory: string) => writeFile(join(directory, 'global/pg_control'), '')],
+    ['no pg_wal', (directory: string) => rm(join(directory, 'pg_wal'), { recursive: true })],
+  ])('says that files with %s are damaged, and what to do', async (_, damage) => {
+    const directory = await copyDatabase();
+    await damage(directory);
+
+    expect(await refusalOf(directory)).toContain(`The embedded database in ${directory} does not start`);
+  });
+
+  it('leaves files and folders to their owner alone, new ones and those that were wider', async () => {
+    const directory = await copyDatabase();
+    await chmod(directory, 0o755);
+    await chmod(join(directory, 'base'), 0o777);
+    await chmod(join(directory, 'PG_VERSION'), 0o666);
+
+    const database = await openPglite({ directory });
+    expect(await findOpenToOthers(directory)).toEqual([]);
+    await sql`CREATE TABLE public.kept AS SELECT 1 AS one`.execute(database.kysely);
+    await database.close();
+
+    expect(await findOpenToOthers(directory)).toEqual([]);
+  });
+
+  it('names the major version of PGlite', async () => {
+    const database = await openPglite({ memory: true });
+    const { rows } = await sql<{ server_version: string }>`SHOW server_version`.execute(database.kysely);
+    await database.close();
+
+    expect(rows[0]?.server_version).toMatch(/^18\./);
+  });
+});
+
+/** Paths whose group or others may do anything with them, the directory itself included. */
+async function findOpenToOthers(directory: string): Promise<string[]> {
+  const paths = [
+    directory,
+    ...(await readdir(directory, { recursive: true })).map(name => join(directory, name)),
+  ];
+  const modes = await Promise.all(paths.map(async path => ({ path, mode: (await stat(path)).mode & 0o077 })));
+  return modes.filter(({ mode }) => mode !== 0).map(({ path }) => path);
+}

@@ -31,6 +31,38 @@ describe('prepareText', () => {
     expect(prepareText([null, 'S', ' '], { textColumns, template: 'Title: {title}{tags}' })).toBe('');
   });
 
+  it('is empty where no column has a character that shows: white space, ignorable and blank ones', () => {
+    const blanks = [
+      ...['\u200b', '\u2800', '\ufeff', '\u00ad', '\u034f', '\u115f', '\u3164', '\uffa0', '\u2065', '\u180e'],
+      ...['\u200d\ufe0f', '\u202e\u2069', '\u0001\u007f\u0085', '\ufff9\ufffb', '\u{e0001}\u{e007f}'],
+      ...['\u{1d159}', '\u{1d173}', '\u{16fe4}', '\u{13441}', '\u{e01ef}', '\u2028 \u3000\u200b\u2800'],
+    ];
+
+    for (const blank of blanks) {
+      expect(prepareText([blank, null, '\u200b'], { textColumns }), JSON.stringify(blank)).toBe('');
+      expect(prepareText([blank, 'S', null], { textColumns, template: 'Title: {title}' })).toBe('');
+    }
+  });
+
+  it('keeps every character of a text that shows anything, blank columns included', () => {
+    for (const text of [
+      'a\u200b',
+      '\u2800a',
+      '👩\u200d👧',
+      '\u0301',
+      'न\u200dम',
+      '\ufffd',
+      '\ue000',
+      '\ufffc',
+      '.',
+    ])
+      expect(prepareText([text, null, null], { textColumns })).toBe(text);
+    expect(prepareText(['T', '\u200b', null], { textColumns })).toBe('T\n\u200b');
+    expect(prepareText(['\u200b', 'S', null], { textColumns, template: '{title}: {summary}' })).toBe(
+      '\u200b: S',
+    );
+  });
+
   it('takes values as they are, braces and dollar signs included', () => {
     expect(
       prepareText(['{summary} $& $1', 'S', null], { textColumns, template: '{title} | {unknown}' }),
