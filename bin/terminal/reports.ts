@@ -1,4 +1,4 @@
-import { FreshetError, UsageError } from '../../lib/core/errors.ts';
+import { describeUnexpected, FreshetError, UsageError } from '../../lib/core/errors.ts';
 import type { RunEnd } from '../../lib/local/run-locally.ts';
 import type { PauseReason } from '../../lib/ports/control-store.ts';
 import type { SourceFailures } from '../../lib/ports/operator.ts';
@@ -26,11 +26,16 @@ function noteLines(text: string, terminal: Terminal): void {
   for (const line of text.split('\n')) terminal.note(line);
 }
 
+/**
+ * Words an error for a person.
+ * An error of the operating system names a path or an address of this machine. Of any other error
+ * that nobody foresaw, the message may quote a row: its class and its place are all that is told.
+ */
 function describeError(error: unknown): string {
   if (error instanceof UsageError) return error.message;
   if (error instanceof FreshetError) return `${error.message} (${error.failureClass} ${error.code})`;
-  if (error instanceof Error) return `unexpected ${error.stack ?? `${error.name}: ${error.message}`}`;
-  return `unexpected ${String(error)}`;
+  if (error instanceof Error && 'syscall' in error) return error.message;
+  return describeUnexpected(error);
 }
 
 export function withAdvice(groups: readonly SourceFailures[], place: FailurePlace) {

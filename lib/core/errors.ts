@@ -51,3 +51,40 @@ export const SOURCE_FAULT_PREFIX = 'source-fault:';
 export function isSourceFault(error: unknown): error is FreshetError {
   return error instanceof FreshetError && error.code.startsWith(SOURCE_FAULT_PREFIX);
 }
+
+/**
+ * Names class, Node's code and place of a thrown value; each only if it looks like one.
+ * Nothing of its message is kept, which may quote a row.
+ */
+export function describeUnexpected(error: unknown): string {
+  if (!(error instanceof Error)) return `An unexpected ${typeof error} was thrown.`;
+  const name = /^[A-Za-z]\w{0,59}$/.test(error.name) ? error.name : 'Error';
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const named = /^[A-Z][A-Z0-9_]{1,49}$/.test(code) ? `${name} (${code})` : name;
+  const place = findPlace(error);
+  return `An unexpected ${named} was thrown${place === undefined ? '' : ` at ${place}`}.`;
+}
+
+/** `    at name (file:line:column)`, or the same without a name. */
+const FRAME = /^ {4}at (?:.*\()?(?:file:\/\/)?(\/[^()]+|[A-Za-z]:[\\/][^()]+):(\d+):(\d+)\)?$/;
+/**
+ * Our own code: files of its folders, or the one file of a bundle.
+ * Folders above them are nobody's business.
+ */
+const OUR_FILE = /^(?:.*[\\/])?((?:lib|bin|functions)[\\/].+|[^\\/]+\.mjs)$/;
+
+/**
+ * Finds the first frame of our own code, as `lib/pipeline/detect/detect.ts:70:21`.
+ * Undefined where the stack has none. The stack begins with the message, which may quote a row that
+ * looks like a frame: the message is cut off first.
+ */
+function findPlace({ stack = '', message }: Error): string | undefined {
+  const start = stack.indexOf(message);
+  if (start === -1) return undefined;
+  for (const line of stack.slice(start + message.length).split('\n')) {
+    const [, file = '', row, column] = FRAME.exec(line) ?? [];
+    const ours = file.includes('node_modules') ? undefined : OUR_FILE.exec(file)?.[1];
+    if (ours !== undefined) return `${ours.replaceAll('\\', '/')}:${row}:${column}`;
+  }
+  return undefined;
+}
