@@ -1,14 +1,30 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { LONG_SUITES } from './test/setup/long-suites.ts';
 
 /** The suite that needs nothing but Node: `npm test`. Suites that need a server, or minutes, have a configuration of their own. */
 export default defineConfig({
+  // The examples import the package by its name, which a clone has only when it is built.
+  resolve: {
+    alias: [
+      { find: /^freshet$/, replacement: join(import.meta.dirname, 'lib/core/config/define-config.ts') },
+    ],
+  },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/package/**', 'test/postgres/**', 'test/moto/**'],
+    exclude: [
+      'test/package/**',
+      'test/browser/**',
+      'test/postgres/**',
+      'test/moto/**',
+      'test/linters/**',
+      'test/local-model/**',
+      ...LONG_SUITES,
+    ],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
-    globalSetup: 'test/setup/make-empty-database.ts',
+    globalSetup: ['test/setup/make-empty-database.ts', 'test/setup/bundle-program.ts'],
     env: { AWS_EMF_ENVIRONMENT: 'Local', TZ: 'UTC' },
   },
 });

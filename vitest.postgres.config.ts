@@ -15,14 +15,24 @@ if (!hasCertificate) {
   );
 }
 
+/** Poolers are other programs: `.ci/pgbouncer` puts them into a tree. */
+const needsPoolers = 'test/postgres/poolers.test.ts';
+const hasPoolers = process.env.PGBOUNCER_ROOT !== undefined;
+if (!hasPoolers) {
+  process.stderr.write(
+    `Left out: ${needsPoolers}, which needs PGBOUNCER_ROOT, a tree with PgBouncer as .ci/pgbouncer makes one.\n`,
+  );
+}
+
 /** The suites that need a real PostgreSQL with pgvector in DATABASE_URL: the one database suite again, and what PGlite cannot show. */
 export default defineConfig({
   test: {
     include: ['test/database/**/*.test.ts', 'test/postgres/**/*.test.ts'],
-    exclude: hasCertificate ? [] : [needsCertificate],
+    exclude: [...(hasCertificate ? [] : [needsCertificate]), ...(hasPoolers ? [] : [needsPoolers])],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
+    globalSetup: 'test/setup/bundle-program.ts',
     env: { AWS_EMF_ENVIRONMENT: 'Local', TZ: 'UTC' },
   },
 });

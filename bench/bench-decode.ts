@@ -55,6 +55,7 @@ function readOurs(body: string, dimensions: number): () => Promise<number> {
       headers: { get: () => null },
       body: new BytePieces([Buffer.from(body)]),
     }),
+    stream: () => Promise.reject(new Error('no other request is made')),
     close: async () => undefined,
   };
   const access = { key: undefined, baseUrl: 'http://127.0.0.1:9/v1' };

@@ -22,8 +22,7 @@ interface BundleMeasures {
 const WORTH_NAMING_BYTES = 20_000;
 
 /**
- * Measures the minified code of a bundle, in bytes.
- * Source maps are in the folder too, but are read only to print a stack.
+ * Measures the minified code of a bundle, in bytes; source maps are not deployed.
  */
 export function measureBundle(name: HandlerName, { metafile }: HandlerBundle): BundleMeasures {
   const outputs = metafile.outputs;

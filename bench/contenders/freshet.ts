@@ -37,6 +37,7 @@ async function embedAll(url: string): Promise<Measurement> {
         maxItems: undefined,
         failureLog: undefined,
         onPrepared: () => undefined,
+        onCounted: () => undefined,
         onWaiting: () => undefined,
         onProgress: () => undefined,
       });

@@ -76,7 +76,8 @@ export interface CountedRun {
   readonly providerCalls: number;
   /** By SQS action: its requests, and the billed pieces of 64 KB. */
   readonly sqs: Readonly<Record<string, { readonly requests: number; readonly pieces: number }>>;
-  readonly s3: Readonly<Record<'puts' | 'gets' | 'putBytes' | 'getBytes', number>>;
+  /** `keptBytes` are of the objects that were not deleted. */
+  readonly s3: Readonly<Record<'puts' | 'gets' | 'deletes' | 'putBytes' | 'getBytes' | 'keptBytes', number>>;
   readonly provider: Traffic;
   readonly database: Traffic;
   readonly queueTraffic: Traffic;

@@ -94,11 +94,16 @@ function countActions(requests: readonly CountedRequest[]): CountedRun['sqs'] {
 function countObjects(requests: readonly CountedRequest[]): CountedRun['s3'] {
   const puts = requests.filter(({ method }) => method === 'PUT');
   const gets = requests.filter(({ method }) => method === 'GET');
+  const deletes = requests.filter(({ method }) => method === 'DELETE');
+  const placeOf = ({ action }: CountedRequest) => action.split('?')[0];
+  const deleted = new Set(deletes.map(placeOf));
   return {
     puts: puts.length,
     gets: gets.length,
+    deletes: deletes.length,
     putBytes: sumTraffic(puts).sentBytes,
     getBytes: sumTraffic(gets).receivedBytes,
+    keptBytes: sumTraffic(puts.filter(put => !deleted.has(placeOf(put)))).sentBytes,
   };
 }
 

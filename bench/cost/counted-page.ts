@@ -12,6 +12,7 @@ export const ASSUMPTIONS: PlumbingAssumptions = {
   providerMs: 500,
   tracedShare: 0.05,
   claimRetentionDays: CLAIM_RETENTION_DAYS,
+  claimHours: 1,
   platformLogBytes: 700,
 };
 

@@ -1,5 +1,6 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import { FUNCTION_SETTINGS } from '../../lib/constructs/function-settings.ts';
+import { shareConcurrency } from '../../lib/core/config/connections.ts';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
 import { chooseStage } from '../../lib/core/config/stages.ts';
 import { createGpuStack, MODEL_PREFIX, servedModel } from '../../test/factories/gpu-endpoint-stack.ts';
@@ -24,7 +25,7 @@ export function describeStage(): {
   readonly environments: Readonly<Record<RunFunction, number>>;
 } {
   const config = configInput({ models: ['openai'], stage: { providerSecrets: { openai: openAiSecret } } });
-  const { maxConcurrency } = chooseStage(parseConfig(config), 'test');
+  const { fresh, bulk, write } = shareConcurrency(1, chooseStage(parseConfig(config), 'test').maxConcurrency);
   const template = Template.fromStack(createStack(config));
   const count = (type: string) => resourcesOf(template, type).length;
   const ticks = { detect: 0, guard: 0 };
@@ -43,8 +44,8 @@ export function describeStage(): {
     endpoint: countEndpoint(),
     environments: {
       detect: 1,
-      embed: maxConcurrency.fresh + maxConcurrency.bulk,
-      write: maxConcurrency.write,
+      embed: fresh + bulk,
+      write,
     },
   };
 }

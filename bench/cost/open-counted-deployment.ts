@@ -24,7 +24,7 @@ export async function openCountedDeployment(dimensions: number) {
   const aws = await countRequests(uncounted);
   const provider = await countRequests(new URL(deployment.provider.baseUrl).origin);
   const lambdaApi = await startLoopbackLambdaApi([...MAPPINGS.embed.served, ...MAPPINGS.write]);
-  const settings = { ...deployment.settings, eventSources: MAPPINGS };
+  const settings = { ...deployment.written, eventSources: MAPPINGS };
   const variables: Readonly<Record<string, string>> = {
     ...deployment.variables,
     AWS_ENDPOINT_URL_S3: aws.endpoint,

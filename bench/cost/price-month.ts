@@ -1,13 +1,12 @@
+import { DEFAULT_STAGE_SETTINGS } from '../../lib/core/config/aws-schema.ts';
+import { shareConcurrency } from '../../lib/core/config/connections.ts';
 import { type CostLine, type CountedRun, GB, type RunFunction, type Traffic, totalOf } from './cost-lines.ts';
 import { type GpuPlan, HOURS_PER_MONTH, HOURS_PER_WAKE, PRICES } from './prices.ts';
 
 /** The parts of a stage that watch it, as counted in its template. */
 export interface WatchedStage {
   readonly alarms: number;
-  /**
-   * Metrics watched by all alarms together.
-   * An alarm that computes from several metrics watches each of them.
-   */
+  /** Metrics watched by all alarms together; one that computes from several watches each. */
   readonly alarmMetrics: number;
   /** Metrics that alarms watch in periods below a minute. `alarmMetrics` leaves them out. */
   readonly highResolutionAlarmMetrics: number;
@@ -55,7 +54,10 @@ export interface DeployedStage extends WatchedStage {
   readonly memoryMb: Readonly<Record<'detect' | 'guard', number>>;
 }
 
-/** Long polls of 20 s that Lambda keeps open on an empty queue: from memory. */
+/**
+ * Long polls of 20 s that Lambda keeps open on an empty queue.
+ * A maximum concurrency keeps Lambda from going down to two (its page on scaling of SQS).
+ */
 const POLLERS_PER_QUEUE = 5;
 const POLLS_PER_HOUR = 180;
 
@@ -80,7 +82,12 @@ export function priceMonth(stage: DeployedStage, run: CountedRun): CostLine[] {
       PRICES.secretMonth.usd,
       'that the functions read: the database’s, and keys',
     ),
-    each('idle polling', polls, PRICES.sqsRequest.usd, `receives of ${stage.eventSources} empty queues`),
+    each(
+      'idle polling',
+      polls,
+      PRICES.sqsRequest.usd,
+      `receives of ${stage.eventSources} empty queues by ${POLLERS_PER_QUEUE} pollers each, as a maximum concurrency has it`,
+    ),
     ...(['detect', 'guard'] as const).map(name => priceTicks(name, stage, run)),
   ];
 }
@@ -186,6 +193,8 @@ export interface PlumbingAssumptions {
    */
   readonly tracedShare: number;
   readonly claimRetentionDays: number;
+  /** Hours that a result object is stored before `write` deletes it. */
+  readonly claimHours: number;
   /** Bytes of Lambda's own JSON lines about an invocation: its start and its report. */
   readonly platformLogBytes: number;
 }
@@ -217,6 +226,7 @@ export function pricePlumbing(run: CountedRun, assumptions: PlumbingAssumptions)
   const platformGb = (invocations * assumptions.platformLogBytes) / GB;
   return [
     ...(['detect', 'embed', 'write'] as const).map(name => priceFunction(run, name, assumptions)),
+    priceGoingOn(run, assumptions),
     priceQueues(run),
     ...priceClaims(run, assumptions),
     {
@@ -230,6 +240,23 @@ export function pricePlumbing(run: CountedRun, assumptions: PlumbingAssumptions)
       usd: invocations * assumptions.tracedShare * PRICES.traceRecorded.usd,
     },
   ];
+}
+
+/**
+ * Prices the ticks of `detect` that go on while the workers of the bulk lane drain the rows.
+ * A tick waits for as long as the workers take, which is their invocations one beside the other.
+ */
+function priceGoingOn(run: CountedRun, { providerMs }: PlumbingAssumptions): CostLine {
+  const { invocations, invocationMs } = run.functions.embed;
+  const { bulk } = shareConcurrency(1, DEFAULT_STAGE_SETTINGS.maxConcurrency);
+  const eachMs = invocationMs + (run.providerCalls / invocations) * providerMs;
+  const seconds = ((invocations * ROWS) / run.rows) * (eachMs / 1000 / bulk);
+  const { memoryMb } = run.functions.detect;
+  return {
+    service: 'Lambda detect, going on',
+    how: `${Math.round(seconds)} s of ticks beside ${bulk} workers, ${memoryMb} MB`,
+    usd: seconds * (memoryMb / MB_PER_GB) * PRICES.lambdaGbSecond.usd,
+  };
 }
 
 function priceFunction(run: CountedRun, name: RunFunction, { providerMs }: PlumbingAssumptions): CostLine {
@@ -256,19 +283,28 @@ function priceQueues({ rows, sqs }: CountedRun): CostLine {
   return { service: 'SQS', how: counts.join(', '), usd: pieces * scale * PRICES.sqsRequest.usd };
 }
 
-function priceClaims({ rows, s3 }: CountedRun, { claimRetentionDays }: PlumbingAssumptions): CostLine[] {
+function priceClaims(
+  { rows, s3 }: CountedRun,
+  { claimRetentionDays, claimHours }: PlumbingAssumptions,
+): CostLine[] {
   const scale = ROWS / rows;
-  const storedGb = (s3.putBytes * scale) / GB;
+  const keptGb = (s3.keptBytes * scale) / GB;
+  const writtenGb = (s3.putBytes * scale) / GB - keptGb;
+  const storedGbDays = writtenGb * (claimHours / 24) + keptGb * claimRetentionDays;
   return [
     {
       service: 'S3 requests',
-      how: `${Math.round(s3.puts * scale)} PUT, ${Math.round(s3.gets * scale)} GET`,
+      how:
+        `${Math.round(s3.puts * scale)} PUT, ${Math.round(s3.gets * scale)} GET, ` +
+        `${Math.round(s3.deletes * scale)} DELETE (free)`,
       usd: scale * (s3.puts * PRICES.s3Put.usd + s3.gets * PRICES.s3Get.usd),
     },
     {
       service: 'S3 storage',
-      how: `${storedGb.toFixed(2)} GB of results for ${claimRetentionDays} days`,
-      usd: storedGb * (claimRetentionDays / DAYS_PER_MONTH) * PRICES.s3GbMonth.usd,
+      how:
+        `${writtenGb.toFixed(2)} GB of results until \`write\` deletes them, within ${claimHours} h (assumed)` +
+        (keptGb === 0 ? '' : `; ${keptGb.toFixed(2)} GB that stay for ${claimRetentionDays} days`),
+      usd: (storedGbDays / DAYS_PER_MONTH) * PRICES.s3GbMonth.usd,
     },
   ];
 }

@@ -43,7 +43,7 @@ const SMOKE: Tool<typeof smokeFlags> = {
   name: 'smoke',
   summary: 'deploys the example database with a pipeline on it, proves it from outside, destroys it',
   flags: smokeFlags,
-  run: (world, { stage = 'smoke', keep }) => smokeStage(world, { stage, keep: keep ?? false }),
+  run: (world, { stage = 'smoke', rows, keep }) => smokeStage(world, { stage, rows, keep: keep ?? false }),
 };
 
 /**

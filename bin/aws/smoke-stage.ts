@@ -1,11 +1,15 @@
 import { FreshetError } from '../../lib/core/errors.ts';
+import { MAX_SAMPLE_ROWS } from '../../lib/pipeline/sample.ts';
 import type { ReceivingQueue } from '../../lib/ports/queues.ts';
 import type { Coverage } from '../../lib/ports/report-store.ts';
-import { switchFlag } from '../terminal/flags.ts';
+import { switchFlag, wholeNumberFlag } from '../terminal/flags.ts';
 import { deployStage, destroyStage, helpFlag, stageFlags } from './stages.ts';
 import type { AwsWorld } from './world.ts';
 
 const LOOK_EVERY_MS = 5000;
+
+/** How many rows the sample has. */
+const SAMPLE_ROWS = 2000;
 
 /**
  * Looks every five seconds until it is done, and says when what it sees changed.
@@ -78,12 +82,14 @@ interface SmokeParts {
   detect(pass: 'incremental' | 'reconcile'): Promise<void>;
   /** Resolves with the row's id. */
   insert(title: string): Promise<string>;
+  /** Resolves with how many rows there are then, which can be fewer. */
+  grow(rows: number): Promise<number>;
   edit(id: string, title: string): Promise<void>;
   coverage(): Promise<Coverage>;
 }
 
 /** Alias of the demo's model. */
-const ALIAS = 'hash';
+const ALIAS = 'static';
 
 async function openSmokeParts(world: AwsWorld, stage: string): Promise<SmokeParts> {
   const outputs = new Map<string, string>();
@@ -111,6 +117,11 @@ async function openSmokeParts(world: AwsWorld, stage: string): Promise<SmokePart
         throw unexpected('The sample function did not name the row that it inserted.');
       return id;
     },
+    async grow(target) {
+      const { rows } = (await sample({ action: 'grow', rows: target })) as { rows?: unknown };
+      if (typeof rows !== 'number') throw unexpected('The sample function did not say how many rows it has.');
+      return rows;
+    },
     async edit(id, title) {
       const { edited } = (await sample({ action: 'edit', id, title })) as { edited?: unknown };
       if (edited !== true) throw unexpected(`The sample function did not edit row ${id}.`);
@@ -135,12 +146,18 @@ export const smokeFlags = {
   stage,
   region,
   profile,
+  rows: wholeNumberFlag('N', 'rows to embed, of which the sample has 2,000', {
+    least: SAMPLE_ROWS,
+    most: MAX_SAMPLE_ROWS,
+  }),
   keep: switchFlag('leaves everything deployed'),
   ...helpFlag,
 };
 
 interface SmokeOptions {
   readonly stage: string;
+  /** Rows to embed. Default: those of the sample. */
+  readonly rows?: number | undefined;
   /** Leaves everything deployed. */
   readonly keep: boolean;
 }
@@ -148,8 +165,8 @@ interface SmokeOptions {
 /** The demo's configuration, because the sample is the demo's. */
 const CONFIG = 'examples/demo/freshet.config.ts';
 
-/** How many rows the sample has. */
-const SAMPLE_ROWS = 2000;
+/** The longest that a row may take beside all others: 30 rows/s. */
+const MOST_MS_PER_ROW = 33;
 
 /**
  * Deploys the example database with a pipeline on it and proves it from outside.
@@ -158,7 +175,10 @@ const SAMPLE_ROWS = 2000;
  * Each is printed with its time. A step that fails leaves everything deployed, and says how to
  * delete it.
  */
-export async function smokeStage(world: AwsWorld, { stage, keep }: SmokeOptions): Promise<void> {
+export async function smokeStage(
+  world: AwsWorld,
+  { stage, keep, rows = SAMPLE_ROWS }: SmokeOptions,
+): Promise<void> {
   const options = { stage, config: CONFIG, example: true, yes: true };
   const startedAt = world.now();
   const step = async (name: string, run: () => Promise<unknown>): Promise<void> => {
@@ -177,7 +197,7 @@ export async function smokeStage(world: AwsWorld, { stage, keep }: SmokeOptions)
   };
   await world.identify();
   await step('deploy the example database and a pipeline on it', () => deployStage(world, options));
-  await prove(world, await openSmokeParts(world, stage), step);
+  await prove(world, await openSmokeParts(world, stage), step, rows);
   if (keep) world.say(`Kept. npm run destroy -- --stage ${stage} --example --yes deletes it.`);
   else await step('destroy', () => destroyStage(world, options));
   world.say(`The smoke test passed in ${seconds(world.now() - startedAt)}.`);
@@ -185,10 +205,14 @@ export async function smokeStage(world: AwsWorld, { stage, keep }: SmokeOptions)
 
 type Step = (name: string, run: () => Promise<unknown>) => Promise<void>;
 
-async function prove(world: AwsWorld, parts: SmokeParts, step: Step): Promise<void> {
-  await step(`embed the ${SAMPLE_ROWS} rows of the sample`, async () => {
+async function prove(world: AwsWorld, parts: SmokeParts, step: Step, target: number): Promise<void> {
+  if (target > SAMPLE_ROWS)
+    await step(`grow the sample to ${target} rows`, async () => {
+      for (let rows = SAMPLE_ROWS; rows < target; ) rows = await growFurther(parts, rows, target);
+    });
+  await step(`embed the ${target} rows of the sample`, async () => {
     await parts.detect('reconcile');
-    await untilCovered(world, parts, SAMPLE_ROWS, 15 * MINUTE_MS);
+    await untilCovered(world, parts, target, 15 * MINUTE_MS + (target - SAMPLE_ROWS) * MOST_MS_PER_ROW);
   });
   const rows = (await parts.coverage()).eligible;
   let id = '';
@@ -211,6 +235,13 @@ async function prove(world: AwsWorld, parts: SmokeParts, step: Step): Promise<vo
     const { visible } = await parts.deadLetters.depth();
     if (visible > 0) throw smokeFailure(`${visible} dead letters are left after the redrive.`);
   });
+}
+
+/** @throws FreshetError where the table does not grow, which would be tried for ever. */
+async function growFurther(parts: SmokeParts, before: number, target: number): Promise<number> {
+  const rows = await parts.grow(target);
+  if (rows <= before) throw smokeFailure(`The sample did not grow beyond ${rows} rows.`);
+  return rows;
 }
 
 async function untilCovered(

@@ -1,3 +1,4 @@
+import { COMPATIBLE_FROM, NEEDED_VERSION } from '../../lib/adapters/sql/migrations/migrate.ts';
 import { STAGE_NAME, STAGE_NAME_EXPECTATION } from '../../lib/core/config/aws-schema.ts';
 import { UsageError } from '../../lib/core/errors.ts';
 import { type Flag, switchFlag, textFlag } from '../terminal/flags.ts';
@@ -66,11 +67,22 @@ interface DeployOptions extends StageOptions {
   readonly yes?: boolean;
 }
 
-/** Says account and region, deploys the stage, and prints the outputs of its stacks. */
+/** What a deployment says of the way back, before it begins: a schema does not go back. */
+const GOING_BACK = [
+  `Schema freshet of its database comes to version ${NEEDED_VERSION} before new code takes events. ` +
+    'Where the deployment fails, the code before goes on, and the schema stays.',
+  `To go back later, deploy a Freshet that needs schema version ${COMPATIBLE_FROM} or newer: it runs ` +
+    'on this schema and leaves it as it is. An older one is refused before it takes events.',
+];
+
+/**
+ * Says account, region and the way back, deploys the stage, and prints the outputs of its stacks.
+ */
 export async function deployStage(world: AwsWorld, options: DeployOptions): Promise<void> {
   const identity = await world.identify();
   const stacks = stacksOf(options);
   world.say(`Deploying ${stacks.join(' and ')} to account ${identity.account}, ${identity.region}.`);
+  for (const line of GOING_BACK) world.say(line);
   await world.cdk(
     [
       'deploy',

@@ -1,5 +1,5 @@
+import { formatCount } from '../../lib/core/run-end.ts';
 import { startBackfill } from '../../lib/wiring/deployment.ts';
-import { formatCount } from '../terminal/formats.ts';
 import type { CommandBody } from './command.ts';
 import type { StageCommand } from './table.ts';
 

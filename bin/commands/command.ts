@@ -11,8 +11,8 @@ export type Place = 'here' | 'stage';
 export const EXIT_CODES = {
   0: 'complete: no row is stale, in flight or failed',
   1:
-    'anything else: the provider is down, the database went away, an operator paused the source, ' +
-    'detection failed',
+    'anything else: the provider is down, the database cannot be reached, went away or is in use by ' +
+    'another process, an operator paused the source, detection failed',
   2:
     'usage, configuration, or a table that the application changed: the message says what was wrong, ' +
     'where, and what to do',
@@ -21,8 +21,8 @@ export const EXIT_CODES = {
     'this run has finished, and rows are still in flight: another run, or the deployed pipeline, held ' +
     'them for longer than `--max-wait`',
   5:
-    'rows are stale: `--max-items` left them, or they changed while the run was ending. The next run ' +
-    'goes on',
+    'rows are stale: `--max-items`, `--max-usd` or a cap of the budget left them, or they changed while ' +
+    'the run was ending. The next run goes on',
   130:
     'SIGINT, SIGTERM or `freshet stop`: the batch in hand ended or was given back within 5 seconds; the ' +
     'next run goes on',
@@ -115,6 +115,7 @@ export const placeFlags = {
   },
   stage: {
     stage: textFlag('NAME', 'deployed stage (dev)'),
+    stack: textFlag('NAME', 'stack of an app of your own that holds the stage (freshet-<stage>)'),
     region: textFlag('NAME', 'region instead of AWS_REGION or the profile’s'),
     profile: textFlag('NAME', 'profile instead of AWS_PROFILE'),
     ...everywhereFlags,

@@ -1,6 +1,7 @@
 import { UsageError } from '../../lib/core/errors.ts';
 import { isOfCause } from '../../lib/core/outcomes.ts';
-import { formatCount } from '../terminal/formats.ts';
+import { FRESHET } from '../../lib/core/own-command.ts';
+import { formatCount } from '../../lib/core/run-end.ts';
 import { reportFailures, withAdvice } from '../terminal/reports.ts';
 import type { CommandBody } from './command.ts';
 import type { OperatorCommand } from './table.ts';
@@ -37,7 +38,7 @@ export const retryCommand: CommandBody<Retry> = {
     }
     const { rows, isComplete } = await retryInBatches(context);
     result(deployment === undefined ? { retried: rows } : { applied: true, rows });
-    const next = deployment === undefined ? '; npm run freshet -- run embeds them' : '';
+    const next = deployment === undefined ? `; ${FRESHET} run embeds them` : '';
     terminal.line(
       rows === 0
         ? 'No failed row matches.'

@@ -1,3 +1,4 @@
+import { FRESHET } from '../../lib/core/own-command.ts';
 import { type Flags, showFlags } from '../terminal/flags.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { type CommandDefinition, EXIT_CODES, type Place, placeFlags } from './command.ts';
@@ -38,9 +39,9 @@ export function showHelp(place: Place, terminal: Terminal): void {
     here: [
       'Freshet keeps pgvector embeddings in step with the Postgres rows they were made from.',
       '',
-      'Usage: npm run freshet -- <command> [flags]',
+      `Usage: ${FRESHET} <command> [flags]`,
     ],
-    stage: ['Usage: npm run freshet -- aws <command> [--stage NAME] [--region NAME] [--profile NAME]'],
+    stage: [`Usage: ${FRESHET} aws <command> [--stage NAME] [--stack NAME] [--region NAME] [--profile NAME]`],
   };
   for (const line of usage[place]) terminal.line(line);
   terminal.line();
@@ -72,7 +73,7 @@ export function showCommandHelp(
   showFlags(
     {
       name,
-      usage: `npm run freshet -- ${name}${argument} [flags]`,
+      usage: `${FRESHET} ${name}${argument} [flags]`,
       summary,
       flags: flagsAt(command, place),
       details: { keys, exitCodes },

@@ -6,7 +6,7 @@ import type { HereCommand } from './table.ts';
 export const migrateCommand: CommandBody<HereCommand<'migrate'>> = {
   async run(context) {
     const { terminal } = context;
-    const migrated = await withWorkspace(workspaceRequest(context, { create: true }), workspace =>
+    const { migrated } = await withWorkspace(workspaceRequest(context, { create: true }), workspace =>
       prepareDatabase(workspace, { adopt: true }),
     );
     terminal.result(migrated);

@@ -1,5 +1,7 @@
 import { listModels } from '../../lib/core/config/models.ts';
 import { UsageError } from '../../lib/core/errors.ts';
+import { FRESHET } from '../../lib/core/own-command.ts';
+import { formatBytes } from '../../lib/core/quantities.ts';
 import {
   type CheckedModel,
   checkModels,
@@ -8,7 +10,7 @@ import {
 } from '../../lib/wiring/models.ts';
 import { requireProviderAccess } from '../../lib/wiring/providers.ts';
 import { loadConfig, withWorkspace } from '../../lib/wiring/workspace.ts';
-import { formatBytes, formatChecks, formatModels } from '../terminal/formats.ts';
+import { formatChecks, formatModels } from '../terminal/formats.ts';
 import { createByteMeter } from '../terminal/terminal.ts';
 import { type CommandBody, placeFlags, workspaceRequest } from './command.ts';
 import type { HereCommand } from './table.ts';
@@ -27,13 +29,13 @@ export const modelsCommand: CommandBody<Models> = {
     if (word === 'check' && others.length === 0) return check(context);
     throw new UsageError(
       `models takes no argument, check or publish, got ${JSON.stringify(context.positionals.join(' '))}.`,
-      'npm run freshet -- models check',
+      `${FRESHET} models check`,
     );
   },
 };
 
 async function list({ flags, terminal }: Models): Promise<number> {
-  const { config } = await loadConfig(flags.config, process.cwd());
+  const { config } = await loadConfig(flags.config, process.cwd(), process.env);
   const models = listModels(config);
   terminal.result({ models });
   for (const line of formatModels(models)) terminal.line(line);
@@ -77,7 +79,7 @@ async function publishAs({ flags, terminal, signal }: Models): Promise<number> {
   if (alias === undefined || folder === undefined || bucket === undefined)
     throw new UsageError(
       'models publish needs an alias, a folder and a bucket.',
-      'npm run freshet -- models publish --alias e5 --from ./multilingual-e5-base --bucket my-models',
+      `${FRESHET} models publish --alias e5 --from ./multilingual-e5-base --bucket my-models`,
     );
   const meters = { read: createByteMeter(Date.now), sent: createByteMeter(Date.now) };
   const steps = { read: 'Reading', sent: 'Sending' };

@@ -1,4 +1,5 @@
 import { UsageError } from '../../lib/core/errors.ts';
+import { formatCount } from '../../lib/core/run-end.ts';
 import type { RedriveAnswer } from '../../lib/ports/operator.ts';
 import {
   cancelQueueMove,
@@ -8,7 +9,6 @@ import {
   moveQueue,
   readDepth,
 } from '../../lib/wiring/deployed-flow.ts';
-import { formatCount } from '../terminal/formats.ts';
 import type { CommandBody } from './command.ts';
 import type { StageCommand } from './table.ts';
 

@@ -1,6 +1,8 @@
 import { UsageError } from '../../lib/core/errors.ts';
+import { FRESHET } from '../../lib/core/own-command.ts';
+import { formatUsd } from '../../lib/core/quantities.ts';
+import { formatCount } from '../../lib/core/run-end.ts';
 import type { OutcomeSelection, ResetCursor, SpaceResetPlan } from '../../lib/ports/operator.ts';
-import { formatCount, formatUsd } from '../terminal/formats.ts';
 import { confirm } from '../terminal/terminal.ts';
 import type { CommandBody } from './command.ts';
 import type { OperatorCommand } from './table.ts';
@@ -16,8 +18,7 @@ export const resetCommand: CommandBody<Reset> = {
   async run(context) {
     const { flags, deployment } = context;
     const selection = readSelection(flags);
-    if (deployment === undefined)
-      return resetWithProgress(context, selection, 'npm run freshet -- run embeds them.');
+    if (deployment === undefined) return resetWithProgress(context, selection, `${FRESHET} run embeds them.`);
     const code = await resetWithProgress(context, selection, 'the walk that finds them begins now.');
     if (flags.apply !== true || code !== 0) return code;
     const { startBackfill } = await import('../../lib/wiring/deployment.ts');

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { nearestWord } from '../../lib/core/config/describe-issues.ts';
 import { UsageError } from '../../lib/core/errors.ts';
 import { type FlagValues, readFlags } from '../terminal/flags.ts';
@@ -32,9 +31,6 @@ type ReadCommand =
 
 const HELP: readonly (string | undefined)[] = [undefined, 'help', '--help', '-h'];
 const VERSION = ['version', '--version', '-v'];
-
-/** The oldest Node that undici runs on: major, minor. `engines` also admits those of a clone. */
-const OLDEST_NODE = [22, 19] as const;
 
 /**
  * Reads the words of a command line, and runs nothing.
@@ -109,7 +105,6 @@ async function runNamed(read: ReadCommand, invoker: Invoker): Promise<number> {
   else if (read.kind === 'version') await showVersion(terminal);
   else if (read.kind === 'command-help') showCommandHelp(read, terminal);
   else {
-    refuseOldNode(process.versions.node);
     const { command, place, values, positionals } = read;
     const context: CommandContext = { flags: values, positionals, ...invoker };
     // The table gives each body the flags that it asks for.
@@ -122,35 +117,25 @@ async function runNamed(read: ReadCommand, invoker: Invoker): Promise<number> {
 }
 
 /**
- * Refuses a Node on which a command would break off half-way, in an error that names no cause.
- * The scripts of a clone bring a newer one along; an installed package gets the Node of its user.
- */
-function refuseOldNode(version: string): void {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [oldestMajor, oldestMinor] = OLDEST_NODE;
-  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
-  throw new UsageError(
-    `Freshet needs Node ${OLDEST_NODE.join('.')} or newer; this is Node ${version} (${process.execPath}).`,
-    'Install a newer Node. In a clone, npm run freshet -- <command> brings one along.',
-  );
-}
-
-/**
  * Runs a command on a deployed stage.
  * Account and region are on standard error before anything of the stage is asked.
  */
 async function runOnStage(body: CommandBody<OperatorContext>, context: CommandContext): Promise<number> {
   const { terminal, dependencies } = context;
   const { openDeployment } = await import('../../lib/wiring/deployment.ts');
-  const { stage = 'dev', region, profile } = context.flags as FlagValues<typeof placeFlags.stage>;
+  const { stage, stack, region, profile } = context.flags as FlagValues<typeof placeFlags.stage>;
+  const named = [
+    ...(stack === undefined ? [] : [`stack ${stack}`]),
+    ...(stack !== undefined && stage === undefined ? [] : [`stage ${stage ?? 'dev'}`]),
+  ];
   const deployment = await openDeployment(
-    { stage, region, profile },
-    identity => terminal.note(`Account ${identity.account} · ${identity.region} · stage ${stage}`),
+    { stage, stack, region, profile },
+    ({ account, region: place }) => terminal.note([`Account ${account}`, place, ...named].join(' · ')),
     dependencies,
   );
   const { account, ask } = deployment;
   const result = (object: object) =>
-    terminal.result({ account, region: deployment.region, stage, ...object });
+    terminal.result({ account, region: deployment.region, stage: deployment.stage, ...object });
   return body.run({ ...context, ask, deployment, result });
 }
 
@@ -164,8 +149,8 @@ async function runHere(body: CommandBody<OperatorContext>, context: CommandConte
 }
 
 async function showVersion(terminal: Terminal): Promise<void> {
-  const file = join(import.meta.dirname, '../../package.json');
-  const { version }: { version: string } = JSON.parse(await readFile(file, 'utf8'));
+  const { findOwnFile } = await import('../../lib/adapters/own-files.ts');
+  const { version }: { version: string } = JSON.parse(await readFile(findOwnFile('package.json'), 'utf8'));
   terminal.result({ version });
   terminal.line(version);
 }

@@ -1,13 +1,16 @@
 import type { PipelineLimits } from '../../lib/core/config/pipeline-config.ts';
 import { UsageError } from '../../lib/core/errors.ts';
+import type { Space } from '../../lib/core/model.ts';
 import { withFailureLog } from '../../lib/local/failure-log.ts';
 import { type RunEnd, runLocally } from '../../lib/local/run-locally.ts';
 import { requireProviderAccess } from '../../lib/wiring/providers.ts';
 import { type Workspace, type WorkspaceRequest, withWorkspace } from '../../lib/wiring/workspace.ts';
+import { formatQuote } from '../terminal/format-quote.ts';
 import { formatCoverage } from '../terminal/formats.ts';
 import { reportRun } from '../terminal/reports.ts';
-import { createProgressMeter } from '../terminal/terminal.ts';
+import { createProgressMeter, type Terminal } from '../terminal/terminal.ts';
 import { type CommandBody, workspaceRequest } from './command.ts';
+import { withMode } from './run-modes.ts';
 import type { FlagsOf, HereCommand } from './table.ts';
 
 const DEFAULT_MAX_WAIT_MS = 5 * 60_000;
@@ -18,7 +21,7 @@ type RunFlags = FlagsOf<'start'>;
 
 export const runCommand: CommandBody<HereCommand<'run'>> = {
   async run(context) {
-    const watchIntervalMs = watchIntervalOf(context.flags);
+    const watchIntervalMs = watchIntervalOf(withMode(context.flags));
     const end = await withWorkspace(runRequest(context), workspace =>
       runWithProgress(workspace, context, watchIntervalMs),
     );
@@ -33,7 +36,7 @@ export const runCommand: CommandBody<HereCommand<'run'>> = {
 export function runRequest(context: HereCommand<'start'>): WorkspaceRequest {
   return {
     ...workspaceRequest(context, { create: true }),
-    limits: limitsOf(context.flags),
+    limits: limitsOf(withMode(context.flags)),
     before: requireProviderAccess,
   };
 }
@@ -44,23 +47,29 @@ export function runRequest(context: HereCommand<'start'>): WorkspaceRequest {
  */
 export async function runWithProgress(
   workspace: Workspace,
-  { flags, terminal, signal }: HereCommand<'start'>,
+  { flags: given, terminal, signal }: HereCommand<'start'>,
   watchIntervalMs?: number,
 ): Promise<RunEnd> {
-  let meter = createProgressMeter(0, Date.now);
+  const flags = withMode(given);
+  let expectedItems: number | undefined;
+  const meter = createProgressMeter(() => expectedItems, Date.now);
   const end = await withFailureLog(flags['failure-log'], failureLog =>
     runLocally(workspace, {
       signal,
       maxWaitMs: maxWaitOf(flags),
       maxItems: flags['max-items'],
+      maxUsd: flags['max-usd'],
       watchIntervalMs,
       failureLog,
-      onPrepared: ({ before, resumed }) => {
+      onPrepared: async ({ resumed, spaces }) => {
         for (const pause of resumed)
           terminal.note(`Resumed: ${pause.scope} was paused by ${pause.reason} since ${pause.since}.`);
+        if (terminal.isWatched) await showQuotes(workspace, spaces, terminal);
+      },
+      onCounted: before => {
         for (const line of before.flatMap(formatCoverage)) terminal.line(line);
         const toDo = before.reduce((sum, coverage) => sum + coverage.stale + coverage.inFlight, 0);
-        meter = createProgressMeter(Math.min(toDo, flags['max-items'] ?? toDo), Date.now);
+        expectedItems = Math.min(toDo, flags['max-items'] ?? toDo);
       },
       onStopRequested: () =>
         terminal.note('freshet stop: the batch in hand ends or is given back. Nothing is lost.'),
@@ -71,6 +80,15 @@ export async function runWithProgress(
   );
   terminal.endProgress();
   return end;
+}
+
+/** Shows a person what the run will buy, of the models that cost something. */
+async function showQuotes(workspace: Workspace, spaces: readonly Space[], terminal: Terminal): Promise<void> {
+  const priced = spaces.filter(({ model }) => model.usdPerMillionTokens > 0);
+  if (priced.length === 0) return;
+  const { quoteSpaces } = await import('../../lib/wiring/quotes.ts');
+  for (const line of (await quoteSpaces(workspace, priced)).flatMap(quote => formatQuote(quote)))
+    terminal.line(line);
 }
 
 /** The limits that flags set over the configuration's. */
@@ -100,6 +118,6 @@ function watchIntervalOf(flags: FlagsOf<'run'>): number | undefined {
     return undefined;
   }
   if (flags['max-items'] !== undefined)
-    throw new UsageError('--watch goes on and --max-items stops: give one of them.');
+    throw new UsageError('--watch goes on and --max-items (or --mode maintenance) stops: give one of them.');
   return flags['watch-interval'] ?? DEFAULT_WATCH_INTERVAL_MS;
 }

@@ -1,4 +1,5 @@
 import { UsageError } from '../../lib/core/errors.ts';
+import { FRESHET } from '../../lib/core/own-command.ts';
 import { withOperator } from '../../lib/wiring/operator.ts';
 import { formatColumns, shorten } from '../terminal/formats.ts';
 import { type CommandBody, workspaceRequest } from './command.ts';
@@ -11,10 +12,7 @@ export const sqlCommand: CommandBody<HereCommand<'sql'>> = {
     const { positionals, terminal } = context;
     const statement = positionals.join(' ').trim();
     if (statement === '')
-      throw new UsageError(
-        'sql needs a statement.',
-        'npm run freshet -- sql "SELECT * FROM ai_items LIMIT 5"',
-      );
+      throw new UsageError('sql needs a statement.', `${FRESHET} sql "SELECT * FROM ai_items LIMIT 5"`);
     const { rows, affectedRows } = await withOperator(workspaceRequest(context, { create: true }), operator =>
       operator.ask('sql', { statement }),
     );

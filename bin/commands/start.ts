@@ -1,26 +1,24 @@
 import { readFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
-import { searchByText } from '../../lib/wiring/local-requests.ts';
+import { formatCount } from '../../lib/core/run-end.ts';
+import { searchAsOperator } from '../../lib/wiring/open-search.ts';
 import { createSample } from '../../lib/wiring/prepare.ts';
 import { type Workspace, withWorkspace } from '../../lib/wiring/workspace.ts';
-import { formatCount, formatHits } from '../terminal/formats.ts';
+import { formatHits } from '../terminal/formats.ts';
 import { reportRun } from '../terminal/reports.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { CommandBody } from './command.ts';
 import { runRequest, runWithProgress } from './run.ts';
 import type { HereCommand } from './table.ts';
 
-/**
- * Searches of the bundled sample that share words with the glosses they find.
- * Feature hashing sees nothing but words.
- */
+/** Searches of the bundled sample whose first hits share hardly a word with them. */
 const SAMPLE_SEARCHES = [
-  'a large body of water',
-  'feeling of great joy and happiness',
-  'official document giving permission',
+  'a feeling of great joy',
+  'someone who steals things',
+  'paying back what you owe',
 ] as const;
 
-const HITS = 3;
+const HITS = 5;
 
 export const startCommand: CommandBody<HereCommand<'start'>> = {
   async run(context) {
@@ -49,24 +47,29 @@ async function showSearches(workspace: Workspace, terminal: Terminal): Promise<v
   for (const text of SAMPLE_SEARCHES) {
     terminal.line();
     terminal.line(`search "${text}"`);
-    const found = await searchByText(workspace, { text, limit: HITS });
+    const found = await searchAsOperator(workspace, { query: text, limit: HITS });
     for (const line of formatHits(found)) terminal.line(line);
   }
 }
 
+/** What the models without a network of neurons lack, and what a person gets from another one. */
+const SIMPLE_MODELS: Readonly<Record<string, string>> = {
+  static: 'knows English words, not sentences. For whole sentences and other languages',
+  hash: 'finds similar wording, not meaning. For meaning',
+};
+
 /**
- * Shows which line to change for a model that knows meaning.
+ * Shows which line to change for a model that knows more.
  * Nothing is shown where the configuration has such a model already.
  */
 async function showSwitch({ config, file }: Workspace, terminal: Terminal): Promise<void> {
-  if (!config.sources.some(source => source.models[0] === 'hash')) return;
+  const simple = config.sources.map(source => source.models[0]).find(model => model && SIMPLE_MODELS[model]);
+  if (simple === undefined) return;
   const lines = (await readFile(resolve(file), 'utf8')).split('\n');
-  const place = lines.findIndex(line => /^\s*model:\s*['"]hash['"]/.test(line));
+  const place = lines.findIndex(line => new RegExp(`^\\s*model:\\s*['"]${simple}['"]`).test(line));
   const where = place === -1 ? file : `${file}:${place + 1}`;
   terminal.line();
-  terminal.line(
-    `The model 'hash' finds similar wording, not meaning. For meaning, change one line, ${where}:`,
-  );
+  terminal.line(`The model '${simple}' ${SIMPLE_MODELS[simple]}, change one line, ${where}:`);
   terminal.line(`  model: 'openai',   and export OPENAI_API_KEY=…   (text-embedding-3-small)`);
   terminal.line(`  model: 'ollama',   after: ollama pull nomic-embed-text   (no key, on this machine)`);
 }

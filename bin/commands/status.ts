@@ -1,6 +1,10 @@
+import { FRESHET } from '../../lib/core/own-command.ts';
+import { formatDuration, formatUsd } from '../../lib/core/quantities.ts';
+import { formatCount } from '../../lib/core/run-end.ts';
 import type { StatusAnswer } from '../../lib/ports/operator.ts';
+import type { Spending } from '../../lib/ports/report-store.ts';
 import type { DeployedStage } from '../../lib/wiring/deployment.ts';
-import { formatColumns, formatCount, formatCoverage } from '../terminal/formats.ts';
+import { formatColumns, formatCoverage } from '../terminal/formats.ts';
 import { reportLedger, reportPauses } from '../terminal/reports.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { CommandBody } from './command.ts';
@@ -38,8 +42,37 @@ async function readStage(deployment: DeployedStage) {
   return { queues, flow: await readFlow(deployment) };
 }
 
-function reportStatus({ spaces, ledger, paused }: StatusAnswer, terminal: Terminal): void {
-  for (const line of spaces.flatMap(formatCoverage)) terminal.line(line);
+function reportStatus(
+  { spaces, unread = [], ledger, budget = [], paused }: StatusAnswer,
+  terminal: Terminal,
+): void {
+  for (const space of spaces) {
+    for (const line of formatCoverage(space)) terminal.line(line);
+    const { oldestStaleAgeSeconds: seconds } = space;
+    if (seconds > 0) terminal.line(`  the oldest edit has waited for ${formatDuration(seconds * 1000)}`);
+    if (space.rowsPerSecond > 0)
+      terminal.line(`  ${formatRate(space.rowsPerSecond)} rows a second over the last five minutes`);
+  }
+  for (const source of unread)
+    terminal.line(`Source "${source}": its rows cannot be listed: ${FRESHET} doctor`);
   reportLedger(ledger, terminal);
+  for (const spending of budget) terminal.line(describeSpending(spending));
   reportPauses(paused, terminal);
+}
+
+/** Share of a cap from which `status` calls for attention. */
+const NEARLY_SPENT = 0.8;
+
+function describeSpending({ scope, period, capUsd, spentUsd }: Spending): string {
+  const share = spentUsd / capUsd;
+  const mark = share >= 1 ? ' – reached' : share >= NEARLY_SPENT ? ' – nearly reached' : '';
+  return (
+    `budget of ${scope}: ${formatUsd(spentUsd)} of ${formatUsd(capUsd)} this ${period}, ` +
+    `${Math.floor(100 * share)} %${mark}`
+  );
+}
+
+/** A rate with one decimal below ten, where a whole number would say too little. */
+function formatRate(perSecond: number): string {
+  return perSecond < 10 ? perSecond.toFixed(1) : formatCount(Math.round(perSecond));
 }

@@ -1,3 +1,4 @@
+import { FRESHET } from '../../lib/core/own-command.ts';
 import { withOperator } from '../../lib/wiring/operator.ts';
 import { type CommandBody, workspaceRequest } from './command.ts';
 import type { HereCommand } from './table.ts';
@@ -15,7 +16,7 @@ export const stopCommand: CommandBody<HereCommand<'stop'>> = {
     if (asked === 0) terminal.line('No run is in progress.');
     else terminal.line(`${asked - stillRunning} of ${asked} ${asked === 1 ? 'run' : 'runs'} ended.`);
     if (stillRunning === 0) return 0;
-    terminal.note('The others were asked and have not ended yet: npm run freshet -- stop asks again.');
+    terminal.note(`The others were asked and have not ended yet: ${FRESHET} stop asks again.`);
     return 1;
   },
 };

@@ -1,4 +1,6 @@
 import {
+  amountFlag,
+  currencyFlag,
   durationFlag,
   type Flags,
   type FlagValues,
@@ -15,6 +17,9 @@ import type {
   placeFlags,
   StageContext,
 } from './command.ts';
+import { benchFlags, initFlags, RUN_KEYS, runFlags } from './run-flags.ts';
+import { explainPlace, searchFlags, searchPlace } from './search-flags.ts';
+import { serveFlags, tokenFlags } from './serve-flags.ts';
 
 type LoadedBody = Promise<CommandBody<never>>;
 
@@ -27,34 +32,11 @@ const pauseScopeFlags = {
   model: textFlag('ALIAS', 'only this model'),
 };
 
-/** Flags of `run` and `start`; for flags that are left out the configuration's `limits` hold. */
-const runFlags = {
-  'max-items': wholeNumberFlag('N', 'stop after about this many rows', { least: 1, most: 1_000_000_000 }),
-  'batch-size': wholeNumberFlag('N', 'rows per message and texts per call', { least: 1, most: 2048 }),
-  concurrency: wholeNumberFlag('N', 'calls at the same time', { least: 1, most: 256 }),
-  'max-chars': wholeNumberFlag('N', 'longest text, in characters', { least: 1, most: 100_000_000 }),
-  'pause-ms': wholeNumberFlag('N', 'pause after each batch, in milliseconds', { least: 0, most: 3_600_000 }),
-  'timeout-sec': wholeNumberFlag('N', 'longest provider call, in seconds', { least: 1, most: 600 }),
-  'report-every': durationFlag('TIME', 'between two progress lines (10s) where the line cannot be rewritten'),
-  'failure-log': textFlag('FILE', 'write the failed rows there as JSON lines: ids and codes, no text'),
-  'max-wait': durationFlag('TIME', 'give up when nothing moves for this long (5m)'),
-};
-
-const RUN_KEYS = [
-  ...[
-    'end',
-    'spaces',
-    'embedded',
-    'copied',
-    'touched',
-    'excluded',
-    'failed',
-    'tokens',
-    'costUsd',
-    'providerCalls',
-  ],
-  ...['lastUpdate', 'averageMsPerItem', 'errorRate', 'durationMs', 'error?'],
-];
+const failuresPlace = { summary: 'failed rows by cause, each with what to do', keys: ['failures'] } as const;
+const resetPlace = {
+  summary: 'makes embedded rows stale, so that they are bought again; without --apply it only counts',
+  keys: ['applied', 'spaces', 'rows?'],
+} as const;
 
 /** Every command of `freshet`, in the order of the help text. */
 export const commandTable = {
@@ -63,6 +45,14 @@ export const commandTable = {
     exitCodes: [3, 4, 5],
     here: { summary: 'creates the sample if it is missing, runs, reports and searches', keys: RUN_KEYS },
     load: async (): LoadedBody => (await import('./start.ts')).startCommand,
+  },
+  init: {
+    flags: initFlags,
+    here: {
+      summary: 'looks at the database, asks, and writes freshet.config.ts for a table of yours',
+      keys: ['ok', 'file', 'workflow?', 'estimate', 'findings', 'next', 'source', 'vectorColumns'],
+    },
+    load: async (): LoadedBody => (await import('./init.ts')).initCommand,
   },
   run: {
     flags: {
@@ -77,27 +67,55 @@ export const commandTable = {
   status: {
     here: {
       summary: 'how much is embedded, what is on its way, what is paused and why',
-      keys: ['spaces', 'paused', 'ledger'],
+      keys: ['spaces', 'unread', 'paused', 'ledger', 'budget'],
     },
     stage: {
       summary: 'coverage, pauses, money, each queue with its dead letters, event sources and schedules',
-      keys: ['spaces', 'paused', 'ledger', 'queues', 'eventSources', 'schedules'],
+      keys: ['spaces', 'unread', 'paused', 'ledger', 'budget', 'queues', 'eventSources', 'schedules'],
     },
     load: async (): LoadedBody => (await import('./status.ts')).statusCommand,
   },
+  quote: {
+    flags: {
+      source: textFlag('NAME', 'only this source'),
+      currency: currencyFlag('CODE', 'show the price in this currency too; needs --rate'),
+      rate: amountFlag('N', 'units of that currency for one US dollar'),
+    },
+    here: {
+      summary: 'what the next run will buy, before it does: texts, tokens, price and time; nothing is bought',
+      keys: ['quotes', 'currency?'],
+    },
+    load: async (): LoadedBody => (await import('./quote.ts')).quoteCommand,
+  },
   search: {
     argument: '"text"',
-    flags: {
-      limit: wholeNumberFlag('N', 'how many rows (10)', { least: 1, most: 1000 }),
-      source: textFlag('NAME', 'source to search (the first one)'),
-    },
-    here: { summary: 'the rows nearest to a text', keys: ['source', 'model', 'hits'] },
+    flags: searchFlags,
+    here: searchPlace,
     load: async (): LoadedBody => (await import('./search.ts')).searchCommand,
+  },
+  'explain-search': {
+    argument: '"text"',
+    flags: searchFlags,
+    here: explainPlace,
+    load: async (): LoadedBody => (await import('./search.ts')).explainSearchCommand,
+  },
+  serve: {
+    flags: serveFlags,
+    here: {
+      summary: 'answers POST /v1/search, /v1/embed and /v1/embeddings, until interrupted',
+      keys: ['url', 'models'],
+    },
+    load: async (): LoadedBody => (await import('./serve.ts')).serveCommand,
+  },
+  token: {
+    flags: tokenFlags,
+    here: { summary: 'prints a token for trying `serve`, signed with its shared secret', keys: ['token'] },
+    load: async (): LoadedBody => (await import('./token.ts')).tokenCommand,
   },
   failures: {
     flags: { examples: wholeNumberFlag('N', 'ids per cause (5)', { least: 1, most: 1000 }) },
-    here: { summary: 'failed rows by cause, each with what to do', keys: ['failures'] },
-    stage: { summary: 'failed rows by cause, each with what to do', keys: ['failures'] },
+    here: failuresPlace,
+    stage: failuresPlace,
     load: async (): LoadedBody => (await import('./failures.ts')).failuresCommand,
   },
   retry: {
@@ -133,10 +151,7 @@ export const commandTable = {
   },
   backfill: {
     flags: { ...pauseScopeFlags, apply },
-    stage: {
-      summary: 'walks every row of the table from the lowest key, now',
-      keys: ['applied', 'spaces'],
-    },
+    stage: { summary: 'walks every row of the table from the lowest key, now', keys: ['applied', 'spaces'] },
     load: async (): LoadedBody => (await import('./backfill.ts')).backfillCommand,
   },
   pause: {
@@ -160,10 +175,7 @@ export const commandTable = {
   },
   resume: {
     flags: pauseScopeFlags,
-    here: {
-      summary: 'ends what `pause` began, and no pause of another reason',
-      keys: ['changed', 'paused'],
-    },
+    here: { summary: 'ends what `pause` began, and no pause of another reason', keys: ['changed', 'paused'] },
     stage: {
       summary: 'ends what `aws pause` began, and no pause of another reason',
       flags: {
@@ -182,6 +194,10 @@ export const commandTable = {
     },
     load: async (): LoadedBody => (await import('./stop.ts')).stopCommand,
   },
+  nudge: {
+    here: { summary: 'makes the runs that watch look now, not after their interval', keys: ['runs'] },
+    load: async (): LoadedBody => (await import('./nudge.ts')).nudgeCommand,
+  },
   reset: {
     flags: {
       all: switchFlag('every row of every source and model'),
@@ -191,19 +207,13 @@ export const commandTable = {
       apply: switchFlag('do it'),
       yes: switchFlag('do not ask'),
     },
-    here: {
-      summary: 'makes embedded rows stale, so that they are bought again; without --apply it only counts',
-      keys: ['applied', 'spaces', 'rows?'],
-    },
-    stage: {
-      summary: 'makes embedded rows stale, so that they are bought again; without --apply it only counts',
-      keys: ['applied', 'spaces', 'rows?'],
-    },
+    here: resetPlace,
+    stage: resetPlace,
     load: async (): LoadedBody => (await import('./reset.ts')).resetCommand,
   },
   logs: {
     flags: {
-      function: textFlag('NAME', 'detect, embed, write, guard, migrate or operate (all)'),
+      function: textFlag('NAME', 'detect, embed, write, guard, migrate, operate or api (all)'),
       since: durationFlag('TIME', 'how far back (15m)'),
       follow: switchFlag('go on until interrupted'),
       trouble: switchFlag('only warnings and errors'),
@@ -232,6 +242,15 @@ export const commandTable = {
     },
     load: async (): LoadedBody => (await import('./models.ts')).modelsCommand,
   },
+  bench: {
+    flags: benchFlags,
+    exitCodes: [3, 5],
+    here: {
+      summary: 'what a copy of some rows costs by batch size: time, CPU, memory, money; keeps nothing',
+      keys: ['source', 'model', 'items', 'runs'],
+    },
+    load: async (): LoadedBody => (await import('./bench.ts')).benchCommand,
+  },
   migrate: {
     here: {
       summary: 'brings schema freshet to this version and creates the tables of new spaces',
@@ -240,6 +259,7 @@ export const commandTable = {
     load: async (): LoadedBody => (await import('./migrate.ts')).migrateCommand,
   },
   doctor: {
+    flags: { 'count-keys': switchFlag('count doubled keys in tables above 10 million rows too') },
     here: {
       summary: 'checks privileges, indexes, versions and visibility, each with the statement that mends it',
       keys: ['ok', 'findings'],

@@ -152,20 +152,20 @@ const request = ({ model }: EmbedService, changes: object = {}) => ({
 
 const REFUSAL_CHECKS: readonly Check[] = [
   {
-    name: 'empty list: answered with an empty list, or 422',
+    name: 'empty list: answered with an empty list, or 400 or 422',
     run: async service => {
       const answer = await service.post(request(service, { texts: [] }));
-      if (answer.status !== 200) return insistOnError(answer, [422]);
+      if (answer.status !== 200) return insistOnError(answer, [400, 422]);
       const { vectors } = Object(answer.json) as Record<string, unknown>;
       insist(Array.isArray(vectors) && vectors.length === 0, 'vectors is no empty list');
     },
   },
   {
-    name: 'empty text: has a vector, or 422 invalid_text; it is never left out',
+    name: 'empty text: has a vector, or 400 or 422; it is never left out',
     run: async service => {
       const answer = await service.post(request(service, { texts: ['one', '', 'two'] }));
       if (answer.status === 200) readServiceVectors(answer, 3);
-      else insistOnError(answer, [422], ['invalid_text']);
+      else insistOnError(answer, [400, 422], ['invalid_text', 'invalid_request']);
     },
   },
   {
@@ -178,11 +178,11 @@ const REFUSAL_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: 'unknown model: 404 model_not_found',
+    name: 'unknown model: 400 or 404 model_not_found',
     run: async service =>
       insistOnError(
         await service.post(request(service, { model: 'freshet-conformance-no-such-model' })),
-        [404],
+        [400, 404],
         ['model_not_found'],
       ),
   },

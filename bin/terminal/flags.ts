@@ -46,7 +46,63 @@ export function wholeNumberFlag(
   };
 }
 
+/** A flag for several whole numbers, parted by commas, in the order given. */
+export function wholeNumbersFlag(
+  placeholder: string,
+  summary: string,
+  range: { readonly least: number; readonly most: number },
+): Flag<readonly number[]> {
+  const one = wholeNumberFlag(placeholder, summary, range);
+  return {
+    placeholder,
+    summary,
+    read: (text, name) => text.split(',').map(part => one.read(part.trim(), name)),
+  };
+}
+
 const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+
+/** A flag for a number above 0, with or without decimals. */
+export function amountFlag(placeholder: string, summary: string): Flag<number> {
+  return {
+    placeholder,
+    summary,
+    read: (text, name) => {
+      const value = /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Number(text) : 0;
+      if (value > 0) return value;
+      throw badValue(name, text, 'a number above 0 such as 1300 or 0.92');
+    },
+  };
+}
+
+/** A flag for one of several words. */
+export function choiceFlag<Word extends string>(
+  placeholder: string,
+  summary: string,
+  words: readonly Word[],
+): Flag<Word> {
+  return {
+    placeholder,
+    summary,
+    read: (text, name) => {
+      const found = words.find(word => word === text);
+      if (found !== undefined) return found;
+      throw badValue(name, text, words.join(' or '));
+    },
+  };
+}
+
+/** A flag for a currency, by its three letters of ISO 4217. */
+export function currencyFlag(placeholder: string, summary: string): Flag<string> {
+  return {
+    placeholder,
+    summary,
+    read: (text, name) => {
+      if (Intl.supportedValuesOf('currency').includes(text)) return text;
+      throw badValue(name, text, 'the three letters of a currency such as KRW');
+    },
+  };
+}
 
 /** A flag for a duration, read in milliseconds. A bare number is seconds. */
 export function durationFlag(placeholder: string, summary: string): Flag<number> {

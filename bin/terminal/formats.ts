@@ -1,39 +1,11 @@
 import type { ListedModel } from '../../lib/core/config/models.ts';
 import { parseJson } from '../../lib/core/messages.ts';
+import { formatDuration, formatUsd } from '../../lib/core/quantities.ts';
+import { formatCount } from '../../lib/core/run-end.ts';
 import type { RunResult } from '../../lib/local/run-locally.ts';
 import type { Coverage } from '../../lib/ports/report-store.ts';
-import type { FoundRows } from '../../lib/wiring/local-requests.ts';
+import type { SearchAnswer } from '../../lib/ports/search.ts';
 import type { CheckedModel } from '../../lib/wiring/models.ts';
-
-export function formatCount(count: number): string {
-  return count.toLocaleString('en-US');
-}
-
-/** Dollars with four decimals below $100: a run of short texts costs a fraction of a cent. */
-export function formatUsd(usd: number): string {
-  return `$${usd.toFixed(usd >= 100 ? 2 : 4)}`;
-}
-
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
-
-export function formatBytes(bytes: number): string {
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < UNITS.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`;
-}
-
-export function formatDuration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  const seconds = ms / 1000;
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
 
 function formatPercent(fraction: number): string {
   return `${(fraction * 100).toFixed(2)} %`;
@@ -111,16 +83,36 @@ export function formatCoverage(coverage: Coverage): string[] {
   ];
 }
 
-/** A line for each hit: similarity, first text column and the beginning of the others. */
-export function formatHits({ hits }: FoundRows, width = 100): string[] {
-  if (hits.length === 0) return ['  nothing is embedded yet'];
-  const titles = hits.map(hit => shorten(hit.columns[0] ?? hit.id, 30));
-  const titleWidth = Math.max(...titles.map(title => title.length));
-  return hits.map((hit, index) => {
-    const start = `  ${hit.similarity.toFixed(3)}  ${titles[index]!.padEnd(titleWidth)}  `;
-    const rest = hit.columns.slice(1).filter(column => column !== null);
+/** A line for each hit: its score, first column and the beginning of the others. */
+export function formatHits({ hits }: Pick<SearchAnswer, 'hits'>, width = 100): string[] {
+  if (hits.length === 0) return ['  nothing that is embedded was found'];
+  const rows = hits.map(({ id, score, columns }) => {
+    const [first, ...rest] = Object.values(columns).map(writeValue);
+    return { score, title: shorten(first ?? id, 30), rest: rest.filter(text => text !== undefined) };
+  });
+  const titleWidth = Math.max(...rows.map(({ title }) => title.length));
+  return rows.map(({ score, title, rest }) => {
+    const start = `  ${score.toFixed(3)}  ${title.padEnd(titleWidth)}  `;
     return (start + shorten(rest.join(' · '), Math.max(20, width - start.length))).trimEnd();
   });
+}
+
+function writeValue(value: unknown): string | undefined {
+  if (value === null || value === undefined) return undefined;
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** One line on how far the hits can be trusted. */
+export function formatTrust(answer: SearchAnswer): string {
+  const { exact, coverage_percent: percent, stale, keyword, degraded } = answer;
+  const partial = keyword === 'partial' ? ' · more rows have the words than are ranked' : '';
+  const without = degraded.length === 0 ? '' : ` · without: ${degraded.join(', ')}`;
+  const compared = exact ? 'exact: every row was compared' : 'approximate: not every row was compared';
+  const rows = compared + partial + without;
+  const unmeasured = percent === null || stale === null;
+  return unmeasured
+    ? `  ${rows}`
+    : `  ${rows} · ${percent.toFixed(2)} % covered, ${formatCount(stale)} stale`;
 }
 
 /**

@@ -1,10 +1,12 @@
-import { describeUnexpected, FreshetError, UsageError } from '../../lib/core/errors.ts';
+import type { DoctorFinding } from '../../lib/adapters/sql/doctor-sources.ts';
+import { adviseFailure, type FailurePlace } from '../../lib/core/advise-failure.ts';
+import { describeUnexpected, FreshetError, UnavailableError, UsageError } from '../../lib/core/errors.ts';
+import { formatUsd } from '../../lib/core/quantities.ts';
+import { formatCount } from '../../lib/core/run-end.ts';
 import type { RunEnd } from '../../lib/local/run-locally.ts';
 import type { PauseReason } from '../../lib/ports/control-store.ts';
-import type { SourceFailures } from '../../lib/ports/operator.ts';
-import type { LedgerTotals } from '../../lib/ports/report-store.ts';
-import { adviseFailure, type FailurePlace } from './advise-failure.ts';
-import { formatCount, formatRun, formatUsd } from './formats.ts';
+import type { SourceFailures, StatusAnswer } from '../../lib/ports/operator.ts';
+import { formatRun } from './formats.ts';
 import type { Terminal } from './terminal.ts';
 
 /**
@@ -18,7 +20,7 @@ export function reportError(error: unknown, terminal: Terminal): number {
   terminal.endProgress();
   noteLines(`freshet: ${message}`, terminal);
   if (remedy !== undefined) noteLines(`  ${remedy.replaceAll('\n', '\n  ')}`, terminal);
-  return error instanceof UsageError ? 2 : 1;
+  return error instanceof UsageError && !(error instanceof UnavailableError) ? 2 : 1;
 }
 
 /** Notes a text of ours that can have several lines. */
@@ -56,8 +58,22 @@ export function reportFailures(failures: ReturnType<typeof withAdvice>, terminal
   }
 }
 
+/** Prints what the doctor found, each fault with the statement that mends it. */
+export function reportFindings(findings: readonly DoctorFinding[], terminal: Terminal): void {
+  for (const finding of findings) {
+    terminal.line(`${finding.ok ? 'ok' : finding.severity}  ${finding.check}: ${finding.message}`);
+    if (!finding.ok && finding.statement !== undefined)
+      for (const line of finding.statement.split('\n')) terminal.line(`    ${line}`);
+  }
+}
+
+/** Counts the findings with which a run cannot work. */
+export function countErrors(findings: readonly DoctorFinding[]): number {
+  return findings.filter(({ ok, severity }) => !ok && severity === 'error').length;
+}
+
 /** Prints what was bought so far, and what was bought and lost. */
-export function reportLedger(ledger: LedgerTotals, terminal: Terminal): void {
+export function reportLedger(ledger: StatusAnswer['ledger'], terminal: Terminal): void {
   terminal.line(
     `so far: ${formatCount(ledger.providerCalls)} provider calls, ${formatCount(ledger.tokens)} ` +
       `tokens, ${formatUsd(ledger.costUsd)}; last update ${ledger.lastUpdate ?? 'never'}`,

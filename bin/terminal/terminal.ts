@@ -1,6 +1,8 @@
 import { createInterface } from 'node:readline/promises';
 import { UsageError } from '../../lib/core/errors.ts';
-import { escapeControls, formatBytes, formatCount, formatDuration, formatUsd } from './formats.ts';
+import { formatBytes, formatDuration, formatUsd } from '../../lib/core/quantities.ts';
+import { formatCount } from '../../lib/core/run-end.ts';
+import { escapeControls } from './formats.ts';
 
 /**
  * Where a command writes, a line at a time.
@@ -11,6 +13,8 @@ import { escapeControls, formatBytes, formatCount, formatDuration, formatUsd } f
  */
 export interface Terminal {
   readonly json: boolean;
+  /** Whether a person looks on, as far as can be told. */
+  readonly isWatched: boolean;
   /** A line of the result, for people. */
   line(text?: string): void;
   /** A line beside the result: advice, notices. Always on standard error. */
@@ -51,6 +55,7 @@ export function createTerminal(options: {
   };
   return {
     json,
+    isWatched: live,
     line: (text = '') => {
       endProgress();
       (json ? errors : output).write(`${escapeControls(text)}\n`);
@@ -89,7 +94,7 @@ const WINDOW_MS = 10_000;
  * The rate is that of the last ten seconds, so that a pause shows.
  */
 export function createProgressMeter(
-  expectedItems: number,
+  expectedItems: () => number | undefined,
   now: () => number,
 ): (progress: Progress) => string {
   const startedAt = now();
@@ -100,10 +105,12 @@ export function createProgressMeter(
     while (samples.length > 2 && samples[1]!.at < at - WINDOW_MS) samples.shift();
     const oldest = samples[0]!;
     const perSecond = at > oldest.at ? ((progress.items - oldest.items) * 1000) / (at - oldest.at) : 0;
-    const total = Math.max(expectedItems, progress.items);
-    const left = perSecond > 0 ? formatDuration(((total - progress.items) * 1000) / perSecond) : '–';
+    const expected = expectedItems();
+    const total = Math.max(expected ?? 0, progress.items);
+    const isKnown = expected !== undefined && perSecond > 0;
+    const left = isKnown ? formatDuration(((total - progress.items) * 1000) / perSecond) : '–';
     return [
-      `${formatCount(progress.items)} of ${formatCount(total)} items`,
+      `${formatCount(progress.items)} of ${expected === undefined ? '?' : formatCount(total)} items`,
       `${perSecond.toFixed(perSecond < 10 ? 1 : 0)}/s`,
       `ETA ${left}`,
       `${formatCount(progress.tokens)} tokens`,

@@ -8,8 +8,9 @@ export default defineConfig({
       table: 'public.ai_items',
       updatedAt: 'updated_at',
       text: { columns: ['title', 'summary', 'tags'] },
-      // 'openai': OpenAI's text-embedding-3-small, with OPENAI_API_KEY set. 'ollama': nomic-embed-text on this machine.
-      model: 'hash',
+      // 'static' comes with Freshet and knows English words. 'openai': OpenAI's text-embedding-3-small, with OPENAI_API_KEY
+      // set. 'ollama': nomic-embed-text on this machine.
+      model: 'static',
     },
   ],
   // What `npx cdk synth` describes. The ids are made up: put your own here before `npx cdk deploy`.

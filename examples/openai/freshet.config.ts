@@ -1,4 +1,4 @@
-import { defineConfig } from '../../lib/core/config/define-config.ts';
+import { defineConfig } from 'freshet';
 
 /** `ai_items` (schema.sql) on your PostgreSQL, embedded by OpenAI. Needs DATABASE_URL and OPENAI_API_KEY. */
 export default defineConfig({

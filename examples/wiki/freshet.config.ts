@@ -1,4 +1,4 @@
-import { defineConfig } from '../../lib/core/config/define-config.ts';
+import { defineConfig } from 'freshet';
 
 /** Two sources in one configuration (schema.sql): chunks of a wiki with a uuid key and a column without time zone, and `ai_items`. */
 export default defineConfig({

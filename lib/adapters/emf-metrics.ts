@@ -1,4 +1,6 @@
-import { MetricsLogger, Unit } from 'aws-embedded-metrics';
+// By their files: the package's index also loads what looks for an agent or an instance, with HTTP.
+import { MetricsLogger } from 'aws-embedded-metrics/lib/logger/MetricsLogger.js';
+import { Unit } from 'aws-embedded-metrics/lib/logger/Unit.js';
 import { LogSerializer } from 'aws-embedded-metrics/lib/serializers/LogSerializer.js';
 import { METRIC_NAMESPACE, METRICS, type MetricUnit } from '../core/metrics.ts';
 import type { Metrics } from '../ports/process.ts';

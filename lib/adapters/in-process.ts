@@ -129,18 +129,13 @@ export function createInProcessQueue(options: InProcessQueueOptions): InProcessQ
   };
 }
 
-interface InProcessObjectStore extends ObjectStore {
-  /** Removes an object that its reader needs no more. */
-  remove(key: string): void;
-}
-
 /**
  * Creates an object store that lives as long as the process.
  * Bodies are copied on the way in, so that later changes of the caller's buffer have no effect.
  * With `sealed` they are kept as they are: nobody else can reach the objects, and the caller leaves
  * the body alone.
  */
-export function createInProcessObjectStore(options: { readonly sealed?: true } = {}): InProcessObjectStore {
+export function createInProcessObjectStore(options: { readonly sealed?: true } = {}): ObjectStore {
   const objects = new Map<string, Buffer>();
   return {
     ...options,
@@ -150,7 +145,7 @@ export function createInProcessObjectStore(options: { readonly sealed?: true } =
     async get(key) {
       return objects.get(key);
     },
-    remove(key) {
+    async remove(key) {
       objects.delete(key);
     },
   };

@@ -3,6 +3,7 @@ import type { Webhook } from '../ports/process.ts';
 import type { SecretStore } from '../ports/provider.ts';
 import { parseOutboundUrl } from './network/addresses.ts';
 import type { Network } from './network/open-network.ts';
+import { isProxyFailure } from './network/proxies.ts';
 
 const POST_MS = 10_000;
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -27,7 +28,8 @@ export function createHttpWebhook(options: {
         signal: AbortSignal.timeout(POST_MS),
         maxAnswerBytes: MAX_ANSWER_BYTES,
       })
-      .catch(() => {
+      .catch((error: unknown) => {
+        if (isProxyFailure(error)) throw error;
         throw new FreshetError('The webhook could not be reached.', {
           failureClass: 'transient',
           code: 'webhook_unreachable',

@@ -1,11 +1,12 @@
 import { Duration } from 'aws-cdk-lib';
-import { type IMetric, MathExpression, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { MathExpression, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
-import type { AlarmKindName } from '../core/alarms.ts';
+import { TICK_PERIODS } from '../core/config/aws-limits.ts';
 import type { EndpointMetricName } from '../core/gpu-endpoint.ts';
 import { FUNCTION_SETTINGS, type FunctionName } from './function-settings.ts';
 import {
+  type AlarmDescription,
   DAY,
   endpointMetric,
   FIVE_MINUTES,
@@ -14,35 +15,7 @@ import {
   type ObservedPipeline,
   observedQueues,
 } from './observed-pipeline.ts';
-
-/** One alarm, as `listAlarms` describes it. */
-export interface AlarmDescription {
-  readonly kind: AlarmKindName;
-  /** What the alarm watches, where a kind watches several things. */
-  readonly subject?: string;
-  readonly metric: IMetric;
-  readonly threshold: number;
-  /**
-   * Alarm above the threshold, or at the threshold and above.
-   * @default above
-   */
-  readonly comparison?: 'above' | 'from';
-  /**
-   * Periods in a row that are looked at.
-   * @default 1
-   */
-  readonly periods?: number;
-  /**
-   * How many of these periods make an alarm when they are bad.
-   * @default all
-   */
-  readonly badPeriods?: number;
-  /**
-   * What missing data counts as.
-   * @default notBreaching
-   */
-  readonly missing?: TreatMissingData;
-}
+import { ofService } from './service-watch.ts';
 
 /** The share of failed calls, in percent, that is no bad luck any more. */
 const PROVIDER_RATE_PERCENT = 20;
@@ -72,39 +45,57 @@ interface AlarmOptions {
   readonly webhook?: LambdaFunction | undefined;
 }
 
-/** All alarms of a deployment but the composite one. */
+/** All alarms of a deployment but the composite ones. */
 export function listAlarms(
   observed: ObservedPipeline,
   { budgetUsd, webhook }: AlarmOptions,
 ): readonly AlarmDescription[] {
   const { inferenceComponentName } = observed;
   return [
-    freshness(observed),
+    ...ofTicks(observed),
     ...ofQueues(observed),
     ...ofFunctions(observed),
     ...ofProvider(observed),
     ...ofGuard(observed),
     orphans(observed),
     ...(inferenceComponentName === undefined ? [] : ofEndpoint(inferenceComponentName)),
+    ...(observed.service === undefined ? [] : ofService(observed.service.api)),
     ...(webhook === undefined ? [] : [webhookErrors(webhook)]),
     ...(budgetUsd === undefined ? [] : [budget(observed, budgetUsd)]),
   ];
 }
 
+/** A period that sees a tick, after which alone a stage with few edits calls its provider. */
+function tickPeriod({ tickSeconds }: ObservedPipeline): Duration {
+  return Duration.seconds(Math.max(FIVE_MINUTES.toSeconds(), tickSeconds));
+}
+
 /**
- * The alarm on the age of the oldest stale row.
- * The alarm is also the dead man's switch of schedule and `detect`: without a tick there is no
- * data, and missing data alarms. The period is never shorter than the time between two ticks.
+ * The alarms on the age of the oldest stale row, and on ticks that tell nothing.
+ * The second is the dead man's switch of schedule and `detect`: without a tick there is no data,
+ * and missing data alarms. The first keeps its state then: that nobody looks does not mean that no
+ * row waits.
  */
-function freshness({ metrics, sloSeconds, tickSeconds }: ObservedPipeline): AlarmDescription {
-  const period = Duration.seconds(Math.max(FIVE_MINUTES.toSeconds(), tickSeconds));
-  return {
-    kind: 'freshness',
-    metric: metrics.one('OldestStaleRowAgeSeconds', { statistic: 'Maximum', period }),
-    threshold: sloSeconds,
-    periods: 3,
-    missing: TreatMissingData.BREACHING,
-  };
+function ofTicks(observed: ObservedPipeline): AlarmDescription[] {
+  const { metrics, sloSeconds } = observed;
+  const period = tickPeriod(observed);
+  return [
+    {
+      kind: 'freshness',
+      metric: metrics.one('OldestStaleRowAgeSeconds', { statistic: 'Maximum', period }),
+      threshold: sloSeconds,
+      periods: TICK_PERIODS,
+      missing: TreatMissingData.IGNORE,
+    },
+    {
+      kind: 'detect-silent',
+      metric: metrics.one('OldestStaleRowAgeSeconds', { statistic: 'SampleCount', period }),
+      threshold: 1,
+      comparison: 'below',
+      periods: TICK_PERIODS,
+      missing: TreatMissingData.BREACHING,
+    },
+  ];
 }
 
 /**
@@ -160,29 +151,31 @@ function ofFunctions({ functions }: ObservedPipeline): AlarmDescription[] {
   ];
 }
 
-function ofProvider({ metrics }: ObservedPipeline): AlarmDescription[] {
+/** The alarms on calls of the provider: two bad ticks of three, so that one hiccup tells nobody. */
+function ofProvider(observed: ObservedPipeline): AlarmDescription[] {
+  const { metrics } = observed;
+  const period = tickPeriod(observed);
+  const rule = { threshold: PROVIDER_RATE_PERCENT, periods: TICK_PERIODS, badPeriods: 2 };
   const sumOf = (name: 'ProviderCalls' | 'ProviderFailures' | 'ProviderThrottles') =>
-    metrics.one(name, { statistic: 'Sum', period: MINUTE, from: 'embed' });
+    metrics.one(name, { statistic: 'Sum', period, from: 'embed' });
   const calls = sumOf('ProviderCalls');
   const throttles = sumOf('ProviderThrottles');
   const rate = (expression: string, usingMetrics: Record<string, typeof calls>, label: string) =>
-    new MathExpression({ expression, usingMetrics: { calls, ...usingMetrics }, period: MINUTE, label });
+    new MathExpression({ expression, usingMetrics: { calls, ...usingMetrics }, period, label });
   return [
     {
+      ...rule,
       kind: 'provider-errors',
       metric: rate(
         '100 * (FILL(failures, 0) - FILL(throttles, 0)) / calls',
         { failures: sumOf('ProviderFailures'), throttles },
         'failed calls, in percent',
       ),
-      threshold: PROVIDER_RATE_PERCENT,
-      periods: 5,
     },
     {
+      ...rule,
       kind: 'provider-throttles',
       metric: rate('100 * FILL(throttles, 0) / calls', { throttles }, 'throttled calls, in percent'),
-      threshold: PROVIDER_RATE_PERCENT,
-      periods: 5,
     },
     { kind: 'unknown-failures', metric: metrics.one('UnknownFailures', { statistic: 'Sum' }), threshold: 0 },
   ];
@@ -194,7 +187,7 @@ function ofProvider({ metrics }: ObservedPipeline): AlarmDescription[] {
  * nobody opens or closes a queue then.
  */
 function ofGuard({ metrics }: ObservedPipeline): AlarmDescription[] {
-  const minuteOf = (name: 'PausedModels' | 'PausedSources' | 'MappingsDisabledByHand') =>
+  const minuteOf = (name: 'UnknownSchema' | 'PausedModels' | 'PausedSources' | 'MappingsDisabledByHand') =>
     metrics.one(name, { statistic: 'Maximum', period: MINUTE });
   return [
     {
@@ -204,6 +197,7 @@ function ofGuard({ metrics }: ObservedPipeline): AlarmDescription[] {
       periods: 5,
       missing: TreatMissingData.BREACHING,
     },
+    { kind: 'unknown-schema', metric: minuteOf('UnknownSchema'), threshold: 0, periods: 5 },
     { kind: 'models-paused', metric: minuteOf('PausedModels'), threshold: 0, periods: 3 },
     { kind: 'sources-paused', metric: minuteOf('PausedSources'), threshold: 0, periods: 3 },
     {

@@ -3,12 +3,14 @@ import { SlackChannelConfiguration } from 'aws-cdk-lib/aws-chatbot';
 import { ManagedPolicy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { Topic } from 'aws-cdk-lib/aws-sns';
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription, LambdaSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
+import { type StageAddress, stackNameOf } from '../core/own-command.ts';
+import type { EncryptionKeys } from './encryption-keys.ts';
 import type { FunctionAssets } from './function-settings.ts';
 import { HandlerFunction } from './handler-function.ts';
-import { secretStatements } from './policy-statements.ts';
+import { type ReadSecret, secretStatements } from './secrets.ts';
 
 /**
  * Whom the alarms tell. Each receiver can be left out.
@@ -23,19 +25,25 @@ export interface AlarmReceivers {
    */
   readonly slack?: { readonly workspaceId: string; readonly channelId: string } | undefined;
   /** A secret whose string is the address of a Slack or Discord webhook. */
-  readonly webhook?: { readonly secretArn: string } | undefined;
+  readonly webhook?: ReadSecret | undefined;
+  /**
+   * A topic of one's own, in place of one of the construct's. Its policy, and that of its key, must
+   * let CloudWatch publish.
+   */
+  readonly topic?: ITopic | undefined;
 }
 
 interface AlarmTopicProps {
-  readonly stage: string;
+  readonly address: StageAddress;
   readonly receivers: AlarmReceivers;
   readonly assets: FunctionAssets;
   /**
-   * ARN of the KMS key of the webhook's secret.
+   * ARN of the KMS key of the webhook's secret, where the webhook names none.
    * @default the account's key for Secrets Manager
    */
   readonly secretKeyArn?: string | undefined;
   readonly logRetention: RetentionDays;
+  readonly encryptionKeys?: EncryptionKeys | undefined;
 }
 
 /**
@@ -44,31 +52,36 @@ interface AlarmTopicProps {
  * AWS manages for SNS. Plain HTTP is refused, and nobody but the alarms of this account publishes.
  */
 export class AlarmTopic extends Construct {
-  readonly topic: Topic;
+  readonly topic: ITopic;
   /** The function that posts to the webhook; undefined: there is no webhook. */
   readonly webhook: HandlerFunction | undefined;
 
   constructor(scope: Construct, id: string, props: AlarmTopicProps) {
     super(scope, id);
-    const { email = [], slack, webhook } = props.receivers;
+    const { email = [], slack, webhook, topic } = props.receivers;
+    this.topic = topic ?? this.#createTopic(props.address.stage);
+    for (const address of email) this.topic.addSubscription(new EmailSubscription(address));
+    if (slack !== undefined) this.#subscribeSlack(props.address, slack);
+    this.webhook = webhook && this.#createWebhook(webhook, props);
+  }
+
+  #createTopic(stage: string): Topic {
     const key = new Key(this, 'Key', {
-      description: `Freshet ${props.stage}: messages of alarms`,
+      description: `Freshet ${stage}: messages of alarms`,
       enableKeyRotation: true,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    this.topic = new Topic(this, 'Topic', {
-      displayName: `Freshet ${props.stage}`,
+    const topic = new Topic(this, 'Topic', {
+      displayName: `Freshet ${stage}`,
       masterKey: key,
       enforceSSL: true,
     });
-    this.#allowAlarms(key);
-    for (const address of email) this.topic.addSubscription(new EmailSubscription(address));
-    if (slack !== undefined) this.#subscribeSlack(props.stage, slack);
-    this.webhook = webhook && this.#createWebhook(webhook.secretArn, props);
+    this.#allowAlarms(topic, key);
+    return topic;
   }
 
   /** Allows the alarms of this account, and nobody else, to publish to the topic. */
-  #allowAlarms(key: Key): void {
+  #allowAlarms(topic: Topic, key: Key): void {
     const { account } = Stack.of(this);
     const alarms = Stack.of(this).formatArn({
       service: 'cloudwatch',
@@ -81,12 +94,12 @@ export class AlarmTopic extends Construct {
       StringEquals: { 'aws:SourceAccount': account },
       ArnLike: { 'aws:SourceArn': alarms },
     };
-    this.topic.addToResourcePolicy(
+    topic.addToResourcePolicy(
       new PolicyStatement({
         sid: 'AllowAlarms',
         principals,
         actions: ['sns:Publish'],
-        resources: [this.topic.topicArn],
+        resources: [topic.topicArn],
         conditions,
       }),
     );
@@ -107,9 +120,13 @@ export class AlarmTopic extends Construct {
    * Subscribes a Slack channel with a role that may do nothing.
    * Chatbot passes messages on, and whoever writes to it from Slack is refused.
    */
-  #subscribeSlack(stage: string, { workspaceId, channelId }: NonNullable<AlarmReceivers['slack']>): void {
+  #subscribeSlack(
+    { stage, stack }: StageAddress,
+    { workspaceId, channelId }: NonNullable<AlarmReceivers['slack']>,
+  ): void {
+    const name = stack === undefined ? stackNameOf(stage) : `${stack}-${stage}`;
     new SlackChannelConfiguration(this, 'Slack', {
-      slackChannelConfigurationName: `freshet-${stage}-${Stack.of(this).region}`,
+      slackChannelConfigurationName: `${name}-${Stack.of(this).region}`,
       slackWorkspaceId: workspaceId,
       slackChannelId: channelId,
       notificationTopics: [this.topic],
@@ -123,13 +140,16 @@ export class AlarmTopic extends Construct {
    * The function runs outside the VPC, because a broken network is one of the things that alarms
    * tell.
    */
-  #createWebhook(secretArn: string, props: AlarmTopicProps): HandlerFunction {
-    const { stage, assets, secretKeyArn, logRetention } = props;
+  #createWebhook(secret: ReadSecret, props: AlarmTopicProps): HandlerFunction {
+    const { assets, logRetention, encryptionKeys } = props;
+    const { secretArn, secretKeyArn = props.secretKeyArn } = secret;
+    const { stage } = props.address;
     const webhook = new HandlerFunction(this, 'Webhook', {
       name: 'notify',
       code: assets.codeOf('notify'),
       logRetention,
-      statements: secretStatements(this, [secretArn], secretKeyArn),
+      encryptionKeys,
+      statements: secretStatements(this, [{ secretArn, secretKeyArn }]),
       environment: {
         FRESHET_WEBHOOK: Stack.of(this).toJsonString({ stage, region: Stack.of(this).region, secretArn }),
       },

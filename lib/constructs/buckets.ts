@@ -1,23 +1,33 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledge.ts';
 import { CLAIM_RETENTION_DAYS } from './function-settings.ts';
 
+interface ClaimsBucketProps {
+  /** Undefined: the objects are encrypted by S3. */
+  readonly key: IKey | undefined;
+  /** Whether a function of the CDK's empties the bucket when the bucket is deleted. */
+  readonly emptied: boolean;
+}
+
 /**
  * The bucket of result objects between `embed` and `write`.
- * An object outlives every message that names it; a dead letter stays 14 days from its first send.
- * What a late redrive finds gone is embedded again. The bucket is not versioned: vectors are
- * deleted with their rows.
+ * `write` removes what it has written. What is never written outlives every message that names it;
+ * a dead letter stays 14 days from its first send. What a late redrive finds gone is embedded
+ * again. The bucket is not versioned: vectors are deleted with their rows.
  */
 export class ClaimsBucket extends Construct {
   readonly bucket: Bucket;
 
-  constructor(scope: Construct, id: string) {
+  constructor(scope: Construct, id: string, { key, emptied }: ClaimsBucketProps) {
     super(scope, id);
     this.bucket = new Bucket(this, 'Bucket', {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
-      encryption: BucketEncryption.S3_MANAGED,
+      ...(key === undefined
+        ? { encryption: BucketEncryption.S3_MANAGED }
+        : { encryption: BucketEncryption.KMS, encryptionKey: key, bucketKeyEnabled: true }),
       enforceSSL: true,
       lifecycleRules: [
         {
@@ -26,7 +36,7 @@ export class ClaimsBucket extends Construct {
         },
       ],
       removalPolicy: RemovalPolicy.DESTROY,
-      autoDeleteObjects: false,
+      autoDeleteObjects: emptied,
     });
     acknowledge(
       this.bucket,

@@ -5,7 +5,11 @@ import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import type { BuildOptions, Metafile } from 'esbuild';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
-import { CONFIG_FILE, SAMPLE_ITEMS_FILE } from '../core/config/deployment-settings.ts';
+import { AUTHORITY_FILE, CONFIG_FILE, SAMPLE_ITEMS_FILE } from '../core/config/deployment-settings.ts';
+import { parseConfig } from '../core/config/parse-config.ts';
+import { usedAliases } from '../core/config/pipeline-config.ts';
+import { PACKED_COMMAND } from '../core/own-command.ts';
+import { PROVIDERS } from '../core/providers.ts';
 import type { FunctionAssets, HandlerName } from './function-settings.ts';
 
 /** The checkout, or the folder of an installed package. */
@@ -18,9 +22,11 @@ const SAMPLE = path.join(ROOT, 'examples/demo', SAMPLE_ITEMS_FILE);
  * Bundles the handlers with their libraries and with the configuration.
  * The configuration lies beside each handler as `freshet.config.json`. The hash of an asset is the
  * hash of its contents.
+ * @param authorityPem the authority of the database, where it lies beside each handler
  */
-export function bundleFunctions(config: FreshetConfig): FunctionAssets {
+export function bundleFunctions(config: FreshetConfig, authorityPem?: string): FunctionAssets {
   const json = `${JSON.stringify(withoutPlaces(config))}\n`;
+  const modelFolders = findModelFolders(config);
   return {
     codeOf: name =>
       Code.fromAsset(findHandlerFolder(name) ?? path.join(ROOT, 'functions', name), {
@@ -32,6 +38,8 @@ export function bundleFunctions(config: FreshetConfig): FunctionAssets {
             tryBundle: folder => {
               fillFolder(name, folder);
               writeFileSync(path.join(folder, CONFIG_FILE), json);
+              if (CALLERS.includes(name)) for (const model of modelFolders) copyModel(model, folder);
+              if (authorityPem !== undefined) writeFileSync(path.join(folder, AUTHORITY_FILE), authorityPem);
               if (name === 'sample') cpSync(SAMPLE, path.join(folder, path.basename(SAMPLE)));
               return true;
             },
@@ -39,6 +47,23 @@ export function bundleFunctions(config: FreshetConfig): FunctionAssets {
         },
       }),
   };
+}
+
+/** The functions that call providers in the process; `migrate` tries only the others. */
+const CALLERS: readonly HandlerName[] = ['embed', 'guard', 'api'];
+
+/** The folders below `models/` whose files the providers of the sources read. */
+function findModelFolders(config: FreshetConfig): ReadonlySet<string> {
+  const parsed = parseConfig(config);
+  const providers = usedAliases(parsed).map(alias => PROVIDERS[parsed.models[alias]!.provider]);
+  return new Set(providers.flatMap(({ onlyModel }) => onlyModel?.folder ?? []));
+}
+
+/** Copies what the provider reads, with the licence that goes with it. */
+function copyModel(model: string, folder: string): void {
+  const place = path.join('models', model);
+  for (const file of ['vocab.txt', 'weights.bin', 'LICENSE', 'README.md'])
+    cpSync(path.join(ROOT, place, file), path.join(folder, place, file));
 }
 
 function fillFolder(name: HandlerName, folder: string): void {
@@ -67,9 +92,20 @@ function withoutPlaces({ aws: _, database, ...config }: FreshetConfig): FreshetC
   return { ...config, database: rest };
 }
 
+interface BundledFile {
+  readonly path: string;
+  readonly contents: Uint8Array;
+}
+
 export interface HandlerBundle {
   /** Paths inside the folder, with `/`, and contents. `index.mjs` is the entry. */
-  readonly files: readonly { readonly path: string; readonly contents: Uint8Array }[];
+  readonly files: readonly BundledFile[];
+  /**
+   * The source maps, each by the path of its file with `.map` behind it.
+   * They are as large as the code, and Node would read them at each cold start, so they are not
+   * deployed: `npm run map-stack` makes them again where a stack is to be read.
+   */
+  readonly maps: readonly BundledFile[];
   /** What esbuild says of the bundle. Paths in it are relative to the repository. */
   readonly metafile: Metafile;
 }
@@ -79,7 +115,7 @@ export interface HandlerBundle {
  * The folder decides the paths inside source maps, which must not depend on where an app puts its
  * assembly.
  */
-const OUTPUT = 'cdk.out/handlers';
+export const OUTPUT = 'cdk.out/handlers';
 
 /** Gives libraries in CommonJS the `require` that a module does not have. */
 const BANNER =
@@ -91,18 +127,24 @@ const BANNER =
  * What the sources import lazily, such as a provider's client or the tokenizer, becomes files of
  * its own that are loaded when first needed. The AWS SDK is inside the bundle, because the
  * runtime's own SDK has no fixed version. The same sources give the same bytes, wherever they lie.
+ * @param packed for an installed package, whose command has another name
  */
-export function bundleHandler(name: HandlerName): HandlerBundle {
+export function bundleHandler(name: HandlerName, packed = false): HandlerBundle {
   const { buildSync } = createRequire(import.meta.url)('esbuild') as typeof import('esbuild');
-  const built = buildSync(optionsFor(name));
+  const built = buildSync({
+    ...optionsFor(name),
+    ...(packed && { define: { FRESHET_COMMAND: JSON.stringify(PACKED_COMMAND) } }),
+  });
   const outputFolder = path.join(ROOT, OUTPUT, name);
+  const outputs = built
+    .outputFiles!.map(file => ({
+      path: path.relative(outputFolder, file.path).split(path.sep).join('/'),
+      contents: file.contents,
+    }))
+    .sort((left, right) => (left.path < right.path ? -1 : 1));
   return {
-    files: built
-      .outputFiles!.map(file => ({
-        path: path.relative(outputFolder, file.path).split(path.sep).join('/'),
-        contents: file.contents,
-      }))
-      .sort((left, right) => (left.path < right.path ? -1 : 1)),
+    files: outputs.filter(file => !file.path.endsWith('.map')),
+    maps: outputs.filter(file => file.path.endsWith('.map')),
     metafile: built.metafile!,
   };
 }
@@ -134,7 +176,7 @@ function optionsFor(name: HandlerName): BuildOptions {
     minify: true,
     keepNames: true,
     legalComments: 'none',
-    sourcemap: true,
+    sourcemap: 'external',
     sourcesContent: false,
     banner: { js: BANNER },
     external: ['@electric-sql/*', 'pg-native', 'cloudflare:sockets'],

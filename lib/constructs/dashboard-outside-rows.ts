@@ -68,6 +68,17 @@ export function providerRow({ metrics, inferenceComponentName }: ObservedPipelin
           ),
         ],
       }),
+      createGraph({
+        title: 'Batches',
+        description:
+          'Batches that the provider took, and requests of its batch service that failed and are made ' +
+          'again; on the right the texts that came by batch, those that calls buy because no batch ' +
+          'embedded them in time, and those that an edit bought while they stood in a batch.',
+        width: 24,
+        unit: 'batches',
+        metrics: (['BatchesSubmitted', 'BatchFailures'] as const).map(sum),
+        right: (['BatchTexts', 'BatchTextsLeft', 'TextsBoughtBesideBatch'] as const).map(sum),
+      }),
       ...(inferenceComponentName === undefined ? [] : endpointWidgets(inferenceComponentName)),
     ],
   };
@@ -189,14 +200,15 @@ export function databaseRow({ metrics }: ObservedPipeline): DashboardRow {
         title: 'Faults',
         description:
           'Looks, batches and results that found a source table changed, spaces whose look failed, ' +
-          'looks at which the database did not answer, and walks that deleted nothing because too many ' +
-          'rows were missing.',
+          'looks at which the database did not answer or has a schema that is not known, and walks ' +
+          'that deleted nothing because too many rows were missing.',
         width: 8,
         unit: 'count',
         metrics: [
           metrics.sum('SourceFaults', { label: 'source faults' }),
           sum('SpaceFailures', 'failed spaces'),
           sum('DatabaseUnreachable', 'database did not answer'),
+          sum('UnknownSchema', 'unknown schema'),
           sum('OrphanRemovalStopped', 'orphan removal stopped'),
         ],
       }),

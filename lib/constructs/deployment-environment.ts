@@ -1,9 +1,9 @@
 import { Stack, Token } from 'aws-cdk-lib';
-import type { EventSourceMapping, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { EventSourceMapping, IAlias } from 'aws-cdk-lib/aws-lambda';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Schedule } from 'aws-cdk-lib/aws-scheduler';
 import type { Construct } from 'constructs';
-import type { DeploymentSettings } from '../core/config/deployment-settings.ts';
+import type { DeployedName, WrittenSettings } from '../core/config/deployment-settings.ts';
 import { UsageError } from '../core/errors.ts';
 import {
   ENVIRONMENT_BYTES,
@@ -12,6 +12,7 @@ import {
   MAX_RECEIVE_COUNT,
   visibilitySeconds,
 } from './function-settings.ts';
+import { LIVE_ALIAS, LIVE_FUNCTION_NAMES, type LiveFunctions } from './live-functions.ts';
 import { DEFAULT_DATABASE_PORT, type PipelineDatabase } from './network.ts';
 import type { PipelineQueues } from './queues.ts';
 import type { ConsumerMappings } from './triggers.ts';
@@ -20,6 +21,7 @@ import type { ConsumerMappings } from './triggers.ts';
 interface DeployedResources {
   readonly stage: string;
   readonly database: PipelineDatabase;
+  readonly certificateAuthority: WrittenSettings['database']['certificateAuthority'];
   readonly queues: PipelineQueues;
   readonly claims: Bucket;
   /** Model alias → ARN of the secret of its key. */
@@ -27,6 +29,10 @@ interface DeployedResources {
   readonly consumers: ConsumerMappings;
   /** The schedules that start `detect`. */
   readonly detectSchedules: readonly Schedule[];
+  /** The function that serves clients, and where their tokens say whose they are. */
+  readonly api:
+    | { readonly alias: IAlias; readonly claims: NonNullable<WrittenSettings['claims']> }
+    | undefined;
 }
 
 /**
@@ -35,44 +41,47 @@ interface DeployedResources {
  * functions that they feed.
  * @throws UsageError where the settings do not fit the environment of a function.
  */
-export function setDeployment(
-  functions: Readonly<Record<FunctionName, LambdaFunction>>,
-  resources: DeployedResources,
-): void {
-  const { consumers, detectSchedules } = resources;
+export function setDeployment(live: LiveFunctions, resources: DeployedResources): void {
+  const { consumers, detectSchedules, api } = resources;
   const ids = (mappings: readonly EventSourceMapping[]) =>
     mappings.map(mapping => mapping.eventSourceMappingId);
-  const forAll = describeDeployment(functions.operate, resources);
-  const forGuard: DeploymentSettings = {
-    ...forAll,
+  const forAll = describeDeployment(live, resources);
+  const forCallers = { ...forAll, keySecrets: describeKeys(resources) };
+  const forGuard: WrittenSettings = {
+    ...forCallers,
     eventSources: {
       embed: Object.fromEntries([...consumers.embed].map(([alias, mappings]) => [alias, ids(mappings)])),
       write: ids(consumers.write),
     },
   };
-  const others = FUNCTION_NAMES.filter(name => name !== 'operate');
-  const forOperate: DeploymentSettings = {
+  const others = LIVE_FUNCTION_NAMES.filter(name => name !== 'operate');
+  const forOperate: WrittenSettings = {
     ...forGuard,
-    functions: Object.fromEntries(others.map(name => [name, functions[name].functionName])),
+    keySecrets: {},
+    functions: {
+      ...Object.fromEntries(others.map(name => [name, live.aliases[name].functionName])),
+      migrate: live.migrate.functionName,
+      ...(api !== undefined && { api: api.alias.functionName }),
+    },
     scheduleNames: detectSchedules.map(schedule => schedule.scheduleName),
   };
-  for (const name of FUNCTION_NAMES) {
-    const settings = name === 'guard' ? forGuard : name === 'operate' ? forOperate : forAll;
-    requireRoom(functions[name], settings);
-    functions[name].addEnvironment('FRESHET_DEPLOYMENT', Stack.of(functions[name]).toJsonString(settings));
-  }
+  const settingsOf: Partial<Record<FunctionName, WrittenSettings>> = {
+    guard: forGuard,
+    operate: forOperate,
+    embed: forCallers,
+    migrate: forCallers,
+  };
+  const configure = (name: DeployedName, settings: WrittenSettings) => {
+    requireRoom(live, name, settings);
+    live.configure(name, 'FRESHET_DEPLOYMENT', Stack.of(live).toJsonString(settings));
+  };
+  for (const name of FUNCTION_NAMES) configure(name, settingsOf[name] ?? forAll);
+  if (api !== undefined) configure('api', { ...forCallers, claims: api.claims });
 }
 
 /** The settings that every function gets. */
-function describeDeployment(scope: Construct, resources: DeployedResources): DeploymentSettings {
-  const {
-    host,
-    port = DEFAULT_DATABASE_PORT,
-    name,
-    secretArn,
-    iam,
-    certificateAuthority = 'rds',
-  } = resources.database;
+function describeDeployment(scope: Construct, resources: DeployedResources): WrittenSettings {
+  const { host, port = DEFAULT_DATABASE_PORT, name, secretArn, iam } = resources.database;
   return {
     stage: resources.stage,
     region: Stack.of(scope).region,
@@ -80,63 +89,68 @@ function describeDeployment(scope: Construct, resources: DeployedResources): Dep
       host,
       port,
       name,
-      certificateAuthority,
+      certificateAuthority: resources.certificateAuthority,
       ...(secretArn !== undefined && { secretArn }),
       ...(secretArn === undefined && iam !== undefined && { user: iam.user }),
     },
-    queues: Object.fromEntries(
-      [...resources.queues.embed].map(([alias, { fresh, bulk }]) => [
-        alias,
-        { fresh: fresh.queue.queueUrl, bulk: bulk.queue.queueUrl },
-      ]),
-    ),
-    resultsQueueUrl: resources.queues.results.queue.queueUrl,
+    queueUrlPrefix: resources.queues.urlPrefix,
+    models: [...resources.queues.embed.keys()],
     claimsBucket: resources.claims.bucketName,
-    keySecrets: Object.fromEntries(
-      Object.entries(resources.keySecrets).filter(([alias]) => resources.queues.embed.has(alias)),
-    ),
+    keySecrets: {},
     embedVisibilitySeconds: visibilitySeconds('embed'),
     resultsVisibilitySeconds: visibilitySeconds('write'),
     maxReceiveCount: MAX_RECEIVE_COUNT,
   };
 }
 
+/** The secrets of the keys, for the functions that call providers. */
+function describeKeys({ keySecrets, queues }: DeployedResources): Record<string, string> {
+  return Object.fromEntries(Object.entries(keySecrets).filter(([alias]) => queues.embed.has(alias)));
+}
+
 /**
  * Bytes that a value can take which only the deployment knows.
- * The longest of these values is a queue's URL: the domain, an account and a name of at most 80
- * characters.
+ * The longest of these values is the beginning of the queues' URLs: the domain, an account and the
+ * beginning of a name of at most 80 characters.
  */
 const LONGEST_TOKEN_BYTES = 160;
 
 /**
- * Bytes of a name or id that only the deployment knows.
- * Functions, schedules and event source mappings have names and ids whose length AWS bounds.
+ * Bytes of a name that only the deployment knows.
+ * Functions and schedules have names of at most 64 characters, and a function's name may be
+ * followed by its alias.
  */
-const LONGEST_NAME_BYTES = 64;
-const HELD_BY_NAME: readonly (keyof DeploymentSettings)[] = ['eventSources', 'functions', 'scheduleNames'];
+const LONGEST_NAME_BYTES = 64 + `:${LIVE_ALIAS}`.length;
 
-/** Bytes kept for `NODE_OPTIONS` and what Lambda or a layer adds. */
+/** Bytes of a value that only the deployment knows, where it is no ARN and no URL. */
+const LONGEST_BYTES: Partial<Record<keyof WrittenSettings, number>> = {
+  functions: LONGEST_NAME_BYTES,
+  scheduleNames: LONGEST_NAME_BYTES,
+  // The id of an event source mapping is a UUID.
+  eventSources: 36,
+};
+
+/** Bytes kept for what Lambda or a layer adds. */
 const RESERVED_BYTES = 256;
 
-function requireRoom(scope: Construct, settings: DeploymentSettings): void {
+function requireRoom(scope: Construct, name: string, settings: WrittenSettings): void {
   const bytes = countBytes(settings) + RESERVED_BYTES;
   if (bytes <= ENVIRONMENT_BYTES) return;
   throw new UsageError(
-    `${scope.node.path}: the settings of ${Object.keys(settings.queues).length} models can take ` +
+    `${scope.node.path}/${name}: the settings of ${settings.models.length} models can take ` +
       `${bytes} bytes, and the environment of a function holds ${ENVIRONMENT_BYTES}: deploy the sources ` +
       'in two stages, with fewer models each.',
   );
 }
 
 /** The length of the settings as JSON, once the deployment has put its values in. */
-function countBytes(settings: DeploymentSettings): number {
+function countBytes(settings: WrittenSettings): number {
   const write = (value: unknown, longestBytes: number) =>
     JSON.stringify(value, (_, leaf) =>
       typeof leaf === 'string' && Token.isUnresolved(leaf) ? 'x'.repeat(longestBytes) : leaf,
     );
   const held = Object.entries(settings).map(([key, value]) => {
-    const byName = (HELD_BY_NAME as readonly string[]).includes(key);
-    return write({ [key]: value }, byName ? LONGEST_NAME_BYTES : LONGEST_TOKEN_BYTES);
+    return write({ [key]: value }, LONGEST_BYTES[key as keyof WrittenSettings] ?? LONGEST_TOKEN_BYTES);
   });
   return Buffer.byteLength(held.join());
 }

@@ -1,29 +1,40 @@
-import { Stack, Token } from 'aws-cdk-lib';
-import { type IVpc, type SubnetSelection, SubnetType } from 'aws-cdk-lib/aws-ec2';
-import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
-import type { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { type CfnOutput, Stack, Token } from 'aws-cdk-lib';
+import { SubnetType } from 'aws-cdk-lib/aws-ec2';
+import type { IAlias, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Schedule } from 'aws-cdk-lib/aws-scheduler';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { apiSection } from '../core/config/api-schema.ts';
+import { chooseClaimPaths } from '../core/config/aws-limits.ts';
 import { DEFAULT_STAGE_SETTINGS } from '../core/config/aws-schema.ts';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
+import { shareConcurrency } from '../core/config/connections.ts';
 import { requireDeployable } from '../core/config/deployable.ts';
 import { DEFAULT_MAX_CONNECTIONS } from '../core/config/deployment-settings.ts';
 import { parseConfig } from '../core/config/parse-config.ts';
 import { nameProviders, usedAliases } from '../core/config/pipeline-config.ts';
 import { countOverlappingRuns, scheduleIntervalSeconds } from '../core/config/stages.ts';
-import { type AlarmReceivers, AlarmTopic } from './alarm-topic.ts';
+import { AlarmTopic } from './alarm-topic.ts';
 import { ClaimsBucket } from './buckets.ts';
 import { bundleFunctions } from './bundling.ts';
+import { resolveAuthority } from './certificate-authority.ts';
 import { setDeployment } from './deployment-environment.ts';
+import { allowLogs } from './encryption-keys.ts';
 import { FUNCTION_SETTINGS, type FunctionAssets, type FunctionName } from './function-settings.ts';
+import { type LiveFunctionName, LiveFunctions } from './live-functions.ts';
 import { type PipelineDatabase, PipelineNetwork } from './network.ts';
 import { FreshetMetrics, type ObservedPipeline } from './observed-pipeline.ts';
 import { PipelineAlarms } from './pipeline-alarms.ts';
 import { PipelineDashboard } from './pipeline-dashboard.ts';
 import { PipelineFunctions } from './pipeline-functions.ts';
+import { createOutputs } from './pipeline-outputs.ts';
+import type { EmbeddingPipelineProps } from './pipeline-props.ts';
 import { DeadLetterQueue, type PipelineLane, PipelineQueues, type QueuePair } from './queues.ts';
+import { describeSecrets, resolveSecrets } from './secrets.ts';
+import { ServiceApi } from './service-api.ts';
+import { claimAddress } from './stage-address.ts';
 import {
   type ConsumerMappings,
   DeploymentTrigger,
@@ -35,6 +46,7 @@ import {
 
 export type {
   ConsumerMappings,
+  EmbeddingPipelineProps,
   FreshetConfig,
   FunctionAssets,
   FunctionName,
@@ -43,82 +55,6 @@ export type {
   QueuePair,
   ScheduleName,
 };
-
-export interface EmbeddingPipelineProps {
-  /**
-   * What `freshet.config.ts` exports.
-   * The section `aws` of the configuration is not read here: these props say where and how.
-   */
-  readonly config: FreshetConfig;
-  /**
-   * The network of the functions.
-   * Private subnets of the VPC reach the database, AWS and the provider: by NAT, endpoints, or
-   * IPv6.
-   */
-  readonly vpc: IVpc;
-  readonly database: PipelineDatabase;
-  /**
-   * Name of the deployment in metrics, logs and reports.
-   * @default dev
-   */
-  readonly stage?: string;
-  /**
-   * The subnets of the functions.
-   * @default the private subnets with egress
-   */
-  readonly vpcSubnets?: SubnetSelection;
-  /**
-   * Lets the functions go out by IPv6.
-   * @default false
-   */
-  readonly ipv6?: boolean;
-  /**
-   * Model alias → ARN of the secret whose string is the provider's key.
-   * @default none
-   */
-  readonly providerSecrets?: Readonly<Record<string, string>>;
-  /**
-   * When the schedules start `detect`: `rate(…)` or `cron(…)`, with an IANA time zone.
-   * @default incremental rate(5 minutes), full cron(0 3 * * ? *), timeZone UTC
-   */
-  readonly schedules?: { readonly incremental?: string; readonly full?: string; readonly timeZone?: string };
-  /**
-   * Environments at once: of each alias's two queues, and of `write`.
-   * @default fresh 4, bulk 8, write 6
-   */
-  readonly maxConcurrency?: { readonly fresh?: number; readonly bulk?: number; readonly write?: number };
-  /**
-   * The promise: a changed row is embedded within this many minutes.
-   * @default 15
-   */
-  readonly sloMinutes?: number;
-  /**
-   * Whom the alarms tell, and the US dollars per day above which the budget alarm goes off.
-   * @default nobody, no budget
-   */
-  readonly alarms?: AlarmReceivers & { readonly budgetUsd?: number | undefined };
-  /**
-   * The inference component of SageMaker that serves a model.
-   * A line of the dashboard and four of the alarms watch the component.
-   * @default none
-   */
-  readonly inferenceComponentName?: string;
-  /**
-   * How long log lines stay.
-   * @default 30 days
-   */
-  readonly logRetention?: RetentionDays;
-  /**
-   * Deploys schedules and event sources switched off; what is queued stays.
-   * @default false
-   */
-  readonly paused?: boolean;
-  /**
-   * The code of the functions.
-   * @default bundled from the sources, or the folders that an installed package brings along
-   */
-  readonly assets?: FunctionAssets;
-}
 
 /**
  * Keeps pgvector embeddings in step with the rows of a database that exists already.
@@ -136,45 +72,72 @@ export class EmbeddingPipeline extends Construct {
   readonly scheduleDeadLetters: Queue;
   readonly claimsBucket: Bucket;
   readonly functions: Readonly<Record<FunctionName, LambdaFunction>>;
+  /** The aliases by which the functions take events, of the version after the last migration. */
+  readonly aliases: Readonly<Record<LiveFunctionName, IAlias>>;
   readonly logGroups: Readonly<Record<FunctionName, LogGroup>>;
   readonly schedules: Readonly<Record<ScheduleName, Schedule>>;
+  /** Name of a source → its own schedule for edits, where it has one. */
+  readonly sourceSchedules: Readonly<Record<string, Schedule>>;
   readonly eventSources: ConsumerMappings;
   readonly network: PipelineNetwork;
+  /** The HTTP API for clients, with the function behind it. Undefined: there is none. */
+  readonly service: ServiceApi | undefined;
   readonly dashboard: PipelineDashboard;
   readonly alarms: PipelineAlarms;
   /** The topic of the alarms, for subscriptions of one's own. */
   readonly alarmTopic: AlarmTopic;
+  /** The outputs, by the names that a stack of a stage gives them. */
+  readonly outputs: Readonly<Record<string, CfnOutput>>;
 
   constructor(scope: Construct, id: string, props: EmbeddingPipelineProps) {
     super(scope, id);
     const config = parseConfig(props.config);
     const stage = props.stage ?? 'dev';
-    const providerSecrets = props.providerSecrets ?? {};
-    const maxConcurrency = { ...DEFAULT_STAGE_SETTINGS.maxConcurrency, ...props.maxConcurrency };
+    const address = claimAddress(this, { stage, vpc: props.endpoints === true ? props.vpc : undefined });
+    const secrets = describeSecrets(props);
+    const maxConcurrency = props.maxConcurrency ?? {};
     const when = { ...DEFAULT_STAGE_SETTINGS.schedules, ...props.schedules };
+    const sloMinutes = props.sloMinutes ?? DEFAULT_STAGE_SETTINGS.sloMinutes;
     const region = Stack.of(this).region;
+    const api = props.api && apiSection.parse(props.api);
     requireDeployable(config, {
       stage,
       ...(!Token.isUnresolved(region) && { region }),
-      providerSecrets,
+      ...secrets,
+      tickSeconds: scheduleIntervalSeconds(when.incremental),
       maxConcurrency,
+      api,
       scheduledTicks: countTicks(when),
       maxConnections: props.database.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
+      incremental: when.incremental,
+      sourceSchedules: when.sources,
+      sloMinutes,
     });
     const aliases = usedAliases(config);
     const models = aliases.map(alias => config.models[alias]!);
     const enabled = props.paused !== true;
     const logRetention = props.logRetention ?? DEFAULT_STAGE_SETTINGS.logRetentionDays;
 
-    const assets = props.assets ?? bundleFunctions(props.config);
+    const authority = resolveAuthority(
+      props.database.certificateAuthority,
+      stage,
+      Token.isUnresolved(region) ? undefined : region,
+    );
+    const assets = props.assets ?? bundleFunctions(props.config, authority.pem);
 
-    const queues = new PipelineQueues(this, 'Queues', aliases);
-    const claims = new ClaimsBucket(this, 'Claims');
-    const scheduleDeadLetters = new DeadLetterQueue(this, 'ScheduleDeadLetters');
+    const keys = props.encryptionKeys ?? {};
+    allowLogs(this, keys.logs);
+    const queues = new PipelineQueues(this, 'Queues', { stage, aliases, key: keys.queues });
+    const claims = new ClaimsBucket(this, 'Claims', {
+      key: keys.claims,
+      emptied: props.removeClaims ?? false,
+    });
+    const scheduleDeadLetters = new DeadLetterQueue(this, 'ScheduleDeadLetters', keys.queues);
     this.network = new PipelineNetwork(this, 'Network', {
       vpc: props.vpc,
       vpcSubnets: props.vpcSubnets ?? { subnetType: SubnetType.PRIVATE_WITH_EGRESS },
       ipv6: props.ipv6 ?? false,
+      endpoints: props.endpoints ?? false,
       database: props.database,
       models,
     });
@@ -183,49 +146,64 @@ export class EmbeddingPipeline extends Construct {
       network: this.network,
       database: props.database,
       models,
-      keySecrets: providerSecrets,
+      keySecrets: resolveSecrets(props.providerSecrets ?? {}, props.database.secretKeyArn),
       queues,
       claims: claims.bucket,
       scheduleDeadLetters: scheduleDeadLetters.queue,
       logRetention,
+      encryptionKeys: keys,
     });
     this.functions = functions.functions;
     this.logGroups = functions.logGroups;
+    const live = new LiveFunctions(this, 'Live', { functions: this.functions });
+    this.aliases = live.aliases;
+    this.service =
+      api &&
+      new ServiceApi(this, 'Api', {
+        ...{ settings: api, assets, network: this.network, live, logRetention, encryptionKeys: keys },
+        statements: functions.serviceStatements,
+      });
     this.eventSources = new PipelineConsumers(this, 'Consumers', {
-      embed: this.functions.embed,
-      write: this.functions.write,
+      embed: this.aliases.embed,
+      write: this.aliases.write,
       queues,
-      maxConcurrency,
+      maxConcurrency: shareConcurrency(aliases.length, maxConcurrency),
       enabled,
     }).mappings;
     functions.grantSwitching([...this.eventSources.embed.values(), this.eventSources.write].flat());
 
     const schedules = new PipelineSchedules(this, 'Schedules', {
-      detect: this.functions.detect,
-      guard: this.functions.guard,
+      detect: this.aliases.detect,
+      guard: this.aliases.guard,
       deadLetterQueue: scheduleDeadLetters.queue,
+      deadLetterKey: keys.queues,
       ...when,
+      sourceNames: config.sources.map(({ name }) => name),
       enabled,
     });
     const { guard: _, ...detectSchedules } = schedules.schedules;
-    setDeployment(this.functions, {
+    setDeployment(live, {
       stage,
       database: props.database,
+      certificateAuthority: authority.settings,
       queues,
       claims: claims.bucket,
-      keySecrets: providerSecrets,
+      keySecrets: secrets.providerSecrets,
       consumers: this.eventSources,
-      detectSchedules: Object.values(detectSchedules),
+      detectSchedules: [...Object.values(detectSchedules), ...Object.values(schedules.sourceSchedules)],
+      api: this.service && { alias: this.service.alias, claims: chooseClaimPaths(config, api ?? {}) },
     });
     new DeploymentTrigger(this, 'Migration', {
       run: this.functions.migrate,
       timeoutSeconds: FUNCTION_SETTINGS.migrate.timeoutSeconds,
       logRetention,
+      logKey: keys.logs,
       after: [this.network],
-      before: [schedules],
+      before: [...Object.values(this.aliases), ...(this.service ? [this.service.alias] : []), schedules],
     });
 
     this.schedules = schedules.schedules;
+    this.sourceSchedules = schedules.sourceSchedules;
     this.lanes = queues.lanes;
     this.resultsQueue = queues.results;
     this.scheduleDeadLetters = scheduleDeadLetters.queue;
@@ -237,31 +215,34 @@ export class EmbeddingPipeline extends Construct {
       lanes: this.lanes,
       resultsQueue: this.resultsQueue,
       scheduleDeadLetters: this.scheduleDeadLetters,
-      sloSeconds: (props.sloMinutes ?? DEFAULT_STAGE_SETTINGS.sloMinutes) * 60,
+      sloSeconds: sloMinutes * 60,
       tickSeconds: scheduleIntervalSeconds(when.incremental),
       inferenceComponentName: props.inferenceComponentName,
+      service: this.service,
     };
     this.dashboard = new PipelineDashboard(this, 'Overview', observed);
     this.alarmTopic = new AlarmTopic(this, 'AlarmTopic', {
-      stage,
+      address,
       receivers: props.alarms ?? {},
       assets,
       secretKeyArn: props.database.secretKeyArn,
       logRetention,
+      encryptionKeys: keys,
     });
     this.alarms = new PipelineAlarms(this, 'Alarms', {
-      stage,
+      address,
       observed,
       topic: this.alarmTopic.topic,
       webhook: this.alarmTopic.webhook?.function,
       budgetUsd: props.alarms?.budgetUsd,
       enabled,
     });
+    this.outputs = createOutputs(this, address);
   }
 }
 
 /** Ticks of `detect` that can run at the same time, of all schedules together. */
-function countTicks(when: { readonly incremental: string; readonly full: string }): number {
+function countTicks(when: Parameters<typeof detectExpressions>[0]): number {
   const { timeoutSeconds } = FUNCTION_SETTINGS.detect;
   return detectExpressions(when).reduce(
     (sum, expression) => sum + countOverlappingRuns(expression, timeoutSeconds),

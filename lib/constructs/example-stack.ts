@@ -32,7 +32,7 @@ import { bundleFunctions } from './bundling.ts';
 import { FUNCTION_SETTINGS, type FunctionAssets } from './function-settings.ts';
 import { HandlerFunction } from './handler-function.ts';
 import { DEFAULT_DATABASE_PORT, HTTPS_PORT, type PipelineDatabase } from './network.ts';
-import { secretStatements } from './policy-statements.ts';
+import { secretStatements } from './secrets.ts';
 import { DeploymentTrigger } from './triggers.ts';
 
 interface ExampleDatabaseStackProps extends StackProps {
@@ -238,7 +238,7 @@ class ExampleSample extends Construct {
         ipv6: false,
       },
       logRetention: props.logRetention,
-      statements: secretStatements(this, [ownerSecretArn, pipelineSecretArn], undefined),
+      statements: secretStatements(this, [{ secretArn: ownerSecretArn }, { secretArn: pipelineSecretArn }]),
     });
     const settings: SampleSettings = {
       stage: props.stageName,
@@ -252,6 +252,7 @@ class ExampleSample extends Construct {
       run: sample,
       timeoutSeconds: FUNCTION_SETTINGS.sample.timeoutSeconds,
       logRetention: props.logRetention,
+      logKey: undefined,
       after: [...props.after, group, props.securityGroup],
       before: [],
     });

@@ -1,5 +1,5 @@
 import type { Code } from 'aws-cdk-lib/aws-lambda';
-import type { FunctionName } from '../core/config/deployment-settings.ts';
+import type { DeployedName, FunctionName } from '../core/config/deployment-settings.ts';
 
 export { MAX_RECEIVE_COUNT } from '../core/messages.ts';
 export { LANES } from '../core/model.ts';
@@ -17,10 +17,10 @@ export const FUNCTION_NAMES: readonly FunctionName[] = [
 
 /**
  * Every handler that is bundled.
- * `sample` belongs to the example database alone. `notify` exists only where alarms go to a
- * webhook.
+ * `api` exists only where clients are served, `notify` only where alarms go to a webhook. `sample`
+ * belongs to the example database alone.
  */
-export type HandlerName = FunctionName | 'sample' | 'notify';
+export type HandlerName = DeployedName | 'sample' | 'notify';
 
 interface FunctionSettings {
   readonly memoryMb: number;
@@ -33,8 +33,9 @@ interface FunctionSettings {
  * Memory also buys CPU: a whole core at 1,769 MB. Vectors need little memory: a batch of
  * 100 × 1536 floats is 0.6 MB, `embed` holds one batch at a time and `write` at most ten.
  *
- * - `detect`: shorter than the five minutes between two ticks, so that a slow tick has ended when
- *   the next one begins.
+ * - `detect`: goes on for as long as there is work. It is half a minute shorter than the five
+ *   minutes between two ticks: the scheduler starts ticks that much late, and a tick that finds the
+ *   one before it at work does nothing.
  * - `embed`: a call of 60 s (`limits.timeoutSeconds`), one retry of the call, and the time to store
  *   and announce what was bought.
  * - `write`: ten objects of at most 5 s each, and the early end. Half a core, because `write`
@@ -43,13 +44,14 @@ interface FunctionSettings {
  * - `migrate`: creates tables only, but waits for locks on them.
  * - `operate`: answers a command of `freshet aws` in bounded pieces; the command waits 320 s for a
  *   piece.
+ * - `api`: an API waits 29 seconds for an answer. A core and more, because a client waits.
  * - `sample`: fills one small table.
  * - `notify`: reads a secret and posts, each at most twice, within their own limits.
  */
 export const FUNCTION_SETTINGS: Readonly<Record<HandlerName, FunctionSettings>> = {
   detect: {
     memoryMb: 512,
-    timeoutSeconds: 240,
+    timeoutSeconds: 270,
     description: 'finds stale rows, leases them and sends their ids',
   },
   embed: {
@@ -73,6 +75,7 @@ export const FUNCTION_SETTINGS: Readonly<Record<HandlerName, FunctionSettings>> 
     timeoutSeconds: 300,
     description: 'does what an operator asks with freshet aws',
   },
+  api: { memoryMb: 1769, timeoutSeconds: 29, description: 'embeds and searches for clients' },
   sample: {
     memoryMb: 512,
     timeoutSeconds: 120,

@@ -4,6 +4,7 @@ import type { Construct } from 'constructs';
 import type { AwsStage, GpuSection } from '../core/config/aws-schema.ts';
 import { requireGpuEndpoint } from '../core/config/deployable.ts';
 import type { PipelineConfig } from '../core/config/pipeline-config.ts';
+import { FRESHET } from '../core/own-command.ts';
 import { type ModelStore, WeightsBucket } from './buckets.ts';
 import { EndpointScaling, TeiEndpoint } from './gpu-endpoint.ts';
 
@@ -41,7 +42,7 @@ export class GpuEndpointStack extends Stack {
     this.#output('ModelBucketName', this.bucket.bucketName);
     this.#output(
       'PublishCommand',
-      `npm run freshet -- models publish --alias ${gpu.model} --from ./${gpu.model} --bucket ` +
+      `${FRESHET} models publish --alias ${gpu.model} --from ./${gpu.model} --bucket ` +
         `${this.bucket.bucketName} --apply`,
     );
     if (gpu.modelPrefix === undefined) return;

@@ -15,6 +15,7 @@ import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledge.ts';
+import { type EncryptionKeys, environmentKeyStatements } from './encryption-keys.ts';
 import { FUNCTION_SETTINGS, type HandlerName } from './function-settings.ts';
 
 export interface FunctionNetwork {
@@ -30,10 +31,20 @@ interface HandlerFunctionProps {
   /** Undefined: the function runs outside every VPC, and its calls are not traced. */
   readonly network?: FunctionNetwork;
   readonly logRetention: RetentionDays;
+  /**
+   * Keys of one's own, for logs and environment.
+   * @default the keys of CloudWatch Logs and Lambda
+   */
+  readonly encryptionKeys?: EncryptionKeys | undefined;
   /** What this function may do beyond logs, traces and its network interface. */
   readonly statements: readonly PolicyStatement[];
-  /** Variables of the function's environment beside `NODE_OPTIONS`. */
+  /** Variables of the function's environment. */
   readonly environment?: Readonly<Record<string, string>>;
+  /**
+   * Environments that the function may have at once, taken from those of the account.
+   * @default as many as its events ask for
+   */
+  readonly reservedEnvironments?: number;
   /**
    * What becomes of an asynchronous invocation that failed.
    * The input of an invocation that goes to a dead-letter queue holds no text of a row.
@@ -41,16 +52,9 @@ interface HandlerFunctionProps {
    */
   readonly onFailure?: {
     readonly deadLetterQueue?: IQueue;
-    readonly retryAttempts: number;
-    readonly maxEventAge?: Duration;
+    readonly retryAttempts?: number;
   };
 }
-
-/**
- * Makes stack traces name our files and lines.
- * Node takes few of V8's own flags here; functions that need one set the flag themselves.
- */
-const NODE_OPTIONS = '--enable-source-maps';
 
 const NETWORK_ACTIONS = [
   'ec2:CreateNetworkInterface',
@@ -70,11 +74,14 @@ export class HandlerFunction extends Construct {
   constructor(scope: Construct, id: string, props: HandlerFunctionProps) {
     super(scope, id);
     const settings = FUNCTION_SETTINGS[props.name];
+    const { logs, environment } = props.encryptionKeys ?? {};
     this.logGroup = new LogGroup(this, 'Logs', {
       retention: props.logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
+      ...(logs !== undefined && { encryptionKey: logs }),
     });
-    this.role = this.#createRole(props.statements, props.network !== undefined);
+    const statements = [...props.statements, ...environmentKeyStatements(environment)];
+    this.role = this.#createRole(statements, props.network !== undefined);
     this.function = new LambdaFunction(this, 'Function', {
       description: `Freshet ${props.name}: ${settings.description}`,
       code: props.code,
@@ -89,7 +96,11 @@ export class HandlerFunction extends Construct {
       loggingFormat: LoggingFormat.JSON,
       applicationLogLevelV2: ApplicationLogLevel.INFO,
       systemLogLevelV2: SystemLogLevel.INFO,
-      environment: { NODE_OPTIONS, ...props.environment },
+      ...(props.environment && { environment: { ...props.environment } }),
+      ...(environment !== undefined && { environmentEncryption: environment }),
+      ...(props.reservedEnvironments !== undefined && {
+        reservedConcurrentExecutions: props.reservedEnvironments,
+      }),
       ...props.onFailure,
     });
   }

@@ -1,5 +1,7 @@
 import {
   CfnSecurityGroupIngress,
+  InterfaceVpcEndpoint,
+  InterfaceVpcEndpointAwsService,
   type ISecurityGroup,
   type IVpc,
   Peer,
@@ -9,6 +11,7 @@ import {
 } from 'aws-cdk-lib/aws-ec2';
 import { Construct } from 'constructs';
 import type { ModelDefinition } from '../core/model.ts';
+import type { CertificateAuthority } from './certificate-authority.ts';
 
 /**
  * The user's database, which exists already.
@@ -29,7 +32,7 @@ export interface PipelineDatabase {
    */
   readonly secretArn?: string;
   /**
-   * ARN of the KMS key of the secrets.
+   * ARN of the KMS key of this secret, and of those of models and alarms that name none.
    * @default the account's key for Secrets Manager
    */
   readonly secretKeyArn?: string;
@@ -38,13 +41,16 @@ export interface PipelineDatabase {
    * `resourceId` is the id of the cluster, instance or proxy.
    */
   readonly iam?: { readonly user: string; readonly resourceId: string };
-  /** The security group of the database, which gets a rule that lets the functions in. */
-  readonly securityGroup: ISecurityGroup;
+  /**
+   * The security group of the database, which gets a rule that lets the functions in.
+   * @default none: the database is outside of the VPC, and lets the functions in by itself
+   */
+  readonly securityGroup?: ISecurityGroup;
   /**
    * The authority that signs the server's certificate; `proxy` where the host is an RDS Proxy.
    * @default rds
    */
-  readonly certificateAuthority?: 'rds' | 'proxy';
+  readonly certificateAuthority?: CertificateAuthority;
   /**
    * Connections that the functions may hold together.
    * @default 60
@@ -56,6 +62,8 @@ interface PipelineNetworkProps {
   readonly vpc: IVpc;
   readonly vpcSubnets: SubnetSelection;
   readonly ipv6: boolean;
+  /** Makes the interface endpoints of the services that the functions call. */
+  readonly endpoints: boolean;
   readonly database: PipelineDatabase;
   readonly models: readonly ModelDefinition[];
 }
@@ -87,21 +95,51 @@ export class PipelineNetwork extends Construct {
       description: 'Functions of Freshet: to the database, to AWS, to the models',
       allowAllOutbound: false,
     });
-    group.addEgressRule(databaseGroup, Port.tcp(port), 'the database');
-    for (const endpointPort of new Set([HTTPS_PORT, ...props.models.map(endpointPortOf)])) {
-      group.addEgressRule(Peer.anyIpv4(), Port.tcp(endpointPort), 'AWS and the models');
-      if (props.ipv6)
-        group.addEgressRule(Peer.anyIpv6(), Port.tcp(endpointPort), 'AWS and the models, by IPv6');
-    }
-    new CfnSecurityGroupIngress(this, 'DatabaseIngress', {
-      groupId: databaseGroup.securityGroupId,
-      sourceSecurityGroupId: group.securityGroupId,
-      ipProtocol: 'tcp',
-      fromPort: port,
-      toPort: port,
-      description: 'Functions of Freshet',
-    });
+    if (databaseGroup !== undefined) group.addEgressRule(databaseGroup, Port.tcp(port), 'the database');
+    const openTo = (openPort: number, purpose: string) => {
+      group.addEgressRule(Peer.anyIpv4(), Port.tcp(openPort), purpose);
+      if (props.ipv6) group.addEgressRule(Peer.anyIpv6(), Port.tcp(openPort), `${purpose}, by IPv6`);
+    };
+    const endpointPorts = new Set([HTTPS_PORT, ...props.models.map(endpointPortOf)]);
+    for (const endpointPort of endpointPorts) openTo(endpointPort, 'AWS and the models');
+    if (databaseGroup === undefined && !endpointPorts.has(port))
+      openTo(port, 'the database, outside of the VPC');
+    if (databaseGroup !== undefined)
+      new CfnSecurityGroupIngress(this, 'DatabaseIngress', {
+        groupId: databaseGroup.securityGroupId,
+        sourceSecurityGroupId: group.securityGroupId,
+        ipProtocol: 'tcp',
+        fromPort: port,
+        toPort: port,
+        description: 'Functions of Freshet',
+      });
     this.securityGroup = group;
+    if (props.endpoints) this.#addEndpoints(props.models);
+  }
+
+  /**
+   * Adds an endpoint of each service that a function has a right to call, but for S3.
+   * S3 has a gateway endpoint, which is free and belongs to route tables. Logs and traces are sent
+   * by Lambda, outside of the VPC.
+   */
+  #addEndpoints(models: readonly ModelDefinition[]): void {
+    const { SQS, SECRETS_MANAGER, LAMBDA, SAGEMAKER_RUNTIME } = InterfaceVpcEndpointAwsService;
+    const callsSageMaker = models.some(({ endpointName }) => endpointName !== undefined);
+    const securityGroup = new SecurityGroup(this, 'EndpointGroup', {
+      vpc: this.vpc,
+      description: 'Endpoints of AWS, for the functions of Freshet',
+      allowAllOutbound: false,
+    });
+    securityGroup.addIngressRule(this.securityGroup, Port.tcp(HTTPS_PORT), 'Functions of Freshet');
+    const services = { SQS, SECRETS_MANAGER, LAMBDA, ...(callsSageMaker && { SAGEMAKER_RUNTIME }) };
+    for (const [name, service] of Object.entries(services))
+      new InterfaceVpcEndpoint(this, `Endpoint-${name}`, {
+        vpc: this.vpc,
+        service,
+        subnets: { ...this.vpcSubnets, onePerAz: true },
+        securityGroups: [securityGroup],
+        open: false,
+      });
   }
 }
 

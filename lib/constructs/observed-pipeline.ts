@@ -1,7 +1,9 @@
 import { Duration } from 'aws-cdk-lib';
-import { MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
+import { type IMetric, MathExpression, Metric, type TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { AlarmKindName } from '../core/alarms.ts';
 import { ENDPOINT_METRICS, type EndpointMetricName } from '../core/gpu-endpoint.ts';
 import { METRIC_NAMESPACE, METRICS, type MetricComponent, type MetricName } from '../core/metrics.ts';
 import { FUNCTION_NAMES, type FunctionName, visibilitySeconds } from './function-settings.ts';
@@ -24,6 +26,37 @@ export interface ObservedPipeline {
   readonly tickSeconds: number;
   /** The inference component of SageMaker, where one serves a model. */
   readonly inferenceComponentName?: string | undefined;
+  /** The API for clients, where the stage has one. */
+  readonly service: { readonly api: HttpApi; readonly function: LambdaFunction } | undefined;
+}
+
+/** One alarm, as `listAlarms` describes it. */
+export interface AlarmDescription {
+  readonly kind: AlarmKindName;
+  /** What the alarm watches, where a kind watches several things. */
+  readonly subject?: string;
+  readonly metric: IMetric;
+  readonly threshold: number;
+  /**
+   * Alarm above the threshold, at the threshold and above, or below it.
+   * @default above
+   */
+  readonly comparison?: 'above' | 'from' | 'below';
+  /**
+   * Periods in a row that are looked at.
+   * @default 1
+   */
+  readonly periods?: number;
+  /**
+   * How many of these periods make an alarm when they are bad.
+   * @default all
+   */
+  readonly badPeriods?: number;
+  /**
+   * What missing data counts as.
+   * @default notBreaching
+   */
+  readonly missing?: TreatMissingData;
 }
 
 interface ObservedQueue {

@@ -13,8 +13,9 @@ import {
   type ObservedPipeline,
   observedQueues,
 } from './observed-pipeline.ts';
+import { serviceRow } from './service-watch.ts';
 
-/** The dashboard: five rows, from what was promised down to what it stands on. */
+/** The dashboard: rows from what was promised down to what it stands on, and what clients get. */
 export class PipelineDashboard extends Construct {
   readonly dashboard: Dashboard;
   readonly rows: readonly DashboardRow[];
@@ -23,7 +24,10 @@ export class PipelineDashboard extends Construct {
 
   constructor(scope: Construct, id: string, observed: ObservedPipeline) {
     super(scope, id);
-    this.rows = [promiseRow, flowRow, providerRow, functionsRow, databaseRow].map(row => row(observed));
+    this.rows = [
+      ...[promiseRow, flowRow, providerRow, functionsRow, databaseRow].map(row => row(observed)),
+      ...(observed.service === undefined ? [] : [serviceRow(observed, observed.service)]),
+    ];
     this.dashboard = new Dashboard(this, 'Dashboard', {
       defaultInterval: DAY,
       widgets: this.rows.flatMap(({ name, widgets }) => [

@@ -1,4 +1,4 @@
-import { Duration, Stack } from 'aws-cdk-lib';
+import { Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { EventSourceMapping, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -8,6 +8,7 @@ import { Construct } from 'constructs';
 import type { ModelDefinition } from '../core/model.ts';
 import { CLAIMS_PREFIX } from '../core/result-object.ts';
 import { acknowledge } from './acknowledge.ts';
+import { type EncryptionKeys, keyStatements } from './encryption-keys.ts';
 import { FUNCTION_NAMES, type FunctionAssets, type FunctionName } from './function-settings.ts';
 import { type FunctionNetwork, HandlerFunction } from './handler-function.ts';
 import type { PipelineDatabase } from './network.ts';
@@ -16,22 +17,23 @@ import {
   databaseStatements,
   endpointStatements,
   redriveStatement,
-  secretStatements,
   sendStatement,
 } from './policy-statements.ts';
 import type { PipelineQueues } from './queues.ts';
+import { type ReadSecret, secretStatements } from './secrets.ts';
 
 interface PipelineFunctionsProps {
   readonly assets: FunctionAssets;
   readonly network: FunctionNetwork;
   readonly database: PipelineDatabase;
   readonly models: readonly ModelDefinition[];
-  /** Model alias → ARN of the secret of its key. */
-  readonly keySecrets: Readonly<Record<string, string>>;
+  /** Model alias → the secret of its key. */
+  readonly keySecrets: Readonly<Record<string, ReadSecret>>;
   readonly queues: PipelineQueues;
   readonly claims: Bucket;
   readonly scheduleDeadLetters: Queue;
   readonly logRetention: RetentionDays;
+  readonly encryptionKeys: EncryptionKeys;
 }
 
 /**
@@ -41,24 +43,25 @@ interface PipelineFunctionsProps {
 export class PipelineFunctions extends Construct {
   readonly functions: Readonly<Record<FunctionName, LambdaFunction>>;
   readonly logGroups: Readonly<Record<FunctionName, LogGroup>>;
+  /** The rights of a function that embeds and searches for clients: no queue, no bucket. */
+  readonly serviceStatements: readonly PolicyStatement[];
   readonly #handlers: Readonly<Record<FunctionName, HandlerFunction>>;
 
   constructor(scope: Construct, id: string, props: PipelineFunctionsProps) {
     super(scope, id);
     const statements = this.#statementsOf(props);
-    const lostTick = {
-      deadLetterQueue: props.scheduleDeadLetters,
-      retryAttempts: 0,
-      maxEventAge: Duration.minutes(5),
-    };
+    this.serviceStatements = statements.migrate.map(statement => statement.copy());
     const create = (name: FunctionName): HandlerFunction =>
       new HandlerFunction(this, name, {
         name,
         code: props.assets.codeOf(name),
         network: props.network,
         logRetention: props.logRetention,
+        encryptionKeys: props.encryptionKeys,
         statements: statements[name],
-        ...((name === 'detect' || name === 'guard') && { onFailure: lostTick }),
+        ...((name === 'detect' || name === 'guard') && {
+          onFailure: { deadLetterQueue: props.scheduleDeadLetters },
+        }),
       });
     this.#handlers = eachFunction(create);
     this.functions = eachFunction(name => this.#handlers[name].function);
@@ -95,32 +98,37 @@ export class PipelineFunctions extends Construct {
     const login = databaseStatements(this, database);
     const embedQueues = queues.lanes.map(({ queue }) => queue);
     const aliases = new Set(props.models.map(model => model.alias));
-    const keyArns = Object.entries(props.keySecrets).flatMap(([alias, arn]) =>
-      aliases.has(alias) ? [arn] : [],
+    const keySecrets = Object.entries(props.keySecrets).flatMap(([alias, secret]) =>
+      aliases.has(alias) ? [secret] : [],
     );
-    const providers = [
-      ...secretStatements(this, keyArns, database.secretKeyArn),
-      ...endpointStatements(this, props.models),
-    ];
+    const providers = [...secretStatements(this, keySecrets), ...endpointStatements(this, props.models)];
+    const keys = props.encryptionKeys;
+    const sends = keyStatements(this, keys.queues, 'sqs', 'write');
+    const receives = keyStatements(this, keys.queues, 'sqs', 'read');
     const object = claims.arnForObjects(`${CLAIMS_PREFIX}*`);
     return {
-      detect: [...login, sendStatement(embedQueues)],
+      detect: [...login, sendStatement(embedQueues), ...sends],
       embed: [
         ...login,
         ...providers,
         consumeStatement(embedQueues),
         sendStatement([queues.results.queue]),
         new PolicyStatement({ actions: ['s3:PutObject'], resources: [object] }),
+        ...sends,
+        ...keyStatements(this, keys.claims, 's3', 'write'),
       ],
       write: [
         ...login,
         consumeStatement([queues.results.queue]),
-        new PolicyStatement({ actions: ['s3:GetObject'], resources: [object] }),
+        new PolicyStatement({ actions: ['s3:GetObject', 's3:DeleteObject'], resources: [object] }),
         // Without this right S3 answers 403 for an object that is gone.
         // Nobody could tell that answer from a missing right.
         new PolicyStatement({ actions: ['s3:ListBucket'], resources: [claims.bucketArn] }),
+        ...receives,
+        ...keyStatements(this, keys.claims, 's3', 'read'),
       ],
-      guard: [...login, ...providers],
+      // What failed goes to a queue of dead letters in the function's name.
+      guard: [...login, ...providers, ...sends],
       migrate: [...login, ...providers],
       operate: [
         ...login,
@@ -129,6 +137,7 @@ export class PipelineFunctions extends Construct {
           ...queues.lanes.map(({ deadLetterQueue }) => deadLetterQueue),
           queues.results.deadLetterQueue,
         ]),
+        ...sends,
       ],
     };
   }

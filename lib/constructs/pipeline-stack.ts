@@ -6,6 +6,7 @@ import type { FreshetConfig } from '../core/config/config-schema.ts';
 import { requireGpuEndpoint } from '../core/config/deployable.ts';
 import { parseConfig } from '../core/config/parse-config.ts';
 import { UsageError } from '../core/errors.ts';
+import { lineOnStage } from '../core/own-command.ts';
 import { EmbeddingPipeline } from './embedding-pipeline.ts';
 import { type FunctionAssets, LANES } from './function-settings.ts';
 import type { PipelineDatabase } from './network.ts';
@@ -20,21 +21,6 @@ interface PipelineStackProps extends StackProps {
   readonly paused?: boolean;
   readonly assets?: FunctionAssets;
 }
-
-/**
- * The commands that `cdk deploy` prints for whoever runs the deployment.
- * No command changes anything without `--apply`.
- */
-const PRINTED_COMMANDS = [
-  { name: 'StatusCommand', words: 'status' },
-  { name: 'FailuresCommand', words: 'failures' },
-  { name: 'LogsCommand', words: 'logs --trouble' },
-  { name: 'PauseCommand', words: 'pause' },
-  { name: 'ResumeCommand', words: 'resume' },
-  { name: 'RetryCommand', words: 'retry' },
-  { name: 'BackfillCommand', words: 'backfill' },
-  { name: 'ResetCommand', words: 'reset --all' },
-] as const;
 
 /** A stage of `freshet.config.ts`: the pipeline beside a network and a database that exist. */
 export class PipelineStack extends Stack {
@@ -59,6 +45,7 @@ export class PipelineStack extends Stack {
       stage: stageName,
       vpc,
       ipv6: dependencies === undefined && 'vpc' in stage && stage.vpc.ipv6,
+      endpoints: dependencies === undefined && 'vpc' in stage && stage.vpc.endpoints,
       database,
       providerSecrets: stage.providerSecrets,
       schedules: stage.schedules,
@@ -69,6 +56,7 @@ export class PipelineStack extends Stack {
       paused: paused ?? false,
       ...(inferenceComponentName !== undefined && { inferenceComponentName }),
       ...(assets !== undefined && { assets }),
+      ...(stage.api !== undefined && { api: stage.api }),
     });
     this.#printOutputs(stageName);
   }
@@ -90,8 +78,10 @@ export class PipelineStack extends Stack {
         ...(secretArn !== undefined && { secretArn }),
         ...(secretKeyArn !== undefined && { secretKeyArn }),
         ...(iam !== undefined && { iam }),
-        securityGroup: SecurityGroup.fromSecurityGroupId(this, 'DatabaseSecurityGroup', securityGroupId, {
-          mutable: false,
+        ...(securityGroupId !== undefined && {
+          securityGroup: SecurityGroup.fromSecurityGroupId(this, 'DatabaseSecurityGroup', securityGroupId, {
+            mutable: false,
+          }),
         }),
       },
     };
@@ -114,40 +104,25 @@ export class PipelineStack extends Stack {
     return vpc;
   }
 
-  /** Prints what `cdk deploy` shows at its end. */
+  /**
+   * Prints what `cdk deploy` shows at its end.
+   * The stack has one pipeline, whose outputs need no path in their names.
+   */
   #printOutputs(stageName: string): void {
-    const {
-      lanes,
-      resultsQueue,
-      scheduleDeadLetters,
-      claimsBucket,
-      functions,
-      eventSources,
-      dashboard,
-      alarmTopic,
-    } = this.pipeline;
-    const command = (words: string) => `npm run freshet -- aws ${words} --stage ${stageName}`;
+    const { lanes, resultsQueue, eventSources, outputs } = this.pipeline;
+    for (const [name, output] of Object.entries(outputs)) output.overrideLogicalId(name);
     const output = (name: string, value: string) => new CfnOutput(this, name, { value });
+    const redrive = (queue: string) => lineOnStage(`redrive --queue ${queue}`, { stage: stageName });
     for (const { alias, lane, queue, deadLetterQueue } of lanes) {
       output(`QueueUrl-${alias}-${lane}`, queue.queueUrl);
       output(`DeadLetterQueueUrl-${alias}-${lane}`, deadLetterQueue.queueUrl);
-      output(`RedriveCommand-${alias}-${lane}`, command(`redrive --queue ${alias}/${lane}`));
+      output(`RedriveCommand-${alias}-${lane}`, redrive(`${alias}/${lane}`));
     }
     output('QueueUrl-results', resultsQueue.queue.queueUrl);
-    output('RedriveCommand-results', command('redrive --queue results'));
-    output('ClaimsBucketName', claimsBucket.bucketName);
-    output('DashboardUrl', dashboard.url);
-    output('AlarmTopicArn', alarmTopic.topic.topicArn);
-    if (alarmTopic.webhook !== undefined)
-      output('WebhookLogGroupName', alarmTopic.webhook.logGroup.logGroupName);
-    output('ScheduleDeadLetterQueueUrl', scheduleDeadLetters.queueUrl);
-    output('GuardFunctionName', functions.guard.functionName);
-    output('DetectFunctionName', functions.detect.functionName);
+    output('RedriveCommand-results', redrive('results'));
     for (const [alias, mappings] of eventSources.embed)
       for (const [place, lane] of LANES.entries())
         output(`EventSourceId-${alias}-${lane}`, mappings[place]!.eventSourceMappingId);
-    output('OperateFunctionName', functions.operate.functionName);
-    for (const { name, words } of PRINTED_COMMANDS) output(name, command(words));
   }
 }
 

@@ -4,11 +4,12 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { ModelDefinition } from '../core/model.ts';
 import type { PipelineDatabase } from './network.ts';
+import { secretStatements } from './secrets.ts';
 
 /** The rights that a function needs to log in to the database. */
 export function databaseStatements(scope: Construct, database: PipelineDatabase): PolicyStatement[] {
   if (database.secretArn !== undefined)
-    return secretStatements(scope, [database.secretArn], database.secretKeyArn);
+    return secretStatements(scope, [{ ...database, secretArn: database.secretArn }]);
   if (database.iam === undefined) return [];
   const { user, resourceId } = database.iam;
   const resource = Stack.of(scope).formatArn({
@@ -18,33 +19,6 @@ export function databaseStatements(scope: Construct, database: PipelineDatabase)
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   });
   return [new PolicyStatement({ actions: ['rds-db:connect'], resources: [resource] })];
-}
-
-/**
- * The right to read exactly these secrets.
- * With a key of the user's own, the statements also allow the use of the key, through Secrets
- * Manager only.
- */
-export function secretStatements(
-  scope: Construct,
-  secretArns: readonly string[],
-  keyArn: string | undefined,
-): PolicyStatement[] {
-  if (secretArns.length === 0) return [];
-  const read = new PolicyStatement({
-    actions: ['secretsmanager:GetSecretValue'],
-    resources: [...new Set(secretArns)].sort(),
-  });
-  if (keyArn === undefined) return [read];
-  const viaService = `secretsmanager.${Stack.of(scope).region}.${Stack.of(scope).urlSuffix}`;
-  return [
-    read,
-    new PolicyStatement({
-      actions: ['kms:Decrypt'],
-      resources: [keyArn],
-      conditions: { StringEquals: { 'kms:ViaService': viaService } },
-    }),
-  ];
 }
 
 /** The right to call the endpoints of SageMaker that serve models. */

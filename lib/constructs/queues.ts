@@ -1,7 +1,10 @@
-import { Duration } from 'aws-cdk-lib';
-import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Duration, Fn, Stack } from 'aws-cdk-lib';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { nameOfLane, RESULTS_NAME } from '../core/config/queue-names.ts';
 import type { Lane } from '../core/model.ts';
+import { encryptionOf } from './encryption-keys.ts';
 import {
   DEAD_LETTER_RETENTION_DAYS,
   LANES,
@@ -17,18 +20,40 @@ export interface PipelineLane {
   readonly deadLetterQueue: Queue;
 }
 
+interface PipelineQueuesProps {
+  readonly stage: string;
+  readonly aliases: readonly string[];
+  /** Undefined: the queues are encrypted by SQS. */
+  readonly key: IKey | undefined;
+}
+
 /**
  * Every queue that messages of rows pass through.
- * There is a `fresh` and a `bulk` queue per model alias, and `results`.
+ * There is a `fresh` and a `bulk` queue per model alias, and `results`. Their names begin alike, so
+ * that a function finds them by that beginning: the URLs of twelve models would not fit into its
+ * environment. The beginning has the stage and eight digits of the id of the stack, which no other
+ * stack has, nor this stack when it is made anew.
  */
 export class PipelineQueues extends Construct {
   readonly embed: ReadonlyMap<string, Readonly<Record<Lane, QueuePair>>>;
   readonly results: QueuePair;
+  /** What the URL of each queue begins with. */
+  readonly urlPrefix: string;
 
-  constructor(scope: Construct, id: string, aliases: readonly string[]) {
+  constructor(scope: Construct, id: string, { stage, aliases, key }: PipelineQueuesProps) {
     super(scope, id);
-    this.embed = new Map(aliases.map(alias => [alias, this.#lanesOf(alias)]));
-    this.results = new QueuePair(this, 'Results', 'write');
+    const { region, account, urlSuffix, stackId } = Stack.of(this);
+    const prefix = `freshet-${stage}-${Fn.select(0, Fn.split('-', Fn.select(2, Fn.split('/', stackId))))}`;
+    this.urlPrefix = `https://sqs.${region}.${urlSuffix}/${account}/${prefix}`;
+    const create = (queueId: string, consumer: 'embed' | 'write', rest: string) =>
+      new QueuePair(this, queueId, { consumer, key, queueName: `${prefix}-${rest}` });
+    this.embed = new Map(
+      aliases.map(alias => {
+        const ofLane = (lane: Lane) => create(`${alias}-${lane}`, 'embed', nameOfLane(alias, lane));
+        return [alias, { fresh: ofLane('fresh'), bulk: ofLane('bulk') }];
+      }),
+    );
+    this.results = create('Results', 'write', RESULTS_NAME);
   }
 
   /** Every lane of every alias, with the two names that tell the lane apart. */
@@ -40,11 +65,12 @@ export class PipelineQueues extends Construct {
       }),
     );
   }
+}
 
-  #lanesOf(alias: string): Record<Lane, QueuePair> {
-    const create = (lane: Lane) => new QueuePair(this, `${alias}-${lane}`, 'embed');
-    return { fresh: create('fresh'), bulk: create('bulk') };
-  }
+interface QueuePairProps {
+  readonly consumer: 'embed' | 'write';
+  readonly key: IKey | undefined;
+  readonly queueName: string;
 }
 
 /**
@@ -56,14 +82,15 @@ export class QueuePair extends Construct {
   readonly queue: Queue;
   readonly deadLetterQueue: Queue;
 
-  constructor(scope: Construct, id: string, consumer: 'embed' | 'write') {
+  constructor(scope: Construct, id: string, { consumer, key, queueName }: QueuePairProps) {
     super(scope, id);
-    this.deadLetterQueue = new DeadLetterQueue(this, 'DeadLetters').queue;
+    this.deadLetterQueue = new DeadLetterQueue(this, 'DeadLetters', key).queue;
     this.queue = new Queue(this, 'Queue', {
+      queueName,
       visibilityTimeout: Duration.seconds(visibilitySeconds(consumer)),
       retentionPeriod: Duration.days(QUEUE_RETENTION_DAYS),
       enforceSSL: true,
-      encryption: QueueEncryption.SQS_MANAGED,
+      ...encryptionOf(key),
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVE_COUNT },
     });
   }
@@ -73,12 +100,12 @@ export class QueuePair extends Construct {
 export class DeadLetterQueue extends Construct {
   readonly queue: Queue;
 
-  constructor(scope: Construct, id: string) {
+  constructor(scope: Construct, id: string, key: IKey | undefined) {
     super(scope, id);
     this.queue = new Queue(this, 'Queue', {
       retentionPeriod: Duration.days(DEAD_LETTER_RETENTION_DAYS),
       enforceSSL: true,
-      encryption: QueueEncryption.SQS_MANAGED,
+      ...encryptionOf(key),
     });
   }
 }

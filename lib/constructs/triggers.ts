@@ -1,5 +1,6 @@
 import { type CfnResource, Duration, RemovalPolicy, Stack, TimeZone } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { EventSourceMapping, type IFunction, type Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
@@ -8,6 +9,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Trigger } from 'aws-cdk-lib/triggers';
 import { Construct, type IConstruct } from 'constructs';
 import type { Lane } from '../core/model.ts';
+import { keyStatements } from './encryption-keys.ts';
 import { CONSUMERS, LANES } from './function-settings.ts';
 import type { PipelineQueues } from './queues.ts';
 
@@ -17,35 +19,45 @@ interface PipelineSchedulesProps {
   readonly detect: IFunction;
   readonly guard: IFunction;
   readonly deadLetterQueue: IQueue;
+  /** The key of `deadLetterQueue`, where it is one of one's own. */
+  readonly deadLetterKey: IKey | undefined;
   readonly incremental: string;
   readonly full: string;
   readonly timeZone: string;
+  /** Sources with a schedule of their own for edits: name → expression. */
+  readonly sources: Readonly<Record<string, string>>;
+  /** Names of all sources. */
+  readonly sourceNames: readonly string[];
   readonly enabled: boolean;
 }
 
 /** When `continue` starts `detect`. */
 const CONTINUE = 'rate(5 minutes)';
 
-/** When `detect` is started: by `incremental`, by `full`, and by `continue`. */
-export function detectExpressions(props: Pick<PipelineSchedulesProps, 'incremental' | 'full'>): string[] {
-  return [props.incremental, props.full, CONTINUE];
+/** When `detect` is started: by `incremental`, by `full`, by `continue`, and for single sources. */
+export function detectExpressions(
+  props: Pick<PipelineSchedulesProps, 'incremental' | 'full' | 'sources'>,
+): string[] {
+  return [props.incremental, props.full, CONTINUE, ...Object.values(props.sources)];
 }
 
 /**
  * The schedules that start `detect` and `guard`.
- * `full` begins a walk over all keys; one tick goes only as far as its time and
- * `limits.maxInFlight` reach. `continue` takes a walk further that has begun, and begins the first
- * walk of a new space. With nothing to continue, a tick of `continue` costs one statement per
- * space.
+ * `full` begins a walk over all keys; one tick goes as far as its time reaches. `continue` takes a
+ * walk further that has begun, and begins the first walk of a new space. With nothing to continue,
+ * a tick of `continue` costs one statement per space.
  */
 export class PipelineSchedules extends Construct {
   readonly schedules: Readonly<Record<ScheduleName, Schedule>>;
+  /** Name of a source → its own schedule for edits. */
+  readonly sourceSchedules: Readonly<Record<string, Schedule>>;
 
   constructor(scope: Construct, id: string, props: PipelineSchedulesProps) {
     super(scope, id);
-    const { detect, guard, deadLetterQueue, timeZone, enabled } = props;
+    const { detect, guard, deadLetterQueue, deadLetterKey, timeZone, enabled, sources } = props;
+    const others = props.sourceNames.filter(name => !Object.hasOwn(sources, name));
     const create = (
-      name: ScheduleName,
+      name: string,
       target: IFunction,
       expression: string,
       input: Record<string, unknown>,
@@ -58,6 +70,7 @@ export class PipelineSchedules extends Construct {
         description,
         timeZone,
         deadLetterQueue,
+        deadLetterKey,
         enabled,
       }).schedule;
     this.schedules = {
@@ -65,7 +78,7 @@ export class PipelineSchedules extends Construct {
         'incremental',
         detect,
         props.incremental,
-        { pass: 'incremental' },
+        { pass: 'incremental', ...(others.length < props.sourceNames.length && { sources: others }) },
         'edits, by time',
       ),
       full: create('full', detect, props.full, { pass: 'reconcile' }, 'all rows: begins'),
@@ -78,6 +91,12 @@ export class PipelineSchedules extends Construct {
       ),
       guard: create('guard', guard, 'rate(1 minute)', { action: 'check' }, 'pauses, resumes, probes'),
     };
+    this.sourceSchedules = Object.fromEntries(
+      Object.entries(sources).map(([source, expression]) => {
+        const event = { pass: 'incremental', sources: [source] };
+        return [source, create(`source-${source}`, detect, expression, event, `edits of ${source}`)];
+      }),
+    );
   }
 }
 
@@ -90,6 +109,7 @@ interface FunctionScheduleProps {
   readonly timeZone: string;
   readonly input: Readonly<Record<string, unknown>>;
   readonly deadLetterQueue: IQueue;
+  readonly deadLetterKey: IKey | undefined;
   readonly enabled: boolean;
 }
 
@@ -122,6 +142,8 @@ class FunctionSchedule extends Construct {
     role.addToPolicy(
       new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [props.deadLetterQueue.queueArn] }),
     );
+    for (const statement of keyStatements(this, props.deadLetterKey, 'sqs', 'write'))
+      role.addToPolicy(statement);
     this.schedule = new Schedule(this, 'Schedule', {
       description: props.description,
       schedule: ScheduleExpression.expression(props.expression, TimeZone.of(props.timeZone)),
@@ -201,6 +223,7 @@ interface DeploymentTriggerProps {
   /** Timeout of the function, in seconds. */
   readonly timeoutSeconds: number;
   readonly logRetention: RetentionDays;
+  readonly logKey: IKey | undefined;
   /** What the function needs to reach the database. */
   readonly after: readonly Construct[];
   /** What must not begin before the function has ended. */
@@ -224,18 +247,22 @@ export class DeploymentTrigger extends Construct {
       executeBefore: [...props.before],
     });
     const provider = Stack.of(this).node.findChild(TRIGGER_PROVIDER);
-    trigger.executeAfter(logGroupOfTriggers(provider, props.logRetention));
+    trigger.executeAfter(logGroupOfTriggers(provider, props));
   }
 }
 
 /** Gives the provider's logs a retention. Without it the logs would stay for ever. */
-function logGroupOfTriggers(provider: IConstruct, retention: RetentionDays): LogGroup {
+function logGroupOfTriggers(
+  provider: IConstruct,
+  { logRetention, logKey }: Pick<DeploymentTriggerProps, 'logRetention' | 'logKey'>,
+): LogGroup {
   const existing = provider.node.tryFindChild('Logs') as LogGroup | undefined;
   if (existing !== undefined) return existing;
   const handler = provider.node.findChild('Handler') as CfnResource;
   return new LogGroup(provider as Construct, 'Logs', {
     logGroupName: `/aws/lambda/${handler.ref}`,
-    retention,
+    retention: logRetention,
     removalPolicy: RemovalPolicy.DESTROY,
+    ...(logKey !== undefined && { encryptionKey: logKey }),
   });
 }

@@ -1,13 +1,31 @@
 import { parseJson } from './messages.ts';
+import { lineOnStage, type StageAddress, stackNameOf } from './own-command.ts';
+
+/**
+ * The alarms that wake somebody: one for what can go wrong by itself and stay so.
+ * A state that lasts, such as a dead letter that nobody has looked at, keeps its own page red and
+ * no other, so that what comes after it still speaks. Within a page an outage speaks once, however
+ * many of its alarms see it.
+ */
+export const PAGE_GROUPS = {
+  database: 'the database cannot be used',
+  work: 'a model or a source stands still, or rows wait too long',
+  'dead-letters': 'messages lie in a dead-letter queue',
+  schedule: 'nobody looks for changed rows',
+} as const;
+
+export type PageGroup = keyof typeof PAGE_GROUPS;
 
 /** What people are told about alarms of one kind. */
 interface AlarmKind {
   /**
    * How urgent the alarm is.
-   * A `page` is part of the one alarm that wakes somebody. A `notice` is sent by itself and can
-   * wait for the morning.
+   * A `page` is part of an alarm that wakes somebody. A `notice` is sent by itself and can wait for
+   * the morning.
    */
   readonly severity: 'page' | 'notice';
+  /** The page that the alarm is part of; undefined for a notice. */
+  readonly group?: PageGroup;
   /** The sentence of the alarm's description that says what is wrong. */
   readonly meaning: string;
   /**
@@ -21,12 +39,19 @@ interface AlarmKind {
 export const ALARM_KINDS = {
   freshness: {
     severity: 'page',
-    meaning:
-      'A changed row has waited for its vector for longer than promised, or detect has stopped telling.',
+    group: 'work',
+    meaning: 'A changed row has waited for its vector for longer than promised.',
     first: 'aws:status',
+  },
+  'detect-silent': {
+    severity: 'page',
+    group: 'schedule',
+    meaning: 'detect has told nothing for three ticks: its schedule is off, or it fails.',
+    first: 'aws:logs --function detect --trouble',
   },
   'dead-letters': {
     severity: 'page',
+    group: 'dead-letters',
     meaning:
       'Messages failed five times and lie in a dead-letter queue; their rows stay stale until ' +
       'somebody looks.',
@@ -34,12 +59,22 @@ export const ALARM_KINDS = {
   },
   'database-unreachable': {
     severity: 'page',
+    group: 'database',
     meaning:
       'The database has not answered for five minutes, or guard has stopped telling; all queues are closed.',
     first: 'aws:logs --function guard --trouble',
   },
+  'unknown-schema': {
+    severity: 'page',
+    group: 'database',
+    meaning:
+      'Schema freshet of the database is of a version on which the deployed code may not run; all ' +
+      'queues are closed.',
+    first: 'aws:logs --function guard --trouble',
+  },
   'models-paused': {
     severity: 'page',
+    group: 'work',
     meaning:
       'A model stands still because its provider said stop (key, quota, model) or the database takes ' +
       'no writes.',
@@ -47,6 +82,7 @@ export const ALARM_KINDS = {
   },
   'sources-paused': {
     severity: 'page',
+    group: 'work',
     meaning:
       'A source stands still because its table is not what it was: a column, a right or the table ' +
       'itself changed.',
@@ -134,25 +170,39 @@ export const ALARM_KINDS = {
     meaning: 'A tick of detect or guard failed or never started; the next one does its work.',
     first: 'aws:logs --trouble --since 6h',
   },
+  'service-errors': {
+    severity: 'notice',
+    meaning: 'More than one request in twenty of the service for clients got no answer (5xx).',
+    first: 'aws:logs --function api --trouble',
+  },
+  'service-latency': {
+    severity: 'notice',
+    meaning: 'One request in a hundred of the service for clients takes over 5 s.',
+    first: 'aws:logs --function api --trouble --since 1h',
+  },
   'webhook-errors': {
     severity: 'notice',
     meaning: 'Messages of alarms do not reach the webhook.',
-    first: "aws cloudformation describe-stacks --stack-name freshet-<stage> --query 'Stacks[0].Outputs'",
+    first: "aws cloudformation describe-stacks --stack-name <stack> --query 'Stacks[0].Outputs'",
   },
 } as const satisfies Record<string, AlarmKind>;
 
 export type AlarmKindName = keyof typeof ALARM_KINDS;
 
+/** The page that alarms of a kind are part of; undefined for notices. */
+export function groupOf(kind: AlarmKindName): PageGroup | undefined {
+  const described: AlarmKind = ALARM_KINDS[kind];
+  return described.group;
+}
+
 /**
  * Composes the command to type first.
  * `subject` is what the alarm watches, where alarms of that kind watch several things.
  */
-function firstCommand(kind: AlarmKindName, stage: string, subject = ''): string {
+function firstCommand(kind: AlarmKindName, address: StageAddress, subject = ''): string {
   const { first } = ALARM_KINDS[kind];
-  const line = first.startsWith('aws:')
-    ? `npm run freshet -- aws ${first.slice('aws:'.length)} --stage ${stage}`
-    : first;
-  return line.replace('<of>', subject).replace('<stage>', stage);
+  const line = first.startsWith('aws:') ? lineOnStage(first.slice('aws:'.length), address) : first;
+  return line.replace('<of>', subject).replace('<stack>', address.stack ?? stackNameOf(address.stage));
 }
 
 /**
@@ -160,20 +210,21 @@ function firstCommand(kind: AlarmKindName, stage: string, subject = ''): string 
  * A mail or a message in Slack shows nothing else beside the alarm's name, so nobody has to find a
  * page first. CloudWatch takes at most 1,024 characters.
  */
-export function describeAlarm(kind: AlarmKindName, stage: string, subject?: string): string {
+export function describeAlarm(kind: AlarmKindName, address: StageAddress, subject?: string): string {
   const { meaning } = ALARM_KINDS[kind];
   const prefix = subject === undefined ? '' : `${subject}: `;
   return (
-    `${prefix}${meaning} First: \`${firstCommand(kind, stage, subject)}\`. ` +
+    `${prefix}${meaning} First: \`${firstCommand(kind, address, subject)}\`. ` +
     `What to do: docs/operations.md#${kind}`
   );
 }
 
-/** Composes the description of the composite alarm that wakes somebody. */
-export function describePage(stage: string): string {
+/** Composes the description of an alarm that wakes somebody. */
+export function describePage(group: PageGroup, address: StageAddress): string {
   return (
-    `Freshet ${stage} needs somebody now; the alarms behind this one say why. ` +
-    `First: \`npm run freshet -- aws status --stage ${stage}\`. What to do: docs/operations.md#first`
+    `Freshet ${address.stage} needs somebody now: ${PAGE_GROUPS[group]}; the alarms behind this one ` +
+    'say why. ' +
+    `First: \`${lineOnStage('status', address)}\`. What to do: docs/operations.md#first`
   );
 }
 

@@ -44,6 +44,9 @@ export const OPERATOR_PAUSE = 'operator';
 /** The reason, of the whole pipeline, while the database takes no writes. */
 export const DATABASE_PAUSE = 'database';
 
+/** The reason of what a cap of the budget stopped; its detail is the sentence of the cap. */
+export const BUDGET_PAUSE = 'budget';
+
 const PROVIDER_PAUSE_PREFIX = 'provider:';
 
 /** The reason of a model whose provider said stop; `code` is that of the failure. */
@@ -68,6 +71,12 @@ export const ORPHANS_CONFIRMED = 'orphans:confirmed';
  * Its scope is that of the run, which stops after the batch in hand.
  */
 export const STOP_REQUESTED = 'stop';
+
+/**
+ * The reason by which somebody asks a local run that watches to look now.
+ * Its scope is that of the run, which clears it before it looks. It pauses nothing.
+ */
+export const NUDGED = 'nudge';
 
 /**
  * The words that an operator may put beside a pause.

@@ -12,6 +12,11 @@ export class FreshetError extends Error {
   /** Milliseconds that the other side asked us to wait. Undefined where it did not ask. */
   readonly retryAfterMs: number | undefined;
   readonly requestId: string | undefined;
+  /**
+   * What a person can do, as a sentence that the message ends with.
+   * Undefined: nothing is known.
+   */
+  readonly advice: string | undefined;
 
   constructor(
     message: string,
@@ -20,6 +25,7 @@ export class FreshetError extends Error {
       code: string;
       retryAfterMs?: number | undefined;
       requestId?: string | undefined;
+      advice?: string | undefined;
     },
   ) {
     super(message);
@@ -27,6 +33,7 @@ export class FreshetError extends Error {
     this.code = details.code;
     this.retryAfterMs = details.retryAfterMs;
     this.requestId = details.requestId;
+    this.advice = details.advice;
   }
 }
 
@@ -44,6 +51,15 @@ export class UsageError extends Error {
     this.remedy = remedy;
   }
 }
+
+/**
+ * What a command needs and cannot have at present; the command ends with exit code 1.
+ * It is told as a mistake is, and none was made: the same command may work later.
+ */
+export class UnavailableError extends UsageError {}
+
+/** The code of the failure that this code may not run on the schema of the database. */
+export const UNKNOWN_SCHEMA = 'unknown_schema';
 
 /** Prefix of error codes and pause reasons that concern the table of one source alone. */
 export const SOURCE_FAULT_PREFIX = 'source-fault:';
@@ -73,6 +89,9 @@ const FRAME = /^ {4}at (?:.*\()?(?:file:\/\/)?(\/[^()]+|[A-Za-z]:[\\/][^()]+):(\
  */
 const OUR_FILE = /^(?:.*[\\/])?((?:lib|bin|functions)[\\/].+|[^\\/]+\.mjs)$/;
 
+/** A file of any package but this one, whose stacks name the sources that it was bundled from. */
+const IN_A_PACKAGE = /[\\/]node_modules[\\/](?!.*[\\/]node_modules[\\/])(?!freshet[\\/])/;
+
 /**
  * Finds the first frame of our own code, as `lib/pipeline/detect/detect.ts:70:21`.
  * Undefined where the stack has none. The stack begins with the message, which may quote a row that
@@ -83,7 +102,7 @@ function findPlace({ stack = '', message }: Error): string | undefined {
   if (start === -1) return undefined;
   for (const line of stack.slice(start + message.length).split('\n')) {
     const [, file = '', row, column] = FRAME.exec(line) ?? [];
-    const ours = file.includes('node_modules') ? undefined : OUR_FILE.exec(file)?.[1];
+    const ours = IN_A_PACKAGE.test(file) ? undefined : OUR_FILE.exec(file)?.[1];
     if (ours !== undefined) return `${ours.replaceAll('\\', '/')}:${row}:${column}`;
   }
   return undefined;

@@ -1,5 +1,5 @@
 import type { ModelDefinition } from './model.ts';
-import { hashFields } from './text.ts';
+import { describeFurtherKeys, hashFields } from './text.ts';
 
 /**
  * The texts that a check asks every model to embed.
@@ -60,5 +60,6 @@ function fingerprintModel(model: ModelDefinition): string {
     String(model.maxTokensPerText ?? ''),
     model.documentPrefix,
     String(model.normalized),
+    ...describeFurtherKeys(model),
   ]);
 }

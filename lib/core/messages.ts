@@ -31,6 +31,32 @@ export interface AnnounceMessage {
   /** The digest of the object's bytes, as `proveObject` computes it: SHA-256, in hexadecimal. */
   readonly sha256: string;
   readonly ids: readonly string[];
+  /** Ids of the calls of the object. An object that has some is removed once it is written. */
+  readonly calls: readonly string[];
+}
+
+/**
+ * The message from `detect` to `embed` that asks for a look at the batches of a model.
+ * It travels in the model's bulk queue: whoever takes it has the model's key and its network.
+ */
+interface BatchTickMessage {
+  readonly v: 1;
+  readonly kind: 'batches';
+  readonly modelAlias: string;
+}
+
+/**
+ * Parses the body of a message that asks for a look at batches; undefined: it is another message.
+ * @throws FreshetError `bad_message`, of class `unknown`
+ */
+export function parseBatchTick(body: string): BatchTickMessage | undefined {
+  if (!body.includes('"kind":"batches"')) return undefined;
+  if (Object(parseJson(body)).kind !== 'batches') return undefined;
+  return parseExactly(body, {
+    v: value => value === 1,
+    kind: value => value === 'batches',
+    modelAlias: value => typeof value === 'string' && value !== '',
+  }) as unknown as BatchTickMessage;
 }
 
 /**
@@ -52,19 +78,26 @@ export function parseDispatchMessage(body: string): DispatchMessage {
 
 /**
  * Parses the body of an announce message.
- * `ids` may be empty: a call without usable vectors is announced only for the ledger.
+ * `ids` may be empty: a call without usable vectors is announced only for the ledger. `calls` is
+ * missing in what was announced before there was the key.
  * @throws FreshetError `bad_message`, of class `unknown`
  */
 export function parseAnnounceMessage(body: string): AnnounceMessage {
-  return parseExactly(body, {
-    v: value => value === 1,
-    kind: value => value === 'announce',
-    spaceId: isPositiveInteger,
-    dispatchId: isUuid,
-    key: value => typeof value === 'string' && isResultKey(value),
-    sha256: value => typeof value === 'string' && SHA256.test(value),
-    ids: isTexts,
-  }) as unknown as AnnounceMessage;
+  const message = parseExactly(
+    body,
+    {
+      v: value => value === 1,
+      kind: value => value === 'announce',
+      spaceId: isPositiveInteger,
+      dispatchId: isUuid,
+      key: value => typeof value === 'string' && isResultKey(value),
+      sha256: value => typeof value === 'string' && SHA256.test(value),
+      ids: isTexts,
+      calls: value => Array.isArray(value) && value.every(isUuid),
+    },
+    { calls: [] },
+  );
+  return message as unknown as AnnounceMessage;
 }
 
 /**
@@ -72,7 +105,7 @@ export function parseAnnounceMessage(body: string): AnnounceMessage {
  * JSON leaves U+FFFE and U+FFFF as they are, and SQS refuses both. A text key can contain them, so
  * they are escaped here.
  */
-export function writeMessage(message: DispatchMessage | AnnounceMessage): string {
+export function writeMessage(message: DispatchMessage | AnnounceMessage | BatchTickMessage): string {
   return JSON.stringify(message).replace(/[\uFFFE\uFFFF]/g, character =>
     character === '\uFFFE' ? '\\ufffe' : '\\uffff',
   );
@@ -116,14 +149,16 @@ export const MAX_RECEIVE_COUNT = 5;
 
 /**
  * Parses the object in `body`, which must have exactly these keys, each with a valid value.
+ * A key of `defaults` may be missing.
  * Messages are the only input that a stranger could forge, so that unknown keys are refused too.
  * @throws FreshetError `bad_message`, of class `unknown`
  */
 function parseExactly(
   body: string,
   checks: Readonly<Record<string, (value: unknown) => boolean>>,
+  defaults: Readonly<Record<string, unknown>> = {},
 ): Record<string, unknown> {
-  const message = parseObject(body);
+  const message = { ...defaults, ...parseObject(body) };
   for (const key of Object.keys(message)) {
     if (!Object.hasOwn(checks, key)) throw badMessage('a key that this version does not know');
   }

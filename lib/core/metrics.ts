@@ -1,7 +1,7 @@
 export type MetricUnit = 'Count' | 'Milliseconds' | 'Seconds' | 'Percent' | 'US dollars';
 
 /** The values of the dimension `component`. */
-export type MetricComponent = 'detect' | 'embed' | 'write' | 'guard' | 'migrate' | 'operate';
+export type MetricComponent = 'detect' | 'embed' | 'write' | 'guard' | 'api';
 
 interface MetricDefinition {
   readonly unit: MetricUnit;
@@ -11,7 +11,9 @@ interface MetricDefinition {
 }
 
 const CALLERS = ['embed', 'guard'] as const;
-const EVERYBODY = ['detect', 'embed', 'write', 'guard'] as const;
+/** Whoever calls a provider, for rows or for clients. */
+const PAYERS = [...CALLERS, 'api'] as const;
+const EVERYBODY = ['detect', 'embed', 'write', 'guard', 'api'] as const;
 
 /**
  * Every metric of the namespace Freshet.
@@ -22,12 +24,16 @@ export const METRICS = {
   StaleRows: {
     unit: 'Count',
     from: ['detect'],
-    meaning: 'edited rows that were found and are not embedded yet; a sample per space and tick',
+    meaning:
+      'edited rows that are not embedded yet, as the look of a tick counts them; those without a ' +
+      'lease up to 100,000; a sample per space and tick',
   },
   OldestStaleRowAgeSeconds: {
     unit: 'Seconds',
     from: ['detect'],
-    meaning: 'how long the oldest of them has waited since it was found',
+    meaning:
+      'how long the oldest of them has waited, at the longest: since it was found, or since a look or ' +
+      'a pause last began to leave edits',
   },
   BulkRows: {
     unit: 'Count',
@@ -83,21 +89,21 @@ export const METRICS = {
     from: ['embed'],
     meaning: 'messages of a space that is unknown or retired',
   },
-  ProviderCalls: { unit: 'Count', from: CALLERS, meaning: 'calls of a provider, whatever came of them' },
+  ProviderCalls: { unit: 'Count', from: PAYERS, meaning: 'calls of a provider, whatever came of them' },
   TextsSent: {
     unit: 'Count',
-    from: CALLERS,
+    from: PAYERS,
     meaning: 'texts of a call: a sample per call, so that its average is the batch size',
   },
-  Tokens: { unit: 'Count', from: CALLERS, meaning: 'tokens as the provider counted them, else estimated' },
-  CostUsd: { unit: 'US dollars', from: CALLERS, meaning: 'tokens at the price of the model' },
-  ProviderLatency: { unit: 'Milliseconds', from: CALLERS, meaning: 'from the start of a call to its answer' },
+  Tokens: { unit: 'Count', from: PAYERS, meaning: 'tokens as the provider counted them, else estimated' },
+  CostUsd: { unit: 'US dollars', from: PAYERS, meaning: 'tokens at the price of the model' },
+  ProviderLatency: { unit: 'Milliseconds', from: PAYERS, meaning: 'from the start of a call to its answer' },
   ProviderFailures: {
     unit: 'Count',
-    from: CALLERS,
+    from: PAYERS,
     meaning: 'calls that gave no usable vectors, throttled ones among them',
   },
-  ProviderThrottles: { unit: 'Count', from: CALLERS, meaning: 'calls that the provider asked to come later' },
+  ProviderThrottles: { unit: 'Count', from: PAYERS, meaning: 'calls that the provider asked to come later' },
   RefusedGrants: {
     unit: 'Count',
     from: CALLERS,
@@ -107,6 +113,23 @@ export const METRICS = {
     unit: 'Count',
     from: CALLERS,
     meaning: 'answers that name a model which is not known as the one asked for',
+  },
+  BatchesSubmitted: { unit: 'Count', from: ['embed'], meaning: 'batches that a provider took' },
+  BatchTexts: { unit: 'Count', from: ['embed'], meaning: 'texts whose vectors came by batch, at its price' },
+  BatchTextsLeft: {
+    unit: 'Count',
+    from: ['embed'],
+    meaning: 'texts that no batch embedded in time or at all, and that calls buy at full price',
+  },
+  BatchFailures: {
+    unit: 'Count',
+    from: ['embed'],
+    meaning: 'requests of a batch service that failed; each is made again by a later look',
+  },
+  TextsBoughtBesideBatch: {
+    unit: 'Count',
+    from: ['embed'],
+    meaning: 'texts of edits that were bought by call while they stood in a batch: bought twice',
   },
   RetryWait: {
     unit: 'Milliseconds',
@@ -202,12 +225,12 @@ export const METRICS = {
     from: ['guard'],
     meaning: '1 where the database did not answer twice, 5 seconds apart',
   },
-  EarlyTimeouts: { unit: 'Count', from: EVERYBODY, meaning: 'invocations ended a second before their time' },
-  WiringFailures: {
+  UnknownSchema: {
     unit: 'Count',
-    from: [...EVERYBODY, 'migrate', 'operate'],
-    meaning: 'starts at which the settings, the configuration or the database would not do',
+    from: ['guard'],
+    meaning: '1 where schema freshet is of a version on which this code may not run',
   },
+  EarlyTimeouts: { unit: 'Count', from: EVERYBODY, meaning: 'invocations ended a second before their time' },
 } as const satisfies Record<string, MetricDefinition>;
 
 export type MetricName = keyof typeof METRICS;

@@ -1,4 +1,23 @@
 import type { ModelPlace, ProviderName } from './providers.ts';
+import type { Pooling } from './sentence-vectors.ts';
+
+export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
+
+export interface JsonObject {
+  readonly [key: string]: Json;
+}
+
+/** What a text is to a model: a row's text, or what somebody searches for. */
+export type InputRole = 'document' | 'query';
+
+/** Returns the model as it is asked for a role: its name and its additional fields. */
+export function modelForRole<Model extends AskedModel>(model: Model, role: InputRole): Model {
+  if (role === 'document') return model;
+  const extraBody = { ...model.extraBody, ...model.queryExtraBody };
+  return { ...model, modelId: model.queryModelId ?? model.modelId, extraBody };
+}
+
+type AskedModel = Pick<ModelDefinition, 'modelId' | 'queryModelId' | 'extraBody' | 'queryExtraBody'>;
 
 /** A model as the registry resolves an alias, with the keys of its place. */
 export interface ModelDefinition extends ModelPlace {
@@ -25,6 +44,20 @@ export interface ModelDefinition extends ModelPlace {
   readonly usdPerMillionTokens: number;
   /** Whether the endpoint accepts `dimensions` (OpenAI's third generation does). */
   readonly sendDimensions: boolean;
+  /**
+   * How `openai` asks for vectors; `omit` sends no such parameter.
+   * Undefined: base64, and nothing once a server refuses that.
+   */
+  readonly encodingFormat?: 'base64' | 'float' | 'omit' | undefined;
+  /**
+   * Fields added to the body of every call.
+   * They decide which vectors come back, and are part of the space's fingerprint.
+   */
+  readonly extraBody?: JsonObject | undefined;
+  /** Fields added to the body where the text is a search, over those of `extraBody`. */
+  readonly queryExtraBody?: JsonObject | undefined;
+  /** The name of the model that embeds searches. Undefined: `modelId`. */
+  readonly queryModelId?: string | undefined;
   /** `http`: whether each text's SHA-256 travels with it, for a server that caches by it. */
   readonly sendTextHashes?: boolean | undefined;
   /**
@@ -36,12 +69,32 @@ export interface ModelDefinition extends ModelPlace {
         readonly maxTextsPerCall?: number | undefined;
         readonly maxTokensPerCall?: number | undefined;
         readonly maxBytesPerCall?: number | undefined;
+        /** What all workers together may ask of the provider a minute. */
+        readonly requestsPerMinute?: number | undefined;
+        readonly tokensPerMinute?: number | undefined;
       }
     | undefined;
   /** Time limit of one call. Undefined: the pipeline's. */
   readonly timeoutSeconds?: number | undefined;
   /** Tries after the first within one invocation. Undefined: 2. */
   readonly maxRetries?: number | undefined;
+  /** How texts of the bulk lane are bought. Undefined: `live`, by calls. */
+  readonly bulk?: 'live' | 'batch' | undefined;
+  /** What bounds the batches of `bulk: 'batch'`. `core/batches.ts` has the defaults. */
+  readonly batch?:
+    | {
+        readonly deadlineHours?: number | undefined;
+        readonly maxEnqueuedTokens?: number | undefined;
+        readonly maxTexts?: number | undefined;
+      }
+    | undefined;
+  /**
+   * `local`: the files of the model, each with its SHA-256 in hexadecimal.
+   * They decide which vectors come back, and are part of the space's fingerprint.
+   */
+  readonly files?: Readonly<Record<string, string>> | undefined;
+  /** `local`: how the vectors of tokens become one. Undefined: their mean. */
+  readonly pooling?: Pooling | undefined;
   /** With `off`, the model's vectors are not compared with its golden vectors. */
   readonly check?: 'on' | 'off' | undefined;
 }
@@ -56,16 +109,19 @@ export interface ResolvedSource {
   readonly table: string;
   /** `pg_class.oid` at resolution. Another OID later means that the table was swapped. */
   readonly tableOid: number;
-  readonly keyColumn: string;
-  /**
-   * The type as `format_type` prints it.
-   * It is `bigint`, `integer`, `uuid`, `text` or `character varying(n)`.
-   */
-  readonly keyType: string;
+  /** What the source is, where it is no ordinary table. */
+  readonly relation?: 'partitioned table' | 'view' | 'foreign table' | undefined;
+  /** The columns of the key, 1 to 4, in the order in which the key is walked. */
+  readonly keyColumns: readonly KeyColumn[];
   readonly versionColumn: string;
-  readonly versionType: 'timestamp with time zone' | 'timestamp without time zone';
-  /** IANA zone of a `timestamp without time zone` column; `UTC` for the other type. */
+  readonly versionType: 'timestamp with time zone' | 'timestamp without time zone' | 'date' | 'bigint';
+  /** IANA zone of a column that has a date and no zone of its own; `UTC` for the other types. */
   readonly versionTimeZone: string;
+  /**
+   * What a `bigint` counts since 1970. Undefined for one: it is a counter, which says nothing of
+   * time, and only the reconcile pass finds edits.
+   */
+  readonly versionUnit?: VersionUnit | undefined;
   readonly textColumns: readonly TextColumn[];
   /**
    * Text with `{column}` placeholders.
@@ -83,11 +139,33 @@ export interface ResolvedSource {
    * With `dead-letter`, they are recorded as undelivered and the model is not paused.
    */
   readonly onOutage?: 'stop' | 'dead-letter' | undefined;
+  readonly storage?: VectorStorage;
+  /** The text search configuration of the words that are kept. Undefined: none are. */
+  readonly keywordLanguage?: string | undefined;
+}
+
+/**
+ * The type in which a space stores its vectors, where it is not pgvector's `vector`.
+ * `halfvec` has components of two bytes in place of four. It is part of the space's fingerprint.
+ */
+export type VectorStorage = 'halfvec' | undefined;
+
+export type VersionUnit = 'seconds' | 'milliseconds' | 'microseconds';
+
+/** A part of a source's key. */
+export interface KeyColumn {
+  readonly name: string;
+  /** The type as `format_type` prints it: `bigint`, `character varying(20)`. */
+  readonly type: string;
+  /** True: the collation takes texts for equal that differ, as in the case of their letters. */
+  readonly isLoose?: true | undefined;
 }
 
 export interface TextColumn {
   readonly name: string;
   readonly isArray: boolean;
+  /** True: it is the text of a document, which lies in a table beside that of the source. */
+  readonly isApart?: true | undefined;
 }
 
 /** A row of `freshet.spaces`, with the source and the model that it binds. */
@@ -162,10 +240,17 @@ export type SpaceStatus = 'building' | 'active' | 'retired';
 export type Outcome =
   | 'embedded'
   | 'excluded:empty'
+  | `excluded:${ExclusionReason}`
   | 'too-long'
   | 'undelivered'
   | `undelivered:${string}`
   | `refused:${string}`;
+
+/**
+ * Why a model has no vector for a text though nothing failed.
+ * `unknown-words`: the model does not know a single word of the text.
+ */
+export type ExclusionReason = 'unknown-words';
 
 /**
  * Why a call failed, which decides what is done about it.

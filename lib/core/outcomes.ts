@@ -12,14 +12,25 @@ export function coveragePercent(fresh: number, eligible: number, excluded: numbe
   return Number((BigInt(fresh) * 10_000n) / BigInt(wanted)) / 100;
 }
 
+/** Outcomes that are no failures: there is nothing that the model can embed, or too much. */
+export const EXCLUDED_OUTCOMES = ['excluded:empty', 'excluded:unknown-words', 'too-long'] as const;
+
+const PLAIN_OUTCOMES: readonly string[] = ['embedded', 'undelivered', ...EXCLUDED_OUTCOMES];
+
 /** Codes are short and plain: they stand in columns, logs and reports. */
-const OUTCOME =
-  /^(embedded|excluded:empty|too-long|undelivered|(undelivered|refused):[A-Za-z0-9_.-]{1,100})$/;
+const FAILED_OUTCOME = /^(undelivered|refused):[A-Za-z0-9_.-]{1,100}$/;
 
 /** Whether a value is what may be stored as the outcome of a row. */
 export function isOutcome(value: unknown): value is Outcome {
-  return typeof value === 'string' && OUTCOME.test(value);
+  return typeof value === 'string' && (PLAIN_OUTCOMES.includes(value) || FAILED_OUTCOME.test(value));
 }
+
+/**
+ * The outcome of a key that stands in several rows of its source, of which none can be meant.
+ * While it holds, every row of the key counts as failed, whatever its version. Only a reconcile
+ * pass looks again, and once the key stands in one row its text is embedded.
+ */
+export const DUPLICATE_KEY = 'refused:duplicate-key';
 
 const REFUSED = 'refused:';
 const UNDELIVERED = 'undelivered';

@@ -4,11 +4,12 @@ export const MAX_ATTEMPTS = 5;
 /**
  * Rows per message, at most, for rows that were begun and not finished `attempts` times.
  * Messages shrink to 10 rows and then to one, so that a row that kills the process harms its
- * neighbours at most twice.
+ * neighbours at most twice. One death says nothing of the rows: somebody may have killed the
+ * process. Only rows that were in a batch which died twice are suspects.
  */
 export function batchSizeForAttempts(attempts: number, batchSize: number): number {
-  if (attempts <= 0) return batchSize;
-  return attempts === 1 ? Math.min(10, batchSize) : 1;
+  if (attempts <= 1) return batchSize;
+  return attempts === 2 ? Math.min(10, batchSize) : 1;
 }
 
 /**
@@ -19,8 +20,12 @@ export function batchSizeForAttempts(attempts: number, batchSize: number): numbe
  * estimate is never above the UTF-8 byte length, which is an upper bound for every byte-level BPE.
  */
 export function estimateTokens(text: string): number {
-  const units = text.length;
-  return Math.ceil(units / 4 + (Buffer.byteLength(text) - units) / 2);
+  return Math.ceil(estimateTokensOfLength(text.length, Buffer.byteLength(text)));
+}
+
+/** The estimate for a text of which only the lengths are known; a fraction for mean lengths. */
+export function estimateTokensOfLength(units: number, bytes: number): number {
+  return units / 4 + (bytes - units) / 2;
 }
 
 /** What a provider takes in one call. */

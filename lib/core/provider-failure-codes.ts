@@ -1,5 +1,6 @@
 import { isTlsFailure } from './failures.ts';
 import type { FailureClass } from './model.ts';
+import { isUnanswered } from './pace.ts';
 
 /**
  * Every failure code of a provider, with its class.
@@ -23,6 +24,10 @@ const FAILURES: Readonly<Record<string, FailureClass>> = {
   invalid_reply_count: 'transient',
   invalid_reply_index: 'transient',
   reply_too_large: 'transient',
+  proxy_unreachable: 'transient',
+  proxy_failed: 'transient',
+  inference_crashed: 'transient',
+  inference_failed: 'transient',
   // The batch is at fault.
   max_tokens_per_request: 'too-large',
   batch_too_large: 'too-large',
@@ -59,7 +64,11 @@ const FAILURES: Readonly<Record<string, FailureClass>> = {
   aws_credentials: 'stop',
   redirect: 'stop',
   forbidden_address: 'stop',
+  proxy_unauthorized: 'stop',
+  proxy_refused: 'stop',
   client_setup: 'stop',
+  model_file: 'stop',
+  model_unusable: 'stop',
   // Nobody knows the cause.
   unclassified: 'unknown',
   key_unreadable: 'unknown',
@@ -91,4 +100,31 @@ export function failureClassOf(code: string): FailureClass | undefined {
 /** Whether a failure code says that the answer was not the provider's own. */
 export function isForeignAnswer(code: string): boolean {
   return code.startsWith('foreign_');
+}
+
+/** Answers that are no refusal of a text, and that one text of a call may still cause. */
+const DOUBTFUL_ANSWERS: ReadonlySet<string> = new Set([
+  'tei_unhealthy',
+  'invalid_reply',
+  'reply_too_large',
+  'embeddings_unsupported',
+  'inference_crashed',
+  'inference_failed',
+]);
+
+/**
+ * Whether one text of a call may have caused an answer that blames no text, such as a 500.
+ * The code alone cannot tell it from an outage: only other texts that are embedded can. A call
+ * without an answer, as after a time-out, is no such failure: of several texts it may have been too
+ * large.
+ */
+function isDoubtfulAnswer(code: string): boolean {
+  if (DOUBTFUL_ANSWERS.has(code)) return true;
+  const failureClass = failureClassOf(code);
+  return code.startsWith('http_') && (failureClass === 'transient' || failureClass === 'unknown');
+}
+
+/** Whether a failure blames no text, and one text alone may still cause it each time. */
+export function mayBlameText(code: string): boolean {
+  return isDoubtfulAnswer(code) || isUnanswered(code);
 }

@@ -2,7 +2,7 @@ import { FreshetError } from './errors.ts';
 import { codeOfNetworkFailure } from './failures.ts';
 import type { FailureClass } from './model.ts';
 import { failureClassOf, isForeignAnswer } from './provider-failure-codes.ts';
-import { PROVIDERS, type ProviderName } from './providers.ts';
+import { type FieldSource, PROVIDERS, type ProviderName } from './providers.ts';
 
 /**
  * What an adapter could read of a failure.
@@ -22,7 +22,12 @@ export interface ProviderSignal {
   /** `error.code` and `error.type` of the body; TEI's `error_type` counts as a type. */
   readonly code?: string | undefined;
   readonly type?: string | undefined;
+  /** The parameter that the body blames, in a place of its own. */
   readonly param?: string | undefined;
+  /** The parameters of the request that configuration sets. */
+  readonly sent?: readonly string[] | undefined;
+  /** Those of `sent` that the body names in a sentence, which can also quote a text. */
+  readonly named?: readonly string[] | undefined;
   /** Name of an exception of the AWS SDK, unless it only wraps what a container answered. */
   readonly exception?: string | undefined;
   /** Subject of the exception's message, told by the few words of it that are known. */
@@ -119,14 +124,40 @@ const ACTION: Readonly<Record<FailureClass, string>> = {
   unknown: 'the cause is not known',
 };
 
+const NO_ADDRESS = 'This machine finds no address of the name in baseUrl: check the name, and the network.';
+const NO_CREDIT =
+  'The account has no credit left, or has reached a limit of its own: its billing page says which.';
+
 /** What a person can do about a failure, after the sentence that its class has. */
 const REMEDIES: Codes = {
+  unauthorized: 'The key is missing, wrong or revoked: check it, and that baseUrl is the address it is for.',
+  not_found:
+    'The address answers no embeddings, or has no such model: check baseUrl (most servers want /v1 at its ' +
+    'end) and modelId (Ollama: ollama pull NAME).',
+  model_not_found:
+    'Check modelId; a server of your own may have to fetch it first (Ollama: ollama pull NAME).',
+  payment_required: NO_CREDIT,
+  insufficient_quota: NO_CREDIT,
+  credit_balance_exhausted: NO_CREDIT,
+  billing_hard_limit_reached: NO_CREDIT,
+  billing_not_active: NO_CREDIT,
+  network_enotfound: NO_ADDRESS,
+  network_eai_again: NO_ADDRESS,
+  network_econnrefused: 'Nobody listens at the address in baseUrl: start the server, or check host and port.',
+  forbidden_address:
+    'Its name leads to an address where no provider is: one of a link-local network or of metadata, ' +
+    'another machine than this one for localhost, or over http (allowHttp) a public one. Check baseUrl.',
   embeddings_unsupported:
-    ' The model, or the server as it was started, makes no embeddings: name a model for embeddings ' +
+    'The model, or the server as it was started, makes no embeddings: name a model for embeddings ' +
     '(modelId), or start the server for them (llama.cpp: --embeddings).',
 };
 
-const FOREIGN = ' The answer is not its own, but such as a firewall or a proxy before it gives.';
+/** What a person can do about a failure of that code; undefined: its words say all. */
+export function remedyOfCode(code: string): string | undefined {
+  return pick(REMEDIES, code);
+}
+
+const FOREIGN = 'The answer is not its own, but such as a firewall or a proxy before it gives.';
 
 /**
  * Classifies what an adapter could read of a failure; every adapter calls this function.
@@ -137,12 +168,43 @@ export function classifyProviderFailure(signal: ProviderSignal): FreshetError {
   const code = findCode(signal);
   const failureClass = heedRetryHint(failureClassOf(code) ?? 'unknown', signal);
   const sentence = `The provider did not embed (${code}): ${ACTION[failureClass]}.`;
-  return new FreshetError(sentence + (pick(REMEDIES, code) ?? (isForeignAnswer(code) ? FOREIGN : '')), {
+  const advice = adviseOnParameters(code, signal);
+  const remedies = [remedyOfCode(code) ?? (isForeignAnswer(code) ? FOREIGN : undefined), advice];
+  return new FreshetError([sentence, ...remedies.filter(remedy => remedy !== undefined)].join(' '), {
     failureClass,
     code,
+    advice,
     retryAfterMs: signal.retryAfterMs ?? (code === 'cold' ? COLD_RETRY_MS : undefined),
     requestId: signal.requestId,
   });
+}
+
+/** What a person can change about a parameter, by what sets it. */
+const PARAMETER_REMEDIES: Readonly<Record<FieldSource, string>> = {
+  modelId: 'name a model that the server has (modelId)',
+  sendDimensions: 'send none (sendDimensions: false), or give the dimensions that the model has (dimensions)',
+  encodingFormat: "ask for vectors in another way (encodingFormat: 'float' or 'omit')",
+  normalized: 'change normalized',
+  sendTextHashes: 'send none (sendTextHashes: false)',
+  texts: 'the texts themselves are not taken: check the address (baseUrl)',
+  adapter: 'no key changes it: update the server',
+};
+
+/**
+ * Names the parameters that an answer refuses, each with the key of the model that changes it.
+ * Undefined: the answer names none.
+ */
+function adviseOnParameters(code: string, { dialect, named = [] }: ProviderSignal): string | undefined {
+  const blamed = /^parameter_(\w+)$/.exec(code)?.[1];
+  const names = blamed === undefined ? named : [blamed];
+  if (names.length === 0 || (blamed === undefined && !/^(http|foreign)_4\d\d$/.test(code))) return undefined;
+  const fields = dialect === undefined ? {} : PROVIDERS[dialect].fields;
+  const described = names.map(name => {
+    const source = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    const remedy = source === undefined ? undefined : PARAMETER_REMEDIES[source];
+    return `${name}: ${remedy ?? 'change it where it is given (extraBody, queryExtraBody)'}`;
+  });
+  return `The answer names ${described.join('; ')}.`;
 }
 
 /** The failure code of a word of an error body; undefined for a word that nobody knows. */
@@ -188,12 +250,12 @@ function findTransportFault({ timedOut, networkCode }: ProviderSignal): string |
   return codeOfNetworkFailure(networkCode);
 }
 
-function findStatus({ status, param, dialect, isForeign }: ProviderSignal): string | undefined {
+function findStatus({ status, param, sent, dialect, isForeign }: ProviderSignal): string | undefined {
   if (status === undefined) return undefined;
   if (status >= 300 && status < 400) return 'redirect';
   const concernsParameter = status === 400 || status === 422;
-  if (concernsParameter && param !== undefined && CONFIGURED_PARAMETERS.has(param))
-    return `parameter_${param}`;
+  const isConfigured = param !== undefined && (CONFIGURED_PARAMETERS.has(param) || sent?.includes(param));
+  if (concernsParameter && isConfigured && /^\w{1,64}$/.test(param)) return `parameter_${param}`;
   const code = codeOfStatus(status, dialect);
   return isForeign && mayConcernText(status, code) ? `foreign_${status}` : code;
 }

@@ -1,5 +1,5 @@
 import { FreshetError } from './errors.ts';
-import type { ModelDefinition } from './model.ts';
+import type { ExclusionReason, ModelDefinition } from './model.ts';
 import { viewFloats } from './vectors.ts';
 
 /**
@@ -68,6 +68,8 @@ function bareName(name: string): string {
 /** A provider's reply. The vectors are float32, little-endian. */
 interface ReceivedReply {
   readonly items: readonly { readonly index: number; readonly bytes: Buffer }[];
+  /** Texts without a vector though nothing failed. Undefined: none. */
+  readonly excluded?: readonly { readonly index: number; readonly reason: ExclusionReason }[];
   readonly requestId?: string | undefined;
   /** The model that answered, as the provider names it. */
   readonly model?: string | undefined;
@@ -89,7 +91,8 @@ const NORM_TOLERANCE = 0.01;
 /**
  * Arranges the vectors by the position of their texts and checks each one.
  * `invalid` lists the positions whose own vector is unusable: of another length, NaN, infinite,
- * zero, or not of length 1 where the model promises it. Their vectors are null.
+ * zero, or not of length 1 where the model promises it. `excluded` has the reasons of the texts for
+ * which the model has no vector. The vectors of both are null.
  * @throws FreshetError for a wrong count or index, of class `transient`
  * @throws FreshetError `wrong_dimensions` where all vectors share a wrong length, of class `stop`:
  *   another model answers
@@ -97,28 +100,36 @@ const NORM_TOLERANCE = 0.01;
 export function validateReply(
   reply: ReceivedReply,
   expected: ExpectedReply,
-): { vectors: (Buffer | null)[]; invalid: number[] } {
+): { vectors: (Buffer | null)[]; invalid: number[]; excluded: ReadonlyMap<number, ExclusionReason> } {
   const received = arrangeByIndex(reply, expected.count);
-  rejectForeignDimensions(received, reply.requestId, expected.dimensions);
+  const buffers = received.filter(answer => typeof answer !== 'string');
+  rejectForeignDimensions(buffers, reply.requestId, expected.dimensions);
   const invalid: number[] = [];
-  const vectors = received.map((bytes, position) => {
-    if (isUsable(bytes, expected)) return bytes;
-    invalid.push(position);
+  const excluded = new Map<number, ExclusionReason>();
+  const vectors = received.map((answer, position) => {
+    if (typeof answer === 'string') excluded.set(position, answer);
+    else if (isUsable(answer, expected)) return answer;
+    else invalid.push(position);
     return null;
   });
-  return { vectors, invalid };
+  return { vectors, invalid, excluded };
 }
 
-function arrangeByIndex(reply: ReceivedReply, count: number): Buffer[] {
-  if (reply.items.length !== count) {
+/** Arranges by the position of the texts what the reply says of each: its vector or its reason. */
+function arrangeByIndex(reply: ReceivedReply, count: number): (Buffer | ExclusionReason)[] {
+  const answers = [
+    ...reply.items.map(({ index, bytes }) => [index, bytes] as const),
+    ...(reply.excluded ?? []).map(({ index, reason }) => [index, reason] as const),
+  ];
+  if (answers.length !== count) {
     throw invalidReply(
       'invalid_reply_count',
-      `${reply.items.length} vectors for ${count} texts`,
+      `${answers.length} vectors for ${count} texts`,
       reply.requestId,
     );
   }
-  const arranged: (Buffer | undefined)[] = new Array(count).fill(undefined);
-  for (const { index, bytes } of reply.items) {
+  const arranged: (Buffer | ExclusionReason | undefined)[] = new Array(count).fill(undefined);
+  for (const [index, answer] of answers) {
     if (!Number.isInteger(index) || index < 0 || index >= count || arranged[index] !== undefined) {
       throw invalidReply(
         'invalid_reply_index',
@@ -126,9 +137,9 @@ function arrangeByIndex(reply: ReceivedReply, count: number): Buffer[] {
         reply.requestId,
       );
     }
-    arranged[index] = bytes;
+    arranged[index] = answer;
   }
-  return arranged as Buffer[];
+  return arranged as (Buffer | ExclusionReason)[];
 }
 
 function rejectForeignDimensions(
@@ -171,6 +182,7 @@ function invalidReply(code: string, what: string, requestId: string | undefined)
  * Returns all vectors by position, for callers that need every one of them.
  * @throws FreshetError what `validateReply` throws
  * @throws FreshetError `wrong_model` where the reply names another model, of class `stop`
+ * @throws FreshetError `unknown_words` where the model knows no word of a text, of class `item`
  * @throws FreshetError `invalid_vector` where a vector is unusable, of class `stop`
  */
 export function requireVectors(
@@ -180,8 +192,19 @@ export function requireVectors(
 ): Buffer[] {
   rejectOtherModel(reply, model.modelId);
   const { dimensions, normalized } = model;
-  const { vectors } = validateReply(reply, { count, dimensions, normalized });
+  const { vectors, excluded } = validateReply(reply, { count, dimensions, normalized });
+  if (excluded.size > 0) refuseUnknownWords(model.modelId);
   return vectors.map(vector => vector ?? refuseVector(reply.requestId));
+}
+
+/** The code of a text of which the model knows no word, where a vector cannot be done without. */
+export const UNKNOWN_WORDS_CODE = 'unknown_words';
+
+function refuseUnknownWords(modelId: string): never {
+  throw new FreshetError(
+    `The model ${modelId} knows no word of the text, so that the text has no place among the others.`,
+    { failureClass: 'item', code: UNKNOWN_WORDS_CODE },
+  );
 }
 
 function refuseVector(requestId: string | undefined): never {

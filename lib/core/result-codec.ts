@@ -37,8 +37,11 @@ function readResult(body: Buffer): ResultObject {
   const header: Record<string, unknown> = JSON.parse(body.toString('utf8', PREFIX_BYTES, vectorStart));
   const [identity] = fromColumns<Identity>(header.scalars, SCALAR_FIELDS);
   if (identity === undefined) throw new RangeError('It belongs to no space.');
+  const { storage } = header;
+  if (storage !== undefined && storage !== 'halfvec') throw new RangeError('Vectors of another type.');
   const result: ResultObject = {
     ...identity,
+    ...(storage && { storage }),
     calls: fromColumns(header.calls, CALL_FIELDS),
     outcomes: fromColumns(header.outcomes, OUTCOME_FIELDS),
     copies: fromColumns(header.copies, COPY_FIELDS),
@@ -52,6 +55,7 @@ function readResult(body: Buffer): ResultObject {
     result.vectors,
     result.outcomes.map(entry => entry.outcome === 'embedded'),
     result.dimensions,
+    storage,
   );
   return result;
 }
@@ -65,10 +69,11 @@ type Identity = Pick<ResultObject, 'spaceId' | 'dispatchId' | 'lane' | 'runId' |
  *   dimensions: both are faults of the caller, found before anything is stored
  */
 export function encodeResult(result: ComposedResult): Buffer {
-  const { vectors, dimensions } = result;
+  const { vectors, dimensions, storage } = result;
   const scalars = toColumns([result], SCALAR_FIELDS);
   const header = JSON.stringify({
     scalars,
+    ...(storage && { storage }),
     calls: toColumns(result.calls, CALL_FIELDS),
     outcomes: toColumns(result.outcomes, OUTCOME_FIELDS),
     copies: toColumns(result.copies, COPY_FIELDS),
@@ -77,11 +82,11 @@ export function encodeResult(result: ComposedResult): Buffer {
   });
   const headerBytes = Buffer.byteLength(header);
   const vectorStart = PREFIX_BYTES + headerBytes;
-  const body = Buffer.allocUnsafe(vectorStart + measureVectorArray(vectors, dimensions));
+  const body = Buffer.allocUnsafe(vectorStart + measureVectorArray(vectors, dimensions, storage));
   MAGIC.copy(body);
   body.writeUInt32BE(headerBytes, MAGIC.length);
   body.write(header, PREFIX_BYTES);
-  writeVectorArray(body.subarray(vectorStart), vectors, dimensions);
+  writeVectorArray(body.subarray(vectorStart), vectors, dimensions, storage);
   return body;
 }
 
@@ -89,7 +94,8 @@ export function encodeResult(result: ComposedResult): Buffer {
  * The first bytes of a result object.
  * The layout is: `FRESHET1`, the header's length as uint32 (big-endian), the header, the vectors.
  * The header is JSON. Its lists are turned into one array per field, which is about a third shorter
- * than objects and faster to read.
+ * than objects and faster to read. It names the storage of the vectors unless that is `vector`, so
+ * that objects of such spaces are what they always were.
  */
 const MAGIC = Buffer.from('FRESHET1', 'latin1');
 /** Bytes before the header: `FRESHET1` and the header's length. */

@@ -1,4 +1,5 @@
-import type { Lane, Outcome } from './model.ts';
+import type { Lane, Outcome, VectorStorage } from './model.ts';
+import { encodeVectorArray, splitVectorArray } from './vectors.ts';
 
 /**
  * The reading of the source row that an entry belongs to.
@@ -78,23 +79,40 @@ export interface ResultObject {
   readonly lane: Lane;
   readonly runId: number | null;
   readonly dimensions: number;
+  readonly storage?: VectorStorage;
   readonly calls: readonly LedgerEntry[];
   readonly outcomes: readonly OutcomeEntry[];
   readonly copies: readonly CopyEntry[];
   readonly touches: readonly TouchEntry[];
   readonly verdicts: readonly Verdict[];
   /**
-   * PostgreSQL's binary `vector[]` with one element per entry of `outcomes`.
+   * PostgreSQL's binary `vector[]` or `halfvec[]` with one element per entry of `outcomes`.
    * An element is NULL unless its row is embedded. The element OID is 0: the writer sets that of
    * its own database.
    */
   readonly vectors: Buffer;
 }
 
+/** Splits a result into one for each of its entries. The verdicts are in none of them. */
+export function splitByRow(result: ResultObject): ResultObject[] {
+  const noRows = { ...result, outcomes: [], copies: [], touches: [], verdicts: [] };
+  const noVectors = encodeVectorArray([], result.dimensions);
+  const vectors = splitVectorArray(result.vectors);
+  return [
+    ...result.outcomes.map((outcome, place) => ({
+      ...noRows,
+      outcomes: [outcome],
+      vectors: vectors[place] ?? noVectors,
+    })),
+    ...result.copies.map(copy => ({ ...noRows, copies: [copy], vectors: noVectors })),
+    ...result.touches.map(touch => ({ ...noRows, touches: [touch], vectors: noVectors })),
+  ];
+}
+
 /**
  * A result before it is encoded, with the vectors as the provider gave them.
- * Each vector is float32, little-endian. There is one per entry of `outcomes`, null unless
- * embedded.
+ * Each vector is float32, or float16 for `halfvec`, little-endian. There is one per entry of
+ * `outcomes`, null unless embedded.
  */
 export interface ComposedResult extends Omit<ResultObject, 'vectors'> {
   readonly vectors: readonly (Buffer | null)[];

@@ -1,3 +1,6 @@
+import { BUDGET_PAUSE } from './control.ts';
+import { FRESHET } from './own-command.ts';
+
 /** What was seen of a local run once it ended: everything that decides how it ended. */
 export interface ObservedRun {
   /** What the run rejected with, in a sentence for people. */
@@ -26,6 +29,8 @@ export interface HeldRows {
   readonly byRuns: number;
   /** The deployed pipeline on the same database. */
   readonly byPipeline: number;
+  /** Nobody: they wait for a batch at the provider. Undefined: none do. */
+  readonly byBatches?: number | undefined;
 }
 
 export interface RunError {
@@ -76,16 +81,17 @@ const EXIT_CODES = {
 export function decideRunEnd(seen: ObservedRun): RunEnding {
   const failed = sum(seen.spaces, space => space.failed);
   const failures = failed === 0 ? [] : [describeFailures(failed)];
-  const error = findError(seen);
-  if (error !== undefined) {
-    const exitCode = isMendedByPeople(seen, error) ? EXIT_CODES.mendable : EXIT_CODES.error;
-    return { kind: 'error', exitCode, error, sentences: [error.message] };
-  }
   const end = (kind: Exclude<RunEndKind, 'error'>, ...sentences: string[]): RunEnding => ({
     kind,
     exitCode: EXIT_CODES[kind],
     sentences,
   });
+  const error = findError(seen);
+  if (error?.code === BUDGET_PAUSE) return end('rows-left', error.message, ...failures);
+  if (error !== undefined) {
+    const exitCode = isMendedByPeople(seen, error) ? EXIT_CODES.mendable : EXIT_CODES.error;
+    return { kind: 'error', exitCode, error, sentences: [error.message] };
+  }
   if (seen.interruptedBy === 'operator')
     return end(
       'stopped',
@@ -104,10 +110,11 @@ export function decideRunEnd(seen: ObservedRun): RunEnding {
  * Describes what a run waits for, as in "150 rows are held by another run".
  * `rows` may have been counted a moment before their holders.
  */
-export function describeHeld(rows: number, { byRuns, byPipeline }: HeldRows): string {
+export function describeHeld(rows: number, { byRuns, byPipeline, byBatches = 0 }: HeldRows): string {
   const holders = [
     ...(byRuns > 0 ? ['another run'] : []),
     ...(byPipeline > 0 ? ['the deployed pipeline'] : []),
+    ...(byBatches > 0 ? ['a batch at the provider'] : []),
   ];
   return `${countRows(rows)} held by ${holders.join(' and ') || 'somebody else'}`;
 }
@@ -132,7 +139,8 @@ function findError({
 }: ObservedRun): RunError | undefined {
   if (error !== undefined) return error;
   if (lockLost) return { message: 'The connection that held the run was lost.', code: 'run_lock_lost' };
-  const [fault] = faults;
+  // What a cap holds up mends itself.
+  const fault = faults.find(({ code }) => code !== BUDGET_PAUSE) ?? faults[0];
   if (fault !== undefined) return { message: describeFaults(faults), code: fault.code };
   if (deadLetters > 0)
     return {
@@ -142,8 +150,7 @@ function findError({
   if (unreadSources.length > 0)
     return {
       message:
-        `Source "${unreadSources.join('", "')}" could not be read when the run ended: ` +
-        'npm run freshet -- doctor',
+        `Source "${unreadSources.join('", "')}" could not be read when the run ended: ` + `${FRESHET} doctor`,
       code: 'coverage_unknown',
     };
   return undefined;
@@ -163,7 +170,7 @@ function describeStale(stale: number, maxItems: number | undefined): string {
   const rows = `${countRows(stale)} stale`;
   return maxItems === undefined
     ? `${rows}: they changed while the run was ending. Run it again, or keep it running with run --watch.`
-    : `${rows}: the run may take up ${count(maxItems)} (--max-items). The next run goes on.`;
+    : `${rows}: the run may take up ${formatCount(maxItems)} (--max-items). The next run goes on.`;
 }
 
 /**
@@ -171,31 +178,39 @@ function describeStale(stale: number, maxItems: number | undefined): string {
  * The coverage goes by versions. A row that was edited without a new version is fresh there, and
  * stale for whoever leased it.
  */
-function countUnfinished({ spaces, heldElsewhere: { byRuns, byPipeline } }: ObservedRun): number {
+function countUnfinished({ spaces, heldElsewhere }: ObservedRun): number {
+  const { byRuns, byPipeline, byBatches = 0 } = heldElsewhere;
   return Math.max(
     sum(spaces, space => space.inFlight),
-    byRuns + byPipeline,
+    byRuns + byPipeline + byBatches,
   );
 }
 
 function describeUnfinished(inFlight: number, held: HeldRows): string {
-  return (
-    `${describeHeld(inFlight, held)} and not finished. Run it again later, or let it wait ` +
-    'longer with --max-wait.'
-  );
+  const isInBatch = (held.byBatches ?? 0) > 0;
+  const remedy = isInBatch
+    ? 'A batch takes up to a day: run it again later, or keep it running with run --watch.'
+    : 'Run it again later, or let it wait longer with --max-wait.';
+  return `${describeHeld(inFlight, held)} and not finished. ${remedy}`;
 }
 
 function describeFailures(failed: number): string {
   return (
-    `${failed === 1 ? '1 row' : `${count(failed)} rows`} failed: npm run freshet -- failures ` +
+    `${failed === 1 ? '1 row' : `${formatCount(failed)} rows`} failed: ${FRESHET} failures ` +
     'says why and what to do.'
   );
 }
 
-const countRows = (rows: number) => (rows === 1 ? '1 row is' : `${count(rows)} rows are`);
-
-const count = (rows: number) => rows.toLocaleString('en-US');
+const countRows = (rows: number) => (rows === 1 ? '1 row is' : `${formatCount(rows)} rows are`);
 
 function sum<Value>(values: readonly Value[], of: (value: Value) => number): number {
   return values.reduce((total, value) => total + of(value), 0);
+}
+
+/**
+ * Writes a whole number with commas between its thousands, as `12,345`.
+ * `toLocaleString` loads the tables of all languages for it: 20 ms of a command's start.
+ */
+export function formatCount(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }

@@ -1,4 +1,5 @@
 import type { FailureClass } from './model.ts';
+import { FRESHET } from './own-command.ts';
 
 /** A server that refused a connection, as sentences name it. */
 export interface ConnectionTarget {
@@ -26,7 +27,7 @@ interface SqlStateWords {
   };
 }
 
-const DOCTOR = 'npm run freshet -- doctor';
+const DOCTOR = `${FRESHET} doctor`;
 const DIRECT = 'use the direct address of the server';
 
 /**
@@ -42,8 +43,10 @@ const SQLSTATES: readonly SqlStateWords[] = [
     meaning: 'the two sides did not understand each other',
     remedy: 'Look into the log of the server, and of the pooler where one is between.',
     pooler:
-      'A pooler such as PgBouncer says so of a database or user that its own configuration does not ' +
-      `have, and where it cannot log in to the server itself: compare both names with it, or ${DIRECT}.`,
+      'A pooler such as PgBouncer says so of a wrong password, of a database or user that its own ' +
+      'configuration does not have, of a setting in the database URL that it does not take (options, ' +
+      'statement_timeout), where it wants TLS (sslmode=require), and where it has no free connection or ' +
+      `does not reach the server: its log says which. Or ${DIRECT}.`,
   },
   {
     states: /^08...$/,
@@ -57,6 +60,7 @@ const SQLSTATES: readonly SqlStateWords[] = [
     failureClass: 'unknown',
     meaning: 'the server does not support what was asked',
     remedy: `It must be PostgreSQL 15 or newer with pgvector 0.8.0 or newer: ${DOCTOR}`,
+    pooler: 'RDS Proxy says so of settings in the database URL (options) and in PGOPTIONS: take them out.',
   },
   {
     states: /^21...$/,
@@ -70,13 +74,14 @@ const SQLSTATES: readonly SqlStateWords[] = [
     states: /^22...$/,
     failureClass: 'item',
     meaning: 'a value of one row was refused',
-    remedy: 'Look at the row: npm run freshet -- failures',
+    remedy: `Look at the row: ${FRESHET} failures`,
+    connecting: refuseSetting,
   },
   {
     states: /^23...$/,
     failureClass: 'item',
     meaning: 'a value of one row breaks a constraint',
-    remedy: 'Look at the row: npm run freshet -- failures',
+    remedy: `Look at the row: ${FRESHET} failures`,
   },
   {
     states: /^25006$/,
@@ -103,8 +108,8 @@ const SQLSTATES: readonly SqlStateWords[] = [
     remedy: 'Check user, password and pg_hba.conf.',
     connecting: ({ server, user }) => ({
       message:
-        `${server} refused user "${user}": wrong password, or pg_hba.conf does not let this user in. ` +
-        'Check user and password of the database URL.',
+        `${server} refused user "${user}": wrong password, or pg_hba.conf does not let this user in, from ` +
+        'here or without TLS (sslmode=require). Check user and password of the database URL.',
     }),
   },
   {
@@ -116,6 +121,7 @@ const SQLSTATES: readonly SqlStateWords[] = [
       message: `${server} has no database "${database}". Check the name at the end of the database URL.`,
       statement: `CREATE DATABASE ${quote(database)};`,
     }),
+    pooler: 'A pooler says so of a database that its own configuration does not have.',
   },
   {
     states: /^3F...$/,
@@ -141,7 +147,9 @@ const SQLSTATES: readonly SqlStateWords[] = [
     meaning: 'the role lacks a right',
     remedy: `The GRANT is printed by: ${DOCTOR}`,
     connecting: ({ server, user, database }) => ({
-      message: `${server} does not let user "${user}" connect to database "${database}".`,
+      message:
+        `${server} does not let user "${user}" connect to database "${database}", or not with a setting ` +
+        'that the database URL or PGOPTIONS asks for.',
       statement: `GRANT CONNECT ON DATABASE ${quote(database)} TO ${quote(user)};`,
     }),
   },
@@ -156,6 +164,7 @@ const SQLSTATES: readonly SqlStateWords[] = [
     failureClass: 'unknown',
     meaning: 'a type, an operator or a function is not there, or not for this role',
     remedy: `pgvector must be in this database and the role needs USAGE on its schema: ${DOCTOR}`,
+    connecting: refuseSetting,
   },
   {
     states: /^(42P0[3467]|4271[02]|42723)$/,
@@ -274,6 +283,15 @@ const SQLSTATES: readonly SqlStateWords[] = [
 /** Finds the words for a SQLSTATE; undefined for a state that is in no class of the table. */
 export function wordsOfSqlState(sqlState: string): SqlStateWords | undefined {
   return SQLSTATES.find(({ states }) => states.test(sqlState));
+}
+
+/** The words for a session that was refused for what is set in it. */
+function refuseSetting({ server, user, database }: ConnectionTarget): { readonly message: string } {
+  return {
+    message:
+      `${server} refused a setting for user "${user}" in database "${database}". Look at options of the ` +
+      'database URL and at PGOPTIONS.',
+  };
 }
 
 function quote(name: string): string {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { ModelDefinition, ResolvedSource } from './model.ts';
+import type { Json, ModelDefinition, ResolvedSource, VectorStorage } from './model.ts';
 
 /**
  * Prepares the text of a row that is fingerprinted and embedded.
@@ -14,7 +14,7 @@ export function prepareText(
   columns: readonly (string | null)[],
   source: Pick<ResolvedSource, 'textColumns' | 'template'>,
 ): string {
-  const cleaned = columns.map(column => (column === null ? '' : clean(column)));
+  const cleaned = columns.map(column => (column === null ? '' : cleanText(column)));
   if (source.template === undefined) {
     const text = cleaned.filter(column => column !== '').join('\n');
     return isBlank(text) ? '' : text;
@@ -40,10 +40,11 @@ function fillTemplate(
     hasContent ||= !isBlank(value);
     return value;
   });
-  return hasContent ? clean(filled) : '';
+  return hasContent ? cleanText(filled) : '';
 }
 
-function clean(text: string): string {
+/** Cleans a text as every text is before it is embedded: well-formed, without NUL, trimmed. */
+export function cleanText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '').trim();
 }
 
@@ -97,14 +98,15 @@ export function fingerprintText(text: string): string {
 
 /**
  * Fingerprints everything that decides which vector a row gets.
- * The query prefix, the price and the endpoint's address are left out: changing them leaves stored
- * vectors as they are.
+ * What only searches use, the price, and how the endpoint is reached are left out: changing them
+ * leaves stored vectors as they are.
  */
 export function fingerprintSpace(space: {
   readonly sourceName: string;
   readonly model: ModelDefinition;
   /** The recipe as `describeRecipe` returns it. */
   readonly recipe: string;
+  readonly storage?: VectorStorage;
 }): string {
   const { model } = space;
   return hashFields([
@@ -120,7 +122,32 @@ export function fingerprintSpace(space: {
     model.documentPrefix,
     String(model.normalized),
     space.recipe,
+    ...describeFurtherKeys(model),
+    ...(space.storage === undefined ? [] : ['storage', space.storage]),
   ]);
+}
+
+/**
+ * Lists what keys that few models have add to a fingerprint: nothing where there are none.
+ * Fingerprints of models without such keys therefore stay as they are. The order of what is in
+ * them says nothing.
+ */
+export function describeFurtherKeys({
+  extraBody = {},
+  files,
+  pooling,
+}: Pick<ModelDefinition, 'extraBody' | 'files' | 'pooling'>): string[] {
+  return [
+    ...(Object.keys(extraBody).length === 0 ? [] : ['extra-body', JSON.stringify(sortKeys(extraBody))]),
+    ...(files === undefined ? [] : ['files', JSON.stringify(sortKeys(files)), pooling ?? 'mean']),
+  ];
+}
+
+function sortKeys(value: Json): Json {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).toSorted(([left], [right]) => (left < right ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, child]) => [key, sortKeys(child)]));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { isProviderPause, OPERATOR_PAUSE } from '../core/control.ts';
+import { BUDGET_PAUSE, isProviderPause, OPERATOR_PAUSE } from '../core/control.ts';
 import { FreshetError } from '../core/errors.ts';
 import type { DetectReport, DetectRequest, SpaceReport } from '../pipeline/detect/detect-ports.ts';
 import { describeFailure } from '../pipeline/failures.ts';
@@ -13,6 +13,8 @@ import {
 /** Milliseconds until the round after a failed one; doubled with each failure, up to the cap. */
 const RETRY_BASE_MS = 1_000;
 const RETRY_CAP_MS = 30_000;
+/** Milliseconds between two looks for edits alone, each of which takes a few milliseconds. */
+const EDITS_EVERY_MS = 1_000;
 
 /** What a run knows of stale rows that it has not leased yet. */
 export interface LookAhead {
@@ -22,6 +24,12 @@ export interface LookAhead {
    * @throws FreshetError with the reason why the run must end.
    */
   round(maxRows: number, idle: boolean): Promise<void>;
+  /**
+   * Runs an incremental pass alone, at most `maxRows` rows, while the workers have messages enough.
+   * An edit would otherwise wait until they have none: minutes, where a rate holds them up.
+   * @throws FreshetError with the reason why the run must end.
+   */
+  lookForEdits(maxRows: number): Promise<void>;
   /** Lets only whole passes from now on count, because something may have changed. */
   startOver(): void;
   /** Whether every space had a whole pass without a stale row since the last `startOver`. */
@@ -33,12 +41,15 @@ export interface LookAhead {
   isExhausted(): boolean;
   /** When the next round is allowed at the earliest, in the clock's time. */
   nextAtMs(): number;
+  /** When edits are looked for again, in the clock's time. */
+  nextEditsAtMs(): number;
   /** Rows leased since the run began. */
   leasedRows(): number;
   /** Ids of the spaces that were looked at and are not left out for a fault. */
   spaceIds(): number[];
   faults(): RunSummary['faults'];
   orphansKept(): RunSummary['orphansKept'];
+  skipped(): RunSummary['skipped'];
 }
 
 type KnownFault = RunSummary['faults'][number] & {
@@ -57,13 +68,20 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
   const { clock, tally } = ports;
   const faults = new Map<number, KnownFault>();
   const orphansKept = new Map<number, RunSummary['orphansKept'][number]>();
+  const skipped = new Map<string, RunSummary['skipped'][number]>();
   const known = new Map<number, SpaceReport>();
   let begun = new Set<number>();
   let complete = new Set<number>();
   let exhausted = false;
+  /**
+   * Whether rows are taken up too that were in a call when a process died.
+   * They come last, over the whole table: runs that die early then do not die with the same rows.
+   */
+  let takesSuspects = ports.passes === 'incremental';
   let looked = false;
   let failedRounds = 0;
   let nextAtMs = 0;
+  let nextEditsAtMs = 0;
   let leasedRows = 0;
 
   const startOver = () => {
@@ -74,7 +92,7 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
 
   const detect = (pass: DetectRequest['pass'], maxRows: number): Promise<DetectReport> => {
     const remainingMs = countDown(clock, ports.limits.invocationTimeoutMs);
-    const request = { pass, maxRows, sources: ports.sources };
+    const request = { pass, maxRows, sources: ports.sources, ...(!takesSuspects && { maxAttempts: 0 }) };
     return ports.handlers.detect(request, createLocalContext('detect', remainingMs));
   };
 
@@ -92,10 +110,11 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
     [...known.values()].some(other => other.fallback === true && other.source === source);
 
   const noteSpace = (report: SpaceReport, pass: DetectRequest['pass']) => {
-    const operatorPause = findOperatorPause(report);
-    if (operatorPause === undefined && !isReplaced(report)) refusePause(report);
+    const meantPause = findMeantPause(report);
+    if (meantPause === undefined && !isReplaced(report)) refusePause(report);
     const { orphans, source, spaceId } = report;
-    const fault = operatorPause ?? report.fault;
+    const fault = meantPause ?? report.fault;
+    for (const row of report.skipped) skipped.set(JSON.stringify([spaceId, row.id]), { source, ...row });
     if (orphans?.stopped) orphansKept.set(spaceId, { source, cause: orphans.stopped });
     if (!fault) {
       // A fault of one pass stays when the other pass runs well.
@@ -112,7 +131,7 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
   const noteSpaces = ({ spaces }: DetectReport, pass: DetectRequest['pass']) => {
     for (const report of spaces) known.set(report.spaceId, report);
     for (const report of spaces) noteSpace(report, pass);
-    if (spaces.every(report => findOperatorPause(report) !== undefined)) spaces.forEach(refusePause);
+    if (spaces.every(report => findMeantPause(report) !== undefined)) spaces.forEach(refusePause);
   };
 
   const notePass = (report: SpaceReport, idle: boolean) => {
@@ -120,6 +139,18 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
     if (report.pausedBy) complete.add(report.spaceId);
     if (report.passBegan) begun.add(report.spaceId);
     if (report.passEnded && begun.has(report.spaceId)) complete.add(report.spaceId);
+  };
+
+  /** Takes up, once nothing else is left, what was left alone; resolves with the rows leased. */
+  const takeSuspects = async (maxRows: number): Promise<number> => {
+    if (takesSuspects) return 0;
+    takesSuspects = true;
+    const found = await detect('incremental', maxRows);
+    const rows = sumLeased(found);
+    leasedRows += rows;
+    exhausted = rows < maxRows;
+    noteSpaces(found, 'incremental');
+    return rows;
   };
 
   const noteChanged = (changed: DetectReport, idle: boolean) => {
@@ -135,11 +166,25 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
     isComplete: () => looked && [...known.keys()].every(id => complete.has(id) || faults.has(id)),
     isExhausted: () => exhausted,
     nextAtMs: () => nextAtMs,
+    nextEditsAtMs: () => nextEditsAtMs,
     leasedRows: () => leasedRows,
     spaceIds: () => [...known.keys()].filter(id => !faults.has(id)),
     faults: () => [...faults.values()].map(({ source, code, message }) => ({ source, code, message })),
     orphansKept: () => [...orphansKept.values()],
+    skipped: () => [...skipped.values()],
+    async lookForEdits(maxRows) {
+      nextEditsAtMs = clock.now() + EDITS_EVERY_MS;
+      try {
+        const changed = await detect('incremental', maxRows);
+        leasedRows += sumLeased(changed);
+        noteSpaces(changed, 'incremental');
+        if (sumLeased(changed) > 0) startOver();
+      } catch (error) {
+        postponeRounds(error);
+      }
+    },
     async round(maxRows, idle) {
+      nextEditsAtMs = clock.now() + EDITS_EVERY_MS;
       const leasedBefore = leasedRows;
       try {
         ports.beginRound?.();
@@ -160,7 +205,8 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
         );
         exhausted = ended && changedRows + walkedRows < maxRows;
         looked = true;
-        if (changedRows + walkedRows > 0) return;
+        const suspectRows = exhausted ? await takeSuspects(maxRows - changedRows - walkedRows) : 0;
+        if (changedRows + walkedRows + suspectRows > 0) return;
         if (ended) return;
         // The pass ran out of time among the keys, or no lease was free.
         // In both cases asking again at once gains nothing.
@@ -221,17 +267,20 @@ function refusePause({ pausedBy }: SpaceReport): void {
   throw new FreshetError(describePause(pause), { failureClass: 'stop', code: pause.reason });
 }
 
+/** Reasons that somebody meant: by a command, or by a cap of the budget. */
+const MEANT: ReadonlySet<string> = new Set([OPERATOR_PAUSE, BUDGET_PAUSE]);
+
 /**
- * Finds the pause of a space that only an operator paused.
+ * Finds the pause of a space that only an operator or the budget paused.
  * Such a pause leaves the other spaces to go on, as a fault of a source does. Any other reason ends
  * the run.
  */
-function findOperatorPause({
+function findMeantPause({
   pausedBy = [],
 }: SpaceReport): { readonly code: string; readonly message: string } | undefined {
   const [pause] = pausedBy;
-  if (pause === undefined || pausedBy.some(({ reason }) => reason !== OPERATOR_PAUSE)) return undefined;
-  return { code: OPERATOR_PAUSE, message: describePause(pause) };
+  if (pause === undefined || pausedBy.some(({ reason }) => !MEANT.has(reason))) return undefined;
+  return { code: pause.reason, message: describePause(pause) };
 }
 
 function describePause({ scope, reason, detail }: NonNullable<SpaceReport['pausedBy']>[number]): string {

@@ -5,25 +5,31 @@ import { createHandler as createWriteHandler } from '../../functions/write/handl
 import { createEmfMetrics } from '../adapters/emf-metrics.ts';
 import { createInProcessObjectStore, createInProcessQueue } from '../adapters/in-process.ts';
 import { makePrivateFolder, PRIVATE_FILE_MODE } from '../adapters/private-files.ts';
+import { createBatchStore } from '../adapters/sql/batch-store.ts';
 import { createControlStore } from '../adapters/sql/control-store.ts';
 import { createDetectionStore } from '../adapters/sql/detection-store.ts';
 import { createEmbeddingStore } from '../adapters/sql/embedding-store.ts';
 import { openSpaces } from '../adapters/sql/open-spaces.ts';
 import { createOutcomeStore } from '../adapters/sql/outcome-store.ts';
+import { createPaceStore } from '../adapters/sql/pace-store.ts';
 import { createJsonLogger, createSystemClock, createSystemRandomness } from '../adapters/system.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
+import { listCaps } from '../core/budget.ts';
 import { nameProviders } from '../core/config/pipeline-config.ts';
 import { FreshetError } from '../core/errors.ts';
 import { MAX_RECEIVE_COUNT, parseAnnounceMessage } from '../core/messages.ts';
 import { LANES } from '../core/model.ts';
-import { DEFAULT_MAX_BYTES_PER_COLUMN } from '../pipeline/embed/embed-ports.ts';
+import { tickAllBatches } from '../pipeline/batch/tick-batches.ts';
+import { DEFAULT_MAX_BYTES_PER_COLUMN, type EmbedPorts } from '../pipeline/embed/embed-ports.ts';
+import { findPace, knownCallsAtOnce } from '../pipeline/embed/keep-pace.ts';
 import type { Clock, Randomness } from '../ports/process.ts';
 import type { DispatchQueues } from '../ports/queues.ts';
-import { createLocalAccess, createProviders } from '../wiring/providers.ts';
+import { createBatchProviders, createLocalAccess, createProviders } from '../wiring/providers.ts';
 import { OWN_FOLDER, type Workspace } from '../wiring/workspace.ts';
 import { openLineFile } from './failure-log.ts';
 import { rememberForRound } from './round-memory.ts';
-import type { LocalQueue, LocalRunPorts } from './run-ports.ts';
+import { keepRunBudget } from './run-budget.ts';
+import { countDown, type LocalQueue, type LocalRunPorts } from './run-ports.ts';
 import type { RunTally, RunTotals } from './run-tally.ts';
 import { createRoomWait } from './workers.ts';
 
@@ -42,12 +48,18 @@ const SETTLE_MS = 30_000;
  */
 const CALLS_PER_MESSAGE = 5;
 
+/**
+ * Milliseconds that a run looks at batches at a time: what is left is taken up by the next look.
+ */
+const MOST_BATCH_LOOK_MS = 900_000;
+
 /** What a run is opened with, beside its workspace. */
 interface LocalRunRequest {
   readonly tally: RunTally;
   readonly runId: number;
   readonly maxWaitMs: number;
   readonly maxItems: number | undefined;
+  readonly maxUsd?: number | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: (totals: RunTotals) => void;
 }
@@ -81,6 +93,7 @@ export async function openLocalRun(
     onWritten: key => objects.remove(key),
   });
   const findQueue = findAmong(queues.dispatch);
+  const findProvider = (alias: string) => providers.get(alias)!;
   const provider = nameProviders(config);
   const portsOf = (component: string) => ({
     logger: createJsonLogger(log.write, clock, { component, runId: request.runId }),
@@ -89,7 +102,12 @@ export async function openLocalRun(
       dimensions: { stage: 'local', component, provider },
     }),
   });
-  const embedding = createEmbeddingStore(database);
+  const caps = listCaps(config.budget);
+  const store = createEmbeddingStore(database, caps);
+  const { embedding, tally } =
+    request.maxUsd === undefined
+      ? { embedding: store, tally: request.tally }
+      : keepRunBudget(store, request.tally, request.maxUsd);
   const outcomes = createOutcomeStore(database);
   const shared = {
     spaces: await openSpaces(database, config),
@@ -98,9 +116,9 @@ export async function openLocalRun(
     randomness,
     objects,
     runId: request.runId,
-    observer: request.tally,
+    observer: tally,
   };
-  const looks = rememberForRound(createDetectionStore(database), clock);
+  const looks = rememberForRound(createDetectionStore(database, { caps }), clock);
   const detect = createDetectHandler({
     ...shared,
     ...portsOf('detect'),
@@ -117,11 +135,14 @@ export async function openLocalRun(
       queuedLeaseSeconds: dispatchVisibilitySeconds * MAX_RECEIVE_COUNT,
     },
   });
-  const embed = createEmbedHandler({
+  const paced = { pace: createPaceStore(database), providers: findProvider, clock };
+  for (const alias of providers.keys()) await findPace(paced, alias);
+  const batchProviders = await createBatchProviders(config, createLocalAccess(workspace.environment), clock);
+  const embedPorts: EmbedPorts = {
     ...shared,
     ...portsOf('embed'),
+    ...paced,
     embedding,
-    providers: alias => providers.get(alias)!,
     tokenizer: createTokenizer(),
     results: queues.results,
     waitForRoom: createRoomWait(queues.results, limits.concurrency, clock),
@@ -130,12 +151,19 @@ export async function openLocalRun(
     limits: {
       batchSize: limits.batchSize,
       callTimeoutMs: limits.timeoutSeconds * 1000,
+      callsAtOnce: limits.concurrency,
       maxReceiveCount: MAX_RECEIVE_COUNT,
       announcedLeaseSeconds: RESULTS_VISIBILITY_SECONDS * MAX_RECEIVE_COUNT + invocationTimeoutMs / 1000,
       maxBytesPerColumn: DEFAULT_MAX_BYTES_PER_COLUMN,
       maxCharacters: limits.maxCharacters,
     },
-  });
+    batches: { store: createBatchStore(database), providers: alias => batchProviders.get(alias) },
+  };
+  const embed = createEmbedHandler(embedPorts);
+  const lookAtBatches = async (flush: boolean) => {
+    const remainingMs = countDown(clock, MOST_BATCH_LOOK_MS);
+    return (await tickAllBatches(embedPorts, remainingMs, { flush })).freed;
+  };
   const write = createWriteHandler({
     ...shared,
     ...portsOf('write'),
@@ -146,9 +174,11 @@ export async function openLocalRun(
     handlers: { detect, embed, write },
     beginRound: looks.beginRound,
     queues,
-    tally: request.tally,
+    tally,
     embedding,
     outcomes,
+    lookAtBatches: batchProviders.size > 0 ? lookAtBatches : undefined,
+    callsAtOnce: alias => knownCallsAtOnce(findProvider(alias)),
     limits: { ...limits, invocationTimeoutMs, maxWaitMs: request.maxWaitMs, maxItems: request.maxItems },
     signal: request.signal,
     onProgress: request.onProgress,

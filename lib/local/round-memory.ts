@@ -18,11 +18,12 @@ interface RoundMemory {
  * added to the rows in flight; rows finished since are not taken off.
  */
 export function rememberForRound(store: DetectionStore, clock: Clock): RoundMemory {
+  const lostCalls = createMemory<void>(clock);
   const deadRuns = createMemory<void>(clock);
   const faults = createMemory<SourceFault | undefined>(clock);
   const inFlight = createMemory<{ leases: number }>(clock);
   const beginRound = () => {
-    for (const memory of [deadRuns, faults, inFlight]) memory.forget();
+    for (const memory of [lostCalls, deadRuns, faults, inFlight]) memory.forget();
   };
   const noteLeased = async <Leased extends { readonly rows: readonly LeasedRow[] }>(
     spaceId: number,
@@ -44,6 +45,13 @@ export function rememberForRound(store: DetectionStore, clock: Clock): RoundMemo
     beginRound,
     detection: {
       ...store,
+      async settleLostCalls() {
+        let lost = 0;
+        await lostCalls.ask(0, async () => {
+          lost = await store.settleLostCalls();
+        });
+        return lost;
+      },
       async expireLeasesOfDeadRuns() {
         // Only the first caller is given the count, because each caller adds it up.
         let expired = 0;

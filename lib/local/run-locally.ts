@@ -16,15 +16,16 @@ import {
   type RunError,
 } from '../core/run-end.ts';
 import { describeFailure } from '../pipeline/failures.ts';
-import { readCoverages, readLedgers } from '../pipeline/operate/requests.ts';
+import { findLastUpdate, readCoverages } from '../pipeline/operate/requests.ts';
 import type { PauseReason } from '../ports/control-store.ts';
 import type { ObservedReason } from '../ports/process.ts';
 import type { Coverage, ReportStore } from '../ports/report-store.ts';
 import { listenForOperator } from '../wiring/listen-for-operator.ts';
-import { openSpaceList } from '../wiring/local-requests.ts';
 import { refuseChangedModels } from '../wiring/models.ts';
 import { prepareDatabase } from '../wiring/prepare.ts';
 import type { Workspace } from '../wiring/workspace.ts';
+import { type CountBeforehand, countBeforehand } from './count-beforehand.ts';
+import { describeNotices } from './describe-notices.ts';
 import { describeFailedRow, type LineFile } from './failure-log.ts';
 import { openLocalRun } from './open-local-run.ts';
 import type { LocalRunPorts, RunSummary } from './run-ports.ts';
@@ -39,15 +40,21 @@ interface RunOptions {
   readonly maxWaitMs: number;
   /** Rows that the run may take up; undefined: all. */
   readonly maxItems: number | undefined;
+  /** US dollars that the run may spend; undefined: no more than the budget allows. */
+  readonly maxUsd?: number | undefined;
   /** Milliseconds between two looks once nothing is stale; undefined: the run ends then. */
   readonly watchIntervalMs?: number | undefined;
   /** Given a JSON line for each row that fails. */
   readonly failureLog: LineFile | undefined;
+  /** Called once the rows are counted, for which a run on a large table does not wait. */
+  readonly onCounted: (before: readonly Coverage[]) => void;
+  /** Called before anything is bought; the run waits for it. */
   readonly onPrepared: (state: {
-    readonly before: readonly Coverage[];
     /** Pause reasons that this run lifts. */
     readonly resumed: readonly PauseReason[];
-  }) => void;
+    /** The spaces that the run works on. */
+    readonly spaces: readonly Space[];
+  }) => void | Promise<void>;
   readonly onProgress: (totals: RunTotals) => void;
   /** Called once for each reason why rows must wait or a message comes again. */
   readonly onWaiting: (reason: ObservedReason) => void;
@@ -85,29 +92,25 @@ const MAX_LOOKS = 3;
  */
 export async function runLocally(workspace: Workspace, options: RunOptions): Promise<RunEnd> {
   countBuffersAsHeap();
-  await prepareDatabase(workspace);
-  const spaces = await openSpaceList(workspace);
+  const { spaces } = await prepareDatabase(workspace);
   const reports = createReportStore(workspace.database);
   const reasons = await createControlStore(workspace.database).reasons();
-  const before = await readCoverages(reports, spaces);
-  await refuseChangedModels(workspace, before);
-  options.onPrepared({
-    before,
-    resumed: reasons.filter(isLiftedByRun),
-  });
   const clock = createSystemClock();
+  const before = await countBeforehand({ reports, spaces, clock, onCounted: options.onCounted });
+  await refuseChangedModels(workspace, spaces, before.read);
+  await options.onPrepared({ resumed: reasons.filter(isLiftedByRun), spaces });
   const tally = announceReasons(
     createRunTally(clock, row => options.failureLog?.write(describeFailedRow(row, clock.now()))),
     options.onWaiting,
   );
-  const look = () => runOnce(workspace, { ...options, tally }, spaces, reports);
+  const look = () => runOnce(workspace, { ...options, tally, before }, spaces, reports);
   let looked = await look();
   for (let looks = 1; looks < MAX_LOOKS && isWorthAnotherLook(looked.ending, options); looks += 1) {
     looked = await look();
   }
+  before.close();
   const { ending, notices, coverages } = looked;
   const totals = tally.totals();
-  const { lastUpdate } = await readLedgers(reports, spaces);
   const result: RunResult = {
     end: ending.kind,
     spaces: coverages,
@@ -119,7 +122,7 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
     tokens: totals.tokens,
     costUsd: totals.costUsd,
     providerCalls: totals.providerCalls,
-    lastUpdate,
+    lastUpdate: findLastUpdate(coverages),
     averageMsPerItem: totals.averageMsPerItem,
     errorRate: totals.errorRate,
     durationMs: totals.durationMs,
@@ -134,15 +137,16 @@ function isWorthAnotherLook({ kind }: RunEnding, options: RunOptions): boolean {
 /** Runs once under a lock of its own, then reads how things stand without its leases. */
 async function runOnce(
   workspace: Workspace,
-  options: RunOptions & { readonly tally: RunTally },
+  options: RunOptions & { readonly tally: RunTally; readonly before: CountBeforehand },
   spaces: readonly Space[],
   reports: ReportStore,
-): Promise<{ ending: RunEnding; notices: string[]; coverages: Coverage[] }> {
+): Promise<{ ending: RunEnding; notices: string[]; coverages: readonly Coverage[] }> {
   const lock = await workspace.database.beginRun();
   const operator = await listenForOperator(workspace, lock.runId);
   const signal = AbortSignal.any([options.signal, operator.stopped]);
   operator.stopped.addEventListener('abort', () => options.onStopRequested?.());
-  const request = { ...options, signal, runId: lock.runId };
+  const { nextNudge } = operator;
+  const request = { ...options, signal, runId: lock.runId, nextNudge };
   const held = (spaceIds: readonly number[]) =>
     countHeldElsewhere(
       reports,
@@ -150,7 +154,10 @@ async function runOnce(
       lock.runId,
     );
   const seen = await runUnderLock(workspace, request, lock, held).finally(operator.close);
-  const coverages = await readCoverages(reports, spaces);
+  const isIdle = !signal.aborted && !seen.error && !seen.lockLost && options.watchIntervalMs === undefined;
+  const unmoved =
+    isIdle && options.tally.totals().itemsDone === 0 ? await options.before.ifFresh() : undefined;
+  const coverages = unmoved ?? (await readCoverages(reports, spaces));
   // The rows of a fallback may be stale for ever: it is filled only while it stands in.
   const needed = spaces.filter(({ fallbackFor }) => fallbackFor === undefined);
   const found = needed.map(space => ({ space, coverage: coverages.find(isOf(space)) }));
@@ -173,10 +180,14 @@ async function countHeldElsewhere(
   spaces: readonly Space[],
   runId: number,
 ): Promise<HeldRows> {
-  let held: HeldRows = { byRuns: 0, byPipeline: 0 };
+  let held = { byRuns: 0, byPipeline: 0, byBatches: 0 };
   for (const space of spaces) {
-    const { byRuns, byPipeline } = await reports.countHeldElsewhere(space, runId);
-    held = { byRuns: held.byRuns + byRuns, byPipeline: held.byPipeline + byPipeline };
+    const { byRuns, byPipeline, byBatches = 0 } = await reports.countHeldElsewhere(space, runId);
+    held = {
+      byRuns: held.byRuns + byRuns,
+      byPipeline: held.byPipeline + byPipeline,
+      byBatches: held.byBatches + byBatches,
+    };
   }
   return held;
 }
@@ -206,10 +217,14 @@ type SeenUnderLock = Pick<ObservedRun, 'error' | 'lockLost' | 'faults' | 'deadLe
   readonly notices: string[];
 };
 
+type WatchOptions = Pick<RunOptions, 'watchIntervalMs' | 'onWaiting'> & {
+  readonly nextNudge: () => AbortSignal;
+};
+
 /** Runs while the run's lock is held; what the run rejects with is part of the answer. */
 async function runUnderLock(
   workspace: Workspace,
-  request: Parameters<typeof openLocalRun>[1] & Pick<RunOptions, 'watchIntervalMs' | 'onWaiting'>,
+  request: Parameters<typeof openLocalRun>[1] & WatchOptions,
   lock: RunLock,
   countHeldElsewhere: NonNullable<LocalRunPorts['countHeldElsewhere']>,
 ): Promise<SeenUnderLock> {
@@ -218,8 +233,11 @@ async function runUnderLock(
   const signal = AbortSignal.any([request.signal, lost.signal]);
   const { ports, close } = await openLocalRun(workspace, { ...request, signal });
   try {
-    const { faults, deadLetters, orphansKept } = await runOrWatch({ ...ports, countHeldElsewhere }, request);
-    const notices = describeKeptOrphans(orphansKept);
+    const { faults, deadLetters, orphansKept, skipped } = await runOrWatch(
+      { ...ports, countHeldElsewhere },
+      request,
+    );
+    const notices = describeNotices({ skipped, orphansKept });
     return { notices, faults, deadLetters, lockLost: lost.signal.aborted };
   } catch (error) {
     if (error instanceof UsageError) throw error;
@@ -234,7 +252,7 @@ async function runUnderLock(
 
 function runOrWatch(
   ports: LocalRunPorts,
-  { watchIntervalMs, onWaiting }: Pick<RunOptions, 'watchIntervalMs' | 'onWaiting'>,
+  { watchIntervalMs, onWaiting, nextNudge }: WatchOptions,
 ): Promise<RunSummary> {
   if (watchIntervalMs === undefined) {
     const onHeldElsewhere = (held: HeldRows) =>
@@ -248,18 +266,7 @@ function runOrWatch(
   // A watching run looks again in any case, and need not wait for others.
   return watchSources(
     { ...ports, countHeldElsewhere: undefined },
-    { intervalMs: watchIntervalMs, onFault: onWaiting },
-  );
-}
-
-/** Describes sources with vectors of no row, which a person should look at. */
-function describeKeptOrphans(orphansKept: RunSummary['orphansKept']): string[] {
-  return orphansKept.map(({ source, cause }) =>
-    cause === 'row-security'
-      ? `Source "${source}": vectors whose rows this role does not see are kept, ` +
-        'because row-level security may hide them: npm run freshet -- doctor'
-      : `Source "${source}": too many rows are gone at once, or all of them; ` +
-        'their vectors are kept until somebody confirms it: npm run freshet -- doctor',
+    { intervalMs: watchIntervalMs, onFault: onWaiting, nextNudge },
   );
 }
 

@@ -2,6 +2,7 @@ import type { Lane } from '../core/model.ts';
 import type { HeldRows } from '../core/run-end.ts';
 import type { DetectReport, DetectRequest } from '../pipeline/detect/detect-ports.ts';
 import type { ControlStore, SpaceRegistry } from '../ports/control-store.ts';
+import type { OrphanReport, SkippedRow } from '../ports/detection-store.ts';
 import type { EmbeddingStore, OutcomeStore } from '../ports/outcome-store.ts';
 import type { Clock } from '../ports/process.ts';
 import type { ReceivedMessage, ReceivingQueue } from '../ports/queues.ts';
@@ -39,9 +40,17 @@ export interface LocalRunPorts {
   readonly spaces: SpaceRegistry;
   readonly embedding: Pick<EmbeddingStore, 'postponeLeases'>;
   readonly outcomes: Pick<OutcomeStore, 'expireLeases'>;
+  /**
+   * Looks at the batches of the run's models; `flush` submits what is collected at once.
+   * Resolves with the number of texts whose rows need not wait any longer. Undefined: no model is
+   * bought by batch.
+   */
+  readonly lookAtBatches?: ((flush: boolean) => Promise<number>) | undefined;
   readonly control: ControlStore;
   readonly clock: Clock;
   readonly limits: LocalRunLimits;
+  /** The calls of a model that its server answers in time; undefined: any number. */
+  readonly callsAtOnce?: ((modelAlias: string) => number) | undefined;
   /**
    * Counts the stale rows of these spaces that others have leased.
    * Undefined: the run ends without waiting for them.
@@ -91,7 +100,12 @@ export interface RunSummary extends RunTotals {
   /** Messages that were delivered too often and never worked on to their end. */
   readonly deadLetters: number;
   /** Sources of which vectors without a row were kept, and why. */
-  readonly orphansKept: readonly { readonly source: string; readonly cause: 'row-security' | 'too-many' }[];
+  readonly orphansKept: readonly {
+    readonly source: string;
+    readonly cause: NonNullable<OrphanReport['stopped']>;
+  }[];
+  /** Rows that the database could not look at, with the SQLSTATE of each. */
+  readonly skipped: readonly ({ readonly source: string } & SkippedRow)[];
   /** Spaces that were left out because their source or a statement on it failed. */
   readonly faults: readonly { readonly source: string; readonly code: string; readonly message: string }[];
 }

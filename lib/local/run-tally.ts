@@ -1,4 +1,7 @@
 import type { FailureClass } from '../core/model.ts';
+import { describeUnanswered, isUnanswered } from '../core/pace.ts';
+import { remedyOfCode } from '../core/provider-failures.ts';
+import type { LedgerEntry } from '../core/result-object.ts';
 import type { Clock, ObservedReason, RunObserver } from '../ports/process.ts';
 
 /** What a run did since it began. Counts of rows unless the name says otherwise. */
@@ -52,9 +55,10 @@ export function createRunTally(
       calls.providerCalls += 1;
       calls.tokens += entry.tokens;
       calls.costUsd += entry.costUsd;
-      const failure = describeFailedCall(entry.outcome);
+      const failure = describeFailedCall(entry);
       // A step that gave up on such a call gave the better sentence.
-      if (failure !== undefined && failure.code !== last?.code) last = failure;
+      const isBetter = failure !== undefined && (isUnanswered(failure.code) || failure.code !== last?.code);
+      if (isBetter) last = failure;
     },
     written(report) {
       for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += report[name];
@@ -93,17 +97,22 @@ export function createRunTally(
 }
 
 /**
- * Describes a call that failed in a way that mends itself; `outcome` is that of the ledger.
+ * Describes a call that failed in a way that mends itself.
  * Such a call is repeated, within its message or later. Until the repetitions end, no step reports
  * a reason, and the run may run out of patience before.
  */
-function describeFailedCall(outcome: string): ObservedReason | undefined {
+function describeFailedCall(entry: LedgerEntry): ObservedReason | undefined {
+  const { modelAlias, outcome, uniqueTexts, latencyMs } = entry;
   const [, failureClass, code] = /^(throttled|transient):(.+)$/.exec(outcome) ?? [];
   if (failureClass === undefined || code === undefined) return undefined;
   return {
     failureClass: failureClass as FailureClass,
     code,
-    message: `The provider did not embed (${code}), and was asked again.`,
+    message: isUnanswered(code)
+      ? describeUnanswered(modelAlias, { texts: uniqueTexts, seconds: latencyMs / 1000 }, code)
+      : [`The provider did not embed (${code}), and was asked again.`, remedyOfCode(code) ?? []]
+          .flat()
+          .join(' '),
   };
 }
 

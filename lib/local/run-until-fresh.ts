@@ -1,4 +1,4 @@
-import { DATABASE_PAUSE, isProviderPause } from '../core/control.ts';
+import { BUDGET_PAUSE, DATABASE_PAUSE, isProviderPause } from '../core/control.ts';
 import { FreshetError } from '../core/errors.ts';
 import { parseAnnounceMessage, parseDispatchMessage } from '../core/messages.ts';
 import type { Space } from '../core/model.ts';
@@ -11,10 +11,7 @@ import { createRecentProgress, type RecentProgress } from './run-tally.ts';
 import { createWaitForOthers, type WaitForOthers } from './wait-for-others.ts';
 import { createRunWorkers, createWakeSignal, type RunWorkers, type WakeSignal } from './workers.ts';
 
-/**
- * Milliseconds that the batches in hand have once a run is told to stop.
- * Together with what comes after them, a run then takes five seconds to end.
- */
+/** Milliseconds for the batches in hand once a run is told to stop; all takes five seconds. */
 const GRACE_MS = 4_000;
 /** Milliseconds that giving rows back may take: another session may hold their locks. */
 const GIVE_BACK_MS = 500;
@@ -47,31 +44,27 @@ interface Run {
  * write, leased nothing. `passes` may leave the reconcile pass out. The run waits `maxWaitMs` for
  * rows that others hold, and then resolves: the database shows what is left. After an abort of the
  * signal the run resolves with `interrupted`.
- * @throws FreshetError with the reason, at once where waiting does not help, else after `maxWaitMs`
- * without progress.
+ * @throws FreshetError with the reason, at once or after `maxWaitMs` without progress.
  */
 export async function runUntilFresh(ports: LocalRunPorts): Promise<RunSummary> {
   const spaces = await ports.spaces.list();
   if (ports.passes !== 'incremental') await clearStalePauses(ports.control, spaces);
-  const run = createRun(
-    ports,
-    spaces.some(({ fallbackFor }) => fallbackFor !== undefined),
-  );
+  const hasFallback = spaces.some(({ fallbackFor }) => fallbackFor !== undefined);
+  const run = createRun(ports, hasFallback);
   const interrupt = () => run.wake.notify();
   ports.queues.results.onSent(() => run.wake.notify());
   ports.signal?.addEventListener('abort', interrupt);
   try {
+    await ports.lookAtBatches?.(false);
     await turnUntilDone(run);
   } finally {
     ports.signal?.removeEventListener('abort', interrupt);
     await endRun(run);
   }
   return {
-    ...ports.tally.totals(),
-    interrupted: ports.signal?.aborted ?? false,
-    deadLetters: await countDeadLetters(ports),
-    orphansKept: run.lookAhead.orphansKept(),
-    faults: run.lookAhead.faults(),
+    ...{ ...ports.tally.totals(), interrupted: ports.signal?.aborted ?? false },
+    ...{ deadLetters: await countDeadLetters(ports), faults: run.lookAhead.faults() },
+    ...{ orphansKept: run.lookAhead.orphansKept(), skipped: run.lookAhead.skipped() },
   };
 }
 
@@ -105,8 +98,7 @@ function createRun(ports: LocalRunPorts, hasFallback: boolean): Run {
 
 /**
  * Whether a run lifts this pause reason when it begins: one that a failure set.
- * Failures of providers and of the database set such reasons. A person who starts a run asks for
- * another try. What people and checks set stays.
+ * A person who starts a run asks for another try. What people and checks set stays.
  */
 export function isLiftedByRun({ reason }: PauseReason): boolean {
   return reason === DATABASE_PAUSE || isProviderPause(reason);
@@ -115,9 +107,8 @@ export function isLiftedByRun({ reason }: PauseReason): boolean {
 /** Clears the reasons that failures set; those that still hold come back with the first call. */
 async function clearStalePauses(control: ControlStore, spaces: readonly Space[]): Promise<void> {
   for (const space of spaces) {
-    for (const pause of await findPauseReasons(control, space)) {
-      if (isLiftedByRun(pause)) await control.resume(pause.scope, pause.reason);
-    }
+    const lifted = (await findPauseReasons(control, space)).filter(isLiftedByRun);
+    for (const { scope, reason } of lifted) await control.resume(scope, reason);
   }
 }
 
@@ -139,7 +130,11 @@ async function turnUntilDone(run: Run): Promise<void> {
     }
     const hasEnded = idle && recheckAtMs <= clock.now() && hasNothingLeft(run);
     if (!hasEnded) run.others.pause();
-    else if (!(await run.others.mustWait())) return throwStopReason(run);
+    else if (!(await run.others.mustWait())) {
+      // What was collected is submitted now; no run waits for the hours until it comes.
+      if (!(await run.ports.lookAtBatches?.(true))) return throwStopReason(run);
+      run.lookAhead.startOver();
+    }
     startDetect(run, queued, idle);
     await run.wake.wait(findWaitMs(run));
   }
@@ -162,22 +157,25 @@ function isIdle(run: Run, queued: { readonly total: number }): boolean {
 }
 
 /**
- * Begins a round of looking ahead, unless the workers still have messages enough.
+ * Begins a round of looking ahead; while the workers have messages enough, for edits alone.
  * A round leases about a second's work, because no other run can work on leased rows.
  */
 function startDetect(run: Run, queued: { readonly waiting: number }, idle: boolean): void {
   const { ports, lookAhead } = run;
   const { batchSize, concurrency, maxItems } = ports.limits;
   const pointless = idle ? lookAhead.isComplete() : lookAhead.isExhausted();
-  if (run.detecting || pointless || lookAhead.nextAtMs() > ports.clock.now()) return;
-  if (queued.waiting > concurrency) return;
+  const isBusy = queued.waiting > concurrency || pointless;
+  const nextAtMs = isBusy ? lookAhead.nextEditsAtMs() : 0;
+  // What no worker has at hand is held back: edits could not go first.
+  if (isBusy && run.workers.embedding() === 0) return;
+  if (run.detecting || Math.max(lookAhead.nextAtMs(), nextAtMs) > ports.clock.now()) return;
   const allowed = (maxItems ?? Number.POSITIVE_INFINITY) - lookAhead.leasedRows();
   const batchesAhead = countBatchesAhead(ports.limits, run.recentProgress.finishedRows());
-  const maxRows = Math.min((batchesAhead - queued.waiting) * batchSize, allowed);
+  const maxRows = Math.min(isBusy ? batchSize : (batchesAhead - queued.waiting) * batchSize, allowed);
   if (maxRows <= 0) return;
   run.detecting = true;
-  void lookAhead
-    .round(maxRows, idle)
+  const look = isBusy ? lookAhead.lookForEdits(maxRows) : lookAhead.round(maxRows, idle);
+  void look
     .catch(error => {
       run.failure = error;
     })
@@ -212,7 +210,7 @@ function noteProgress(run: Run): void {
 function requireProgress(run: Run): void {
   const { tally } = run.ports;
   const stop = tally.stopReason();
-  if (stop && !run.hasFallback) throw toError(stop);
+  if (stop && (!run.hasFallback || stop.code === BUDGET_PAUSE)) throw toError(stop);
   if (!isOutOfPatience(run)) return;
   throw toError(
     tally.lastReason() ?? {
@@ -244,6 +242,7 @@ function findWaitMs({ ports, lookAhead, workers, progressAtMs, others }: Run): n
     queues.results.nextVisibleAtMs(),
     tally.recheckAtMs(),
     lookAhead.nextAtMs(),
+    workers.embedding() > 0 ? lookAhead.nextEditsAtMs() : undefined,
     workers.nextWriteAtMs(),
     others.nextLookAtMs(),
     progressAtMs + limits.maxWaitMs,

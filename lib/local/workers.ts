@@ -49,6 +49,8 @@ export interface RunWorkers {
   /**
    * Starts embed invocations, one message each, up to the concurrency.
    * Fresh lanes come first, and models take turns. None starts while there is no room for results.
+   * While bulk work runs, an edit may be one more than the concurrency: where a rate holds calls
+   * up, it would wait for minutes until one of them is done.
    */
   startEmbeds(): Promise<void>;
   /**
@@ -69,11 +71,14 @@ export interface RunWorkers {
 /** Creates the workers of a run; `onEnd` is called after each invocation, with what it threw. */
 export function createRunWorkers(ports: LocalRunPorts, onEnd: (error?: unknown) => void): RunWorkers {
   const { clock, handlers, limits, queues, signal } = ports;
-  const lanes = LANES.map(lane =>
-    queues.dispatch.filter(queue => queue.lane === lane).map(({ queue }) => queue),
-  );
+  const lanes = LANES.map(lane => queues.dispatch.filter(queue => queue.lane === lane));
+  const embeddingOf = new Map<string, number>();
+  /** Whether the server of a model answers one call more in time. */
+  const hasTurn = (alias: string) =>
+    (embeddingOf.get(alias) ?? 0) < (ports.callsAtOnce?.(alias) ?? Number.POSITIVE_INFINITY);
   let turn = 0;
   let embedding = 0;
+  let bulkEmbedding = 0;
   let writing = false;
   let endsAtMs = Number.POSITIVE_INFINITY;
   let gatheringUntilMs: number | undefined;
@@ -86,14 +91,14 @@ export function createRunWorkers(ports: LocalRunPorts, onEnd: (error?: unknown) 
     return clock.now() < gatheringUntilMs;
   };
 
-  const receiveNext = async () => {
-    for (const lane of lanes) {
+  const receiveNext = async (most: number) => {
+    for (const lane of lanes.slice(0, most)) {
       for (let offset = 0; offset < lane.length; offset += 1) {
-        const queue = lane[(turn + offset) % lane.length];
-        const [message] = queue ? await queue.receive(1) : [];
-        if (!queue || !message) continue;
+        const next = lane[(turn + offset) % lane.length];
+        const [message] = next && hasTurn(next.modelAlias) ? await next.queue.receive(1) : [];
+        if (!next || !message) continue;
         turn += offset + 1;
-        return { queue, message };
+        return { ...next, message };
       }
     }
     return undefined;
@@ -114,13 +119,19 @@ export function createRunWorkers(ports: LocalRunPorts, onEnd: (error?: unknown) 
       endsAtMs = clock.now() + ms;
     },
     async startEmbeds() {
-      while (embedding < limits.concurrency) {
+      while (embedding < limits.concurrency + Math.min(1, bulkEmbedding)) {
         if (!(await hasResultsRoom(queues.results, limits.concurrency))) return;
-        const next = await receiveNext();
+        const isOneMore = embedding >= limits.concurrency;
+        const next = await receiveNext(isOneMore ? 1 : lanes.length);
         if (!next) return;
-        embedding += 1;
+        const count = (calls: 1 | -1) => {
+          embedding += calls;
+          if (next.lane === 'bulk') bulkEmbedding += calls;
+          embeddingOf.set(next.modelAlias, (embeddingOf.get(next.modelAlias) ?? 0) + calls);
+        };
+        count(1);
         const end = (error?: unknown) => {
-          embedding -= 1;
+          count(-1);
           onEnd(error);
         };
         embed(next.queue, next.message).then(() => end(), end);

@@ -177,5 +177,5 @@ const KEYS: readonly (readonly [RegExp, ModelKey])[] = [
   [/^(wrong_dimensions|parameter_dimensions)$/, 'dimensions'],
   [/^invalid_vector$/, 'normalized'],
   [/^(model_not_found|wrong_model|parameter_model|embeddings_unsupported)$/, 'modelId'],
-  [/^(not_found|redirect|network_(econnrefused|enotfound)|foreign_\d+)$/, 'baseUrl'],
+  [/^(not_found|redirect|forbidden_address|network_(econnrefused|enotfound)|foreign_\d+)$/, 'baseUrl'],
 ];

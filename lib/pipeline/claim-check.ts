@@ -45,6 +45,7 @@ export async function announceResult(
     key: composeResultKey(spaceId, dispatchId, ports.randomness.identifier()),
     sha256: hashObject(ports.objects, body),
     ids: [...result.outcomes, ...result.copies, ...result.touches].map(({ id }) => id),
+    calls: result.calls.map(({ callId }) => callId),
   };
   await retryTransient(ports, remainingMs, () => ports.objects.put(message.key, body));
   await retryTransient(ports, remainingMs, () => announce(ports, message));
@@ -88,6 +89,20 @@ export async function loadResult(
   if (!body) return { message, space, result: undefined, object: 'missing' };
   const result = readResult(ports.objects, message, body);
   return { message, space, result, object: result ? 'whole' : 'corrupt' };
+}
+
+/**
+ * Removes the objects of announcements that are written, so that no vector outlives its row there.
+ * Call it after the commit alone. An object that stays is a repeat to whoever finds it, and expires
+ * with the bucket's rule; therefore a failure is nobody's. Without calls, nothing could tell that
+ * a missing object was written, and such an object holds no vector: it stays.
+ */
+export async function removeWritten(
+  { objects }: Pick<ObjectPorts, 'objects'>,
+  announcements: readonly string[],
+): Promise<void> {
+  const written = announcements.map(parseAnnounceMessage).filter(({ calls }) => calls.length > 0);
+  await Promise.allSettled(written.map(({ key }) => objects.remove(key)));
 }
 
 function readResult(objects: ObjectStore, message: AnnounceMessage, body: Buffer): ResultObject | undefined {

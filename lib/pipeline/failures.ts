@@ -1,4 +1,5 @@
 import { describeUnexpected, FreshetError, UsageError } from '../core/errors.ts';
+import { isForeignAnswer, mayBlameText } from '../core/provider-failure-codes.ts';
 import { fullJitterMs } from '../core/retry.ts';
 import type { Clock, ObservedReason, Randomness } from '../ports/process.ts';
 
@@ -67,15 +68,54 @@ export const MAX_PROBE_MS = 20_000;
  */
 const BROKEN = /^sqlstate_(42P01|3F000|42703|42501|42883|42804)$/;
 
+/** SQLSTATEs of an expression or a value in the source that raises wherever its rows are listed. */
+const RAISING = /^sqlstate_(2[1-3]|2F|38|39|54|P0|XX)...$/;
+
 /**
  * Reads a source; resolves with undefined where its table is no longer what it was.
+ * So it does where its rows cannot be listed, as of a view whose key raises: that is the fault of
+ * this source alone, and must not hide the others.
  * @throws every other failure of the read.
  */
 export async function readIfSourceIntact<Value>(read: () => Promise<Value>): Promise<Value | undefined> {
   try {
     return await read();
   } catch (error) {
-    if (error instanceof FreshetError && BROKEN.test(error.code)) return undefined;
+    if (error instanceof FreshetError && (BROKEN.test(error.code) || RAISING.test(error.code)))
+      return undefined;
     throw error;
   }
+}
+
+/**
+ * Says what is at fault where a text failed and a harmless text failed after it.
+ * Where both failed alike, the configuration is.
+ */
+export function judgeFailures(failure: FreshetError, probeFailure: FreshetError): FreshetError {
+  const alike =
+    probeFailure.code === failure.code ||
+    (isForeignAnswer(probeFailure.code) && isForeignAnswer(failure.code));
+  if (mayBlameText(failure.code)) {
+    const saysMore = probeFailure.failureClass !== 'transient' || probeFailure.code === 'out_of_time';
+    return saysMore && !alike ? probeFailure : failure;
+  }
+  return alike ? asConfigurationFault(failure) : probeFailure;
+}
+
+/** The failure of a text whose own vector is unusable. */
+export function invalidVector(): FreshetError {
+  return new FreshetError('The provider answered a vector that cannot be stored.', {
+    failureClass: 'item',
+    code: 'invalid_vector',
+  });
+}
+
+function asConfigurationFault({ code, requestId, advice }: FreshetError): FreshetError {
+  const sentence = isForeignAnswer(code)
+    ? `Something before the provider, such as a firewall or a proxy, refuses every text (${code}): ` +
+      'check the address (baseUrl), and ask whoever runs it to let the calls pass.'
+    : `The provider refuses every text alike (${code}): ` +
+      'check the model and its parameters in the configuration.';
+  const message = advice === undefined ? sentence : `${sentence} ${advice}`;
+  return new FreshetError(message, { failureClass: 'stop', code, requestId, advice });
 }

@@ -11,12 +11,14 @@ export interface SamplePorts {
 type SampleRequest =
   | { readonly action: 'load' }
   | { readonly action: 'insert'; readonly title: string }
+  | { readonly action: 'grow'; readonly rows: number }
   | { readonly action: 'edit'; readonly id: string; readonly title: string }
   | { readonly action: 'coverage' };
 
 export type SampleReply =
   | { readonly rows: number; readonly created: boolean }
   | { readonly id: string }
+  | { readonly rows: number }
   | { readonly edited: boolean }
   | { readonly spaces: readonly Coverage[] };
 
@@ -33,6 +35,8 @@ export async function answerSampleRequest(
     }
     case 'insert':
       return { id: await store.insert(request.title) };
+    case 'grow':
+      return { rows: await store.grow(request.rows) };
     case 'edit':
       return { edited: await store.edit(request.id, request.title) };
     case 'coverage':
@@ -42,14 +46,19 @@ export async function answerSampleRequest(
 
 const MAX_TITLE_LENGTH = 200;
 
+/** Rows that the example database is grown to at most. */
+export const MAX_SAMPLE_ROWS = 1_000_000;
+
 /**
  * Parses the input of `sample`. A request without `action` loads the sample.
  * A deployment's trigger sends an empty event.
  * @throws FreshetError with code `bad_request`.
  */
 export function parseSampleRequest(event: unknown): SampleRequest {
-  const { action = 'load', id, title, ...others } = (event ?? {}) as Record<string, unknown>;
-  if (Object.keys(others).length === 0) {
+  const { action = 'load', id, title, rows, ...others } = (event ?? {}) as Record<string, unknown>;
+  if (Object.keys(others).length === 0 && action === 'grow') {
+    if (id === undefined && title === undefined && isRowCount(rows)) return { action, rows };
+  } else if (Object.keys(others).length === 0 && rows === undefined) {
     if ((action === 'load' || action === 'coverage') && id === undefined && title === undefined)
       return { action };
     if (action === 'insert' && id === undefined && isTitle(title)) return { action, title };
@@ -57,10 +66,15 @@ export function parseSampleRequest(event: unknown): SampleRequest {
       return { action, id, title };
   }
   throw new FreshetError(
-    'sample takes { "action": "load" | "coverage" }, { "action": "insert", "title" } or ' +
+    'sample takes { "action": "load" | "coverage" }, { "action": "insert", "title" }, ' +
+      `{ "action": "grow", "rows" } with at most ${MAX_SAMPLE_ROWS} rows or ` +
       `{ "action": "edit", "id": "1", "title" } with at most ${MAX_TITLE_LENGTH} characters.`,
     { failureClass: 'unknown', code: 'bad_request' },
   );
+}
+
+function isRowCount(rows: unknown): rows is number {
+  return Number.isInteger(rows) && Number(rows) >= 1 && Number(rows) <= MAX_SAMPLE_ROWS;
 }
 
 function isTitle(title: unknown): title is string {

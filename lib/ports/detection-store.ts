@@ -8,6 +8,19 @@ import type { Lane, LeaseStage, Space } from '../core/model.ts';
  */
 export interface DetectionStore {
   /**
+   * Settles the grants of calls whose process is gone as lost, and returns how many.
+   * A local run is gone when its lock is free; a Lambda 15 minutes after the grant, unless its
+   * result is still on its way. A result that is written after all settles its grant anew, so that
+   * a call counts once. Rows of a dead run that were in none of its open calls did not harm it:
+   * their attempt does not count. This must come before the leases are expired.
+   */
+  settleLostCalls(): Promise<number>;
+  /**
+   * Lifts pauses of caps whose period is over or that are configured anew; returns how many.
+   * A cap that is reached again pauses again at the next call.
+   */
+  liftBudgetPauses(): Promise<number>;
+  /**
    * Expires the leases of local runs whose process is gone, and returns how many.
    * A run's process is gone when the session advisory lock of the run is free.
    */
@@ -19,7 +32,7 @@ export interface DetectionStore {
    */
   findSourceFault(space: Space): Promise<SourceFault | undefined>;
 
-  /** The number of unexpired leases of the space. */
+  /** The number of unexpired leases of the space, but for those of rows that wait for a batch. */
   countInFlight(space: Space): Promise<number>;
 
   readPosition(space: Space): Promise<DetectionPosition>;
@@ -29,6 +42,18 @@ export interface DetectionStore {
    * candidates; without any candidate the watermark stays as it is.
    */
   writeWatermark(space: Space, candidates: readonly (string | null)[]): Promise<void>;
+  /**
+   * Stores whether stale rows wait that no look has leased.
+   * With `left` the time is now, unless rows have waited since an earlier time. Without it nothing
+   * waits any more.
+   */
+  writeUnsent(space: Space, left: boolean): Promise<void>;
+  /**
+   * Counts the stale rows at or above the stored watermark that `leaseChangedRows` could still
+   * lease, up to `atMost`. Rows that wait with an expired lease of the fresh lane are not among
+   * them: `readStaleness` counts those.
+   */
+  countUnsentRows(space: Space, atMost: number): Promise<number>;
   /**
    * Stores where the reconcile pass stands. `cursor` is the last key that the pass finished.
    * `cursor` null: the scan starts at the lowest key next, because the pass ended (`passEnded`) or
@@ -47,11 +72,12 @@ export interface DetectionStore {
   /**
    * Leases stale rows with `version >= watermark`, oldest first.
    * The method also leases rows whose lease expired while they are still stale. Rows with attempts
-   * come after rows without.
+   * come after rows without. With `from` the scan begins at that row instead: a tick that goes on
+   * does not read again what it has leased.
    */
   leaseChangedRows(
     space: Space,
-    request: LeaseRequest & { readonly watermark: string | null },
+    request: LeaseRequest & { readonly watermark: string | null; readonly from?: ScanPlace | undefined },
   ): Promise<ChangedRows>;
 
   /**
@@ -88,8 +114,9 @@ export interface DetectionStore {
   abandonLeases(space: Space, dispatch: LeaseDispatch, ids?: readonly string[]): Promise<void>;
 
   /**
-   * Rows per lane that were found stale and whose outcome is not written yet.
-   * The age of the oldest row counts from the `first_seen` of its lease. The metric of the promise
+   * Rows per lane that were leased and whose outcome is not written yet.
+   * The age of the oldest row counts from the `first_seen` of its lease, and in the fresh lane from
+   * the time since which rows wait without a lease, if that is earlier. The metric of the promise
    * is made from these numbers.
    */
   readStaleness(space: Space): Promise<Readonly<Record<Lane, WaitingRows>>>;
@@ -119,6 +146,11 @@ export interface LeaseRequest extends LeaseDispatch {
   /** The most rows that are leased. */
   readonly limit: number;
   readonly leaseSeconds: number;
+  /**
+   * Rows with more attempts are left alone; undefined: none are.
+   * Their leases have expired, so that a later look finds them, wherever the watermark stands.
+   */
+  readonly maxAttempts?: number | undefined;
   /** The local run that holds the lease; null for the deployed pipeline. */
   readonly runId: number | null;
 }
@@ -130,19 +162,41 @@ export interface LeasedRow {
   readonly version: string | null;
 }
 
+/** A row in the order of the incremental scan, which is that of (version, key). */
+export interface ScanPlace {
+  readonly version: string;
+  readonly id: string;
+}
+
+/** A row that a statement fails for even where it looks at no other. */
+export interface SkippedRow {
+  readonly id: string;
+  /** `sqlstate_…` */
+  readonly code: string;
+}
+
 export interface ChangedRows {
   readonly rows: readonly LeasedRow[];
+  /** Rows that the database could not look at; undefined: none. A reconcile pass tries again. */
+  readonly skipped?: readonly SkippedRow[] | undefined;
   /**
-   * The version of the first stale row that the limit left out; null: the scan saw all.
-   * The watermark must not pass this version.
+   * The first stale row that the limit left out; null: the scan saw all.
+   * The watermark must not pass its version, and a scan that goes on begins with it.
    */
-  readonly firstUnsentVersion: string | null;
+  readonly firstUnsent: ScanPlace | null;
 }
 
 export interface StaleSlice {
   readonly rows: readonly LeasedRow[];
   /** True: the limit left stale rows of the slice unleased, so that the cursor must stay. */
   readonly truncated: boolean;
+  /** Rows that the database could not look at; undefined: none. The next pass tries again. */
+  readonly skipped?: readonly SkippedRow[] | undefined;
+  /**
+   * The key up to which the range was looked at, where it was not to its end.
+   * So many rows were skipped that the pass goes on from here.
+   */
+  readonly through?: string | undefined;
 }
 
 export interface DetectionPosition {
@@ -152,6 +206,8 @@ export interface DetectionPosition {
   readonly lastPassEndedAt: string | null;
   /** True: a reconcile pass has begun and not ended, or no pass has ever ended. */
   readonly passOpen: boolean;
+  /** Since when stale rows wait that no look has leased; null: the last look left none. */
+  readonly unsentSince: string | null;
 }
 
 export interface SourceFault {
@@ -168,9 +224,12 @@ export interface OrphanReport {
   /**
    * Why nothing was removed; null: nothing stood in the way.
    * `row-security`: row-level security hides rows of the source. `too-many`: too many rows of the
-   * slice are missing at once.
+   * slice are missing at once. `unconfirmed`: the source is a view or a foreign table.
+   * `unreadable`: looking at the source fails for rows of the slice.
    */
-  readonly stopped: 'row-security' | 'too-many' | null;
+  readonly stopped: 'row-security' | 'too-many' | 'unconfirmed' | 'unreadable' | null;
+  /** Rows whose outcome could be neither marked nor deleted; undefined: none. */
+  readonly skipped?: readonly SkippedRow[] | undefined;
 }
 
 /**

@@ -1,6 +1,13 @@
 import type { FailureClass, Lane } from '../core/model.ts';
 import type { PauseReason } from './control-store.ts';
-import type { Coverage, FailureGroup, LedgerTotals, ResetPlan, ResetSelection } from './report-store.ts';
+import type {
+  Coverage,
+  FailureGroup,
+  LedgerTotals,
+  ResetPlan,
+  ResetSelection,
+  Spending,
+} from './report-store.ts';
 
 /**
  * What an operator may ask of a pipeline, and what comes back.
@@ -56,11 +63,23 @@ export type AskOperator = <Name extends OperateName>(
 ) => Promise<OperateExchanges[Name]['answer']>;
 
 export interface StatusAnswer {
-  /** Spaces whose source cannot be read are left out: `paused` says why. */
-  readonly spaces: readonly Coverage[];
+  /** Spaces whose source cannot be read are left out: `paused` says why, or `unread` names it. */
+  readonly spaces: readonly ReportedSpace[];
+  /** Sources whose rows cannot be listed though nothing pauses them: a view whose key raises. */
+  readonly unread: readonly string[];
   readonly paused: readonly PauseReason[];
   /** Totals over all spaces and runs. */
-  readonly ledger: LedgerTotals;
+  readonly ledger: LedgerTotals & Pick<Coverage, 'lastUpdate'>;
+  /** What was spent on each cap of the budget; empty where none is configured. */
+  readonly budget: readonly Spending[];
+}
+
+/** A space with its rows counted, how long its oldest edit has waited, and how fast it moves. */
+export interface ReportedSpace extends Coverage {
+  /** Seconds at most; 0 where no edit waits. */
+  readonly oldestStaleAgeSeconds: number;
+  /** Rows whose vectors were bought, a second, over the last five minutes. */
+  readonly rowsPerSecond: number;
 }
 
 export interface SourceFailures extends FailureGroup {

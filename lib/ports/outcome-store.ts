@@ -18,9 +18,18 @@ export interface EmbeddingStore {
    * Reads the texts with version, `xmin` and the stamp `readAt`, in one autocommit SELECT.
    * The stamp is `greatest(now(), stored read_at + 1 µs)`. Rows that are gone are not in the
    * answer. A column over `maxBytesPerColumn` bytes is cut in SQL before the fetch, and the reading
-   * says so in `cut`.
+   * says so in `cut`. Where the texts of one row cannot be read, the others are, and the reading of
+   * that row has no columns and says so in `unreadable`. A key that stands twice has several
+   * readings.
    */
   readRows(space: Space, ids: readonly string[], maxBytesPerColumn: number): Promise<SourceReading[]>;
+
+  /**
+   * Which of the ids stand in several rows, counted from the table itself and not by an index.
+   * An index that is broken hides a row from every look-up by key. The statement reads the whole
+   * table: it is for ids that were found stale and read fresh.
+   */
+  findDoubledKeys(space: Space, ids: readonly string[]): Promise<string[]>;
 
   /**
    * Which of the hashes have a vector in the space, and which were refused.
@@ -72,6 +81,8 @@ export interface SourceReading extends RowReading {
   readonly textLength: number;
   /** True: at least one column was over `maxBytesPerColumn` and is shortened here. */
   readonly cut: boolean;
+  /** The failure code of texts that the database cannot read; absent: they were read. */
+  readonly unreadable?: string | undefined;
   /** The outcome row as it stood; null where there was none. */
   readonly stored: {
     readonly outcome: Outcome;
@@ -92,7 +103,17 @@ export interface GrantRefusal {
   readonly reason: string;
 }
 
+/** Who makes a call, for which rows: what tells an open grant from a lost one. */
+export interface GrantHolder {
+  /** The local run; null: a Lambda, which ends within 15 minutes. */
+  readonly runId: number | null;
+  readonly dispatchId: string;
+  readonly ids: readonly string[];
+}
+
 export interface CallGrant {
+  /** Undefined: the call is for no row, as a probe is. */
+  readonly holder?: GrantHolder | undefined;
   readonly callId: string;
   readonly spaceId: number;
   readonly modelAlias: string;
@@ -111,6 +132,8 @@ export interface OutcomeStore {
    * changes nothing. Then come the guarded upsert, the copies, the touches and the verdicts, and
    * last the leases of this dispatch. A lease is deleted where the source row still has the version
    * that was written; every other lease expires at once.
+   * A row whose outcome the database refuses gets the outcome `undelivered:sqlstate_…` in its
+   * place; the other rows are written as they were meant.
    */
   writeResult(space: Space, result: ResultObject): Promise<WriteReport>;
   /**
@@ -125,6 +148,8 @@ export interface OutcomeStore {
    * Only leases of this dispatch change.
    */
   expireLeases(space: Space, dispatchId: string, ids: readonly string[]): Promise<void>;
+  /** Whether the ledger has all of these calls: what they bought was written then. */
+  areRecorded(callIds: readonly string[]): Promise<boolean>;
 }
 
 export interface WriteReport {
@@ -144,4 +169,15 @@ export interface WriteReport {
    * are dispatched again.
    */
   readonly overtaken: number;
+  /**
+   * Rows whose outcome the database refused to store; they count among `failed`.
+   * Absent: it refused none.
+   */
+  readonly refused?: readonly RefusedRow[] | undefined;
+}
+
+/** A row that the database refused, with the outcome that stands in place of the one meant. */
+export interface RefusedRow {
+  readonly id: string;
+  readonly outcome: Outcome;
 }

@@ -1,4 +1,6 @@
+import type { ExclusionReason, InputRole } from '../core/model.ts';
 import type { FileDigests } from '../core/model-manifest.ts';
+import type { RateLimits } from '../core/rate.ts';
 
 /**
  * A model behind an endpoint.
@@ -8,7 +10,8 @@ import type { FileDigests } from '../core/model-manifest.ts';
 export interface EmbeddingProvider {
   readonly limits: EmbeddingLimits;
   /**
-   * Makes one call. The call is neither retried nor split.
+   * Makes one call. The call is neither retried nor split, but for a key that was rotated and for
+   * a way to ask that the server refuses.
    * The deadline covers headers and body. The reply is as the provider gave it: nobody has checked
    * the count, the order, the dimensions or the values yet.
    * @throws FreshetError, and nothing else.
@@ -30,6 +33,8 @@ export interface EmbeddingLimits {
 
 export interface EmbedRequest {
   readonly texts: readonly string[];
+  /** What the texts are to the model. Undefined: documents. */
+  readonly role?: InputRole | undefined;
   /** Milliseconds from the start of the call, not a point in time. */
   readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;
@@ -41,6 +46,11 @@ export interface EmbedReply {
    * `index` is the position of the text in the request. `bytes` are float32, little-endian.
    */
   readonly items: readonly { readonly index: number; readonly bytes: Buffer }[];
+  /**
+   * The texts for which the model has no vector though nothing failed, by position in the request.
+   * Such a text has no item. Undefined: there are none.
+   */
+  readonly excluded?: readonly { readonly index: number; readonly reason: ExclusionReason }[];
   /** Billed tokens; undefined where the provider does not say, and then the estimate counts. */
   readonly tokens: number | undefined;
   readonly requestId: string | undefined;
@@ -49,6 +59,8 @@ export interface EmbedReply {
    * The name is text of the provider: it is compared and never logged.
    */
   readonly model?: string | undefined;
+  /** What the provider allows a minute, where the answer says so. */
+  readonly rateLimits?: RateLimits | undefined;
 }
 
 /**

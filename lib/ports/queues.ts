@@ -113,4 +113,6 @@ export interface ObjectStore {
    * The body may be the store's own: the caller must not change it.
    */
   get(key: string): Promise<Buffer | undefined>;
+  /** Removes an object that its reader needs no more. A key without an object is no error. */
+  remove(key: string): Promise<void>;
 }

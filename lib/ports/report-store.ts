@@ -1,9 +1,10 @@
+import type { Cap } from '../core/budget.ts';
 import type { Space } from '../core/model.ts';
 import type { HeldRows } from '../core/run-end.ts';
 import type { LeasedRow, LeaseRequest } from './detection-store.ts';
 
 /**
- * What reports, `retry` and search ask of the database.
+ * What reports and `retry` ask of the database.
  * @throws FreshetError from every method, classified from the SQLSTATE.
  */
 export interface ReportStore {
@@ -33,12 +34,10 @@ export interface ReportStore {
     },
   ): Promise<number>;
   readLedger(space: Space): Promise<LedgerTotals>;
-  /**
-   * The outcome rows nearest to the vector by cosine distance, nearest first.
-   * `queryVector` is float32, little-endian. The rows are joined to the source for the columns to
-   * show.
-   */
-  search(space: Space, queryVector: Buffer, limit: number): Promise<readonly SearchHit[]>;
+  /** What was spent on each of the caps in its period, calls under way and lost ones included. */
+  readSpending(caps: readonly Cap[]): Promise<readonly Spending[]>;
+  /** Rows a second whose vectors were bought, over the last five minutes. */
+  readRate(space: Space): Promise<number>;
 }
 
 export interface Coverage {
@@ -55,6 +54,8 @@ export interface Coverage {
    * 100 when nothing is left to embed.
    */
   readonly coveragePercent: number;
+  /** When a vector of these rows was written last, as the database writes a timestamp. */
+  readonly lastUpdate: string | null;
 }
 
 /** Failed rows that share a class and a code. */
@@ -75,16 +76,15 @@ export interface LedgerTotals {
   /** Calls that were granted over 15 minutes ago and never settled. */
   readonly paidAndLostCalls: number;
   readonly paidAndLostCostUsd: number;
-  /** When a vector was written last, as the database writes a timestamp. */
-  readonly lastUpdate: string | null;
 }
 
-export interface SearchHit {
-  readonly id: string;
-  /** 1 − cosine distance. */
-  readonly similarity: number;
-  /** The source's text columns, for the terminal of the person who searched. Never logged. */
-  readonly columns: readonly (string | null)[];
+/** What was spent on a cap of the budget in the period that runs. */
+export interface Spending {
+  /** `pipeline`, or `source:<name>`. */
+  readonly scope: string;
+  readonly period: 'day' | 'month';
+  readonly capUsd: number;
+  readonly spentUsd: number;
 }
 
 /**
@@ -128,6 +128,34 @@ export interface ResetPlan {
    * Where no count is stored, the number is estimated from the length of the text.
    */
   readonly tokens: number;
+}
+
+/**
+ * What a quote asks of the database before anything is bought.
+ * @throws FreshetError from every method, classified from the SQLSTATE.
+ */
+export interface QuoteStore {
+  /** Counts the stale rows of the space, those too that are on their way. */
+  countStaleRows(space: Space): Promise<number>;
+  /**
+   * Ids of the stale rows whose texts fall into one part of so many, by a hash of the text.
+   * Rows with equal texts fall into one part together: a sample of rows would see too few
+   * duplicates. One part holds all rows.
+   */
+  listStaleRows(space: Space, parts: number): Promise<readonly string[]>;
+  /** Adds up the latest answered calls of the space. */
+  measureCalls(space: Space): Promise<MeasuredCalls>;
+}
+
+/** What calls that were made tell of calls to come. */
+export interface MeasuredCalls {
+  readonly tokens: number;
+  readonly latencyMs: number;
+  /** Tokens billed for calls of which the estimate is known, and the estimates of these calls. */
+  readonly comparedTokens: number;
+  readonly estimatedTokens: number;
+  /** Billed by estimated tokens, of up to ten groups of calls. */
+  readonly ratios: readonly number[];
 }
 
 /**
@@ -177,6 +205,11 @@ export interface SampleStore {
   load(items: readonly SampleItem[]): Promise<{ readonly rows: number; readonly created: boolean }>;
   /** Inserts a row with this title, and resolves with its id. */
   insert(title: string): Promise<string>;
+  /**
+   * Inserts copies of the sample's rows, each with a text of its own, until the table has so many.
+   * Inserts at most 20,000 rows, and resolves with how many the table has then.
+   */
+  grow(rows: number): Promise<number>;
   /** Changes the title of a row; false: there is no such row. */
   edit(id: string, title: string): Promise<boolean>;
   /** The coverage of each space; empty before the pipeline's first migration. */

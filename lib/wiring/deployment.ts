@@ -14,6 +14,7 @@ import { createSystemClock } from '../adapters/system.ts';
 import { type DeploymentSettings, parseDeploymentSettings } from '../core/config/deployment-settings.ts';
 import { nearestWord } from '../core/config/describe-issues.ts';
 import { UsageError } from '../core/errors.ts';
+import { deploymentLine, lineOnStage, type StageAddress, stackNameOf } from '../core/own-command.ts';
 import { readOperateReply } from '../pipeline/operate/reply.ts';
 import type { AskOperator, OperateExchanges } from '../ports/operator.ts';
 import type { Clock } from '../ports/process.ts';
@@ -23,6 +24,8 @@ export interface DeployedStage {
   readonly account: string;
   readonly region: string;
   readonly stage: string;
+  /** The line that deploys the stage again. */
+  readonly deploymentLine: string;
   readonly settings: DeploymentSettings;
   /**
    * Name in this repository → name of the function.
@@ -35,13 +38,16 @@ export interface DeployedStage {
   readonly ask: AskOperator;
   /**
    * The line that a person types to give this deployment another `freshet aws` command.
-   * The line names this access: stage, region and profile, as far as they were given.
+   * The line names this access: stack, stage, region and profile, as far as they were given.
    */
   readonly lineOf: (words: string) => string;
 }
 
 interface DeploymentRequest extends ConsoleAccess {
-  readonly stage: string;
+  /** Undefined: `dev`, or the only stage of the stack that is named. */
+  readonly stage: string | undefined;
+  /** The stack of an app of one's own. Undefined: what `npm run deploy` makes of the stage. */
+  readonly stack?: string | undefined;
 }
 
 /** What tests give in place of AWS and of time. */
@@ -50,12 +56,11 @@ export interface ConsoleDependencies {
   readonly clock: Clock;
 }
 
-const OUTPUT = 'OperateFunctionName';
-
 /**
  * Finds a stage by its stack, and opens what commands need of it.
  * `onIdentity` is told account and region before anything else is asked of AWS.
- * @throws UsageError where there are no credentials, no such stack, or not the rights.
+ * @throws UsageError where there are no credentials, no such stack, no such stage in it, or not the
+ *   rights.
  */
 export async function openDeployment(
   request: DeploymentRequest,
@@ -69,39 +74,86 @@ export async function openDeployment(
   const clients = createClients(request);
   const identity = await findIdentity(clients.sts);
   onIdentity(identity);
-  const stackName = `freshet-${request.stage}`;
-  const outputs = await readOutputs(clients.cloudFormation, stackName);
-  if (outputs === undefined)
-    throw new UsageError(
-      `There is no stack ${stackName} in ${identity.region} of account ${identity.account}.`,
-      '--stage and --region name another one; this one is made by: ' +
-        `npm run deploy -- --stage ${request.stage}`,
-    );
-  const operate = outputs.get(OUTPUT);
-  if (operate === undefined)
-    throw new UsageError(
-      `The stack ${stackName} has no output ${OUTPUT}: it was deployed by an older version.`,
-      `npm run deploy -- --stage ${request.stage}`,
-    );
-  const settings = parseDeploymentSettings(await readVariable(clients.lambda, operate, 'FRESHET_DEPLOYMENT'));
+  const { operate, settings } = await findStage(clients, request, identity);
   const ask = async (name: string, details: object) =>
     readOperateReply(await invokeFunction(clients.lambda, operate, { request: name, ...details }));
-  const functions = { ...settings.functions, operate };
+  const address: StageAddress = { stage: request.stage ?? settings.stage, stack: request.stack };
   return {
     ...identity,
-    stage: request.stage,
+    stage: address.stage,
+    deploymentLine: deploymentLine(address),
     settings,
-    functions,
+    functions: { ...settings.functions, operate },
     clients,
     clock,
     ask: ask as AskOperator,
-    lineOf: words => `npm run freshet -- aws ${words}${describeAccess(request)}`,
+    lineOf: words => `${lineOnStage(words, address)}${describeAccess(request)}`,
   };
 }
 
-function describeAccess({ stage, region, profile }: DeploymentRequest): string {
-  const named = Object.entries({ stage, region, profile }).filter(([, value]) => value !== undefined);
+function describeAccess({ region, profile }: ConsoleAccess): string {
+  const named = Object.entries({ region, profile }).filter(([, value]) => value !== undefined);
   return named.map(([name, value]) => ` --${name} ${value}`).join('');
+}
+
+/** Name of the output by which a stage is found, as the construct gives it. */
+const OUTPUT = 'OperateFunctionName';
+
+/**
+ * The key of that output in a template.
+ * In a stack of one's own, the CDK puts the path of the construct before it and a hash behind it.
+ */
+const OUTPUT_KEY = new RegExp(`^[A-Za-z0-9]*${OUTPUT}([0-9A-F]{8})?$`);
+
+interface FoundStage {
+  /** Name of the function `operate`. */
+  readonly operate: string;
+  readonly settings: DeploymentSettings;
+}
+
+/**
+ * Finds the stage among those that a stack holds, each of which has a function `operate`.
+ * @throws UsageError where there is no such stack, no stage, another one, or a choice to make
+ */
+async function findStage(
+  clients: ConsoleClients,
+  { stage, stack }: DeploymentRequest,
+  { account, region }: { readonly account: string; readonly region: string },
+): Promise<FoundStage> {
+  const name = stack ?? stackNameOf(stage ?? 'dev');
+  const deploy = deploymentLine({ stage: stage ?? 'dev', stack });
+  const outputs = await readOutputs(clients.cloudFormation, name);
+  if (outputs === undefined)
+    throw new UsageError(
+      `There is no stack ${name} in ${region} of account ${account}.`,
+      `--stage, --stack and --region name another one; this one is made by: ${deploy}`,
+    );
+  const found = await Promise.all(
+    [...outputs].flatMap(([key, operate]) => (OUTPUT_KEY.test(key) ? [readStage(clients, operate)] : [])),
+  );
+  if (found.length === 0)
+    throw new UsageError(
+      `The stack ${name} has no output ${OUTPUT}: it was deployed by an older version` +
+        (stack === undefined ? '.' : ', or its construct is in a nested stack, which has another name.'),
+      deploy,
+    );
+  const stages = found.map(({ settings }) => settings.stage);
+  const chosen = found.filter(
+    ({ settings }) =>
+      (stack === undefined && found.length === 1) || settings.stage === (stage ?? settings.stage),
+  );
+  if (chosen.length === 1) return chosen[0]!;
+  throw new UsageError(
+    stage === undefined
+      ? `The stack ${name} holds ${stages.length} stages: ${stages.join(', ')}.`
+      : `The stack ${name} holds no stage ${stage}, but ${stages.join(', ')}.`,
+    `Name one of them with --stage, such as --stage ${stages[0]}.`,
+  );
+}
+
+async function readStage({ lambda }: ConsoleClients, operate: string): Promise<FoundStage> {
+  const settings = parseDeploymentSettings(await readVariable(lambda, operate, 'FRESHET_DEPLOYMENT'));
+  return { operate, settings };
 }
 
 /**
@@ -110,14 +162,14 @@ function describeAccess({ stage, region, profile }: DeploymentRequest): string {
  * @throws UsageError where the deployment does not say which function detects.
  */
 export async function startBackfill(
-  { ask, functions, clients, stage }: DeployedStage,
+  { ask, functions, clients, deploymentLine }: DeployedStage,
   selection: OperateExchanges['backfill']['request'],
 ): Promise<OperateExchanges['backfill']['answer']> {
   const detect = functions.detect;
   if (detect === undefined)
     throw new UsageError(
       'The deployment does not say which function detects: it was made by an older version.',
-      `npm run deploy -- --stage ${stage}`,
+      deploymentLine,
     );
   const answer = await ask('backfill', selection);
   const sources = [...new Set(answer.spaces.map(({ source }) => source))];

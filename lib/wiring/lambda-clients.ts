@@ -1,48 +1,43 @@
+import type { SqlDatabase } from '../adapters/sql/database.ts';
 import { createSqsClient, createSqsQueue } from '../adapters/sqs/sqs-queue.ts';
 import type { DeploymentSettings } from '../core/config/deployment-settings.ts';
 import { type PipelineConfig, usedAliases } from '../core/config/pipeline-config.ts';
-import { FreshetError } from '../core/errors.ts';
+import type { BatchLane } from '../ports/batches.ts';
 import type { Clock } from '../ports/process.ts';
-import type { EmbeddingProvider, KeySource, SecretStore } from '../ports/provider.ts';
+import type { EmbeddingProvider, SecretStore } from '../ports/provider.ts';
 import type { DispatchQueues, MessageQueue } from '../ports/queues.ts';
 import { missingSetting } from './lambda.ts';
-import { createProviders } from './providers.ts';
+import { createBatchProviders, createProviders } from './providers.ts';
+import { createSecretAccess } from './secret-access.ts';
 
-/** Makes a deployment's providers, with keys from Secrets Manager: a whole secret is a key. */
+/** Makes a deployment's providers, with keys and headers from Secrets Manager. */
 export async function createLambdaProviders(
   settings: DeploymentSettings,
   config: PipelineConfig,
   secrets: SecretStore,
   clock: Clock,
 ): Promise<(modelAlias: string) => EmbeddingProvider> {
-  const access = {
-    region: settings.region,
-    keyOf: ({ alias }: { readonly alias: string }) => findKeySource(settings, secrets, alias),
-  };
+  const access = { region: settings.region, ...createSecretAccess(settings, secrets) };
   const providers = await createProviders(config, access, clock);
   return alias => providers.get(alias)!;
 }
 
-/** Undefined where the deployment names no secret for the model: then no key is sent. */
-export function findKeySource(
-  { keySecrets }: DeploymentSettings,
+/**
+ * Opens the batch lane; undefined where no model is bought by batch.
+ * Most deployments have none, and do not load it.
+ * @throws UsageError for an address that cannot be used.
+ */
+export async function openLambdaBatches(
+  settings: DeploymentSettings,
+  config: PipelineConfig,
   secrets: SecretStore,
-  alias: string,
-): KeySource | undefined {
-  if (!Object.hasOwn(keySecrets, alias)) return undefined;
-  const secretArn = keySecrets[alias]!;
-  return async options => checkKey(alias, await secrets.read(secretArn, options));
-}
-
-/** Trims a secret, because a file that was stored as one ends in a line break. */
-function checkKey(alias: string, secret: string): string {
-  const key = secret.trim();
-  if (/^[\x21-\x7e]+$/.test(key)) return key;
-  throw new FreshetError(
-    `The secret of model ${alias} is no key: it holds spaces, line breaks or other characters ` +
-      'that no key has. Store the key alone, as text.',
-    { failureClass: 'stop', code: 'bad_key_secret' },
-  );
+  clock: Clock,
+  database: SqlDatabase,
+): Promise<BatchLane | undefined> {
+  const providers = await createBatchProviders(config, createSecretAccess(settings, secrets), clock);
+  if (providers.size === 0) return undefined;
+  const { createBatchStore } = await import('../adapters/sql/batch-store.ts');
+  return { store: createBatchStore(database), providers: alias => providers.get(alias) };
 }
 
 interface LambdaQueues {

@@ -1,5 +1,7 @@
+import { createBatchStore } from '../adapters/sql/batch-store.ts';
 import { readCoveragePercent } from '../adapters/sql/coverage.ts';
 import { createDetectionStore } from '../adapters/sql/detection-store.ts';
+import { listCaps } from '../core/budget.ts';
 import type { DetectPorts } from '../pipeline/detect/detect-ports.ts';
 import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
 import { createLambdaQueues } from './lambda-clients.ts';
@@ -13,12 +15,14 @@ export async function wireDetect(dependencies = readLambdaDependencies()): Promi
       const queuedLeaseSeconds = settings.embedVisibilitySeconds * settings.maxReceiveCount;
       return {
         ...ports,
-        detection: createDetectionStore(database),
+        detection: createDetectionStore(database, { caps: listCaps(config.budget) }),
+        batches: createBatchStore(database),
         readCoveragePercent: (space, timeoutMs) => readCoveragePercent(database, space, timeoutMs),
         queues: createLambdaQueues(settings, config).dispatch,
         limits: { batchSize, maxInFlight, sliceRows, queuedLeaseSeconds },
         runId: null,
         lock: database.tickLock,
+        drainClock: ports.clock,
       };
     }),
   );

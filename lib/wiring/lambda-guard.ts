@@ -7,10 +7,12 @@ import {
 } from '../adapters/sql/control-store.ts';
 import { isReachable, type SqlDatabase } from '../adapters/sql/database.ts';
 import { grantProbe, revokeGrant } from '../adapters/sql/grants.ts';
-import { requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
+import { NEEDED_VERSION, requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
+import { requireUsableSchema } from '../adapters/sql/migrations/schema-version.ts';
 import { openSpaces } from '../adapters/sql/open-spaces.ts';
 import { createOutcomeStore } from '../adapters/sql/outcome-store.ts';
-import { toFreshetError } from '../pipeline/failures.ts';
+import { FreshetError, UNKNOWN_SCHEMA, UsageError } from '../core/errors.ts';
+import { describeFailure, toFreshetError } from '../pipeline/failures.ts';
 import type { GuardedMappings, GuardPorts, GuardState } from '../pipeline/guard/guard-ports.ts';
 import { missingSetting, readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
 import { createLambdaProviders } from './lambda-clients.ts';
@@ -66,11 +68,23 @@ function createKeptState(ports: LambdaPorts) {
         });
         kept = { database, state: createState(ports, database) };
       }
+      await requireKnownSchema(kept.database);
       await requireWritable(kept.database);
       return kept.state;
     },
     close,
   };
+}
+
+/** @throws FreshetError with code `unknown_schema` where this code may not run on the schema. */
+async function requireKnownSchema(database: SqlDatabase): Promise<void> {
+  try {
+    await requireUsableSchema(database, NEEDED_VERSION);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const { failureClass, message } = describeFailure(error);
+    throw new FreshetError(message, { failureClass, code: UNKNOWN_SCHEMA });
+  }
 }
 
 function createState({ config, clock }: LambdaPorts, database: SqlDatabase): GuardState {

@@ -3,8 +3,9 @@ import { migrate, requireSchemaRights } from '../adapters/sql/migrations/migrate
 import { usedAliases } from '../core/config/pipeline-config.ts';
 import type { MigratePorts, PreparableDatabase } from '../pipeline/migrate.ts';
 import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
-import { createLambdaProviders, findKeySource } from './lambda-clients.ts';
+import { createLambdaProviders } from './lambda-clients.ts';
 import { type LambdaPorts, readLambdaPorts } from './lambda-ports.ts';
+import { createSecretAccess } from './secret-access.ts';
 
 /**
  * Wires `migrate` without opening anything.
@@ -14,9 +15,10 @@ export async function wireMigrate(dependencies = readLambdaDependencies()): Prom
   return wireLambda('migrate', dependencies, async () => {
     const opened = await readLambdaPorts('migrate', dependencies);
     const { settings, config, secrets, clock, logger } = opened;
+    const { keyOf } = createSecretAccess(settings, secrets);
     const ports: MigratePorts = {
       models: usedAliases(config).map(alias => config.models[alias]!),
-      keyOf: alias => findKeySource(settings, secrets, alias),
+      keyOf: alias => keyOf(config.models[alias]!),
       openProviders: () => createLambdaProviders(settings, config, secrets, clock),
       openDatabase: () => openPreparable(opened),
       logger,

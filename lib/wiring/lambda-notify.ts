@@ -1,5 +1,6 @@
 import { createSecretStore, createSecretsManagerClient } from '../adapters/aws/secret-store.ts';
 import { openNetwork } from '../adapters/network/open-network.ts';
+import { readProxies } from '../adapters/network/proxies.ts';
 import { createJsonLogger, createSystemClock } from '../adapters/system.ts';
 import { createHttpWebhook } from '../adapters/webhook.ts';
 import { parseWebhookSettings } from '../core/config/deployment-settings.ts';
@@ -13,7 +14,7 @@ export async function wireNotify(dependencies = readLambdaDependencies()): Promi
     const { stage, region, secretArn } = parseWebhookSettings(variables.FRESHET_WEBHOOK);
     const clock = createSystemClock();
     const secrets = createSecretStore({ client: createSecretsManagerClient({ region }), clock });
-    const network = openNetwork();
+    const network = openNetwork(undefined, readProxies(variables));
     return {
       ports: {
         stage,

@@ -5,6 +5,7 @@ import { createReportStore } from '../adapters/sql/report-store.ts';
 import { createResetStore } from '../adapters/sql/reset-store.ts';
 import { findDeadLetterQueue } from '../adapters/sqs/dead-letters.ts';
 import { createSqsQueue } from '../adapters/sqs/sqs-queue.ts';
+import { listCaps } from '../core/budget.ts';
 import type { DeploymentSettings } from '../core/config/deployment-settings.ts';
 import type { OperatePorts } from '../pipeline/operate/operate-ports.ts';
 import { badRequest } from '../pipeline/operate/requests.ts';
@@ -24,6 +25,7 @@ export async function wireOperate(dependencies = readLambdaDependencies()): Prom
         reports: createReportStore(database),
         resets: createResetStore(database),
         detection,
+        caps: listCaps(config.budget),
         redrive: {
           stale: createRedriveStore(database),
           detection,

@@ -11,8 +11,8 @@ import { openSpaces } from '../adapters/sql/open-spaces.ts';
 import { createJsonLogger, createSystemClock, createSystemRandomness } from '../adapters/system.ts';
 import {
   CONFIG_FILE,
+  type DeployedName,
   type DeploymentSettings,
-  type FunctionName,
   parseDeploymentSettings,
 } from '../core/config/deployment-settings.ts';
 import { parseConfig } from '../core/config/parse-config.ts';
@@ -54,9 +54,10 @@ function parseJson(text: string): unknown {
  * server's connections.
  */
 async function openLambdaDatabase(
-  name: FunctionName,
+  name: DeployedName,
   settings: DeploymentSettings,
   secrets: SecretStore,
+  directory: string,
 ): Promise<SqlDatabase> {
   const { host, port, name: database, secretArn, user, certificateAuthority } = settings.database;
   const readLogin =
@@ -64,10 +65,27 @@ async function openLambdaDatabase(
       ? createIamLogin({ host, port, user: requireUser(user), region: settings.region })
       : createSecretLogin({ secrets, secretArn });
   return openPostgres({
-    endpoint: { host, port, database, readLogin, certificateAuthority },
+    endpoint: {
+      ...{ host, port, database, readLogin },
+      certificateAuthority: await readAuthority(certificateAuthority, directory),
+    },
     maxConnections: 1,
     applicationName: `freshet-${name}`,
   });
+}
+
+/** Reads the authority that lies beside the code; another one is what the settings say. */
+async function readAuthority(
+  authority: DeploymentSettings['database']['certificateAuthority'],
+  directory: string,
+): Promise<Exclude<typeof authority, { readonly file: string }>> {
+  if (typeof authority === 'string' || 'pem' in authority) return authority;
+  const pem = await readFile(join(directory, authority.file), 'utf8').catch(() => {
+    throw new UsageError(
+      `${authority.file} does not lie beside the function's code: deploy the stack again.`,
+    );
+  });
+  return { pem };
 }
 
 function requireUser(user: string | undefined): string {
@@ -92,7 +110,7 @@ export interface LambdaPorts {
  * @throws UsageError or FreshetError where settings or configuration are missing or invalid.
  */
 export async function readLambdaPorts(
-  name: FunctionName,
+  name: DeployedName,
   dependencies: LambdaDependencies,
 ): Promise<LambdaPorts> {
   const { variables, directory, writeLine, openDatabase } = dependencies;
@@ -112,7 +130,7 @@ export async function readLambdaPorts(
       write: writeLine,
       dimensions: { stage: settings.stage, component: name, provider: nameProviders(config) },
     }),
-    openDatabase: openDatabase ?? (() => openLambdaDatabase(name, settings, secrets)),
+    openDatabase: openDatabase ?? (() => openLambdaDatabase(name, settings, secrets, directory)),
   };
 }
 
@@ -169,7 +187,7 @@ interface DatabasePorts extends LambdaPorts {
  * The spaces are read once here: where they are missing, nothing is wired.
  */
 export async function openWithDatabase<Ports>(
-  name: FunctionName,
+  name: DeployedName,
   dependencies: LambdaDependencies,
   compose: (ports: DatabasePorts) => Ports | Promise<Ports>,
 ): Promise<Wired<Ports>> {

@@ -1,4 +1,3 @@
-import { createEmfMetrics } from '../adapters/emf-metrics.ts';
 import type { SqlDatabase } from '../adapters/sql/database.ts';
 import { createJsonLogger, createSystemClock } from '../adapters/system.ts';
 import type { ComponentName } from '../core/config/deployment-settings.ts';
@@ -56,7 +55,9 @@ export interface Wired<Ports> {
 const WIRING_MS = 25_000;
 
 /**
- * Wires a function; a failure goes to log and metrics with its cause.
+ * Wires a function; a failure goes to the log with its cause.
+ * It is in no metric of ours, because stage and provider may not be known yet: the alarm on the
+ * function's errors sees it.
  * The wiring ends within `WIRING_MS`, so that Lambda's alarms show the cause instead of a timeout.
  * A throw counts as an error of the function, and every record comes again.
  * @throws FreshetError whose message is for people.
@@ -70,7 +71,7 @@ export async function wireLambda<Ports>(
     return await withinTime(wire());
   } catch (error) {
     const failure = toFreshetError(error);
-    await reportFailure(name, writeLine, failure);
+    reportFailure(name, writeLine, failure);
     throw failure;
   }
 }
@@ -96,21 +97,15 @@ async function withinTime<Ports>(wiring: Promise<Wired<Ports>>): Promise<Wired<P
 }
 
 /** Reports a failed wiring without the settings, which can themselves be what is wrong. */
-async function reportFailure(
+function reportFailure(
   component: ComponentName,
   writeLine: LambdaDependencies['writeLine'],
   { message, failureClass, code }: FreshetError,
-): Promise<void> {
+): void {
   const clock = createSystemClock();
   createJsonLogger(writeLine, clock, { component }).error('wiring-failed', {
     failureClass,
     code,
     reason: message,
   });
-  const metrics = createEmfMetrics({
-    write: writeLine,
-    dimensions: { stage: 'unknown', component, provider: 'unknown' },
-  });
-  metrics.count('WiringFailures', 1);
-  await metrics.flush();
 }

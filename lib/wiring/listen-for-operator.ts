@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { watchRequestFolder } from '../adapters/request-folder.ts';
 import { createControlStore } from '../adapters/sql/control-store.ts';
 import { createSystemClock } from '../adapters/system.ts';
-import { runScope, STOP_REQUESTED } from '../core/control.ts';
+import { NUDGED, runScope, STOP_REQUESTED } from '../core/control.ts';
 import { refuseReadably } from '../pipeline/operate/reply.ts';
 import type { Clock } from '../ports/process.ts';
 import { createLocalAnswers, silentLogger } from './local-requests.ts';
@@ -15,6 +15,8 @@ const LOOK_EVERY_MS = 1000;
 interface OperatorListener {
   /** Aborts when `freshet stop` asked for it. */
   readonly stopped: AbortSignal;
+  /** Begins to wait for a nudge: aborts at the first one from now on. */
+  readonly nextNudge: () => AbortSignal;
   close(): Promise<void>;
 }
 
@@ -27,21 +29,33 @@ interface OperatorListener {
  */
 export async function listenForOperator(workspace: Workspace, runId: number): Promise<OperatorListener> {
   const stop = new AbortController();
+  let nudge = new AbortController();
+  const heard: Heard = { stop: () => stop.abort(), nudge: () => nudge.abort() };
   const closed = new AbortController();
   const clock = createSystemClock();
   const { place } = workspace;
   const listening = (
     place.kind === 'embedded'
-      ? answerRequests(workspace, place, stop, closed.signal, clock)
-      : lookForStop(workspace, runId, stop, closed.signal, clock)
+      ? answerRequests(workspace, place, heard, closed.signal, clock)
+      : lookForWishes(workspace, runId, heard, closed.signal, clock)
   ).catch(() => undefined);
   return {
     stopped: stop.signal,
+    nextNudge: () => {
+      nudge = new AbortController();
+      return nudge.signal;
+    },
     close: async () => {
       closed.abort();
       await listening;
     },
   };
+}
+
+/** What the run is told of the wishes of others. */
+interface Heard {
+  readonly stop: () => void;
+  readonly nudge: () => void;
 }
 
 /** The folder of requests, beside the database's lock, wherever a command is called. */
@@ -52,37 +66,39 @@ export function requestFolder(place: Extract<DatabasePlace, { kind: 'embedded' }
 async function answerRequests(
   workspace: Workspace,
   place: Extract<DatabasePlace, { kind: 'embedded' }>,
-  stop: AbortController,
+  heard: Heard,
   signal: AbortSignal,
   clock: Clock,
 ): Promise<void> {
   const answerLocally = createLocalAnswers(workspace);
   const answer = (request: unknown) =>
     refuseReadably(silentLogger, async () => {
-      if (!isStopRequest(request)) return answerLocally(request);
-      stop.abort();
-      return { stopping: 1 };
+      const { request: wish } = Object(request) as { readonly request?: unknown };
+      if (wish === NUDGED) heard.nudge();
+      else if (wish === STOP_REQUESTED) heard.stop();
+      else return answerLocally(request);
+      return { runs: 1 };
     });
   await watchRequestFolder(requestFolder(place), answer, { clock, signal });
 }
 
-function isStopRequest(request: unknown): boolean {
-  return (request as { request?: unknown } | null)?.request === STOP_REQUESTED;
-}
-
-async function lookForStop(
+async function lookForWishes(
   workspace: Workspace,
   runId: number,
-  stop: AbortController,
+  heard: Heard,
   signal: AbortSignal,
   clock: Clock,
 ): Promise<void> {
   const control = createControlStore(workspace.database);
+  const scope = runScope(runId);
   for (; !signal.aborted; await clock.sleep(LOOK_EVERY_MS, signal)) {
     // A database that cannot be asked is a failure that the run itself reports.
-    const reasons = await control.reasons(runScope(runId)).catch(() => []);
-    if (reasons.length > 0) stop.abort();
-    if (stop.signal.aborted) break;
+    const reasons = await control.reasons(scope).catch(() => []);
+    for (const { reason } of reasons) {
+      // Cleared first: a nudge that comes from now on is another one, and gets a look of its own.
+      await control.resume(scope, reason).catch(() => undefined);
+      if (reason === NUDGED) heard.nudge();
+      else if (reason === STOP_REQUESTED) return heard.stop();
+    }
   }
-  if (stop.signal.aborted) await control.resume(runScope(runId), STOP_REQUESTED).catch(() => undefined);
 }

@@ -4,14 +4,16 @@ import { createDetectionStore } from '../adapters/sql/detection-store.ts';
 import { inspectDatabase } from '../adapters/sql/doctor.ts';
 import type { DoctorFinding } from '../adapters/sql/doctor-sources.ts';
 import { requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
+import { MIGRATE_COMMAND } from '../adapters/sql/migrations/schema-version.ts';
 import { openSpaces } from '../adapters/sql/open-spaces.ts';
 import { createReportStore } from '../adapters/sql/report-store.ts';
 import { createResetStore } from '../adapters/sql/reset-store.ts';
-import { createSystemClock } from '../adapters/system.ts';
+import { listCaps } from '../core/budget.ts';
 import { nearestWord } from '../core/config/describe-issues.ts';
 import { FreshetError, UsageError } from '../core/errors.ts';
 import type { Space } from '../core/model.ts';
-import { requireVectors } from '../core/reply.ts';
+import { FRESHET } from '../core/own-command.ts';
+import type { SpaceQuote } from '../core/quote.ts';
 import {
   answerOperator,
   changesSchema,
@@ -24,8 +26,9 @@ import {
 } from '../pipeline/operate/operate.ts';
 import type { OperatePorts } from '../pipeline/operate/operate-ports.ts';
 import type { OperateExchanges } from '../ports/operator.ts';
-import type { SearchHit } from '../ports/report-store.ts';
-import { createLocalAccess, createProviders } from './providers.ts';
+import type { SearchAnswer, SearchPlan } from '../ports/search.ts';
+import { explainAsOperator, type OwnSearch, searchAsOperator } from './open-search.ts';
+import { quoteSpaces } from './quotes.ts';
 import type { Workspace } from './workspace.ts';
 
 /**
@@ -33,9 +36,14 @@ import type { Workspace } from './workspace.ts';
  * No stage answers them.
  */
 interface WorkspaceExchanges {
-  readonly search: { readonly request: SearchQuery; readonly answer: FoundRows };
+  readonly search: { readonly request: OwnSearch; readonly answer: SearchAnswer };
+  readonly 'explain-search': { readonly request: OwnSearch; readonly answer: SearchPlan };
+  readonly quote: {
+    readonly request: { readonly source?: string | undefined };
+    readonly answer: { readonly quotes: readonly SpaceQuote[] };
+  };
   readonly doctor: {
-    readonly request: object;
+    readonly request: { readonly countKeys?: boolean | undefined };
     readonly answer: { readonly findings: readonly DoctorFinding[] };
   };
   /** Runs statements that a person typed; the answer is that of the last one. */
@@ -51,21 +59,6 @@ export type AskLocally = <Name extends keyof LocalExchanges>(
   details: LocalExchanges[Name]['request'],
 ) => Promise<LocalExchanges[Name]['answer']>;
 
-interface SearchQuery {
-  readonly text: string;
-  readonly limit: number;
-  /** Undefined: the first source of the configuration. */
-  readonly source?: string | undefined;
-}
-
-export interface FoundRows {
-  readonly source: string;
-  readonly model: string;
-  /** Names of the source's text columns, in the order in which each hit has their values. */
-  readonly columns: readonly string[];
-  readonly hits: readonly SearchHit[];
-}
-
 interface WorkspaceRequestDefinition<Name extends keyof WorkspaceExchanges> {
   readonly keys: Readonly<Record<keyof WorkspaceExchanges[Name]['request'], KeyCheck>>;
   answer(
@@ -76,16 +69,58 @@ interface WorkspaceRequestDefinition<Name extends keyof WorkspaceExchanges> {
 
 const isTyped: KeyCheck = value => typeof value === 'string' && value.trim() !== '';
 
+const isNumber: KeyCheck = value => typeof value === 'number' && Number.isFinite(value);
+const isObject: KeyCheck = value => typeof value === 'object' && value !== null;
+const isTextList: KeyCheck = value => Array.isArray(value) && value.every(isText);
+
+/** What the search itself refuses, with words for the person, passes here. */
+const searchKeys: Readonly<Record<keyof OwnSearch, KeyCheck>> = {
+  source: optional(isText),
+  query: optional(isTyped),
+  vector: optional(value => Array.isArray(value) && value.every(isNumber)),
+  like: optional(isText),
+  limit: countUpTo(1000),
+  filter: () => true,
+  mode: optional(isText),
+  diversity: optional(isNumber),
+  cursor: optional(isText),
+  columns: optional(isTextList),
+  minScore: optional(isNumber),
+  weights: optional(isObject),
+  rerank: optional(isObject),
+  tenant: optional(isText),
+};
+
 const definitions: {
   readonly [Name in keyof WorkspaceExchanges]: WorkspaceRequestDefinition<Name>;
 } = {
   search: {
-    keys: { text: isTyped, limit: countUpTo(1000), source: optional(isText) },
-    answer: searchByText,
+    keys: searchKeys,
+    answer: async (workspace, asked) => {
+      await requireSearched(workspace, asked);
+      return searchAsOperator(workspace, asked);
+    },
+  },
+  'explain-search': {
+    keys: searchKeys,
+    answer: async (workspace, asked) => {
+      await requireSearched(workspace, asked);
+      return explainAsOperator(workspace, asked);
+    },
+  },
+  quote: {
+    keys: { source: optional(isText) },
+    answer: async (workspace, { source }) => {
+      const spaces = await openSpaceList(workspace, MIGRATE_COMMAND);
+      const chosen = source === undefined ? spaces : spacesOf(spaces, source);
+      return { quotes: await quoteSpaces(workspace, chosen) };
+    },
   },
   doctor: {
-    keys: {},
-    answer: async ({ database, config }) => ({ findings: await inspectDatabase(database, config) }),
+    keys: { countKeys: optional(value => typeof value === 'boolean') },
+    answer: async ({ database, config }, { countKeys }) => ({
+      findings: await inspectDatabase(database, config, countKeys),
+    }),
   },
   sql: { keys: { statement: isTyped }, answer: runStatement },
 };
@@ -121,10 +156,13 @@ export function createLocalAnswers(workspace: Workspace): (event: unknown) => Pr
 }
 
 /**
- * The spaces of the configuration, in its order.
+ * The spaces of the configuration, in its order. `remedy` is the command that makes them.
  * @throws UsageError when the database has no schema `freshet`, or not yet these spaces.
  */
-export async function openSpaceList(workspace: Workspace): Promise<readonly Space[]> {
+export async function openSpaceList(
+  workspace: Workspace,
+  remedy = `${FRESHET} run`,
+): Promise<readonly Space[]> {
   try {
     const registry = await openSpaces(workspace.database, workspace.config);
     const spaces = await registry.list();
@@ -135,7 +173,7 @@ export async function openSpaceList(workspace: Workspace): Promise<readonly Spac
   }
   throw new UsageError(
     `The database has no vectors of the sources in ${workspace.file} yet.${nameAsked(workspace.database)}`,
-    'npm run freshet -- run',
+    remedy,
   );
 }
 
@@ -155,35 +193,22 @@ async function openOperatePorts(workspace: Workspace): Promise<OperatePorts> {
     resets: createResetStore(database),
     detection: createDetectionStore(database),
     logger: silentLogger,
+    caps: listCaps(workspace.config.budget),
   };
 }
 
-/** Embeds the text as a query and finds the nearest rows of the source's active space. */
-export async function searchByText(workspace: Workspace, query: SearchQuery): Promise<FoundRows> {
-  const { source, model, ...space } = chooseSpace(await openSpaceList(workspace), query.source);
-  const access = createLocalAccess(workspace.environment);
-  const providers = await createProviders(workspace.config, access, createSystemClock());
-  const reply = await providers.get(model.alias)!.embed({
-    texts: [model.queryPrefix + query.text],
-    deadlineMs: workspace.config.limits.timeoutSeconds * 1000,
-  });
-  const [vector] = requireVectors(reply, model, 1);
-  const reports = createReportStore(workspace.database);
-  const hits = await reports.search({ source, model, ...space }, vector!, query.limit);
-  return {
-    source: source.name,
-    model: model.alias,
-    columns: source.textColumns.map(column => column.name),
-    hits,
-  };
+/** @throws UsageError where nothing is embedded yet, or there is no such source */
+async function requireSearched(workspace: Workspace, { source }: OwnSearch): Promise<void> {
+  const spaces = await openSpaceList(workspace);
+  if (source !== undefined) spacesOf(spaces, source);
 }
 
-function chooseSpace(spaces: readonly Space[], source: string | undefined): Space {
-  const named = source === undefined ? spaces : spaces.filter(space => space.source.name === source);
-  const chosen = named.find(space => space.status === 'active') ?? named[0];
-  if (chosen !== undefined) return chosen;
+/** @throws UsageError where there is no such source */
+function spacesOf(spaces: readonly Space[], source: string): readonly Space[] {
+  const named = spaces.filter(space => space.source.name === source);
+  if (named.length > 0) return named;
   const names = [...new Set(spaces.map(space => space.source.name))];
-  const nearest = nearestWord(source ?? '', names);
+  const nearest = nearestWord(source, names);
   throw new UsageError(
     `--source ${JSON.stringify(source)}: there is no such source.` +
       (nearest === undefined ? '' : ` Did you mean ${nearest}?`),

@@ -6,7 +6,7 @@ import { createTokenizer } from '../adapters/tokenizer.ts';
 import { formatPath } from '../core/config/describe-issues.ts';
 import { UsageError } from '../core/errors.ts';
 import { goldenKeyOf } from '../core/golden-texts.ts';
-import type { ModelDefinition } from '../core/model.ts';
+import type { ModelDefinition, Space } from '../core/model.ts';
 import { composeManifest, createDigester, MANIFEST_FILE, type Published } from '../core/model-manifest.ts';
 import { type CheckProblem, checkModel, type ModelCheck } from '../pipeline/check-model.ts';
 import { publishModel } from '../pipeline/publish-model.ts';
@@ -72,23 +72,27 @@ const AGREES_FOR_SECONDS = 24 * 3600;
  * Refuses a run whose models no longer give the vectors that are stored.
  * Runs call this before they buy anything. A model is checked when it has work to do, has recorded
  * golden vectors, and was not compared for a day. A provider that fails is left to the run, which
- * waits and reports as it always does.
+ * waits and reports as it always does. `count` is asked only where a comparison is old, for it may
+ * take seconds.
  * @throws UsageError where a model gives other vectors than the stored ones.
  */
 export async function refuseChangedModels(
   workspace: Workspace,
-  coverages: readonly Coverage[],
+  spaces: readonly Space[],
+  count: () => Promise<readonly Coverage[]>,
 ): Promise<void> {
   const golden = createGoldenStore(workspace.database);
-  const busy = coverages.filter(({ stale, inFlight }) => stale + inFlight > 0).map(({ model }) => model);
-  const due = new Set<string>();
-  for (const alias of new Set(busy)) {
+  const old = new Set<string>();
+  for (const alias of new Set(spaces.map(({ model }) => model.alias))) {
     const model = workspace.config.models[alias];
     if (model === undefined || model.check === 'off') continue;
     const key = goldenKeyOf(model);
     const record = await golden.find(key);
-    if (record !== undefined && record.ageSeconds >= AGREES_FOR_SECONDS) due.add(alias);
+    if (record !== undefined && record.ageSeconds >= AGREES_FOR_SECONDS) old.add(alias);
   }
+  if (old.size === 0) return;
+  const busy = (await count()).filter(({ stale, inFlight }) => stale + inFlight > 0);
+  const due = new Set(busy.map(({ model }) => model).filter(alias => old.has(alias)));
   if (due.size === 0) return;
   for (const { alias, problem } of await checkModels(workspace, due)) {
     if (problem?.code === 'golden_mismatch')

@@ -1,12 +1,14 @@
 import { DirectoryInUseError, findLife, type ProcessIdentity } from '../adapters/pglite/lock-directory.ts';
 import { askThroughFolder } from '../adapters/request-folder.ts';
 import { createControlStore } from '../adapters/sql/control-store.ts';
+import type { SqlDatabase } from '../adapters/sql/database.ts';
 import { readLiveRuns } from '../adapters/sql/leases.ts';
 import { requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
 import { createSystemClock } from '../adapters/system.ts';
-import { isRunScope, runScope, STOP_REQUESTED } from '../core/control.ts';
+import { isRunScope, NUDGED, runScope, STOP_REQUESTED } from '../core/control.ts';
 import { FreshetError, UsageError } from '../core/errors.ts';
 import { readOperateReply } from '../pipeline/operate/reply.ts';
+import type { NudgeAnswer } from '../ports/rows-operator.ts';
 import { requestFolder } from './listen-for-operator.ts';
 import { type AskLocally, createLocalAnswers } from './local-requests.ts';
 import { type Workspace, type WorkspaceRequest, withWorkspace } from './workspace.ts';
@@ -22,6 +24,8 @@ const LOOK_EVERY_MS = 250;
 
 interface LocalOperator {
   readonly ask: AskLocally;
+  /** Asks every run on the database to look now. A run that does not watch ends as it would. */
+  nudgeRuns(): Promise<NudgeAnswer>;
   /**
    * Asks every run on the database to stop after the batch in hand.
    * Waits up to `waitMs` for their end.
@@ -29,7 +33,7 @@ interface LocalOperator {
   stopRuns(waitMs: number): Promise<{ readonly asked: number; readonly stillRunning: number }>;
 }
 
-interface OperatorRequest extends WorkspaceRequest {
+export interface OperatorRequest extends WorkspaceRequest {
   /** Aborts: a request that no process has taken up yet is taken back. */
   readonly signal: AbortSignal;
 }
@@ -74,7 +78,23 @@ function operateDirectly(workspace: Workspace): LocalOperator {
       throw isRefused ? new UsageError(error.message) : error;
     }
   };
-  return { ask: ask as AskLocally, stopRuns: waitMs => stopRuns(workspace, waitMs) };
+  return {
+    ask: ask as AskLocally,
+    nudgeRuns: () => nudgeRuns(workspace.database),
+    stopRuns: waitMs => stopRuns(workspace, waitMs),
+  };
+}
+
+/**
+ * Leaves the wish for every live run on a server.
+ * A wish is one row of a run, however often it is left.
+ */
+export async function nudgeRuns(database: SqlDatabase): Promise<NudgeAnswer> {
+  await requireSchemaRights(database, 'write');
+  const control = createControlStore(database);
+  const live = await readLiveRuns(database);
+  for (const runId of live) await control.pause(runScope(runId), NUDGED, '');
+  return { runs: live.length };
 }
 
 async function stopRuns(
@@ -131,6 +151,7 @@ function operateThroughHolder(
   };
   return {
     ask: ((name: string, details: object) => ask({ request: name, ...details })) as AskLocally,
+    nudgeRuns: async () => (await ask({ request: NUDGED })) as NudgeAnswer,
     stopRuns: async waitMs => {
       await ask({ request: STOP_REQUESTED }).catch(async error => {
         // The process may end while it is being asked to.

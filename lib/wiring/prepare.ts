@@ -1,24 +1,28 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { findOwnFile } from '../adapters/own-files.ts';
 import { ensureSpaces } from '../adapters/sql/ensure-spaces.ts';
 import { migrate } from '../adapters/sql/migrations/migrate.ts';
 import { createSampleTable } from '../adapters/sql/sample-store.ts';
 import { SAMPLE_ITEMS_FILE } from '../core/config/deployment-settings.ts';
+import type { Space } from '../core/model.ts';
 import type { SampleItem } from '../ports/report-store.ts';
 import type { Workspace } from './workspace.ts';
 
 /**
  * Brings schema `freshet` to this version's state and creates the tables of new spaces.
  * Nothing changes where nothing is missing. `adopt` also takes over tables that the application
- * swapped.
+ * swapped. `spaces` are those of the configuration, in its order.
  */
 export async function prepareDatabase(
   workspace: Workspace,
   options: { readonly adopt?: boolean } = {},
-): Promise<{ from: number; to: number; applied: string[] }> {
+): Promise<{
+  readonly migrated: { from: number; to: number; applied: string[] };
+  readonly spaces: readonly Space[];
+}> {
   const migrated = await migrate(workspace.database);
-  await ensureSpaces(workspace.database, workspace.config, options);
-  return migrated;
+  const spaces = await ensureSpaces(workspace.database, workspace.config, options);
+  return { migrated, spaces };
 }
 
 /** Reads the bundled entries of WordNet, in the order of the file. */
@@ -27,14 +31,12 @@ export async function readSampleItems(file: string): Promise<SampleItem[]> {
   return entries.map(([title, summary, tags]) => ({ title, summary, tags }));
 }
 
-const sampleFile = join(import.meta.dirname, '../../examples/demo', SAMPLE_ITEMS_FILE);
-
 /**
  * Creates `public.ai_items` with the bundled sample, and resolves with the rows created.
  * Nothing is created unless the demo runs on the embedded database.
  */
 export async function createSample(workspace: Workspace): Promise<number> {
   if (!workspace.demo || workspace.place.kind !== 'embedded') return 0;
-  const items = await readSampleItems(sampleFile);
+  const items = await readSampleItems(findOwnFile(`examples/demo/${SAMPLE_ITEMS_FILE}`));
   return (await createSampleTable(workspace.database.kysely, items)) ? items.length : 0;
 }

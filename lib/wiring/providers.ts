@@ -1,10 +1,13 @@
 import { checkBaseUrl } from '../adapters/network/addresses.ts';
 import type { Network } from '../adapters/network/open-network.ts';
+import { readProxies } from '../adapters/network/proxies.ts';
 import { createSystemClock } from '../adapters/system.ts';
+import { batchTermsOf } from '../core/batches.ts';
 import { type PipelineConfig, usedAliases } from '../core/config/pipeline-config.ts';
 import { UsageError } from '../core/errors.ts';
 import type { ModelDefinition } from '../core/model.ts';
-import { PROVIDERS, type ProviderName } from '../core/providers.ts';
+import { isLoopbackHost, PROVIDERS, type ProviderName } from '../core/providers.ts';
+import type { BatchProvider } from '../ports/batches.ts';
 import type { Clock } from '../ports/process.ts';
 import type { EmbeddingProvider, KeySource } from '../ports/provider.ts';
 import type { Environment, LoadedConfig } from './workspace.ts';
@@ -29,14 +32,45 @@ export async function createProviders(
   access: ProviderAccess,
   clock: Clock,
 ): Promise<ReadonlyMap<string, EmbeddingProvider>> {
-  const { openNetwork } = await import('../adapters/network/open-network.ts');
-  const dependencies = { access, clock, network: openNetwork() };
+  const { addHeaders, openNetwork } = await import('../adapters/network/open-network.ts');
+  const models = usedAliases(config).map(alias => config.models[alias]!);
+  const isInProcess = models.every(({ provider }) => PROVIDERS[provider].isInProcess);
+  const network = openNetwork(undefined, isInProcess ? undefined : readProxies(process.env));
   const providers = new Map<string, EmbeddingProvider>();
-  for (const alias of usedAliases(config)) {
-    const model = config.models[alias]!;
-    providers.set(alias, await CREATORS[model.provider](model, dependencies));
+  for (const model of models) {
+    const headers = access.headersOf?.(model) ?? {};
+    const dependencies = { access, clock, network: addHeaders(network, headers) };
+    providers.set(model.alias, await CREATORS[model.provider](model, dependencies));
   }
   return providers;
+}
+
+/**
+ * Makes the batch services of the models that are bought by batch, by alias.
+ *
+ * A service is loaded at its first request.
+ *
+ * @throws UsageError for an address or key that cannot be used.
+ */
+export async function createBatchProviders(
+  config: PipelineConfig,
+  access: ProviderAccess,
+  clock: Clock,
+): Promise<ReadonlyMap<string, BatchProvider>> {
+  const models = usedAliases(config)
+    .map(alias => config.models[alias]!)
+    .filter(model => batchTermsOf(model) !== undefined);
+  if (models.length === 0) return new Map();
+  const { addHeaders, openNetwork } = await import('../adapters/network/open-network.ts');
+  const { createOpenAiBatches } = await import('../adapters/providers/openai-batches.ts');
+  const network = openNetwork(undefined, readProxies(process.env));
+  return new Map(
+    models.map(model => {
+      const own = addHeaders(network, access.headersOf?.(model) ?? {});
+      const baseUrl = model.baseUrl ?? access.baseUrls?.openai;
+      return [model.alias, createOpenAiBatches(model, { key: access.keyOf(model), baseUrl }, own, clock)];
+    }),
+  );
 }
 
 /** Loads the adapter of each provider where a model needs it. */
@@ -46,6 +80,17 @@ const CREATORS: Readonly<
     (model: ModelDefinition, dependencies: ProviderDependencies) => Promise<EmbeddingProvider>
   >
 > = {
+  static: async model => {
+    const { createStaticProvider } = await import('../adapters/providers/static.ts');
+    return createStaticProvider(model);
+  },
+  local: async (model, { access, clock }) => {
+    const { openLocalProvider } = await import('../adapters/providers/local.ts');
+    const { findCacheFolder } = await import('../adapters/local/model-files.ts');
+    const hubUrl = checkBaseUrl(access.baseUrls?.local ?? PROVIDERS.local.url!);
+    const cacheFolder = findCacheFolder(process.env);
+    return openLocalProvider(model, { hubUrl, cacheFolder, directory: process.cwd() }, clock);
+  },
   hash: async model => {
     const { createHashProvider } = await import('../adapters/providers/hash.ts');
     return createHashProvider(model);
@@ -76,18 +121,43 @@ const CREATORS: Readonly<
  * throws `UsageError` for a key that no header can carry, and where a server elsewhere needs a key
  * and there is none.
  */
-export function createLocalAccess({ providerKeys, providerUrls }: Environment): ProviderAccess {
+export function createLocalAccess({
+  providerKeys,
+  providerUrls,
+  variables = {},
+}: Environment): ProviderAccess {
   return {
     baseUrls: providerUrls,
     keyOf: model => {
       const { key, url } = PROVIDERS[model.provider];
-      if (key === undefined) return undefined;
+      // A model that names the header of its key brings the key, whatever the environment holds.
+      if (key === undefined || model.headers?.['api-key'] !== undefined) return undefined;
       const value = providerKeys[model.provider];
       const address = model.baseUrl ?? providerUrls[model.provider] ?? url ?? '';
-      if (value === undefined && key.isNeeded) requireLocalServer(model, address, key.variable);
+      const isKeyNeeded = key.isNeeded && model.headers === undefined && !model.allowHttp;
+      if (value === undefined && isKeyNeeded) requireLocalServer(model, address, key.variable);
       return createKeySource(value, key.variable);
     },
+    headersOf: ({ alias, headers = {} }) =>
+      Object.fromEntries(
+        Object.entries(headers).map(([name, { env }]) => [
+          name,
+          readHeader(alias, name, env, variables[env]),
+        ]),
+      ),
   };
+}
+
+function readHeader(alias: string, name: string, variable: string, given: string | undefined): string {
+  const value = given?.trim() ?? '';
+  if (/^[\x20-\x7e]+$/.test(value)) return value;
+  throw new UsageError(
+    value === ''
+      ? `The model ${alias} sends the header ${name} from ${variable}, which is not set.`
+      : `The model ${alias} sends the header ${name} from ${variable}, which holds a line break or another ` +
+          'character that no header can carry.',
+    `export ${variable}=…`,
+  );
 }
 
 function createKeySource(key: string | undefined, variable: string): KeySource | undefined {
@@ -100,21 +170,15 @@ function createKeySource(key: string | undefined, variable: string): KeySource |
 
 function requireLocalServer(model: ModelDefinition, baseUrl: string, variable: string): void {
   const url = URL.parse(baseUrl);
-  if (url === null || isLoopback(url.hostname)) return;
+  if (url === null || isLoopbackHost(url.hostname)) return;
   throw new UsageError(
     `The model ${model.alias} is served by ${url.host}, and ${variable} is not set.`,
     `export ${variable}=… (any word where the server asks for none), or try the pipeline with model: 'hash'`,
   );
 }
 
-function isLoopback(host: string): boolean {
-  return (
-    host === 'localhost' ||
-    host.endsWith('.localhost') ||
-    host === '[::1]' ||
-    /^127\.\d+\.\d+\.\d+$/.test(host)
-  );
-}
+/** Reads the headers of a model, whose values may have been rotated since the last call. */
+export type HeaderSource = () => Promise<Readonly<Record<string, string>>>;
 
 /** What the definition of a model does not hold: keys, and where this process runs. */
 interface ProviderAccess {
@@ -124,6 +188,14 @@ interface ProviderAccess {
    * @throws UsageError where the model cannot do without a key
    */
   readonly keyOf: (model: ModelDefinition) => KeySource | undefined;
+  /**
+   * The headers that a model adds to its requests, or how they are read at each. Undefined: none.
+   *
+   * @throws UsageError where a header's variable is not set
+   */
+  readonly headersOf?: (
+    model: ModelDefinition,
+  ) => Readonly<Record<string, string>> | HeaderSource | undefined;
   /** Addresses for models that name no `baseUrl`; undefined: those of the table of providers. */
   readonly baseUrls?: Readonly<Partial<Record<ProviderName, string>>>;
   /** Region of SageMaker endpoints; undefined: what the AWS SDK finds. */

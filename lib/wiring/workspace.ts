@@ -1,12 +1,15 @@
 import { access, readdir } from 'node:fs/promises';
-import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { importFile } from '../adapters/import-file.ts';
+import { findOwnFile } from '../adapters/own-files.ts';
 import { narrowFolder } from '../adapters/private-files.ts';
 import type { SqlDatabase } from '../adapters/sql/database.ts';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
+import { fillFromEnvironment } from '../core/config/environment-table.ts';
 import { parseConfig } from '../core/config/parse-config.ts';
 import type { PipelineConfig, PipelineLimits } from '../core/config/pipeline-config.ts';
 import { UsageError } from '../core/errors.ts';
+import { FRESHET } from '../core/own-command.ts';
 import { PROVIDER_NAMES, PROVIDERS, type ProviderName } from '../core/providers.ts';
 
 /** A configuration as it was read from its file. */
@@ -20,14 +23,13 @@ export interface LoadedConfig {
   readonly demo: boolean;
 }
 
-/** The demo's configuration; JavaScript in an installed package, as this file is. */
-const demoFile = resolve(
-  import.meta.dirname,
-  `../../examples/demo/freshet.config${extname(import.meta.filename)}`,
-);
+/** The demo's configuration; JavaScript in an installed package. */
+const findDemo = () => findOwnFile('examples/demo/freshet.config.ts', 'examples/demo/freshet.config.js');
 
 /** The files that are looked for. The first file that exists counts. */
-const OWN_FILES = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map(extension => `freshet.config.${extension}`);
+export const OWN_FILES = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map(
+  extension => `freshet.config.${extension}`,
+);
 
 /** Names that somebody gives a configuration who expects it to be found. */
 const MEANT_AS_CONFIGURATION =
@@ -37,22 +39,29 @@ const MEANT_AS_CONFIGURATION =
  * Reads the configuration file, which is code and is run.
  * The file is the one given, else `freshet.config.ts` (or `.mts`, `.cts`, `.js`, `.mjs`, `.cjs`) in
  * `directory`, else the demo's.
+ * What the file leaves out is filled from `variables`, which the demo leaves alone and a synthesis
+ * does not give: a template must not depend on the shell of whoever made it.
  * @throws UsageError when the file is missing, does not compile, or has no configuration as its
  * default export, and for a file in `directory` whose name is nearly that of a configuration.
  */
-export async function loadConfig(named: string | undefined, directory: string): Promise<LoadedConfig> {
+export async function loadConfig(
+  named: string | undefined,
+  directory: string,
+  variables: Environment['variables'] = {},
+): Promise<LoadedConfig> {
   const file = await findFile(named, directory);
   const name = displayName(file, directory);
-  const loaded = await importFile(file, name);
+  const loaded = await importConfig(file, name);
   if (!('default' in loaded))
     throw new UsageError(
       `${name} has no default export.`,
-      `export default defineConfig({ sources: [ … ] }); // see examples/openai/freshet.config.ts`,
+      `export default defineConfig({ sources: [ … ] }); // ${FRESHET} init writes one`,
     );
   try {
-    const input = defaultOf(loaded.default);
-    const config = parseConfig(input);
-    return { config, input: input as FreshetConfig, file: name, demo: file === demoFile };
+    const demo = file === findDemo();
+    const exported = defaultOf(loaded.default);
+    const input = demo ? exported : fillFromEnvironment(exported, variables);
+    return { config: parseConfig(input), input: input as FreshetConfig, file: name, demo };
   } catch (error) {
     if (error instanceof UsageError) throw new UsageError(`${name}: ${error.message}`, error.remedy);
     throw error;
@@ -65,27 +74,41 @@ async function findFile(named: string | undefined, directory: string): Promise<s
     if (await exists(file)) return file;
     throw new UsageError(
       `The configuration ${named} does not exist.`,
-      'Name a file with --config, or copy examples/openai/freshet.config.ts.',
+      `Name a file with --config; ${FRESHET} init writes one.`,
     );
   }
   for (const own of OWN_FILES.map(name => join(directory, name))) if (await exists(own)) return own;
   await refuseOverlooked(directory);
-  return demoFile;
+  return findDemo();
 }
 
 /** Refuses to take the demo where a file looks like the configuration that somebody meant. */
 async function refuseOverlooked(directory: string): Promise<void> {
   const meant = (await readdir(directory)).find(name => MEANT_AS_CONFIGURATION.test(name));
-  if (meant === undefined) return;
+  if (meant === undefined) return refuseInFolder(directory);
   throw new UsageError(
     `${meant} is not read: a configuration is one of ${OWN_FILES.join(', ')}.`,
     `Rename it, name another file with --config, or move ${meant} away for the demo.`,
   );
 }
 
-async function importFile(file: string, name: string): Promise<Record<string, unknown>> {
+/** Refuses to take the demo in a folder of a project that has a configuration of its own. */
+async function refuseInFolder(directory: string): Promise<void> {
+  for (let above = dirname(resolve(directory)); ; above = dirname(above)) {
+    for (const own of OWN_FILES.map(name => join(above, name))) {
+      if (await exists(own))
+        throw new UsageError(
+          `There is no configuration here, and the demo is not taken in the place of ${own}.`,
+          `Go to ${above}, or name the file: --config ${relative(directory, own)}`,
+        );
+    }
+    if (above === dirname(above)) return;
+  }
+}
+
+async function importConfig(file: string, name: string): Promise<Record<string, unknown>> {
   try {
-    return await import(pathToFileURL(file).href);
+    return await importFile(file);
   } catch (error) {
     const reason = error instanceof Error ? error : new Error(String(error));
     const place = new RegExp(`${escapePattern(basename(file))}:(\\d+)`).exec(reason.stack ?? '');
@@ -131,7 +154,7 @@ export type DatabasePlace =
 export function chooseDatabase(choice: {
   readonly flag: string | undefined;
   readonly environment: Environment;
-  readonly config: PipelineConfig;
+  readonly config: Pick<PipelineConfig, 'database'>;
   /** True: the configuration is the bundled demo. */
   readonly demo: boolean;
   /** The folder that a relative `embeddedDirectory` starts from. */
@@ -155,7 +178,7 @@ export function chooseDatabase(choice: {
 }
 
 /** Opens the database, and loads only the engine that is used. */
-async function openDatabase(place: DatabasePlace, maxConnections: number): Promise<SqlDatabase> {
+export async function openDatabase(place: DatabasePlace, maxConnections: number): Promise<SqlDatabase> {
   if (place.kind === 'embedded') {
     const { openPglite } = await import('../adapters/pglite/open-pglite.ts');
     return openPglite({ directory: place.directory });
@@ -171,6 +194,8 @@ export interface Environment {
   readonly providerKeys: Readonly<Partial<Record<ProviderName, string>>>;
   /** The addresses of models that name none, by provider. */
   readonly providerUrls: Readonly<Partial<Record<ProviderName, string>>>;
+  /** All variables, for the headers of models that name one. */
+  readonly variables?: Readonly<Record<string, string | undefined>>;
 }
 
 /** Reads the variables that Freshet reads, all of them. An empty variable counts as not set. */
@@ -190,6 +215,7 @@ export function readEnvironment(
     databaseUrl: read('DATABASE_URL'),
     providerKeys: readEach(provider => PROVIDERS[provider].key?.variable),
     providerUrls: readEach(provider => PROVIDERS[provider].urlVariable),
+    variables,
   };
 }
 
@@ -232,7 +258,7 @@ export async function withWorkspace<Result>(
   request: WorkspaceRequest,
   use: (workspace: Workspace) => Promise<Result>,
 ): Promise<Result> {
-  const loaded = await loadConfig(request.config, request.directory);
+  const loaded = await loadConfig(request.config, request.directory, process.env);
   const config = { ...loaded.config, limits: { ...loaded.config.limits, ...request.limits } };
   const environment = readEnvironment();
   await request.before?.({ ...loaded, config }, environment);
@@ -258,10 +284,11 @@ export async function withWorkspace<Result>(
   }
 }
 
-async function expectEmbedded(place: DatabasePlace): Promise<void> {
+/** @throws UsageError where the place is an embedded database that is not there yet. */
+export async function expectEmbedded(place: DatabasePlace): Promise<void> {
   if (place.kind === 'url' || (await exists(place.directory))) return;
   throw new UsageError(
     `There is no embedded database in ${dirname(place.directory)} yet.`,
-    'npm start creates it; --database-url URL or DATABASE_URL names another one',
+    `${FRESHET} start creates it; --database-url URL or DATABASE_URL names another one`,
   );
 }

@@ -82,7 +82,7 @@ export interface Observation {
   readonly traces: string;
 }
 
-/** Makes one call by itself, then buys three texts as the embed step does. */
+/** Makes one call by itself, then buys three texts as the embed step does when their message comes again. */
 export async function observe(stage: Stage, behaviour: Behaviour): Promise<Observation> {
   const clock = createNetworkClock();
   const provider = stage.provider(clock);
@@ -102,6 +102,7 @@ export async function observe(stage: Stage, behaviour: Behaviour): Promise<Obser
     'fresh',
     TEXTS.map(text => ({ text, contentHash: text, rows: [] })),
     () => INVOCATION_MS,
+    { redelivered: true },
   );
   const traces = [failure, purchase.ended].flatMap(error => [
     error?.stack,

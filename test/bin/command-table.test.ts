@@ -60,7 +60,7 @@ describe('the table of commands', () => {
   });
 
   test('is read without a database, an SDK or a configuration', () => {
-    const loaded = [...staticClosure('bin/freshet.ts').keys()];
+    const loaded = [...staticClosure('bin/main.ts').keys()];
 
     expect(loaded.filter(file => /^lib\/(adapters|wiring|pipeline|constructs)\//.test(file))).toEqual([]);
   });

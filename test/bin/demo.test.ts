@@ -21,7 +21,7 @@ async function makeAllStale(): Promise<void> {
 
 const complete = (eligible = 2000) => ({
   source: 'ai_items',
-  model: 'hash',
+  model: 'static',
   eligible,
   fresh: eligible,
   stale: 0,
@@ -80,7 +80,7 @@ describe('npm start on the embedded database', () => {
     expect(await readOutcomeRows()).toEqual(before);
   });
 
-  it('reports for people: the equation, searches with hits and the line to change for a model that knows meaning', async () => {
+  it('reports for people: the equation, searches with hits and the line to change for a model that knows more', async () => {
     const result = await freshet('start');
 
     expectCode(result, 0);
@@ -88,8 +88,12 @@ describe('npm start on the embedded database', () => {
       '2,000 eligible = 2,000 fresh + 0 excluded + 0 failed + 0 in flight + 0 stale',
     );
     expect(result.output.match(/^search "/gm)).toHaveLength(3);
-    expect(result.output.match(/^ {2}0\.\d{3} {2}\w+/gm)).toHaveLength(9);
-    expect(result.output).toMatch(/finds similar wording, not meaning.*freshet\.config\.ts:\d+:/);
+    for (const found of ['delight', 'thief', 'reimburse'])
+      expect(result.output).toMatch(new RegExp(`^ {2}0\\.\\d{3} {2}${found} `, 'm'));
+    expect(result.output.match(/^ {2}0\.\d{3} {2}\w+/gm)).toHaveLength(15);
+    expect(result.output).toMatch(
+      /model 'static' knows English words, not sentences\..*freshet\.config\.ts:13:/,
+    );
     expect(result.output.trim().split('\n').at(-1)).toContain("model: 'ollama'");
   });
 
@@ -181,7 +185,7 @@ describe('npm start on the embedded database', () => {
     await running.ended;
     const next = await freshet('run', '--json');
 
-    expectCode(second, 2);
+    expectCode(second, 1);
     expect(second.errors).toContain(String(running.child.pid));
     expectCode(searching, 0);
     expectCode(next, 0);

@@ -56,12 +56,12 @@ describe('an operator beside a run on the embedded database', () => {
         paused: [{ scope: 'pipeline', detail: 'night OPS-1' }],
       });
       expect(readObject(status)).toMatchObject({
-        spaces: [{ source: 'ai_items', model: 'hash', eligible: 2000, fresh: 2000 }],
+        spaces: [{ source: 'ai_items', model: 'static', eligible: 2000, fresh: 2000 }],
         paused: [{ scope: 'pipeline', detail: 'night OPS-1' }],
         ledger: { providerCalls: 20 },
       });
       expect(mistyped).toMatchObject({ code: 2 });
-      expect(mistyped.errors).toContain('source:ai_items, model:hash');
+      expect(mistyped.errors).toContain('source:ai_items, model:static');
       expect(readObject(reset)).toMatchObject({ applied: true, rows: 2000 });
       expect(readObject(resumed)).toMatchObject({ changed: true, paused: [] });
       expect(stopped.code, stopped.errors).toBe(0);
@@ -75,12 +75,37 @@ describe('an operator beside a run on the embedded database', () => {
   );
 
   it(
+    'is nudged, and embeds at once what an interval of an hour would leave',
+    async () => {
+      expect(readObject(await freshet('nudge'))).toEqual({ runs: 0 });
+      const watching = startCli(directory, ['run', '--watch', '--watch-interval', '1h', '--json']);
+      while (!existsSync(join(directory, '.freshet/lock'))) await setTimeout(50);
+      const untilFresh = async () => {
+        while (!JSON.stringify(readObject(await freshet('status'))).includes('"fresh":2000'));
+      };
+      await untilFresh();
+      await freshet('sql', "UPDATE ai_items SET summary = 'nudged', updated_at = now() WHERE id = 1");
+      const edited = readObject(await freshet('status'));
+
+      const nudged = readObject(await freshet('nudge'));
+      await untilFresh();
+      await freshet('stop');
+      const watched = JSON.parse((await watching.ended).output);
+      boughtAgain += watched.embedded + watched.copied - 1;
+
+      expect(edited).toMatchObject({ spaces: [{ fresh: 1999 }] });
+      expect(nudged).toEqual({ runs: 1 });
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
     'works without a run too, and the reset rows are bought again by the next',
     async () => {
       expect(readObject(await freshet('stop'))).toEqual({ asked: 0, stopped: 0, stillRunning: 0 });
-      expect(readObject(await freshet('pause', '--model', 'hash'))).toMatchObject({ changed: true });
+      expect(readObject(await freshet('pause', '--model', 'static'))).toMatchObject({ changed: true });
       const refused = await freshet('run');
-      expect(readObject(await freshet('resume', '--model', 'hash'))).toMatchObject({ changed: true });
+      expect(readObject(await freshet('resume', '--model', 'static'))).toMatchObject({ changed: true });
       const run = await freshet('run');
 
       expect(refused.code).toBe(1);
@@ -117,12 +142,18 @@ describe('an operator beside a run on the embedded database', () => {
       expect(readObject(failures), failures.errors).toMatchObject({
         failures: [
           {
-            ...{ source: 'ai_items', model: 'hash', failureClass: 'undelivered', code: 'http_503', rows: 3 },
+            ...{
+              source: 'ai_items',
+              model: 'static',
+              failureClass: 'undelivered',
+              code: 'http_503',
+              rows: 3,
+            },
             ...{ exampleIds: ['1', '2', '3'], advice: expect.stringContaining('retry --class undelivered') },
           },
         ],
       });
-      expect(readObject(found), found.errors).toMatchObject({ source: 'ai_items', model: 'hash' });
+      expect(readObject(found), found.errors).toMatchObject({ source: 'ai_items', model: 'static' });
       expect(readObject(found).hits).toHaveLength(2);
       expect(unknownSource).toMatchObject({ code: 2 });
       expect(readObject(unknownSource)).toMatchObject({

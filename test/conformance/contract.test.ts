@@ -119,6 +119,7 @@ it.each([true, false])(
         const answer = Buffer.from('{"dim":1,"vectors":[[1],[1]]}');
         return { status: 200, headers: new Headers(), body: new BytePieces([answer]) };
       },
+      stream: () => Promise.reject(new Error('no other request is made')),
       close: async () => undefined,
     };
     const model = makeModel({ provider: 'http', baseUrl: 'https://embed.example', sendTextHashes });

@@ -14,8 +14,10 @@ const MAX_DESCRIPTION_CHARACTERS = 1_024;
 
 /** Of a stage with a GPU endpoint, beside the others. */
 const ENDPOINT_ALARMS = 4;
+/** Of a stage with an API, beside the others. */
+const SERVICE_ALARMS = 2;
 
-const { stack, template } = createObservedStack({ gpu: true });
+const { stack, template } = createObservedStack({ gpu: true, api: true });
 const alarms = resourcesOf<AlarmProperties>(template, 'AWS::CloudWatch::Alarm');
 const suppressorId = alarms.find(({ properties }) => properties.MetricName === 'OperatorPauses')?.id;
 const ofKind = (kind: AlarmKindName, from = alarms) =>
@@ -73,13 +75,21 @@ describe('the alarms', () => {
       Period: 300,
       EvaluationPeriods: 3,
       DatapointsToAlarm: 3,
+      TreatMissingData: 'ignore',
+    });
+    expect(only('detect-silent')).toMatchObject({
+      MetricName: 'OldestStaleRowAgeSeconds',
+      Statistic: 'SampleCount',
+      Threshold: 1,
+      ComparisonOperator: 'LessThanThreshold',
+      EvaluationPeriods: 3,
       TreatMissingData: 'breaching',
     });
   });
 
   test('wait for a tick before they miss it, whatever the schedule', () => {
     const freshnessAt = (incremental: string) => {
-      const config = configInput({ stage: { schedules: { incremental }, sloMinutes: 90 } });
+      const config = configInput({ stage: { schedules: { incremental }, sloMinutes: 1_500 } });
       const found = resourcesOf<AlarmProperties>(
         Template.fromStack(createStack(config)),
         'AWS::CloudWatch::Alarm',
@@ -88,10 +98,10 @@ describe('the alarms', () => {
       return [Period, Threshold];
     };
 
-    expect(freshnessAt('rate(1 minute)')).toEqual([300, 5_400]);
-    expect(freshnessAt('rate(2 hours)')).toEqual([7_200, 5_400]);
-    expect(freshnessAt('cron(0/10 * * * ? *)')).toEqual([3_600, 5_400]);
-    expect(freshnessAt('cron(0 6 * * ? *)')).toEqual([86_400, 5_400]);
+    expect(freshnessAt('rate(1 minute)')).toEqual([300, 90_000]);
+    expect(freshnessAt('rate(2 hours)')).toEqual([7_200, 90_000]);
+    expect(freshnessAt('cron(0/10 * * * ? *)')).toEqual([600, 90_000]);
+    expect(freshnessAt('cron(0 6 * * ? *)')).toEqual([86_400, 90_000]);
   });
 
   test('go off at the first dead letter of every queue', () => {
@@ -136,9 +146,9 @@ describe('the alarms', () => {
     expect(durations.map(({ ExtendedStatistic }) => ExtendedStatistic)).toEqual(Array(3).fill('p99'));
   });
 
-  test('go off when a fifth of the calls fail for five minutes', () => {
+  test('go off when a fifth of the calls fail at two ticks of three', () => {
     for (const kind of ['provider-errors', 'provider-throttles'] as const)
-      expect(only(kind)).toMatchObject({ Threshold: 20, EvaluationPeriods: 5, DatapointsToAlarm: 5 });
+      expect(only(kind)).toMatchObject({ Threshold: 20, EvaluationPeriods: 3, DatapointsToAlarm: 2 });
   });
 
   test('go off when a day costs more than the budget, and are not there without one', () => {
@@ -147,11 +157,26 @@ describe('the alarms', () => {
     expect(budget.Threshold).toBe(25);
     const stats = (budget.Metrics ?? []).flatMap(({ MetricStat }) => (MetricStat ? [MetricStat] : []));
     expect(stats.map(({ Metric, Period, Stat }) => [Metric.MetricName, Period, Stat])).toEqual(
-      Array(2).fill(['CostUsd', 86_400, 'Sum']),
+      Array(3).fill(['CostUsd', 86_400, 'Sum']),
     );
     const bare = resourcesOf<AlarmProperties>(Template.fromStack(createStack()), 'AWS::CloudWatch::Alarm');
     expect(ofKind('budget', bare)).toEqual([]);
     expect(ofKind('webhook-errors', bare)).toEqual([]);
+  });
+
+  test('go off when a share of the clients gets no answer or a late one, at two periods of three', () => {
+    expect(only('service-errors')).toMatchObject({
+      Threshold: 5,
+      EvaluationPeriods: 3,
+      DatapointsToAlarm: 2,
+    });
+    expect(JSON.stringify(only('service-errors').Metrics)).toContain('100 * FILL(failed, 0) / requests');
+    expect(only('service-latency')).toMatchObject({
+      ...{ Namespace: 'AWS/ApiGateway', MetricName: 'Latency', ExtendedStatistic: 'p99', Threshold: 5_000 },
+      ...{ EvaluationPeriods: 3, DatapointsToAlarm: 2, TreatMissingData: 'notBreaching' },
+    });
+    const bare = resourcesOf<AlarmProperties>(Template.fromStack(createStack()), 'AWS::CloudWatch::Alarm');
+    expect([...ofKind('service-errors', bare), ...ofKind('service-latency', bare)]).toEqual([]);
   });
 
   test('keep their state between two walks where orphans are in doubt', () => {
@@ -230,28 +255,32 @@ describe('the page', () => {
     OKActions: unknown[];
   }>(template, 'AWS::CloudWatch::CompositeAlarm');
 
-  test('is one alarm over all that wake somebody, and those say nothing themselves', () => {
-    const rule = JSON.stringify(composites[0]?.properties.AlarmRule);
+  test('is over all that wake somebody, each in one group, and those say nothing themselves', () => {
+    const rules = composites.map(({ properties }) => JSON.stringify(properties.AlarmRule));
 
-    expect(composites).toHaveLength(1);
+    expect(composites).toHaveLength(4);
     for (const kind of Object.keys(ALARM_KINDS) as AlarmKindName[])
       for (const { id, properties } of ofKind(kind)) {
         const pages = ALARM_KINDS[kind].severity === 'page';
-        expect(rule.includes(id), id).toBe(pages);
+        expect(rules.filter(rule => rule.includes(`"${id}"`)).length, id).toBe(pages ? 1 : 0);
         expect((properties.AlarmActions ?? []).length, id).toBe(pages ? 0 : 1);
       }
-    expect(composites[0]?.properties.AlarmActions).toHaveLength(1);
-    expect(composites[0]?.properties.OKActions).toHaveLength(1);
+    for (const { properties } of composites) {
+      expect(properties.AlarmActions).toHaveLength(1);
+      expect(properties.OKActions).toHaveLength(1);
+    }
   });
 
   test('says itself what to type, and where to read on', () => {
-    expect(composites[0]?.properties.AlarmDescription).toBe(
-      'Freshet test needs somebody now; the alarms behind this one say why. First: `npm run freshet -- aws status --stage test`. What to do: docs/operations.md#first',
+    expect(composites.map(({ properties }) => properties.AlarmDescription)).toContain(
+      'Freshet test needs somebody now: the database cannot be used; the alarms behind this one say why. First: `npm run freshet -- aws status --stage test`. What to do: docs/operations.md#first',
     );
   });
 
   test('is silent while an operator has paused everything', () => {
-    const suppressor = composites[0]?.properties.ActionsSuppressor['Fn::GetAtt'][0];
+    const suppressors = composites.map(({ properties }) => properties.ActionsSuppressor['Fn::GetAtt'][0]);
+    const [suppressor] = suppressors;
+    expect(suppressors).toEqual(Array(4).fill(suppressor));
 
     const found = alarms.find(({ id }) => id === suppressor)?.properties;
     expect(found).toMatchObject({ MetricName: 'OperatorPauses', Threshold: 1 });
@@ -263,9 +292,9 @@ describe('the page', () => {
 
     const all = resourcesOf<AlarmProperties>(paused, 'AWS::CloudWatch::Alarm');
     expect(all.map(({ properties }) => properties.ActionsEnabled)).toEqual(
-      Array(alarms.length - ENDPOINT_ALARMS).fill(false),
+      Array(alarms.length - ENDPOINT_ALARMS - SERVICE_ALARMS).fill(false),
     );
-    paused.resourcePropertiesCountIs('AWS::CloudWatch::CompositeAlarm', { ActionsEnabled: false }, 1);
+    paused.resourcePropertiesCountIs('AWS::CloudWatch::CompositeAlarm', { ActionsEnabled: false }, 4);
   });
 });
 

@@ -9,12 +9,12 @@ import { printDashboardPage } from '../pages/print-dashboard-page.ts';
 import { metricsOfDashboard, widgetsOf } from '../templates/shown-metrics.ts';
 
 const PAGE = path.join(import.meta.dirname, '../../docs/dashboard.md');
-const { stack, template } = createObservedStack({ gpu: true });
+const { stack, template } = createObservedStack({ gpu: true, api: true });
 const widgets = widgetsOf(template);
 const titled = (title: string) => widgets.find(({ properties }) => properties.title === title)!;
 
 describe('the dashboard', () => {
-  test('has five rows, each under its name, and no widget beside the other’s edge', () => {
+  test('has six rows, each under its name, and no widget beside the other’s edge', () => {
     const headings = widgets.filter(({ type }) => type === 'text');
 
     expect(headings.map(({ properties }) => properties.markdown)).toEqual([
@@ -23,6 +23,7 @@ describe('the dashboard', () => {
       '## Provider',
       '## Functions',
       '## Database',
+      '## Service',
     ]);
     for (const row of new Set(widgets.map(({ y }) => y))) {
       const inRow = widgets.filter(({ y }) => y === row);
@@ -39,7 +40,7 @@ describe('the dashboard', () => {
   test('sums what the calls cost over every component that pays, and divides by what was bought', () => {
     const money = JSON.stringify(titled('Money').properties.metrics);
 
-    expect(money).toContain('FILL(costUsdOfembed, 0) + FILL(costUsdOfguard, 0)');
+    expect(money).toContain('FILL(costUsdOfembed, 0) + FILL(costUsdOfguard, 0) + FILL(costUsdOfapi, 0)');
     expect(money).toContain('1000000 * (FILL(embedCost, 0) + FILL(guardCost, 0)) / bought');
     expect(money).toContain('EmbeddedRows');
   });
@@ -70,6 +71,16 @@ describe('the dashboard', () => {
 
     expect(copies).toContain('samples / (PERIOD(samples) / 60)');
     expect(copies).toContain('"stat":"SampleCount"');
+  });
+
+  test('shows what clients get of an API, where there is one', () => {
+    const titles = (from: typeof widgets) =>
+      from.flatMap(({ properties: { title } }) => (title?.startsWith('Service: ') ? [title] : []));
+
+    expect(titles(widgets)).toEqual([
+      ...['Service: requests', 'Service: latency', 'Service: environments', 'Service: calls'],
+    ]);
+    expect(titles(widgetsOf(createObservedStack().template))).toEqual([]);
   });
 
   test('shows every queue with its dead letters', () => {

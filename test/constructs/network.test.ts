@@ -45,6 +45,36 @@ describe('the network of a stage', () => {
     ]);
   });
 
+  test('has interface endpoints of what the functions call where the stage says so, before migrate runs', () => {
+    const served = { provider: 'sagemaker', modelId: 'e5', dimensions: 768, endpointName: 'e5' } as const;
+    const template = Template.fromStack(
+      createStack(
+        configInput({
+          models: ['e5'],
+          modelSettings: { e5: { ...served, revision: '5e'.repeat(32) } },
+          stage: { vpc: { ...stageInput.vpc, endpoints: true } },
+        }),
+      ),
+    );
+    const endpoints = resourcesOf<{ ServiceName: string; VpcEndpointType: string; SubnetIds: unknown[] }>(
+      template,
+      'AWS::EC2::VPCEndpoint',
+    );
+
+    expect(endpoints.map(({ properties }) => properties.ServiceName).sort()).toEqual(
+      ['lambda', 'sagemaker.runtime', 'secretsmanager', 'sqs'].map(name => `com.amazonaws.eu-west-1.${name}`),
+    );
+    for (const { properties } of endpoints)
+      expect(properties).toMatchObject({
+        VpcEndpointType: 'Interface',
+        SubnetIds: stageInput.vpc.privateSubnetIds,
+        PrivateDnsEnabled: true,
+      });
+    const [trigger] = resourcesOf(template, 'Custom::Trigger');
+    expect(trigger?.dependsOn).toEqual(expect.arrayContaining(endpoints.map(({ id }) => id)));
+    expect(resourcesOf(plain, 'AWS::EC2::VPCEndpoint')).toEqual([]);
+  });
+
   test('lets the functions out by IPv6 where the stage says so, and only there', () => {
     const dual = Template.fromStack(
       createStack(configInput({ stage: { vpc: { ...stageInput.vpc, ipv6: true } } })),
@@ -93,9 +123,44 @@ describe('the network of a stage', () => {
   });
 });
 
+describe('a database outside of the VPC, which has no security group', () => {
+  const { securityGroupId: _, ...outside } = stageInput.database;
+  const groupsOf = (database: typeof outside, ipv6 = false) => {
+    const stage = { database, vpc: { ...stageInput.vpc, ipv6 } };
+    const template = Template.fromStack(createStack(configInput({ stage })));
+    return {
+      egress: resourcesOf<{
+        SecurityGroupEgress: { CidrIp?: string; CidrIpv6?: string; FromPort: number }[];
+      }>(template, 'AWS::EC2::SecurityGroup').flatMap(({ properties }) =>
+        properties.SecurityGroupEgress.map(
+          ({ CidrIp, CidrIpv6, FromPort }) => `${CidrIp ?? CidrIpv6} ${FromPort}`,
+        ),
+      ),
+      ingress: resourcesOf(template, 'AWS::EC2::SecurityGroupIngress').length,
+    };
+  };
+
+  test('is reached at its port, and nothing is let in', () => {
+    expect(groupsOf(outside)).toEqual({ egress: ['0.0.0.0/0 443', '0.0.0.0/0 5432'], ingress: 0 });
+    expect(groupsOf({ ...outside, port: 6432 }, true).egress).toEqual([
+      ...['0.0.0.0/0 443', '::/0 443'],
+      ...['0.0.0.0/0 6432', '::/0 6432'],
+    ]);
+    expect(groupsOf({ ...outside, port: 443 }).egress).toEqual(['0.0.0.0/0 443']);
+  });
+
+  test('is reached by its group alone where it has one', () => {
+    const { egress, ingress } = groupsOf(stageInput.database);
+
+    expect(egress.filter(rule => rule.endsWith(' 5432'))).toEqual([]);
+    expect(ingress).toBe(1);
+  });
+});
+
 test.each([
   ['rds', undefined],
   ['proxy', 'proxy' as const],
+  ['public', 'public' as const],
 ])('every function is told whose certificates the database has: %s', (expected, certificateAuthority) => {
   const database = { ...stageInput.database, ...(certificateAuthority && { certificateAuthority }) };
   const template = Template.fromStack(createStack(configInput({ stage: { database } })));

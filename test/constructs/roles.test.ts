@@ -120,6 +120,7 @@ describe('the roles', () => {
     expect(rights('write')).toEqual({
       ...consume(RESULTS_QUEUE),
       'sqs:GetQueueAttributes': RESULTS_QUEUE,
+      's3:DeleteObject': OBJECTS,
       's3:GetObject': OBJECTS,
       's3:ListBucket': ['<Claims>'],
       'secretsmanager:GetSecretValue': [demoSecret],
@@ -234,6 +235,43 @@ describe('the roles', () => {
     expect(policies.flatMap(({ statements }) => statements.flatMap(actionsOf))).not.toContain('kms:Decrypt');
   });
 
+  test('decrypt the secret of each model with its own key, and with no other', () => {
+    const keyOf = (name: string) => `arn:aws:kms:eu-west-1:111122223333:key/${name}`;
+    const secretOf = (alias: string) =>
+      `arn:aws:secretsmanager:eu-west-1:111122223333:secret:freshet/${alias}-AbCdEf`;
+    const model = { provider: 'openai' as const, modelId: 'm', dimensions: 8 };
+    const stack = createStack(
+      configInput({
+        models: ['first', 'second'],
+        modelSettings: { first: model, second: model },
+        stage: {
+          database: { ...stageInput.database, secretKeyArn: keyOf('database') },
+          providerSecrets: {
+            first: { secretArn: secretOf('first'), secretKeyArn: keyOf('first') },
+            second: secretOf('second'),
+          },
+          alarms: { webhook: { secretArn: secretOf('webhook'), secretKeyArn: keyOf('webhook') } },
+        },
+      }),
+    );
+    const own = policiesOf(Template.fromStack(stack));
+    const named = (name: string, action: string) =>
+      own
+        .filter(({ owner }) => owner.startsWith(name))
+        .flatMap(({ statements }) => statements.filter(statement => actionsOf(statement).includes(action)))
+        .flatMap(({ Resource }) => listed(Resource));
+
+    for (const name of ['embed', 'guard', 'migrate'].map(found => `PipelineFunctions${found}Role`)) {
+      expect(new Set(named(name, 'kms:Decrypt')), name).toEqual(new Set([keyOf('database'), keyOf('first')]));
+      expect(new Set(named(name, 'secretsmanager:GetSecretValue')), name).toEqual(
+        new Set([demoSecret, secretOf('first'), secretOf('second')]),
+      );
+    }
+    for (const name of ['detect', 'write', 'operate'].map(found => `PipelineFunctions${found}Role`))
+      expect(named(name, 'kms:Decrypt'), name).toEqual([keyOf('database')]);
+    expect(named('PipelineAlarmTopicWebhookRole', 'kms:Decrypt')).toEqual([keyOf('webhook')]);
+  });
+
   test('log in by IAM as one user, where there is no secret', () => {
     const database = { host: 'db.example.com', name: 'app', securityGroupId: 'sg-0123456789abcdef0' };
     const iam = { user: 'freshet', resourceId: 'cluster-ABCDEFGHIJKL' };
@@ -248,7 +286,9 @@ describe('the roles', () => {
 test('docs/deployment.md has the table of rights that the roles have', () => {
   const page = path.join(import.meta.dirname, '../../docs/deployment.md');
   const text = readFileSync(page, 'utf8');
-  const table = printRights(Template.fromStack(createStack(observedConfig(['openai', 'e5'], { gpu: true }))));
+  const table = printRights(
+    Template.fromStack(createStack(observedConfig(['openai', 'e5'], { gpu: true, api: true }))),
+  );
   const updated = text.replace(
     /(?<=<!-- rights: [^>]*-->\n)[\s\S]*?(?=\n<!-- end of rights -->)/,
     () => `\n${table}\n`,

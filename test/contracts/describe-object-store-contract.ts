@@ -29,6 +29,16 @@ export function describeObjectStoreContract(name: string, open: () => Promise<Ob
       expect((await store.get('claims/contract/copied'))?.toString()).toBe('before');
     });
 
+    test('removes an object, and says nothing of one that is gone', async () => {
+      const store = await open();
+      await store.put('claims/contract/removed', Buffer.from('once'));
+
+      await store.remove('claims/contract/removed');
+      await store.remove('claims/contract/removed');
+
+      expect(await store.get('claims/contract/removed')).toBeUndefined();
+    });
+
     test('holds objects of several megabytes', async () => {
       const store = await open();
       const body = Buffer.alloc(6_000_000, 7);

@@ -11,7 +11,10 @@ const exampleOf = (key: PlaceKey) => (PLACE_KEYS[key].isUrl ? 'https://models.ex
 
 /** What `parseConfig` says of one model; empty where the model is right. */
 function complaintsAbout(settings: object): string {
-  const model = { modelId: 'm', dimensions: 8, revision: '1', ...settings };
+  const provider = (settings as { provider?: keyof typeof PROVIDERS }).provider;
+  const only = provider === undefined ? undefined : PROVIDERS[provider].onlyModel;
+  const named = only === undefined ? { modelId: 'm', dimensions: 8, revision: '1' } : {};
+  const model = { ...named, ...settings };
   const sources = [{ name: 'items', table: 'items', text: { columns: ['title'] }, model: 'mine' }];
   try {
     parseConfig({ models: { mine: model }, sources });
@@ -24,7 +27,13 @@ function complaintsAbout(settings: object): string {
 /** A place as the provider needs it. */
 function placeOf(provider: keyof typeof PROVIDERS): object {
   const needed = Object.keys(PROVIDERS[provider].needs) as PlaceKey[];
-  return { provider, ...Object.fromEntries(needed.map(key => [key, exampleOf(key)])) };
+  const digest = 'a'.repeat(64);
+  const files = { 'model.onnx': digest, 'tokenizer.json': digest };
+  return {
+    provider,
+    ...Object.fromEntries(needed.map(key => [key, exampleOf(key)])),
+    ...(PROVIDERS[provider].runsFiles && { modelFolder: 'folder', files, maxTokensPerText: 256 }),
+  };
 }
 
 describe.each(PROVIDER_NAMES)('the provider %s', name => {
@@ -43,6 +52,16 @@ describe.each(PROVIDER_NAMES)('the provider %s', name => {
       const complaints = complaintsAbout({ ...placeOf(name), [given]: exampleOf(given) });
       if (keys.includes(given)) expect(complaints).toBe('');
       else expect(complaints).toContain(`${given}: means nothing to provider "${name}"`);
+    }
+  });
+
+  it('refuses another model where it has only one', () => {
+    const others = { modelId: 'another', revision: '2', dimensions: 7 };
+    for (const [setting, value] of Object.entries(others)) {
+      const complaints = complaintsAbout({ ...placeOf(name), [setting]: value });
+      if (PROVIDERS[name].onlyModel === undefined) expect(complaints).toBe('');
+      else
+        expect(complaints).toContain(`${setting}: is ${JSON.stringify(value)}; provider "${name}" has one`);
     }
   });
 

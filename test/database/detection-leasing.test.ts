@@ -40,14 +40,30 @@ describe('leaseChangedRows', () => {
         { id: '2', attempts: 0, version: '2026-01-01 00:00:02+00' },
         { id: '3', attempts: 0, version: '2026-01-01 00:00:03+00' },
       ],
-      firstUnsentVersion: '2026-01-01 00:00:04+00',
+      firstUnsent: { version: '2026-01-01 00:00:04+00', id: '4' },
     });
+  });
+
+  it('goes on with the row that it left, also among rows of one version', async () => {
+    const items = await openRows(6);
+    await items.run("UPDATE public.ai_items SET updated_at = '2026-01-03' WHERE id > 2");
+
+    const first = await items.leaseChanged('2026-01-01', { limit: 3 });
+    await items.run("UPDATE freshet.leases SET lane = 'bulk', stage = 'queued'");
+    const from = first.firstUnsent ?? undefined;
+    const { detection, space } = items;
+    const watermark = '2026-01-01';
+    const second = await detection.leaseChangedRows(space, { ...request({}, 'fresh'), watermark, from });
+
+    expect(idsOf(first)).toEqual(['1', '2', '3']);
+    expect(from).toEqual({ version: '2026-01-03 00:00:00+00', id: '4' });
+    expect(idsOf(second)).toEqual(['4', '5', '6']);
   });
 
   it('finds nothing by a watermark of null', async () => {
     const items = await openRows(2);
 
-    expect(await items.leaseChanged(null)).toEqual({ rows: [], firstUnsentVersion: null });
+    expect(await items.leaseChanged(null)).toEqual({ rows: [], firstUnsent: null });
   });
 
   it('leases a row once, and no fresh one', async () => {
@@ -80,7 +96,7 @@ describe('leaseChangedRows', () => {
 
     expect(await items.leaseChanged('2026-01-01 12:00:00', { limit: 1 })).toEqual({
       rows: [{ id: '1', attempts: 0, version: '2026-01-01 12:00:00' }],
-      firstUnsentVersion: '2026-01-01 12:00:00',
+      firstUnsent: { version: '2026-01-01 12:00:00', id: '2' },
     });
   });
 
@@ -166,7 +182,7 @@ describe('leaseChangedRows', () => {
     const found = await items.leaseChanged('2026-02-01', { limit: 1 });
 
     expect(idsOf(found)).toEqual(['1']);
-    expect(found.firstUnsentVersion).toBeNull();
+    expect(found.firstUnsent).toBeNull();
   });
 });
 
@@ -300,6 +316,32 @@ describe('what detect does with its leases', () => {
     expect(staleness.fresh.oldestAgeSeconds).toBeGreaterThanOrEqual(90);
     expect(staleness.bulk.rows).toBe(1);
     expect(staleness.bulk.oldestAgeSeconds).toBeLessThan(90);
+  });
+
+  it('reports that edits wait since a look first left some, if no lease is older', async () => {
+    const items = await openRows(2);
+    await items.leaseChanged('2026-01-01', { limit: 1 });
+    await items.detection.writeUnsent(items.space, true);
+    await items.run(`UPDATE freshet.positions SET unsent_since = now() - interval '300 seconds'`);
+
+    const { fresh, bulk } = await items.detection.readStaleness(items.space);
+
+    expect(fresh.rows).toBe(1);
+    expect(fresh.oldestAgeSeconds).toBeGreaterThanOrEqual(300);
+    expect(bulk).toEqual({ rows: 0, oldestAgeSeconds: 0 });
+  });
+
+  it('counts the edits that a look could still lease, up to a bound', async () => {
+    const items = await openRows(6);
+    const count = (atMost = 100) => items.detection.countUnsentRows(items.space, atMost);
+    const blind = await count();
+    await items.detection.writeWatermark(items.space, ['2026-01-01 00:00:00+00']);
+    const all = await count();
+    await items.leaseChanged('2026-01-01', { limit: 2 });
+    await items.run("UPDATE freshet.leases SET expires_at = now() WHERE item_id = '1'");
+    await items.leaseSlice({ limit: 1, stage: 'queued' });
+
+    expect([blind, all, await count(), await count(3)]).toEqual([0, 6, 4, 3]);
   });
 
   it('expires the leases of runs that are gone', async () => {

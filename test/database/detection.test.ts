@@ -38,6 +38,7 @@ describe('positions', () => {
       reconcileCursor: null,
       lastPassEndedAt: null,
       passOpen: true,
+      unsentSince: null,
     });
   });
 
@@ -52,6 +53,24 @@ describe('positions', () => {
     expect(await write('2026-01-01 00:00:00.5+00', '2026-01-01 00:00:00+00')).toBe('2026-01-01 00:00:00+00');
     expect(await write(null)).toBe('2026-01-01 00:00:00+00');
     expect(await write()).toBe('2026-01-01 00:00:00+00');
+  });
+
+  it('keep since when rows wait, until none does, and nothing else with it', async () => {
+    const items = await openSpace(db);
+    const { detection, space } = items;
+    await detection.writeWatermark(space, ['2026-01-01 00:00:00+00']);
+    const write = async (left: boolean) => {
+      await detection.writeUnsent(space, left);
+      return (await detection.readPosition(space)).unsentSince;
+    };
+
+    const first = await write(true);
+    const second = await write(true);
+
+    expect(first).toEqual(expect.any(String));
+    expect(second).toBe(first);
+    expect(await write(false)).toBeNull();
+    expect(await detection.readPosition(space)).toMatchObject({ watermark: '2026-01-01 00:00:00+00' });
   });
 
   it('keep the cursor and when the last pass ended', async () => {

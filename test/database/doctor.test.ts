@@ -35,6 +35,10 @@ describe('inspectDatabase', () => {
     expect(findings.map(finding => finding.check)).toEqual([
       'server',
       'pgvector',
+      'writes',
+      'creation',
+      'time-limits',
+      ...(db.engine === 'pglite' ? [] : ['connections']),
       'schema',
       'transactions',
       'prepared-transactions',
@@ -45,6 +49,72 @@ describe('inspectDatabase', () => {
       'search-index',
       'orphans',
     ]);
+  });
+
+  it('finds a role that may write nothing', async () => {
+    await sql`SET default_transaction_read_only = on`.execute(db.kysely);
+    const found = await findingOf('writes');
+    await sql`RESET default_transaction_read_only`.execute(db.kysely);
+
+    expect(found).toMatchObject({
+      ok: false,
+      severity: 'error',
+      statement: expect.stringContaining('SET default_transaction_read_only = off'),
+    });
+  });
+
+  it('finds time limits that are too short for a pass, by their names', async () => {
+    await sql`SELECT set_config('statement_timeout', '5s', false),
+      set_config('idle_in_transaction_session_timeout', '2s', false)`.execute(db.kysely);
+
+    const found = await findingOf('time-limits');
+    await sql`RESET statement_timeout`.execute(db.kysely);
+    await sql`RESET idle_in_transaction_session_timeout`.execute(db.kysely);
+
+    expect(found).toMatchObject({ ok: false, severity: 'warning' });
+    expect(found?.message).toContain(
+      'statement_timeout is 5000 ms, idle_in_transaction_session_timeout is 2000',
+    );
+    expect(found?.statement).toMatch(
+      /^ALTER ROLE .* SET statement_timeout = '1min';\nALTER ROLE .* SET idle_in_tr/,
+    );
+  });
+
+  it('finds a role that may not make the schemas, and gives the statement', async () => {
+    await sql`DROP SCHEMA IF EXISTS freshet CASCADE`.execute(db.kysely);
+    const role = `freshet_doctor_${Math.floor(performance.now() * 1000)}`;
+    await sql.raw(`CREATE ROLE ${role}`).execute(db.kysely);
+    await sql.raw(`SET ROLE ${role}`).execute(db.kysely);
+    try {
+      expect(await findingOf('creation')).toMatchObject({
+        ok: false,
+        severity: 'error',
+        message: expect.stringContaining('schema freshet and embeddings'),
+        statement: expect.stringMatching(new RegExp(`^GRANT CREATE ON DATABASE .* TO "${role}";$`)),
+      });
+    } finally {
+      await sql`RESET ROLE`.execute(db.kysely);
+      await sql.raw(`DROP ROLE ${role}`).execute(db.kysely);
+    }
+  });
+
+  it('finds fewer free connections than a run takes', async () => {
+    if (db.engine === 'pglite') return;
+    const { rows } = await sql<{ name: string }>`SELECT current_database() AS name`.execute(db.kysely);
+    const set = (limit: number) =>
+      sql`ALTER DATABASE ${sql.id(rows[0]!.name)} CONNECTION LIMIT ${sql.lit(limit)}`.execute(db.kysely);
+    await set(3);
+
+    expect(await findingOf('connections')).toMatchObject({
+      ok: false,
+      severity: 'warning',
+      message: expect.stringMatching(
+        /takes up to \d+ connections.*CONNECTION LIMIT of database .* leaves \d/,
+      ),
+      statement: `ALTER DATABASE "${rows[0]!.name}" CONNECTION LIMIT -1;`,
+    });
+    await set(-1);
+    expect(await findingOf('connections')).toMatchObject({ ok: true });
   });
 
   it('asks for migrate where schema or space is missing', async () => {

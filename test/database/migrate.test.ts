@@ -1,7 +1,12 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
+import { migration0010OutcomeIndexes } from '../../lib/adapters/sql/migrations/0010.ts';
 import { MIGRATIONS, migrate } from '../../lib/adapters/sql/migrations/migrate.ts';
+import { readSchemaVersion } from '../../lib/adapters/sql/migrations/schema-version.ts';
+import { buildConfig } from '../factories/pipeline-config.ts';
+import { createSourceTable } from './open-space.ts';
 import { openTestDatabase } from './open-test-database.ts';
 
 let db: SqlDatabase;
@@ -13,8 +18,9 @@ afterEach(() => db.close());
 const latest = MIGRATIONS.at(-1)?.version ?? 0;
 
 describe('migrate', () => {
-  it('numbers its migrations without gaps', () => {
-    expect(MIGRATIONS.map(migration => migration.version)).toEqual(MIGRATIONS.map((_, place) => place + 1));
+  it('numbers its migrations in rising order', () => {
+    const versions = MIGRATIONS.map(migration => migration.version);
+    expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b));
   });
 
   it('brings an empty database to the newest version, and changes nothing the second time', async () => {
@@ -34,6 +40,7 @@ describe('migrate', () => {
   it('leaves nothing of a migration that fails, and keeps those before it', async () => {
     const broken = {
       version: latest + 1,
+      compatibleFrom: latest,
       name: 'broken',
       statements: ['CREATE TABLE freshet.half (a integer)', 'SELECT 1/0'],
     };
@@ -47,7 +54,12 @@ describe('migrate', () => {
 
   it('applies only what a later version adds', async () => {
     await migrate(db);
-    const next = { version: latest + 1, name: 'next', statements: ['CREATE TABLE freshet.next (a integer)'] };
+    const next = {
+      version: latest + 1,
+      compatibleFrom: latest,
+      name: 'next',
+      statements: ['CREATE TABLE freshet.next (a integer)'],
+    };
 
     expect(await migrate(db, [...MIGRATIONS, next])).toEqual({
       from: latest,
@@ -56,14 +68,75 @@ describe('migrate', () => {
     });
   });
 
-  it('refuses a database that a newer version made', async () => {
+  it('says of each version which older code may run on it, and takes no permission back', async () => {
     await migrate(db);
-    await db.kysely
-      .insertInto('freshet.migrations')
-      .values({ version: latest + 1, name: 'future' })
-      .execute();
 
-    await expect(migrate(db)).rejects.toThrow(/has version \d+; this version of Freshet knows \d+/);
+    const rows = await sql<{ version: number; from: number }>`
+      SELECT version, compatible_from AS "from" FROM freshet.migrations ORDER BY version`.execute(db.kysely);
+    expect(rows.rows).toEqual(MIGRATIONS.map(({ version, compatibleFrom: from }) => ({ version, from })));
+    const froms = MIGRATIONS.map(({ compatibleFrom }) => compatibleFrom);
+    expect(froms).toEqual(froms.toSorted((a, b) => a - b));
+    for (const { version, compatibleFrom } of MIGRATIONS) expect(compatibleFrom).toBeLessThanOrEqual(version);
+  });
+
+  it('gives the vector tables that exist the index that new ones have', async () => {
+    await migrate(db);
+    await createSourceTable(db);
+    await ensureSpaces(db, buildConfig());
+    const readIndexes = async () =>
+      (
+        await sql<{ definition: string }>`SELECT indexdef AS definition FROM pg_indexes
+          WHERE schemaname = 'freshet' AND tablename = 'vectors_1' ORDER BY 1`.execute(db.kysely)
+      ).rows;
+    const created = await readIndexes();
+    await sql`DROP INDEX freshet.vectors_1_by_outcome`.execute(db.kysely);
+
+    for (const statement of migration0010OutcomeIndexes.statements)
+      await sql.raw(statement).execute(db.kysely);
+
+    expect(created).toHaveLength(3);
+    expect(await readIndexes()).toEqual(created);
+  });
+
+  it('lets older code run only on what was added', () => {
+    const takesAway =
+      /\bDROP (TABLE|COLUMN|VIEW|SCHEMA|CONSTRAINT)\b|\bRENAME\b|\bSET NOT NULL\b|\bALTER COLUMN \S+ TYPE\b/i;
+    const needed = /\bADD COLUMN\b(?![^,;]*\b(DEFAULT|GENERATED)\b)[^,;]*\bNOT NULL\b/i;
+    const expanding = MIGRATIONS.filter(({ version, compatibleFrom }) => compatibleFrom < version);
+
+    for (const { name, statements } of expanding)
+      for (const statement of statements) {
+        expect(statement, name).not.toMatch(takesAway);
+        expect(statement, name).not.toMatch(needed);
+      }
+  });
+
+  it('leaves a newer schema as it is where this code may run on it', async () => {
+    await migrate(db);
+    const next = { version: latest + 1, compatibleFrom: latest, name: 'next', statements: [] };
+    await migrate(db, [...MIGRATIONS, next]);
+
+    expect(await migrate(db)).toEqual({ from: latest + 1, to: latest + 1, applied: [] });
+    expect(await readSchemaVersion(db.kysely)).toMatchObject({ version: latest + 1 });
+  });
+
+  it('refuses a newer schema that asks for newer code, and says which', async () => {
+    await migrate(db);
+    const contract = { version: latest + 1, compatibleFrom: latest + 1, name: 'contract', statements: [] };
+    const next = { version: latest + 2, compatibleFrom: latest + 1, name: 'next', statements: [] };
+    await migrate(db, [...MIGRATIONS, contract, next]);
+
+    await expect(migrate(db)).rejects.toThrow(
+      `has version ${latest + 2} and takes code of version ${latest + 1} or newer; ` +
+        `this Freshet is of version ${latest}. Run or deploy a Freshet of version ${latest + 1}`,
+    );
+  });
+
+  it('brings up a schema from before versions said which code may run on them', async () => {
+    await migrate(db, MIGRATIONS.slice(0, 3));
+
+    expect(await readSchemaVersion(db.kysely)).toEqual({ version: 3, compatibleFrom: 3 });
+    expect(await migrate(db)).toMatchObject({ from: 3, to: latest });
   });
 
   it('names the grant that a role without rights needs', async () => {

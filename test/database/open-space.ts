@@ -4,7 +4,9 @@ import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { createDetectionStore } from '../../lib/adapters/sql/detection-store.ts';
 import { createEmbeddingStore } from '../../lib/adapters/sql/embedding-store.ts';
 import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
+import { keyColumnsOf } from '../../lib/adapters/sql/key-columns.ts';
 import { createOutcomeStore } from '../../lib/adapters/sql/outcome-store.ts';
+import { createPaceStore } from '../../lib/adapters/sql/pace-store.ts';
 import type { PipelineConfig, SourceConfig } from '../../lib/core/config/pipeline-config.ts';
 import type { Space } from '../../lib/core/model.ts';
 import type { LeaseRequest } from '../../lib/ports/detection-store.ts';
@@ -17,8 +19,12 @@ export interface SourceTableShape {
   readonly key?: string;
   /** SQL: a type, with its collation if it has one. */
   readonly keyType?: string;
+  /** SQL: columns and types of a composite key, instead of `key` and `keyType`. */
+  readonly keyColumns?: Readonly<Record<string, string>>;
   readonly updatedAt?: string;
   readonly updatedAtType?: string;
+  /** SQL. */
+  readonly updatedAtDefault?: string;
 }
 
 /**
@@ -30,14 +36,16 @@ export interface SourceTableShape {
 export async function createSourceTable(db: SqlDatabase, shape: SourceTableShape = {}): Promise<void> {
   const schema = shape.schema ?? 'public';
   if (schema !== 'public') await sql`CREATE SCHEMA IF NOT EXISTS ${sql.id(schema)}`.execute(db.kysely);
-  const keyType = sql.raw(shape.keyType ?? 'bigint');
+  const parts = Object.entries(shape.keyColumns ?? { [shape.key ?? 'id']: shape.keyType ?? 'bigint' });
+  const names = parts.map(([name]) => sql.id(name));
   const versionType = sql.raw(shape.updatedAtType ?? 'timestamptz');
   await sql`CREATE TABLE ${sql.id(schema, shape.name ?? 'ai_items')} (
-    ${sql.id(shape.key ?? 'id')} ${keyType} PRIMARY KEY,
+    ${sql.join(parts.map(([name, type]) => sql`${sql.id(name)} ${sql.raw(type)}`))},
     title text,
     summary text,
     tags text[],
-    ${sql.id(shape.updatedAt ?? 'updated_at')} ${versionType} DEFAULT now()
+    ${sql.id(shape.updatedAt ?? 'updated_at')} ${versionType} ${sql.raw(shape.updatedAtDefault ?? 'DEFAULT now()')},
+    PRIMARY KEY (${sql.join(names)})
   )`.execute(db.kysely);
 }
 
@@ -58,6 +66,7 @@ export async function openSpace(
   const stores = {
     detection: createDetectionStore(db),
     embedding: createEmbeddingStore(db),
+    pace: createPaceStore(db),
     outcomes: createOutcomeStore(db),
   };
   const run = (statement: string) => sql.raw(statement).execute(db.kysely);
@@ -96,6 +105,7 @@ export function request(
 }
 
 async function readStored(db: SqlDatabase, space: Space) {
+  const keys = keyColumnsOf(space.source);
   const { rows } = await sql<{
     id: string;
     outcome: string;
@@ -104,9 +114,9 @@ async function readStored(db: SqlDatabase, space: Space) {
     hash: string | null;
     missing: boolean;
     tokens: number;
-  }>`SELECT item_id::text AS id, outcome, embedding::text AS vector, source_version::text AS version,
+  }>`SELECT ${keys.text(keys.stored('v'))} AS id, outcome, embedding::text AS vector, source_version::text AS version,
             encode(content_hash, 'hex') AS hash, missing_since IS NOT NULL AS missing, tokens
-       FROM ${sql.id('freshet', space.vectorTable)} ORDER BY item_id`.execute(db.kysely);
+       FROM ${sql.id('freshet', space.vectorTable)} AS v ORDER BY ${keys.storedNames}`.execute(db.kysely);
   return rows;
 }
 

@@ -183,7 +183,10 @@ describe('the other requests', () => {
     const status = await ask({ request: 'status' });
     const failures = await ask({ request: 'failures', exampleLimit: 5 });
 
-    expect(status).toMatchObject({ spaces: [{ eligible: 9, fresh: 1, failed: 1, stale: 7 }], paused: [] });
+    expect(status).toMatchObject({
+      spaces: [{ eligible: 9, fresh: 1, failed: 1, stale: 7, oldestStaleAgeSeconds: 0, rowsPerSecond: 0 }],
+      paused: [],
+    });
     expect(failures).toMatchObject({
       failures: [{ source: 'ai_items', code: 'content', rows: 1, exampleIds: ['2'] }],
     });

@@ -68,7 +68,14 @@ describe('readCoverage', () => {
       inFlight: 2,
       stale: 4,
       coveragePercent: 20,
+      lastUpdate: expect.stringMatching(/^\d{4}-\d\d-\d\d .*\+00$/),
     });
+  });
+
+  it('has no last update before the first vector', async () => {
+    await storeOutcome(db, space, { id: 4, outcome: 'excluded:empty' });
+
+    expect((await report.readCoverage(space)).lastUpdate).toBeNull();
   });
 
   it('does not count outcome rows whose source row is gone', async () => {
@@ -117,10 +124,22 @@ describe('countHeldElsewhere', () => {
     await storeLease(db, space, { id: 9999, runId: other.runId });
     await dead.end();
 
-    expect(await report.countHeldElsewhere(space, mine.runId)).toEqual({ byRuns: 1, byPipeline: 1 });
+    expect(await report.countHeldElsewhere(space, mine.runId)).toEqual({
+      byRuns: 1,
+      byPipeline: 1,
+      byBatches: 0,
+    });
     await edit(2);
-    expect(await report.countHeldElsewhere(space, mine.runId)).toEqual({ byRuns: 2, byPipeline: 1 });
-    expect(await report.countHeldElsewhere(space, other.runId)).toEqual({ byRuns: 1, byPipeline: 1 });
+    expect(await report.countHeldElsewhere(space, mine.runId)).toEqual({
+      byRuns: 2,
+      byPipeline: 1,
+      byBatches: 0,
+    });
+    expect(await report.countHeldElsewhere(space, other.runId)).toEqual({
+      byRuns: 1,
+      byPipeline: 1,
+      byBatches: 0,
+    });
     for (const run of [mine, other]) await run.end();
   });
 
@@ -237,7 +256,6 @@ describe('readLedger', () => {
       costUsd: 0.5,
       paidAndLostCalls: 1,
       paidAndLostCostUsd: 0.5,
-      lastUpdate: expect.stringMatching(/^\d{4}-\d\d-\d\d .*\+00$/),
     });
   });
 
@@ -248,38 +266,25 @@ describe('readLedger', () => {
       costUsd: 0,
       paidAndLostCalls: 0,
       paidAndLostCostUsd: 0,
-      lastUpdate: null,
     });
   });
 });
 
-describe('search', () => {
-  function toBuffer(...numbers: number[]): Buffer {
-    return Buffer.from(new Float32Array(numbers).buffer);
-  }
+describe('readRate', () => {
+  it('takes the rows of the calls of the last five minutes, and of this space alone', async () => {
+    await sql`INSERT INTO freshet.ledger
+      (call_id, space_id, model_alias, lane, items, unique_texts, tokens, cost_usd, latency_ms, outcome,
+       recorded_at)
+      SELECT gen_random_uuid(), ${space.spaceId}, 'small', 'bulk', c.items, 1, 1, 0, 5, c.outcome,
+             now() - c.age::interval
+        FROM (VALUES (300, 'ok', '1 minute'), (600, 'ok', '4 minutes'), (700, 'ok', '6 minutes'),
+                     (800, 'failed', '1 minute')) AS c (items, outcome, age)`.execute(db.kysely);
 
-  it('gives the nearest rows first, with their text columns', async () => {
-    await storeOutcome(db, space, { id: 1, embedding: '[1,0,0]' });
-    await storeOutcome(db, space, { id: 2, embedding: '[0,1,0]' });
-    await storeOutcome(db, space, { id: 3, embedding: '[0.6,0.8,0]' });
-    await storeOutcome(db, space, { id: 4, outcome: 'refused:content' });
-
-    const hits = await report.search(space, toBuffer(0, 1, 0), 2);
-
-    expect(hits.map(hit => hit.id)).toEqual(['2', '3']);
-    expect(hits.map(hit => hit.similarity)).toEqual([expect.closeTo(1), expect.closeTo(0.8)]);
-    expect(hits[0]?.columns).toEqual(['title 2', null, 'a, b 2']);
+    expect(await report.readRate(space)).toBe(3);
   });
 
-  it('does not find a row whose source row is gone', async () => {
-    await storeOutcome(db, space, { id: 1 });
-    await sql`DELETE FROM public.ai_items WHERE id = 1`.execute(db.kysely);
-
-    expect(await report.search(space, toBuffer(1, 0, 0), 5)).toEqual([]);
-  });
-
-  it('refuses a query of other dimensions', async () => {
-    await expect(report.search(space, toBuffer(1, 0), 5)).rejects.toThrow(/2 dimensions.*has 3/);
+  it('is zero for a space that bought nothing', async () => {
+    expect(await report.readRate(space)).toBe(0);
   });
 });
 

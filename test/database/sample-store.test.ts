@@ -54,6 +54,19 @@ describe('the sample', () => {
     expect(await store.load(items)).toEqual({ rows: 2, created: false });
   });
 
+  it('grows by copies with texts of their own, and no further than it is told', async () => {
+    await store.load(items);
+
+    expect(await store.grow(7)).toBe(7);
+    expect(await store.grow(7)).toBe(7);
+    expect(await store.grow(3)).toBe(7);
+
+    const { rows } = await sql<{ texts: number; summaries: number }>`
+      SELECT count(DISTINCT title)::float8 AS texts, count(DISTINCT summary)::float8 AS summaries
+        FROM public.ai_items`.execute(db.kysely);
+    expect(rows).toEqual([{ texts: 7, summaries: 2 }]);
+  });
+
   it('comes with a role that reads the table, owns its two schemas, and may do nothing else', async () => {
     await store.load(items);
 

@@ -33,8 +33,7 @@ describe('resolveSource', () => {
       schema: 'public',
       table: 'ai_items',
       tableOid: expect.any(Number),
-      keyColumn: 'id',
-      keyType: 'bigint',
+      keyColumns: [{ name: 'id', type: 'bigint' }],
       versionColumn: 'updated_at',
       versionType: 'timestamp with time zone',
       versionTimeZone: 'UTC',
@@ -49,19 +48,20 @@ describe('resolveSource', () => {
     });
   });
 
-  it.each(['bigint', 'integer', 'uuid', 'text', 'text COLLATE "C"', 'varchar', 'varchar(40)'])(
-    'takes a key of type %s',
-    async keyType => {
-      await createSourceTable(db, { keyType });
-
-      expect((await resolveSource(db, buildSourceConfig())).keyColumn).toBe('id');
-    },
-  );
-
-  it.each(['smallint', 'numeric', 'timestamptz', 'jsonb'])('refuses a key of type %s', async keyType => {
+  it.each([
+    ...['bigint', 'integer', 'smallint', 'numeric', 'numeric(12,2)', 'uuid', 'text', 'text COLLATE "C"'],
+    ...['varchar', 'varchar(40)', 'name', 'date', 'timestamp', 'timestamptz(3)'],
+  ])('takes a key of type %s', async keyType => {
     await createSourceTable(db, { keyType });
 
-    expect((await refusal({})).message).toContain('A key may be bigint, integer, uuid, text or varchar');
+    expect((await resolveSource(db, buildSourceConfig())).keyColumns).toMatchObject([{ name: 'id' }]);
+  });
+
+  it.each(['boolean', 'char(3)', 'jsonb', 'double precision'])('refuses a key of type %s', async keyType => {
+    await createSourceTable(db, { keyType });
+
+    expect((await refusal({})).message).toContain(`is of type`);
+    expect((await refusal({})).message).toContain('A key may be bigint, integer, smallint, numeric, uuid,');
   });
 
   it('takes names with quotes, spaces, capitals, dots and SQL in them', async () => {
@@ -78,7 +78,7 @@ describe('resolveSource', () => {
       buildSourceConfig({ table: { schema: 'Odd "Schema"', name }, updatedAt: `it's "changed"` }),
     );
 
-    expect([source.table, source.keyColumn, source.versionColumn]).toEqual([
+    expect([source.table, source.keyColumns[0]?.name, source.versionColumn]).toEqual([
       name,
       'The Key',
       `it's "changed"`,
@@ -160,11 +160,21 @@ describe('resolveSource', () => {
     expect((await refusal({ table: 'a.b.c' })).message).toContain("table: { schema: '…', name: '…' }");
   });
 
-  it('refuses a view and says why', async () => {
+  it('takes a view with a key, and refuses a materialized one', async () => {
     await createSourceTable(db);
     await sql`CREATE VIEW public.items_view AS SELECT * FROM public.ai_items`.execute(db.kysely);
 
-    expect((await refusal({ table: 'items_view' })).message).toMatch(/is a view\. A source must be a table/);
+    await sql`CREATE MATERIALIZED VIEW public.items_kept AS SELECT * FROM public.ai_items`.execute(db.kysely);
+
+    expect((await refusal({ table: 'items_view' })).message).toMatch(
+      /view "public"\."items_view" has no primary key\. Name the columns/,
+    );
+    expect(await resolveSource(db, buildSourceConfig({ table: 'items_view', key: 'id' }))).toMatchObject({
+      relation: 'view',
+    });
+    expect((await refusal({ table: 'items_kept' })).message).toMatch(
+      /is a materialized view\. A source is a table, a view or a foreign table/,
+    );
   });
 
   it('takes a partitioned table', async () => {
@@ -176,22 +186,61 @@ describe('resolveSource', () => {
       buildSourceConfig({ table: 'parted', text: { columns: ['title'] } }),
     );
 
-    expect(source.keyColumn).toBe('id');
+    expect(source.keyColumns).toEqual([{ name: 'id', type: 'bigint' }]);
   });
 
-  it('refuses a primary key of several columns, and takes the unique column that is named instead', async () => {
+  it('takes a primary key of several columns, or the unique columns that are named instead', async () => {
     await sql`CREATE TABLE public.pairs (a bigint, b bigint, u uuid NOT NULL UNIQUE, n integer UNIQUE, plain text NOT NULL,
       title text, updated_at timestamptz, PRIMARY KEY (a, b))`.execute(db.kysely);
     const config = { table: 'pairs', text: { columns: ['title'] } };
 
-    expect((await refusal(config)).message).toContain('several columns ("a", "b")');
+    const keyOf = async (key?: SourceConfig['key']) =>
+      (await resolveSource(db, buildSourceConfig({ ...config, key }))).keyColumns;
+    expect(await keyOf()).toEqual([
+      { name: 'a', type: 'bigint' },
+      { name: 'b', type: 'bigint' },
+    ]);
+    expect(await keyOf(['a', 'b'])).toEqual(await keyOf());
+    expect((await refusal({ ...config, key: ['b', 'a'] })).message).toContain(
+      "Name them in the order of the index: key: ['a', 'b'].",
+    );
+    expect((await refusal({ ...config, key: ['a', 'u'] })).remedy).toBe(
+      'CREATE UNIQUE INDEX CONCURRENTLY ON "public"."pairs" ("a", "u");',
+    );
     expect((await refusal({ ...config, key: 'n' })).remedy).toBe(
       'ALTER TABLE "public"."pairs" ALTER COLUMN "n" SET NOT NULL;',
     );
     expect((await refusal({ ...config, key: 'plain' })).remedy).toBe(
       'CREATE UNIQUE INDEX CONCURRENTLY ON "public"."pairs" ("plain");',
     );
-    expect((await resolveSource(db, buildSourceConfig({ ...config, key: 'u' }))).keyType).toBe('uuid');
+    expect(await keyOf('u')).toEqual([{ name: 'u', type: 'uuid' }]);
+  });
+
+  it('refuses a primary key of five columns', async () => {
+    await sql`CREATE TABLE public.wide (a int, b int, c int, d int, e int, title text, updated_at timestamptz,
+      PRIMARY KEY (a, b, c, d, e))`.execute(db.kysely);
+
+    const { message } = await refusal({ table: 'wide', text: { columns: ['title'] } });
+
+    expect(message).toContain('has a primary key of 5 columns ("a", "b", "c", "d", "e"); a key may have 4');
+  });
+
+  it('refuses part of a partitioned table’s key with a remedy that is true', async () => {
+    await sql`CREATE TABLE public.parts (id bigint NOT NULL, created_at timestamptz NOT NULL, title text,
+      updated_at timestamptz) PARTITION BY RANGE (created_at)`.execute(db.kysely);
+    const config = { table: 'parts', text: { columns: ['title'] } };
+
+    const refused = await refusal({ ...config, key: 'id' });
+
+    expect(refused.message).toContain(
+      'a unique index of a partitioned table has to contain its partition key',
+    );
+    await sql.raw(refused.remedy ?? '').execute(db.kysely);
+    const again = await refusal({ ...config, key: 'id' });
+    expect(again.message).toContain("Name the whole key: key: ['id', 'created_at'].");
+    expect(again.remedy).toBeUndefined();
+    const source = await resolveSource(db, buildSourceConfig({ ...config, key: ['id', 'created_at'] }));
+    expect(source.keyColumns.map(({ type }) => type)).toEqual(['bigint', 'timestamp with time zone']);
   });
 
   it('refuses a table without a primary key, and a unique index over some rows only', async () => {
@@ -217,10 +266,10 @@ describe('resolveSource', () => {
     ]);
   });
 
-  it('refuses an updatedAt that is no timestamp', async () => {
-    await createSourceTable(db, { updatedAtType: 'date' });
+  it('refuses an updatedAt of a type that no version has', async () => {
+    await createSourceTable(db, { updatedAtType: 'text' });
 
-    expect((await refusal({})).message).toContain('is of type date');
+    expect((await refusal({})).message).toContain('is of type text. It must be timestamptz, bigint, or');
   });
 
   it.each(['bytea', 'vector(3)'])('refuses to read text from a column of type %s', async type => {

@@ -185,7 +185,7 @@ describe('ensureSpaces', () => {
     expect(refusal.message).toMatch(/keys of type integer .* the table now has bigint/);
     for (const statement of refusal.remedy.split(/(?<=;) /)) await sql.raw(statement).execute(db.kysely);
     const [space] = await ensureSpaces(db, buildConfig());
-    expect(space?.source.keyType).toBe('bigint');
+    expect(space?.source.keyColumns).toEqual([{ name: 'id', type: 'bigint' }]);
     expect((await viewColumns('embeddings', 'ai_items'))[0]).toBe('id bigint');
   });
 

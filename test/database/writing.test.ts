@@ -308,11 +308,14 @@ describe('writeResult', () => {
   });
 
   it('rejects vectors of another length and writes nothing', async () => {
-    const dispatchId = await dispatch('1');
+    const dispatchId = await dispatch('1', '2');
     const wrong = { ...items.space, model: { ...items.space.model, dimensions: 4 } };
     const result = buildResult(wrong, dispatchId, {
       calls: [buildCall()],
-      outcomes: [embedded(await items.readOne('1'), [1, 0, 0, 0])],
+      outcomes: [
+        embedded(await items.readOne('1'), [1, 0, 0, 0]),
+        embedded(await items.readOne('2'), [0, 1, 0, 0]),
+      ],
     });
 
     const writing = items.outcomes.writeResult(items.space, result);
@@ -346,6 +349,26 @@ describe('writeResult', () => {
     await write();
 
     expect(await items.select('SELECT attempts FROM freshet.failures')).toEqual([{ attempts: 2 }]);
+  });
+});
+
+describe('areRecorded', () => {
+  it('is true once all of the calls are in the ledger, however often each is named', async () => {
+    const [bought, lost, never] = [buildCall(), buildCall({ outcome: 'transient:http_503' }), buildCall()];
+    const write = (...calls: ReturnType<typeof buildCall>[]) =>
+      items.outcomes.writeResult(items.space, buildResult(items.space, randomUUID(), { calls }));
+    const areRecorded = (...calls: { readonly callId: string }[]) =>
+      items.outcomes.areRecorded(calls.map(({ callId }) => callId));
+    expect(await areRecorded(bought)).toBe(false);
+
+    await write(bought);
+    await write(lost);
+
+    expect(await areRecorded(bought)).toBe(true);
+    expect(await areRecorded(bought, lost)).toBe(true);
+    expect(await areRecorded(bought, bought)).toBe(true);
+    expect(await areRecorded(bought, never)).toBe(false);
+    expect(await areRecorded(never)).toBe(false);
   });
 });
 

@@ -53,11 +53,18 @@ export async function pollQueue({ client, url, batchSize, invoke }: PolledQueue)
   for (const message of messages) {
     const receipt = { QueueUrl: url, ReceiptHandle: message.ReceiptHandle };
     await (failed.has(message.MessageId)
-      ? client.send(new ChangeMessageVisibilityCommand({ ...receipt, VisibilityTimeout: 0 }))
+      ? client
+          .send(new ChangeMessageVisibilityCommand({ ...receipt, VisibilityTimeout: 0 }))
+          .catch(unlessVisible)
       : client.send(new DeleteMessageCommand(receipt)));
   }
   const partial = failed.size > 0 && failed.size < messages.length;
   return { received: messages.length, failed: failed.size, partial, threw: response === undefined };
+}
+
+/** The function itself may have made the message visible, after no wait at all. */
+function unlessVisible(error: Error): void {
+  if (error.name !== 'MessageNotInflight') throw error;
 }
 
 function findFailed(

@@ -6,7 +6,11 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
-import type { DeploymentSettings } from '../../lib/core/config/deployment-settings.ts';
+import {
+  type DeploymentSettings,
+  parseDeploymentSettings,
+  type WrittenSettings,
+} from '../../lib/core/config/deployment-settings.ts';
 import { type LoopbackServer, startLoopbackOpenAiServer } from '../doubles/loopback-openai-server.ts';
 import { startLoopbackSecretsManager } from '../doubles/loopback-secrets-manager.ts';
 import { LOCAL_CREDENTIALS, startFauxqs } from '../servers/start-fauxqs.ts';
@@ -37,15 +41,15 @@ export async function openDeployment(options: {
     [DATABASE_ARN]: JSON.stringify(options.databaseSecret),
   });
   const client = new SQSClient({ region: access.region, endpoint, credentials: LOCAL_CREDENTIALS });
-  const fresh = await createQueue(client, 'fresh', endpoint);
-  const bulk = await createQueue(client, 'bulk', endpoint);
-  const results = await createQueue(client, 'results', endpoint);
-  const settings: DeploymentSettings = {
+  const fresh = await createQueue(client, 'freshet-served-fresh', endpoint);
+  const bulk = await createQueue(client, 'freshet-served-bulk', endpoint);
+  const results = await createQueue(client, 'freshet-results', endpoint);
+  const written: WrittenSettings = {
     stage: 'test',
     region: access.region,
     database: options.database,
-    queues: { served: { fresh: fresh.url, bulk: bulk.url } },
-    resultsQueueUrl: results.url,
+    queueUrlPrefix: results.url.replace(/-results$/, ''),
+    models: ['served'],
     claimsBucket: BUCKET,
     keySecrets: { served: KEY_ARN },
     embedVisibilitySeconds: 720,
@@ -59,11 +63,12 @@ export async function openDeployment(options: {
     AWS_ENDPOINT_URL_S3: endpoint,
     AWS_ENDPOINT_URL_SQS: endpoint,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.endpoint,
-    FRESHET_DEPLOYMENT: JSON.stringify(settings),
+    FRESHET_DEPLOYMENT: JSON.stringify(written),
   };
   const restore = setVariables(variables);
   return {
-    settings,
+    written,
+    settings: parseDeploymentSettings(variables.FRESHET_DEPLOYMENT),
     variables,
     provider,
     secrets,

@@ -52,6 +52,10 @@ export interface LoopbackOptions {
   readonly behave?: Behave;
   /** Answers floats even where base64 was asked, as some servers do. */
   readonly alwaysFloats?: boolean;
+  /** Headers of every right answer, asked when it is sent. */
+  readonly headers?: () => Headers;
+  /** Tokens that a text is billed for; a quarter of its length where nothing counts. */
+  readonly countTokens?: (text: string) => number;
   /** Off for benches: a million texts need not be kept. */
   readonly recordCalls?: boolean;
 }
@@ -121,7 +125,7 @@ function answer(
 ): void {
   switch (behaviour.kind) {
     case 'embed':
-      send(response, 200, reply(call, options));
+      send(response, 200, reply(call, options), options.headers?.());
       break;
     case 'alter':
       send(response, 200, reply(call, options, { alter: behaviour.data }));
@@ -212,7 +216,8 @@ function reply(
     const bytes = change.vector?.(text, index, right) ?? right;
     return { object: 'embedding', index, embedding: inBase64 ? bytes.toString('base64') : toFloats(bytes) };
   });
-  const tokens = call.texts.reduce((sum, text) => sum + Math.ceil(text.length / 4), 0);
+  const countTokens = options.countTokens ?? (text => Math.ceil(text.length / 4));
+  const tokens = call.texts.reduce((sum, text) => sum + countTokens(text), 0);
   return JSON.stringify({
     object: 'list',
     data: change.alter ? change.alter(data, call) : data,

@@ -19,9 +19,9 @@ export interface ScriptedFaults {
 const OUTPUTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'freshet-smoke-database': { SampleFunctionName: 'sample', PublishOutputRef: 'vpc-1' },
   'freshet-smoke': {
-    QueueUrlhashfresh: 'https://sqs/fresh',
-    DeadLetterQueueUrlhashfresh: 'https://sqs/dead',
-    EventSourceIdhashfresh: 'mapping-1',
+    QueueUrlstaticfresh: 'https://sqs/fresh',
+    DeadLetterQueueUrlstaticfresh: 'https://sqs/dead',
+    EventSourceIdstaticfresh: 'mapping-1',
     DetectFunctionName: 'detect',
     ClaimsBucketName: 'claims',
   },
@@ -76,8 +76,12 @@ export function createScriptedAws(faults: ScriptedFaults = {}) {
       await fresh.send(found.map(body => ({ body })));
       return {};
     },
-    sample: async ({ action, id }) => {
+    sample: async ({ action, id, rows: target }) => {
       if (action === 'insert') return insert();
+      if (action === 'grow') {
+        for (let grown = 0; grown < 500 && rows < Number(target); grown += 1) insert();
+        return { rows };
+      }
       if (action === 'edit') stale.add(id!);
       if (action === 'edit') return { edited: true };
       const coveragePercent = Math.floor(((rows - stale.size) / rows) * 10_000) / 100;

@@ -24,8 +24,8 @@ export const DEPLOYMENT = {
   stage: 'prod',
   region: REGION,
   database: { host: 'db.internal', port: 5432, name: 'app', user: 'freshet', certificateAuthority: 'rds' },
-  queues: { small: { fresh: queueUrl('small-fresh'), bulk: queueUrl('small-bulk') } },
-  resultsQueueUrl: queueUrl('results'),
+  queueUrlPrefix: queueUrl('freshet-prod'),
+  models: ['small'],
   claimsBucket: 'claims',
   keySecrets: {},
   embedVisibilitySeconds: 720,
@@ -99,7 +99,7 @@ export function createStubbedConsole() {
     ...{ FlexibleTimeWindow: { Mode: 'OFF' }, Target: { Arn: 'arn', RoleArn: 'role', Input: '{}' } },
   }));
   stubs.sqs.on(GetQueueAttributesCommand).callsFake(({ QueueUrl }) => {
-    const name = String(QueueUrl).split('/').at(-1)!;
+    const name = String(QueueUrl).split('/').at(-1)!.replace('freshet-prod-', '');
     return {
       Attributes: {
         RedrivePolicy: JSON.stringify({
@@ -111,7 +111,35 @@ export function createStubbedConsole() {
     };
   });
   stubs.sqs.on(GetQueueUrlCommand).callsFake(({ QueueName }) => ({ QueueUrl: queueUrl(QueueName) }));
-  answers.set('status', () => ({ answer: { spaces: [], paused: [], ledger: NOTHING_DONE } }));
+  answers.set('status', () => ({
+    answer: { spaces: [], unread: [], paused: [], ledger: NOTHING_DONE, budget: [] },
+  }));
+  const runIn = async (words: string, signal: AbortSignal = new AbortController().signal) => {
+    let output = '';
+    let errors = '';
+    let printed = '';
+    const collect = (add: (text: string) => void) => ({
+      write: (text: string) => {
+        printed += text;
+        add(text);
+        return true;
+      },
+    });
+    const line = words.split(' ');
+    const terminal = createTerminal({
+      json: line.includes('--json'),
+      output: collect(text => {
+        output += text;
+      }),
+      errors: collect(text => {
+        errors += text;
+      }),
+      now: clock.now,
+    });
+    const surroundings = { createClients: () => clients, clock };
+    const code = await runCommandLine(['aws', ...line], terminal, signal, surroundings);
+    return { code, output, errors, printed };
+  };
   return {
     stubs,
     clock,
@@ -121,32 +149,8 @@ export function createStubbedConsole() {
     answers,
     /** Messages by queue name; dead letters as `<name>-dead`. */
     letters,
-    run: async (words: string, signal: AbortSignal = new AbortController().signal) => {
-      let output = '';
-      let errors = '';
-      let printed = '';
-      const collect = (add: (text: string) => void) => ({
-        write: (text: string) => {
-          printed += text;
-          add(text);
-          return true;
-        },
-      });
-      const line = words.split(' ');
-      const terminal = createTerminal({
-        json: line.includes('--json'),
-        output: collect(text => {
-          output += text;
-        }),
-        errors: collect(text => {
-          errors += text;
-        }),
-        now: clock.now,
-      });
-      const surroundings = { createClients: () => clients, clock };
-      const code = await runCommandLine(['aws', ...line, '--stage', 'prod'], terminal, signal, surroundings);
-      return { code, output, errors, printed };
-    },
+    run: (words: string, signal?: AbortSignal) => runIn(`${words} --stage prod`, signal),
+    runIn,
   };
 }
 

@@ -56,7 +56,7 @@ export async function startTlsPostgres(options: {
         const login = { user, password: body.toString('utf8', 0, body.length - 1) };
         logins.push(login);
         const refusal = options.judge(login);
-        if (refusal === undefined) socket.write(Buffer.concat([message('R', int32(0)), READY]));
+        if (refusal === undefined) socket.write(Buffer.concat([message('R', int32(0)), BACKEND_KEY, READY]));
         else socket.end(errorResponse(refusal, login));
       } else if (type === 'Q') {
         const statement = body.toString('utf8', 0, body.length - 1);
@@ -132,6 +132,7 @@ function readParameter(startup: Buffer, name: string): string {
 function answer(query: string): Buffer {
   if (query.includes('server_version_num'))
     return rows({
+      backend: [23, `${BACKEND}`],
       server: [23, '170006'],
       database: [25, 'shop'],
       vector: [25, '0.8.0'],
@@ -176,6 +177,11 @@ function errorResponse(sqlState: string, { user, password }: Login): Buffer {
 function refuseStatement(sqlState: string, statement: string): Buffer {
   return message('E', Buffer.from(`SERROR\0C${sqlState}\0Mhidden-words on ${statement}\0\0`));
 }
+
+/** Number of the process that answers. */
+const BACKEND = 4711;
+
+const BACKEND_KEY = message('K', Buffer.concat([int32(BACKEND), int32(0)]));
 
 const READY = message('Z', Buffer.from('I'));
 

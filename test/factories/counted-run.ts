@@ -15,7 +15,7 @@ export function makeCountedRun(changes: Partial<CountedRun> = {}): CountedRun {
     idleLogBytes: { detect: 500, guard: 500 },
     providerCalls: 10,
     sqs: { SendMessageBatch: { requests: 10, pieces: 20 }, ReceiveMessage: { requests: 10, pieces: 10 } },
-    s3: { puts: 10, gets: 10, putBytes: 6_000_000, getBytes: 6_000_000 },
+    s3: { puts: 10, gets: 10, deletes: 9, putBytes: 6_000_000, getBytes: 6_000_000, keptBytes: 600_000 },
     provider: { sentBytes: 1_000_000, receivedBytes: 8_000_000 },
     database: { sentBytes: 6_000_000, receivedBytes: 1_000_000 },
     queueTraffic: { sentBytes: 500_000, receivedBytes: 500_000 },

@@ -1,4 +1,4 @@
-import { FreshetError } from '../../lib/core/errors.ts';
+import { FreshetError, UNKNOWN_SCHEMA } from '../../lib/core/errors.ts';
 import type { GuardPorts, GuardState } from '../../lib/pipeline/guard/guard-ports.ts';
 import type { EventSource, EventSources } from '../../lib/ports/queues.ts';
 import { grantProbe } from '../twin/twin-embedding.ts';
@@ -16,7 +16,7 @@ export function makeGuardedWorld() {
   const large = makeSpace({ spaceId: 2, model: { ...small.model, alias: 'large' } });
   const world = makeWorld([small, large]);
   const eventSources = createEventSources([...Object.values(MAPPINGS.embed).flat(), ...MAPPINGS.write]);
-  const troubles = { databaseDown: false, rightsMissing: false };
+  const troubles = { databaseDown: false, rightsMissing: false, schemaUnknown: false };
   const refuse = (code: string, failureClass: 'stop' | 'transient') => {
     throw new FreshetError('scripted', { failureClass, code });
   };
@@ -38,8 +38,11 @@ export function makeGuardedWorld() {
     mappings: MAPPINGS,
     eventSources,
     providers: () => world.provider,
-    openState: async () =>
-      (troubles.databaseDown ? refuse('network_econnrefused', 'transient') : state) as GuardState,
+    openState: async () => {
+      if (troubles.databaseDown) refuse('network_econnrefused', 'transient');
+      if (troubles.schemaUnknown) refuse(UNKNOWN_SCHEMA, 'stop');
+      return state;
+    },
   };
   return { ...world, ports, eventSources, troubles };
 }

@@ -1,7 +1,9 @@
 import type { Space } from '../../lib/core/model.ts';
+import type { BatchStore } from '../../lib/ports/batches.ts';
 import type { ControlStore, ProbeClaims, SpaceRegistry } from '../../lib/ports/control-store.ts';
 import type { DetectionStore } from '../../lib/ports/detection-store.ts';
 import type { EmbeddingStore, OutcomeStore } from '../../lib/ports/outcome-store.ts';
+import type { PaceStore } from '../../lib/ports/pace-store.ts';
 import type { Clock } from '../../lib/ports/process.ts';
 import { type CallLog, logCalls } from '../doubles/call-log.ts';
 import { openTwin } from '../twin/open-twin.ts';
@@ -47,6 +49,7 @@ export function makeLoggedTwin(clock: Clock, spaces: readonly Space[], log: Call
     spaces: registry,
     detection: logCalls<DetectionStore>(log, stores.detection, {
       ...{ findSourceFault: bySpace, countInFlight: bySpace, removeOrphans: bySpace, readStaleness: bySpace },
+      writeUnsent: (_space, left) => (left ? 'left' : 'none'),
       writeReconcileCursor: (_space, cursor, passEnded) => (passEnded ? 'at the end' : `at ${cursor}`),
     }),
     embedding: logCalls<EmbeddingStore>(log, stores.embedding, {
@@ -58,6 +61,8 @@ export function makeLoggedTwin(clock: Clock, spaces: readonly Space[], log: Call
       pause: (scope, reason) => `${scope} ${reason}`,
       resume: (scope, reason) => `${scope} ${reason}`,
     }),
+    pace: logCalls<PaceStore>(log, stores.pace, { takeTurn: alias => alias, storePace: alias => alias }),
+    batches: logCalls<BatchStore>(log, stores.batches),
     probes: logCalls<ProbeClaims>(log, stores.probes),
   };
 }
@@ -84,7 +89,7 @@ export function leaseRow(
   const now = twin.now();
   spaceOf(twin, space).leases.set(id, {
     ...{ id, dispatchId: DISPATCH, lane: 'fresh', stage: 'queued', attempts: 0, runId: null },
-    ...{ firstSeen: now, expiresAt: now + seconds(3600) },
+    ...{ firstSeen: now, expiresAt: now + seconds(3600), waitsFor: null, waitsVersion: null },
     ...changes,
   });
 }

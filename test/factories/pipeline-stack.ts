@@ -11,6 +11,9 @@ import { parseConfig } from '../../lib/core/config/parse-config.ts';
 type StageInput = NonNullable<FreshetConfig['aws']>['stages'][string];
 
 export const demoSecret = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:freshet/database-AbCdEf';
+/** The section `api` of a stage, as somebody writes it. */
+export const apiInput = { issuer: 'https://login.example.com/', audience: 'search' };
+
 export const openAiSecret = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:freshet/openai-AbCdEf';
 
 export const stageInput: StageInput = {
@@ -26,6 +29,7 @@ export const stageInput: StageInput = {
     name: 'app',
     secretArn: demoSecret,
     securityGroupId: 'sg-0123456789abcdef0',
+    maxConnections: 200,
   },
 };
 

@@ -30,6 +30,7 @@ function createStore(): SampleStore & { readonly loaded: number[] } {
       return { rows: given.length, created: true };
     },
     insert: async () => '7',
+    grow: async rows => rows,
     edit: async id => id === '7',
     readCoverage: async () => [],
   };
@@ -54,6 +55,7 @@ describe('the sample function', () => {
   test('inserts and edits what it is told', async () => {
     expect(await invoke({ action: 'insert', title: 'a row' })).toEqual({ id: '7' });
     expect(await invoke({ action: 'edit', id: '7', title: 'a row' })).toEqual({ edited: true });
+    expect(await invoke({ action: 'grow', rows: 100_000 })).toEqual({ rows: 100_000 });
     expect(await invoke({ action: 'coverage' })).toEqual({ spaces: [] });
   });
 
@@ -66,6 +68,10 @@ describe('the sample function', () => {
     { action: 'edit', id: '1; DROP TABLE ai_items', title: 'x' },
     { action: 'edit', id: 7, title: 'x' },
     { action: 'coverage', more: true },
+    { action: 'coverage', rows: 2 },
+    { action: 'grow' },
+    { action: 'grow', rows: 2.5 },
+    { action: 'grow', rows: 1_000_001 },
   ])('refuses %j', async event => {
     await expect(invoke(event)).rejects.toMatchObject({ code: 'bad_request' });
   });

@@ -7,14 +7,12 @@ import { metricsOfAlarms, metricsOfDashboard } from '../templates/shown-metrics.
 
 /** Metrics that no widget shows, and why. */
 const ONLY_IN_THE_LOG: Partial<Record<MetricName, string>> = {
-  WiringFailures:
-    'stage and provider are not known yet where it is counted; the function’s errors alarm sees the same failure',
   UnfamiliarModelNames:
     'a hint for whoever reads the log; an answer of another model is refused before it is stored',
 };
 
 const METRIC_NAMES = Object.keys(METRICS) as MetricName[];
-const COMPONENTS = Object.keys(LAMBDA_CONNECTIONS) as MetricComponent[];
+const COMPONENTS = [...Object.keys(LAMBDA_CONNECTIONS), 'api'] as MetricComponent[];
 const CALL = /\.(?:count|duration)\("(\w+)"/g;
 
 /** Names of the metrics that the bundle of each function counts anywhere; unused code is not in it. */
@@ -48,7 +46,7 @@ describe('the list of metrics', () => {
   });
 
   test('names the stage and the provider as the functions do', async () => {
-    const { template } = createObservedStack({ models: ['openai', 'hash'] });
+    const { template } = createObservedStack({ models: ['openai', 'hash'], api: true });
 
     const ours = [...metricsOfAlarms(template), ...metricsOfDashboard(template)].filter(
       ({ namespace }) => namespace === 'Freshet',
@@ -82,17 +80,18 @@ describe('dashboard and alarms', () => {
     expect(missing.sort()).toEqual(Object.keys(ONLY_IN_THE_LOG).sort());
   });
 
-  test('show on the dashboard whatever an alarm watches, of a GPU endpoint too', () => {
-    const { template: watched } = createObservedStack({ gpu: true });
+  test('show on the dashboard whatever an alarm watches, of a GPU endpoint and of an API too', () => {
+    const { template: watched } = createObservedStack({ gpu: true, api: true });
     const onDashboard = new Set(
       metricsOfDashboard(watched).map(({ namespace, name }) => `${namespace} ${name}`),
     );
 
     const names = metricsOfAlarms(watched).map(({ namespace, name }) => `${namespace} ${name}`);
     expect(names.filter(name => !onDashboard.has(name))).toEqual([]);
+    expect(names).toContain('AWS/ApiGateway Latency');
   });
 
-  test('take from AWS only metrics of Lambda and SQS, where there is no GPU endpoint', () => {
+  test('take from AWS only metrics of Lambda and SQS, where there is neither a GPU endpoint nor an API', () => {
     expect([...new Set(shown.map(({ namespace }) => namespace))].sort()).toEqual([
       'AWS/Lambda',
       'AWS/SQS',

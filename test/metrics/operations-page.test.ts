@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
-import { ALARM_KINDS, type AlarmKindName, describeAlarm } from '../../lib/core/alarms.ts';
+import { ALARM_KINDS, type AlarmKindName, describeAlarm, PAGE_GROUPS } from '../../lib/core/alarms.ts';
 import { createGpuStack } from '../factories/gpu-endpoint-stack.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
 import { importClosure } from '../import-closure.ts';
@@ -31,11 +31,12 @@ describe('docs/operations.md', () => {
     expect(section).toMatch(/^\* Confirm: /m);
     expect(section).toMatch(/^\* Do: /m);
     expect(section).toMatch(/npm run freshet -- aws |npm run deploy -- |aws [a-z-]+ [a-z-]+ /);
-    expect(describeAlarm(kind, 'prod')).toContain(`docs/operations.md#${kind}`);
+    expect(describeAlarm(kind, { stage: 'prod' })).toContain(`docs/operations.md#${kind}`);
   });
 
   test.each(kinds)('has under %s what the alarm itself says to type first', kind => {
-    const [, command = ''] = /First: `(.+?)`\. What/.exec(describeAlarm(kind, 'prod', '<of>')) ?? [];
+    const [, command = ''] =
+      /First: `(.+?)`\. What/.exec(describeAlarm(kind, { stage: 'prod' }, '<of>')) ?? [];
     const [before, after] = command.split('<of>');
 
     expect(before).not.toBe('');
@@ -44,10 +45,11 @@ describe('docs/operations.md', () => {
   });
 
   test('names no event of a log that nobody writes', () => {
-    const sources = ['detect', 'embed', 'write', 'guard', 'notify']
+    const sources = ['detect', 'embed', 'write', 'guard', 'notify', 'api']
       .flatMap(name => [...importClosure(`functions/${name}/handler.ts`).values()])
       .join('\n');
-    const places = [...kinds, 'freshet-prod', 'freshet-prod-gpu'];
+    const pages = Object.keys(PAGE_GROUPS).map(group => `freshet-prod-page-${group}`);
+    const places = [...kinds, ...pages, 'freshet-prod', 'freshet-prod-gpu'];
     const named = [...page.matchAll(/`([a-z]+(?:-[a-z]+)+)`/g)].map(([, name]) => name!);
 
     const events = named.filter(name => !places.includes(name) || name === 'orphan-removal-stopped');
@@ -73,10 +75,13 @@ describe('docs/operations.md', () => {
   });
 
   test('links only to pages and sections that are there', () => {
+    const anchors = [...page.matchAll(/^#{1,3} (.+)$/gm)].map(([, heading]) =>
+      heading!.toLowerCase().replaceAll(' ', '-'),
+    );
     for (const [, target] of page.matchAll(/\]\(([^)]+)\)/g)) {
       const [file, anchor] = target!.split('#');
       if (file !== '') expect(() => readFileSync(path.join(DOCS, file!))).not.toThrow();
-      else expect([...sections.keys()]).toContain(anchor);
+      else expect(anchors).toContain(anchor);
     }
   });
 });

@@ -6,6 +6,14 @@ export interface Mutant {
   readonly file: string;
   /** Each text stands exactly once in the file, or the mutant no longer applies and is to be brought up to date. */
   readonly changes: readonly (readonly [find: string, replacement: string])[];
-  /** The simulation holds decisions, PostgreSQL (against the twin) statements, tests the local run, which is not simulated. */
-  readonly dies: 'simulation' | 'postgres' | 'local-run';
+  /** The simulation holds decisions, PostgreSQL (against the twin) statements, tests the local run, which is not simulated, one bad row, searches, texts of clients, and what money hangs on: caps, rates and batches. */
+  readonly dies:
+    | 'simulation'
+    | 'postgres'
+    | 'local-run'
+    | 'bad-row'
+    | 'limits'
+    | 'batches'
+    | 'search'
+    | 'documents';
 }

@@ -2,11 +2,25 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { applyChanges } from './apply-changes.ts';
+import { BAD_ROW_MUTANTS } from './bad-row-mutants.ts';
+import { BATCH_MUTANTS } from './batch-mutants.ts';
+import { DOCUMENT_MUTANTS } from './document-mutants.ts';
+import { LIMIT_MUTANTS } from './limit-mutants.ts';
 import { LOCAL_RUN_MUTANTS } from './local-run-mutants.ts';
 import { PIPELINE_MUTANTS } from './pipeline-mutants.ts';
+import { SEARCH_MUTANTS } from './search-mutants.ts';
 import { STATEMENT_MUTANTS } from './statement-mutants.ts';
 
-const MUTANTS = [...PIPELINE_MUTANTS, ...LOCAL_RUN_MUTANTS, ...STATEMENT_MUTANTS];
+const MUTANTS = [
+  ...PIPELINE_MUTANTS,
+  ...LOCAL_RUN_MUTANTS,
+  ...BAD_ROW_MUTANTS,
+  ...LIMIT_MUTANTS,
+  ...BATCH_MUTANTS,
+  ...SEARCH_MUTANTS,
+  ...DOCUMENT_MUTANTS,
+  ...STATEMENT_MUTANTS,
+];
 const root = path.resolve(import.meta.dirname, '../..');
 
 test.each(MUTANTS)('the mutant $name still applies to $file', mutant => {

@@ -7,11 +7,11 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'reading the horizon before the scan that it bounds',
     file: 'lib/pipeline/detect/passes.ts',
     changes: [
-      ['  const horizon = await detection.readHorizon(space);\n', ''],
-      ['watermark: watermark ?? horizon })', "watermark: watermark ?? '2026-01-01 00:00:00+00' })"],
+      ['  const horizon = rest === undefined ? await detection.readHorizon(space) : rest.horizon;\n', ''],
+      ['position.watermark ?? horizon;', "position.watermark ?? '2026-01-01 00:00:00+00';"],
       [
-        '  if (horizon !== null) {',
-        '  const horizon = await detection.readHorizon(space);\n  if (horizon !== null) {',
+        '  const refusedVersions =',
+        '  const horizon = rest === undefined ? await detection.readHorizon(space) : rest.horizon;\n  const refusedVersions =',
       ],
     ],
   },
@@ -19,9 +19,24 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'watermark-passes-limit',
     removes: 'stopping the watermark at the first stale row that the limit left out',
     file: 'lib/pipeline/detect/passes.ts',
+    changes: [['[firstUnsent?.version ?? null, ...refusedVersions]', 'refusedVersions']],
+  },
+  {
+    name: 'watermark-follows-cursor',
+    removes: 'holding the watermark at the horizon of the first look while a tick goes on',
+    file: 'lib/pipeline/detect/passes.ts',
     changes: [
-      ['[firstUnsentVersion, ...refused.map(row => row.version)]', 'refused.map(row => row.version)'],
+      [
+        'await detection.readHorizon(space) : rest.horizon',
+        'await detection.readHorizon(space) : await detection.readHorizon(space)',
+      ],
     ],
+  },
+  {
+    name: 'waiting-forgotten',
+    removes: 'storing that a look left rows',
+    file: 'lib/pipeline/detect/passes.ts',
+    changes: [['firstUnsent !== null || isBlind(space, watermark)', 'isBlind(space, watermark)']],
   },
   {
     name: 'cursor-passes-truncated-slice',
@@ -33,7 +48,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'whole-batches-for-suspects',
     removes: 'smaller batches for rows that were there when a process died',
     file: 'lib/core/packing.ts',
-    changes: [['  return attempts === 1 ? Math.min(10, batchSize) : 1;', '  return batchSize;']],
+    changes: [['  return attempts === 2 ? Math.min(10, batchSize) : 1;', '  return batchSize;']],
   },
   {
     name: 'never-gives-up',
@@ -45,6 +60,23 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
         'const undeliverable = message.attempts > 1_000 * MAX_ATTEMPTS;',
       ],
     ],
+  },
+  {
+    name: 'exclusion-is-a-fault',
+    removes: 'taking a text without a known word for what it is, beside the vectors of its batch',
+    file: 'lib/pipeline/embed/buy-vectors.ts',
+    changes: [
+      [
+        "    if (code !== undefined) buying.results.set(position, { kind: 'excluded', code });\n    else if (!vector)",
+        '    if (!vector)',
+      ],
+    ],
+  },
+  {
+    name: 'exclusion-is-forgotten',
+    removes: 'the touch of a row whose text is still one without a known word',
+    file: 'lib/pipeline/embed/plan-rows.ts',
+    changes: [["keepsOutcome(reading, 'excluded:unknown-words', contentHash)", 'false']],
   },
   {
     name: 'message-before-object',
@@ -172,7 +204,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'count-unchecked',
     removes: 'rejecting a reply with another number of vectors',
     file: 'lib/core/reply.ts',
-    changes: [['if (reply.items.length !== count) {', 'if (reply.items.length < 0) {']],
+    changes: [['if (answers.length !== count) {', 'if (answers.length < 0) {']],
   },
   {
     name: 'index-ignored',
@@ -278,7 +310,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'dropped-result-lifts-pause',
     removes: 'taking a dropped result for what it is, no write',
     file: 'lib/pipeline/write/write-step.ts',
-    changes: [["if (end === 'written') await resume([record]);", 'await resume([record]);']],
+    changes: [
+      [
+        "        if (end !== 'written') return 'done';\n        await resume([record]);\n",
+        "        await resume([record]);\n        if (end !== 'written') return 'done';\n",
+      ],
+    ],
   },
   {
     name: 'probe-without-claim',
@@ -325,6 +362,35 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'taking the mark from an event source that is open and still marked',
     file: 'lib/pipeline/guard/guard.ts',
     changes: [["if (state === 'closed' || closedByUs)", "if (state === 'closed')"]],
+  },
+  {
+    name: 'halves-during-an-outage',
+    removes: 'seeing the provider work before a batch is taken apart that failed without a word on a text',
+    file: 'lib/pipeline/embed/buy-vectors.ts',
+    changes: [['if (!isPart && !othersSucceeded) {', 'if (isPart && buying.ended) {']],
+  },
+  {
+    name: 'harmless-probe-forgotten',
+    removes: 'the harmless text that tells one text from an outage',
+    file: 'lib/pipeline/embed/buy-vectors.ts',
+    changes: [['judgeProbe(buying, failure, await buying.calls.lastTry());', 'buying.proven = true;']],
+  },
+  {
+    name: 'one-failure-condemns',
+    removes: 'asking again for a text that failed alone once',
+    file: 'lib/pipeline/embed/buy-vectors.ts',
+    changes: [['if (isSuspect(group) && buying.proven) {', 'if (group.positions.length === 1) {']],
+  },
+  {
+    name: 'removed-before-commit',
+    removes: 'keeping a result object until its rows are committed',
+    file: 'lib/pipeline/write/write-step.ts',
+    changes: [
+      [
+        '  const report = await retryTransient(ports, remainingMs, () =>\n    ports.outcomes.writeResult(',
+        '  await removeWritten(ports, [record.body]);\n  const report = await retryTransient(ports, remainingMs, () =>\n    ports.outcomes.writeResult(',
+      ],
+    ],
   },
 ];
 

@@ -2,9 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { BAD_ROW_MUTANTS } from './bad-row-mutants.ts';
+import { BATCH_MUTANTS } from './batch-mutants.ts';
+import { DOCUMENT_MUTANTS } from './document-mutants.ts';
+import { LIMIT_MUTANTS } from './limit-mutants.ts';
 import { LOCAL_RUN_MUTANTS } from './local-run-mutants.ts';
 import type { Mutant } from './mutant.ts';
 import { PIPELINE_MUTANTS } from './pipeline-mutants.ts';
+import { SEARCH_MUTANTS } from './search-mutants.ts';
 import { STATEMENT_MUTANTS } from './statement-mutants.ts';
 import { HISTORIES, lookFor, makeCopy, SEEDS, tryMutant, type Verdict } from './try-mutant.ts';
 import { writeMutantTable } from './write-mutant-table.ts';
@@ -16,6 +21,14 @@ const USAGE = `npm run mutants [-- --only NAME[,NAME…]] [--document]
 `;
 /** Mutants that are tried at the same time, each in a copy of its own. */
 const LANES = 2;
+
+const NEEDS_SERVER: ReadonlySet<Mutant['dies']> = new Set([
+  'postgres',
+  'bad-row',
+  'limits',
+  'search',
+  'documents',
+]);
 
 interface Choice {
   readonly only: string | undefined;
@@ -39,7 +52,16 @@ function refuse(message: string): never {
 }
 
 function choose({ only, document }: Choice, hasServer: boolean): Mutant[] {
-  const all = [...PIPELINE_MUTANTS, ...LOCAL_RUN_MUTANTS, ...STATEMENT_MUTANTS];
+  const all = [
+    ...PIPELINE_MUTANTS,
+    ...LOCAL_RUN_MUTANTS,
+    ...BAD_ROW_MUTANTS,
+    ...LIMIT_MUTANTS,
+    ...BATCH_MUTANTS,
+    ...SEARCH_MUTANTS,
+    ...DOCUMENT_MUTANTS,
+    ...STATEMENT_MUTANTS,
+  ];
   if (document && (only !== undefined || !hasServer)) {
     refuse(
       '--document needs all mutants and DATABASE_URL: without them the table would be a part of itself.',
@@ -50,7 +72,7 @@ function choose({ only, document }: Choice, hasServer: boolean): Mutant[] {
     if (!all.some(mutant => mutant.name === name)) refuse(`There is no mutant "${name}".`);
   }
   return all.filter(
-    ({ name, dies }) => (names?.includes(name) ?? true) && (dies !== 'postgres' || hasServer),
+    ({ name, dies }) => (names?.includes(name) ?? true) && (!NEEDS_SERVER.has(dies) || hasServer),
   );
 }
 
@@ -59,9 +81,23 @@ async function requireSound(copy: string, mutants: readonly Mutant[]): Promise<v
   const passed = {
     simulation: `${SEEDS} seeds`,
     'local-run': 'the tests of the local run',
+    'bad-row': 'the tests of one bad row',
+    limits: 'the tests of caps and rates',
+    batches: 'the histories of batches',
+    search: 'the tests of searches',
+    documents: 'the tests of documents',
     postgres: `${HISTORIES} histories`,
   };
-  for (const dies of ['simulation', 'local-run', 'postgres'] as const) {
+  for (const dies of [
+    'simulation',
+    'local-run',
+    'bad-row',
+    'limits',
+    'batches',
+    'search',
+    'documents',
+    'postgres',
+  ] as const) {
     if (!mutants.some(mutant => mutant.dies === dies)) continue;
     const noticed = await lookFor(copy, dies, LANES);
     if (noticed !== undefined)

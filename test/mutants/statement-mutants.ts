@@ -16,8 +16,8 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     file: 'lib/adapters/sql/outcomes.ts',
     changes: [
       [
-        'JOIN ${source} AS s ON ${key} = u.id\n               ORDER BY',
-        'CROSS JOIN LATERAL (SELECT u.id) AS s (id)\n               ORDER BY',
+        "JOIN ${source} AS s ON ${areEqual(keys.source, keys.given('u'))}\n               ORDER BY",
+        "CROSS JOIN LATERAL (SELECT ${listKey(keys.given('u'))}) AS s (${sql.join(space.source.keyColumns.map(({ name }) => sql.id(name)))})\n               ORDER BY",
       ],
     ],
   },
@@ -60,7 +60,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'release-by-version-alone',
     removes: 'comparing `xmin` before a lease is deleted',
     file: 'lib/adapters/sql/lease-stages.ts',
-    changes: [['coalesce(v.source_xid = s.xmin', 'coalesce(true']],
+    changes: [[' AND NOT ${isOtherRowVersion}) OR', ') OR']],
   },
   {
     name: 'release-counts-attempts',
@@ -75,10 +75,48 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [["greatest(now(), v.read_at + interval '1 microsecond')", 'now()']],
   },
   {
+    name: 'settles-calls-of-living-runs',
+    removes: 'settling the calls of a run only once its lock is free',
+    file: 'lib/adapters/sql/grants.ts',
+    changes: [['(g.run_id IS NOT NULL AND g.run_id NOT IN (${renderLiveRuns()}))', '(g.run_id IS NOT NULL)']],
+  },
+  {
+    name: 'waiting-rows-count-as-dead',
+    removes: 'sparing the rows that only waited in the message of a dead run',
+    file: 'lib/adapters/sql/grants.ts',
+    changes: [["SET stage = 'queued' FROM waiting AS w", "SET stage = 'embedding' FROM waiting AS w"]],
+  },
+  {
+    name: 'lost-although-announced',
+    removes: 'waiting for a result that is on its way',
+    file: 'lib/adapters/sql/grants.ts',
+    changes: [["AND l.stage = 'announced' AND l.expires_at > now())", "AND l.stage = 'sending')"]],
+  },
+  {
+    name: 'one-turn-too-many',
+    removes: 'the last of the turns that a server answers in time',
+    file: 'lib/adapters/sql/pace-store.ts',
+    changes: [['< p.calls_at_once', '<= p.calls_at_once']],
+  },
+  {
+    name: 'dead-turns-last',
+    removes: 'freeing the turn of a process that died',
+    file: 'lib/adapters/sql/pace-store.ts',
+    changes: [['WHERE t.value::numeric > extract(epoch FROM now())', 'WHERE t.value::numeric > 0']],
+  },
+  {
+    name: 'turns-of-dead-runs-last',
+    removes: 'freeing the turn of a run that died',
+    file: 'lib/adapters/sql/pace-store.ts',
+    changes: [
+      ["split_part(t.key, '/', 1)::int IN (${renderLiveRuns()})", "split_part(t.key, '/', 1)::int > 0"],
+    ],
+  },
+  {
     name: 'grant-while-paused',
     removes: 'refusing a grant while paused',
     file: 'lib/adapters/sql/grants.ts',
-    changes: [['WHERE NOT EXISTS (SELECT FROM pause)', 'WHERE true']],
+    changes: [['WHERE NOT EXISTS (SELECT FROM pause) AND', 'WHERE']],
   },
   {
     name: 'confirmation-pauses',
@@ -118,30 +156,62 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'version-taken-for-order',
     removes: 'comparing versions for being different, not for being older',
-    file: 'lib/adapters/sql/lease-stale-rows.ts',
+    file: 'lib/adapters/sql/lease-changed-rows.ts',
     changes: [
-      [
-        'AND (v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version})\n',
-        'AND (v.item_id IS NULL OR v.source_version < ${version})\n',
-      ],
+      ['AND v.source_version IS DISTINCT FROM ${version} AND', 'AND v.source_version < ${version} AND'],
     ],
   },
   {
     name: 'watermark-excluded',
     removes: 'scanning from the watermark itself',
-    file: 'lib/adapters/sql/lease-stale-rows.ts',
-    changes: [['WHERE ${version} >= ${request.watermark}', 'WHERE ${version} > ${request.watermark}']],
+    file: 'lib/adapters/sql/lease-changed-rows.ts',
+    changes: [['sql`${version} >= ${watermark}', 'sql`${version} > ${watermark}']],
   },
   {
     name: 'unsent-unsaid',
     removes: 'saying where the limit cut the scan off',
-    file: 'lib/adapters/sql/lease-stale-rows.ts',
-    changes: [['(SELECT min(d.version)', '(SELECT min(d.version) FILTER (WHERE false)']],
+    file: 'lib/adapters/sql/lease-changed-rows.ts',
+    changes: [['WHERE d.in_scan AND', 'WHERE false AND d.in_scan AND']],
+  },
+  {
+    name: 'cursor-by-version-alone',
+    removes: 'going on with the key among rows of one version',
+    file: 'lib/adapters/sql/lease-changed-rows.ts',
+    changes: [
+      [
+        '(${version}, ${listKey(keys.source)})\n            >= (${from.version}::${versionType}, ${listKey(keys.ofId(from.id))})',
+        '${version} > ${from.version}::${versionType}',
+      ],
+    ],
+  },
+  {
+    name: 'waiting-starts-anew',
+    removes: 'keeping the time since which rows wait',
+    file: 'lib/adapters/sql/detection-store.ts',
+    changes: [['coalesce(p.unsent_since, now()) END', 'now() END']],
+  },
+  {
+    name: 'age-forgets-waiting',
+    removes: 'the time that an edit waited before its lease',
+    file: 'lib/adapters/sql/leases.ts',
+    changes: [['sql`least(now(), (SELECT p.unsent_since', 'sql`least(now(), (SELECT now()']],
+  },
+  {
+    name: 'horizon-with-ticks',
+    removes: 'leaving sessions that hold a tick’s lock out of the horizon',
+    file: 'lib/adapters/sql/detection-store.ts',
+    changes: [['AND k.granted AND k.classid', 'AND NOT k.granted AND k.classid']],
+  },
+  {
+    name: 'horizon-without-lock-holders',
+    removes: 'telling a tick’s lock from the application’s own',
+    file: 'lib/adapters/sql/detection-store.ts',
+    changes: [[' AND k.classid::int8 = ${sql.lit(TICK_LOCK_CLASS)}', '']],
   },
   {
     name: 'expired-leases-settled',
     removes: 'looking at `xmin` before an expired lease is dropped',
-    file: 'lib/adapters/sql/lease-stale-rows.ts',
+    file: 'lib/adapters/sql/lease-changed-rows.ts',
     changes: [
       ['${isStale} AS stale', '(v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version}) AS stale'],
     ],
@@ -151,7 +221,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'comparing `xmin` in the reconcile pass',
     file: 'lib/adapters/sql/lease-stale-rows.ts',
     changes: [
-      ['WHERE ${isStale}', 'WHERE (v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version})'],
+      ['WHERE (${isStale} OR', 'WHERE (v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version} OR'],
     ],
   },
   {
@@ -214,6 +284,29 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     ],
   },
   {
+    name: 'key-by-first-part',
+    removes: 'comparing every part of a key',
+    file: 'lib/adapters/sql/key-columns.ts',
+    changes: [['left.map((part, place) =>', 'left.slice(0, 1).map((part, place) =>']],
+  },
+  {
+    name: 'range-by-first-part',
+    removes: 'comparing every part of a key with the ends of a range',
+    file: 'lib/adapters/sql/key-columns.ts',
+    changes: [
+      [
+        'const asRow = (key: KeyExpression) => (isComposite ? sql`(${sql.join(key)})` : sql`${key[0]}`);',
+        'const asRow = (key: KeyExpression) => sql`${key[0]}`;',
+      ],
+    ],
+  },
+  {
+    name: 'key-in-session-zone',
+    removes: 'rendering the times of a key in UTC by the statement',
+    file: 'lib/adapters/sql/key-columns.ts',
+    changes: [["(to_json(${column} AT TIME ZONE ${zone}) #>> '{}')", "(to_json(${column}) #>> '{}')"]],
+  },
+  {
     name: 'retry-keeps-verdicts',
     removes: 'forgetting verdicts when failures are tried again',
     file: 'lib/adapters/sql/report-store.ts',
@@ -223,6 +316,38 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
         'WHERE f.space_id <> ${space.spaceId} AND f.content_hash',
       ],
     ],
+  },
+  {
+    name: 'recorded-by-any-call',
+    removes: 'asking the ledger for all calls of an object that is gone',
+    file: 'lib/adapters/sql/outcome-store.ts',
+    changes: [['recorded === new Set(callIds).size', 'recorded !== 0']],
+  },
+  {
+    name: 'words-of-any-version',
+    removes: 'keeping the words of the row version that was read, and of no other',
+    file: 'lib/adapters/sql/keywords.ts',
+    changes: [
+      ['CASE WHEN ${rowVersion} IS NOT DISTINCT FROM ${xid} THEN', 'CASE WHEN ${xid} IS NOT NULL THEN'],
+    ],
+  },
+  {
+    name: 'words-not-copied',
+    removes: 'setting the words of a row that gets the vector of an equal text',
+    file: 'lib/adapters/sql/outcomes.ts',
+    changes: [['sql`, ${keywords.made}, u.read_at`', 'sql`, NULL::tsvector, u.read_at`']],
+  },
+  {
+    name: 'doubled-key-looked-at-always',
+    removes: 'leaving a key that stands twice to the reconcile pass',
+    file: 'lib/adapters/sql/lease-changed-rows.ts',
+    changes: [[' AND NOT ${isDoubled}))', '))']],
+  },
+  {
+    name: 'doubled-key-never-looked-at',
+    removes: 'looking again at a key that stood twice',
+    file: 'lib/adapters/sql/lease-stale-rows.ts',
+    changes: [[' OR (${isDoubled} AND (${listKey(stored)}) NOT IN (${renderDoubledKeys(space)}))', '']],
   },
 ];
 

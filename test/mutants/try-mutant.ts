@@ -8,13 +8,47 @@ import type { Mutant } from './mutant.ts';
 export const SEEDS = Number(process.env.FRESHET_MUTANT_SEEDS ?? 10_000);
 export const HISTORIES = Number(process.env.FRESHET_MUTANT_HISTORIES ?? 1_000);
 /** What the simulation leaves out, held by tests of its own. */
-const LOCAL_RUN_SUITES = ['test/pipeline/look-ahead.test.ts', 'test/pipeline/remember-for-round.test.ts'];
+const LOCAL_RUN_SUITES = [
+  'test/core/dispatch/batch-tier.test.ts',
+  'test/pipeline/half-vectors.test.ts',
+  'test/pipeline/look-ahead.test.ts',
+  'test/pipeline/remember-for-round.test.ts',
+  'test/pipeline/slow-server.test.ts',
+];
+/** What happens to the neighbours of a row that the database refuses to write or to look at. */
+const BAD_ROW_SUITES = ['test/database/one-bad-row.test.ts', 'test/database/one-bad-look.test.ts'];
+/** What keeps a bill within its caps, and calls within what a provider allows a minute. */
+const LIMIT_SUITES = [
+  'test/database/caps.test.ts',
+  'test/database/rates.test.ts',
+  'test/pipeline/rates.test.ts',
+];
+/** What a search shows to whom, and which tokens are let in. */
+const SEARCH_SUITES = [
+  'test/database/search-function.test.ts',
+  'test/database/keywords.test.ts',
+  'test/database/search-words.test.ts',
+  'test/database/search.test.ts',
+  'test/serve/search.test.ts',
+  'test/serve/tokens.test.ts',
+];
+/** What tenants see of each other's texts, and what is left of one that was erased or is not kept. */
+const DOCUMENT_SUITES = ['test/database/documents.test.ts', 'test/postgres/erasing-documents.test.ts'];
+const SUITES = {
+  'local-run': LOCAL_RUN_SUITES,
+  'bad-row': BAD_ROW_SUITES,
+  limits: LIMIT_SUITES,
+  search: SEARCH_SUITES,
+  documents: DOCUMENT_SUITES,
+  batches: ['test/batches/histories.test.ts'],
+} as const;
 /** As `npm test` has it: a busy machine must not look as if something had been noticed. */
 const TEST_TIMEOUT_MS = 60_000;
 const COPIED = [
   'bin',
   'lib',
   'functions',
+  'models',
   'test',
   'package.json',
   'tsconfig.json',
@@ -54,7 +88,8 @@ export async function tryMutant(copy: string, mutant: Mutant): Promise<Verdict> 
 /** What notices that something is wrong with the copy; undefined: nothing does. */
 export function lookFor(copy: string, dies: Mutant['dies'], workers: number): Promise<string | undefined> {
   if (dies === 'simulation') return simulate(copy, workers);
-  return dies === 'postgres' ? replayHistories(copy) : testLocalRun(copy);
+  if (dies === 'postgres') return replayHistories(copy);
+  return runSuites(copy, SUITES[dies]);
 }
 
 async function simulate(copy: string, workers: number): Promise<string | undefined> {
@@ -84,12 +119,13 @@ async function replayHistories(copy: string): Promise<string | undefined> {
 }
 
 /** Without the configuration of `npm test`, which a copy lacks: these tests need nothing of it. */
-async function testLocalRun(copy: string): Promise<string | undefined> {
+async function runSuites(copy: string, suites: readonly string[]): Promise<string | undefined> {
   const vitest = path.join(copy, 'node_modules/vitest/vitest.mjs');
-  const report = path.join(copy, 'local-run.json');
+  const report = path.join(copy, 'report.json');
   const run = await runNode(copy, [
-    ...[vitest, 'run', '--reporter', 'json', '--outputFile', report],
-    ...['--testTimeout', String(TEST_TIMEOUT_MS), ...LOCAL_RUN_SUITES],
+    // The first failure says it all.
+    ...[vitest, 'run', '--bail', '1', '--reporter', 'json', '--outputFile', report],
+    ...['--testTimeout', String(TEST_TIMEOUT_MS), '--hookTimeout', String(TEST_TIMEOUT_MS), ...suites],
   ]);
   if (run.status === 0) return undefined;
   const failed = findFailedTest(readFileSync(report, 'utf8'));

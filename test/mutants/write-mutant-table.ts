@@ -9,6 +9,11 @@ const WHERE_TRIED: Readonly<Record<Mutant['dies'], string>> = {
   simulation: 'simulation',
   postgres: 'PostgreSQL',
   'local-run': 'tests of the local run',
+  'bad-row': 'tests of one bad row, on PostgreSQL',
+  limits: 'tests of caps and rates, on PostgreSQL',
+  batches: 'histories of batches',
+  search: 'tests of searches and tokens, on PostgreSQL',
+  documents: 'tests of texts of clients, on PostgreSQL',
 };
 
 export interface MutantRun {

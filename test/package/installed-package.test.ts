@@ -6,11 +6,13 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { FUNCTION_NAMES } from '../../lib/constructs/function-settings.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -25,6 +27,7 @@ const TIMEOUT_MS = 300_000;
 interface Manifest {
   readonly dependencies: Readonly<Record<string, string>>;
   readonly peerDependencies: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional?: boolean }>>;
 }
 
 function run(program: string, words: readonly string[], directory = project) {
@@ -136,15 +139,96 @@ app.synth();
 
 /** Each line after \`@ts-expect-error\` is wrong, which only declarations that say something can tell. */
 const MISTAKES = `import { defineConfig, type FreshetConfig } from 'freshet';
+import { embedTexts } from 'freshet/client';
 
 export const config: FreshetConfig = defineConfig({ sources: [] });
 // @ts-expect-error
 defineConfig({ source: [] });
+export const { vectors } = await embedTexts(['a'], { url: '', profile: 'rt', models: ['hash'] });
+// @ts-expect-error
+embedTexts(['a'], { url: '', profile: 'slow', models: ['hash'] });
 // @ts-expect-error
 export const props: EmbeddingPipelineProps = { config };
 // @ts-expect-error
 export const queue: string = EmbeddingPipeline.prototype.resultsQueue;
 `;
+
+/** What the bundled `pg` imports where it is there, and does without where it is not. */
+const OPTIONAL = ['pg-native', 'cloudflare:sockets'];
+
+/** The oldest Node of the promise, and one that is too old; the tests themselves run on the newest. */
+const NODES = { oldest: '22.19.0', refused: '20.19.5' };
+
+function installNode(version: string): string {
+  const platform = process.platform === 'win32' ? 'win' : process.platform;
+  const name = `node-${platform}-${process.arch}`;
+  const folder = path.join(project, `node-${version}`);
+  mkdirSync(folder);
+  writeFileSync(path.join(folder, 'package.json'), '{}');
+  const words = ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund'];
+  const done = npm([...words, `${name}@${version}`], folder);
+  expect(done.status, done.text).toBe(0);
+  return path.join(folder, 'node_modules', name, 'bin/node');
+}
+
+/** Configurations as people write them, by the name of their file. */
+const WRITTEN: Readonly<Record<string, string>> = {
+  'freshet.config.ts': CONFIG,
+  'freshet.config.mts': CONFIG,
+  'freshet.config.js': CONFIG,
+  'freshet.config.mjs': CONFIG,
+  'freshet.config.cjs': CONFIG.replace(/^import .*$/m, '').replace(
+    'export default defineConfig(',
+    'module.exports = (',
+  ),
+};
+
+describe.each(['oldest', 'newest'] as const)('the command on the %s Node of the promise', which => {
+  let node: string;
+  beforeAll(() => {
+    node = which === 'oldest' ? installNode(NODES.oldest) : process.execPath;
+  }, TIMEOUT_MS);
+
+  test.each([
+    ['a project of modules', { type: 'module' }],
+    ['a project of CommonJS, as `npm init -y` makes it', { type: 'commonjs' }],
+    ['a project that says nothing', {}],
+  ])('reads every kind of configuration in %s', { timeout: TIMEOUT_MS }, (_, kind) => {
+    for (const [name, text] of Object.entries(WRITTEN)) {
+      const folder = mkdtempSync(path.join(project, 'kind-'));
+      writeFileSync(path.join(folder, 'package.json'), JSON.stringify(kind));
+      writeFileSync(path.join(folder, name), text);
+
+      const { status, stderr } = run(node, [path.join(installed, 'dist/bin/freshet.js'), 'status'], folder);
+
+      expect({ name, status, lines: stderr.split('\n').length }).toEqual({ name, status: 2, lines: 3 });
+      expect(stderr).toContain('There is no embedded database in');
+    }
+  });
+
+  test('embeds the demo', { timeout: TIMEOUT_MS }, () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'freshet-demo-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const { status, stdout, stderr } = run(
+      node,
+      [path.join(installed, 'dist/bin/freshet.js'), 'start', '--json', '--max-items', '10'],
+      folder,
+    );
+
+    expect(status, stderr).toBe(5);
+    expect(JSON.parse(stdout)).toMatchObject({ embedded: 10 });
+  });
+});
+
+test('an older Node is told so in one sentence at the first command', { timeout: TIMEOUT_MS }, () => {
+  const node = installNode(NODES.refused);
+
+  const { status, stdout, stderr } = run(node, [path.join(installed, 'dist/bin/freshet.js'), 'start']);
+
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  expect(stderr).toMatch(/^freshet: Freshet needs Node 22\.19 or newer; this is Node 20\.19\.5 .*\n$/);
+  expect(existsSync(path.join(project, '.freshet'))).toBe(false);
+});
 
 describe('the package', () => {
   test('holds JavaScript, declarations and every handler, and no source', () => {
@@ -152,6 +236,8 @@ describe('the package', () => {
 
     expect(files.filter(file => file.endsWith('.ts') && !file.endsWith('.d.ts'))).toEqual([]);
     expect(files).toContain('dist/lib/constructs/embedding-pipeline.js');
+    expect(files).toContain('dist/lib/adapters/api/client.js');
+    expect(files).toContain('dist/lib/adapters/local/inference-process.js');
     for (const name of [...FUNCTION_NAMES, 'notify'])
       expect(files).toContain(`dist/handlers/${name}/index.mjs`);
     expect(existsSync(path.join(modules, 'esbuild'))).toBe(false);
@@ -159,7 +245,7 @@ describe('the package', () => {
 
   test('imports no package that its manifest does not name', () => {
     const files = readdirSync(installed, { recursive: true, encoding: 'utf8' }).filter(
-      file => file.endsWith('.js') && !file.startsWith('dist/handlers/'),
+      file => /\.m?js$/.test(file) && !file.startsWith('dist/handlers/'),
     );
     const imported = files.flatMap(file =>
       [
@@ -173,12 +259,16 @@ describe('the package', () => {
       .map(name => name.split('/', name.startsWith('@') ? 2 : 1).join('/'));
     const named = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
 
-    expect(packages).toEqual(expect.arrayContaining(['pg', 'aws-cdk-lib', 'kysely']));
-    expect([...new Set(packages)].filter(name => !named.includes(name))).toEqual([]);
+    expect(packages).toEqual(expect.arrayContaining(['@electric-sql/pglite', 'aws-cdk-lib', 'jiti', 'zod']));
+    const strangers = [...new Set(packages)].filter(name => !named.includes(name) && !isBuiltin(name));
+    expect(strangers.filter(name => !OPTIONAL.includes(name))).toEqual([]);
   });
 
-  test('leaves the CDK to the project that uses it', () => {
-    expect(Object.keys(manifest.peerDependencies).sort()).toEqual(['aws-cdk-lib', 'constructs']);
+  test('leaves the CDK to the project that uses it, and the runtimes of models to who wants one', () => {
+    const isOptional = (name: string) => manifest.peerDependenciesMeta[name]?.optional === true;
+    const peers = Object.keys(manifest.peerDependencies).sort();
+    expect(peers.filter(name => !isOptional(name))).toEqual(['aws-cdk-lib', 'constructs']);
+    expect(peers.filter(isOptional)).toEqual(['onnxruntime-node', 'onnxruntime-web']);
     expect(Object.keys(manifest.dependencies).filter(name => /cdk|constructs/.test(name))).toEqual([]);
   });
 
@@ -225,8 +315,10 @@ describe('the package', () => {
   });
 
   test('runs its commands by npx, without a loader', { timeout: TIMEOUT_MS }, () => {
-    const folder = path.join(project, 'elsewhere');
-    mkdirSync(folder);
+    // A project of its own without a configuration: below one, the demo is not taken.
+    const folder = mkdtempSync(path.join(tmpdir(), 'freshet-elsewhere-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    symlinkSync(modules, path.join(folder, 'node_modules'));
     const freshet = (...words: string[]) => run('npx', ['--no-install', 'freshet', ...words], folder);
     const help = freshet('--help');
     const start = freshet('start', '--json');

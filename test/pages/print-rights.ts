@@ -15,7 +15,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/:secret:/, "the models' keys"],
   [/:event-source-mapping:/, "this stack's event source mappings"],
   [/:(endpoint|inference-component)\//, 'the SageMaker endpoints that models name'],
-  [/^<Functions\w+>$/, 'its function'],
+  [/^<Live\w+>$/, 'the alias of its function'],
 ];
 
 function wordsFor(resource: string): string {
@@ -32,9 +32,10 @@ function wordsFor(resource: string): string {
 export function printRights(template: Template): string {
   const policies = policiesOf(template);
   const rows = FUNCTION_NAMES.map(name => rowsOf(name, rightsOf(policies, `PipelineFunctions${name}Role`)));
+  const api = rowsOf('api', rightsOf(policies, 'PipelineApiServiceRole'));
   const notify = rowsOf('notify', rightsOf(policies, 'PipelineAlarmTopicWebhookRole'));
   const schedules = rowsOf('schedules', rightsOf(policies, 'PipelineSchedules'));
-  return ['| who | may | on |', '|---|---|---|', ...[...rows, notify, schedules].flat()].join('\n');
+  return ['| who | may | on |', '|---|---|---|', ...[...rows, api, notify, schedules].flat()].join('\n');
 }
 
 function rowsOf(name: string, rights: Rights): string[] {

@@ -58,6 +58,7 @@ const SESSIONS = {
         console.answers.set('status', () => ({
           answer: {
             spaces: [coverage],
+            unread: [],
             paused: [{ scope: 'model:small', reason: 'provider:insufficient_quota', detail: '', since }],
             ledger: {
               ...NOTHING_DONE,
@@ -66,6 +67,7 @@ const SESSIONS = {
               costUsd: 0.0504,
               lastUpdate: since,
             },
+            budget: [{ scope: 'pipeline', period: 'month', capUsd: 20, spentUsd: 17.3 }],
           },
         }));
       },

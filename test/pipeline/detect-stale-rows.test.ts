@@ -174,16 +174,17 @@ describe('the incremental pass', () => {
 
   test('sends rows that began before in smaller batches, by how often', async () => {
     const world = makeWorld();
-    fill(world, 60);
+    fill(world, 75);
     for (const [index, id] of [...sourceIn(world).rows.keys()].entries()) {
-      const attempts = [0, 1, 2, 5][Math.floor(index / 15)] ?? 0;
+      const attempts = [0, 1, 2, 3, 5][Math.floor(index / 15)] ?? 0;
       leaseRow(world.twin, makeSpace(), id, { attempts, expiresAt: world.twin.now() });
     }
 
     await detectStaleRows(world.detectPorts, incremental, plenty);
 
     const sizes = messagesOf(world, 'fresh').map(({ attempts, ids }) => [attempts, ids.length]);
-    expect(sizes).toEqual([[0, 15], [1, 10], [1, 5], ...Array.from({ length: 15 }, () => [2, 1]), [5, 15]]);
+    const single = Array.from({ length: 15 }, () => [3, 1]);
+    expect(sizes).toEqual([[0, 15], [1, 15], [2, 10], [2, 5], ...single, [5, 15]]);
   });
 
   test('leases no more than the space may have in flight', async () => {
@@ -530,6 +531,19 @@ describe('a tick beside another', () => {
     const report = await detectAlone(ports, reconcile, plenty);
 
     expect(report).toEqual({ spaces: [], overlapped: true });
+    expect(world.metrics.sums.get('OverlappedTicks')).toBe(1);
+  });
+
+  test('waits for none but its own where a source has a schedule of its own for edits', async () => {
+    const world = makeWorld();
+    fill(world, 3);
+    const [source] = (await world.detectPorts.spaces.list()).map(space => space.source.name);
+    const own = { ...incremental, sources: [source!] };
+    const beside = (taken: string) =>
+      detectAlone({ ...world.detectPorts, lock: lockOf([taken]) }, own, plenty);
+
+    expect(await beside(`detect:incremental:${source}`)).toEqual({ spaces: [], overlapped: true });
+    expect((await beside('detect:incremental')).spaces).toMatchObject([{ sent: 3 }]);
     expect(world.metrics.sums.get('OverlappedTicks')).toBe(1);
   });
 

@@ -72,7 +72,11 @@ describe('a message of stale rows', () => {
       'beginEmbedding',
       'readRows 10000',
       'lookUpHashes',
+      'readPace',
+      'readRateLimits',
+      'takeTurn small',
       'grantCall',
+      'storePace small',
       'put',
       'announce',
       'markAnnounced',
@@ -86,8 +90,10 @@ describe('a message of stale rows', () => {
     expect(await embed(batch)).toBe('done');
 
     const read = ['reasons', 'beginEmbedding', 'readRows 10000', 'lookUpHashes'];
+    const taken = ['readPace', 'readRateLimits', 'takeTurn small', 'grantCall', 'storePace small'];
+    const first = [...taken, 'put', 'announce'];
     const settled = ['grantCall', 'put', 'announce'];
-    expect(batch.world.calls.events).toEqual([...read, ...settled, ...settled, ...settled, 'markAnnounced']);
+    expect(batch.world.calls.events).toEqual([...read, ...first, ...settled, ...settled, 'markAnnounced']);
     const results = await readResults(batch.world);
     expect(results.map(({ outcomes }) => outcomes.length)).toEqual([100, 100, 50]);
     expect([...batch.table.leases.values()].map(({ stage }) => stage)).toEqual(Array(250).fill('announced'));
@@ -253,6 +259,80 @@ describe('texts', () => {
 
     expect(outcomesOf(await readResult(batch.world))).toEqual(Array(3).fill('excluded:empty'));
     expect(batch.world.provider.requests).toEqual([]);
+  });
+
+  describe('of which the model knows no word', () => {
+    const isForeign = (text: string) => text.startsWith('foreign');
+    const excludeForeign = ({ texts }: EmbedRequest) => {
+      const reply = embedAll({ texts, deadlineMs: 1000 });
+      return {
+        ...reply,
+        items: reply.items.filter(({ index }) => !isForeign(texts[index] ?? '')),
+        excluded: texts.flatMap((text, index) =>
+          isForeign(text) ? [{ index, reason: 'unknown-words' as const }] : [],
+        ),
+      };
+    };
+
+    test('are excluded in the same one call, beside the vectors of the others', async () => {
+      const texts = Array.from({ length: 100 }, (_, index) =>
+        index % 4 ? `foreign ${index}` : `text ${index}`,
+      );
+      const batch = dispatch(texts);
+      batch.world.provider.script = excludeForeign;
+
+      await embed(batch);
+
+      const result = await readResult(batch.world);
+      expect(batch.world.provider.requests).toHaveLength(1);
+      expect(outcomesOf(result)).toEqual(
+        texts.map(text => (isForeign(text) ? 'excluded:unknown-words' : 'embedded')),
+      );
+      expect(result.verdicts).toEqual([]);
+    });
+
+    test('are excluded where a batch holds nothing else, without a probe and without a pause', async () => {
+      const batch = dispatch(['foreign 1', 'foreign 2', 'foreign 3']);
+      batch.world.provider.script = excludeForeign;
+
+      expect(await embed(batch)).toBe('done');
+
+      expect(batch.world.provider.requests).toHaveLength(1);
+      expect(outcomesOf(await readResult(batch.world))).toEqual(Array(3).fill('excluded:unknown-words'));
+      expect(batch.world.twin.pauses).toEqual([]);
+    });
+
+    test('leave unusable vectors of the same call to be judged on their own', async () => {
+      const batch = dispatch(['foreign 1', 'spoiled', 'text']);
+      batch.world.provider.script = request => {
+        const reply = excludeForeign(request);
+        const spoil = (index: number) => request.texts[index] === 'spoiled';
+        return {
+          ...reply,
+          items: reply.items.map(item => (spoil(item.index) ? { ...item, bytes: Buffer.alloc(16) } : item)),
+        };
+      };
+
+      await embed(batch);
+
+      expect(outcomesOf(await readResult(batch.world))).toEqual([
+        'excluded:unknown-words',
+        'refused:invalid_vector',
+        'embedded',
+      ]);
+    });
+
+    test('are touched, without another call, when their row changes and their text does not', async () => {
+      const batch = dispatch(['foreign 1']);
+      storeOutcome(batch.world.twin, batch.space, 'row-000', {
+        ...{ outcome: 'excluded:unknown-words', contentHash: fingerprintText('foreign 1') },
+      });
+
+      await embed(batch);
+
+      expect(batch.world.provider.requests).toEqual([]);
+      expect((await readResult(batch.world)).touches).toMatchObject([{ id: 'row-000' }]);
+    });
   });
 
   test('carry the prefix to the provider and not into their fingerprint', async () => {

@@ -217,6 +217,24 @@ describe('a database that does not answer', () => {
   });
 });
 
+describe('a schema on which this code may not run', () => {
+  test('closes everything at the first look and is told apart from a database that is gone', async () => {
+    const world = makeGuardedWorld();
+    world.troubles.schemaUnknown = true;
+    const report = await guard(world);
+    const closedBefore = closedIn(world);
+    const sums = ['UnknownSchema', 'DatabaseUnreachable'].map(name => world.metrics.sums.get(name));
+
+    world.troubles.schemaUnknown = false;
+    await guard(world);
+
+    expect(report).toMatchObject({ databaseAnswers: false, pausedModels: ['small', 'large'] });
+    expect(closedBefore).toHaveLength(5);
+    expect(sums).toEqual([1, 0]);
+    expect(closedIn(world)).toEqual([]);
+  });
+});
+
 describe('an event source', () => {
   test('that was closed by hand is reported and never opened', async () => {
     const world = makeGuardedWorld();

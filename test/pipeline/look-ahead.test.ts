@@ -2,8 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { FreshetError } from '../../lib/core/errors.ts';
 import { createLookAhead } from '../../lib/local/look-ahead.ts';
 import type { LocalRunPorts } from '../../lib/local/run-ports.ts';
+import { runUntilFresh } from '../../lib/local/run-until-fresh.ts';
 import type { DetectRequest, SpaceReport } from '../../lib/pipeline/detect/detect-ports.ts';
+import { putRow } from '../factories/logged-twin.ts';
+import { makeSpace } from '../factories/space.ts';
 import { makeWorld } from '../factories/world.ts';
+import { sourceOf } from '../twin/twin-database.ts';
 import { toLocalRunPorts } from './run-world.ts';
 
 const MANY_ROWS = 1_000;
@@ -16,8 +20,8 @@ function makeLookAhead(passes: LocalRunPorts['passes'], ...leasedByPass: (number
     if (leased instanceof Error) throw leased;
     const walks = pass === 'reconcile';
     const report: SpaceReport = {
-      ...{ spaceId: 1, source: 'items', model: 'small', leased, sent: leased },
-      ...{ passBegan: walks, passEnded: walks, slices: walks ? 1 : 0 },
+      ...{ spaceId: 1, source: 'items', model: 'small', leased, sent: leased, unsent: false },
+      ...{ passBegan: walks, passEnded: walks, skipped: [], slices: walks ? 1 : 0 },
     };
     return { spaces: [report] };
   };
@@ -40,15 +44,15 @@ describe('looking ahead with both passes', () => {
     {
       leased: 'rows after a round that leased nothing',
       rounds: [
-        [0, 0],
+        [0, 0, 0],
         [3, 0],
       ],
     },
-    { leased: 'all rows that it may in its incremental pass', rounds: [[0, 0], [MANY_ROWS]] },
+    { leased: 'all rows that it may in its incremental pass', rounds: [[0, 0, 0], [MANY_ROWS]] },
     {
       leased: 'rows and then failed',
       rounds: [
-        [0, 0],
+        [0, 0, 0],
         [3, new FreshetError('away', { failureClass: 'transient', code: 'network_econnreset' })],
       ],
     },
@@ -60,6 +64,46 @@ describe('looking ahead with both passes', () => {
     expect(lookAhead.leasedRows()).toBeGreaterThan(0);
     expect(lookAhead.isComplete()).toBe(false);
   });
+});
+
+test('a row that no look can compare is told once, and holds up no other, now and after it is mended', async () => {
+  const space = makeSpace();
+  const world = makeWorld([space]);
+  for (let row = 0; row < 250; row += 1)
+    putRow(world.twin, space, String(row).padStart(4, '0'), `text ${row}`);
+  const source = sourceOf(world.twin, space);
+  source.raising.add('0105');
+
+  const first = await runUntilFresh(toLocalRunPorts(world));
+  source.raising.clear();
+  const second = await runUntilFresh(toLocalRunPorts(world));
+
+  expect(first).toMatchObject({ embedded: 249, failed: 0, faults: [] });
+  expect(first.skipped).toEqual([{ source: space.source.name, id: '0105', code: 'sqlstate_22007' }]);
+  expect(second).toMatchObject({ embedded: 250, skipped: [] });
+});
+
+test('rows that were in a call when a process died are taken up once nothing else is left', async () => {
+  const asked: (number | undefined)[] = [];
+  const parts = toLocalRunPorts(makeWorld(), {}, { passes: 'both' });
+  const lookAhead = createLookAhead(
+    {
+      ...parts,
+      handlers: {
+        ...parts.handlers,
+        detect: async (request, context) => {
+          asked.push(request.maxAttempts);
+          return parts.handlers.detect(request, context);
+        },
+      },
+    },
+    () => undefined,
+  );
+
+  await lookAhead.round(MANY_ROWS, true);
+  await lookAhead.round(MANY_ROWS, true);
+
+  expect(asked).toEqual([0, 0, undefined, undefined, undefined]);
 });
 
 describe('looking ahead with the incremental pass alone', () => {

@@ -76,11 +76,12 @@ export function openDeadLetters(
   const embed = createEmbed({
     ...shared,
     embedding: opened.embedding,
+    pace: opened.pace,
     providers: () => provider,
     tokenizer: createCountingTokenizer(),
     results: pairs.results.queue,
     limits: {
-      ...{ batchSize: 100, callTimeoutMs: 30_000, maxReceiveCount: 5 },
+      ...{ batchSize: 100, callTimeoutMs: 30_000, callsAtOnce: 10, maxReceiveCount: 5 },
       ...{ announcedLeaseSeconds: 3_600, maxBytesPerColumn: 10_000 },
     },
   });

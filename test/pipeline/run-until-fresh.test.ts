@@ -5,7 +5,7 @@ import { runUntilFresh } from '../../lib/local/run-until-fresh.ts';
 import { embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { countOutcomes, findStaleRows, leaseRow, minutesAgo, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
-import { makeWorld, type World } from '../factories/world.ts';
+import { knowAsFast, makeWorld, type World } from '../factories/world.ts';
 import { sourceOf, spaceOf } from '../twin/twin-database.ts';
 import { toLocalRunPorts } from './run-world.ts';
 
@@ -120,6 +120,7 @@ describe('a local run', () => {
     /** Runs with calls of these latencies, in the order they are made, and tells when how many results were written together. */
     async function watchWrites(latenciesMs: readonly number[], limits: Partial<LocalRunLimits> = {}) {
       const world = makeWorld();
+      knowAsFast(world);
       fill(world, latenciesMs.length * 100);
       const startedMs = world.clock.now();
       world.provider.script = async (request, call) => {
@@ -194,6 +195,7 @@ describe('a local run', () => {
     /** Runs with a provider of this latency, and tells when it looked for edits and how many rows it leased each time. */
     async function watchLooks(latencyMs: number, rows: number, limits: Partial<LocalRunLimits> = {}) {
       const world = makeWorld();
+      knowAsFast(world);
       fill(world, rows);
       const looks: { readonly atMs: number; readonly rows: number }[] = [];
       const startedMs = world.clock.now();

@@ -21,19 +21,25 @@ const INVOCATION_MS = 150_000;
  * Runs the deployed pipeline on doubles for so many virtual minutes.
  *
  * Detection comes by the minute. Workers, spread over the processes, poll the queues whatever
- * lies in them, as SQS counts each delivery. There is one writer. Unlike a local run, the fleet
+ * lies in them, as SQS counts each delivery. A process that is a function is made anew for each
+ * message, and remembers nothing. There is one writer. Unlike a local run, the fleet
  * never gives up.
  */
 export async function driveFleet(
   world: World,
   minutes: number,
   embedWorkers = 10,
-  processes: readonly EmbedPorts[] = [world.embedPorts],
+  processes: readonly (EmbedPorts | (() => EmbedPorts))[] = [world.embedPorts],
+  pollEveryMs = POLL_EVERY_MS,
 ): Promise<void> {
   const { clock } = world;
   const endsAtMs = clock.now() + minutes * 60_000;
   const detect = createDetect(world.detectPorts);
-  const embedders = processes.map(createEmbed);
+  const embedders = processes.map(process => {
+    if (typeof process === 'function') return () => createEmbed(process());
+    const embed = createEmbed(process);
+    return () => embed;
+  });
   const write = createWrite(world.writePorts);
   const context = (name: string) => createLocalContext(name, countDown(clock, INVOCATION_MS));
 
@@ -60,7 +66,7 @@ export async function driveFleet(
     return messages.length > 0;
   };
   const workers = Array.from({ length: embedWorkers }, (_, index) =>
-    repeat(POLL_EVERY_MS, () => embedTurn(embedders[index % embedders.length]!)),
+    repeat(pollEveryMs, () => embedTurn(embedders[index % embedders.length]!())),
   );
   await Promise.all([repeat(DETECT_EVERY_MS, detectTurn), repeat(POLL_EVERY_MS, writeTurn), ...workers]);
 }
@@ -94,7 +100,12 @@ export function toLocalRunPorts(
 }
 
 /** Buys a batch of these texts, no two alike, as the embed step does. */
-export function buyTexts(world: World, texts: readonly string[]): Promise<Purchase> {
+export function buyTexts(
+  world: World,
+  texts: readonly string[],
+  redelivered = false,
+  remainingMs = () => 600_000,
+): Promise<Purchase> {
   const unique = texts.map(text => ({ text, contentHash: text, rows: [] }));
-  return buyVectors(world.embedPorts, makeSpace(), 'bulk', unique, () => 600_000);
+  return buyVectors(world.embedPorts, makeSpace(), 'bulk', unique, remainingMs, { redelivered });
 }

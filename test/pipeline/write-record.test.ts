@@ -69,6 +69,47 @@ describe('an announced result', () => {
     expect(world.metrics.sums.get('RepeatedResults')).toBe(1);
   });
 
+  test('removes its object once it is committed', async () => {
+    const { world, write, key } = await announced();
+    let present: boolean | undefined;
+    const { writeResult } = world.writePorts.outcomes;
+    world.writePorts.outcomes.writeResult = async (...result) => {
+      const report = await writeResult(...result);
+      present = (await world.objects.get(key)) !== undefined;
+      return report;
+    };
+
+    await write();
+
+    expect(present).toBe(true);
+    expect(await world.objects.get(key)).toBeUndefined();
+  });
+
+  test('keeps its object where the write fails, and is done where the removal fails', async () => {
+    const { world, write, failWrites, key } = await announced();
+    failWrites('unknown', 'sqlstate_XX000', 1);
+    await expect(write()).rejects.toThrow('XX000');
+    expect(await world.objects.get(key)).toBeDefined();
+    world.writePorts.objects.remove = () => Promise.reject(new Error('the store says no'));
+
+    expect(await write({ receiveCount: 2 })).toBe('done');
+    expect(world.tally.totals().embedded).toBe(2);
+  });
+
+  test('is no repeat where the ledger has only some of its calls', async () => {
+    const { world, write, key, announcement } = await announced();
+    await write();
+    await world.objects.remove(key);
+    const message = JSON.parse(announcement);
+    const more = { ...message, calls: [...message.calls, '5e5e5e5e-5e5e-4e5e-8e5e-5e5e5e5e5e5e'] };
+
+    await write({ body: JSON.stringify(more), receiveCount: 2 });
+
+    expect(world.logger.lines).toMatchObject([
+      { event: 'result-dropped', fields: { cause: 'object-missing' } },
+    ]);
+  });
+
   test('whose object is missing is dropped with a reason and its rows are free', async () => {
     const { world, table, write, key } = await announced();
     world.objects.remove(key);
@@ -255,7 +296,7 @@ describe('several announced results', () => {
 
     expect(await write([first, second, 'no json', third, first])).toEqual(['message-2']);
 
-    expect(writes()).toEqual(['writeResults', 'writeResult']);
+    expect(writes()).toEqual(['writeResults']);
     expect(table.outcomes.size).toBe(3);
     expect(world.metrics.sums.get('DroppedResults')).toBe(1);
     expect(world.metrics.sums.get('RepeatedResults')).toBe(1);

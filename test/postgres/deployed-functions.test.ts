@@ -8,7 +8,7 @@ import { createLambda as createGuard } from '../../functions/guard/handler.ts';
 import { createLambda as createMigrate } from '../../functions/migrate/handler.ts';
 import { createLambda as createWrite } from '../../functions/write/handler.ts';
 import { openPostgres } from '../../lib/adapters/postgres/open-postgres.ts';
-import type { DeploymentSettings } from '../../lib/core/config/deployment-settings.ts';
+import type { WrittenSettings } from '../../lib/core/config/deployment-settings.ts';
 import { type DatabaseBehindTls, openDatabaseBehindTls } from '../database/database-behind-tls.ts';
 import { createSourceTable } from '../database/open-space.ts';
 import {
@@ -52,8 +52,8 @@ afterEach(async () => {
   await behindTls.close();
 });
 
-function surround(changes: Partial<DeploymentSettings> = {}) {
-  const settings = { ...deployment.settings, eventSources: MAPPINGS, ...changes };
+function surround(changes: Partial<WrittenSettings> = {}) {
+  const settings = { ...deployment.written, eventSources: MAPPINGS, ...changes };
   return {
     variables: { FRESHET_DEPLOYMENT: JSON.stringify(settings) },
     directory,
@@ -61,8 +61,7 @@ function surround(changes: Partial<DeploymentSettings> = {}) {
   };
 }
 const run = (statement: string) => sql.raw(statement).execute(behindTls.database.kysely);
-const migrate = (changes?: Partial<DeploymentSettings>) =>
-  createMigrate(surround(changes))({}, makeContext());
+const migrate = (changes?: Partial<WrittenSettings>) => createMigrate(surround(changes))({}, makeContext());
 
 describe('migrate', () => {
   test('prepares the database once, and changes nothing the second time', async () => {
@@ -121,6 +120,15 @@ describe('migrate', () => {
     await expect(migrate()).rejects.toThrow(/^Model served cannot be reached from the function's subnets/);
     const schemas = await run("SELECT FROM pg_namespace WHERE nspname = 'freshet'");
     expect(schemas.rows).toEqual([]);
+  });
+
+  test('verifies the server by the authority beside the code, and refuses where it is not there', async () => {
+    const { certificateAuthority, ...place } = behindTls.place;
+    const database = { ...place, certificateAuthority: { file: 'certificate-authority.pem' } };
+
+    await expect(migrate({ database })).rejects.toThrow(/certificate-authority\.pem does not lie beside/);
+    writeFileSync(join(directory, 'certificate-authority.pem'), certificateAuthority.pem);
+    expect(await migrate({ database })).toMatchObject({ from: 0, spaces: 1 });
   });
 
   test('refuses a server whose certificate another authority made', async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, test } from 'vitest';
 import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { type OpenedSpace, openSpace } from '../database/open-space.ts';
 import { openTestDatabase } from '../database/open-test-database.ts';
-import { createPair } from './differential/pair.ts';
+import { COMPOSITE_COLUMNS, createPair } from './differential/pair.ts';
 import { type Difference, runHistory } from './differential/run-history.ts';
 import {
   type ApplicationSession,
@@ -19,9 +19,14 @@ const LANES = 3;
 /** Each history empties the tables; what it leaves behind is swept up now and then, or every scan would read it. */
 const HISTORIES_PER_VACUUM = 100;
 
+/** Every such history is of keys with two parts. */
+const HISTORIES_PER_PAIRS = 3;
+
 interface Lane {
   readonly migrated: SqlDatabase;
   readonly items: OpenedSpace;
+  /** A source whose key has two parts. */
+  readonly pairs: OpenedSpace;
   readonly server: VirtualServer;
   readonly sessions: readonly ApplicationSession[];
 }
@@ -41,7 +46,13 @@ afterAll(async () => {
 
 async function openLane(): Promise<Lane> {
   const migrated = await openTestDatabase();
-  const items = await openSpace(migrated, {}, { text: { columns: ['title'] } });
+  const search = { filters: [], keywords: { language: 'simple' } };
+  const items = await openSpace(migrated, {}, { text: { columns: ['title'] }, search });
+  const pairs = await openSpace(
+    migrated,
+    { name: 'pairs', keyColumns: COMPOSITE_COLUMNS },
+    { name: 'pairs', table: 'pairs', text: { columns: ['title'] } },
+  );
   // A history begins and ends with empty tables; the lane's first one begins so too.
   await items.run('DELETE FROM freshet.positions');
   const [named] = await items.select<{ name: string }>('SELECT current_database()::text AS name');
@@ -49,14 +60,19 @@ async function openLane(): Promise<Lane> {
   url.pathname = `/${named?.name}`;
   const server = await openVirtualServer(migrated, url.href);
   const sessions = await Promise.all(Array.from({ length: SESSIONS }, () => server.openSession()));
-  return { migrated, items, server, sessions };
+  return { migrated, items, pairs, server, sessions };
 }
 
 /** Every LANES-th history, from the lane's own first one. */
-async function replay({ items, server, sessions }: Lane, lane: number, signal: AbortSignal): Promise<void> {
+async function replay(
+  { items, pairs, server, sessions }: Lane,
+  lane: number,
+  signal: AbortSignal,
+): Promise<void> {
   let replayed = 0;
   for (let seed = FIRST_SEED + lane; seed < FIRST_SEED + HISTORIES && !signal.aborted; seed += LANES) {
-    const difference = await runHistory(createPair(seed, server, items.space, sessions), OPERATIONS);
+    const { space } = seed % HISTORIES_PER_PAIRS === 0 ? pairs : items;
+    const difference = await runHistory(createPair(seed, server, space, sessions), OPERATIONS);
     if (difference) throw new Error(describeDifference(seed, difference));
     replayed += 1;
     if (replayed % HISTORIES_PER_VACUUM === 0) await server.vacuum();

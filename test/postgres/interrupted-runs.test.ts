@@ -7,15 +7,11 @@ const GRACE_MS = 5000;
 
 let pipeline: Pipeline;
 let hold: Promise<void> | undefined;
-let onCall = () => {};
 
 beforeAll(async () => {
   pipeline = await openPipeline({
     rows: ROWS,
-    hold: () => {
-      onCall();
-      return hold;
-    },
+    hold: () => hold,
   });
 });
 afterAll(() => pipeline.close());
@@ -26,7 +22,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s during a slow call', signal =>
     const gate = Promise.withResolvers<void>();
     const called = Promise.withResolvers<void>();
     hold = gate.promise;
-    onCall = called.resolve;
+    pipeline.afterCalls(1, called.resolve);
     const { child, ended } = pipeline.start('run', '--json');
     await called.promise;
 
@@ -54,7 +50,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s during a slow call', signal =>
     const gate = Promise.withResolvers<void>();
     const called = Promise.withResolvers<void>();
     hold = gate.promise;
-    onCall = called.resolve;
+    pipeline.afterCalls(1, called.resolve);
     const { child, ended, errorsInclude } = pipeline.start('run', '--json');
     await called.promise;
 

@@ -26,17 +26,12 @@ const { fraction } = createSeededRandomness(seed);
 const below = (limit: number) => Math.floor(fraction() * limit);
 
 let pipeline: Pipeline;
-let onCall: () => void = () => {};
 
 beforeAll(async () => {
   pipeline = await openPipeline({
     rows: ROWS,
     latencyMs: LATENCY_MS,
     limits: { batchSize: BATCH_SIZE, concurrency: CONCURRENCY },
-    hold: () => {
-      onCall();
-      return undefined;
-    },
   });
 });
 afterAll(() => pipeline.close());
@@ -46,15 +41,9 @@ async function killOneRun(): Promise<boolean> {
   const { child, ended } = pipeline.start('run');
   const killIn = (ms: number) => setTimeout(() => child.kill('SIGKILL'), ms);
   if (fraction() < 0.25) killIn(below(1.5 * START_UP_MS));
-  else {
-    let callsLeft = 1 + below(10);
-    onCall = () => {
-      callsLeft -= 1;
-      if (callsLeft === 0) killIn(below(3 * LATENCY_MS));
-    };
-  }
+  else pipeline.afterCalls(1 + below(10), () => killIn(below(3 * LATENCY_MS)));
   await ended;
-  onCall = () => {};
+  pipeline.afterCalls(undefined);
   return child.signalCode === 'SIGKILL';
 }
 

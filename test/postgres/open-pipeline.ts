@@ -22,6 +22,8 @@ export interface PipelineOptions {
   /** The provider waits for it before it answers a call. */
   readonly hold?: (call: LoopbackCall, callsBefore: number) => Promise<void> | undefined;
   readonly limits?: Readonly<Record<string, number>>;
+  readonly usdPerMillionTokens?: number;
+  readonly budget?: Readonly<Record<string, number>>;
 }
 
 export type Pipeline = Awaited<ReturnType<typeof openPipeline>>;
@@ -40,11 +42,16 @@ export async function openPipeline(options: PipelineOptions) {
   const session = await openSession(databaseUrl);
   await createItems(session, options.rows);
   const purchases: string[] = [];
+  let awaited: { callsLeft: number; then: () => void } | undefined;
   let behave: (call: LoopbackCall, callsBefore: number) => Behaviour = () => ({ kind: 'embed' });
   const server = await startLoopbackOpenAiServer({
     latencyMs: options.latencyMs ?? 0,
     recordCalls: false,
-    ...(options.hold && { hold: options.hold }),
+    hold: (call, callsBefore) => {
+      if (awaited) awaited.callsLeft -= 1;
+      if (awaited?.callsLeft === 0) awaited.then();
+      return options.hold?.(call, callsBefore);
+    },
     behave: (call, callsBefore) => {
       const behaviour = behave(call, callsBefore);
       if (behaviour.kind === 'embed') purchases.push(...call.texts);
@@ -52,7 +59,9 @@ export async function openPipeline(options: PipelineOptions) {
     },
   });
   const { directory, remove } = makeFolder();
-  writeFileSync(join(directory, 'freshet.config.ts'), writeConfig(options.limits ?? {}));
+  const configure = (changes: Partial<PipelineOptions>) =>
+    writeFileSync(join(directory, 'freshet.config.ts'), writeConfig({ ...options, ...changes }));
+  configure({});
   const environment = {
     DATABASE_URL: databaseUrl,
     OPENAI_API_KEY: 'sk-test',
@@ -67,6 +76,10 @@ export async function openPipeline(options: PipelineOptions) {
     behaveAs: (next: typeof behave) => {
       behave = next;
     },
+    /** Calls `then` once, when the provider was asked so many more times; undefined: not any more. */
+    afterCalls: (count: number | undefined, then: () => void = () => {}) => {
+      awaited = count === undefined ? undefined : { callsLeft: count, then };
+    },
     query: async <Row>(statement: string, parameters: unknown[] = []): Promise<Row[]> =>
       (await session.query(statement, parameters)).rows,
     /** Opens a second session of the application. */
@@ -75,6 +88,8 @@ export async function openPipeline(options: PipelineOptions) {
       sessions.push(other);
       return other;
     },
+    /** Writes the configuration anew, with these changes. */
+    configure,
     start,
     startAt: (baseUrl: string, ...words: string[]): RunningCli =>
       startCli(directory, words, { ...environment, OPENAI_BASE_URL: baseUrl }),
@@ -133,7 +148,7 @@ async function createItems(session: pg.Client, count: number): Promise<void> {
   await session.query('ANALYZE ai_items');
 }
 
-function writeConfig(limits: Readonly<Record<string, number>>): string {
+function writeConfig({ limits = {}, usdPerMillionTokens = 0, budget }: PipelineOptions): string {
   return `export default ${JSON.stringify({
     models: {
       served: {
@@ -142,6 +157,7 @@ function writeConfig(limits: Readonly<Record<string, number>>): string {
         dimensions: DIMENSIONS,
         documentPrefix: PREFIX,
         sendDimensions: true,
+        usdPerMillionTokens,
       },
     },
     sources: [
@@ -154,6 +170,7 @@ function writeConfig(limits: Readonly<Record<string, number>>): string {
       },
     ],
     limits,
+    ...(budget && { budget }),
   })};\n`;
 }
 

@@ -6,23 +6,19 @@ const ROWS = 600;
 
 let pipeline: Pipeline;
 let hold: Promise<void> | undefined;
-let onCall = () => {};
 
 beforeAll(async () => {
   pipeline = await openPipeline({
     rows: ROWS,
     limits: { batchSize: 10 },
-    hold: () => {
-      onCall();
-      return hold;
-    },
+    hold: () => hold,
   });
 });
 afterAll(() => pipeline.close());
 
 function nextCall(): Promise<void> {
   const called = Promise.withResolvers<void>();
-  onCall = called.resolve;
+  pipeline.afterCalls(1, called.resolve);
   return called.promise;
 }
 
@@ -78,6 +74,28 @@ describe('freshet stop from another process', () => {
 
     expect(await ask('stop')).toEqual({ asked: 0, stopped: 0, stillRunning: 0 });
     expect(await pipeline.query(`SELECT FROM freshet.control`)).toEqual([]);
+  });
+});
+
+describe('freshet nudge from another process', () => {
+  it('makes a watching run look at once, and leaves nothing behind', async () => {
+    const [{ began }] = (await pipeline.query('SELECT clock_timestamp()::text AS began')) as [
+      { began: string },
+    ];
+    const watching = pipeline.start('run', '--watch', '--watch-interval', '1h', '--json');
+    await until(1, `SELECT FROM freshet.positions WHERE last_pass_ended_at > '${began}'`);
+    await pipeline.query(`UPDATE ai_items SET title = title || ' nudged', updated_at = now() WHERE id <= 3`);
+    const stale = `SELECT FROM ai_items i JOIN freshet.vectors_1 v ON v.item_id = i.id
+                    WHERE v.source_version IS NOT DISTINCT FROM i.updated_at`;
+    expect(await pipeline.query(stale)).toHaveLength(ROWS - 3);
+
+    expect(await ask('nudge')).toEqual({ runs: 1 });
+    await until(ROWS, stale);
+    while ((await pipeline.query(`SELECT FROM freshet.control`)).length > 0);
+    await ask('stop');
+
+    expect((await watching.ended).code).toBe(130);
+    expect(await ask('nudge')).toEqual({ runs: 0 });
   });
 });
 

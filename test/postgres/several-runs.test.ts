@@ -7,7 +7,7 @@ const RUNS = 3;
 
 let pipeline: Pipeline;
 beforeAll(async () => {
-  pipeline = await openPipeline({ rows: ROWS, latencyMs: 30, limits: { batchSize: 50, concurrency: 2 } });
+  pipeline = await openPipeline({ rows: ROWS, latencyMs: 150, limits: { batchSize: 50, concurrency: 2 } });
 });
 afterAll(() => pipeline.close());
 

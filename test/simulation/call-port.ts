@@ -116,8 +116,9 @@ function fail(
   world.hardFaults += 1;
   world.hasWoken = true;
   const isUnknown = kind === 'database' && world.random.chance(0.1);
-  // A provider that answers 5xx has done nothing; one that did its work and was not heard is a broken connection.
-  const other = kind === 'provider' && when === 'after' ? 'network_econnreset' : 'http_500';
+  // A provider that was not reached has done nothing; one that was not heard may have done its work.
+  const lost = when === 'after' ? 'network_econnreset' : 'network_econnrefused';
+  const other = kind === 'provider' ? lost : 'http_500';
   const code = isUnknown ? 'database_unclassified' : kind === 'database' ? 'sqlstate_08006' : other;
   world.trace.event(`${name} fails ${when}`, invocation.number, () => code);
   reject(new FreshetError(`simulated ${code}`, { failureClass: isUnknown ? 'unknown' : 'transient', code }));

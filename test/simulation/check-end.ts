@@ -1,5 +1,6 @@
 import { sourceOf, type TwinSpace } from '../twin/twin-database.ts';
 import { readCoverage } from '../twin/twin-report.ts';
+import { isOverturned } from './check-writes.ts';
 import { queuesOf } from './services.ts';
 import { needsGuard } from './simulated-guard.ts';
 import { hashOf } from './texts.ts';
@@ -25,6 +26,7 @@ export function checkConvergence(world: World): void {
       if (!facts?.honest || facts.sequence <= first) continue;
       const outcome = space.outcomes.get(row.id);
       if (outcome?.version === row.version && outcome.xid === row.xid) continue;
+      if (isOverturned(world, space, row.id, facts.sequence)) continue;
       world.violate('converged-before-reconcile', `${name}/${row.id} in space ${space.space.spaceId}`);
     }
   }

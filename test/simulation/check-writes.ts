@@ -2,8 +2,8 @@ import { vectorOf } from '../doubles/scripted-provider.ts';
 import { printTimestamp } from '../twin/timestamps.ts';
 import type { TwinObserver, TwinOutcome, TwinSpace } from '../twin/twin-database.ts';
 import { noteHolder, noteVerdict } from './check-purchases.ts';
-import { isRefused, preparedOf } from './texts.ts';
-import type { World } from './world.ts';
+import { isRefused, isUnknown, preparedOf } from './texts.ts';
+import { START_MS, type World } from './world.ts';
 
 /** Looks at every change of an outcome and every watermark in the moment that it happens. */
 export function createWriteChecks(world: World): TwinObserver {
@@ -19,6 +19,7 @@ export function createWriteChecks(world: World): TwinObserver {
     outcomeDeleted(space, outcome) {
       noteHolder(world, space, outcome, undefined);
       world.storedReadings.delete(`${space.space.spaceId}/${outcome.id}`);
+      world.overturnedReadings.delete(`${space.space.spaceId}/${outcome.id}`);
       const source = world.twin.sources.get(space.space.source.name);
       if (source?.hidden)
         world.violate('complete', `outcome of ${outcome.id} deleted while a policy hides its row`);
@@ -57,7 +58,11 @@ function checkContent(world: World, space: TwinSpace, after: TwinOutcome): void 
     return;
   }
   const isRight =
-    outcome === 'excluded:empty' ? text === '' : outcome.startsWith('refused:') && isRefusable(world, text);
+    outcome === 'excluded:empty'
+      ? text === ''
+      : outcome === 'excluded:unknown-words'
+        ? isUnknown(text)
+        : outcome.startsWith('refused:') && isRefusable(world, text);
   if (!isRight) world.violate('honest-outcome', `${name}: ${outcome} for "${text}"`);
 }
 
@@ -78,6 +83,7 @@ function checkOrder(
     world.application.commitSequences.get(`${space.space.source.name}/${after.id}/${after.xid}`) ?? 0;
   const stored = world.storedReadings.get(row);
   world.storedReadings.set(row, read);
+  noteOverturned(world, row, { stored, read, readAt: after.readAt });
   if (before === undefined || stored === undefined || world.application.clockStepped) return;
   if (read < stored) {
     world.violate(
@@ -85,6 +91,31 @@ function checkOrder(
       `${nameOf(space, after.id)}: reading of xmin ${after.xid} replaces a newer one`,
     );
   }
+}
+
+/**
+ * A stamp ahead of the clock was given before the clock stepped back, or follows one that was. Such a reading replaces a newer one whose
+ * stamp is below it, and nothing at the write can tell: both stamps are what the clock said. The row is stale then, its lease is released
+ * and the watermark is past it, so only the reconcile pass finds it. Noted here until a reading as new as the replaced one is stored.
+ */
+function noteOverturned(
+  { overturnedReadings, scheduler, clockOffsetMs }: World,
+  row: string,
+  {
+    stored = 0,
+    read,
+    readAt,
+  }: { readonly stored: number | undefined; readonly read: number; readonly readAt: number },
+): void {
+  const newest = overturnedReadings.get(row) ?? 0;
+  if (read >= Math.max(stored, newest)) overturnedReadings.delete(row);
+  const nowMicros = (START_MS + scheduler.nowMs() + clockOffsetMs) * 1000;
+  if (read < stored && readAt > nowMicros) overturnedReadings.set(row, Math.max(stored, newest));
+}
+
+/** Whether the newest commit of the row was written, and replaced by an older reading with a stamp from before the clock stepped back. */
+export function isOverturned(world: World, { space }: TwinSpace, id: string, sequence: number): boolean {
+  return world.overturnedReadings.get(`${space.spaceId}/${id}`) === sequence;
 }
 
 function checkWatermark(world: World, space: TwinSpace, watermark: number): void {
@@ -110,7 +141,7 @@ function checkWatermark(world: World, space: TwinSpace, watermark: number): void
     if (!facts?.honest || facts.sequence <= first || row.version === null || row.version >= watermark)
       continue;
     if (space.outcomes.get(row.id)?.version === row.version || space.leases.has(row.id)) continue;
-    if (twin.sources.get(name)?.hidden) continue;
+    if (twin.sources.get(name)?.hidden || isOverturned(world, space, row.id, facts.sequence)) continue;
     world.violate('watermark-safe', `${nameOf(space, row.id)} is stale below it and not leased`);
   }
 }

@@ -30,11 +30,13 @@ export const INVARIANTS = {
   'granted-first': 'A provider call is granted before it is made. [13]',
   'watermark-safe':
     'Below the watermark no open transaction began, and every stale row of an honest clock is leased. [14]',
+  'honest-age': 'What a look saw and left without a lease is known to wait, as long as anything of it does.',
   'converged-before-reconcile':
     'With empty queues every row with an honest clock is fresh before a reconcile pass looks. [15]',
   'bounded-staleness': 'Without faults a committed change is written within a bounded number of ticks. [16]',
   'poison-delays-nobody':
     'A text that kills its process harms a neighbour at most twice, and every other row is written. [17]',
+  'outage-is-whole': 'While the provider fails at everything, no batch that failed is asked for in parts.',
   'coverage-identity':
     'At every step eligible = fresh + excluded + failed + in flight + stale, and 100 % means that no row is missing. [19]',
   'no-text-outside': 'No message, object, log line or pause reason holds text of a row. [20]',

@@ -18,8 +18,12 @@ export interface Invocation {
   grantedCallId: string | undefined;
   /** `world.sequence` when the database last took a write that proves something: a result, or the guard's rows. */
   wroteAt: number;
+  /** Batches of innocent texts that failed in an outage, since the provider last embedded something for it. */
+  readonly failedInOutage: { readonly texts: readonly string[]; readonly recordSequence: number }[];
   /** Scopes that it may probe once. */
   readonly claims: Set<string>;
+  /** `world.sequence` of the tick's whole look at a space, by space. */
+  readonly looks: Map<number, number>;
   /** Whoever waits for an answer hears that none will come. */
   died: () => void;
 }
@@ -36,7 +40,9 @@ export function createInvocation(world: World, component: Component, timeoutMs: 
     poisoned: false,
     grantedCallId: undefined,
     wroteAt: Number.NEGATIVE_INFINITY,
+    failedInOutage: [],
     claims: new Set(),
+    looks: new Map(),
     died: () => undefined,
   };
 }

@@ -19,6 +19,9 @@ export interface Services {
   /** When a scope was last claimed for a probe, in the database's time. */
   readonly claimedAt: Map<string, number>;
   providerCalls: number;
+  /** Until then every call fails; the next outage begins later than that. In virtual time. */
+  outageUntilMs: number;
+  nextOutageMs: number;
 }
 
 const LANES: readonly Lane[] = ['fresh', 'bulk'];
@@ -35,7 +38,7 @@ export function createServices(spaces: readonly Space[]): Services {
     purchases: new Map(),
     refusals: new Map(),
     claimedAt: new Map(),
-    providerCalls: 0,
+    ...{ providerCalls: 0, outageUntilMs: 0, nextOutageMs: 0 },
   };
 }
 

@@ -20,6 +20,8 @@ const MOST_TICKS = 60;
 const MOST_TICKS_WITH_KILLERS = 400;
 /** The first may begin in the middle, the second marks what is gone, the fourth is the first to begin after a whole one that found it marked. */
 const MOST_PASSES = 4;
+/** And the second may begin in the middle too: the cursor of a tick that was cut off can be written hours later, by a call that is slow. */
+const MOST_PASSES_WITH_SLOW_CALLS = 5;
 /** Without anything that is gone: one that is whole. */
 const LEAST_PASSES = 2;
 
@@ -95,7 +97,9 @@ function tickUntilQuiet(world: World, stop: Stop, stage: string, quiet: () => vo
     resumeUnusedModels(world);
     // A pause that the guard has yet to lift is no rest: its claim waits longer where the clock stepped back below the pause.
     const isAtRest = isQuiet(world) && !needsGuard(world);
-    if ((ticks >= 1 || stage !== 'incremental') && isAtRest) return quiet();
+    // What a tick left for the next one, and knows to wait, is no rest for the incremental pass either.
+    const isLeft = stage === 'incremental' && liveSpaces(world).some(({ position }) => position?.unsentSince);
+    if ((ticks >= 1 || stage !== 'incremental') && isAtRest && !isLeft) return quiet();
     world.scheduler.after(findWaitMs(world), () => tickUntilQuiet(world, stop, stage, quiet, ticks + 1));
   };
   const detect = () => invokeDetect(world, { pass: 'incremental' }, next);
@@ -110,6 +114,8 @@ function resumeUnusedModels(world: World): void {
     if (scope.startsWith('model:') && !used.has(scope)) world.stores.control.resume(scope, reason);
   }
 }
+
+const mostPasses = ({ plan }: World) => (plan.slow > 0 ? MOST_PASSES_WITH_SLOW_CALLS : MOST_PASSES);
 
 const mostTicks = ({ plan }: World) => (plan.killerTexts > 0 ? MOST_TICKS_WITH_KILLERS : MOST_TICKS);
 
@@ -168,7 +174,7 @@ function confirmOrphans(world: World): void {
 /** Whole passes, more than an hour apart, so that what is gone is marked by one and removed by a later one. */
 function reconcileTimes(world: World, passes: number, stop: Stop, done: () => void): void {
   const isOver = passes >= LEAST_PASSES && !liveSpaces(world).some(space => hasGhosts(world, space));
-  if (isOver || passes >= MOST_PASSES) {
+  if (isOver || passes >= mostPasses(world)) {
     done();
     return;
   }

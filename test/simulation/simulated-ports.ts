@@ -6,12 +6,14 @@ import type { RecordPorts } from '../../lib/pipeline/records.ts';
 import type { WritePorts } from '../../lib/pipeline/write/write-step.ts';
 import type { ControlStore, ProbeClaims, SpaceRegistry } from '../../lib/ports/control-store.ts';
 import type { EmbeddingStore } from '../../lib/ports/outcome-store.ts';
+import type { PaceStore } from '../../lib/ports/pace-store.ts';
 import type { LogFields, Logger, Metrics } from '../../lib/ports/process.ts';
 import type { MessageQueue } from '../../lib/ports/queues.ts';
 import type { Synchronous } from '../twin/synchronous.ts';
 import { commitSomeTransaction } from './application.ts';
 import { callPort, sleep } from './call-port.ts';
 import { checkGrant } from './check-purchases.ts';
+import { watchDetection } from './check-staleness.ts';
 import type { Invocation } from './invocation.ts';
 import { createObjects, createSender } from './service-ports.ts';
 import {
@@ -101,8 +103,9 @@ function createDetectPorts(world: World, current: () => Invocation, shared: Shar
   return {
     ...shared,
     queues: createSenders(world, current),
-    detection: wrapMethods(world, current, world.stores.detection),
+    detection: wrapMethods(world, current, watchDetection(world, current)),
     limits: { batchSize, maxInFlight, sliceRows, queuedLeaseSeconds: receivesSeconds(world) },
+    drainClock: shared.clock,
   };
 }
 
@@ -114,6 +117,7 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
     ...shared,
     queues: createSenders(world, current),
     embedding: wrapMethods(world, current, watchEmbedding(world, current)),
+    pace: wrapMethods<PaceStore>(world, current, world.stores.pace),
     providers: alias => providers.get(alias) as ReturnType<EmbedPorts['providers']>,
     tokenizer: {
       count: async text => text.length,
@@ -123,6 +127,7 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
     limits: {
       batchSize: world.shape.batchSize,
       callTimeoutMs: 30_000,
+      callsAtOnce: world.shape.concurrency,
       maxReceiveCount: MAX_RECEIVE_COUNT,
       announcedLeaseSeconds: receivesSeconds(world),
       maxBytesPerColumn: 10_000,

@@ -4,7 +4,7 @@ import type { EmbedReply, EmbedRequest } from '../../lib/ports/provider.ts';
 import { DIMENSIONS, vectorOf } from '../doubles/scripted-provider.ts';
 import { checkPurchase } from './check-purchases.ts';
 import type { Invocation } from './invocation.ts';
-import { isBlocked, isRefused } from './texts.ts';
+import { CANARY, isBlocked, isFailing, isRefused, isUnknown } from './texts.ts';
 import type { World } from './world.ts';
 
 /** One call at the moment when the provider decides about it. Whatever may have been billed is noted before the answer goes out. */
@@ -26,34 +26,78 @@ export function answerCall(
     const retryAfterMs = random.chance(0.5) ? random.below(150_000) : undefined;
     throw failure('throttled', 'rate_limit', retryAfterMs);
   }
-  if (random.chance(faults.outage)) {
-    throw failure('transient', random.pick(['http_503', 'http_500', 'network_econnrefused']));
+  if (isOut(world)) {
+    noteOutage(world, invocation, texts, spaceId);
+    throw failure('transient', random.pick(['http_503', 'http_500']));
   }
+  if (random.chance(faults.outage)) throw failure('transient', 'network_econnrefused');
   if (random.chance(faults.keyRevoked))
     throw failure('stop', random.pick(['invalid_api_key', 'insufficient_quota']));
   if (texts.length > world.shape.tooManyTexts) throw failure('too-large', 'http_413');
+  if (texts.some(isFailing)) throw failure('transient', 'http_500');
   if (texts.some(isBlocked)) throw failure('item', 'foreign_403');
   if (texts.some(isRefused)) throw failure('item', 'http_400');
 
+  invocation.failedInOutage.length = 0;
   if (callId !== undefined) services.billed.add(callId);
   checkPurchase(world, invocation, spaceId, texts, true);
   if (random.chance(faults.billedTimeout)) {
     world.hardFaults += 1;
     throw failure('transient', 'timeout');
   }
-  return { items: distort(world, texts), tokens: texts.length * 10, requestId: 'request' };
+  const known = texts.flatMap((text, index) => (isUnknown(text) ? [] : [{ index, bytes: vectorOf(text) }]));
+  const excluded = texts.flatMap((text, index) =>
+    isUnknown(text) ? [{ index, reason: 'unknown-words' as const }] : [],
+  );
+  const items = known.length === 0 ? known : distort(world, known, texts.length);
+  return { items, excluded, tokens: texts.length * 10, requestId: 'request' };
 }
 
-function distort(world: World, texts: readonly string[]): { index: number; bytes: Buffer }[] {
+/** The shortest outage is longer than a call takes. Between two of them any purchase comes to its end. */
+const OUTAGE_MS = [10_000, 600_000] as const;
+const BETWEEN_OUTAGES_MS = 20 * 60_000;
+
+/** Whether everything fails for a while: an outage begins with a call, now and then. */
+function isOut({ services, scheduler, faults, random }: World): boolean {
+  if (faults.outage === 0) return false;
+  const nowMs = scheduler.nowMs();
+  if (nowMs >= services.nextOutageMs && random.chance(faults.outage / 2)) {
+    services.outageUntilMs = nowMs + random.between(...OUTAGE_MS);
+    services.nextOutageMs = services.outageUntilMs + BETWEEN_OUTAGES_MS;
+  }
+  return nowMs < services.outageUntilMs;
+}
+
+/**
+ * What failed in an outage must not be asked for in parts, unless a text of it fails by itself.
+ * A part that carries no more texts than a slow server's pace allows was not taken apart.
+ */
+function noteOutage(world: World, invocation: Invocation, texts: readonly string[], spaceId: number): void {
+  const { failedInOutage, number, recordSequence } = invocation;
+  const alias = world.spaces.find(space => space.spaceId === spaceId)?.model.alias ?? '';
+  const isPaced = texts.length <= (world.twin.paces.get(alias)?.pace.textsPerCall ?? 0);
+  const isPart = (whole: (typeof failedInOutage)[number]) =>
+    whole.recordSequence === recordSequence &&
+    texts.length < whole.texts.length &&
+    texts.every(text => whole.texts.includes(text));
+  if (!isPaced && failedInOutage.some(isPart))
+    world.violate('outage-is-whole', `#${number} asks for a part of what failed`);
+  if (texts.every(text => text.startsWith(CANARY) && !isRefused(text)))
+    failedInOutage.push({ texts, recordSequence });
+}
+
+type Items = { index: number; bytes: Buffer }[];
+
+function distort(world: World, known: Items, count: number): Items {
   const { random, faults } = world;
-  let items = texts.map((text, index) => ({ index, bytes: vectorOf(text) }));
+  let items = known;
   const lie = (change: () => void) => {
     world.hardFaults += 1;
     change();
   };
   if (random.chance(faults.reordered)) items = random.shuffle(items);
   if (random.chance(faults.wrongCount)) lie(() => (random.chance(0.5) ? items.pop() : items.push(items[0]!)));
-  else if (random.chance(faults.wrongIndex)) lie(() => Object.assign(items[0]!, { index: texts.length }));
+  else if (random.chance(faults.wrongIndex)) lie(() => Object.assign(items[0]!, { index: count }));
   else if (random.chance(faults.unusableVector)) {
     lie(() => Object.assign(random.pick(items), { bytes: Buffer.alloc(DIMENSIONS * 4, 0xff) }));
   } else if (random.chance(faults.wrongDimensions)) {

@@ -9,6 +9,10 @@ const SOURCE = makeSource();
 export const isRefused = (text: string): boolean => text.includes('refused');
 /** Refused by what stands before the provider: every other text that is refused. */
 export const isBlocked = (text: string): boolean => isRefused(text) && text.endsWith('1');
+/** The provider knows no word of it: it has no vector, and nothing failed. */
+export const isUnknown = (text: string): boolean => text === `${CANARY}plain 7`;
+/** Answered with a 500 whenever it is in the batch. */
+export const isFailing = (text: string): boolean => isRefused(text) && text.endsWith('2');
 export const isKiller = (text: string): boolean => text.includes('killer');
 
 /** Few texts, so that rows share them, return to them and lose them. */
@@ -20,7 +24,7 @@ export function drawText(world: World): string | null {
     : random.chance(faults.killerTexts)
       ? 'killer'
       : 'plain';
-  return `${CANARY}${kind} ${random.below(kind === 'plain' ? 12 : 2)}`;
+  return `${CANARY}${kind} ${random.below(kind === 'plain' ? 12 : kind === 'refused' ? 3 : 2)}`;
 }
 
 /** By the text as it stands in the row. */

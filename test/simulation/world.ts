@@ -68,6 +68,10 @@ export interface World {
   readonly holdings: Map<number, Holdings>;
   /** `sequence` of the commit that a stored outcome was read from, by `spaceId/id`. */
   readonly storedReadings: Map<string, number>;
+  /** `sequence` of the newest reading that a stepped-back clock let an older one replace, by `spaceId/id`. */
+  readonly overturnedReadings: Map<string, number>;
+  /** When a tick last stored that nothing waits in a space, and the invocation that did, by space. */
+  readonly unsentCleared: Map<number, { readonly sequence: number; readonly by: number }>;
   /** Idle processes that remember their last invocation. */
   readonly warm: Readonly<Record<Component, Process[]>>;
   /** `sequence` when somebody last asked for the pause of the database. */
@@ -123,6 +127,8 @@ export function createWorld(
     ...{
       holdings: new Map(),
       storedReadings: new Map(),
+      overturnedReadings: new Map(),
+      unsentCleared: new Map(),
       warm: { detect: [], embed: [], write: [], guard: [] },
     },
     ...{
@@ -175,7 +181,7 @@ function drawSpaces(random: Random): Space[] {
   const weights = [0, 0, 0, 1, 2];
   return (shapes[random.pick(weights)] ?? []).map(([name, alias], index) => ({
     spaceId: index + 1,
-    source: makeSource({ name, table: name, keyType: 'bigint' }),
+    source: makeSource({ name, table: name }),
     model: makeModel({ alias }),
     status: 'active',
     vectorTable: `vectors_${index + 1}`,

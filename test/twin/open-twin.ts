@@ -1,8 +1,10 @@
 import type { Space } from '../../lib/core/model.ts';
+import { createTwinBatches } from './twin-batches.ts';
 import { createTwinControl, createTwinProbeClaims, createTwinRegistry } from './twin-control.ts';
 import { createTwinDatabase, type TwinDatabase, type TwinOptions } from './twin-database.ts';
 import { createTwinDetection } from './twin-detection.ts';
 import { createTwinEmbedding } from './twin-embedding.ts';
+import { createTwinPace } from './twin-pace.ts';
 import { createTwinOutcomes } from './twin-writing.ts';
 
 /** The only in-memory database of the tests: its tables, and every database port upon them. */
@@ -25,6 +27,8 @@ function createStores(twin: TwinDatabase) {
     embedding: createTwinEmbedding(twin),
     outcomes: createTwinOutcomes(twin),
     control: createTwinControl(twin),
+    pace: createTwinPace(twin),
+    batches: createTwinBatches(twin),
     probes: createTwinProbeClaims(twin),
     registry: createTwinRegistry(twin),
   };

@@ -1,8 +1,12 @@
+import type { Cap } from '../../lib/core/budget.ts';
 import type { Lane, LeaseStage, Outcome, Space } from '../../lib/core/model.ts';
+import type { Pace } from '../../lib/core/pace.ts';
 import type { LedgerEntry } from '../../lib/core/result-object.ts';
 import type { SourceFault } from '../../lib/ports/detection-store.ts';
 import type { CallGrant } from '../../lib/ports/outcome-store.ts';
 import type { Micros } from './timestamps.ts';
+import type { TwinBatch, TwinBatchText } from './twin-batches.ts';
+import type { TwinRate } from './twin-rate.ts';
 
 /** A committed row of a source; its one text column stands for all that a source may name. */
 export interface TwinRow {
@@ -20,6 +24,8 @@ export interface TwinSource {
   /** `row_security_active`. */
   rowSecurity: boolean;
   fault: SourceFault | undefined;
+  /** Ids of rows whose comparison raises, as of a view whose version is a cast: each look skips them. */
+  readonly raising: Set<string>;
 }
 
 export interface TwinOutcome {
@@ -36,6 +42,8 @@ export interface TwinOutcome {
   vector: Buffer | null;
   embeddedAt: Micros | null;
   missingSince: Micros | null;
+  /** The text whose words are kept; of a source that keeps words. */
+  wordsOf?: string | null | undefined;
 }
 
 export interface TwinLease {
@@ -47,6 +55,8 @@ export interface TwinLease {
   runId: number | null;
   firstSeen: Micros;
   expiresAt: Micros;
+  waitsFor: string | null;
+  waitsVersion: string | null;
 }
 
 export interface TwinPosition {
@@ -56,6 +66,7 @@ export interface TwinPosition {
   lastPassStartedAt: Micros | null;
   lastPassEndedAt: Micros | null;
   passOpen: boolean;
+  unsentSince: Micros | null;
 }
 
 export interface TwinFailure {
@@ -79,6 +90,8 @@ export interface TwinTransaction {
   readonly startedAt: Micros;
   /** Prepared for a two-phase commit: no session has it. */
   readonly prepared: boolean;
+  /** Its session holds the lock of a tick, and writes nothing. */
+  readonly holdsTick?: boolean;
 }
 
 export interface TwinPause {
@@ -87,6 +100,19 @@ export interface TwinPause {
   detail: string;
   readonly since: Micros;
   probedAt?: Micros;
+}
+
+export interface TwinPace {
+  pace: Pace;
+  /** When each turn frees itself, by its id. */
+  readonly inFlight: Map<string, Micros>;
+  /** Undefined: nothing was asked of the rate yet. */
+  rate?: TwinRate | undefined;
+}
+
+export interface TwinGrant extends CallGrant {
+  readonly grantedAt: Micros;
+  isLost: boolean;
 }
 
 /** What a checker is told at the moment that it happens. */
@@ -109,13 +135,22 @@ export interface TwinObserver {
 export interface TwinDatabase {
   readonly sources: Map<string, TwinSource>;
   readonly spaces: Map<number, TwinSpace>;
-  readonly grants: Map<string, CallGrant>;
-  readonly ledger: Map<string, LedgerEntry & { readonly spaceId: number }>;
+  readonly grants: Map<string, TwinGrant>;
+  readonly ledger: Map<string, LedgerEntry & { readonly spaceId: number; readonly recordedAt: Micros }>;
   readonly pauses: TwinPause[];
+  /** By the alias of the model. */
+  readonly paces: Map<string, TwinPace>;
+  readonly batches: Map<string, TwinBatch>;
+  /** By space and hash. */
+  readonly batchTexts: Map<string, TwinBatchText>;
+  /** Until when nothing is submitted, by the alias of the model. */
+  readonly batchHolds: Map<string, Micros>;
   readonly openTransactions: Set<TwinTransaction>;
   /** Local runs that hold their advisory lock. */
   readonly liveRuns: Set<number>;
   readonly horizonMarginSeconds: number;
+  /** Caps of the budget; a test may change them, as somebody changes the configuration. */
+  caps: readonly Cap[];
   readonly observer: TwinObserver | undefined;
   /** `now()` of the statement that runs. */
   readonly now: () => Micros;
@@ -128,6 +163,7 @@ export interface TwinOptions {
   readonly now: () => Micros;
   readonly newIdentifier: () => string;
   readonly horizonMarginSeconds: number;
+  readonly caps?: readonly Cap[];
   readonly betweenStatements?: () => void;
   readonly observer?: TwinObserver;
 }
@@ -139,6 +175,7 @@ export function createTwinDatabase(spaces: readonly Space[], options: TwinOption
     hidden: false,
     rowSecurity: false,
     fault: undefined,
+    raising: new Set(),
   });
   return {
     sources: new Map([...names].map(name => [name, emptySource()])),
@@ -146,9 +183,14 @@ export function createTwinDatabase(spaces: readonly Space[], options: TwinOption
     grants: new Map(),
     ledger: new Map(),
     pauses: [],
+    paces: new Map(),
+    batches: new Map(),
+    batchTexts: new Map(),
+    batchHolds: new Map(),
     openTransactions: new Set(),
     liveRuns: new Set(),
     horizonMarginSeconds: options.horizonMarginSeconds,
+    caps: options.caps ?? [],
     observer: options.observer,
     now: options.now,
     betweenStatements: options.betweenStatements ?? (() => undefined),
@@ -179,6 +221,11 @@ export function sourceOf(twin: TwinDatabase, { source }: Pick<Space, 'source'>):
   return found;
 }
 
+/** `isDoubled` of `quote-space.ts`; a key of the twin stands once, whatever was written for it. */
+export function isDoubled(outcome: TwinOutcome | undefined): boolean {
+  return outcome?.outcome === 'refused:duplicate-key' && outcome.xid !== null;
+}
+
 /** The row as the pipeline's role sees it. */
 export function visibleRow(source: TwinSource, id: string): TwinRow | undefined {
   return source.hidden ? undefined : source.rows.get(id);
@@ -203,3 +250,7 @@ export function isWithin(id: string, after: string | null, through: string | nul
 export function isLive(twin: TwinDatabase, lease: TwinLease, now: Micros): boolean {
   return lease.expiresAt > now && (lease.runId === null || twin.liveRuns.has(lease.runId));
 }
+
+/** Whether an outcome counts as excluded: there is nothing that the model can embed, or too much. */
+export const isExcluded = (outcome: string): boolean =>
+  outcome.startsWith('excluded:') || outcome === 'too-long';

@@ -3,19 +3,21 @@ import type { Lane, Space } from '../../lib/core/model.ts';
 import type { DetectionPosition, DetectionStore, OrphanReport } from '../../lib/ports/detection-store.ts';
 import type { Synchronous } from './synchronous.ts';
 import { type Micros, printNullable, printTimestamp, readTimestamp, seconds } from './timestamps.ts';
+import { liftBudgetPauses } from './twin-caps.ts';
 import {
   compareKeys,
   isWithin,
   sourceOf,
   spaceOf,
   type TwinDatabase,
+  type TwinGrant,
   type TwinPosition,
   type TwinSpace,
   visibleRow,
   visibleRows,
 } from './twin-database.ts';
 import { ownLeases } from './twin-leases.ts';
-import { leaseChangedRows, leaseStaleSlice } from './twin-leasing.ts';
+import { countUnsentRows, leaseChangedRows, leaseStaleSlice } from './twin-leasing.ts';
 
 /**
  * Opens `DetectionStore` on the twin.
@@ -24,14 +26,23 @@ import { leaseChangedRows, leaseStaleSlice } from './twin-leasing.ts';
  */
 export function createTwinDetection(twin: TwinDatabase): Synchronous<DetectionStore> {
   return {
+    settleLostCalls: () => settleLostCalls(twin),
+    liftBudgetPauses: () => liftBudgetPauses(twin),
     expireLeasesOfDeadRuns: () => expireLeasesOfDeadRuns(twin),
     findSourceFault: space => sourceOf(twin, space).fault,
     countInFlight: space => {
       const now = twin.now();
-      return [...spaceOf(twin, space).leases.values()].filter(({ expiresAt }) => expiresAt > now).length;
+      return [...spaceOf(twin, space).leases.values()].filter(
+        ({ expiresAt, waitsFor }) => expiresAt > now && waitsFor === null,
+      ).length;
     },
     readPosition: space => readPosition(twin, space),
     writeWatermark: (space, candidates) => writeWatermark(twin, space, candidates),
+    writeUnsent: (space, left) => {
+      const position = positionOf(spaceOf(twin, space));
+      position.unsentSince = left ? (position.unsentSince ?? twin.now()) : null;
+    },
+    countUnsentRows: (space, atMost) => countUnsentRows(twin, space, atMost),
     writeReconcileCursor: (space, cursor, passEnded) => writeReconcileCursor(twin, space, cursor, passEnded),
     readHorizon: () => readHorizon(twin),
     leaseChangedRows: (space, request) => leaseChangedRows(twin, space, request),
@@ -60,12 +71,50 @@ export function createTwinDetection(twin: TwinDatabase): Synchronous<DetectionSt
       const now = twin.now();
       const waiting = (wanted: Lane) => {
         const leases = [...spaceOf(twin, space).leases.values()].filter(({ lane }) => lane === wanted);
-        const oldest = leases.reduce((least, { firstSeen }) => Math.min(least, firstSeen), now);
+        const unsentSince = wanted === 'fresh' ? spaceOf(twin, space).position?.unsentSince : undefined;
+        const oldest = leases.reduce(
+          (least, { firstSeen }) => Math.min(least, firstSeen),
+          Math.min(now, unsentSince ?? now),
+        );
         return { rows: leases.length, oldestAgeSeconds: (now - oldest) / 1e6 };
       };
       return { fresh: waiting('fresh'), bulk: waiting('bulk') };
     },
   };
+}
+
+const LONGEST_LAMBDA_SECONDS = 900;
+
+/** `settleLostCalls` of `grants.ts` */
+function settleLostCalls(twin: TwinDatabase): number {
+  const now = twin.now();
+  const isOnItsWay = ({ spaceId, holder }: TwinGrant) =>
+    (holder?.ids ?? []).some(id => {
+      const lease = twin.spaces.get(spaceId)?.leases.get(id);
+      const { dispatchId, stage, expiresAt = now } = lease ?? {};
+      return dispatchId === holder?.dispatchId && stage === 'announced' && expiresAt > now;
+    });
+  const lost = [...twin.grants.values()].filter(grant => {
+    if (grant.isLost) return false;
+    const runId = grant.holder?.runId ?? null;
+    if (runId !== null) return !twin.liveRuns.has(runId);
+    const batch = twin.batches.get(grant.callId)?.state;
+    if (batch === 'submitting' || batch === 'open') return false;
+    return grant.grantedAt < now - seconds(LONGEST_LAMBDA_SECONDS) && !isOnItsWay(grant);
+  });
+  for (const grant of lost) grant.isLost = true;
+  for (const [spaceId, { leases }] of twin.spaces) {
+    for (const lease of leases.values()) {
+      if (lease.runId === null || lease.stage !== 'embedding') continue;
+      const calls = lost.filter(
+        call => call.spaceId === spaceId && call.holder?.dispatchId === lease.dispatchId,
+      );
+      const isOfRun = calls.some(({ holder }) => holder?.runId === lease.runId);
+      const wasInCall = calls.some(({ holder }) => holder?.ids.includes(lease.id));
+      if (isOfRun && !wasInCall) lease.stage = 'queued';
+    }
+  }
+  return lost.length;
 }
 
 function expireLeasesOfDeadRuns(twin: TwinDatabase): number {
@@ -88,6 +137,7 @@ function readPosition(twin: TwinDatabase, space: Space): DetectionPosition {
     reconcileCursor: position?.reconcileCursor ?? null,
     lastPassEndedAt: printNullable(position?.lastPassEndedAt ?? null),
     passOpen: position?.passOpen ?? true,
+    unsentSince: printNullable(position?.unsentSince ?? null),
   };
 }
 
@@ -99,6 +149,7 @@ function positionOf(table: TwinSpace): TwinPosition {
     lastPassStartedAt: null,
     lastPassEndedAt: null,
     passOpen: true,
+    unsentSince: null,
   };
   return table.position;
 }
@@ -132,7 +183,8 @@ function writeReconcileCursor(
 
 function readHorizon(twin: TwinDatabase): string | null {
   let oldest: Micros = twin.now();
-  for (const { startedAt, prepared } of twin.openTransactions) {
+  for (const { startedAt, prepared, holdsTick } of twin.openTransactions) {
+    if (holdsTick) continue;
     if (prepared) return null;
     oldest = Math.min(oldest, startedAt);
   }

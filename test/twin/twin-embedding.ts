@@ -1,7 +1,9 @@
+import { BUDGET_PAUSE } from '../../lib/core/control.ts';
 import type { Space } from '../../lib/core/model.ts';
 import type { CallGrant, EmbeddingStore, SourceReading } from '../../lib/ports/outcome-store.ts';
 import type { Synchronous } from './synchronous.ts';
 import { printNullable, printTimestamp, seconds } from './timestamps.ts';
+import { findReachedCap } from './twin-caps.ts';
 import { findPause } from './twin-control.ts';
 import {
   compareKeys,
@@ -32,6 +34,7 @@ export function createTwinEmbedding(twin: TwinDatabase): Synchronous<EmbeddingSt
       return mine.map(({ id }) => id);
     },
     readRows: (space, ids, maxBytes) => readRows(twin, space, ids, maxBytes),
+    findDoubledKeys: () => [],
     lookUpHashes: (space, hashes) => {
       const { outcomes, failures } = spaceOf(twin, space);
       const held = new Set<string | null>();
@@ -47,6 +50,14 @@ export function createTwinEmbedding(twin: TwinDatabase): Synchronous<EmbeddingSt
     grantCall: (space, grant) => {
       const pause = findPause(twin, space);
       if (pause) return { scope: pause.scope, reason: pause.reason };
+      const reached = findReachedCap(twin, space, grant);
+      if (reached) {
+        twin.pauses.push({
+          ...{ scope: reached.scope, reason: BUDGET_PAUSE },
+          ...{ detail: reached.sentence, since: twin.now() },
+        });
+        return { scope: reached.scope, reason: BUDGET_PAUSE };
+      }
       return grantProbe(twin, grant);
     },
     revokeGrant: callId => {
@@ -70,7 +81,9 @@ export function createTwinEmbedding(twin: TwinDatabase): Synchronous<EmbeddingSt
 
 /** Grants a probe of the guard, whatever is paused: `grant-probe.ts`. */
 export function grantProbe(twin: TwinDatabase, grant: CallGrant): undefined {
-  if (!twin.grants.has(grant.callId)) twin.grants.set(grant.callId, grant);
+  if (!twin.grants.has(grant.callId)) {
+    twin.grants.set(grant.callId, { ...grant, grantedAt: twin.now(), isLost: false });
+  }
 }
 
 function readRows(

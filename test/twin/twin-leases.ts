@@ -1,6 +1,13 @@
 import type { Space } from '../../lib/core/model.ts';
 import type { Micros } from './timestamps.ts';
-import { sourceOf, spaceOf, type TwinDatabase, type TwinLease, visibleRow } from './twin-database.ts';
+import {
+  isDoubled,
+  sourceOf,
+  spaceOf,
+  type TwinDatabase,
+  type TwinLease,
+  visibleRow,
+} from './twin-database.ts';
 
 /** `lock-leases.ts` */
 export function ownLeases(
@@ -28,7 +35,8 @@ export function releaseLeases(
   for (const lease of ownLeases(twin, space, dispatchId, ids)) {
     const row = visibleRow(sourceOf(twin, space), lease.id);
     const outcome = table.outcomes.get(lease.id);
-    const isSettled = !row || (outcome?.xid === row.xid && outcome.version === row.version);
+    const isSettled =
+      !row || isDoubled(outcome) || (outcome?.xid === row.xid && outcome.version === row.version);
     if (isSettled) table.leases.delete(lease.id);
     else Object.assign(lease, { stage: 'queued', attempts: 0, expiresAt: now });
   }

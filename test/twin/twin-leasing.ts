@@ -1,8 +1,15 @@
 import type { Space } from '../../lib/core/model.ts';
-import type { ChangedRows, LeasedRow, LeaseRequest, StaleSlice } from '../../lib/ports/detection-store.ts';
-import { type Micros, printNullable, readNullable, seconds } from './timestamps.ts';
+import type {
+  ChangedRows,
+  DetectionStore,
+  LeasedRow,
+  LeaseRequest,
+  StaleSlice,
+} from '../../lib/ports/detection-store.ts';
+import { type Micros, printNullable, printTimestamp, readNullable, seconds } from './timestamps.ts';
 import {
   compareKeys,
+  isDoubled,
   isWithin,
   sourceOf,
   spaceOf,
@@ -10,6 +17,7 @@ import {
   type TwinLease,
   type TwinOutcome,
   type TwinRow,
+  type TwinSource,
   type TwinSpace,
   visibleRow,
   visibleRows,
@@ -25,16 +33,19 @@ interface Candidate {
 export function leaseChangedRows(
   twin: TwinDatabase,
   space: Space,
-  request: LeaseRequest & { readonly watermark: string | null },
+  request: Parameters<DetectionStore['leaseChangedRows']>[1],
 ): ChangedRows {
   const now = twin.now();
   const table = spaceOf(twin, space);
   const source = sourceOf(twin, space);
-  const watermark = readNullable(request.watermark);
-  const changed = visibleRows(source)
+  const { from } = request;
+  const watermark = readNullable(from?.version ?? request.watermark);
+  const changed = comparableRows(source)
     .filter(row => watermark !== null && row.version !== null && row.version >= watermark)
+    .filter(row => !from || row.version !== watermark || compareKeys(row.id, from.id) >= 0)
     .filter(row => table.outcomes.get(row.id)?.version !== row.version)
-    .filter(row => isFree(table.leases.get(row.id), request, now))
+    .filter(row => !isDoubled(table.outcomes.get(row.id)))
+    .filter(row => isFreeForEdit(table.leases.get(row.id), row, now))
     .sort((a, b) => compareVersions(a.version, b.version) || compareKeys(a.id, b.id))
     .slice(0, request.limit + 1)
     .map(row => candidateOf(table, row, false));
@@ -43,6 +54,7 @@ export function leaseChangedRows(
   for (const lease of [...table.leases.values()]) {
     if (lease.expiresAt > now) continue;
     const row = visibleRow(source, lease.id);
+    if (row && source.raising.has(lease.id)) continue;
     if (!row || !isOutdated(table.outcomes.get(lease.id), row)) table.leases.delete(lease.id);
     else if (!changedIds.has(lease.id)) expired.push(candidateOf(table, row, lease.lane === 'bulk'));
   }
@@ -53,13 +65,32 @@ export function leaseChangedRows(
       compareVersions(a.row.version, b.row.version) ||
       compareKeys(a.row.id, b.row.id),
   );
-  const rows = leaseRows(table, candidates.slice(0, request.limit), request, now);
-  let firstUnsent: Micros | null = null;
-  for (const { row } of candidates.slice(request.limit)) {
-    if (!changedIds.has(row.id) || row.version === null) continue;
-    firstUnsent = firstUnsent === null ? row.version : Math.min(firstUnsent, row.version);
-  }
-  return { rows, firstUnsentVersion: printNullable(firstUnsent) };
+  const chosen = candidates.slice(0, request.limit).filter(candidate => isAllowed(candidate, request));
+  const rows = leaseRows(table, chosen, request, now);
+  const [firstUnsent] = candidates
+    .slice(request.limit)
+    .flatMap(({ row: { id, version } }) => (changedIds.has(id) && version !== null ? [{ id, version }] : []))
+    .sort((a, b) => a.version - b.version || compareKeys(a.id, b.id));
+  return {
+    rows,
+    firstUnsent: firstUnsent ? { version: printTimestamp(firstUnsent.version), id: firstUnsent.id } : null,
+  };
+}
+
+/** `countUnsentRows` of `lease-changed-rows.ts` */
+export function countUnsentRows(twin: TwinDatabase, space: Space, atMost: number): number {
+  const now = twin.now();
+  const table = spaceOf(twin, space);
+  const watermark = table.position?.watermark ?? null;
+  const unsent = comparableRows(sourceOf(twin, space))
+    .filter(row => watermark !== null && row.version !== null && row.version >= watermark)
+    .filter(row => table.outcomes.get(row.id)?.version !== row.version)
+    .filter(row => !isDoubled(table.outcomes.get(row.id)))
+    .filter(row => {
+      const lease = table.leases.get(row.id);
+      return !lease || (lease.lane === 'bulk' && isFreeForEdit(lease, row, now));
+    });
+  return Math.min(atMost, unsent.length);
 }
 
 /** `lease-stale-slice.ts` */
@@ -71,11 +102,16 @@ export function leaseStaleSlice(
   const now = twin.now();
   const table = spaceOf(twin, space);
   const isMissing = ({ row }: Candidate) => !table.outcomes.has(row.id);
-  const candidates = visibleRows(sourceOf(twin, space))
+  const source = sourceOf(twin, space);
+  const skipped = visibleRows(source)
+    .filter(({ id }) => source.raising.has(id) && isWithin(id, request.after, request.through))
+    .map(({ id }) => ({ id, code: RAISED_CODE }));
+  const candidates = comparableRows(source)
     .filter(({ id }) => isWithin(id, request.after, request.through))
-    .filter(row => isOutdated(table.outcomes.get(row.id), row))
+    .filter(row => isOutdated(table.outcomes.get(row.id), row) || isDoubled(table.outcomes.get(row.id)))
     .filter(row => isFree(table.leases.get(row.id), request, now))
     .map(row => candidateOf(table, row, false))
+    .filter(candidate => isAllowed(candidate, request))
     .sort(
       (a, b) =>
         a.attempts - b.attempts ||
@@ -86,14 +122,31 @@ export function leaseStaleSlice(
   return {
     rows: leaseRows(table, candidates.slice(0, request.limit), request, now),
     truncated: candidates.length > request.limit,
+    ...(skipped.length > 0 && { skipped }),
   };
 }
 
-/** `isFree` of `lease-chosen-rows.ts` */
-function isFree(lease: TwinLease | undefined, request: LeaseRequest, now: Micros): boolean {
+/** What a cast of a text that is no time raises. */
+const RAISED_CODE = 'sqlstate_22007';
+
+const comparableRows = (source: TwinSource) =>
+  visibleRows(source).filter(({ id }) => !source.raising.has(id));
+
+/** `isFree` of `leases.ts` */
+function isFree(lease: TwinLease | undefined, request: Pick<LeaseRequest, 'lane'>, now: Micros): boolean {
   if (!lease || lease.expiresAt <= now) return true;
   return request.lane === 'fresh' && lease.lane === 'bulk' && lease.stage === 'queued';
 }
+
+/** `isFreeForEdit` of `leases.ts` */
+function isFreeForEdit(lease: TwinLease | undefined, row: TwinRow, now: Micros): boolean {
+  if (!isFree(lease, { lane: 'fresh' }, now)) return false;
+  if (!lease || lease.waitsFor === null || lease.expiresAt <= now) return true;
+  return lease.waitsVersion !== printNullable(row.version);
+}
+
+const isAllowed = ({ attempts }: Candidate, { maxAttempts = Number.POSITIVE_INFINITY }: LeaseRequest) =>
+  attempts <= maxAttempts;
 
 const hasBegun = ({ stage }: TwinLease) => stage === 'embedding' || stage === 'announced';
 
@@ -104,7 +157,8 @@ function candidateOf(table: TwinSpace, row: TwinRow, afterwards: boolean): Candi
 }
 
 function isOutdated(outcome: TwinOutcome | undefined, row: TwinRow): boolean {
-  return !outcome || outcome.version !== row.version || outcome.xid !== row.xid;
+  if (!outcome) return true;
+  return (outcome.version !== row.version || outcome.xid !== row.xid) && !isDoubled(outcome);
 }
 
 function leaseRows(
@@ -113,6 +167,7 @@ function leaseRows(
   request: LeaseRequest,
   now: Micros,
 ): LeasedRow[] {
+  const unsentSince = request.lane === 'fresh' ? table.position?.unsentSince : undefined;
   return candidates.map(({ row: { id, version } }) => {
     const old = table.leases.get(id);
     const hadExpired = old !== undefined && old.expiresAt <= now;
@@ -124,8 +179,10 @@ function leaseRows(
       stage: request.stage,
       attempts,
       runId: request.runId,
-      firstSeen: hadExpired ? old.firstSeen : now,
+      firstSeen: hadExpired ? old.firstSeen : Math.min(now, unsentSince ?? now),
       expiresAt: now + seconds(request.leaseSeconds),
+      waitsFor: null,
+      waitsVersion: null,
     });
     return { id, attempts, version: printNullable(version) };
   });

@@ -1,10 +1,18 @@
 import type { Space } from '../../lib/core/model.ts';
 import { coveragePercent } from '../../lib/core/outcomes.ts';
 import type { Coverage } from '../../lib/ports/report-store.ts';
-import { isLive, sourceOf, spaceOf, type TwinDatabase, visibleRows } from './twin-database.ts';
+import {
+  isDoubled,
+  isExcluded,
+  isLive,
+  sourceOf,
+  spaceOf,
+  type TwinDatabase,
+  visibleRows,
+} from './twin-database.ts';
 
-/** `read-coverage.ts` */
-export function readCoverage(twin: TwinDatabase, space: Space): Coverage {
+/** `coverage.ts`, without the time of the last update: the twin has a clock of its own. */
+export function readCoverage(twin: TwinDatabase, space: Space): Omit<Coverage, 'lastUpdate'> {
   const now = twin.now();
   const { outcomes, leases } = spaceOf(twin, space);
   const counts = { eligible: 0, fresh: 0, stale: 0, inFlight: 0, failed: 0, excluded: 0 };
@@ -12,9 +20,10 @@ export function readCoverage(twin: TwinDatabase, space: Space): Coverage {
     counts.eligible += 1;
     const outcome = outcomes.get(row.id);
     const lease = leases.get(row.id);
-    if (outcome && outcome.version === row.version) {
+    if (isDoubled(outcome)) counts.failed += 1;
+    else if (outcome && outcome.version === row.version) {
       if (outcome.outcome === 'embedded') counts.fresh += 1;
-      else if (outcome.outcome === 'excluded:empty' || outcome.outcome === 'too-long') counts.excluded += 1;
+      else if (isExcluded(outcome.outcome)) counts.excluded += 1;
       else counts.failed += 1;
     } else if (lease && isLive(twin, lease, now)) counts.inFlight += 1;
     else counts.stale += 1;
@@ -41,7 +50,7 @@ export function retryFailures(twin: TwinDatabase, space: Space): number {
     if (!lease) {
       leases.set(outcome.id, {
         ...{ id: outcome.id, dispatchId, lane: 'fresh', stage: 'queued', attempts: 0, runId: null },
-        ...{ firstSeen: now, expiresAt: now },
+        ...{ firstSeen: now, expiresAt: now, waitsFor: null, waitsVersion: null },
       });
     } else if (lease.expiresAt <= now) Object.assign(lease, { dispatchId, stage: 'queued', attempts: 0 });
   }

@@ -1,4 +1,4 @@
-import type { Space } from '../../lib/core/model.ts';
+import type { Outcome, Space } from '../../lib/core/model.ts';
 import type {
   CopyEntry,
   OutcomeEntry,
@@ -11,7 +11,15 @@ import type { OutcomeStore, WriteReport } from '../../lib/ports/outcome-store.ts
 import { decodeVectors } from './decode-vectors.ts';
 import type { Synchronous } from './synchronous.ts';
 import { type Micros, readNullable, readTimestamp } from './timestamps.ts';
-import { sourceOf, spaceOf, type TwinDatabase, type TwinOutcome, visibleRow } from './twin-database.ts';
+import {
+  isExcluded,
+  sourceOf,
+  spaceOf,
+  type TwinDatabase,
+  type TwinOutcome,
+  type TwinRow,
+  visibleRow,
+} from './twin-database.ts';
 import { ownLeases, releaseLeases } from './twin-leases.ts';
 
 type Counts = { -readonly [Key in keyof WriteReport]: WriteReport[Key] };
@@ -31,6 +39,7 @@ export function createTwinOutcomes(twin: TwinDatabase): Synchronous<OutcomeStore
         if (lease.expiresAt > now) lease.expiresAt = now;
       }
     },
+    areRecorded: callIds => callIds.every(callId => twin.ledger.has(callId)),
   };
 }
 
@@ -75,7 +84,7 @@ function recordCalls(twin: TwinDatabase, results: readonly ResultObject[]): Set<
     for (const call of calls) {
       twin.grants.delete(call.callId);
       if (twin.ledger.has(call.callId)) continue;
-      twin.ledger.set(call.callId, { ...call, spaceId });
+      twin.ledger.set(call.callId, { ...call, spaceId, recordedAt: twin.now() });
       recorded.add(call.callId);
     }
   }
@@ -115,7 +124,8 @@ function upsertOutcomes(
 ): void {
   const source = sourceOf(twin, space);
   for (const [id, entry] of latestOf(entries)) {
-    if (!visibleRow(source, id)) continue;
+    const row = visibleRow(source, id);
+    if (!row) continue;
     const isEmbedded = entry.outcome === 'embedded';
     const written = store(twin, space, {
       ...readingOf(entry),
@@ -127,10 +137,11 @@ function upsertOutcomes(
       vector: vectors[entries.indexOf(entry)] ?? null,
       embeddedAt: isEmbedded ? now : null,
       missingSince: null,
+      ...wordsOf(space, row, entry, entry.outcome),
     });
     if (!written) continue;
     if (isEmbedded) report.embedded += 1;
-    else if (entry.outcome === 'excluded:empty' || entry.outcome === 'too-long') report.excluded += 1;
+    else if (isExcluded(entry.outcome)) report.excluded += 1;
     else report.failed += 1;
   }
 }
@@ -150,7 +161,8 @@ function copyOutcomes(
   }
   for (const [id, entry] of latestOf(copies.filter(({ contentHash }) => holders.has(contentHash)))) {
     const holder = holders.get(entry.contentHash);
-    if (!holder || !visibleRow(source, id)) continue;
+    const row = visibleRow(source, id);
+    if (!holder || !row) continue;
     const written = store(twin, space, {
       ...readingOf(entry),
       outcome: 'embedded',
@@ -161,6 +173,7 @@ function copyOutcomes(
       vector: holder.vector,
       embeddedAt: now,
       missingSince: null,
+      ...wordsOf(space, row, entry, 'embedded'),
     });
     if (written) report.copied += 1;
   }
@@ -176,8 +189,11 @@ function touchOutcomes(
   const { outcomes } = spaceOf(twin, space);
   for (const [id, entry] of latestOf(touches)) {
     const stored = outcomes.get(id);
-    if (!stored || !visibleRow(source, id) || stored.contentHash !== entry.contentHash) continue;
-    if (store(twin, space, { ...stored, ...readingOf(entry), missingSince: null })) report.touched += 1;
+    const row = visibleRow(source, id);
+    if (!stored || !row || stored.contentHash !== entry.contentHash) continue;
+    const words = wordsOf(space, row, entry, stored.outcome);
+    if (store(twin, space, { ...stored, ...readingOf(entry), ...words, missingSince: null }))
+      report.touched += 1;
   }
 }
 
@@ -190,6 +206,18 @@ function rememberVerdicts(twin: TwinDatabase, space: Space, verdicts: readonly V
     failures.set(contentHash, { failureClass, code, attempts });
     twin.observer?.verdictRemembered(table, contentHash);
   }
+}
+
+/** Words are those of the row as it is now, where it still is the version that was read. */
+function wordsOf(
+  { source }: Space,
+  row: TwinRow,
+  entry: RowReading,
+  outcome: Outcome,
+): Pick<TwinOutcome, 'wordsOf'> {
+  if (source.keywordLanguage === undefined) return {};
+  const isRead = outcome === 'embedded' && row.xid === Number(entry.xid);
+  return { wordsOf: isRead ? (row.text ?? '') : null };
 }
 
 function readingOf(entry: RowReading): Pick<TwinOutcome, 'id' | 'version' | 'xid' | 'readAt'> {

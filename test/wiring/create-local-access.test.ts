@@ -55,4 +55,42 @@ describe('createLocalAccess', () => {
       new RegExp(`^(?!.*canary).*\\(${variable}\\)`),
     );
   });
+
+  it('reads headers from the variables that a model names', () => {
+    const access = createLocalAccess(readEnvironment({ ACME_KEY: ' k ' }));
+
+    expect(access.headersOf?.(makeModel({ headers: { 'x-api-key': { env: 'ACME_KEY' } } }))).toEqual({
+      'x-api-key': 'k',
+    });
+    expect(access.headersOf?.(makeModel())).toEqual({});
+  });
+
+  it.each([
+    [undefined, /The model small sends the header x-api-key from ACME_KEY, which is not set/],
+    ['', /which is not set/],
+    ['canary\nkey', /^(?!.*canary).*holds a line break/],
+  ])('refuses a variable of a header that holds %j, without showing it', (ACME_KEY, expected) => {
+    const access = createLocalAccess(readEnvironment({ ACME_KEY }));
+
+    expect(() => access.headersOf?.(makeModel({ headers: { 'x-api-key': { env: 'ACME_KEY' } } }))).toThrow(
+      expected,
+    );
+  });
+
+  it('sends no key beside a header api-key of the model, whatever the environment holds', () => {
+    const access = createLocalAccess(readEnvironment({ OPENAI_API_KEY: 'for another', AZURE_KEY: 'k' }));
+    const model = makeModel({ headers: { 'api-key': { env: 'AZURE_KEY' } } });
+
+    expect(access.keyOf(model)).toBeUndefined();
+    expect(access.headersOf?.(model)).toEqual({ 'api-key': 'k' });
+  });
+
+  it.each([
+    { headers: { 'x-api-key': { env: 'ACME_KEY' } } },
+    { baseUrl: 'http://ollama:11434/v1', allowHttp: true },
+  ])('asks for no key of a server elsewhere with %o', changes => {
+    const model = makeModel({ baseUrl: 'https://models.example/v1', ...changes });
+
+    expect(createLocalAccess(readEnvironment({})).keyOf(model)).toBeUndefined();
+  });
 });

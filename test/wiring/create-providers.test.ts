@@ -24,6 +24,7 @@ describe('createProviders', () => {
         makeModel({ alias: 'c', provider: 'http', baseUrl }),
         makeModel({ alias: 'd', provider: 'ollama' }),
         makeModel({ alias: 'e', provider: 'sagemaker', endpointName: 'endpoint' }),
+        makeModel({ alias: 'f', provider: 'static' }),
       ),
     );
 
@@ -34,10 +35,11 @@ describe('createProviders', () => {
       ['c', 'server'],
       ['d', 'server'],
       ['e', 'server'],
+      ['f', 'server'],
     ]);
   });
 
-  it.each(['hash', 'openai', 'http', 'ollama', 'sagemaker'] as const)(
+  it.each(['static', 'hash', 'openai', 'http', 'ollama', 'sagemaker'] as const)(
     "keeps to the model's limits (%s)",
     async provider => {
       const limits = { maxTextsPerCall: 3, maxTokensPerCall: 500, maxBytesPerCall: 4000 };

@@ -35,15 +35,15 @@ beforeEach(async () => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-const surroundings = (queues: object) => ({
-  variables: { FRESHET_DEPLOYMENT: JSON.stringify({ ...DEPLOYMENT, queues }) },
+const surroundings = (models: readonly string[]) => ({
+  variables: { FRESHET_DEPLOYMENT: JSON.stringify({ ...DEPLOYMENT, models }) },
   directory,
   writeLine: () => undefined,
   openDatabase: async () => database,
 });
 
 test('the wired function answers, and refuses a queue that the deployment does not have', async () => {
-  const handler = createLambda(surroundings({ hash: DEPLOYMENT.queues.small }));
+  const handler = createLambda(surroundings(['hash']));
 
   const status = await handler({ request: 'status' }, makeContext());
   const redrive = await handler(
@@ -56,7 +56,7 @@ test('the wired function answers, and refuses a queue that the deployment does n
 });
 
 test('a deployment without queues for a model of the configuration is refused in words', async () => {
-  const handler = createLambda(surroundings({}));
+  const handler = createLambda(surroundings([]));
 
   await expect(handler({ request: 'status' }, makeContext())).rejects.toMatchObject({
     message: expect.stringContaining('queues.hash'),

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -44,6 +44,33 @@ describe('loadConfig', () => {
     expect(loaded).toMatchObject({ file: 'good.ts', demo: false, config: { sources: [{ name: 'a' }] } });
   });
 
+  it('fills what it leaves out from variables that it is given, and a synthesis gives none', async () => {
+    const name = writeConfig(
+      'open.ts',
+      `export default { sources: [{ name: 'a', table: 'a', text: { columns: ['t'] } }] };`,
+    );
+
+    const loaded = await loadConfig(name, directory, { EMBED_MODEL: 'hash' });
+
+    expect(loaded.config.sources[0]?.models).toEqual(['hash']);
+    await expect(loadConfig(name, directory)).rejects.toThrow(/sources\[0\]\.model/);
+    const demo = await loadConfig(undefined, directory, { EMBED_MODEL: 'hash' });
+    expect(demo.config).toEqual((await loadConfig(undefined, directory)).config);
+    const app = readFileSync(join(import.meta.dirname, '../../bin/app.ts'), 'utf8');
+    expect(app).toMatch(/loadConfig\(context\('config'\), process\.cwd\(\)\)/);
+  });
+
+  it.each(['openai', 'wiki'])('reads examples/%s copied to a folder of its own', async example => {
+    const original = join(import.meta.dirname, `../../examples/${example}/freshet.config.ts`);
+    const folder = mkdtempSync(join(directory, 'copied-'));
+    copyFileSync(original, join(folder, 'freshet.config.ts'));
+
+    const { config, demo } = await loadConfig(undefined, folder);
+
+    expect(demo).toBe(false);
+    expect(config.sources.map(({ name }) => name)).toContain('ai_items');
+  });
+
   it.each(['mts', 'cts', 'mjs', 'cjs', 'js', 'ts'])(
     'finds freshet.config.%s in the folder',
     async extension => {
@@ -76,6 +103,17 @@ describe('loadConfig', () => {
       name: 'UsageError',
       message: expect.stringContaining(`${name} is not read: a configuration is one of freshet.config.ts`),
       remedy: expect.stringContaining('--config'),
+    });
+  });
+
+  it('does not take the demo in a folder of a project that has a configuration', async () => {
+    const folder = mkdtempSync(join(directory, 'above-'));
+    writeFileSync(join(folder, 'freshet.config.mjs'), 'export default {};');
+    mkdirSync(join(folder, 'src', 'deep'), { recursive: true });
+
+    await expect(loadConfig(undefined, join(folder, 'src', 'deep'))).rejects.toMatchObject({
+      message: expect.stringContaining(join(folder, 'freshet.config.mjs')),
+      remedy: `Go to ${folder}, or name the file: --config ../../freshet.config.mjs`,
     });
   });
 

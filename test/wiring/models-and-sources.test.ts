@@ -35,6 +35,39 @@ async function open(config: FreshetConfig): Promise<void> {
 const spacesOf = (result: { spaces: readonly { source: string; model: string; fresh: number }[] }) =>
   result.spaces.map(({ source, model, fresh }) => `${source} ${model} ${fresh}`);
 
+describe('with the static provider', () => {
+  it('finds rows by meaning, counts those without a known word as excluded, and refuses such a search', async () => {
+    await open({ sources: [{ ...notes, model: 'static' }] });
+    const run = (statement: string) => sql.raw(statement).execute(opened.database.kysely);
+    await run(`UPDATE public.notes SET body = 'a feeling of great joy' WHERE id = 7`);
+    await run(`UPDATE public.notes SET body = chr(44032 + id) || ' 텍스트' WHERE id > 20`);
+
+    const first = await opened.run();
+    const found = await opened.search('happiness');
+    const second = await opened.run();
+    await run(`UPDATE public.notes SET body = 'grief', updated_at = clock_timestamp() WHERE id = 30`);
+    const third = await opened.run();
+
+    expect(first).toMatchObject({ embedded: 20, excluded: 10, failed: 0, providerCalls: 1 });
+    expect(first.spaces[0]).toMatchObject({ eligible: 30, fresh: 20, excluded: 10, coveragePercent: 100 });
+    expect(found.hits[0]).toMatchObject({ id: '7' });
+    expect(second).toMatchObject({ embedded: 0, excluded: 0, touched: 0, providerCalls: 0 });
+    expect(third).toMatchObject({ embedded: 1, excluded: 0 });
+    await expect(opened.search('행복')).rejects.toMatchObject({
+      name: 'UsageError',
+      message: expect.stringContaining('The model static knows no word of what you search for'),
+      remedy: expect.stringContaining('another model'),
+    });
+  });
+
+  it('records and compares its golden vectors', async () => {
+    await open({ sources: [{ ...notes, model: 'static' }] });
+
+    expect(await checkModels(opened.workspace)).toMatchObject([{ golden: 'recorded' }]);
+    expect(await checkModels(opened.workspace)).toMatchObject([{ golden: 'compared', cosine: 1 }]);
+  });
+});
+
 describe('with the openai provider', () => {
   const small = { provider: 'openai', modelId: 'text-embedding-3-small' } as const;
 
@@ -75,6 +108,23 @@ describe('with the openai provider', () => {
     server.setBehaviour(() => ({ kind: 'raw', body }));
 
     await expect(opened.search('notes number 7')).rejects.toMatchObject({ code: 'wrong_model' });
+  });
+
+  it('embeds searches by the model and the fields that are theirs', async () => {
+    const asked = { extraBody: { input_type: 'document' }, queryExtraBody: { input_type: 'query' } };
+    const acme = { provider: 'openai', modelId: 'acme-large', dimensions: 8, sendDimensions: true } as const;
+    await open({
+      models: { mine: { ...acme, ...asked, queryModelId: 'acme-lite', baseUrl: server.baseUrl } },
+      sources: [{ ...notes, model: 'mine' }],
+    });
+
+    await opened.run();
+    const { hits } = await opened.search('notes number 7');
+
+    expect(hits[0]).toMatchObject({ id: '7' });
+    const sent = server.calls.map(({ body }) => `${body.model} ${body.input_type}`);
+    expect(sent.at(-1)).toBe('acme-lite query');
+    expect(new Set(sent.slice(0, -1))).toEqual(new Set(['acme-large document']));
   });
 
   it('embeds searches with the prefix of the model, and rows with theirs', async () => {

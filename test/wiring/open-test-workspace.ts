@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
 import { type RunResult, runLocally } from '../../lib/local/run-locally.ts';
-import { type FoundRows, searchByText } from '../../lib/wiring/local-requests.ts';
+import { searchAsOperator } from '../../lib/wiring/open-search.ts';
 import { readEnvironment, type Workspace } from '../../lib/wiring/workspace.ts';
 import { openTestDatabase } from '../database/open-test-database.ts';
 
@@ -29,8 +29,13 @@ export async function openTestWorkspace(config: FreshetConfig) {
     workspace,
     database,
     run: (): Promise<RunResult> => runOnce(workspace),
-    search: (text: string, source?: string): Promise<FoundRows> =>
-      searchByText(workspace, { text, limit: 5, source }),
+    /** A run of another configuration on the same database. */
+    runIn: runOnce,
+    search: async (text: string, source?: string) => {
+      const found = await searchAsOperator(workspace, { query: text, limit: 5, source });
+      const hits = found.hits.map(({ id, score, columns }) => ({ id, similarity: score, columns }));
+      return { source: found.source, model: found.model.alias, hits };
+    },
     close: async () => {
       await database.close();
       rmSync(directory, { recursive: true, force: true });
@@ -45,6 +50,7 @@ async function runOnce(workspace: Workspace): Promise<RunResult> {
     maxItems: undefined,
     failureLog: undefined,
     onPrepared: () => undefined,
+    onCounted: () => undefined,
     onProgress: () => undefined,
     onWaiting: () => undefined,
   });

@@ -1,15 +1,19 @@
 import { type LookupAddress, type LookupOptions, lookup } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
 import { UsageError } from '../../core/errors.ts';
+import { isLoopbackHost, type ModelPlace } from '../../core/providers.ts';
 
 /**
  * Checks the address of a provider and gives it back without a slash at its end.
  * The address holds no key, and therefore no query. See `parseOutboundUrl` for the rest.
  * @throws UsageError
  */
-export function checkBaseUrl(baseUrl: string): string {
-  return checkAddress(parseOutboundUrl(baseUrl, refuse));
+export function checkBaseUrl(baseUrl: string, place: PlainHttp = {}): string {
+  return checkAddress(parseOutboundUrl(baseUrl, refuse, place));
 }
+
+/** Whether an address may be plain http on a private network. */
+type PlainHttp = Pick<ModelPlace, 'allowHttp'>;
 
 /** An address of Azure OpenAI, or of another endpoint that speaks OpenAI's API. */
 export interface VersionedAddress {
@@ -25,8 +29,8 @@ export interface VersionedAddress {
  * with `/embeddings` at the end of the path, which each call adds.
  * @throws UsageError
  */
-export function checkVersionedUrl(address: string): VersionedAddress {
-  const url = parseOutboundUrl(address, refuse);
+export function checkVersionedUrl(address: string, place: PlainHttp = {}): VersionedAddress {
+  const url = parseOutboundUrl(address, refuse, place);
   const apiVersion = /^\?api-version=([\w.-]{1,40})$/.exec(url.search)?.[1];
   if (apiVersion !== undefined) {
     url.search = '';
@@ -43,17 +47,24 @@ function checkAddress(url: URL): string {
 function refuse(what: string): UsageError {
   return new UsageError(
     `The model's base URL ${what}. Give an https address, as https://api.openai.com/v1, ` +
-      'or http on localhost (baseUrl of the model, or OPENAI_BASE_URL).',
+      'or http on localhost (baseUrl of the model, or OPENAI_BASE_URL). With allowHttp: true the model ' +
+      'may be served by http on a private network, where its texts travel readable.',
   );
 }
 
 /**
  * Parses an address that texts or secrets are sent to: https, or http on this machine.
- * The address names nobody, and leads to no place that serves credentials. `refuse` makes the error
- * from the predicate of a sentence about the address; the predicate never repeats the address.
+ * With `allowHttp`, http is also taken for a private address, and for a name, which
+ * `createGuardedLookup` holds to private addresses. The address names nobody, and leads to no place
+ * that serves credentials. `refuse` makes the error from the predicate of a sentence about the
+ * address; the predicate never repeats the address.
  * @throws what `refuse` makes
  */
-export function parseOutboundUrl(address: string, refuse: (what: string) => Error): URL {
+export function parseOutboundUrl(
+  address: string,
+  refuse: (what: string) => Error,
+  { allowHttp }: PlainHttp = {},
+): URL {
   const url = URL.parse(address);
   if (url === null) throw refuse('is not a URL');
   if (url.username !== '' || url.password !== '') throw refuse('holds a user name or password');
@@ -61,10 +72,12 @@ export function parseOutboundUrl(address: string, refuse: (what: string) => Erro
   const isAddress = isIP(host) !== 0;
   if (host === 'metadata.google.internal' || (isAddress && isForbiddenAddress(host)))
     throw refuse('names a link-local or metadata address');
-  const isLoopback = isAddress ? isLoopbackAddress(host) : isLoopbackName(host);
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback))
-    throw refuse('is neither https nor http on this machine');
-  return url;
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(host))) return url;
+  if (url.protocol === 'http:' && allowHttp) {
+    if (isAddress && !isPrivateAddress(host)) throw refuse('is http at a public address');
+    return url;
+  }
+  throw refuse('is neither https nor http on this machine');
 }
 
 export type ResolveName = (
@@ -83,21 +96,24 @@ type LookupCallback = (
  * Makes a lookup for `connect.lookup` that refuses names which lead to forbidden addresses.
  * The socket uses the very addresses that were checked, so no second answer of a resolver can
  * differ from them. One forbidden address refuses the name. A name of this machine must lead to
- * this machine, because http is allowed there. Private networks are allowed: internal services
- * live in them.
+ * this machine. Over http every other name must lead to private addresses alone; over https it may,
+ * because internal services live there.
  */
 export function createGuardedLookup(
   resolve: ResolveName = lookup,
+  protocol: 'http:' | 'https:' = 'https:',
 ): (hostname: string, options: LookupOptions, callback: LookupCallback) => void {
   return (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (error, addresses) => {
       if (error) return callback(error, []);
-      const host = hostname.toLowerCase().replace(/\.$/, '');
-      const refused = addresses.some(
-        ({ address }) => isForbiddenAddress(address) || (isLoopbackName(host) && !isLoopbackAddress(address)),
-      );
+      const isRefused = (address: string) => {
+        if (isForbiddenAddress(address)) return true;
+        if (isLoopbackHost(hostname)) return !isLoopbackHost(address);
+        return protocol === 'http:' && !isPrivateAddress(address) && !isLoopbackHost(address);
+      };
       const first = addresses[0];
-      if (refused || first === undefined) return callback(forbidden(), []);
+      if (first === undefined || addresses.some(({ address }) => isRefused(address)))
+        return callback(forbidden(), []);
       if (options.all) return callback(null, addresses);
       callback(null, first.address, first.family);
     });
@@ -126,21 +142,19 @@ FORBIDDEN_ADDRESSES.addAddress('::', 'ipv6');
 FORBIDDEN_ADDRESSES.addSubnet('64:ff9b::a9fe:0', 112, 'ipv6');
 FORBIDDEN_ADDRESSES.addSubnet('2002:a9fe::', 32, 'ipv6');
 
-const LOOPBACK_ADDRESSES = new BlockList();
-LOOPBACK_ADDRESSES.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK_ADDRESSES.addAddress('::1', 'ipv6');
+/** Addresses of private networks: RFC 1918 and RFC 4193. */
+const PRIVATE_ADDRESSES = new BlockList();
+PRIVATE_ADDRESSES.addSubnet('10.0.0.0', 8, 'ipv4');
+PRIVATE_ADDRESSES.addSubnet('172.16.0.0', 12, 'ipv4');
+PRIVATE_ADDRESSES.addSubnet('192.168.0.0', 16, 'ipv4');
+PRIVATE_ADDRESSES.addSubnet('fc00::', 7, 'ipv6');
 
 function isForbiddenAddress(address: string): boolean {
   return FORBIDDEN_ADDRESSES.check(address, familyOf(address));
 }
 
-function isLoopbackAddress(address: string): boolean {
-  return LOOPBACK_ADDRESSES.check(address, familyOf(address));
-}
-
-/** Whether RFC 6761 keeps a name for this machine, whatever a resolver says of the name. */
-function isLoopbackName(host: string): boolean {
-  return /^(.+\.)?localhost$/.test(host);
+function isPrivateAddress(address: string): boolean {
+  return PRIVATE_ADDRESSES.check(address, familyOf(address));
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' {

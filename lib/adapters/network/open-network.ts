@@ -1,9 +1,11 @@
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
-import type { Agent } from 'undici';
+import type { Agent, buildConnector } from 'undici';
 import { FreshetError } from '../../core/errors.ts';
+import { isLoopbackHost } from '../../core/providers.ts';
 import { BytePieces } from '../../core/vectors.ts';
 import { createGuardedLookup, type ResolveName } from './addresses.ts';
+import { openProxiedAgent, type ProxiedAgent, type Proxies } from './proxies.ts';
 
 /** The one way out for all providers that speak HTTP. */
 export interface Network {
@@ -14,6 +16,12 @@ export interface Network {
    * otherwise the error of undici, which must not travel on
    */
   post(request: PostRequest): Promise<PostAnswer>;
+  /**
+   * Sends a request of any method, and gives its answer as it comes, whatever its status.
+   * The answer is read to its end or left, and asked for unpacked.
+   * @throws the error of undici, which must not travel on
+   */
+  stream(request: StreamRequest): Promise<StreamAnswer>;
   close(): Promise<void>;
 }
 
@@ -24,6 +32,17 @@ interface PostRequest {
   readonly signal: AbortSignal;
   /** Bound of the answer's body, unpacked. */
   readonly maxAnswerBytes: number;
+}
+
+interface StreamRequest extends Omit<PostRequest, 'body' | 'maxAnswerBytes'> {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly body?: Buffer | undefined;
+}
+
+export interface StreamAnswer {
+  readonly status: number;
+  readonly headers: AnswerHeaders;
+  readonly body: AsyncIterable<Buffer>;
 }
 
 export interface PostAnswer {
@@ -51,26 +70,42 @@ const UNPACK = {
 
 /**
  * Opens a network that keeps and shares its connections; undici is loaded at the first call.
+ * A proxy resolves the names of the calls that it makes, and is itself no address that is guarded.
+ * This machine is never asked through a proxy, which would look for it elsewhere.
  * @param resolve replaces the system's resolver
+ * @param proxies undefined: every call goes to its address
  */
-export function openNetwork(resolve?: ResolveName): Network {
-  let opening: Promise<Agent> | undefined;
+export function openNetwork(resolve?: ResolveName, proxies?: Proxies): Network {
+  let opening: Promise<OpenAgents> | undefined;
   const open = () => {
-    opening ??= openAgent(resolve);
+    opening ??= openAgents(resolve, proxies);
     return opening;
   };
+  const send = async (
+    request: Omit<StreamRequest, 'body'> & { readonly body?: string | Buffer | undefined },
+  ) => {
+    const { direct, proxied } = await open();
+    const { origin, hostname, pathname, search } = new URL(request.url);
+    const call = {
+      origin,
+      path: pathname + search,
+      method: request.method,
+      headers: { ...request.headers, 'accept-encoding': 'identity' },
+      body: request.body ?? null,
+      signal: request.signal,
+    };
+    if (proxied === undefined || isLoopbackHost(hostname)) return direct.request(call);
+    return proxied.agent.request(call).catch(error => {
+      throw proxied.explain(error) ?? error;
+    });
+  };
   return {
+    async stream(request) {
+      const answer = await send(request);
+      return { status: answer.statusCode, headers: readHeaders(answer.headers), body: answer.body };
+    },
     async post(request) {
-      const agent = await open();
-      const { origin, pathname, search } = new URL(request.url);
-      const answer = await agent.request({
-        origin,
-        path: pathname + search,
-        method: 'POST',
-        headers: { ...request.headers, 'accept-encoding': 'identity' },
-        body: request.body,
-        signal: request.signal,
-      });
+      const answer = await send({ ...request, method: 'POST' });
       const headers = readHeaders(answer.headers);
       const packed = await collect(answer.body, request.maxAnswerBytes);
       return {
@@ -80,21 +115,54 @@ export function openNetwork(resolve?: ResolveName): Network {
       };
     },
     async close() {
-      await (await opening)?.close();
+      const { direct, proxied } = (await opening) ?? {};
+      await Promise.all([direct?.close(), proxied?.agent.close()]);
     },
   };
 }
 
-async function openAgent(resolve: ResolveName | undefined): Promise<Agent> {
+/** Makes a network that adds headers to each request; those of the request itself win. */
+export function addHeaders(network: Network, headers: Headers | (() => Promise<Headers>)): Network {
+  const add = async <Request extends { readonly headers: Headers }>(request: Request) => ({
+    ...request,
+    headers: { ...(typeof headers === 'function' ? await headers() : headers), ...request.headers },
+  });
+  return {
+    post: async request => network.post(await add(request)),
+    stream: async request => network.stream(await add(request)),
+    close: () => network.close(),
+  };
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+interface OpenAgents {
+  readonly direct: Agent;
+  /** Undefined: there are no proxies. */
+  readonly proxied: ProxiedAgent | undefined;
+}
+
+async function openAgents(
+  resolve: ResolveName | undefined,
+  proxies: Proxies | undefined,
+): Promise<OpenAgents> {
   // A bundle gives only the default export of a CommonJS module that is loaded lazily.
   const { default: undici } = await import('undici');
-  return new undici.Agent({
+  const connectBy = (protocol: 'http:' | 'https:') =>
+    undici.buildConnector({ allowH2: false, lookup: createGuardedLookup(resolve, protocol) });
+  const connectors = { 'http:': connectBy('http:'), 'https:': connectBy('https:') };
+  const connect: buildConnector.connector = (target, callback) =>
+    connectors[target.protocol === 'http:' ? 'http:' : 'https:'](target, callback);
+  const options = {
     allowH2: false,
     keepAliveTimeout: IDLE_MS,
     headersTimeout: LAST_RESORT_MS,
     bodyTimeout: LAST_RESORT_MS,
-    connect: { lookup: createGuardedLookup(resolve) },
-  });
+  };
+  return {
+    direct: new undici.Agent({ ...options, connect }),
+    proxied: proxies && openProxiedAgent(undici, proxies, connect, options),
+  };
 }
 
 async function collect(body: AsyncIterable<Buffer>, maxBytes: number): Promise<BytePieces> {

@@ -7,6 +7,8 @@ import { type AnswerHeaders, findNetworkCode, type Network, type PostAnswer } fr
 
 export interface JsonRequest {
   readonly body: object;
+  /** Names of the body's fields that hold no text. */
+  readonly parameters: readonly string[];
   /** Sent as a bearer token, or in `keyHeader`; nothing is sent where the key is empty. */
   readonly key: string;
   /** The header that takes the bare key. Undefined: `authorization` takes a bearer token. */
@@ -42,7 +44,7 @@ export async function postText(
   network: Network,
   url: string,
   body: string,
-  { key, keyHeader, signal, maxAnswerBytes, dialect, nowMs }: Omit<JsonRequest, 'body'>,
+  { key, keyHeader, signal, maxAnswerBytes, dialect, nowMs, parameters }: Omit<JsonRequest, 'body'>,
 ): Promise<PostAnswer> {
   const headers = composeHeaders(key, keyHeader);
   const answer = await network
@@ -53,8 +55,18 @@ export async function postText(
     });
   const isSuccess = answer.status >= 200 && answer.status <= 299;
   if (isSuccess && !beginsLikePage(answer)) return answer;
-  const json = parseJson(answer.body.toBuffer().toString('utf8'));
-  throw classifyProviderFailure(describeAnswer({ ...answer, body: json }, dialect, nowMs()));
+  throw classifyAnswer(answer, { dialect, parameters, nowMs });
+}
+
+/** Classifies an answer that is no success by its status and by the words of its body. */
+export function classifyAnswer(
+  answer: PostAnswer,
+  { dialect, parameters, nowMs }: Pick<JsonRequest, 'dialect' | 'parameters' | 'nowMs'>,
+): FreshetError {
+  const text = answer.body.toBuffer().toString('utf8');
+  const described = describeAnswer({ ...answer, body: parseJson(text) }, dialect, nowMs());
+  const named = findNamedParameters(text, parameters);
+  return classifyProviderFailure({ ...described, sent: parameters, named });
 }
 
 /**
@@ -115,8 +127,29 @@ export function readErrorWords(body: unknown): Pick<ProviderSignal, 'code' | 'ty
   return {
     code: asText(inner.code) ?? asText(outer.code),
     type: asText(inner.type) ?? asText(outer.error_type) ?? asText(outer.type) ?? findSentence(outer.error),
-    param: asText(inner.param),
+    param: asText(inner.param) ?? asText(outer.param) ?? findRefusedField(outer.detail),
   };
+}
+
+/** Finds the field of the body that FastAPI refuses: `{detail: [{loc: ['body', <field>], …}]}`. */
+function findRefusedField(detail: unknown): string | undefined {
+  const [first] = Array.isArray(detail) ? detail : [];
+  const { loc } = asRecord(first);
+  return Array.isArray(loc) && loc[0] === 'body' ? asText(loc[1]) : undefined;
+}
+
+/**
+ * Finds the parameters of a request that an answer names.
+ * `model` is left out, which answers name for many reasons. Whether the name stands in a text that
+ * the server quotes cannot be told: nothing is decided by it alone. A server that has no base64
+ * names the value rather than the parameter.
+ */
+export function findNamedParameters(answer: string, parameters: readonly string[]): string[] {
+  return parameters.filter(name => {
+    if (name === 'model' || !/^\w{2,64}$/.test(name)) return false;
+    const words = name === 'encoding_format' ? `${name}|base64` : name;
+    return new RegExp(`\\b(${words})\\b`, 'i').test(answer);
+  });
 }
 
 /**

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { UsageError } from '../../core/errors.ts';
+import { UnavailableError } from '../../core/errors.ts';
+import { FRESHET } from '../../core/own-command.ts';
 import { PRIVATE_FILE_MODE } from '../private-files.ts';
 
 interface LockRecord extends ProcessIdentity {
@@ -97,7 +98,7 @@ async function refuseWhileHeld(holder: LockRecord, directory: string, path: stri
           `"${holder.host}" since ${holder.since}, which cannot be looked at from here. If that process ` +
           'is gone, delete the lock file.',
     life === 'alive'
-      ? `npm run freshet -- stop ends a run after the batch in hand; kill ${holder.pid} ends whatever it is.`
+      ? `${FRESHET} stop ends a run after the batch in hand; kill ${holder.pid} ends whatever it is.`
       : `rm ${path}`,
   );
 }
@@ -117,7 +118,7 @@ async function release(path: string, token: string): Promise<void> {
 }
 
 /** Says that another process holds the embedded database in `directory`. */
-export class DirectoryInUseError extends UsageError {
+export class DirectoryInUseError extends UnavailableError {
   readonly directory: string;
   /** Process that holds the database; undefined where it runs on another host. */
   readonly holder: ProcessIdentity | undefined;

@@ -1,10 +1,10 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PGlite, types } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { Kysely, PGliteDialect, sql } from 'kysely';
 import { UsageError } from '../../core/errors.ts';
-import { makePrivateFolder, narrowFolder } from '../private-files.ts';
+import { makePrivateFolder, narrowFolder, PRIVATE_FILE_MODE } from '../private-files.ts';
 import {
   classifyingDialect,
   drawRunId,
@@ -36,18 +36,41 @@ export async function openPglite(
   await mkdir(dirname(directory), { recursive: true, mode: 0o700 });
   const unlock = await lockDirectory(directory);
   try {
+    await removeUnfinished(directory);
     await refuseForeignFiles(directory);
+    const finish = await beginMaking(directory);
     await makePrivateFolder(directory);
     // PGlite makes every file writable for everybody, whatever the umask says. New ones are
     // narrowed once it is open and when it is closed; meanwhile the folder itself keeps others out.
     const narrowFiles = () => narrowFolder(directory, 'tree');
     const database = await openUnlocked({ dataDir: directory }, () => narrowFiles().finally(unlock));
     await narrowFiles();
+    await finish();
     return database;
   } catch (error) {
     await unlock();
     throw error;
   }
+}
+
+/** Lies beside a database from before its first file until it has been opened once. */
+const markOf = (directory: string) => `${directory}.unfinished`;
+
+/**
+ * Removes what a process left that was killed while it made a database.
+ * Such files are no database and hold nothing: the mark was set when there were none.
+ */
+async function removeUnfinished(directory: string): Promise<void> {
+  const mark = await readFile(markOf(directory)).catch(() => undefined);
+  if (mark !== undefined) await rm(directory, { recursive: true, force: true });
+}
+
+/** Marks a database that is about to be made. @returns what takes the mark away */
+async function beginMaking(directory: string): Promise<() => Promise<void>> {
+  const files = await readdir(directory).catch(() => []);
+  if (files.length > 0) return async () => {};
+  await writeFile(markOf(directory), '', { mode: PRIVATE_FILE_MODE });
+  return () => rm(markOf(directory));
 }
 
 /**
@@ -93,12 +116,13 @@ async function openUnlocked(
   await pglite.exec(SESSION_STATEMENT);
   const kysely = new Kysely<FreshetTables>({ dialect: classifyingDialect(new PGliteDialect({ pglite })) });
   const oids = await readVectorTypeOids(kysely);
-  for (const oid of [oids.element, oids.array]) pglite.serializers[oid] = serializeVectors;
+  for (const { element, array } of Object.values(oids))
+    for (const oid of [element, array]) pglite.serializers[oid] = serializeVectors;
   return {
     engine: 'pglite',
     displayName: `the embedded database in ${source.dataDir ?? 'memory'}`,
     kysely,
-    vectorTypeOid: async () => oids.element,
+    vectorTypeOid: async storage => oids[storage ?? 'vector'].element,
     beginRun: () => beginPgliteRun(kysely),
     // While it holds the one connection, no transaction of another flow is open and none begins.
     runTyped: statements => kysely.connection().execute(() => runTypedStatement(pglite, statements)),

@@ -1,12 +1,15 @@
-import type pg from 'pg';
 import { UsageError } from '../../core/errors.ts';
 import { isOlderVersion, toDatabaseFailure } from '../sql/database.ts';
 import { quoteName } from '../sql/fragments.ts';
+import { nameServer } from './connection-url.ts';
+import { isPooled, type PooledClient, refuseSharedSessions } from './poolers.ts';
 
 /** Oldest pgvector whose binary format, casts and index behaviour this code was run against. */
 const OLDEST_PGVECTOR = '0.8.0';
 
 interface ServerFacts {
+  /** Number of the process that answered. */
+  readonly backend: number;
   readonly server: number;
   readonly database: string;
   readonly role: string;
@@ -27,18 +30,23 @@ export interface CheckedServer {
   readonly vectorTypeOid: number;
   /** How sentences name the database. */
   readonly displayName: string;
+  /** Whether a pooler stands between, which keeps this session apart. */
+  readonly isPooled: boolean;
 }
 
 /**
- * Checks versions and pgvector's rights in one round trip.
- * @throws UsageError where PostgreSQL is older than 15, or pgvector is missing, older than 0.8.0 or
- * not to be used by this role.
+ * Checks versions, pgvector's rights and whose the session is; sets nothing.
+ * A server takes one round trip; only a pooler is asked more.
+ * @throws UsageError where PostgreSQL is older than 15, a pooler shares its sessions, or pgvector
+ * is missing, older than 0.8.0 or not to be used by this role.
  * @throws FreshetError where the server cannot be asked.
  */
-export async function checkServer(client: pg.Client): Promise<CheckedServer> {
+export async function checkServer(checked: PooledClient): Promise<CheckedServer> {
+  const { client } = checked;
   try {
     const answer = await client.query<ServerFacts>(
-      `SELECT current_setting('server_version_num')::int AS server, current_database() AS database,
+      `SELECT pg_catalog.pg_backend_pid() AS backend,
+              current_setting('server_version_num')::int AS server, current_database() AS database,
               current_user AS role, e.extversion AS vector, t.oid::int AS "vectorTypeOid",
               (SELECT a.default_version FROM pg_catalog.pg_available_extensions AS a
                 WHERE a.name = 'vector') AS packaged,
@@ -50,8 +58,11 @@ export async function checkServer(client: pg.Client): Promise<CheckedServer> {
          LEFT JOIN pg_catalog.pg_type AS t ON t.typname = 'vector' AND t.typnamespace = e.extnamespace`,
     );
     const facts = answer.rows[0]!;
+    const pooled = isPooled(client, facts.backend);
+    if (pooled) await refuseSharedSessions(checked);
     return {
-      vectorTypeOid: checkFacts(`PostgreSQL at ${client.host}:${client.port}`, facts),
+      isPooled: pooled,
+      vectorTypeOid: checkFacts(nameServer(client), facts),
       displayName: `database "${facts.database}" at ${client.host}:${client.port}`,
     };
   } catch (error) {

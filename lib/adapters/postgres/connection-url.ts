@@ -23,6 +23,11 @@ export function readConnectionUrl(url: string): string {
   return `${url.slice(0, start)}?${pairs.map(pair => (keepsModes ? pair : verifyFully(pair))).join('&')}`;
 }
 
+/** Names a server in sentences, as `PostgreSQL at db.example:5432`. */
+export function nameServer({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `PostgreSQL at ${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
 /**
  * Refuses a URL in which a character of the password ends the login too early.
  * The first `/`, `?` or `#` after `//` ends the authority, and the last `@` in the authority ends

@@ -1,18 +1,19 @@
 import type pg from 'pg';
-import { FreshetError, UsageError } from '../../core/errors.ts';
+import { FreshetError, UnavailableError, UsageError } from '../../core/errors.ts';
 import { describeSqlState, isTlsFailure } from '../../core/failures.ts';
 import { type ConnectionTarget, wordsOfSqlState } from '../../core/sqlstates.ts';
 import { readErrorCode, toDatabaseFailure } from '../sql/database.ts';
+import { nameServer } from './connection-url.ts';
 
 /**
  * Explains a failure to connect in a sentence with host and remedy.
- * Undefined where the error is no failure to connect. The sentence never holds the password, the
- * URL or the server's own message. Whoever gets the error ends: the connection is not tried again.
+ * The sentence never holds the password, the URL or the server's own message. Whoever gets the
+ * error ends: the connection is not tried again.
  */
-export function explainConnectionFailure(error: unknown, client: pg.Client): UsageError | undefined {
+export function explainConnectionFailure(error: unknown, client: pg.Client): UsageError {
   if (error instanceof UsageError) return error;
   const target = {
-    server: `PostgreSQL at ${client.host}:${client.port}`,
+    server: nameServer(client),
     user: client.user ?? '',
     database: client.database ?? '',
   };
@@ -27,25 +28,53 @@ export function explainConnectionFailure(error: unknown, client: pg.Client): Usa
   }
   if (isTlsFailure(code) || /SSL|TLS|certificate|altname/i.test(words))
     return explainTlsFailure(target.server, code, words);
-  if (/^E[A-Z_]+$/.test(code) || /timeout|terminated/i.test(words) || error instanceof AggregateError) {
+  return explainSilence(target.server, code, words, error instanceof AggregateError);
+}
+
+/** Explains a connection on which nobody refused anything, and nobody spoke as PostgreSQL does. */
+function explainSilence(server: string, code: string, words: string, isAggregate: boolean): UsageError {
+  if (/received invalid response/.test(words))
     return new UsageError(
-      `${target.server} cannot be reached${code === '' ? '' : ` (${code})`}. Check host and port of ` +
+      `${server} is another kind of server: what it says is not PostgreSQL's protocol. Check host and port ` +
+        'of the database URL.',
+    );
+  if (/terminated/i.test(words) && code === '')
+    return new UnavailableError(
+      `${server} closed the connection without an answer. Check that PostgreSQL listens there, not another ` +
+        'kind of server, that it is running and lets this machine in, and whether it wants TLS ' +
+        '(sslmode=require).',
+    );
+  if (/^E[A-Z_]+$/.test(code) || /timeout/i.test(words) || isAggregate)
+    return new UnavailableError(
+      `${server} cannot be reached (${code === '' ? 'no answer in time' : code}). Check host and port of ` +
         'the database URL, and that the server is running.',
     );
-  }
-  return undefined;
+  return new UnavailableError(
+    `No connection to ${server} could be made, for a cause that Freshet has no words for. Look into the ` +
+      'log of the server.',
+  );
 }
+
+/**
+ * SQLSTATEs at connecting that tell how the server is doing, not what it was asked for.
+ * 08P01 is not among them: poolers say it of wrong names and passwords above all.
+ */
+const UNAVAILABLE = /^(08(?!P01)...|53...|57...|58...|XX00[12])$/;
 
 /** Explains a connection that the server, or a pooler in front of it, refused with a SQLSTATE. */
 function explainRefusal(sqlState: string, target: ConnectionTarget): UsageError {
   const words = wordsOfSqlState(sqlState);
   const own = words?.connecting?.(target);
+  // The words for one row's fault say nothing of a login, whose trigger may have met one.
+  const isOfRows = words?.failureClass === 'item';
+  const meaning = words === undefined || isOfRows ? 'Freshet has no words for it' : words.meaning;
   const refused =
     own?.message ??
     `${target.server} refused user "${target.user}" for database "${target.database}" ` +
-      `(sqlstate_${sqlState}): ${words?.meaning ?? 'Freshet has no words for it'}.`;
+      `(sqlstate_${sqlState}): ${meaning}.`;
   const meant = words?.pooler ?? (own === undefined ? 'Look into the log of the server.' : undefined);
-  return new UsageError(
+  const Explained = UNAVAILABLE.test(sqlState) ? UnavailableError : UsageError;
+  return new Explained(
     [refused, meant, 'Nothing is tried again by itself.'].filter(said => said !== undefined).join(' '),
     own?.statement,
   );
@@ -103,7 +132,7 @@ export function explainEndpointFailure(
   endpoint: { readonly host: string; readonly port: number; readonly database: string },
 ): Error {
   if (error instanceof FreshetError) return error;
-  const server = `PostgreSQL at ${endpoint.host}:${endpoint.port}`;
+  const server = nameServer(endpoint);
   const code = readErrorCode(error) ?? '';
   if (isLoginRefused(error))
     return stop(

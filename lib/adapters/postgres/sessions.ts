@@ -20,7 +20,7 @@ export async function connectClient(access: ServerAccess): Promise<pg.Client> {
       return client;
     } catch (error) {
       if (access.settings.connectionString === undefined) throw error;
-      throw explainConnectionFailure(error, client) ?? toDatabaseFailure(error);
+      throw explainConnectionFailure(error, client);
     }
   });
 }

@@ -1,5 +1,5 @@
 import { UsageError } from '../../core/errors.ts';
-import type { ModelDefinition } from '../../core/model.ts';
+import { type ModelDefinition, modelForRole } from '../../core/model.ts';
 import { sha256Hex } from '../../core/text.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider, EmbedReply, KeySource } from '../../ports/provider.ts';
@@ -43,14 +43,14 @@ export function createHttpProvider(
       `The model ${model.alias} has no baseUrl: provider "http" calls POST <baseUrl>/v1/embed.`,
     );
   }
-  const url = `${checkBaseUrl(model.baseUrl)}/v1/embed`;
+  const url = `${checkBaseUrl(model.baseUrl, model)}/v1/embed`;
   return createJsonProvider(
     model,
     {
       dialect: 'http',
       limits: chooseLimits(MAX_LIMITS, model, DEFAULT_LIMITS),
       key: access.key,
-      composeBody: texts => composeBody(model, texts),
+      composeBody: (texts, role) => composeBody(modelForRole(model, role), texts),
       send: request => postJson(network, url, request),
       readReply,
     },
@@ -59,7 +59,7 @@ export function createHttpProvider(
 }
 
 function composeBody(model: ModelDefinition, texts: readonly string[]): object {
-  const body = { model: model.modelId, texts, normalize: model.normalized };
+  const body = { ...model.extraBody, model: model.modelId, texts, normalize: model.normalized };
   if (!model.sendTextHashes) return body;
   return { ...body, vector_text_hash: texts.map(sha256Hex) };
 }

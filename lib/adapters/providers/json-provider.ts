@@ -1,7 +1,8 @@
 import { FreshetError } from '../../core/errors.ts';
-import type { ModelDefinition } from '../../core/model.ts';
+import type { InputRole, ModelDefinition } from '../../core/model.ts';
 import { classifyProviderFailure } from '../../core/provider-failures.ts';
-import type { ProviderName } from '../../core/providers.ts';
+import { PROVIDERS, type ProviderName } from '../../core/providers.ts';
+import { parseRateHeaders } from '../../core/rate.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider, EmbedReply, KeySource } from '../../ports/provider.ts';
 import { type JsonAnswer, type JsonRequest, readRequestId, rejectErrorBody } from '../network/post-json.ts';
@@ -12,7 +13,7 @@ interface JsonApi<Answer extends JsonAnswer = JsonAnswer> {
   readonly limits: EmbeddingLimits;
   /** Undefined, or a source of an empty key: no token is sent. */
   readonly key?: KeySource | undefined;
-  composeBody(texts: readonly string[]): object;
+  composeBody(texts: readonly string[], role: InputRole): object;
   /** Sends one request. A rejection with anything but `FreshetError` counts as unclassified. */
   send(request: JsonRequest): Promise<Answer>;
   /** Undefined: the object is no list of embeddings. */
@@ -41,8 +42,10 @@ export function createJsonProvider<Answer extends JsonAnswer>(
       const { texts } = request;
       if (texts.length === 0) return { items: [], tokens: undefined, requestId: undefined };
       assertWithinLimits(texts, limits);
+      const body = api.composeBody(texts, request.role ?? 'document');
       const call = {
-        body: api.composeBody(texts),
+        body,
+        parameters: Object.keys(body).filter(name => PROVIDERS[dialect].fields[name] !== 'texts'),
         maxAnswerBytes: boundAnswer(texts, model),
         dialect,
         nowMs: clock.now,
@@ -68,7 +71,8 @@ async function callOnce<Answer extends JsonAnswer>(
         ? api.readReply(json as Readonly<Record<string, unknown>>, answer)
         : undefined;
     if (reply === undefined) throw invalidReply(requestId);
-    return { ...reply, requestId };
+    const rateLimits = parseRateHeaders(name => answer.headers.get(name));
+    return { ...reply, requestId, ...(rateLimits && { rateLimits }) };
   } catch (error) {
     if (!(error instanceof FreshetError)) throw classifyProviderFailure({});
     throw api.addRemedy?.(error) ?? error;
@@ -127,11 +131,11 @@ export function readModelName(model: unknown): string | undefined {
 
 /** Makes the failure of a reply that cannot be read, in our own words only. */
 export function invalidReply(requestId: string | undefined): FreshetError {
-  return new FreshetError('The provider answered something that is no list of embeddings.', {
-    failureClass: 'transient',
-    code: 'invalid_reply',
-    requestId,
-  });
+  return new FreshetError(
+    'The provider answered something that is no list of embeddings. Where it always does, check baseUrl, ' +
+      'and that provider names the protocol of the server.',
+    { failureClass: 'transient', code: 'invalid_reply', requestId },
+  );
 }
 
 /**
@@ -139,7 +143,7 @@ export function invalidReply(requestId: string | undefined): FreshetError {
  * For an empty text servers refuse the whole call or answer fewer vectors.
  * @throws FreshetError of class `too-large` or `item`
  */
-function assertWithinLimits(texts: readonly string[], limits: EmbeddingLimits): void {
+export function assertWithinLimits(texts: readonly string[], limits: EmbeddingLimits): void {
   const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
   if (texts.length > limits.maxTextsPerCall || bytes > limits.maxBytesPerCall) {
     throw new FreshetError(
@@ -170,7 +174,7 @@ function boundAnswer(texts: readonly string[], model: Pick<ModelDefinition, 'dim
  * cache, and the call is made again if the key has changed. The second refusal is the answer.
  * @throws FreshetError also for a key that cannot be read, or that no header can carry
  */
-async function callWithKey<Answer>(
+export async function callWithKey<Answer>(
   source: KeySource | undefined,
   call: (key: string) => Promise<Answer>,
 ): Promise<Answer> {
@@ -215,7 +219,7 @@ const ANSWERED = 'answered';
  * @throws FreshetError `aborted` where the caller gave up, `timeout` where the deadline passed, and
  * otherwise whatever `call` throws
  */
-async function withinDeadline<Answer>(
+export async function withinDeadline<Answer>(
   request: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined },
   clock: Clock,
   call: (signal: AbortSignal) => Promise<Answer>,

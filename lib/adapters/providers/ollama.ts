@@ -1,5 +1,5 @@
 import { FreshetError } from '../../core/errors.ts';
-import type { ModelDefinition } from '../../core/model.ts';
+import { type ModelDefinition, modelForRole } from '../../core/model.ts';
 import { PROVIDERS } from '../../core/providers.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/provider.ts';
@@ -35,18 +35,17 @@ export function createOllamaProvider(
   network: Network,
   clock: Clock,
 ): EmbeddingProvider {
-  const url = `${checkBaseUrl(model.baseUrl ?? PROVIDERS.ollama.url ?? '')}/api/embed`;
+  const url = `${checkBaseUrl(model.baseUrl ?? PROVIDERS.ollama.url ?? '', model)}/api/embed`;
   return createJsonProvider(
     model,
     {
       dialect: 'ollama',
       limits: chooseLimits(LIMITS, model),
-      composeBody: texts => ({
-        model: model.modelId,
-        input: texts,
-        truncate: true,
-        ...(model.sendDimensions ? { dimensions: model.dimensions } : {}),
-      }),
+      composeBody: (texts, role) => {
+        const { modelId, extraBody, sendDimensions, dimensions } = modelForRole(model, role);
+        const fields = { ...extraBody, model: modelId, input: texts, truncate: true };
+        return sendDimensions ? { ...fields, dimensions } : fields;
+      },
       send: request => postJson(network, url, request),
       readReply: ({ embeddings, model: answered, prompt_eval_count: tokens }) =>
         Array.isArray(embeddings)

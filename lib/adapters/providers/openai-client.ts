@@ -41,7 +41,11 @@ export function createOpenAiSender(
     const client = await opening;
     const exchange: Exchange = { request };
     try {
-      const json: unknown = await client.embeddings.create(request.body as OpenAI.EmbeddingCreateParams, {
+      // The package asks for base64 where it is told nothing, and sends the options' body where
+      // there is one.
+      const named = { encoding_format: 'float', ...request.body } as OpenAI.EmbeddingCreateParams;
+      const json: unknown = await client.embeddings.create(named, {
+        body: request.body,
         signal: request.signal,
         fetchOptions: { exchange } as object,
       });

@@ -1,4 +1,4 @@
-import type { ModelDefinition } from '../../core/model.ts';
+import { type ModelDefinition, modelForRole } from '../../core/model.ts';
 import { PROVIDERS } from '../../core/providers.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider, EmbedReply, KeySource } from '../../ports/provider.ts';
@@ -12,6 +12,7 @@ import {
   readTokens,
 } from './json-provider.ts';
 import { createOpenAiSender } from './openai-client.ts';
+import { createEncoding } from './openai-encoding.ts';
 import { decodeBase64, type TakenVectors } from './openai-vectors.ts';
 
 /**
@@ -25,7 +26,7 @@ const LIMITS: EmbeddingLimits = {
   tokenization: 'local',
 };
 
-interface OpenAiAccess {
+export interface OpenAiAccess {
   /** Undefined, or a source of an empty key: no `authorization` is sent. */
   readonly key: KeySource | undefined;
   readonly baseUrl?: string | undefined;
@@ -43,20 +44,26 @@ export function createOpenAiProvider(
   network: Network,
   clock: Clock,
 ): EmbeddingProvider {
-  const address = checkVersionedUrl(access.baseUrl ?? model.baseUrl ?? PROVIDERS.openai.url ?? '');
+  const address = checkVersionedUrl(access.baseUrl ?? model.baseUrl ?? PROVIDERS.openai.url ?? '', model);
+  const send = createOpenAiSender(address, network);
+  const encoding = createEncoding(model.encodingFormat);
   return createJsonProvider(
     model,
     {
       dialect: 'openai',
       limits: chooseLimits(LIMITS, model),
       key: access.key,
-      composeBody: texts => ({
-        model: model.modelId,
-        input: texts,
-        encoding_format: 'base64',
-        ...(model.sendDimensions ? { dimensions: model.dimensions } : {}),
-      }),
-      send: createOpenAiSender(address, network),
+      composeBody: (texts, role) => {
+        const { modelId, extraBody, sendDimensions, dimensions } = modelForRole(model, role);
+        return {
+          ...extraBody,
+          model: modelId,
+          input: texts,
+          ...encoding.fields(),
+          ...(sendDimensions ? { dimensions } : {}),
+        };
+      },
+      send: request => encoding.send(request, send),
       readReply: (json, { vectors }) => readEmbeddings(json, vectors),
     },
     clock,
@@ -68,7 +75,7 @@ export function createOpenAiProvider(
  * @param taken vectors that were decoded before the reply was parsed, by what stands in their place
  * @returns undefined for anything but a list of embeddings
  */
-function readEmbeddings(
+export function readEmbeddings(
   body: Readonly<Record<string, unknown>>,
   taken: TakenVectors['vectors'],
 ): Omit<EmbedReply, 'requestId'> | undefined {
@@ -95,10 +102,16 @@ function readEmbeddings(
  * is no number
  */
 function readIndexes(entries: readonly Record<string, unknown>[]): number[] | undefined {
-  const given = entries.map(({ index }) => index ?? undefined);
+  const given = entries.map(({ index }) => readIndex(index));
   if (given.some(index => index !== undefined && typeof index !== 'number')) return undefined;
   const agrees = given.every((index, place) => index === undefined || index === place);
   return given.map((index, place) => (index as number | undefined) ?? (agrees ? place : Number.NaN));
+}
+
+/** Reads one index. Some servers write it as a text of digits, which can mean nothing else. */
+function readIndex(index: unknown): unknown {
+  if (typeof index === 'string' && /^\d{1,6}$/.test(index)) return Number(index);
+  return index ?? undefined;
 }
 
 /**

@@ -2,13 +2,13 @@ import { pipeline, type Readable, Transform } from 'node:stream';
 import type { InvokeEndpointCommand } from '@aws-sdk/client-sagemaker-runtime';
 import { FreshetError, UsageError } from '../../core/errors.ts';
 import { parseJson } from '../../core/messages.ts';
-import type { ModelDefinition } from '../../core/model.ts';
+import { type ModelDefinition, modelForRole } from '../../core/model.ts';
 import { classifyProviderFailure, type ProviderSignal } from '../../core/provider-failures.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/provider.ts';
 import { type ClientAccess, clientSettings } from '../aws/client-settings.ts';
 import { findNetworkCode } from '../network/open-network.ts';
-import { type JsonAnswer, readErrorWords } from '../network/post-json.ts';
+import { findNamedParameters, type JsonAnswer, readErrorWords } from '../network/post-json.ts';
 import { chooseLimits, createJsonProvider, encodeFloats } from './json-provider.ts';
 
 /**
@@ -56,7 +56,8 @@ export function createSageMakerProvider(
     {
       dialect: 'sagemaker',
       limits,
-      composeBody: texts => ({
+      composeBody: (texts, role) => ({
+        ...modelForRole(model, role).extraBody,
         inputs: texts,
         normalize: model.normalized,
         truncate: true,
@@ -66,7 +67,7 @@ export function createSageMakerProvider(
         const { signal, maxAnswerBytes } = request;
         const body = encodeBody(request.body, maxBodyBytes);
         const call = { endpointName, inferenceComponentName, body, signal, maxAnswerBytes };
-        return toJsonAnswer(await invoke(call).catch(rejectClassified));
+        return toJsonAnswer(await invoke(call).catch(error => rejectClassified(error, request.parameters)));
       },
       // The answer is `[[…], …]`, which names no model and counts no tokens.
       readReply: vectors =>
@@ -99,9 +100,11 @@ function toJsonAnswer({ body, requestId }: InvokeReply): JsonAnswer {
   return { json: parseJson(text), headers };
 }
 
-function rejectClassified(error: unknown): never {
+function rejectClassified(error: unknown, sent: readonly string[]): never {
   if (error instanceof FreshetError) throw error;
-  throw classifyProviderFailure(toSignal(error));
+  const { OriginalMessage } = Object(error) as Record<string, unknown>;
+  const named = typeof OriginalMessage === 'string' ? findNamedParameters(OriginalMessage, sent) : [];
+  throw classifyProviderFailure({ ...toSignal(error), sent, named });
 }
 
 /** Calls InvokeEndpoint. Rejects with errors of the AWS SDK, which must not travel on. */

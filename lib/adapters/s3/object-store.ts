@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import {
+  DeleteObjectCommand,
   GetObjectCommand,
   type GetObjectCommandOutput,
   PutObjectCommand,
@@ -28,7 +29,7 @@ const TIMEOUT_MS = 30_000;
 const MAX_TRIES = 3;
 
 /**
- * Creates a store for the objects of one bucket under `claims/`, each put once.
+ * Creates a store for the objects of one bucket under `claims/`, each put once and removed once.
  * Every rejection of its methods is a `FreshetError`.
  */
 export function createS3ObjectStore(options: {
@@ -95,6 +96,11 @@ export function createS3ObjectStore(options: {
           if (failure.failureClass !== 'transient' || last) throw failure;
         }
       }
+    },
+    async remove(Key) {
+      requireKey(Key);
+      const abortSignal = AbortSignal.timeout(timeoutMs);
+      await callAws('S3', () => client.send(new DeleteObjectCommand({ Bucket, Key }), { abortSignal }));
     },
   };
 }

@@ -1,9 +1,11 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import { formatPath } from '../../core/config/describe-issues.ts';
 import { UsageError } from '../../core/errors.ts';
-import type { ResolvedSource } from '../../core/model.ts';
+import type { KeyColumn, ResolvedSource, VectorStorage } from '../../core/model.ts';
 import { type FreshetTables, type SpaceRow, vectorTableOf } from './freshet-tables.ts';
+import { joinNames, storedColumn } from './key-columns.ts';
 import type { SpaceBinding } from './open-spaces.ts';
+import { hasHashedRows, rowVersionType } from './quote-space.ts';
 
 /** Creates a space that was never configured before, with an empty vector table and position. */
 export async function createSpace(
@@ -24,20 +26,23 @@ export async function createSpace(
       table_oid: source.tableOid,
       table_schema: source.schema,
       table_name: source.table,
-      key_column: source.keyColumn,
-      key_type: source.keyType,
+      key_column: joinNames(source.keyColumns.map(({ name }) => name)),
+      key_type: joinNames(source.keyColumns.map(({ type }) => type)),
       version_column: source.versionColumn,
       version_type: source.versionType,
+      row_version: hasHashedRows(source) ? 'hash' : 'xmin',
       status: 'building',
     })
     .returningAll()
     .executeTakeFirstOrThrow();
   await createVectorTable(transaction, {
     vectorTable: vectorTableOf(row.space_id),
-    keyType: source.keyType,
-    keyCollation: await readCollation(transaction, source),
+    keyColumns: source.keyColumns,
+    collations: await readCollations(transaction, source),
     versionType: source.versionType,
+    rowVersionType: rowVersionType(source),
     dimensions: model.dimensions,
+    storage: source.storage,
   });
   // There is no watermark yet: the first incremental pass sets it.
   // Older rows belong to the reconcile pass.
@@ -47,8 +52,9 @@ export async function createSpace(
 
 /**
  * Creates the vector table of a space, which holds one outcome row per source row.
- * `item_id` and `source_version` have the source columns' own types. Key and version types come
- * from `format_type`, never from configuration.
+ * The key has one column per part, `item_id`, `item_id_2` and so on. Those columns and
+ * `source_version` have the source columns' own types. Key and version types come from
+ * `format_type`, never from configuration.
  * A touch must be a HOT update, even beside an HNSW index. Therefore `source_version` is not
  * indexed, a fifth of each page stays free, and `embedding` keeps the default storage EXTERNAL
  * (measured: with PLAIN, 0 of 188 updates are HOT).
@@ -57,44 +63,60 @@ async function createVectorTable(
   db: Kysely<FreshetTables>,
   shape: {
     readonly vectorTable: string;
-    readonly keyType: string;
-    /** Collation of the key column, schema-qualified and quoted; null for types that have none. */
-    readonly keyCollation: string | null;
+    readonly keyColumns: readonly KeyColumn[];
+    /** Collation by name of the key column, schema-qualified and quoted; types may have none. */
+    readonly collations: ReadonlyMap<string, string>;
     readonly versionType: string;
+    readonly rowVersionType: 'xid' | 'bigint';
     readonly dimensions: number;
+    readonly storage: VectorStorage;
   },
 ): Promise<void> {
   const table = sql.id('freshet', shape.vectorTable);
-  const collation = shape.keyCollation === null ? sql`` : sql`COLLATE ${sql.raw(shape.keyCollation)}`;
+  const parts = shape.keyColumns.map(({ name, type }, place) => {
+    const collation = shape.collations.get(name);
+    const collate = collation === undefined ? sql`` : sql` COLLATE ${sql.raw(collation)}`;
+    return sql`${sql.id(storedColumn(place))} ${sql.raw(type)}${collate} NOT NULL`;
+  });
+  const keyNames = parts.map((_, place) => sql.id(storedColumn(place)));
   await sql`CREATE TABLE ${table} (
-    item_id ${sql.raw(shape.keyType)} ${collation} NOT NULL,
+    ${sql.join(parts)},
     chunk smallint NOT NULL DEFAULT 0,
     outcome text NOT NULL,
     content_hash bytea,
     source_version ${sql.raw(shape.versionType)},
-    source_xid xid,
+    source_xid ${sql.raw(shape.rowVersionType)},
     read_at timestamptz NOT NULL,
     text_length integer NOT NULL DEFAULT 0,
     kept_length integer NOT NULL DEFAULT 0,
     tokens integer NOT NULL DEFAULT 0,
-    embedding vector(${sql.raw(String(shape.dimensions))}),
+    embedding ${sql.raw(shape.storage ?? 'vector')}(${sql.raw(String(shape.dimensions))}),
     embedded_at timestamptz,
     missing_since timestamptz,
-    PRIMARY KEY (item_id, chunk),
+    PRIMARY KEY (${sql.join(keyNames)}, chunk),
     CHECK ((outcome = 'embedded') = (embedding IS NOT NULL))
   ) WITH (fillfactor = 80)`.execute(db);
   const index = sql.id(`${shape.vectorTable}_by_content_hash`);
   await sql`CREATE INDEX ${index} ON ${table} (content_hash)`.execute(db);
+  // Few rows hold no vector. A touch leaves the outcome as it is, and so stays HOT.
+  const byOutcome = sql.id(`${shape.vectorTable}_by_outcome`);
+  await sql`CREATE INDEX ${byOutcome} ON ${table} (outcome, item_id)
+    WHERE outcome <> 'embedded'`.execute(db);
 }
 
-async function readCollation(db: Kysely<FreshetTables>, source: ResolvedSource): Promise<string | null> {
-  const found = await sql<{ collation: string }>`
-    SELECT format('%I.%I', n.nspname, c.collname) AS collation
+async function readCollations(
+  db: Kysely<FreshetTables>,
+  { tableOid, keyColumns }: ResolvedSource,
+): Promise<ReadonlyMap<string, string>> {
+  const names = JSON.stringify(keyColumns.map(({ name }) => name));
+  const found = await sql<{ name: string; collation: string }>`
+    SELECT a.attname::text AS name, format('%I.%I', n.nspname, c.collname) AS collation
       FROM pg_attribute a
       JOIN pg_collation c ON c.oid = a.attcollation
       JOIN pg_namespace n ON n.oid = c.collnamespace
-     WHERE a.attrelid = ${source.tableOid}::oid AND a.attname = ${source.keyColumn}`.execute(db);
-  return found.rows[0]?.collation ?? null;
+     WHERE a.attrelid = ${tableOid}::oid
+       AND a.attname IN (SELECT json_array_elements_text(${names}::json))`.execute(db);
+  return new Map(found.rows.map(({ name, collation }) => [name, collation]));
 }
 
 /**

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { type DatabaseConnection, type Dialect, type Driver, type Kysely, sql } from 'kysely';
 import { FreshetError, UsageError } from '../../core/errors.ts';
 import { classifyDatabaseFailure, describeSqlState } from '../../core/failures.ts';
+import type { VectorStorage } from '../../core/model.ts';
 import type { TickLock } from '../../ports/detection-store.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { FreshetTables } from './freshet-tables.ts';
@@ -17,11 +18,11 @@ export interface SqlDatabase {
   readonly displayName: string;
   readonly kysely: Kysely<FreshetTables>;
   /**
-   * Resolves with the OID of `vector`, which is the element OID in a binary `vector[]`.
+   * Resolves with the OID of `vector` or `halfvec`, which is the element OID in a binary array.
    * The OID differs between databases and is looked up once for each. A `Buffer` given as a
    * parameter is sent in binary on both engines.
    */
-  vectorTypeOid(): Promise<number>;
+  vectorTypeOid(storage?: VectorStorage): Promise<number>;
   /**
    * Takes a session advisory lock of class `RUN_LOCK_CLASS` under a fresh run id.
    * On a server, the lock has a connection of its own. The lock goes when the process goes, however
@@ -64,6 +65,9 @@ export interface RunLock {
  */
 export const RUN_LOCK_CLASS = 1_179_796_562;
 
+/** First key of the advisory locks of ticks; the second one is the hash of the tick's name. */
+export const TICK_LOCK_CLASS = 1_179_800_139;
+
 /** Draws a run id: a positive 4-byte integer, as `pg_advisory_lock(int, int)` takes it. */
 export function drawRunId(): number {
   return randomInt(1, 2 ** 31 - 1);
@@ -72,35 +76,44 @@ export function drawRunId(): number {
 /**
  * Puts a session into the state that every statement relies on.
  * Timestamps as text are in UTC and ISO, and the isolation is READ COMMITTED. The search path has
- * none of the application's schemas, so that only pgvector's operators resolve unqualified. Without
+ * none of the application's schemas, so that only the operators of pgvector, and of citext where it
+ * is installed, resolve unqualified: without its operators, citext is compared as text. Without
  * pgvector the path stays as it is. Time limits stay those of the role.
+ *
+ * Nothing is compiled (`jit`): the planner adds up the costs of sub-plans that are seldom run, and
+ * compiling their expressions took half a second of a statement of a quarter (measured).
  */
 export const SESSION_STATEMENT = `
   SELECT pg_catalog.set_config('TimeZone', 'UTC', false),
          pg_catalog.set_config('DateStyle', 'ISO, MDY', false),
          pg_catalog.set_config('default_transaction_isolation', 'read committed', false),
-         (SELECT pg_catalog.set_config(
-                   'search_path', 'pg_catalog, ' || pg_catalog.quote_ident(n.nspname), false)
-            FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
-           WHERE e.extname = 'vector')`;
+         pg_catalog.set_config('jit', 'off', false),
+         (SELECT pg_catalog.set_config('search_path', path.names, false)
+            FROM (SELECT 'pg_catalog, ' || pg_catalog.string_agg(
+                           DISTINCT pg_catalog.quote_ident(n.nspname), ', ') AS names,
+                         pg_catalog.bool_or(e.extname = 'vector') AS usable
+                    FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+                   WHERE e.extname IN ('vector', 'citext')) AS path
+           WHERE path.usable)`;
 
 /**
- * Reads the OIDs of `vector` and `vector[]`, which differ between databases.
+ * Reads the OIDs of `vector`, `halfvec` and their arrays, which differ between databases.
  * @throws UsageError where pgvector is not installed.
  */
 export async function readVectorTypeOids(
   db: Kysely<FreshetTables>,
-): Promise<{ readonly element: number; readonly array: number }> {
-  const found = await sql<{ element: number; array: number }>`
-    SELECT t.oid::int AS element, t.typarray::int AS "array"
+): Promise<Readonly<Record<'vector' | 'halfvec', { readonly element: number; readonly array: number }>>> {
+  const { rows } = await sql<{ name: string; element: number; array: number }>`
+    SELECT t.typname::text AS name, t.oid::int AS element, t.typarray::int AS "array"
       FROM pg_catalog.pg_extension e
-      JOIN pg_catalog.pg_type t ON t.typname = 'vector' AND t.typnamespace = e.extnamespace
+      JOIN pg_catalog.pg_type t
+        ON t.typname IN ('vector', 'halfvec') AND t.typnamespace = e.extnamespace
      WHERE e.extname = 'vector'`.execute(db);
-  const row = found.rows[0];
-  if (row === undefined) {
+  const [vector, halfvec] = ['vector', 'halfvec'].map(type => rows.find(({ name }) => name === type));
+  if (vector === undefined || halfvec === undefined) {
     throw new UsageError('pgvector is not installed in this database.', 'CREATE EXTENSION vector;');
   }
-  return row;
+  return { vector, halfvec };
 }
 
 /**

@@ -1,12 +1,18 @@
 import { type RawBuilder, sql } from 'kysely';
+import type { Cap } from '../../core/budget.ts';
 import type { Lane, ResolvedSource, Space } from '../../core/model.ts';
 import type { DetectionPosition, DetectionStore, WaitingRows } from '../../ports/detection-store.ts';
-import type { SqlDatabase } from './database.ts';
-import { arrayLiteral, quoteSpace } from './fragments.ts';
+import { liftBudgetPauses, sumUpSpending } from './caps.ts';
+import { type SqlDatabase, TICK_LOCK_CLASS } from './database.ts';
+import { changeEach } from './divide-rows.ts';
+import { arrayLiteral } from './fragments.ts';
+import { settleLostCalls } from './grants.ts';
+import { countUnsentRows, leaseChangedRows } from './lease-changed-rows.ts';
 import { abandonLeases, confirmSent } from './lease-stages.ts';
-import { findSliceEnd, leaseChangedRows, leaseStaleSlice } from './lease-stale-rows.ts';
+import { findSliceEnd, leaseStaleSlice } from './lease-stale-rows.ts';
 import { expireLeasesOfDeadRuns } from './leases.ts';
 import { removeOrphans } from './orphans.ts';
+import { quoteSpace } from './quote-space.ts';
 import { findSourceFault } from './source-faults.ts';
 
 /**
@@ -15,16 +21,24 @@ import { findSourceFault } from './source-faults.ts';
  */
 export function createDetectionStore(
   db: SqlDatabase,
-  options: { readonly horizonMarginSeconds?: number } = {},
+  options: { readonly horizonMarginSeconds?: number; readonly caps?: readonly Cap[] } = {},
 ): DetectionStore {
   const marginSeconds = options.horizonMarginSeconds ?? HORIZON_MARGIN_SECONDS;
   if (!(marginSeconds > 0)) throw new RangeError('horizonMarginSeconds must be more than 0.');
   return {
+    settleLostCalls: () => settleLostCalls(db),
+    liftBudgetPauses: async () => {
+      const { caps = [] } = options;
+      if (caps.length > 0) await sumUpSpending(db);
+      return liftBudgetPauses(db, caps);
+    },
     expireLeasesOfDeadRuns: () => expireLeasesOfDeadRuns(db),
     findSourceFault: space => findSourceFault(db, space),
     countInFlight: space => countInFlight(db, space),
     readPosition: space => readPosition(db, space),
     writeWatermark: (space, candidates) => writeWatermark(db, space, candidates),
+    writeUnsent: (space, left) => writeUnsent(db, space, left),
+    countUnsentRows: (space, atMost) => countUnsentRows(db, space, atMost),
     writeReconcileCursor: (space, cursor, passEnded) => writeReconcileCursor(db, space, cursor, passEnded),
     readHorizon: space => readHorizon(db, space, marginSeconds),
     leaseChangedRows: (space, request) => leaseChangedRows(db, space, request),
@@ -32,8 +46,11 @@ export function createDetectionStore(
     leaseStaleSlice: (space, request) => leaseStaleSlice(db, space, request),
     removeOrphans: (space, slice) => removeOrphans(db, space, slice),
     confirmSent: (space, dispatchId, ids, leaseSeconds) =>
-      confirmSent(db, space, dispatchId, ids, leaseSeconds),
-    abandonLeases: (space, dispatch, ids) => abandonLeases(db, space, dispatch, ids),
+      changeEach(ids, part => confirmSent(db, space, dispatchId, part, leaseSeconds)),
+    abandonLeases: (space, dispatch, ids) =>
+      ids === undefined
+        ? abandonLeases(db, space, dispatch)
+        : changeEach(ids, part => abandonLeases(db, space, dispatch, part)),
     readStaleness: space => readStaleness(db, space),
   };
 }
@@ -45,9 +62,11 @@ export function createDetectionStore(
 async function readPosition(db: SqlDatabase, space: Space): Promise<DetectionPosition> {
   const { rows } = await sql<DetectionPosition>`
     SELECT watermark, reconcile_cursor AS "reconcileCursor",
-           last_pass_ended_at::text AS "lastPassEndedAt", pass_open AS "passOpen"
+           last_pass_ended_at::text AS "lastPassEndedAt", pass_open AS "passOpen",
+           unsent_since::text AS "unsentSince"
       FROM freshet.positions WHERE space_id = ${space.spaceId}::int`.execute(db.kysely);
-  return rows[0] ?? { watermark: null, reconcileCursor: null, lastPassEndedAt: null, passOpen: true };
+  const nothing = { watermark: null, reconcileCursor: null, lastPassEndedAt: null, unsentSince: null };
+  return rows[0] ?? { ...nothing, passOpen: true };
 }
 
 /**
@@ -67,6 +86,18 @@ async function writeWatermark(
       FROM unnest(${arrayLiteral(candidates)}::${versionType}[]) AS u (candidate)
     HAVING min(u.candidate) IS NOT NULL
     ON CONFLICT (space_id) DO UPDATE SET watermark = excluded.watermark`.execute(db.kysely);
+}
+
+/**
+ * Stores since when stale rows wait without a lease, or that none do.
+ * The first look that leaves rows dates the waiting, and looks that leave rows again do not move
+ * the date: the age that is made of it is never too small.
+ */
+async function writeUnsent(db: SqlDatabase, space: Space, left: boolean): Promise<void> {
+  await sql`INSERT INTO freshet.positions AS p (space_id, unsent_since)
+    VALUES (${space.spaceId}::int, CASE WHEN ${left}::bool THEN now() END)
+    ON CONFLICT (space_id) DO UPDATE SET
+      unsent_since = CASE WHEN ${left}::bool THEN coalesce(p.unsent_since, now()) END`.execute(db.kysely);
 }
 
 /**
@@ -114,12 +145,16 @@ const HIDDEN_BACKEND_MARGIN_SECONDS = 900;
  * open.
  * Other users' backends show nothing without `pg_read_all_stats` ("<insufficient privilege>"). A
  * backend with `track_activities` off has state "disabled". Rows without a user are PostgreSQL's
- * own workers, which write no rows.
+ * own workers, which write no rows. A session that holds a tick's lock writes none either, and is
+ * open for as long as the tick.
  */
 async function readHorizon(db: SqlDatabase, space: Space, marginSeconds: number): Promise<string | null> {
+  // Rows of another server become visible without a transaction of this one.
+  const isForeign = space.source.relation === 'foreign table';
+  const at = isForeign ? sql`NULL::text` : toVersionTime(sql`h.at`, space.source);
   const { rows } = await sql<{ horizon: string | null }>`
     SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts WHERE database = current_database())
-                THEN NULL ELSE ${toVersionTime(sql`h.at`, space.source)} END AS horizon
+                THEN NULL ELSE ${at} END AS horizon
       FROM (SELECT least(now(), min(a.xact_start))
                    - interval '1 second' * CASE
                        WHEN bool_or(a.query = '<insufficient privilege>' OR a.state = 'disabled')
@@ -127,54 +162,70 @@ async function readHorizon(db: SqlDatabase, space: Space, marginSeconds: number)
                        ELSE ${marginSeconds}::float8 END AS at
               FROM pg_catalog.pg_stat_activity AS a
              WHERE a.datname = current_database() AND a.usesysid IS NOT NULL
-               AND a.pid <> pg_backend_pid()) AS h`.execute(db.kysely);
+               AND a.pid <> pg_backend_pid()
+               AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks AS k
+                                WHERE k.pid = a.pid AND k.locktype = 'advisory' AND k.objsubid = 2
+                                  AND k.granted AND k.classid::int8 = ${sql.lit(TICK_LOCK_CLASS)}
+                                  AND k.database = a.datid)) AS h`.execute(db.kysely);
   return rows[0]?.horizon ?? null;
 }
 
 /**
  * Renders a moment (`timestamptz`) as the version column would hold it, as text.
+ * A counter holds no moment: NULL, and the incremental pass then finds nothing but expired leases.
  * In a column without time zone, local time goes back when summer ends. What bounds versions from
  * below must then lie under every local time still to come. A set-back within the next two hours is
  * therefore taken off at once.
  */
 export function toVersionTime(
   moment: RawBuilder<unknown>,
-  source: Pick<ResolvedSource, 'versionType' | 'versionTimeZone'>,
-): RawBuilder<string> {
+  source: Pick<ResolvedSource, 'versionType' | 'versionTimeZone' | 'versionUnit'>,
+): RawBuilder<string | null> {
+  if (source.versionType === 'bigint') {
+    if (source.versionUnit === undefined) return sql`NULL::text`;
+    const perSecond = UNITS_PER_SECOND[source.versionUnit];
+    return sql`floor(extract(epoch FROM ${moment}) * ${sql.lit(perSecond)})::bigint::text`;
+  }
   if (source.versionType === 'timestamp with time zone') return sql`(${moment})::text`;
   const zone = sql`${source.versionTimeZone}::text`;
   const local = sql`((${moment}) AT TIME ZONE ${zone})`;
   const later = sql`((${moment} + interval '2 hours') AT TIME ZONE ${zone})`;
-  return sql`(${local} - greatest(interval '0', interval '2 hours' - (${later} - ${local})))::text`;
+  const time = sql`(${local} - greatest(interval '0', interval '2 hours' - (${later} - ${local})))`;
+  return source.versionType === 'date' ? sql`${time}::date::text` : sql`${time}::text`;
 }
 
+const UNITS_PER_SECOND = { seconds: 1, milliseconds: 1_000, microseconds: 1_000_000 } as const;
+
 /**
- * Counts the unexpired leases of the space.
+ * Counts the unexpired leases of the space, but for those of rows that wait for a batch.
  * The count reads by the prefix of the primary key, and `maxInFlight` bounds what there is to
  * count.
  */
 async function countInFlight(db: SqlDatabase, space: Space): Promise<number> {
   const { rows } = await sql<{ leases: number }>`
     SELECT count(*)::int AS leases FROM freshet.leases
-     WHERE space_id = ${space.spaceId}::int AND expires_at > now()`.execute(db.kysely);
+     WHERE space_id = ${space.spaceId}::int AND expires_at > now() AND waits_for IS NULL`.execute(db.kysely);
   return rows[0]?.leases ?? 0;
 }
-
-const NONE: WaitingRows = { rows: 0, oldestAgeSeconds: 0 };
 
 /**
  * Counts the rows of each lane that wait for their outcome, with the age of the oldest.
  * Expired leases count too: a row keeps its lease, and with it `first_seen`, until its outcome is
- * written.
+ * written. Edits that no look has leased yet have waited since `unsent_since` at the longest.
  */
 async function readStaleness(db: SqlDatabase, space: Space): Promise<Readonly<Record<Lane, WaitingRows>>> {
   const { rows } = await sql<WaitingRows & { lane: Lane }>`
-    SELECT lane, count(*)::int AS rows,
-           greatest(extract(epoch FROM now() - min(first_seen)), 0)::float8 AS "oldestAgeSeconds"
-      FROM freshet.leases WHERE space_id = ${space.spaceId}::int GROUP BY lane`.execute(db.kysely);
+    SELECT w.lane, count(l.item_id)::int AS rows,
+           greatest(coalesce(extract(epoch FROM now() - least(min(l.first_seen),
+             (SELECT p.unsent_since FROM freshet.positions AS p
+               WHERE p.space_id = ${space.spaceId}::int AND w.lane = 'fresh'))), 0), 0)::float8
+             AS "oldestAgeSeconds"
+      FROM (VALUES ('fresh'), ('bulk')) AS w (lane)
+      LEFT JOIN freshet.leases AS l ON l.space_id = ${space.spaceId}::int AND l.lane = w.lane
+     GROUP BY w.lane`.execute(db.kysely);
   const ofLane = (lane: Lane): WaitingRows => {
     const found = rows.find(row => row.lane === lane);
-    return found === undefined ? NONE : { rows: found.rows, oldestAgeSeconds: found.oldestAgeSeconds };
+    return { rows: found?.rows ?? 0, oldestAgeSeconds: found?.oldestAgeSeconds ?? 0 };
   };
   return { fresh: ofLane('fresh'), bulk: ofLane('bulk') };
 }

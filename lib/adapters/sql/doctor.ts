@@ -3,28 +3,42 @@ import type { PipelineConfig, SourceConfig } from '../../core/config/pipeline-co
 import { UsageError } from '../../core/errors.ts';
 import type { ResolvedSource } from '../../core/model.ts';
 import { isOlderVersion, nameAsked, type SqlDatabase } from './database.ts';
-import { type DoctorFinding, inspectSource, inspectVectors } from './doctor-sources.ts';
+import { mayBeOfOneRow } from './divide-rows.ts';
+import { inspectKeys } from './doctor-keys.ts';
+import { inspectRole } from './doctor-role.ts';
+import { type DoctorFinding, inspectSource } from './doctor-sources.ts';
+import { inspectVectors } from './doctor-vectors.ts';
 import { quoteName } from './fragments.ts';
+import { findMissingSchemaRights, NEEDED_VERSION } from './migrations/migrate.ts';
 import {
-  findMissingSchemaRights,
+  compareSchema,
+  describeIncompatible,
   MIGRATE_COMMAND,
-  MIGRATIONS,
   readSchemaVersion,
-} from './migrations/migrate.ts';
+  type SchemaVersion,
+} from './migrations/schema-version.ts';
 import { resolveSource } from './resolve-source.ts';
+import { inspectSearch } from './searched-source.ts';
 
 /**
  * Collects everything that `freshet doctor` says of the database, and writes nothing.
- * A source that cannot be read does not hide the findings of the others.
+ * A source that cannot be read does not hide the findings of the others. `countAllKeys`: doubled
+ * keys are looked for in tables of any size.
  */
 export async function inspectDatabase(
   db: SqlDatabase,
   config: PipelineConfig,
+  countAllKeys = false,
 ): Promise<readonly DoctorFinding[]> {
   const missing = await findMissingSchemaRights(db, 'write');
-  const version = missing === undefined ? await readSchemaVersion(db.kysely) : 0;
-  const schema = missing === undefined ? inspectSchema(db, version) : describeMissingRights(missing);
-  const findings = [...(await inspectServer(db)), schema, ...(await inspectTransactions(db))];
+  const version = missing === undefined ? await readSchemaVersion(db.kysely) : undefined;
+  const schema = version === undefined ? describeMissingRights(missing!) : inspectSchema(db, version);
+  const findings = [
+    ...(await inspectServer(db)),
+    ...(await inspectRole(db, config)),
+    schema,
+    ...(await inspectTransactions(db)),
+  ];
   for (const sourceConfig of config.sources) {
     const source = await resolveOrExplain(db, sourceConfig);
     if ('check' in source) {
@@ -32,9 +46,33 @@ export async function inspectDatabase(
       continue;
     }
     findings.push(...(await inspectSource(db, source)));
-    if (version > 0) findings.push(...(await inspectVectors(db, source)));
+    try {
+      findings.push(...(await inspectKeys(db, source, countAllKeys)));
+      if (version === undefined || version.version === 0) continue;
+      findings.push(
+        ...(await inspectVectors(db, source)),
+        ...(await inspectSearch(db, source, sourceConfig.search, config.database.viewSchema)),
+      );
+    } catch (error) {
+      if (!mayBeOfOneRow(error)) throw error;
+      findings.push(describeRaising(source, error.code));
+    }
   }
   return findings;
+}
+
+/** Says that the rows of a source cannot be listed, as of a view whose key raises. */
+function describeRaising({ name, schema, table, keyColumns }: ResolvedSource, code: string): DoctorFinding {
+  const keys = keyColumns.map(column => quoteName(column.name)).join(', ');
+  return {
+    check: 'rows',
+    ok: false,
+    severity: 'error',
+    message:
+      `Source "${name}": listing its rows fails (${code}): its key, or what the view reads, raises for a ` +
+      `row at least. No row of it is embedded until SELECT ${keys} FROM ${quoteName(schema, table)} ` +
+      'answers; the other sources go on.',
+  };
 }
 
 /**
@@ -82,20 +120,28 @@ async function inspectServer(db: SqlDatabase): Promise<readonly DoctorFinding[]>
   ];
 }
 
-function inspectSchema(db: SqlDatabase, version: number): DoctorFinding {
-  const needed = MIGRATIONS.at(-1)?.version ?? 0;
-  const ok = version === needed;
+function inspectSchema(db: SqlDatabase, schema: SchemaVersion): DoctorFinding {
+  const { version } = schema;
+  const standing = compareSchema(schema, NEEDED_VERSION);
+  const ok = standing === 'same' || standing === 'compatible';
   return {
     check: 'schema',
     ok,
     severity: ok ? 'info' : 'error',
-    message:
-      version === 0
-        ? `There is no schema freshet yet.${nameAsked(db)}`
-        : `Schema freshet has version ${version}${ok ? '' : `; this Freshet needs ${needed}`}.`,
-    ...(version < needed ? { statement: MIGRATE_COMMAND } : {}),
+    message: version === 0 ? `There is no schema freshet yet.${nameAsked(db)}` : sentences[standing](schema),
+    ...(standing === 'older' ? { statement: MIGRATE_COMMAND } : {}),
   };
 }
+
+/** What the doctor says of a schema, by how the schema stands to this code. */
+const sentences: Readonly<Record<ReturnType<typeof compareSchema>, (schema: SchemaVersion) => string>> = {
+  older: ({ version }) => `Schema freshet has version ${version}; this Freshet needs ${NEEDED_VERSION}.`,
+  same: ({ version }) => `Schema freshet has version ${version}.`,
+  compatible: ({ version }) =>
+    `Schema freshet has version ${version}, which a newer Freshet made; this one, of version ` +
+    `${NEEDED_VERSION}, may run on it.`,
+  incompatible: schema => describeIncompatible(schema, NEEDED_VERSION),
+};
 
 function describeMissingRights({ message, remedy }: UsageError): DoctorFinding {
   return { check: 'schema', ok: false, severity: 'error', message, statement: remedy };

@@ -1,28 +1,97 @@
 import { type RawBuilder, sql } from 'kysely';
+import { type Cap, capsFor } from '../../core/budget.ts';
 import type { Outcome, Space } from '../../core/model.ts';
 import type { EmbeddingStore, SourceReading } from '../../ports/outcome-store.ts';
 import type { SqlDatabase } from './database.ts';
-import { arrayLiteral, prepared, quoteSpace, renderText } from './fragments.ts';
+import { changeEach, divideRows, mayBeOfOneRow } from './divide-rows.ts';
+import { arrayLiteral, forbidIndexes, prepared, renderText } from './fragments.ts';
 import { grantCall, revokeGrant } from './grants.ts';
+import { areEqual, type KeyColumns, keyColumnsOf } from './key-columns.ts';
 import { beginEmbedding, markAnnounced, postponeLeases, releaseLeases } from './lease-stages.ts';
 import { renderHolder } from './outcomes.ts';
+import { hasHashedRows, quoteSpace } from './quote-space.ts';
 import { nameSourceFault } from './source-faults.ts';
 
-export function createEmbeddingStore(db: SqlDatabase): EmbeddingStore {
+/** Makes the store of `embed`; `caps` are those of the configuration, none by default. */
+export function createEmbeddingStore(db: SqlDatabase, caps: readonly Cap[] = []): EmbeddingStore {
   return {
-    beginEmbedding: (space, dispatchId, ids) => beginEmbedding(db, space, dispatchId, ids),
+    beginEmbedding: async (space, dispatchId, ids) => {
+      const taken: string[] = [];
+      await divideRows(ids, async part => {
+        taken.push(...(await beginEmbedding(db, space, dispatchId, part)));
+      });
+      return taken;
+    },
     readRows: (space, ids, maxBytesPerColumn) =>
-      nameSourceFault(db, space, () => readRows(db, space, ids, maxBytesPerColumn)),
+      nameSourceFault(db, space, () => readDivided(db, space, ids, maxBytesPerColumn)),
+    findDoubledKeys: (space, ids) =>
+      nameSourceFault(db, space, () => readAlone(() => findDoubledKeys(db, space, ids))),
     lookUpHashes: (space, hashes) => lookUpHashes(db, space, hashes),
-    grantCall: (space, grant) => grantCall(db, space, grant),
+    grantCall: (space, grant) => grantCall(db, space, grant, capsFor(caps, space.source.name)),
     revokeGrant: callId => revokeGrant(db, callId),
     markAnnounced: (space, dispatchId, ids, leaseSeconds) =>
-      markAnnounced(db, space, dispatchId, ids, leaseSeconds),
+      changeEach(ids, part => markAnnounced(db, space, dispatchId, part, leaseSeconds)),
     dropLeases: (space, dispatchId, ids) =>
-      nameSourceFault(db, space, () => releaseLeases(db.kysely, space, dispatchId, ids)),
+      nameSourceFault(db, space, () =>
+        changeEach(ids, part => releaseLeases(db.kysely, space, dispatchId, part)),
+      ),
     postponeLeases: (space, dispatchId, ids, afterSeconds) =>
-      postponeLeases(db, space, dispatchId, ids, afterSeconds),
+      changeEach(ids, part => postponeLeases(db, space, dispatchId, part, afterSeconds)),
   };
+}
+
+/**
+ * Reads rows, in halves where the text of one of them cannot be read.
+ * A value that is damaged, or a function of a view that raises for one row, fails the whole
+ * statement. The row is then read without its texts, so that its version can have an outcome.
+ * A row of which not even that can be read has no reading, like one that is gone: its lease is
+ * given up, and `detect` skips it and tells.
+ */
+async function readDivided(
+  db: SqlDatabase,
+  space: Space,
+  ids: readonly string[],
+  maxBytesPerColumn: number,
+): Promise<SourceReading[]> {
+  const readings: SourceReading[] = [];
+  const read = async (part: readonly string[]) => {
+    readings.push(...(await readRows(db, space, part, maxBytesPerColumn)));
+  };
+  for (const { item, error } of (await divideRows(ids, read)).culprits) {
+    const unread = await readAlone(() => readRows(db, space, [item], maxBytesPerColumn, false));
+    readings.push(...unread.map(reading => ({ ...reading, unreadable: error.code })));
+  }
+  return readings;
+}
+
+/**
+ * Reads what may be unreadable by one row; where it is, there is nothing.
+ * A scan that fails for a row of a view finds no key that stands twice, and each key is taken for
+ * one row, as the plan of the view's own tables shows it.
+ */
+async function readAlone<Line>(read: () => Promise<Line[]>): Promise<Line[]> {
+  try {
+    return await read();
+  } catch (error) {
+    if (mayBeOfOneRow(error)) return [];
+    throw error;
+  }
+}
+
+/**
+ * Finds those of the ids that stand in several rows, by a scan of the table itself.
+ * The planner is kept from every index for the statement: a broken one hides what it does not hold.
+ */
+async function findDoubledKeys(db: SqlDatabase, space: Space, ids: readonly string[]): Promise<string[]> {
+  const { source } = quoteSpace(space);
+  const asked = renderAsked(keyColumnsOf(space.source), ids);
+  return db.kysely.transaction().execute(async transaction => {
+    await forbidIndexes(transaction);
+    const { rows } = await sql<{ id: string }>`
+      SELECT ${asked.id} AS id FROM ${asked.from}${source} AS s${asked.on}${asked.where}
+       GROUP BY 1 HAVING count(*) > 1`.execute(transaction);
+    return rows.map(({ id }) => id);
+  });
 }
 
 /**
@@ -39,11 +108,16 @@ async function readRows(
   space: Space,
   ids: readonly string[],
   maxBytesPerColumn: number,
+  withTexts = true,
 ): Promise<SourceReading[]> {
-  const { source, vectors, key, version, keyType } = quoteSpace(space);
-  const texts = space.source.textColumns.map(renderText);
+  const { source, vectors, version, rowVersion } = quoteSpace(space);
+  const keys = keyColumnsOf(space.source);
+  const asked = renderAsked(keys, ids);
+  // A hash is made of the texts; its place is held by a number, which nothing compares.
+  const stateOfRow = withTexts || !hasHashedRows(space.source) ? rowVersion : sql`0`;
+  const texts = withTexts ? space.source.textColumns.map(renderText) : [sql`NULL::text`];
   const { rows } = await sql<ReadingLine>`${prepared}
-    SELECT ${key}::text AS id, ${version}::text AS version, s.xmin::text AS xid,
+    SELECT ${asked.id} AS id, ${version}::text AS version, ${stateOfRow}::text AS xid,
            greatest(now(), v.read_at + interval '1 microsecond')::text AS "readAt",
            ${sql.join(texts.map((text, place) => cutText(text, place, maxBytesPerColumn)))},
            ${sql.join(
@@ -57,11 +131,35 @@ async function readRows(
            v.outcome, encode(v.content_hash, 'hex') AS "storedHash",
            v.source_version::text AS "storedVersion", v.source_xid::text AS "storedXid",
            v.kept_length AS "storedKeptLength", v.tokens AS "storedTokens"
-      FROM ${source} AS s
+      FROM ${asked.from}${source} AS s${asked.on}
       LEFT JOIN LATERAL (SELECT * FROM ${vectors} AS v
-                          WHERE v.item_id = ${key} AND v.chunk = 0 OFFSET 0) AS v ON true
-     WHERE ${key} = ANY (${arrayLiteral(ids)}::${keyType}[])`.execute(db.kysely);
-  return rows.map(row => toReading(row, texts.length));
+                          WHERE ${areEqual(keys.stored('v'), keys.source)} AND v.chunk = 0
+                         OFFSET 0) AS v ON true${asked.where}`.execute(db.kysely);
+  return rows.map(row => toReading(row, withTexts ? texts.length : 0));
+}
+
+/**
+ * Renders how the rows of the ids are found, and the id that a reading has.
+ * A reading has the id that was asked for. The row's own text may be another one of the same key
+ * (`numeric` 1.0 and 1.00), and the lease knows the row by the text that was asked for.
+ */
+function renderAsked(keys: KeyColumns, ids: readonly string[]) {
+  const none = sql``;
+  const [key] = keys.source;
+  if (!keys.isComposite && keys.hasOneText) {
+    const where = sql`
+     WHERE ${key} = ANY (${keys.unnested(ids)})`;
+    return { id: keys.text(keys.source), from: none, on: none, where };
+  }
+  const distinct = [...new Set(ids)];
+  const lists = sql`unnest(${keys.unnested(distinct)}, ${arrayLiteral(distinct)}::text[])`;
+  return {
+    id: sql`u.asked`,
+    from: sql`${lists} AS u (${keys.givenNames}, asked)
+      JOIN `,
+    on: sql` ON ${areEqual(keys.source, keys.given('u'))}`,
+    where: none,
+  };
 }
 
 type ReadingLine = Readonly<Record<`text${number}`, string | null>> & {

@@ -6,9 +6,13 @@ import { createSpace, requireSameDimensions } from './create-space.ts';
 import type { SqlDatabase } from './database.ts';
 import { quoteName } from './fragments.ts';
 import type { FreshetTables, SpaceRow } from './freshet-tables.ts';
-import { lockSchemaChanges } from './migrations/migrate.ts';
+import { joinNames } from './key-columns.ts';
+import { ensureKeywords, fillKeywords, requireLanguage } from './keywords.ts';
+import { lockSchemaChanges, NEEDED_VERSION } from './migrations/migrate.ts';
+import { readSchemaVersion } from './migrations/schema-version.ts';
 import { requireSameShape, type SpaceBinding, toSpace, toSpaceBindings } from './open-spaces.ts';
 import { resolveKnownSource, resolveSource } from './resolve-source.ts';
+import { replaceSearchFunction } from './search-function.ts';
 import { replaceSourceView } from './source-view.ts';
 
 /**
@@ -32,12 +36,13 @@ export async function ensureSpaces(
     const source = adopt
       ? await resolveSource(db, sourceConfig, config.limits.maxCharacters)
       : await resolveKnownSource(db, config, sourceConfig);
-    spaces.push(
-      ...(await db.kysely
-        .transaction()
-        .execute(transaction => ensureSource(transaction, config, sourceConfig, source, adopt))
-        .catch(error => explainCreationRefusal(error, db, source.name, config.database.viewSchema))),
-    );
+    await requireLanguage(db, source);
+    const ensured = await db.kysely
+      .transaction()
+      .execute(transaction => ensureSource(transaction, config, sourceConfig, source, adopt))
+      .catch(error => explainCreationRefusal(error, db, source.name, config.database.viewSchema));
+    for (const space of ensured) await fillKeywords(db, space);
+    spaces.push(...ensured);
   }
   return spaces;
 }
@@ -59,7 +64,12 @@ async function ensureSource(
   const spaces = rows.map((row, place) =>
     toSpace({ ...row, status: place === 0 ? 'active' : 'building' }, bindings[place] as SpaceBinding),
   );
-  if (spaces[0] !== undefined) await replaceSourceView(transaction, config.database.viewSchema, spaces[0]);
+  const { viewSchema } = config.database;
+  if (spaces[0] !== undefined) {
+    await replaceSourceView(transaction, viewSchema, spaces[0]);
+    await replaceSearchFunction(transaction, viewSchema, spaces[0]);
+  }
+  for (const space of spaces) await ensureKeywords(transaction, space);
   return spaces;
 }
 
@@ -76,14 +86,17 @@ async function ensureSpace(
     .where('fingerprint', '=', binding.fingerprint)
     .executeTakeFirst();
   if (found === undefined || found.status === 'retired') await requireSameDimensions(transaction, binding);
-  if (found === undefined) return createSpace(transaction, binding);
+  if (found === undefined) {
+    await refuseNewSpace(transaction, binding);
+    return createSpace(transaction, binding);
+  }
   requireSameShape(found, source, config.database.viewSchema);
   if (Number(found.table_oid) !== source.tableOid && !adopt) return found;
   const table = {
     table_oid: source.tableOid,
     table_schema: source.schema,
     table_name: source.table,
-    key_column: source.keyColumn,
+    key_column: joinNames(source.keyColumns.map(({ name }) => name)),
     version_column: source.versionColumn,
   };
   await transaction
@@ -95,6 +108,25 @@ async function ensureSpace(
        ${table.version_column})`)
     .execute();
   return { ...found, ...table };
+}
+
+/**
+ * Rejects a new space on a schema that a newer Freshet made.
+ * The newer migrations changed the vector tables that exist, and this code does not know how a new
+ * one must look.
+ */
+async function refuseNewSpace(
+  transaction: Transaction<FreshetTables>,
+  { source, model }: SpaceBinding,
+): Promise<void> {
+  const { version } = await readSchemaVersion(transaction);
+  if (version <= NEEDED_VERSION) return;
+  throw new UsageError(
+    `Source "${source.name}" has no space yet for model "${model.alias}" as it is configured here. Schema ` +
+      `freshet has version ${version}, where this Freshet, of version ${NEEDED_VERSION}, may run but not ` +
+      'make new tables. Keep model, dimensions and text recipe as they were, or use a Freshet of version ' +
+      `${version}.`,
+  );
 }
 
 /**

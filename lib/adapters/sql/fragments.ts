@@ -1,66 +1,24 @@
-import { type RawBuilder, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Space, TextColumn } from '../../core/model.ts';
-
-/**
- * The identifiers and types of a space as they enter a statement.
- * The source's alias is always `s`.
- */
-interface QuotedSpace {
-  readonly source: RawBuilder<unknown>;
-  readonly vectors: RawBuilder<unknown>;
-  readonly key: RawBuilder<unknown>;
-  readonly version: RawBuilder<unknown>;
-  /** `s.<key>` as text under collation "C", which is what `freshet.leases.item_id` holds. */
-  readonly leaseId: RawBuilder<unknown>;
-  /** `item_id` of a lease `l` as a key of the source. */
-  readonly leasedKey: RawBuilder<unknown>;
-  readonly keyType: RawBuilder<unknown>;
-  readonly versionType: RawBuilder<unknown>;
-  /**
-   * Whether row `s` is stale: its outcome `v`, of a LEFT JOIN, is missing or of another state.
-   * `xmin` catches what the version cannot: a second edit within one tick of the clock, an edit
-   * that did not change the version, and a version that is NULL.
-   */
-  readonly isStale: RawBuilder<boolean>;
-}
-
-/**
- * Quotes the identifiers and types of a space for its statements.
- * Key parameters of a `character varying(n)` column are cast to `text`. A cast to the column's own
- * type cuts a longer value silently, and the value would then name another row. A cast parameter
- * has no collation of its own, so every comparison uses the column's.
- *
- * The lease's id needs the explicit "C": two columns with different collations cannot be compared
- * otherwise (42P22). The way back to a key goes through json, which has no collation. The result
- * compares by the key column's own collation, and so by its index.
- */
-export function quoteSpace(space: Space): QuotedSpace {
-  const { source } = space;
-  const key = sql.id('s', source.keyColumn);
-  const version = sql.id('s', source.versionColumn);
-  const isText = /^(text|character varying)/.test(source.keyType);
-  return {
-    source: sql.id(source.schema, source.table),
-    vectors: sql.id('freshet', space.vectorTable),
-    key,
-    version,
-    leaseId: sql`(${key}::text COLLATE "C")`,
-    leasedKey: isText ? sql`(to_json(l.item_id) #>> '{}')` : sql`l.item_id::${sql.raw(source.keyType)}`,
-    keyType: sql.raw(source.keyType.startsWith('character varying') ? 'text' : source.keyType),
-    versionType: sql.raw(source.versionType),
-    isStale: sql`(v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version}
-      OR v.source_xid IS DISTINCT FROM s.xmin)`,
-  };
-}
+import { EXCLUDED_OUTCOMES } from '../../core/outcomes.ts';
+import type { FreshetTables } from './freshet-tables.ts';
 
 /** Renders a column of the source as its text; the elements of an array are joined. */
 export function renderText(column: TextColumn): RawBuilder<unknown> {
+  if (column.isApart)
+    return sql`(SELECT t.text FROM freshet.document_texts AS t
+      WHERE t.document = s.document AND t.text_hash = s.text_hash)`;
   const name = sql.id('s', column.name);
   return column.isArray ? sql`array_to_string(${name}, ', ')` : sql`${name}::text`;
 }
 
-/** Outcomes of rows that hold no text to embed, or too much, as a list in SQL. */
-export const excludedOutcomes = sql.raw(`'excluded:empty', 'too-long'`);
+/** The version of an outcome that is to be made again: no row has it, so the outcome is stale. */
+export function neverVersion({ source }: Pick<Space, 'source'>): RawBuilder<unknown> {
+  return sql.lit(source.versionType === 'bigint' ? '-9223372036854775808' : '-infinity');
+}
+
+/** The outcomes that count as excluded, as a list in SQL. */
+export const excludedOutcomes = sql.raw(EXCLUDED_OUTCOMES.map(outcome => `'${outcome}'`).join(', '));
 
 const MARK = '/* prepared */ ';
 
@@ -86,6 +44,16 @@ export function isPrepared(statement: string): boolean {
  */
 export const forceGenericPlans = sql<boolean>`
   (SELECT set_config('plan_cache_mode', 'force_generic_plan', true)) <> ''`;
+
+/**
+ * Keeps the statements of an open transaction from reading by an index.
+ * A broken index answers without what it does not hold.
+ */
+export async function forbidIndexes(transaction: Kysely<FreshetTables>): Promise<void> {
+  await sql`SELECT set_config('enable_indexscan', 'off', true),
+    set_config('enable_indexonlyscan', 'off', true),
+    set_config('enable_bitmapscan', 'off', true)`.execute(transaction);
+}
 
 /**
  * Quotes a name, qualified or not, as PostgreSQL takes it.

@@ -2,8 +2,10 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Space } from '../../core/model.ts';
 import type { LeaseDispatch } from '../../ports/detection-store.ts';
 import type { SqlDatabase } from './database.ts';
-import { arrayLiteral, prepared, quoteSpace } from './fragments.ts';
+import { arrayLiteral, prepared } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
+import { areEqual, keyColumnsOf } from './key-columns.ts';
+import { quoteSpace } from './quote-space.ts';
 
 /**
  * Sets the stage of the leases that were sent to `queued` and extends them.
@@ -110,7 +112,7 @@ export async function postponeLeases(
  * lost again and again thereby comes to an end.
  */
 export async function expireLeases(
-  db: SqlDatabase,
+  db: Pick<SqlDatabase, 'kysely'>,
   space: Space,
   dispatchId: string,
   ids: readonly string[],
@@ -125,9 +127,9 @@ export async function expireLeases(
 /**
  * Ends the leases of a dispatch: deletes those of finished rows and expires the others.
  * A lease is deleted where the source row is gone, or where its outcome was made from just this
- * version and `xmin`. Else the row was overtaken; the next incremental pass finds it by its lease,
- * which is expired and has no attempts. The statement compares what is stored with what is there,
- * whoever wrote it.
+ * version and `xmin`, or is that of a key that stands twice. Else the row was overtaken; the next
+ * incremental pass finds it by its lease, which is expired and has no attempts. The statement
+ * compares what is stored with what is there, whoever wrote it.
  *
  * OFFSET 0 makes the look-ups of outcomes one per lease, however old the statistics are. Both
  * passes are in the order of the ids, as everywhere. The second pass also sees the leases that the
@@ -142,17 +144,19 @@ export async function releaseLeases(
   ids: readonly string[],
 ): Promise<void> {
   if (ids.length === 0) return;
-  const { source, vectors, key, version, leasedKey } = quoteSpace(space);
+  const { source, vectors, version, isOtherRowVersion, isDoubled } = quoteSpace(space);
+  const keys = keyColumnsOf(space.source);
   await sql`${prepared}WITH settled AS (
       DELETE FROM freshet.leases AS l
        WHERE ${isOfDispatch(space, dispatchId, ids)}
-         AND coalesce((SELECT coalesce(v.source_xid = s.xmin
-                                   AND v.source_version IS NOT DISTINCT FROM ${version}, false)
+         AND coalesce((SELECT bool_and(coalesce((v.source_version IS NOT DISTINCT FROM ${version}
+                             AND v.outcome IS NOT NULL AND NOT ${isOtherRowVersion}) OR ${isDoubled}, false))
                          FROM ${source} AS s
-                         LEFT JOIN LATERAL (SELECT v.source_version, v.source_xid
+                         LEFT JOIN LATERAL (SELECT v.source_version, v.source_xid, v.outcome
                                               FROM ${vectors} AS v
-                                             WHERE v.item_id = ${key} AND v.chunk = 0 OFFSET 0) AS v ON true
-                        WHERE ${key} = ${leasedKey}), true)
+                                             WHERE ${areEqual(keys.stored('v'), keys.source)}
+                                               AND v.chunk = 0 OFFSET 0) AS v ON true
+                        WHERE ${areEqual(keys.source, keys.leased)}), true)
       RETURNING l.item_id
     )
     UPDATE freshet.leases AS l SET stage = 'queued', attempts = 0, expires_at = now()

@@ -1,78 +1,51 @@
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Space } from '../../core/model.ts';
-import type { ChangedRows, KeyRange, LeaseRequest, StaleSlice } from '../../ports/detection-store.ts';
+import type { KeyRange, LeasedRow, LeaseRequest, StaleSlice } from '../../ports/detection-store.ts';
 import type { SqlDatabase } from './database.ts';
-import { quoteSpace } from './fragments.ts';
+import { divideRange } from './divide-range.ts';
+import { mayBeOfOneRow } from './divide-rows.ts';
+import { areEqual, joinByRange, keyColumnsOf, listKey } from './key-columns.ts';
 import {
   isFree,
   type LeasedLine,
   leasedLines,
+  MOST_ATTEMPTS,
   renderAttempts,
   renderLeasing,
   toLeasedRows,
 } from './leases.ts';
+import { quoteSpace, renderDoubledKeys } from './quote-space.ts';
 
 /**
- * Finds and leases the changed rows and the rows whose lease expired, at most `limit`.
- * One statement does both, so that the rows are chosen under one snapshot. The snapshot is later
- * than the horizon that the caller read.
- *
- * - `changed` walks the index on (version, key) from the watermark. The join to outcomes and leases
- *   is a look-up per row (0.4 ms for 100 stale rows of 10 million). One row more than the limit is
- *   read and says where the next watermark must stop. A watermark of null finds no row.
- * - `expired` holds the rows that were leased and never finished. It compares `xmin` too, because
- *   the reconcile pass leases by `xmin`. Rows that turned out fresh or gone lose their lease here.
- *
- * Rows that came from a backfill stand behind the edits. Rows with attempts stand behind all
- * others.
+ * Leases the stale rows of a range of keys, at most `limit`.
+ * Where the statement fails for one row, the range is taken apart. A row that fails alone is leased
+ * as stale without a comparison, so that reading it decides; where even that fails, it is skipped.
  */
-export async function leaseChangedRows(
+export async function leaseStaleSlice(
   db: SqlDatabase,
   space: Space,
-  request: LeaseRequest & { readonly watermark: string | null },
-): Promise<ChangedRows> {
-  const { source, vectors, key, version, leaseId, leasedKey, versionType, isStale } = quoteSpace(space);
-  const statement = sql<LeasedLine & { firstUnsentVersion: string | null }>`
-    WITH changed AS MATERIALIZED (
-      SELECT ${key} AS key, ${leaseId} AS id, ${version} AS version, false AS afterwards,
-             ${renderAttempts('l')} AS attempts
-        FROM ${source} AS s
-        LEFT JOIN ${vectors} AS v ON v.item_id = ${key} AND v.chunk = 0
-        LEFT JOIN freshet.leases AS l ON l.space_id = ${space.spaceId}::int AND l.item_id = ${leaseId}
-       WHERE ${version} >= ${request.watermark}::${versionType}
-         AND (v.item_id IS NULL OR v.source_version IS DISTINCT FROM ${version})
-         AND (l.item_id IS NULL OR ${isFree('l', request)})
-       ORDER BY ${version}, ${key}
-       LIMIT ${request.limit + 1}::int
-    ), expired AS MATERIALIZED (
-      SELECT ${key} AS key, l.item_id AS id, ${version} AS version, l.lane = 'bulk' AS afterwards,
-             ${renderAttempts('l')} AS attempts,
-             ${key} IS NOT NULL AND ${isStale} AS stale
-        FROM freshet.leases AS l
-        LEFT JOIN ${source} AS s ON ${key} = ${leasedKey}
-        LEFT JOIN ${vectors} AS v ON v.item_id = ${key} AND v.chunk = 0
-       WHERE l.space_id = ${space.spaceId}::int AND l.expires_at <= now()
-    ), settled AS (
-      DELETE FROM freshet.leases AS l USING expired AS e
-       WHERE NOT e.stale AND l.space_id = ${space.spaceId}::int AND l.item_id = e.id AND l.expires_at <= now()
-    ), candidates AS MATERIALIZED (
-      SELECT c.*, row_number() OVER (ORDER BY c.attempts, c.afterwards, c.version, c.key) AS place
-        FROM (SELECT DISTINCT ON (u.id) u.*
-                FROM (SELECT key, id, version, attempts, afterwards, true AS in_scan FROM changed
-                      UNION ALL
-                      SELECT key, id, version, attempts, afterwards, false FROM expired WHERE stale) AS u
-               ORDER BY u.id, u.in_scan DESC) AS c
-    ), chosen AS (
-      SELECT id, version, place FROM candidates WHERE place <= ${request.limit}::int
-    ), leased AS (${renderLeasing(space.spaceId, request)})
-    SELECT (SELECT min(d.version) FROM candidates AS d
-             WHERE d.in_scan AND d.place > ${request.limit}::int)::text AS "firstUnsentVersion",
-           r.id, r.attempts, r.version
-      FROM (VALUES (1)) AS one (line)
-      LEFT JOIN (${leasedLines}) AS r ON true
-     ORDER BY r.place`;
-  const { rows } = await statement.execute(db.kysely);
-  return { rows: toLeasedRows(rows), firstUnsentVersion: rows[0]?.firstUnsentVersion ?? null };
+  request: LeaseRequest & KeyRange,
+): Promise<StaleSlice> {
+  try {
+    return await leaseStaleWithin(db, space, request, false);
+  } catch (error) {
+    if (!mayBeOfOneRow(error)) throw error;
+  }
+  const { source } = quoteSpace(space);
+  const keys = keyColumnsOf(space.source);
+  const rows: LeasedRow[] = [];
+  let truncated = false;
+  const { skipped, stoppedAt } = await divideRange(db, keys, request, {
+    async work(part, alone) {
+      const limits = { ...request, ...part, limit: request.limit - rows.length };
+      const found = await leaseStaleWithin(db, space, limits, alone);
+      rows.push(...found.rows);
+      truncated ||= found.truncated;
+    },
+    keysWithin: part => sql`
+      SELECT ${keys.carry(keys.source)} FROM ${source} AS s WHERE true${keys.within(keys.source, part)}`,
+  });
+  return { rows, truncated, skipped, ...(stoppedAt !== null && { through: stoppedAt }) };
 }
 
 /**
@@ -82,28 +55,38 @@ export async function leaseChangedRows(
  * whole vector table (1.3 s). A LIMIT on the join instead of a range is worse still (3 s). The
  * stale rows are materialised before they are compared with the leases and sorted, so that neither
  * step changes the plan of the join.
+ * A key that stood twice is leased once it stands in one row. Only where the slice holds the
+ * outcome of such a key are the rows of these keys counted.
  */
-export async function leaseStaleSlice(
+async function leaseStaleWithin(
   db: SqlDatabase,
   space: Space,
   request: LeaseRequest & KeyRange,
+  alone: boolean,
 ): Promise<StaleSlice> {
-  const { source, vectors, key, version, leaseId, keyType, isStale } = quoteSpace(space);
+  const { source, vectors, version, isDoubled, ...names } = quoteSpace(space);
+  const isStale = alone ? sql`true` : names.isStale;
+  const keys = keyColumnsOf(space.source);
+  const stored = keys.stored('v');
   const statement = sql<LeasedLine & { truncated: boolean }>`
     WITH stale AS MATERIALIZED (
-      SELECT ${key} AS key, ${leaseId} AS id, ${version} AS version, v.item_id IS NULL AS unembedded
+      SELECT ${keys.carry(keys.source)}, ${keys.leaseId} AS id, ${version} AS version,
+             v.item_id IS NULL AS unembedded
         FROM ${source} AS s
         LEFT JOIN ${vectors} AS v
-          ON v.item_id = ${key} AND v.chunk = 0${renderRange(sql.id('v', 'item_id'), keyType, request)}
-       WHERE ${isStale}${renderRange(key, keyType, request)}
+          ON ${areEqual(stored, keys.source)} AND v.chunk = 0${keys.within(stored, request)}
+       WHERE (${isStale} OR (${isDoubled} AND (${listKey(stored)}) NOT IN (${renderDoubledKeys(space)})))
+         ${keys.within(keys.source, request)}
     ), candidates AS MATERIALIZED (
       SELECT c.id, c.version,
              row_number() OVER (ORDER BY ${renderAttempts('l')}, c.unembedded DESC,
-                                         c.version DESC NULLS LAST, c.key) AS place
+                                         c.version DESC NULLS LAST, ${listKey(keys.carried('c'))}) AS place
         FROM stale AS c
         LEFT JOIN freshet.leases AS l ON l.space_id = ${space.spaceId}::int AND l.item_id = c.id
-       WHERE l.item_id IS NULL OR ${isFree('l', request)}
-       ORDER BY ${renderAttempts('l')}, c.unembedded DESC, c.version DESC NULLS LAST, c.key
+       WHERE (l.item_id IS NULL OR ${isFree('l', request)})
+         AND ${renderAttempts('l')} <= ${request.maxAttempts ?? MOST_ATTEMPTS}::int
+       ORDER BY ${renderAttempts('l')}, c.unembedded DESC,
+                c.version DESC NULLS LAST, ${listKey(keys.carried('c'))}
        LIMIT ${request.limit + 1}::int
     ), chosen AS (
       SELECT id, version, place FROM candidates WHERE place <= ${request.limit}::int
@@ -113,13 +96,13 @@ export async function leaseStaleSlice(
       FROM (VALUES (1)) AS one (line)
       LEFT JOIN (${leasedLines}) AS r ON true
      ORDER BY r.place`;
-  const { rows } = await statement.execute(db.kysely);
+  const { rows } = await joinByRange(db, keys, kysely => statement.execute(kysely));
   return { rows: toLeasedRows(rows), truncated: rows[0]?.truncated ?? false };
 }
 
 /**
  * Finds the key that ends a slice of `rows` keys after `cursor`; null for the last slice.
- * OFFSET walks the key's index alone (an index-only scan). The skipped keys never leave the server.
+ * Where listing the keys of a view fails for one of its rows, the slice is made smaller.
  */
 export async function findSliceEnd(
   db: SqlDatabase,
@@ -127,23 +110,30 @@ export async function findSliceEnd(
   cursor: string | null,
   rows: number,
 ): Promise<string | null> {
-  const { source, key, keyType } = quoteSpace(space);
-  const range = { after: cursor, through: null };
-  const statement = sql<{ id: string }>`
-    SELECT ${key}::text AS id FROM ${source} AS s
-     WHERE true${renderRange(key, keyType, range)}
-     ORDER BY ${key} OFFSET ${rows - 1}::int LIMIT 1`;
-  const result = await statement.execute(db.kysely);
-  return result.rows[0]?.id ?? null;
+  try {
+    return await findKeyBehind(db, space, cursor, rows);
+  } catch (error) {
+    if (rows === 1 || !mayBeOfOneRow(error)) throw error;
+    return findSliceEnd(db, space, cursor, Math.floor(rows / 2));
+  }
 }
 
-/** Renders ` AND column > … AND column <= …`, or as much of it as the range has. */
-export function renderRange(
-  column: RawBuilder<unknown>,
-  keyType: RawBuilder<unknown>,
-  range: KeyRange,
-): RawBuilder<unknown> {
-  const lower = range.after === null ? sql`` : sql` AND ${column} > ${range.after}::${keyType}`;
-  const upper = range.through === null ? sql`` : sql` AND ${column} <= ${range.through}::${keyType}`;
-  return sql`${lower}${upper}`;
+/**
+ * Finds the key that ends a slice of `rows` keys after `cursor`; null for the last slice.
+ * OFFSET walks the key's index alone (an index-only scan). The skipped keys never leave the server.
+ */
+async function findKeyBehind(
+  db: SqlDatabase,
+  space: Space,
+  cursor: string | null,
+  rows: number,
+): Promise<string | null> {
+  const { source } = quoteSpace(space);
+  const keys = keyColumnsOf(space.source);
+  const statement = sql<{ id: string }>`
+    SELECT ${keys.text(keys.source)} AS id FROM ${source} AS s
+     WHERE true${keys.within(keys.source, { after: cursor, through: null })}
+     ORDER BY ${listKey(keys.source)} OFFSET ${rows - 1}::int LIMIT 1`;
+  const result = await statement.execute(db.kysely);
+  return result.rows[0]?.id ?? null;
 }

@@ -1,6 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { LeasedRow, LeaseRequest } from '../../ports/detection-store.ts';
 import { RUN_LOCK_CLASS, type SqlDatabase } from './database.ts';
+import { divideRows, mayBeOfOneRow } from './divide-rows.ts';
+import { arrayLiteral } from './fragments.ts';
 
 /**
  * Renders the INSERT that leases the rows of the CTE `chosen (id)`, for use as a CTE.
@@ -9,13 +11,21 @@ import { RUN_LOCK_CLASS, type SqlDatabase } from './database.ts';
  *
  * `attempts` rises only where embedding had begun. A lease that is taken over from the other lane
  * is not an attempt. The age of such a lease starts anew, because the time that a backfill waited
- * is not the age of an edit. Rows are locked in the order of their ids, as everywhere.
+ * is not the age of an edit. Where edits waited without a lease, theirs counts from the time since
+ * which some did: nobody knows which of them came first. Rows are locked in the order of their ids,
+ * as everywhere. A key that stands in two rows is leased once.
  */
 export function renderLeasing(spaceId: number, request: LeaseRequest): RawBuilder<unknown> {
+  const firstSeen =
+    request.lane === 'bulk'
+      ? sql`now()`
+      : sql`least(now(), (SELECT p.unsent_since FROM freshet.positions AS p
+                          WHERE p.space_id = ${spaceId}::int))`;
   return sql`INSERT INTO freshet.leases AS t
-      (space_id, item_id, dispatch_id, lane, stage, attempts, run_id, expires_at)
-    SELECT ${spaceId}::int, chosen.id, ${request.dispatchId}::uuid, ${request.lane}::text,
-           ${request.stage}::text, 0, ${request.runId}::int,
+      (space_id, item_id, dispatch_id, lane, stage, attempts, run_id, first_seen, expires_at)
+    SELECT DISTINCT ON (chosen.id COLLATE "C")
+           ${spaceId}::int, chosen.id, ${request.dispatchId}::uuid, ${request.lane}::text,
+           ${request.stage}::text, 0, ${request.runId}::int, ${firstSeen},
            now() + ${request.leaseSeconds}::float8 * interval '1 second'
       FROM chosen
      ORDER BY chosen.id COLLATE "C"
@@ -26,8 +36,10 @@ export function renderLeasing(spaceId: number, request: LeaseRequest): RawBuilde
       attempts = t.attempts
         + CASE WHEN t.expires_at <= now() AND t.stage IN ('embedding', 'announced') THEN 1 ELSE 0 END,
       run_id = excluded.run_id,
-      first_seen = CASE WHEN t.expires_at <= now() THEN t.first_seen ELSE now() END,
-      expires_at = excluded.expires_at
+      first_seen = CASE WHEN t.expires_at <= now() THEN t.first_seen ELSE excluded.first_seen END,
+      expires_at = excluded.expires_at,
+      waits_for = NULL,
+      waits_version = NULL
     WHERE ${isFree('t', request)}
     RETURNING item_id, attempts`;
 }
@@ -66,11 +78,24 @@ export function toLeasedRows(lines: readonly LeasedLine[]): LeasedRow[] {
  * Renders whether a lease leaves its row to the caller.
  * Such a lease has expired, or it waits in the bulk queue and the caller leases edits.
  */
-export function isFree(alias: string, request: LeaseRequest): RawBuilder<boolean> {
+export function isFree(alias: string, request: Pick<LeaseRequest, 'lane'>): RawBuilder<boolean> {
   const lease = (column: string) => sql.id(alias, column);
   const expired = sql<boolean>`${lease('expires_at')} <= now()`;
   if (request.lane === 'bulk') return sql`(${expired})`;
   return sql`(${expired} OR (${lease('lane')} = 'bulk' AND ${lease('stage')} = 'queued'))`;
+}
+
+/** More attempts than any lease has. */
+export const MOST_ATTEMPTS = 32_767;
+
+/**
+ * Renders whether lease `l` leaves its row to the incremental pass.
+ * A row that waits for a batch is left alone while it has the version with which it waits: it has
+ * not been edited since.
+ */
+export function isFreeForEdit(version: RawBuilder<unknown>): RawBuilder<boolean> {
+  return sql`(${isFree('l', { lane: 'fresh' })} AND (l.waits_for IS NULL OR l.expires_at <= now()
+              OR l.waits_version IS DISTINCT FROM ${version}::text))`;
 }
 
 /**
@@ -88,14 +113,16 @@ export function renderAttempts(alias: string): RawBuilder<number> {
 /**
  * Renders whether lease `l` holds.
  * A lease holds while it is unexpired and belongs either to no local run, or to a run whose session
- * still has its advisory lock.
+ * still has its advisory lock. The array keeps a statement that reads whole tables parallel: the
+ * locks are read once, before workers start, who may not read them.
  */
 export function isLive(): RawBuilder<boolean> {
-  return sql<boolean>`(l.expires_at > now() AND (l.run_id IS NULL OR l.run_id IN (${renderLiveRuns()})))`;
+  return sql<boolean>`(l.expires_at > now()
+    AND (l.run_id IS NULL OR l.run_id = ANY (ARRAY(${renderLiveRuns()}))))`;
 }
 
 /** Renders the ids of the runs whose lock is held in this database. */
-function renderLiveRuns(): RawBuilder<number> {
+export function renderLiveRuns(): RawBuilder<number> {
   return sql<number>`SELECT objid::int8::int4 FROM pg_locks
     WHERE locktype = 'advisory' AND granted AND objsubid = 2
       AND classid::int8 = ${sql.lit(RUN_LOCK_CLASS)}
@@ -115,14 +142,39 @@ export async function readLiveRuns(db: SqlDatabase): Promise<number[]> {
  * the process ended.
  * The stage of a lease stays. A row that was being embedded when the process died counts an
  * attempt; a row that merely waited does not. `SKIP LOCKED` leaves out a lease that another session
- * changes at this moment, because such a lease is not dead.
+ * changes at this moment, because such a lease is not dead. A lease that cannot be changed keeps no
+ * other from being expired: all spaces wait for this statement.
  */
 export async function expireLeasesOfDeadRuns(db: SqlDatabase): Promise<number> {
+  try {
+    return await expireDead(db, sql`true`);
+  } catch (error) {
+    if (!mayBeOfOneRow(error)) throw error;
+  }
+  const { rows } = await sql<{ spaceId: number; id: string }>`
+    SELECT space_id AS "spaceId", item_id AS id FROM freshet.leases WHERE ${isOfDeadRun()}
+     ORDER BY space_id, item_id`.execute(db.kysely);
+  let expired = 0;
+  await divideRows(rows, async part => {
+    const ids = arrayLiteral(part.map(({ id }) => id));
+    const spaceIds = arrayLiteral(part.map(({ spaceId }) => spaceId));
+    expired += await expireDead(
+      db,
+      sql`(space_id, item_id) IN (SELECT * FROM unnest(${spaceIds}::int[], ${ids}::text[]))`,
+    );
+  });
+  return expired;
+}
+
+function isOfDeadRun(): RawBuilder<boolean> {
+  return sql`run_id IS NOT NULL AND expires_at > now() AND run_id NOT IN (${renderLiveRuns()})`;
+}
+
+async function expireDead(db: SqlDatabase, among: RawBuilder<unknown>): Promise<number> {
   const { rows } = await sql<{ expired: number }>`
     WITH dead AS (
       SELECT space_id, item_id FROM freshet.leases
-       WHERE run_id IS NOT NULL AND expires_at > now()
-         AND run_id NOT IN (${renderLiveRuns()})
+       WHERE ${isOfDeadRun()} AND ${among}
        ORDER BY space_id, item_id
          FOR UPDATE SKIP LOCKED
     ), expired AS (

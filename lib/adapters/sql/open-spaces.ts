@@ -1,30 +1,26 @@
 import { aliasesOf, type PipelineConfig, type SourceConfig } from '../../core/config/pipeline-config.ts';
 import { UsageError } from '../../core/errors.ts';
-import type { ModelDefinition, ResolvedSource, Space } from '../../core/model.ts';
+import type { KeyColumn, ModelDefinition, ResolvedSource, Space } from '../../core/model.ts';
 import { describeRecipe, fingerprintSpace } from '../../core/text.ts';
 import type { SpaceRegistry } from '../../ports/control-store.ts';
-import { nameAsked, type SqlDatabase } from './database.ts';
+import type { SqlDatabase } from './database.ts';
 import { quoteName } from './fragments.ts';
 import { type SpaceRow, vectorTableOf } from './freshet-tables.ts';
-import { MIGRATE_COMMAND, MIGRATIONS, readSchemaVersion, requireSchemaRights } from './migrations/migrate.ts';
+import { joinNames, readKeyColumns, storedColumn } from './key-columns.ts';
+import { hasKeywordColumns } from './keywords.ts';
+import { NEEDED_VERSION, requireSchemaRights } from './migrations/migrate.ts';
+import { MIGRATE_COMMAND, requireUsableSchema } from './migrations/schema-version.ts';
+import { hasHashedRows } from './quote-space.ts';
 import { resolveKnownSource } from './resolve-source.ts';
 
 /**
  * Opens the spaces of the configuration without writing anything.
- * @throws UsageError where `migrate` has yet to make the schema or a space.
+ * A newer schema will do where it says that this code may run on it.
+ * @throws UsageError where `migrate` has yet to make schema or space, or the schema is too new.
  */
 export async function openSpaces(db: SqlDatabase, config: PipelineConfig): Promise<SpaceRegistry> {
-  const needed = MIGRATIONS.at(-1)?.version ?? 0;
   await requireSchemaRights(db, 'read');
-  const version = await readSchemaVersion(db.kysely);
-  if (version !== needed) {
-    throw new UsageError(
-      version === 0
-        ? `The database has no schema freshet yet.${nameAsked(db)}`
-        : `Schema freshet of the database has version ${version}, this Freshet needs ${needed}.`,
-      version > needed ? undefined : MIGRATE_COMMAND,
-    );
-  }
+  await requireUsableSchema(db, NEEDED_VERSION);
   const spaces: Space[] = [];
   for (const sourceConfig of config.sources) {
     const source = await resolveKnownSource(db, config, sourceConfig);
@@ -54,7 +50,13 @@ async function openSpace(db: SqlDatabase, binding: SpaceBinding, config: Pipelin
     );
   }
   requireSameShape(row, binding.source, config.database.viewSchema);
-  return toSpace(row, binding);
+  const space = toSpace(row, binding);
+  if (space.source.keywordLanguage !== undefined && !(await hasKeywordColumns(db.kysely, space)))
+    throw new UsageError(
+      `Source "${space.source.name}": search.keywords is new: its vector table has no place for words.`,
+      MIGRATE_COMMAND,
+    );
+  return space;
 }
 
 /** What configuration and database say of a space before its row is looked up. */
@@ -87,7 +89,7 @@ export function toSpaceBindings(
       source,
       model,
       recipe,
-      fingerprint: fingerprintSpace({ sourceName: source.name, model, recipe }),
+      fingerprint: fingerprintSpace({ sourceName: source.name, model, recipe, storage: source.storage }),
       ...(alias === sourceConfig.fallback && { fallbackFor: sourceConfig.models }),
     };
   });
@@ -115,23 +117,54 @@ export function toSpace(
  * Requires that the space has the key and version types of the source's table.
  * Outcome rows hold keys and versions in the source columns' own types. When the application
  * changed one of the types, the vector table must follow.
- * @throws UsageError with the statements that change the vector table.
+ * @throws UsageError with the statements that change the vector table; without them where the key
+ *   has other columns than before.
  */
 export function requireSameShape(row: SpaceRow, source: ResolvedSource, viewSchema: string): void {
-  if (row.key_type === source.keyType && row.version_type === source.versionType) return;
+  const stored = readKeyColumns(row);
+  const { keyColumns } = source;
+  requireSameParts(stored, source);
+  if ((row.row_version === 'hash') !== hasHashedRows(source)) {
+    throw new UsageError(
+      `Source "${source.name}": the stored vectors are those of ` +
+        `${row.row_version === 'hash' ? 'a view or a foreign table' : 'a table'}, the source now is ` +
+        `${hasHashedRows(source) ? `a ${source.relation}` : 'a table'}. Give it another name: it is then ` +
+        'embedded anew.',
+    );
+  }
+  const keyType = joinNames(keyColumns.map(({ type }) => type));
+  if (row.key_type === keyType && row.version_type === source.versionType) return;
   const table = quoteName('freshet', vectorTableOf(row.space_id));
+  const changes = keyColumns.map(({ type }, place) => {
+    const column = storedColumn(place);
+    return `ALTER TABLE ${table} ALTER COLUMN ${column} TYPE ${type} USING ${column}::text::${type};`;
+  });
   throw new UsageError(
-    `Source "${source.name}": the stored vectors have keys of type ${row.key_type} and versions of ` +
-      `type ${row.version_type}, the table now has ${source.keyType} and ${source.versionType}. If the ` +
-      'rows are the same as before, run the statement below, then migrate again; if they are other ' +
+    `Source "${source.name}": the stored vectors have keys of type ${listTypes(stored)} and versions of ` +
+      `type ${row.version_type}, the table now has ${listTypes(keyColumns)} and ${source.versionType}. If ` +
+      'the rows are the same as before, run the statement below, then migrate again; if they are other ' +
       'rows, give the source another name.',
     [
       `DROP VIEW IF EXISTS ${quoteName(viewSchema, source.name)};`,
-      `ALTER TABLE ${table} ALTER COLUMN item_id TYPE ${source.keyType} USING ` +
-        `item_id::text::${source.keyType},`,
-      `ALTER COLUMN source_version TYPE ${source.versionType};`,
-      `UPDATE freshet.spaces SET key_type = '${source.keyType}', version_type = ` +
+      ...changes,
+      `ALTER TABLE ${table} ALTER COLUMN source_version TYPE ${source.versionType};`,
+      `UPDATE freshet.spaces SET key_type = '${keyType}', version_type = ` +
         `'${source.versionType}' WHERE space_id = ${row.space_id};`,
     ].join(' '),
   );
 }
+
+/** Columns that changed places hold other values, even where all of them are of one type. */
+function requireSameParts(stored: readonly KeyColumn[], { name, keyColumns }: ResolvedSource): void {
+  const before = stored.map(column => column.name);
+  const now = keyColumns.map(column => column.name);
+  const hasMoved = before.join() !== now.join() && [...before].sort().join() === [...now].sort().join();
+  if (before.length === now.length && !hasMoved) return;
+  throw new UsageError(
+    `Source "${name}": the stored vectors have the key (${before.join(', ')}), the source now has ` +
+      `(${now.join(', ')}). Restore the former key, or give the source another name: it is then embedded ` +
+      'anew.',
+  );
+}
+
+const listTypes = (columns: readonly KeyColumn[]) => columns.map(({ type }) => type).join(', ');

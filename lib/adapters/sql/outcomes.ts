@@ -2,8 +2,11 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Space } from '../../core/model.ts';
 import type { CopyEntry, OutcomeEntry, TouchEntry } from '../../core/result-object.ts';
 import type { BytePieces } from '../../core/vectors.ts';
-import { arrayLiteral, excludedOutcomes, prepared, quoteSpace } from './fragments.ts';
+import { arrayLiteral, excludedOutcomes, prepared } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
+import { areEqual, type KeyColumns, keyColumnsOf, listKey } from './key-columns.ts';
+import { type KeywordParts, renderKeywords } from './keywords.ts';
+import { quoteSpace } from './quote-space.ts';
 
 /** Numbers of rows that were written, by what the rows are now. */
 interface WrittenOutcomes {
@@ -13,17 +16,21 @@ interface WrittenOutcomes {
 }
 
 /** Replaces the outcome row that stands; the row was seen, so it loses its mark as an orphan. */
-const REPLACE_OUTCOME = sql`ON CONFLICT (item_id, chunk) DO UPDATE SET
+const replaceOutcome = (
+  keys: KeyColumns,
+  keywords?: KeywordParts,
+) => sql`ON CONFLICT (${keys.storedNames}, chunk) DO UPDATE SET
   outcome = excluded.outcome, content_hash = excluded.content_hash,
   source_version = excluded.source_version, source_xid = excluded.source_xid, read_at = excluded.read_at,
   text_length = excluded.text_length, kept_length = excluded.kept_length, tokens = excluded.tokens,
-  embedding = excluded.embedding, embedded_at = excluded.embedded_at, missing_since = NULL`;
+  embedding = excluded.embedding, embedded_at = excluded.embedded_at, missing_since = NULL
+  ${keywords?.replaced ?? sql``}`;
 
 /**
  * Writes outcomes and their vectors; the latest reading of a row wins.
  * Lists are sent as array literals. All vectors are sent as one value, `vectors`, in PostgreSQL's
- * binary `vector[]` with the element OID of this database. This is the measured best: 42 ms of CPU
- * per 1,000 vectors of 1536 dimensions, against 412 ms for text.
+ * binary `vector[]` or `halfvec[]` with the element OID of this database. This is the measured
+ * best: 42 ms of CPU per 1,000 vectors of 1536 dimensions, against 412 ms for text.
  *
  * The join to the source makes a deleted row write nothing. An id that stands twice is written
  * once, by its latest reading (the same row twice raises 21000 otherwise). The guard lets the
@@ -39,30 +46,41 @@ export async function upsertOutcomes(
   vectors: BytePieces,
 ): Promise<WrittenOutcomes> {
   if (entries.length === 0) return { embedded: 0, excluded: 0, failed: 0 };
-  const { source, vectors: table, key, keyType, versionType } = quoteSpace(space);
+  const { source, vectors: table, versionType, rowVersionType, vectorType } = quoteSpace(space);
+  const keys = keyColumnsOf(space.source);
+  const keywords = renderKeywords(space, sql`u.xid`);
   const { rows } = await sql<WrittenOutcomes>`${prepared}
     WITH written AS (
-      INSERT INTO ${table} AS t (item_id, chunk, outcome, content_hash, source_version, source_xid, read_at,
-                                 text_length, kept_length, tokens, embedding, embedded_at, missing_since)
-      SELECT u.key, 0, u.outcome, decode(u.content_hash, 'hex'), u.version, u.xid, u.read_at,
-             u.text_length, u.kept_length, u.tokens, (${vectors}::vector[])[u.place],
+      INSERT INTO ${table} AS t (${keys.storedNames}, chunk, outcome, content_hash,
+                                 source_version, source_xid, read_at,
+                                 text_length, kept_length, tokens, embedding, embedded_at, missing_since
+                                   ${keywords?.names ?? sql``})
+      SELECT ${listKey(keys.carried('u'))}, 0, u.outcome, decode(u.content_hash, 'hex'), u.version,
+             u.xid, u.read_at,
+             u.text_length, u.kept_length, u.tokens, (${vectors}::${vectorType}[])[u.place],
              CASE WHEN u.outcome = 'embedded' THEN now() END, NULL::timestamptz
-        FROM (SELECT DISTINCT ON (${key}) ${key} AS key, u.*
-                FROM unnest(${arrayLiteral(entries.map(entry => entry.id))}::${keyType}[],
+             ${keywords === undefined ? sql`` : sql`, u.keywords, u.read_at`}
+        FROM (SELECT DISTINCT ON (${listKey(keys.source)}) ${keys.carry(keys.source)}, u.*${
+          keywords === undefined
+            ? sql``
+            : sql`,
+                     CASE WHEN u.outcome = 'embedded' THEN ${keywords.made} END AS keywords`
+        }
+                FROM unnest(${keys.unnested(entries.map(entry => entry.id))},
                             ${arrayLiteral(entries.map(entry => entry.outcome))}::text[],
                             ${arrayLiteral(entries.map(entry => entry.contentHash))}::text[],
                             ${arrayLiteral(entries.map(entry => entry.version))}::${versionType}[],
-                            ${arrayLiteral(entries.map(entry => entry.xid))}::xid[],
+                            ${arrayLiteral(entries.map(entry => entry.xid))}::${rowVersionType}[],
                             ${arrayLiteral(entries.map(entry => entry.readAt))}::timestamptz[],
                             ${arrayLiteral(entries.map(entry => entry.textLength))}::int[],
                             ${arrayLiteral(entries.map(entry => entry.keptLength))}::int[],
                             ${arrayLiteral(entries.map(entry => entry.tokens))}::int[]) WITH ORDINALITY
-                  AS u (id, outcome, content_hash, version, xid, read_at,
+                  AS u (${keys.givenNames}, outcome, content_hash, version, xid, read_at,
                         text_length, kept_length, tokens, place)
-                JOIN ${source} AS s ON ${key} = u.id
-               ORDER BY ${key}, u.read_at DESC
+                JOIN ${source} AS s ON ${areEqual(keys.source, keys.given('u'))}
+               ORDER BY ${listKey(keys.source)}, u.read_at DESC
               OFFSET 0) AS u
-      ${REPLACE_OUTCOME}
+      ${replaceOutcome(keys, keywords)}
       WHERE t.read_at <= excluded.read_at
       RETURNING outcome
     )
@@ -86,26 +104,32 @@ export async function copyOutcomes(
   entries: readonly CopyEntry[],
 ): Promise<number> {
   if (entries.length === 0) return 0;
-  const { source, vectors, key, keyType, versionType } = quoteSpace(space);
+  const { source, vectors, versionType, rowVersionType } = quoteSpace(space);
+  const keys = keyColumnsOf(space.source);
+  const keywords = renderKeywords(space, sql`u.xid`);
   const { rows } = await sql<{ copied: number }>`
     WITH written AS (
-      INSERT INTO ${vectors} AS t (item_id, chunk, outcome, content_hash, source_version, source_xid, read_at,
-                                   text_length, kept_length, tokens, embedding, embedded_at, missing_since)
-      SELECT DISTINCT ON (${key}) ${key}, 0, 'embedded', d.content_hash, u.version, u.xid, u.read_at,
+      INSERT INTO ${vectors} AS t (${keys.storedNames}, chunk, outcome, content_hash,
+                                   source_version, source_xid, read_at,
+                                   text_length, kept_length, tokens, embedding, embedded_at, missing_since
+                                   ${keywords?.names ?? sql``})
+      SELECT DISTINCT ON (${listKey(keys.source)}) ${listKey(keys.source)}, 0, 'embedded',
+             d.content_hash, u.version, u.xid, u.read_at,
              u.text_length, u.kept_length, d.tokens, d.embedding, now(), NULL::timestamptz
-        FROM unnest(${arrayLiteral(entries.map(entry => entry.id))}::${keyType}[],
+             ${keywords === undefined ? sql`` : sql`, ${keywords.made}, u.read_at`}
+        FROM unnest(${keys.unnested(entries.map(entry => entry.id))},
                     ${arrayLiteral(entries.map(entry => entry.contentHash))}::text[],
                     ${arrayLiteral(entries.map(entry => entry.version))}::${versionType}[],
-                    ${arrayLiteral(entries.map(entry => entry.xid))}::xid[],
+                    ${arrayLiteral(entries.map(entry => entry.xid))}::${rowVersionType}[],
                     ${arrayLiteral(entries.map(entry => entry.readAt))}::timestamptz[],
                     ${arrayLiteral(entries.map(entry => entry.textLength))}::int[],
                     ${arrayLiteral(entries.map(entry => entry.keptLength))}::int[])
-          AS u (id, content_hash, version, xid, read_at, text_length, kept_length)
-        JOIN ${source} AS s ON ${key} = u.id
+          AS u (${keys.givenNames}, content_hash, version, xid, read_at, text_length, kept_length)
+        JOIN ${source} AS s ON ${areEqual(keys.source, keys.given('u'))}
        CROSS JOIN LATERAL (SELECT v.content_hash, v.tokens, v.embedding
                             ${renderHolder(space, sql`decode(u.content_hash, 'hex')`)}) AS d
-       ORDER BY ${key}, u.read_at DESC
-      ${REPLACE_OUTCOME}
+       ORDER BY ${listKey(keys.source)}, u.read_at DESC
+      ${replaceOutcome(keys, keywords)}
       WHERE t.read_at <= excluded.read_at
       RETURNING 1
     )
@@ -128,6 +152,10 @@ export function renderHolder(space: Space, hash: RawBuilder<unknown>): RawBuilde
     ORDER BY v.content_hash LIMIT 1`;
 }
 
+/** Equal words stay the value that they are: else the update of a long row would not be HOT. */
+const touchKeywords = sql`, keywords_read_at = locked.read_at,
+             keywords = CASE WHEN t.keywords = locked.keywords THEN t.keywords ELSE locked.keywords END`;
+
 /**
  * Brings version, `xmin` and stamp of outcomes up to a reading with the same text.
  * Only an outcome is touched that still has the hash that was compared, and for which no later
@@ -143,31 +171,39 @@ export async function touchOutcomes(
   entries: readonly TouchEntry[],
 ): Promise<number> {
   if (entries.length === 0) return 0;
-  const { source, vectors, key, keyType, versionType } = quoteSpace(space);
+  const { source, vectors, versionType, rowVersionType } = quoteSpace(space);
+  const keys = keyColumnsOf(space.source);
+  const keywords = renderKeywords(space, sql`latest.xid`);
   const { rows } = await sql<{ touched: number }>`
     WITH latest AS MATERIALIZED (
-      SELECT DISTINCT ON (u.id) u.id, decode(u.content_hash, 'hex') AS content_hash,
+      SELECT DISTINCT ON (${listKey(keys.given('u'))}) ${keys.carry(keys.given('u'))},
+             decode(u.content_hash, 'hex') AS content_hash,
              u.version, u.xid, u.read_at
-        FROM unnest(${arrayLiteral(entries.map(entry => entry.id))}::${keyType}[],
+        FROM unnest(${keys.unnested(entries.map(entry => entry.id))},
                     ${arrayLiteral(entries.map(entry => entry.contentHash))}::text[],
                     ${arrayLiteral(entries.map(entry => entry.version))}::${versionType}[],
-                    ${arrayLiteral(entries.map(entry => entry.xid))}::xid[],
+                    ${arrayLiteral(entries.map(entry => entry.xid))}::${rowVersionType}[],
                     ${arrayLiteral(entries.map(entry => entry.readAt))}::timestamptz[])
-          AS u (id, content_hash, version, xid, read_at)
-       ORDER BY u.id, u.read_at DESC
+          AS u (${keys.givenNames}, content_hash, version, xid, read_at)
+       ORDER BY ${listKey(keys.given('u'))}, u.read_at DESC
     ), locked AS MATERIALIZED (
-      SELECT t.item_id, latest.content_hash, latest.version, latest.xid, latest.read_at
+      SELECT ${listKey(keys.stored('t'))}, latest.content_hash, latest.version, latest.xid, latest.read_at${
+        keywords === undefined
+          ? sql``
+          : sql`,
+             CASE WHEN t.outcome = 'embedded' THEN ${keywords.made} END AS keywords`
+      }
         FROM latest
-        JOIN ${source} AS s ON ${key} = latest.id
-        JOIN ${vectors} AS t ON t.item_id = ${key} AND t.chunk = 0
+        JOIN ${source} AS s ON ${areEqual(keys.source, keys.carried('latest'))}
+        JOIN ${vectors} AS t ON ${areEqual(keys.stored('t'), keys.source)} AND t.chunk = 0
          AND t.content_hash = latest.content_hash AND t.read_at <= latest.read_at
-       ORDER BY t.item_id
+       ORDER BY ${listKey(keys.stored('t'))}
          FOR NO KEY UPDATE OF t
     ), written AS (
       UPDATE ${vectors} AS t SET source_version = locked.version, source_xid = locked.xid,
-             read_at = locked.read_at, missing_since = NULL
+             read_at = locked.read_at, missing_since = NULL${keywords === undefined ? sql`` : touchKeywords}
         FROM locked
-       WHERE t.item_id = locked.item_id AND t.chunk = 0
+       WHERE ${areEqual(keys.stored('t'), keys.stored('locked'))} AND t.chunk = 0
          AND t.content_hash = locked.content_hash AND t.read_at <= locked.read_at
       RETURNING 1
     )
@@ -186,9 +222,14 @@ export async function lockOutcomes(
   space: Space,
   ids: readonly string[],
 ): Promise<void> {
-  const { vectors, keyType } = quoteSpace(space);
+  const { vectors } = quoteSpace(space);
+  const keys = keyColumnsOf(space.source);
+  const among = keys.isComposite
+    ? sql`JOIN unnest(${keys.unnested(ids)}) AS u (${keys.givenNames})
+        ON ${areEqual(keys.stored('v'), keys.given('u'))} WHERE`
+    : sql`WHERE v.item_id = ANY (${keys.unnested(ids)}) AND`;
   await sql`SELECT FROM ${vectors} AS v
-     WHERE v.item_id = ANY (${arrayLiteral(ids)}::${keyType}[]) AND v.chunk = 0
-     ORDER BY v.item_id
-       FOR NO KEY UPDATE`.execute(db);
+     ${among} v.chunk = 0
+     ORDER BY ${listKey(keys.stored('v'))}
+       FOR NO KEY UPDATE OF v`.execute(db);
 }

@@ -3,8 +3,9 @@ import type { Space } from '../../core/model.ts';
 import type { LeasedRow, LeaseRequest } from '../../ports/detection-store.ts';
 import type { RedriveStore, StaleRow } from '../../ports/report-store.ts';
 import type { SqlDatabase } from './database.ts';
-import { arrayLiteral, quoteSpace } from './fragments.ts';
+import { areEqual, keyColumnsOf, listKey } from './key-columns.ts';
 import { isFree, isLive, type LeasedLine, leasedLines, renderLeasing, toLeasedRows } from './leases.ts';
+import { quoteSpace } from './quote-space.ts';
 
 export function createRedriveStore(db: SqlDatabase): RedriveStore {
   return {
@@ -23,14 +24,15 @@ async function findStaleRows(
   ids: readonly string[],
 ): Promise<readonly StaleRow[]> {
   if (ids.length === 0) return [];
-  const { source, vectors, key, leaseId, keyType, isStale } = quoteSpace(space);
+  const { source, vectors, isStale } = quoteSpace(space);
+  const keys = keyColumnsOf(space.source);
   const { rows } = await sql<StaleRow>`
-    SELECT ${leaseId} AS id, v.outcome, l.dispatch_id::text AS "heldBy"
-      FROM (SELECT DISTINCT unnest(${arrayLiteral(ids)}::${keyType}[]) AS id) AS u
-      JOIN ${source} AS s ON ${key} = u.id
-      LEFT JOIN ${vectors} AS v ON v.item_id = ${key} AND v.chunk = 0
+    SELECT ${keys.leaseId} AS id, v.outcome, l.dispatch_id::text AS "heldBy"
+      FROM (SELECT DISTINCT * FROM unnest(${keys.unnested(ids)})) AS u (${keys.givenNames})
+      JOIN ${source} AS s ON ${areEqual(keys.source, keys.given('u'))}
+      LEFT JOIN ${vectors} AS v ON ${areEqual(keys.stored('v'), keys.source)} AND v.chunk = 0
       LEFT JOIN freshet.leases AS l
-        ON l.space_id = ${space.spaceId}::int AND l.item_id = ${leaseId} AND ${isLive()}
+        ON l.space_id = ${space.spaceId}::int AND l.item_id = ${keys.leaseId} AND ${isLive()}
      WHERE ${isStale}`.execute(db.kysely);
   return rows;
 }
@@ -46,17 +48,19 @@ async function leaseNamedRows(
   request: LeaseRequest & { readonly ids: readonly string[] },
 ): Promise<readonly LeasedRow[]> {
   if (request.ids.length === 0) return [];
-  const { source, vectors, key, version, leaseId, keyType, isStale } = quoteSpace(space);
+  const { source, vectors, version, isStale } = quoteSpace(space);
+  const keys = keyColumnsOf(space.source);
   const { rows } = await sql<LeasedLine>`
     WITH chosen AS MATERIALIZED (
-      SELECT ${leaseId} AS id, ${version} AS version, row_number() OVER (ORDER BY ${key}) AS place
-        FROM (SELECT DISTINCT unnest(${arrayLiteral(request.ids)}::${keyType}[]) AS id) AS u
-        JOIN ${source} AS s ON ${key} = u.id
-        LEFT JOIN ${vectors} AS v ON v.item_id = ${key} AND v.chunk = 0
-        LEFT JOIN freshet.leases AS l ON l.space_id = ${space.spaceId}::int AND l.item_id = ${leaseId}
+      SELECT ${keys.leaseId} AS id, ${version} AS version, 
+             row_number() OVER (ORDER BY ${listKey(keys.source)}) AS place
+        FROM (SELECT DISTINCT * FROM unnest(${keys.unnested(request.ids)})) AS u (${keys.givenNames})
+        JOIN ${source} AS s ON ${areEqual(keys.source, keys.given('u'))}
+        LEFT JOIN ${vectors} AS v ON ${areEqual(keys.stored('v'), keys.source)} AND v.chunk = 0
+        LEFT JOIN freshet.leases AS l ON l.space_id = ${space.spaceId}::int AND l.item_id = ${keys.leaseId}
        WHERE ${isStale}
          AND (l.item_id IS NULL OR ${isFree('l', request)})
-       ORDER BY ${key} LIMIT ${request.limit}::int
+       ORDER BY ${listKey(keys.source)} LIMIT ${request.limit}::int
     ), leased AS (${renderLeasing(space.spaceId, request)})
     SELECT r.id, r.attempts, r.version FROM (${leasedLines}) AS r ORDER BY r.place`.execute(db.kysely);
   return toLeasedRows(rows);

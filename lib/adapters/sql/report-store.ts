@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { type RawBuilder, sql } from 'kysely';
-import { UsageError } from '../../core/errors.ts';
 import type { Space } from '../../core/model.ts';
-import type { FailureGroup, LedgerTotals, ReportStore, SearchHit } from '../../ports/report-store.ts';
+import { DUPLICATE_KEY, failureOfOutcome } from '../../core/outcomes.ts';
+import type { FailureGroup, LedgerTotals, ReportStore } from '../../ports/report-store.ts';
+import { readSpending } from './caps.ts';
 import { countHeldElsewhere, readCoverage } from './coverage.ts';
 import type { SqlDatabase } from './database.ts';
-import { renderText } from './fragments.ts';
+import { neverVersion } from './fragments.ts';
+import { renderLost } from './grants.ts';
+import { areEqual, type KeyColumns, keyColumnsOf, listKey } from './key-columns.ts';
+import { quoteSpace } from './quote-space.ts';
 
 export function createReportStore(db: SqlDatabase): ReportStore {
   return {
@@ -14,13 +18,16 @@ export function createReportStore(db: SqlDatabase): ReportStore {
     readFailures: (space, exampleLimit) => readFailures(db, space, exampleLimit),
     retryFailures: (space, filter) => retryFailures(db, space, filter),
     readLedger: space => readLedger(db, space),
-    search: (space, queryVector, limit) => searchSpace(db, space, queryVector, limit),
+    readSpending: caps => readSpending(db, caps),
+    readRate: space => readRate(db, space),
   };
 }
 
 /**
  * Counts the rows whose present version failed, by cause, most frequent first.
- * Rows that were edited since wait for another attempt and are not listed.
+ * Rows that were edited since wait for another attempt and are not listed. A key that stands twice
+ * counts with all its rows. Every name is qualified: the source may have a column `code` of its
+ * own.
  */
 async function readFailures(
   db: SqlDatabase,
@@ -28,22 +35,29 @@ async function readFailures(
   exampleLimit: number,
 ): Promise<readonly FailureGroup[]> {
   const { source } = space;
+  const keys = keyColumnsOf(space.source);
   const found = await sql<Omit<FailureGroup, 'exampleIds'> & { exampleIds: string }>`
     WITH failed AS (
       ${renderFailedOutcomes(space)}
     ), numbered AS (
-      SELECT *, row_number() OVER (PARTITION BY failure_class, code ORDER BY item_id) AS place FROM failed
+      SELECT *, row_number() OVER (PARTITION BY failure_class, code ORDER BY ${keys.storedNames}) AS place
+        FROM failed
     )
-    SELECT failure_class AS "failureClass", code, count(*)::float8 AS rows,
-           coalesce(json_agg(item_id::text ORDER BY place) FILTER (WHERE place <= ${exampleLimit}::int),
+    SELECT numbered.failure_class AS "failureClass", numbered.code, count(*)::float8 AS rows,
+           coalesce(json_agg(${keys.text(keys.stored('numbered'))} ORDER BY numbered.place)
+                      FILTER (WHERE numbered.place <= ${exampleLimit}::int),
                     '[]')::text AS "exampleIds",
-           max(read_at)::text AS "lastAt"
+           max(numbered.read_at)::text AS "lastAt"
       FROM numbered
-      JOIN ${sql.id(source.schema, source.table)} s ON s.${sql.id(source.keyColumn)} = numbered.item_id
-       AND s.${sql.id(source.versionColumn)} IS NOT DISTINCT FROM numbered.source_version
-     GROUP BY failure_class, code
-     ORDER BY count(*) DESC, failure_class, code`.execute(db.kysely);
-  return found.rows.map(row => ({ ...row, exampleIds: JSON.parse(row.exampleIds) as string[] }));
+      JOIN ${quoteSpace(space).source} AS s ON ${areEqual(keys.source, keys.stored('numbered'))}
+       AND (s.${sql.id(source.versionColumn)} IS NOT DISTINCT FROM numbered.source_version
+            OR (numbered.code = ${failureOfOutcome(DUPLICATE_KEY)?.code} AND numbered.source_xid IS NOT NULL))
+     GROUP BY numbered.failure_class, numbered.code
+     ORDER BY count(*) DESC, numbered.failure_class, numbered.code`.execute(db.kysely);
+  return found.rows.map(row => ({
+    ...row,
+    exampleIds: [...new Set(JSON.parse(row.exampleIds) as string[])],
+  }));
 }
 
 /**
@@ -60,40 +74,49 @@ async function retryFailures(
   filter: Parameters<ReportStore['retryFailures']>[1],
 ): Promise<number> {
   const vectors = sql.id('freshet', space.vectorTable);
+  const keys = keyColumnsOf(space.source);
+  const stored = keys.stored('v');
+  const never = neverVersion(space);
   const limit = filter.limit === undefined ? sql`` : sql` LIMIT ${filter.limit}::int`;
   const retried = await sql<{ rows: number }>`
     WITH failed AS (
       ${renderFailedOutcomes(space)}
     ), chosen AS (
-      SELECT v.item_id, v.chunk FROM ${vectors} v
-       WHERE v.outcome <> 'embedded' AND v.source_version IS DISTINCT FROM '-infinity'
-         AND (v.item_id, v.chunk) IN (SELECT v.item_id, v.chunk FROM failed v WHERE ${renderFilter(filter)})
-       ORDER BY v.item_id, v.chunk${limit} FOR UPDATE
+      SELECT ${listKey(stored)}, v.chunk FROM ${vectors} v
+       WHERE v.outcome <> 'embedded' AND v.source_version IS DISTINCT FROM ${never}
+         AND (${listKey(stored)}, v.chunk) IN
+             (SELECT ${listKey(stored)}, v.chunk FROM failed v WHERE ${renderFilter(keys, filter)})
+       ORDER BY ${listKey(stored)}, v.chunk${limit} FOR UPDATE
     ), outcomes AS (
-      UPDATE ${vectors} v SET source_version = '-infinity', source_xid = NULL
-        FROM chosen c WHERE v.item_id = c.item_id AND v.chunk = c.chunk
-      RETURNING v.item_id, v.content_hash
+      UPDATE ${vectors} v SET source_version = ${never}, source_xid = NULL
+        FROM chosen c WHERE ${areEqual(stored, keys.stored('c'))} AND v.chunk = c.chunk
+      RETURNING ${listKey(stored)}, v.content_hash
     ), verdicts AS (
       DELETE FROM freshet.failures f USING outcomes o
        WHERE f.space_id = ${space.spaceId} AND f.content_hash = o.content_hash
     ), leases AS (
       INSERT INTO freshet.leases (space_id, item_id, dispatch_id, lane, stage, attempts, expires_at)
-      SELECT DISTINCT ${space.spaceId}::int, o.item_id::text, ${randomUUID()}::uuid,
+      SELECT DISTINCT ${space.spaceId}::int, ${keys.text(keys.stored('o'))}, ${randomUUID()}::uuid,
              'fresh', 'queued', 0, now()
         FROM outcomes o ORDER BY 2
       ON CONFLICT (space_id, item_id) DO UPDATE
         SET dispatch_id = excluded.dispatch_id, stage = 'queued', attempts = 0
         WHERE leases.expires_at <= now()
     )
-    SELECT count(DISTINCT item_id)::float8 AS rows FROM outcomes`.execute(db.kysely);
+    SELECT count(*)::float8 AS rows FROM (SELECT DISTINCT ${keys.storedNames} FROM outcomes) AS o`.execute(
+    db.kysely,
+  );
   return retried.rows[0]?.rows ?? 0;
 }
 
-function renderFilter(filter: Parameters<ReportStore['retryFailures']>[1]): RawBuilder<unknown> {
+function renderFilter(
+  keys: KeyColumns,
+  filter: Parameters<ReportStore['retryFailures']>[1],
+): RawBuilder<unknown> {
   const conditions = [
     // As `isOfCause` of the core says, on the class and code that `renderFailedOutcomes` gives.
     ...(filter.cause === undefined ? [] : [sql`${filter.cause} IN (v.failure_class, v.code)`]),
-    ...(filter.itemId === undefined ? [] : [sql`v.item_id::text = ${filter.itemId}`]),
+    ...(filter.itemId === undefined ? [] : [keys.isNamed(keys.stored('v'), filter.itemId)]),
   ];
   return conditions.length === 0 ? sql`true` : sql.join(conditions, sql` AND `);
 }
@@ -104,19 +127,26 @@ function renderFilter(filter: Parameters<ReportStore['retryFailures']>[1]): RawB
  * both class and code. `undelivered:<code>` has class `undelivered` and the code of an outage.
  */
 function renderFailedOutcomes(space: Space): RawBuilder<unknown> {
+  const keys = keyColumnsOf(space.source);
   return sql`
-    SELECT v.item_id, v.chunk, v.content_hash, v.source_version, v.read_at,
+    SELECT ${listKey(keys.stored('v'))}, v.chunk, v.content_hash, v.source_version, v.source_xid, v.read_at,
            CASE WHEN v.outcome LIKE 'refused:%' THEN 'item' ELSE 'undelivered' END AS failure_class,
            regexp_replace(v.outcome, '^[a-z]+:', '') AS code
       FROM ${sql.id('freshet', space.vectorTable)} v
-     WHERE v.outcome LIKE 'undelivered%' OR v.outcome LIKE 'refused:%'`;
+     WHERE v.outcome <> 'embedded' AND (v.outcome LIKE 'undelivered%' OR v.outcome LIKE 'refused:%')`;
 }
 
-/**
- * Minutes after which a grant that nobody settled belongs to a call whose answer is lost.
- * A call, the queue of its result and the writer together take less.
- */
-const LOST_AFTER_MINUTES = 15;
+/** Seconds over which the rate of a space is taken: as long as a stage's ticks are apart. */
+const RATE_SECONDS = 300;
+
+/** Adds up the rows of the space's latest calls, by the ledger's index on (space, time). */
+async function readRate(db: SqlDatabase, space: Space): Promise<number> {
+  const { rows } = await sql<{ items: number }>`
+    SELECT coalesce(sum(items), 0)::float8 AS items FROM freshet.ledger
+     WHERE space_id = ${space.spaceId}::int AND outcome = 'ok'
+       AND recorded_at > now() - ${RATE_SECONDS}::float8 * interval '1 second'`.execute(db.kysely);
+  return (rows[0]?.items ?? 0) / RATE_SECONDS;
+}
 
 /** Adds up the space's calls and the grants of calls whose answer is lost. */
 async function readLedger(db: SqlDatabase, space: Space): Promise<LedgerTotals> {
@@ -126,59 +156,11 @@ async function readLedger(db: SqlDatabase, space: Space): Promise<LedgerTotals> 
               FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS tokens,
            (SELECT coalesce(sum(cost_usd), 0)
               FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS "costUsd",
-           g.calls AS "paidAndLostCalls", g.cost AS "paidAndLostCostUsd",
-           (SELECT max(embedded_at)::text FROM ${sql.id('freshet', space.vectorTable)}) AS "lastUpdate"
+           g.calls AS "paidAndLostCalls", g.cost AS "paidAndLostCostUsd"
       FROM (SELECT count(*)::float8 AS calls, coalesce(sum(estimated_cost_usd), 0) AS cost
-              FROM freshet.grants
-             WHERE space_id = ${space.spaceId}
-               AND granted_at < now() - make_interval(mins => ${LOST_AFTER_MINUTES})) g`.execute(db.kysely);
+              FROM freshet.grants AS g
+             WHERE g.space_id = ${space.spaceId} AND ${renderLost()}) g`.execute(db.kysely);
   const row = totals.rows[0];
   if (row === undefined) throw new Error('A statement without FROM condition gave no row.');
   return row;
-}
-
-/**
- * Finds the rows whose vectors are nearest to the query by cosine distance.
- * `queryVector` is float32, little-endian. Rows whose source row is gone are not found. With an
- * HNSW index the search goes on until there are `limit` rows.
- * @throws UsageError where the query has other dimensions than the space's model.
- */
-async function searchSpace(
-  db: SqlDatabase,
-  space: Space,
-  queryVector: Buffer,
-  limit: number,
-): Promise<readonly SearchHit[]> {
-  const { source, model } = space;
-  if (queryVector.length !== model.dimensions * 4) {
-    throw new UsageError(
-      `The query has ${queryVector.length / 4} dimensions, model "${model.alias}" of source ` +
-        `"${source.name}" has ${model.dimensions}.`,
-    );
-  }
-  return db.kysely.transaction().execute(async transaction => {
-    // An HNSW scan would else end after 40 candidates, however many of them the join hides.
-    await sql`SET LOCAL hnsw.iterative_scan = strict_order`.execute(transaction);
-    const found = await sql<{ id: string; similarity: number; columns: string }>`
-      SELECT v.item_id::text AS id,
-             1 - (v.embedding <=> ${encodeQueryVector(queryVector)}::vector) AS similarity,
-             json_build_array(${sql.join(source.textColumns.map(renderText))})::text AS columns
-        FROM ${sql.id('freshet', space.vectorTable)} v
-        JOIN ${sql.id(source.schema, source.table)} s ON s.${sql.id(source.keyColumn)} = v.item_id
-       WHERE v.outcome = 'embedded' AND v.chunk = 0
-       ORDER BY v.embedding <=> ${encodeQueryVector(queryVector)}::vector
-       LIMIT ${limit}::int`.execute(transaction);
-    return found.rows.map(row => ({ ...row, columns: JSON.parse(row.columns) as (string | null)[] }));
-  });
-}
-
-/**
- * Encodes a query vector as pgvector's binary `vector`, and leaves the input as it is.
- * In: float32, little-endian. Out: int16 dimensions, a reserved int16 and float32, all big-endian,
- * as in pgvector's `vector_recv`.
- */
-function encodeQueryVector(vector: Buffer): Buffer {
-  const header = Buffer.alloc(4);
-  header.writeInt16BE(vector.length / 4, 0);
-  return Buffer.concat([header, Buffer.from(vector).swap32()]);
 }

@@ -2,7 +2,9 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Space } from '../../core/model.ts';
 import type { ResetPlan, ResetSelection, ResetStore } from '../../ports/report-store.ts';
 import type { SqlDatabase } from './database.ts';
-import { excludedOutcomes, quoteSpace } from './fragments.ts';
+import { excludedOutcomes, neverVersion } from './fragments.ts';
+import { areEqual, keyColumnsOf, listKey } from './key-columns.ts';
+import { quoteSpace } from './quote-space.ts';
 
 export function createResetStore(db: SqlDatabase): ResetStore {
   return {
@@ -19,13 +21,15 @@ export function createResetStore(db: SqlDatabase): ResetStore {
  */
 async function planReset(db: SqlDatabase, space: Space, selection: ResetSelection): Promise<ResetPlan> {
   const { vectors } = quoteSpace(space);
+  const keys = keyColumnsOf(space.source);
   const { rows } = await sql<ResetPlan>`
     WITH texts AS (
-      SELECT count(*) FILTER (WHERE ${isChosen(selection)}) AS rows,
-             v.outcome <> 'embedded' OR NOT bool_and(${isChosen(selection)}) AS kept,
+      SELECT count(*) FILTER (WHERE ${isChosen(space, selection)}) AS rows,
+             v.outcome <> 'embedded' OR NOT bool_and(${isChosen(space, selection)}) AS kept,
              coalesce(nullif(max(v.tokens), 0), ceil(max(v.kept_length) / 4.0)) AS tokens
         FROM ${vectors} AS v
-       GROUP BY v.content_hash, v.outcome, CASE WHEN v.content_hash IS NULL THEN v.item_id END
+       GROUP BY v.content_hash, v.outcome, 
+                CASE WHEN v.content_hash IS NULL THEN ${keys.text(keys.stored('v'))} END
     )
     SELECT coalesce(sum(rows), 0)::float8 AS rows,
            count(*) FILTER (WHERE rows > 0 AND NOT kept)::float8 AS texts,
@@ -47,23 +51,26 @@ async function resetOutcomes(
   selection: ResetSelection,
   batch: { readonly after: string | null; readonly limit: number },
 ): Promise<{ rows: number; cursor: string | null }> {
-  const { vectors, keyType } = quoteSpace(space);
-  const behind = batch.after === null ? sql`` : sql` AND v.item_id > ${batch.after}::${keyType}`;
+  const { vectors } = quoteSpace(space);
+  const keys = keyColumnsOf(space.source);
+  const stored = keys.stored('v');
+  const last = keys.stored('c').map(part => sql`${part} DESC`);
   const { rows } = await sql<{ rows: number; last: string | null }>`
     WITH chosen AS MATERIALIZED (
-      SELECT v.item_id FROM ${vectors} AS v
-       WHERE ${isChosen(selection)}${behind}
-       ORDER BY v.item_id LIMIT ${batch.limit}::int
+      SELECT ${listKey(stored)} FROM ${vectors} AS v
+       WHERE ${isChosen(space, selection)}${keys.within(stored, { after: batch.after, through: null })}
+       ORDER BY ${listKey(stored)} LIMIT ${batch.limit}::int
          FOR UPDATE
     ), stale AS (
-      UPDATE ${vectors} AS v SET source_version = '-infinity', source_xid = NULL, content_hash = NULL
-        FROM chosen AS c WHERE v.item_id = c.item_id
+      UPDATE ${vectors} AS v
+         SET source_version = ${neverVersion(space)}, source_xid = NULL, content_hash = NULL
+        FROM chosen AS c WHERE ${areEqual(stored, keys.stored('c'))}
     )
     SELECT count(*)::float8 AS rows,
-           (SELECT item_id::text FROM chosen ORDER BY chosen.item_id DESC LIMIT 1) AS last
+           (SELECT ${keys.text(keys.stored('c'))} FROM chosen AS c ORDER BY ${listKey(last)} LIMIT 1) AS last
       FROM chosen`.execute(db.kysely);
-  const { rows: count = 0, last = null } = rows[0] ?? {};
-  return { rows: count, cursor: count < batch.limit ? null : last };
+  const { rows: count = 0, last: cursor = null } = rows[0] ?? {};
+  return { rows: count, cursor: count < batch.limit ? null : cursor };
 }
 
 /**
@@ -72,11 +79,11 @@ async function resetOutcomes(
  * that was reset already. `olderThan` means the time of the vector, or of the reading where there
  * is no vector.
  */
-function isChosen({ olderThan }: ResetSelection): RawBuilder<boolean> {
+function isChosen(space: Space, { olderThan }: ResetSelection): RawBuilder<boolean> {
   const age =
     olderThan === undefined
       ? sql``
       : sql` AND coalesce(v.embedded_at, v.read_at) < ${olderThan}::timestamptz`;
   return sql<boolean>`(v.chunk = 0 AND v.outcome IN ('embedded', ${excludedOutcomes})
-    AND v.missing_since IS NULL AND v.source_version IS DISTINCT FROM '-infinity'${age})`;
+    AND v.missing_since IS NULL AND v.source_version IS DISTINCT FROM ${neverVersion(space)}${age})`;
 }

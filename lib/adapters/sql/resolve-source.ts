@@ -1,16 +1,20 @@
 import { type Kysely, sql } from 'kysely';
 import type { PipelineConfig, SourceConfig } from '../../core/config/pipeline-config.ts';
+import { holdsText, needsTimeZone, VERSION_TYPES } from '../../core/config/source-rules.ts';
+import { isDocumentText } from '../../core/documents.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { ResolvedSource, TextColumn } from '../../core/model.ts';
 import { describeRecipe } from '../../core/text.ts';
+import { chooseKey } from './choose-key.ts';
 import { nameAsked, type SqlDatabase } from './database.ts';
 import { quoteName } from './fragments.ts';
 import type { FreshetTables, SpaceRow } from './freshet-tables.ts';
+import { joinNames, readKeyColumns } from './key-columns.ts';
 import { findSourceFault } from './source-faults.ts';
 import {
-  chooseKey,
   type FoundTable,
   findTable,
+  RELATIONS,
   readColumns,
   suggestNames,
   type TableColumn,
@@ -28,30 +32,37 @@ export async function resolveSource(
 ): Promise<ResolvedSource> {
   const table = await findTable(db, config);
   const columns = await readColumns(db, table.oid);
-  const subject = `Source "${config.name}": table ${quoteName(table.schema, table.name)}`;
-  const key = await chooseKey(db, table, columns, config, subject);
+  const noun = table.kind === 'p' ? 'table' : (RELATIONS[table.kind] ?? 'table');
+  const subject = `Source "${config.name}": ${noun} ${quoteName(table.schema, table.name)}`;
+  const keyColumns = await chooseKey(db, table, columns, config, subject);
   const version = requireColumn(db, columns, config.updatedAt, subject);
-  const versionType = requireVersionType(version, subject);
+  const versionType = requireVersionType(version, config, subject);
   const textColumns = config.text.columns.map(name =>
-    requireText(requireColumn(db, columns, name, subject), subject),
+    isDocumentText(table, name)
+      ? { name, isArray: false, isApart: true as const }
+      : requireText(requireColumn(db, columns, name, subject), subject),
   );
-  await requireReadable(db, table, [key.name, version.name, ...config.text.columns], subject);
+  const texts = textColumns.filter(column => !('isApart' in column));
+  const names = [...keyColumns, version, ...texts].map(({ name }) => name);
+  await requireReadable(db, table, names, subject);
   return {
     name: config.name,
     schema: table.schema,
     table: table.name,
     tableOid: table.oid,
-    keyColumn: key.name,
-    keyType: key.type,
+    ...(table.kind !== 'r' && { relation: RELATIONS[table.kind] }),
+    keyColumns,
     versionColumn: version.name,
     versionType,
-    versionTimeZone:
-      versionType === 'timestamp with time zone' ? 'UTC' : await checkTimeZone(db, config, version.name),
+    versionTimeZone: needsTimeZone(versionType) ? await checkTimeZone(db, config, version) : 'UTC',
+    ...(config.updatedAtUnit && { versionUnit: config.updatedAtUnit }),
     textColumns,
     template: config.text.template,
     overLimit: config.overLimit,
     maxCharacters,
     ...(config.onOutage && { onOutage: config.onOutage }),
+    ...(config.storage && { storage: config.storage }),
+    ...(config.search?.keywords && { keywordLanguage: config.search.keywords.language }),
   };
 }
 
@@ -79,7 +90,8 @@ export async function resolveKnownSource(
 
 function hasOtherTypes(source: ResolvedSource, known: ResolvedSource): boolean {
   return (
-    source.keyType !== known.keyType ||
+    JSON.stringify(source.keyColumns.map(({ type }) => type)) !==
+      JSON.stringify(known.keyColumns.map(({ type }) => type)) ||
     source.versionType !== known.versionType ||
     source.textColumns.some((column, place) => column.isArray !== known.textColumns[place]?.isArray)
   );
@@ -105,7 +117,7 @@ async function recallSource(
   if (row === undefined || !namesSameTable(row, sourceConfig)) return undefined;
   const { template } = sourceConfig.text;
   const { overLimit } = sourceConfig;
-  const textColumns = readTextColumns(row.recipe);
+  const textColumns = readTextColumns(row);
   const names = textColumns.map(column => column.name);
   if (describeRecipe({ textColumns, template, overLimit }) !== row.recipe) return undefined;
   if (JSON.stringify(names) !== JSON.stringify(sourceConfig.text.columns)) return undefined;
@@ -114,15 +126,19 @@ async function recallSource(
     schema: row.table_schema,
     table: row.table_name,
     tableOid: Number(row.table_oid),
-    keyColumn: row.key_column,
-    keyType: row.key_type,
+    // A view or a foreign table; what holds for the latter harms neither.
+    ...(row.row_version === 'hash' && { relation: 'foreign table' as const }),
+    keyColumns: readKeyColumns(row),
     versionColumn: row.version_column,
     versionType: row.version_type as ResolvedSource['versionType'],
     versionTimeZone: sourceConfig.timeZone ?? 'UTC',
+    ...(sourceConfig.updatedAtUnit && { versionUnit: sourceConfig.updatedAtUnit }),
     textColumns,
     template,
     overLimit,
     maxCharacters: config.limits.maxCharacters,
+    ...(sourceConfig.storage && { storage: sourceConfig.storage }),
+    ...(sourceConfig.search?.keywords && { keywordLanguage: sourceConfig.search.keywords.language }),
   };
 }
 
@@ -137,13 +153,16 @@ function namesSameTable(row: SpaceRow, { table, key, updatedAt }: SourceConfig):
     schema === row.table_schema &&
     name === row.table_name &&
     updatedAt === row.version_column &&
-    (key === undefined || key === row.key_column)
+    (key === undefined || joinNames([key].flat()) === row.key_column)
   );
 }
 
-function readTextColumns(recipe: string): TextColumn[] {
+function readTextColumns({ recipe, table_schema: schema, table_name: table }: SpaceRow): TextColumn[] {
   const { columns } = JSON.parse(recipe) as { columns: readonly (readonly [string, boolean])[] };
-  return columns.map(([name, isArray]) => ({ name, isArray }));
+  return columns.map(([name, isArray]) => ({
+    ...{ name, isArray },
+    ...(isDocumentText({ schema, name: table }, name) && { isApart: true as const }),
+  }));
 }
 
 function requireColumn(
@@ -158,23 +177,28 @@ function requireColumn(
   throw new UsageError(`${subject} has no column "${name}"${suggestNames(name, names)}.${nameAsked(db)}`);
 }
 
-function requireVersionType(column: TableColumn, subject: string): ResolvedSource['versionType'] {
-  if (column.baseType === 'timestamp with time zone' || column.baseType === 'timestamp without time zone') {
-    return column.baseType;
+function requireVersionType(
+  column: TableColumn,
+  { updatedAtUnit }: SourceConfig,
+  subject: string,
+): ResolvedSource['versionType'] {
+  const type = VERSION_TYPES.find(candidate => candidate === column.baseType);
+  const what = `${subject}: updatedAt column "${column.name}" is of type ${column.type}`;
+  if (type === undefined) {
+    throw new UsageError(
+      `${what}. It must be timestamptz, bigint, or timestamp or date with "timeZone" in the configuration.`,
+    );
   }
-  throw new UsageError(
-    `${subject}: updatedAt column "${column.name}" is of type ${column.type}. It must be timestamptz, ` +
-      'or timestamp with "timeZone" in the configuration.',
-  );
+  if (updatedAtUnit !== undefined && type !== 'bigint') {
+    throw new UsageError(`${what}, which has no unit. Remove "updatedAtUnit" from the source.`);
+  }
+  return type;
 }
 
-/**
- * Requires a column of text: any type may be embedded whose text form people wrote.
- * Bytes and vectors are no text.
- */
+/** Requires a column of text, or of an array of texts. */
 function requireText(column: TableColumn, subject: string): { name: string; isArray: boolean } {
   const element = column.elementType ?? column.baseType;
-  if (/^(bytea|(.+\.)?(vector|halfvec|sparsevec))$/.test(element)) {
+  if (!holdsText(element)) {
     throw new UsageError(
       `${subject}: column "${column.name}" is of type ${column.type}, which holds no text.`,
     );
@@ -183,13 +207,17 @@ function requireText(column: TableColumn, subject: string): { name: string; isAr
 }
 
 /**
- * Finds the zone of a `timestamp without time zone`, spelled as the server spells it.
+ * Finds the zone of a `timestamp without time zone` or a `date`, spelled as the server spells it.
  * @throws UsageError where no zone is configured, or the server does not know the zone.
  */
-async function checkTimeZone(db: SqlDatabase, config: SourceConfig, versionColumn: string): Promise<string> {
+async function checkTimeZone(
+  db: SqlDatabase,
+  config: SourceConfig,
+  { name, type }: TableColumn,
+): Promise<string> {
   if (config.timeZone === undefined) {
     throw new UsageError(
-      `Source "${config.name}": column "${versionColumn}" has no time zone. Add the zone that its ` +
+      `Source "${config.name}": column "${name}" (${type}) has no time zone. Add the zone that its ` +
         "values are in to the source, for example timeZone: 'UTC'.",
     );
   }
@@ -215,7 +243,8 @@ async function requireReadable(
   columns: readonly string[],
   subject: string,
 ): Promise<void> {
-  const needed = JSON.stringify([...new Set([...columns, 'xmin'])]);
+  const hasRowVersion = table.kind === 'r' || table.kind === 'p';
+  const needed = JSON.stringify([...new Set([...columns, ...(hasRowVersion ? ['xmin'] : [])])]);
   const found = await sql<{ role: string; usage: boolean; table: boolean; columns: boolean }>`
     SELECT current_user::text AS role,
            has_schema_privilege(${table.schema}, 'USAGE') AS usage,

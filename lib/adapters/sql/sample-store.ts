@@ -4,8 +4,14 @@ import type { SampleItem, SampleStore } from '../../ports/report-store.ts';
 import { readCoverage } from './coverage.ts';
 import type { SqlDatabase } from './database.ts';
 import type { FreshetTables } from './freshet-tables.ts';
-import { readSchemaVersion } from './migrations/migrate.ts';
+import { readSchemaVersion } from './migrations/schema-version.ts';
 import { openSpaces } from './open-spaces.ts';
+
+/** The rows whose copies a table grows by: those that the sample has. */
+const COPIED_ROWS = 2_000;
+
+/** The most rows of one statement, which takes seconds: the function has two minutes. */
+const MOST_GROWN_ROWS = 20_000;
 
 /** Makes the store of the example database, which must be opened as its owner. */
 export function createSampleStore(
@@ -28,13 +34,32 @@ export function createSampleStore(
         INSERT INTO public.ai_items (title) VALUES (${title}) RETURNING id::text AS id`.execute(db);
       return inserted.rows[0]!.id;
     },
+    async grow(target) {
+      const { rows } = await sql<{ rows: number }>`
+        WITH counted AS (SELECT count(*) AS rows, max(id) AS last FROM public.ai_items),
+             originals AS (
+               SELECT row_number() OVER (ORDER BY id) - 1 AS place, title, summary, tags
+                 FROM public.ai_items ORDER BY id LIMIT ${COPIED_ROWS}
+             ),
+             grown AS (
+               INSERT INTO public.ai_items (title, summary, tags)
+               SELECT title || ' ' || counted.last + n, summary, tags
+                 FROM counted,
+                      generate_series(1, least(${target} - counted.rows, ${MOST_GROWN_ROWS})) AS n,
+                      originals
+                WHERE place = n % (SELECT count(*) FROM originals)
+               RETURNING 1
+             )
+        SELECT (counted.rows + (SELECT count(*) FROM grown))::float8 AS rows FROM counted`.execute(db);
+      return rows[0]!.rows;
+    },
     async edit(id, title) {
       const edited = await sql`
         UPDATE public.ai_items SET title = ${title}, updated_at = now() WHERE id = ${id}::bigint`.execute(db);
       return edited.numAffectedRows === 1n;
     },
     async readCoverage() {
-      if ((await readSchemaVersion(db)) === 0) return [];
+      if ((await readSchemaVersion(db)).version === 0) return [];
       const spaces = await (await openSpaces(database, config)).list();
       const coverages = [];
       for (const space of spaces) coverages.push(await readCoverage(database, space));

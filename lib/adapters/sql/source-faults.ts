@@ -4,7 +4,7 @@ import type { ResolvedSource, Space } from '../../core/model.ts';
 import type { SourceFault } from '../../ports/detection-store.ts';
 import type { SqlDatabase } from './database.ts';
 import { quoteName } from './fragments.ts';
-import { MIGRATE_COMMAND } from './migrations/migrate.ts';
+import { MIGRATE_COMMAND } from './migrations/schema-version.ts';
 
 /**
  * Finds what is wrong with the source's table; undefined where all is well.
@@ -123,7 +123,7 @@ function findColumnFault(
   subject: string,
   table: string,
 ): SourceFault | undefined {
-  const names = [source.keyColumn, source.versionColumn, ...source.textColumns.map(column => column.name)];
+  const names = namesOf(source);
   const missing = names.find(name => !facts.columns.some(column => column.name === name));
   if (missing !== undefined) {
     return {
@@ -135,9 +135,10 @@ function findColumnFault(
   }
   for (const column of facts.columns) {
     const text = source.textColumns.find(candidate => candidate.name === column.name);
+    const key = source.keyColumns.find(candidate => candidate.name === column.name);
     const change =
-      column.name === source.keyColumn && column.type !== source.keyType
-        ? `is ${column.type}, was ${source.keyType}`
+      key !== undefined && column.type !== key.type
+        ? `is ${column.type}, was ${key.type}`
         : column.name === source.versionColumn && column.plainType !== source.versionType
           ? `is ${column.plainType}, was ${source.versionType}`
           : text !== undefined && text.isArray !== column.isArray
@@ -155,6 +156,12 @@ function findColumnFault(
   return undefined;
 }
 
+/** Names the columns that the statements read. */
+function namesOf({ keyColumns, versionColumn, textColumns }: ResolvedSource): readonly string[] {
+  const texts = textColumns.filter(({ isApart }) => !isApart);
+  return [...keyColumns, { name: versionColumn }, ...texts].map(({ name }) => name);
+}
+
 function findPermissionFault(
   source: ResolvedSource,
   facts: SourceFacts,
@@ -170,11 +177,7 @@ function findPermissionFault(
         `${quoteName(source.schema)} TO ${role};`,
     };
   }
-  const names = new Set([
-    source.keyColumn,
-    source.versionColumn,
-    ...source.textColumns.map(column => column.name),
-  ]);
+  const names = new Set(namesOf(source));
   const unreadable = facts.columns.filter(column => names.has(column.name) && !column.readable);
   if (unreadable.length === 0) return undefined;
   const columns = unreadable.map(column => `"${column.name}"`).join(', ');

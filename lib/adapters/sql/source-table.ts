@@ -2,36 +2,43 @@ import { type Kysely, sql } from 'kysely';
 import { nearestWord } from '../../core/config/describe-issues.ts';
 import type { SourceConfig } from '../../core/config/pipeline-config.ts';
 import { UsageError } from '../../core/errors.ts';
+import type { ResolvedSource } from '../../core/model.ts';
 import { nameAsked, type SqlDatabase } from './database.ts';
 import { quoteName } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
-import { VIEW_COLUMNS } from './source-view.ts';
 
 /** A table in the database; `oid` is that of `pg_class`. */
 export interface FoundTable {
   readonly oid: number;
   readonly schema: string;
   readonly name: string;
+  /** `relkind`. */
+  readonly kind: string;
 }
+
+/** Kinds of relations (`relkind`) that a source may be, beside an ordinary table. */
+export const RELATIONS: Readonly<Record<string, ResolvedSource['relation']>> = {
+  p: 'partitioned table',
+  v: 'view',
+  f: 'foreign table',
+};
 
 /** Kinds of relations (`relkind`) that are no table, as people call them. */
 const OTHER_KINDS: Readonly<Record<string, string>> = {
-  v: 'a view',
   m: 'a materialized view',
-  f: 'a foreign table',
   S: 'a sequence',
   c: 'a composite type',
 };
 
 /**
- * Finds an ordinary or partitioned table by its exact name.
+ * Finds a table, a view or a foreign table by its exact name.
  * A name without schema is looked up along the role's own search path.
  * @throws UsageError where there is no such table, or the name is that of another relation.
  */
 export async function findTable(db: SqlDatabase, config: SourceConfig): Promise<FoundTable> {
   const { schema, name } = splitName(config);
   const schemas = schema === undefined ? await readDefaultSchemas(db.kysely) : [schema];
-  const found = await sql<FoundTable & { kind: string }>`
+  const found = await sql<FoundTable>`
     SELECT c.oid::int8::float8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
            c.relkind::text AS kind
       FROM pg_class c
@@ -42,11 +49,10 @@ export async function findTable(db: SqlDatabase, config: SourceConfig): Promise<
      ORDER BY path.place LIMIT 1`.execute(db.kysely);
   const table = found.rows[0];
   if (table === undefined) throw await describeMissing(db, config.name, schema, name);
-  if (table.kind === 'r' || table.kind === 'p') return table;
+  if (table.kind === 'r' || RELATIONS[table.kind] !== undefined) return table;
   throw new UsageError(
     `Source "${config.name}": ${quoteName(table.schema, table.name)} is ` +
-      `${OTHER_KINDS[table.kind] ?? 'no table'}. A source must be a table: only a table's rows have the ` +
-      'row version (xmin) by which missed changes are found. Name the table behind it.',
+      `${OTHER_KINDS[table.kind] ?? 'no table'}. A source is a table, a view or a foreign table.`,
   );
 }
 
@@ -85,7 +91,8 @@ async function describeMissing(
   const tables = await sql<{ schema: string; name: string }>`
     SELECT n.nspname::text AS schema, c.relname::text AS name
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'freshet')
+     WHERE c.relkind IN ('r', 'p', 'v', 'f')
+       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'freshet')
        AND n.nspname NOT LIKE 'pg\\_%'
      ORDER BY 1, 2`.execute(db.kysely);
   const namesakes = tables.rows.filter(table => table.name.toLowerCase() === name.toLowerCase());
@@ -106,6 +113,8 @@ export interface TableColumn {
   /** Type of the elements of an array; null for other types. */
   readonly elementType: string | null;
   readonly notNull: boolean;
+  /** Whether the collation takes texts for equal that differ. */
+  readonly isLoose: boolean;
 }
 
 export async function readColumns(db: SqlDatabase, tableOid: number): Promise<readonly TableColumn[]> {
@@ -114,107 +123,14 @@ export async function readColumns(db: SqlDatabase, tableOid: number): Promise<re
            format_type(a.atttypid, a.atttypmod) AS type,
            format_type(a.atttypid, NULL) AS "baseType",
            CASE WHEN t.typcategory = 'A' THEN format_type(t.typelem, NULL) END AS "elementType",
-           a.attnotnull AS "notNull"
+           a.attnotnull AS "notNull",
+           NOT coalesce(c.collisdeterministic, true) AS "isLoose"
       FROM pg_attribute a
       JOIN pg_type t ON t.oid = a.atttypid
+      LEFT JOIN pg_collation c ON c.oid = a.attcollation
      WHERE a.attrelid = ${tableOid}::oid AND a.attnum > 0 AND NOT a.attisdropped
      ORDER BY a.attnum`.execute(db.kysely);
   return found.rows;
-}
-
-const KEY_TYPES = ['bigint', 'integer', 'uuid', 'text', 'character varying'];
-
-/**
- * A unique index that can stand for a key.
- * Such an index is immediate and valid, covers all rows, and is on columns without expressions.
- */
-interface UniqueIndex {
-  readonly isPrimary: boolean;
-  readonly columns: readonly string[];
-}
-
-/**
- * Chooses the key column: the configured one, else the primary key's.
- * The key must be one column, unique, NOT NULL and of a type that ids can have.
- * @throws UsageError where there is no such column.
- */
-export async function chooseKey(
-  db: SqlDatabase,
-  table: FoundTable,
-  columns: readonly TableColumn[],
-  config: SourceConfig,
-  subject: string,
-): Promise<TableColumn> {
-  const indexes = await readUniqueIndexes(db, table.oid);
-  const name = config.key ?? requireSingleColumn(indexes, subject);
-  const column = columns.find(candidate => candidate.name === name);
-  if (column === undefined) {
-    const names = columns.map(candidate => candidate.name);
-    throw new UsageError(
-      `${subject} has no key column "${name}"${suggestNames(name, names)}.${nameAsked(db)}`,
-    );
-  }
-  const qualified = quoteName(table.schema, table.name);
-  if (VIEW_COLUMNS.includes(name)) {
-    throw new UsageError(
-      `${subject}: key column "${name}" cannot stand beside the vectors, as the view has a column of that ` +
-        "name. Name another unique NOT NULL column with key: '…', or rename this one.",
-      `ALTER TABLE ${qualified} RENAME COLUMN ${quoteName(name)} TO ${quoteName(`${name}_id`)};`,
-    );
-  }
-  if (!KEY_TYPES.includes(column.baseType)) {
-    throw new UsageError(
-      `${subject}: key column "${name}" is of type ${column.type}. A key may be bigint, integer, ` +
-        "uuid, text or varchar: name another unique column with key: '…'.",
-    );
-  }
-  if (!indexes.some(index => index.columns.length === 1 && index.columns[0] === name)) {
-    throw new UsageError(
-      `${subject}: key column "${name}" is not unique (it has no unique index of its own).`,
-      `CREATE UNIQUE INDEX CONCURRENTLY ON ${qualified} (${quoteName(name)});`,
-    );
-  }
-  if (!column.notNull) {
-    throw new UsageError(
-      `${subject}: key column "${name}" may be NULL.`,
-      `ALTER TABLE ${qualified} ALTER COLUMN ${quoteName(name)} SET NOT NULL;`,
-    );
-  }
-  return column;
-}
-
-function requireSingleColumn(indexes: readonly UniqueIndex[], subject: string): string {
-  const primary = indexes.find(index => index.isPrimary);
-  if (primary === undefined) {
-    throw new UsageError(
-      `${subject} has no primary key. Name a unique NOT NULL column with key: '…' in the source.`,
-    );
-  }
-  const [first, ...rest] = primary.columns;
-  if (first === undefined || rest.length > 0) {
-    const list = primary.columns.map(name => `"${name}"`).join(', ');
-    throw new UsageError(
-      `${subject} has a primary key of several columns (${list}). Name a single unique NOT NULL ` +
-        "column with key: '…' in the source; add one where the table has none.",
-    );
-  }
-  return first;
-}
-
-async function readUniqueIndexes(db: SqlDatabase, tableOid: number): Promise<readonly UniqueIndex[]> {
-  const found = await sql<{ isPrimary: boolean; columns: string }>`
-    SELECT i.indisprimary AS "isPrimary",
-           (SELECT json_agg(a.attname ORDER BY k.place)::text
-              FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
-              JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-             WHERE k.place <= i.indnkeyatts) AS columns
-      FROM pg_index i
-     WHERE i.indrelid = ${tableOid}::oid AND i.indisunique AND i.indimmediate AND i.indisvalid
-       AND i.indpred IS NULL AND i.indexprs IS NULL`.execute(db.kysely);
-  return found.rows.map(row => ({
-    isPrimary: row.isPrimary,
-    columns: JSON.parse(row.columns) as string[],
-  }));
 }
 
 /** Ends a sentence about a missing name with the nearest existing name, else the first three. */

@@ -1,20 +1,19 @@
-import { sql, type Transaction } from 'kysely';
+import { type RawBuilder, sql, type Transaction } from 'kysely';
 import { UsageError } from '../../core/errors.ts';
 import type { Space } from '../../core/model.ts';
+import { dropSourceView } from './drop-view.ts';
 import { quoteName } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
-
-/** Columns of the view beside the key, so names that no key may have. */
-export const VIEW_COLUMNS: readonly string[] = ['embedding', 'embedding_model', 'embedding_updated_at'];
+import { storedColumn } from './key-columns.ts';
 
 const COMMENT = 'Vectors that Freshet keeps; replaced when another space becomes active.';
 
 /**
  * Makes the view that applications join, unless the view is right already.
- * The key has its own column's name, so that `USING` works. The vector is cast to `vector` without
- * modifier, so that a space with other dimensions can replace it. The model and the time stand
- * beside the vector. The view does not mention the source table, and so never stands in the way of
- * the application's own migrations.
+ * Each part of the key has its own column's name, so that `USING` works. The vector is cast to its
+ * type without modifier, so that a space with other dimensions can replace it. The model and
+ * the time stand beside the vector. The view does not mention the source table, and so never
+ * stands in the way of the application's own migrations.
  * To replace a view needs its owner and a lock that waits for every search. A view that is right
  * already is therefore left alone.
  * @throws UsageError where Freshet did not make the relation that has the view's name.
@@ -33,21 +32,39 @@ export async function replaceSourceView(
         'set another view schema in the configuration.',
     );
   }
-  const columns = [space.source.keyColumn, ...VIEW_COLUMNS];
-  const shape = `${columns.join(',')}:${space.source.keyType}`;
+  const { keyColumns } = space.source;
+  const shown = renderShown(space);
+  const columns = [...keyColumns.map(({ name }) => name), ...Object.keys(shown)];
+  const shape = `${columns.join(',')}:${keyColumns.map(({ type }) => type).join(',')}`;
+  const parts = keyColumns.map(
+    (column, place) => sql`${sql.id(storedColumn(place))} AS ${sql.id(column.name)}`,
+  );
   if (existing?.current === true && existing.shape === shape) return;
   if (!(await schemaExists(transaction, schema))) {
     await sql`CREATE SCHEMA ${sql.id(schema)}`.execute(transaction);
   }
-  if (existing !== undefined && existing.shape !== shape) {
-    await sql`DROP VIEW ${view}`.execute(transaction);
-  }
+  const isOther = existing !== undefined && existing.shape !== shape;
+  const grants = isOther ? await dropSourceView(transaction, schema, name) : [];
   await sql`CREATE OR REPLACE VIEW ${view} AS
-    SELECT item_id AS ${sql.id(space.source.keyColumn)}, embedding::vector AS embedding,
-           ${sql.lit(space.model.alias)}::text AS embedding_model, embedded_at AS embedding_updated_at
+    SELECT ${sql.join([...parts, ...Object.values(shown)])}
       FROM ${sql.id('freshet', space.vectorTable)}
      WHERE outcome = 'embedded' AND chunk = 0`.execute(transaction);
   await sql`COMMENT ON VIEW ${view} IS ${sql.lit(COMMENT)}`.execute(transaction);
+  for (const grant of grants) await grant.execute(transaction);
+}
+
+/**
+ * Renders the columns beside the key, by their names, in the order of the view.
+ * A view cannot be replaced by one whose vectors are of another type. The two types therefore have
+ * another order of columns, which code before `halfvec` tells apart too: where a deployment is
+ * rolled back, it drops the view and makes its own.
+ */
+function renderShown({ model, source }: Space): Readonly<Record<string, RawBuilder<unknown>>> {
+  const alias = sql`${sql.lit(model.alias)}::text AS embedding_model`;
+  const time = sql`embedded_at AS embedding_updated_at`;
+  return source.storage === undefined
+    ? { embedding: sql`embedding::vector AS embedding`, embedding_model: alias, embedding_updated_at: time }
+    : { embedding_model: alias, embedding: sql`embedding::halfvec AS embedding`, embedding_updated_at: time };
 }
 
 interface FoundRelation {
@@ -66,7 +83,8 @@ async function findRelation(
   const found = await sql<FoundRelation>`
     SELECT c.relkind = 'v' AND coalesce(obj_description(c.oid, 'pg_class') = ${COMMENT}, false) AS ours,
            (SELECT string_agg(a.attname, ',' ORDER BY a.attnum) || ':' ||
-                   min(format_type(a.atttypid, a.atttypmod)) FILTER (WHERE a.attnum = 1)
+                   string_agg(format_type(a.atttypid, a.atttypmod), ',' ORDER BY a.attnum)
+                     FILTER (WHERE a.attnum <= ${space.source.keyColumns.length}::int)
               FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0) AS shape,
            CASE WHEN c.relkind = 'v' THEN
              strpos(pg_get_viewdef(c.oid), ${`FROM freshet.${space.vectorTable}`}::text || chr(10)) > 0

@@ -1,35 +1,22 @@
 import * as z from 'zod';
 import { GPU_INSTANCE_TYPES, TEI_VERSIONS } from '../gpu-endpoint.ts';
+import { apiSection } from './api-schema.ts';
 import { DEFAULT_MAX_CONNECTIONS } from './deployment-settings.ts';
-
-/**
- * A text that is not blank. Like every leaf, it says in its error what was expected.
- * `describeIssues` puts the path before that error and the value that was found behind it.
- */
-export const word = (expected: string) => z.string({ error: expected }).trim().min(1, { error: expected });
-
-const wordLike = (pattern: RegExp, expected: string) =>
-  word(expected).refine(text => pattern.test(text), { error: expected });
-
-export const wholeNumber = (least: number, most: number) => {
-  const error = `expected a whole number from ${least} to ${most}`;
-  return z.int({ error }).min(least, { error }).max(most, { error });
-};
-
-export const flag = z.boolean({ error: 'expected true or false' });
-
-const IANA = 'expected an IANA time zone such as Europe/Berlin';
-
-/** A time zone that this Node knows. */
-export const timeZone = word(IANA).refine(isTimeZone, { error: IANA });
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-}
+import {
+  account,
+  flag,
+  givenSecret,
+  idOf,
+  idsOf,
+  keyArn,
+  keyedSecret,
+  region,
+  secretArn,
+  timeZone,
+  wholeNumber,
+  word,
+  wordLike,
+} from './leaf-schemas.ts';
 
 const instanceExpectation = `expected an instance with one GPU: ${GPU_INSTANCE_TYPES.join(', ')}`;
 
@@ -73,25 +60,6 @@ const gpuSection = z.strictObject(
 
 export type GpuSection = z.output<typeof gpuSection>;
 
-const account = wordLike(/^\d{12}$/, 'expected the 12 digits of an AWS account, in quotes');
-const region = wordLike(/^[a-z]{2}(-[a-z]+)+-\d$/, 'expected a region such as eu-west-1');
-
-const idOf = (prefix: string) =>
-  wordLike(new RegExp(`^${prefix}-[0-9a-f]{8,17}$`), `expected an id such as ${prefix}-0123456789abcdef0`);
-
-const idsOf = (prefix: string) =>
-  z
-    .array(idOf(prefix), { error: `expected an array of ids such as ${prefix}-0123456789abcdef0` })
-    .min(1, { error: `expected at least one id such as ${prefix}-0123456789abcdef0` });
-
-const secretExpectation =
-  'expected the ARN of a secret: arn:aws:secretsmanager:<region>:<account>:secret:<name>';
-const secretArn = wordLike(/^arn:aws[\w-]*:secretsmanager:[\w-]+:\d{12}:secret:\S+$/, secretExpectation);
-const keyArn = wordLike(
-  /^arn:aws[\w-]*:kms:[\w-]+:\d{12}:key\/\S+$/,
-  'expected the ARN of a KMS key: arn:aws:kms:<region>:<account>:key/<id>',
-);
-
 const zoneExpectation =
   'expected an array of zones such as ["eu-west-1a", "eu-west-1b"], one for each private subnet';
 
@@ -115,11 +83,24 @@ const vpc = z.strictObject(
      * Leave it out where the route tables have one.
      */
     s3Endpoint: flag.default(false),
-    /** Lets the functions send by IPv6, where the subnets have it. */
+    /**
+     * Creates interface endpoints (paid by the hour) for what the functions call of AWS: SQS,
+     * Secrets Manager, Lambda, and SageMaker where a model is there. Leave it out where the network
+     * has a NAT or these endpoints.
+     */
+    endpoints: flag.default(false),
+    /**
+     * Lets the functions send by IPv6, where the subnets have it, to a provider that has it.
+     * The hosts of SQS and Secrets Manager are IPv4 only: they take a NAT or `endpoints`.
+     */
     ipv6: flag.default(false),
   },
   { error: 'expected an object such as { vpcId, availabilityZones, privateSubnetIds }' },
 );
+
+const authorityExpectation =
+  'expected "rds", "proxy" where the host is an RDS Proxy, "public" where browsers know the authority, ' +
+  "or { pem: 'path/to/authority.pem' }";
 
 const database = z.strictObject(
   {
@@ -131,7 +112,7 @@ const database = z.strictObject(
     name: word('expected the name of a database'),
     /** ARN of a secret with JSON of `username` and `password`, as RDS makes it. */
     secretArn: secretArn.optional(),
-    /** ARN of your own key, where one encrypts the secrets. */
+    /** ARN of your own key, where one encrypts this secret and those that name no key. */
     secretKeyArn: keyArn.optional(),
     iam: z
       .strictObject(
@@ -145,14 +126,17 @@ const database = z.strictObject(
         { error: 'expected an object such as { user, resourceId }' },
       )
       .optional(),
-    securityGroupId: idOf('sg'),
+    /** Gets the rule that lets the functions in. Undefined: the database is outside of the VPC. */
+    securityGroupId: idOf('sg').optional(),
     certificateAuthority: z
-      .enum(['rds', 'proxy'], { error: 'expected "rds", or "proxy" where the host is an RDS Proxy' })
+      .union([z.enum(['rds', 'proxy', 'public']), z.strictObject({ pem: word(authorityExpectation) })], {
+        error: authorityExpectation,
+      })
       .default('rds'),
     /** Connections that this stage may hold at most. */
     maxConnections: wholeNumber(1, 100_000).default(DEFAULT_MAX_CONNECTIONS),
   },
-  { error: 'expected an object such as { host, name, secretArn, securityGroupId }' },
+  { error: 'expected an object such as { host, name, secretArn }' },
 );
 
 const scheduleExpectation = 'expected "rate(5 minutes)" or "cron(0 3 * * ? *)"';
@@ -166,6 +150,12 @@ const schedules = z.strictObject(
     incremental: schedule.default('rate(5 minutes)'),
     full: schedule.default('cron(0 3 * * ? *)'),
     timeZone: timeZone.default('UTC'),
+    /** Sources with a schedule of their own for edits, in place of `incremental`. */
+    sources: z
+      .record(word('expected the name of a source'), schedule, {
+        error: 'expected an object such as { articles: "rate(1 minute)" }',
+      })
+      .default({}),
   },
   { error: 'expected an object such as { incremental: "rate(5 minutes)", full: "cron(0 3 * * ? *)" }' },
 );
@@ -173,10 +163,20 @@ const schedules = z.strictObject(
 /** The maximum concurrency of an event source. Lambda's least is 2. */
 const concurrency = wholeNumber(2, 1000);
 
-const maxConcurrency = z.strictObject(
-  { fresh: concurrency.default(4), bulk: concurrency.default(8), write: concurrency.default(6) },
-  { error: 'expected an object such as { fresh: 4, bulk: 8, write: 6 }' },
-);
+const maxConcurrency = z
+  .strictObject(
+    {
+      fresh: concurrency.optional(),
+      bulk: concurrency.optional(),
+      /** Of all queues of all models together, in place of `fresh` and `bulk`. */
+      embed: wholeNumber(4, 10_000).optional(),
+      write: concurrency.optional(),
+    },
+    { error: 'expected an object such as { fresh: 4, bulk: 8, write: 6 }' },
+  )
+  .refine(({ fresh, bulk, embed }) => embed === undefined || (fresh === undefined && bulk === undefined), {
+    error: 'embed bounds the queues of all models together: give it alone, or fresh and bulk of each model',
+  });
 
 const alarms = z.strictObject(
   {
@@ -195,7 +195,7 @@ const alarms = z.strictObject(
       )
       .optional(),
     /** The webhook's address is a secret, because whoever knows it can post. */
-    webhook: z.strictObject({ secretArn }, { error: 'expected an object such as { secretArn }' }).optional(),
+    webhook: keyedSecret.optional(),
     budgetUsd: z
       .number({ error: 'expected US dollars per day, more than 0' })
       .gt(0, { error: 'expected US dollars per day, more than 0' })
@@ -215,20 +215,21 @@ const stage = z.strictObject(
     region: region.optional(),
     vpc,
     database,
-    /** Model alias → ARN of the secret whose string is the provider's key. */
+    /** Model alias → the secret whose string is the provider's key. */
     providerSecrets: z
-      .record(word('expected an alias'), secretArn, {
+      .record(word('expected an alias'), givenSecret, {
         error: 'expected an object such as { openai: "arn:…" }',
       })
       .default({}),
     schedules: schedules.prefault({}),
-    maxConcurrency: maxConcurrency.prefault({}),
+    maxConcurrency: maxConcurrency.default({}),
     /** The promise: a changed row is embedded within this many minutes. */
     sloMinutes: wholeNumber(1, 10_080).default(15),
     logRetentionDays: z.literal([...RETENTION_DAYS], { error: retentionExpectation }).default(30),
     tags: z.record(word(tagExpectation), word(tagExpectation), { error: tagExpectation }).default({}),
     alarms: alarms.prefault({}),
     gpu: gpuSection.optional(),
+    api: apiSection.optional(),
   },
   { error: 'expected an object such as { vpc, database }' },
 );

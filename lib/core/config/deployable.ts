@@ -1,24 +1,46 @@
 import { UsageError } from '../errors.ts';
 import { findTeiImage, TEI_IMAGE_ACCOUNTS, type TeiImage } from '../gpu-endpoint.ts';
 import type { ModelDefinition } from '../model.ts';
-import { PROVIDERS } from '../providers.ts';
-import { MAX_INDEXED_DIMENSIONS } from '../vectors.ts';
+import { isLoopbackHost, PROVIDERS } from '../providers.ts';
+import { maxIndexedDimensions } from '../vectors.ts';
+import type { ApiSection } from './api-schema.ts';
+import {
+  findApiProblems,
+  findEqualNames,
+  findForeignSecrets,
+  findLongAliases,
+  findRareTicks,
+} from './aws-limits.ts';
 import type { AwsStage, GpuSection } from './aws-schema.ts';
-import { type FunctionName, LAMBDA_CONNECTIONS } from './deployment-settings.ts';
-import { formatPath } from './describe-issues.ts';
-import { type PipelineConfig, usedAliases } from './pipeline-config.ts';
+import { type ConcurrencyInput, findTooManyConnections } from './connections.ts';
+import { formatPath, suggestNearest } from './describe-issues.ts';
+import { aliasesOf, type PipelineConfig, usedAliases } from './pipeline-config.ts';
+import { findSlowSchedule } from './stages.ts';
 
 /** The settings of a stage that decide whether its deployment can work. */
 export interface PlannedDeployment {
   readonly stage: string;
   /** The region. Undefined: the stack fits any region that it is deployed to. */
   readonly region?: string | undefined;
+  /** Model alias → ARN of the secret of its key. */
   readonly providerSecrets: Readonly<Record<string, string>>;
-  /** Maximum concurrency of each lane of each alias, and of `write`. */
-  readonly maxConcurrency: { readonly fresh: number; readonly bulk: number; readonly write: number };
+  /** Place in the stage, as `database.secretArn` → ARN of another secret that functions read. */
+  readonly otherSecrets: Readonly<Record<string, string | undefined>>;
+  /** Place in the stage, as `database.secretKeyArn` → ARN of the key of a secret. */
+  readonly secretKeys: Readonly<Record<string, string | undefined>>;
+  /** Seconds between two looks at the changed rows. */
+  readonly tickSeconds: number;
+  readonly maxConcurrency: ConcurrencyInput;
   /** Ticks of `detect` that its schedules can run at the same time. */
   readonly scheduledTicks: number;
   readonly maxConnections: number;
+  /** The service for clients. Undefined: the stage has none. */
+  readonly api?: Pick<ApiSection, 'environments' | 'claims'> | undefined;
+  /** When schedules start a look for edits: of all sources, and of single ones. */
+  readonly incremental: string;
+  readonly sourceSchedules: Readonly<Record<string, string>>;
+  /** The promise: an edit is embedded within this many minutes. */
+  readonly sloMinutes: number;
 }
 
 /**
@@ -29,12 +51,23 @@ export function requireDeployable(config: PipelineConfig, deployment: PlannedDep
   const models = usedAliases(config).map(alias => config.models[alias]!);
   const problems = [
     ...models.flatMap(model => [
-      ...findWideVectors(model),
       ...findUnreachable(model),
+      ...findHeaders(model, deployment),
       ...findMissingSecret(model, deployment),
       ...findMissingEndpoint(model, deployment),
     ]),
-    ...findTooManyConnections(models.length, deployment),
+    ...findWideVectors(config),
+    ...findEqualNames(models),
+    ...findLongAliases(models),
+    ...findForeignSecrets(deployment),
+    ...findRareTicks(deployment),
+    ...findTooManyConnections(models.length, {
+      ...deployment,
+      apiEnvironments: deployment.api?.environments,
+    }),
+    ...findApiProblems(config, deployment.stage, deployment.api),
+    ...findBrokenPromise(deployment),
+    ...findStrangeSchedules(config, deployment),
   ];
   if (problems.length === 0) return;
   throw cannotBeDeployed(`Stage ${deployment.stage}`, problems);
@@ -44,36 +77,102 @@ function cannotBeDeployed(subject: string, problems: readonly string[]): UsageEr
   return new UsageError(`${subject} cannot be deployed:\n${problems.map(line => `  ${line}`).join('\n')}`);
 }
 
-function findWideVectors({ alias, dimensions }: ModelDefinition): string[] {
-  if (dimensions <= MAX_INDEXED_DIMENSIONS) return [];
-  return [
-    `The model ${alias} has ${dimensions} dimensions, and a search index takes ` +
-      `${MAX_INDEXED_DIMENSIONS}: give ${formatPath(['models', alias])} a smaller size, such as ` +
-      '{ dimensions: 1536 }, if the model can be cut, or choose another.',
-  ];
+/** Names each model once, at the first source whose index cannot take its vectors. */
+function findWideVectors({ sources, models }: PipelineConfig): string[] {
+  const problems = new Map<string, string>();
+  for (const [index, source] of sources.entries()) {
+    const most = maxIndexedDimensions(source.storage);
+    for (const alias of aliasesOf(source)) {
+      const { dimensions } = models[alias]!;
+      if (dimensions <= most || problems.has(alias)) continue;
+      const half = formatPath(['sources', index, 'storage']);
+      const storage =
+        dimensions <= maxIndexedDimensions('halfvec')
+          ? `set ${half} to "halfvec", whose index takes ${maxIndexedDimensions('halfvec')}, or `
+          : '';
+      problems.set(
+        alias,
+        `The model ${alias} has ${dimensions} dimensions, and a search index takes ${most}: ${storage}give ` +
+          `${formatPath(['models', alias])} a smaller size, such as { dimensions: 1536 }, if the model can ` +
+          'be cut, or choose another.',
+      );
+    }
+  }
+  return [...problems.values()];
 }
 
 function findUnreachable({ alias, provider, baseUrl }: ModelDefinition): string[] {
+  if (PROVIDERS[provider].runsFiles)
+    return [
+      `The model ${alias} runs on the machine itself (provider "${provider}"), which a Lambda function ` +
+        `has not: serve it inside the VPC, and give ${formatPath(['models', alias])} provider "http" ` +
+        'with its baseUrl, or "sagemaker" with its endpoint.',
+    ];
   const host = hostOf(baseUrl ?? PROVIDERS[provider].url);
-  if (host === undefined || !/^(localhost|.+\.localhost|127\.[\d.]+|\[::1\])$/.test(host)) return [];
+  if (host === undefined || !isLoopbackHost(host)) return [];
   return [
     `The model ${alias} is served on the machine itself (${host}), where a Lambda function finds ` +
       `nothing: give ${formatPath(['models', alias, 'baseUrl'])} an address inside the VPC.`,
   ];
 }
 
+/** A deployed function has no environment of its user's: its secret holds the variables. */
+function findHeaders({ alias, headers = {} }: ModelDefinition, deployment: PlannedDeployment): string[] {
+  const variables = Object.values(headers).map(({ env }) => env);
+  if (variables.length === 0 || Object.hasOwn(deployment.providerSecrets, alias)) return [];
+  const path = formatPath(['aws', 'stages', deployment.stage, 'providerSecrets', alias]);
+  const names = Object.keys(headers).join(', ');
+  return [
+    `The model ${alias} sends headers from the environment (${names}), which a deployed function does ` +
+      `not have: put a JSON object with a text for each of ${variables.join(', ')} into Secrets ` +
+      `Manager, and name its ARN at ${path}.`,
+  ];
+}
+
 function findMissingSecret(
-  { alias, provider, baseUrl }: ModelDefinition,
+  { alias, provider, baseUrl, headers }: ModelDefinition,
   deployment: PlannedDeployment,
 ): string[] {
   const { url, key } = PROVIDERS[provider];
   const isAtHome = url !== undefined && hostOf(baseUrl ?? url) === hostOf(url);
-  if (key === undefined || !isAtHome) return [];
+  if (key === undefined || !isAtHome || headers !== undefined) return [];
   if (Object.hasOwn(deployment.providerSecrets, alias)) return [];
   const path = formatPath(['aws', 'stages', deployment.stage, 'providerSecrets', alias]);
   return [
     `The model ${alias} needs a key: put it into Secrets Manager (aws secretsmanager create-secret ` +
       `--name freshet/${alias} --secret-string …) and name its ARN at ${path}.`,
+  ];
+}
+
+function findBrokenPromise(deployment: PlannedDeployment): string[] {
+  const { stage, incremental, sourceSchedules, sloMinutes } = deployment;
+  const schedules = [
+    [['incremental'], incremental] as const,
+    ...Object.entries(sourceSchedules).map(([name, expression]) => [['sources', name], expression] as const),
+  ];
+  return schedules.flatMap(([place, expression]) => {
+    const message = findSlowSchedule(expression, sloMinutes);
+    return message === undefined
+      ? []
+      : [`${formatPath(['aws', 'stages', stage, 'schedules', ...place])} ${message}.`];
+  });
+}
+
+/** Finds schedules of unknown sources, and an `incremental` that no source is left for. */
+function findStrangeSchedules(
+  { sources }: PipelineConfig,
+  { stage, sourceSchedules }: PlannedDeployment,
+): string[] {
+  const path = formatPath(['aws', 'stages', stage, 'schedules', 'sources']);
+  const names = sources.map(({ name }) => name);
+  const scheduled = Object.keys(sourceSchedules);
+  const strange = scheduled
+    .filter(name => !names.includes(name))
+    .map(name => `${path}.${name} is no source${suggestNearest(name, names)} (known: ${names.join(', ')}).`);
+  if (strange.length > 0 || names.some(name => !scheduled.includes(name))) return strange;
+  return [
+    `${path} names every source, so that schedules.incremental has none left: leave the ` +
+      'sources out whose schedule it can be.',
   ];
 }
 
@@ -101,44 +200,6 @@ function findMissingEndpoint(
     `The model ${alias} needs a GPU endpoint, and the embedding image is not known in ${region}: ` +
       `choose one of ${known}, or name an endpoint of your own at ` +
       `${formatPath(['models', alias, 'endpointName'])}.`,
-  ];
-}
-
-/**
- * Counts the execution environments that each function can have at once.
- * A frozen environment keeps its connections. An operator can also start `detect` (`backfill`,
- * `reset`) and `operate`, one at a time. `migrate` runs during a deployment, beside all the others.
- */
-function countEnvironments(
-  models: number,
-  {
-    maxConcurrency: { fresh, bulk, write },
-    scheduledTicks,
-  }: Pick<PlannedDeployment, 'maxConcurrency' | 'scheduledTicks'>,
-): Readonly<Record<FunctionName, number>> {
-  return {
-    detect: scheduledTicks + 1,
-    embed: models * (fresh + bulk),
-    write,
-    guard: 1,
-    migrate: 1,
-    operate: 1,
-  };
-}
-
-function findTooManyConnections(models: number, deployment: PlannedDeployment): string[] {
-  const { maxConnections } = deployment;
-  const { fresh, bulk, write } = deployment.maxConcurrency;
-  const environments = Object.entries(countEnvironments(models, deployment)) as [FunctionName, number][];
-  const held = environments.map(([name, count]) => ({ name, connections: count * LAMBDA_CONNECTIONS[name] }));
-  const connections = held.reduce((sum, { connections }) => sum + connections, 0);
-  if (connections < maxConnections) return [];
-  const parts = held.map(({ name, connections }) => `${name} ${connections}`).join(' + ');
-  return [
-    `The functions can hold ${connections} database connections at once (${parts}; embed has ` +
-      `${models} model${models === 1 ? '' : 's'} × (fresh ${fresh} + bulk ${bulk}), write ${write}), ` +
-      `and database.maxConnections is ${maxConnections}: lower maxConcurrency, or raise maxConnections ` +
-      'above that if the server allows it.',
   ];
 }
 

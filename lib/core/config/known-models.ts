@@ -35,6 +35,8 @@ export interface KnownModel {
    * If false, the server must be asked for length 1: TEI, Ollama and `/v1/embed` are asked.
    */
   readonly normalized: boolean;
+  /** `cls`: the vector of a text is that of its first token. Undefined: the mean of all. */
+  readonly pooling?: 'cls';
   readonly usdPerMillionTokens: number;
 }
 
@@ -126,6 +128,7 @@ export const knownModels: readonly KnownModel[] = [
     ...named('bge-m3', 'BAAI'),
     revision: '5617a9f61b028005a4858fdac845db406aefb181',
     ollamaName: 'bge-m3',
+    pooling: 'cls',
     dimensions: 1024,
     maxTokensPerText: 8192,
   },
@@ -167,6 +170,7 @@ export const knownModels: readonly KnownModel[] = [
     ...named('mxbai-embed-large', 'mixedbread-ai', 'mxbai-embed-large-v1'),
     revision: 'db9d1fe0f31addb4978201b2bf3e577f3f8900d2',
     ollamaName: 'mxbai-embed-large',
+    pooling: 'cls',
     dimensions: 1024,
     shortestDimensions: 512,
     maxTokensPerText: 512,

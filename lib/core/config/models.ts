@@ -46,13 +46,20 @@ function withoutUndefined(settings: ParsedModel): {
 
 /**
  * Returns what a built-in alias adds to an entry of the same name.
- * The alias gives its model only where the entry names none, and its provider in any case. The
- * entry's own keys win over both.
+ * The alias gives its model only where the entry names none, and its provider in any case. A
+ * provider with one model gives that model. The entry's own keys win over all of them.
  */
 function builtInSettings(alias: string, own: ParsedModel): ParsedModel {
   const builtIn = Object.hasOwn(builtInAliases, alias) ? builtInAliases[alias] : undefined;
-  if (builtIn === undefined) return {};
-  return own.modelId === undefined ? builtIn : { provider: builtIn.provider };
+  const settings = own.modelId === undefined ? builtIn : { provider: builtIn?.provider };
+  return withoutUndefined({ ...settings, ...settingsOfOnlyModel(own.provider ?? builtIn?.provider) });
+}
+
+function settingsOfOnlyModel(provider: ProviderName | undefined): ParsedModel {
+  const only = provider === undefined ? undefined : PROVIDERS[provider].onlyModel;
+  if (only === undefined) return {};
+  const { modelId, revision, dimensions } = only;
+  return { modelId, revision, dimensions };
 }
 
 /** Gives a model the common place, unless it names a provider or only one serves it. */
@@ -81,7 +88,10 @@ function resolveModel(alias: string, settings: ParsedModel): ModelDefinition {
     // A variable can replace the address of the others, so their models hold none.
     ...(provider.urlVariable === undefined && provider.url !== undefined && { baseUrl: provider.url }),
     sendDimensions: sendsDimensions(name, dimensions, known),
+    ...(provider.runsFiles && { pooling: known?.pooling ?? 'mean' }),
     ...withoutUndefined(settings),
+    // The hub knows no short names.
+    ...(provider.runsFiles && known && { modelId: known.fullName }),
     provider: name,
     dimensions,
     alias,
@@ -103,6 +113,7 @@ function sendsDimensions(provider: ProviderName, dimensions: number, known: Know
  * The model names of `knownModels` are aliases too.
  */
 const builtInAliases: Readonly<Record<string, ParsedModel>> = {
+  static: { provider: 'static', ...settingsOfOnlyModel('static') },
   hash: { provider: 'hash', modelId: 'feature-hashing', revision: '1', dimensions: 384 },
   openai: { provider: 'openai', modelId: 'text-embedding-3-small' },
   ollama: { provider: 'ollama', modelId: 'nomic-embed-text' },

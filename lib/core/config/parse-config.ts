@@ -1,11 +1,15 @@
 import { UsageError } from '../errors.ts';
 import type { ModelDefinition } from '../model.ts';
+import { findBudgetProblems } from './budget-schema.ts';
 import { configSchema, type ParsedConfig, type ParsedSource } from './config-schema.ts';
 import { type ConfigProblem, describeIssues, formatPath, suggestNearest } from './describe-issues.ts';
+import { findDocumentsProblems, toDocumentsSource } from './documents-schema.ts';
 import { findKnownModel } from './known-models.ts';
 import { describeMissingPlace } from './model-checks.ts';
 import { resolveModels } from './models.ts';
 import type { PipelineConfig, SourceConfig } from './pipeline-config.ts';
+import { findSearchProblems } from './search-schema.ts';
+import { findServiceProblems } from './service-schema.ts';
 import { findAwsProblems } from './stages.ts';
 
 type Models = Readonly<Record<string, ModelDefinition>>;
@@ -24,7 +28,7 @@ function resolveSources(
   for (const [name, aliases] of Object.entries(config.profiles))
     checkAliases(aliases, ['profiles', name], models, problems);
   return config.sources.map((source, index) => {
-    const { model, profile, fallback, onOutage, ...rest } = source;
+    const { model, profile, fallback, onOutage, storage, ...rest } = source;
     const aliases = model ?? findProfile(source, index, config.profiles, problems);
     if (model !== undefined) checkAliases(model, ['sources', index, 'model'], models, problems);
     if (fallback !== undefined) {
@@ -46,6 +50,7 @@ function resolveSources(
       models: aliases,
       ...(fallback !== undefined && { fallback }),
       ...(deadLetters && { onOutage: 'dead-letter' as const }),
+      ...(storage === 'halfvec' && { storage }),
     };
   });
 }
@@ -110,12 +115,31 @@ export function parseConfig(input: unknown): PipelineConfig {
   if (!parsed.success) throw problemsError(describeIssues(parsed.error.issues, configSchema, input));
   const problems: ConfigProblem[] = [];
   const models = resolveModels(parsed.data, problems);
-  const sources = resolveSources(parsed.data, models, problems);
-  checkSources(sources, problems);
+  const { documents } = parsed.data;
+  const tables = resolveSources(parsed.data, models, problems);
+  checkSources(tables, problems);
+  if (documents !== undefined) checkAliases(documents.model, ['documents', 'model'], models, problems);
+  else if (tables.length === 0) problems.push({ path: 'sources', message: 'expected at least one source' });
+  problems.push(
+    ...findDocumentsProblems(
+      documents,
+      tables.map(({ name }) => name),
+    ),
+  );
+  const sources = documents === undefined ? tables : [...tables, toDocumentsSource(documents)];
+  const sourceNames = sources.map(({ name }) => name);
+  problems.push(...findBudgetProblems(parsed.data.budget, sourceNames));
+  problems.push(...findServiceProblems(parsed.data.service));
   problems.push(...findAwsProblems(parsed.data.aws, Object.keys(models)));
   if (problems.length > 0) throw problemsError(problems);
-  const { database, limits, aws } = parsed.data;
-  return { database, models, sources, limits, ...(aws && { aws }) };
+  const { database, limits, budget, service, aws, rerankers } = parsed.data;
+  return {
+    ...{ database, models, sources, limits, service },
+    ...(documents && { documents }),
+    ...(rerankers && { rerankers }),
+    ...(budget && { budget }),
+    ...(aws && { aws }),
+  };
 }
 
 function problemsError(problems: readonly ConfigProblem[]): UsageError {
@@ -135,6 +159,7 @@ function checkSources(sources: readonly SourceConfig[], problems: ConfigProblem[
         message: `"${source.name}" is the name of sources[${first}] already; each source needs its own`,
       });
     checkTemplate(source, index, problems);
+    problems.push(...findSearchProblems(source.search, formatPath(['sources', index, 'search'])));
   }
 }
 

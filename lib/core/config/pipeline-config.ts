@@ -1,5 +1,10 @@
-import type { ModelDefinition } from '../model.ts';
+import type { Budget } from '../budget.ts';
+import type { ModelDefinition, VectorStorage, VersionUnit } from '../model.ts';
 import type { AwsSection } from './aws-schema.ts';
+import type { DocumentsSection } from './documents-schema.ts';
+import type { RerankerSection } from './reranker-schema.ts';
+import type { SearchSection } from './search-schema.ts';
+import type { ServiceSection } from './service-schema.ts';
 
 /**
  * The configuration after validation, with its defaults filled in.
@@ -15,18 +20,28 @@ export interface PipelineConfig {
   };
   readonly models: Readonly<Record<string, ModelDefinition>>;
   readonly sources: readonly SourceConfig[];
+  /** Texts that clients give to the service; `sources` has their source too. Undefined: none. */
+  readonly documents?: DocumentsSection | undefined;
   readonly limits: PipelineLimits;
+  /** What may be spent. Undefined: nothing caps it. */
+  readonly budget?: Budget | undefined;
+  /** Servers that order the hits of searches anew, by their names. Undefined: there is none. */
+  readonly rerankers?: Readonly<Record<string, RerankerSection>> | undefined;
+  /** How `freshet serve` answers clients. Undefined: as its defaults say. */
+  readonly service?: ServiceSection | undefined;
   /** What `cdk deploy` creates for each stage. Undefined: nothing is configured for AWS. */
   readonly aws?: AwsSection | undefined;
 }
 
 /** A source as configured, before it is checked against the database. */
 export interface SourceConfig {
+  /** What an `updatedAt` of type bigint counts since 1970. Undefined for one: a mere counter. */
+  readonly updatedAtUnit?: VersionUnit | undefined;
   readonly name: string;
   /** `schema.table` or `table`. The object form is for names that contain a dot. */
   readonly table: string | { readonly schema: string; readonly name: string };
-  /** The key column. Undefined: the primary key. */
-  readonly key?: string | undefined;
+  /** The key column, or up to four. Undefined: the primary key. */
+  readonly key?: string | readonly string[] | undefined;
   readonly updatedAt: string;
   /** The time zone of the values of `updatedAt`. Required where that column has none. */
   readonly timeZone?: string | undefined;
@@ -37,6 +52,9 @@ export interface SourceConfig {
   /** Alias of the model that fills a space of its own while one of `models` is paused. */
   readonly fallback?: string | undefined;
   readonly onOutage?: 'stop' | 'dead-letter' | undefined;
+  readonly storage?: VectorStorage;
+  /** What searches of it may show and filter by. Undefined: the columns of the text, no filter. */
+  readonly search?: SearchSection | undefined;
 }
 
 /** Limits that hold for every source and model, unless these set their own. */

@@ -80,6 +80,7 @@ export function findAwsProblems(
       ...findVpcProblems(stage, path),
       ...findDatabaseProblems(stage, path),
       ...findAliasProblems(stage, path, aliases),
+      ...findScheduleProblems(stage, path),
     ];
   });
 }
@@ -134,17 +135,63 @@ function findAliasProblems(
     });
 }
 
+function findScheduleProblems({ schedules, sloMinutes }: AwsStage, path: readonly string[]): ConfigProblem[] {
+  const message = findSlowSchedule(schedules.incremental, sloMinutes);
+  return message === undefined ? [] : [{ path: formatPath([...path, 'schedules', 'incremental']), message }];
+}
+
 const SECONDS = { minute: 60, hour: 3_600, day: 86_400 } as const;
 
 /**
  * Seconds between two ticks, at most, to judge whether a tick is missing.
- * Of a `cron(…)` only the hours are read: an hour where they are `*`, else a day.
+ * Of a `cron(…)` the minutes and hours are read. A schedule that leaves out days is taken for one
+ * of a day, and so is a field that is not understood.
  */
 export function scheduleIntervalSeconds(expression: string): number {
   const rate = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression);
   if (rate !== null) return Number(rate[1]) * SECONDS[rate[2] as keyof typeof SECONDS];
-  const hours = expression.replace(/^cron\(/, '').split(' ')[1];
-  return hours === '*' ? SECONDS.hour : SECONDS.day;
+  const fields = expression.replace(/^cron\(|\)$/g, '').split(' ');
+  const minutes = expandField(fields[0] ?? '', 60);
+  const hours = expandField(fields[1] ?? '', 24);
+  const isDaily = fields.slice(2).every(field => field === '*' || field === '?');
+  if (minutes === undefined || hours === undefined || !isDaily) return SECONDS.day;
+  const ticks = hours.flatMap(hour => minutes.map(minute => hour * 60 + minute));
+  const gaps = ticks.map((tick, place) => (ticks[place + 1] ?? ticks[0]! + 24 * 60) - tick);
+  return Math.max(...gaps) * SECONDS.minute;
+}
+
+/**
+ * Lists the values below `end` that a field of minutes or hours stands for, in rising order.
+ * A field is `*`, or a list of values, ranges (`8-18`) and steps (`0/5`, `8-18/2`). Undefined: the
+ * field is none of these.
+ */
+function expandField(field: string, end: number): number[] | undefined {
+  const values = new Set<number>();
+  for (const part of field.split(',')) {
+    const match = /^(?:\*|(\d+)(?:-(\d+))?)(?:\/([1-9]\d*))?$/.exec(part);
+    if (match === null) return undefined;
+    const [, first = '0', last, step] = match;
+    const isRange = match[1] === undefined || step !== undefined;
+    const through = last !== undefined ? Number(last) : isRange ? end - 1 : Number(first);
+    if (Number(first) > through || through >= end) return undefined;
+    for (let value = Number(first); value <= through; value += Number(step ?? 1)) values.add(value);
+  }
+  return [...values].toSorted((a, b) => a - b);
+}
+
+/**
+ * Says what is wrong where a stage looks for edits less often than it promises to embed them.
+ * Such a promise cannot be kept: an edit may wait for its look longer than it should for its
+ * vector. Undefined: nothing is wrong.
+ */
+export function findSlowSchedule(incremental: string, sloMinutes: number): string | undefined {
+  const seconds = scheduleIntervalSeconds(incremental);
+  if (seconds <= sloMinutes * SECONDS.minute) return undefined;
+  return (
+    `looks for edits every ${seconds / SECONDS.minute} minutes at worst ("${incremental}"), and sloMinutes ` +
+    `promises their vectors within ${sloMinutes}: give schedules.incremental a rate of ${sloMinutes} ` +
+    `minutes or less, or sloMinutes ${seconds / SECONDS.minute} or more`
+  );
 }
 
 /**

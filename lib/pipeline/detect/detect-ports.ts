@@ -1,7 +1,14 @@
 import type { FailureClass, Space } from '../../core/model.ts';
+import type { BatchStore } from '../../ports/batches.ts';
 import type { ControlStore, SpaceRegistry } from '../../ports/control-store.ts';
-import type { DetectionStore, OrphanReport, TickLock } from '../../ports/detection-store.ts';
-import type { Logger, Metrics, Randomness } from '../../ports/process.ts';
+import type {
+  DetectionStore,
+  OrphanReport,
+  ScanPlace,
+  SkippedRow,
+  TickLock,
+} from '../../ports/detection-store.ts';
+import type { Clock, Logger, Metrics, Randomness } from '../../ports/process.ts';
 import type { DispatchQueues } from '../../ports/queues.ts';
 
 export interface DetectPorts {
@@ -21,6 +28,15 @@ export interface DetectPorts {
    * and nothing has to be confirmed.
    */
   readonly confirmsSends?: false | undefined;
+  /**
+   * The clock by which a tick waits for work to drain, and then leases more.
+   * Undefined: a tick leases once. Local runs look again by themselves.
+   */
+  readonly drainClock?: Clock | undefined;
+  /**
+   * What says that batches are to be looked at. Undefined: local runs look at them by themselves.
+   */
+  readonly batches?: Pick<BatchStore, 'isDue'> | undefined;
   /** Undefined for local runs, which share the work by their leases. */
   readonly lock?: TickLock | undefined;
   /**
@@ -63,6 +79,11 @@ export interface DetectRequest {
    * other pass.
    */
   readonly resume?: boolean | undefined;
+  /**
+   * Rows with more attempts are left for a later tick; undefined: none are.
+   * A local run takes up what may have killed a process once nothing else is left.
+   */
+  readonly maxAttempts?: number | undefined;
   /** Names of sources; undefined: all sources. */
   readonly sources?: readonly string[] | undefined;
   /** Rows leased at most, over all spaces; undefined: `maxInFlight` alone decides. */
@@ -83,12 +104,16 @@ export interface SpaceReport {
   readonly leased: number;
   /** Rows whose messages the queue accepted. */
   readonly sent: number;
+  /** True: stale rows were left without a lease. */
+  readonly unsent: boolean;
   /** True: the reconcile pass stood at the lowest key when this tick began. */
   readonly passBegan: boolean;
   /** True: the reconcile pass came to its end in this tick. */
   readonly passEnded: boolean;
   /** Slices of the key that reconcile finished. */
   readonly slices: number;
+  /** Rows that the database could not look at, each alone. */
+  readonly skipped: readonly SkippedRow[];
   /**
    * Why the space was not looked at to the end.
    * Without a class the source itself is no longer what it was. With a class a statement failed.
@@ -108,13 +133,25 @@ export interface SpaceReport {
 /** What a pass over one space contributes to its report. */
 export type PassResult = Pick<
   SpaceReport,
-  'leased' | 'sent' | 'passBegan' | 'passEnded' | 'slices' | 'orphans'
+  'leased' | 'sent' | 'unsent' | 'passBegan' | 'passEnded' | 'slices' | 'skipped' | 'orphans'
 >;
+
+/** Where the incremental pass of a space goes on within its tick. */
+export interface ScanRest {
+  /** The first stale row that the last look left. */
+  readonly from: ScanPlace;
+  /** The horizon of the tick's first look; null: unknown, and the watermark stays. */
+  readonly horizon: string | null;
+  /** Versions of rows of this tick that the queue did not take. */
+  readonly refusedVersions: readonly (string | null)[];
+}
 
 export const NOTHING_DETECTED: PassResult = {
   leased: 0,
   sent: 0,
+  unsent: false,
   passBegan: false,
   passEnded: false,
   slices: 0,
+  skipped: [],
 };

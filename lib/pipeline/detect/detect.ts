@@ -1,5 +1,7 @@
+import { batchTermsOf } from '../../core/batches.ts';
 import { isProviderPause, modelScope, sourceScope } from '../../core/control.ts';
 import { FreshetError, SOURCE_FAULT_PREFIX } from '../../core/errors.ts';
+import { writeMessage } from '../../core/messages.ts';
 import type { Space } from '../../core/model.ts';
 import type { ControlStore, PauseReason } from '../../ports/control-store.ts';
 import type { SourceFault } from '../../ports/detection-store.ts';
@@ -13,7 +15,9 @@ import {
   type PassResult,
   type SpaceReport,
 } from './detect-ports.ts';
+import { type Look, leaseAsWorkDrains } from './lease-as-work-drains.ts';
 import { detectChangedRows, reconcileSpace } from './passes.ts';
+import { emitAfterFailure, emitStaleness, emitUnlooked } from './staleness.ts';
 
 /**
  * Runs one tick of the deployed pipeline, unless another tick of the same pass is at work.
@@ -29,11 +33,20 @@ export async function detectAlone(
   const { lock, logger, metrics } = ports;
   const detect = () => detectStaleRows(ports, request, remainingMs);
   if (lock === undefined) return detect();
-  const report = await lock.tryAlone(`detect:${request.pass}`, remainingMs(), detect);
+  const report = await lock.tryAlone(nameOfTick(request), remainingMs(), detect);
   metrics.count('OverlappedTicks', report === undefined ? 1 : 0);
   if (report !== undefined) return report;
   logger.info('tick-overlapped', { pass: request.pass });
   return { spaces: [], overlapped: true };
+}
+
+/**
+ * Names the ticks that keep each other out.
+ * A source with a schedule of its own for edits does not wait for the others, nor they for it.
+ */
+function nameOfTick({ pass, sources }: DetectRequest): string {
+  const own = pass === 'incremental' && sources !== undefined ? `:${sources.join()}` : '';
+  return `detect:${pass}${own}`;
 }
 
 /**
@@ -47,19 +60,42 @@ export async function detectStaleRows(
   request: DetectRequest,
   remainingMs: () => number,
 ): Promise<DetectReport> {
+  const lost = await ports.detection.settleLostCalls();
+  if (lost > 0) ports.logger.warn('lost-calls-settled', { calls: lost });
   const expired = await ports.detection.expireLeasesOfDeadRuns();
   if (expired > 0) ports.logger.info('leases-of-dead-runs-expired', { rows: expired });
+  const lifted = await ports.detection.liftBudgetPauses();
+  if (lifted > 0) ports.logger.warn('budget-pauses-lifted', { pauses: lifted });
   const spaces = (await ports.spaces.list()).filter(
     space => request.sources === undefined || request.sources.includes(space.source.name),
   );
-  const reports: SpaceReport[] = [];
   let allowance = request.maxRows ?? Number.POSITIVE_INFINITY;
-  for (const space of spaces) {
-    const report = await detectSpace(ports, space, request, allowance, remainingMs);
-    allowance -= report.leased;
-    reports.push(report);
+  const look = async (space: Space, asked: DetectRequest, rest?: Look['rest']): Promise<Look> => {
+    const found = await detectSpace(ports, space, { ...asked, allowance, rest }, remainingMs);
+    allowance -= found.report.leased;
+    return found;
+  };
+  const looks: (Look & { readonly space: Space })[] = [];
+  for (const space of spaces) looks.push({ space, ...(await look(space, request)) });
+  // A pass that ends meanwhile is not begun again by the tick that ended it.
+  const again = { ...request, ...(request.pass === 'reconcile' && { resume: true }) };
+  const goOn = (space: Space, rest: Look['rest']) => look(space, again, rest);
+  if (request.pass === 'incremental') await askForBatches(ports, spaces);
+  return { spaces: await leaseAsWorkDrains(ports, looks, goOn, remainingMs) };
+}
+
+/**
+ * Asks `embed` to look at the batches of each model that has some to look at.
+ * A message that is lost or comes twice harms nothing: the next tick asks again, and whoever looks
+ * claims each batch.
+ */
+async function askForBatches(ports: DetectPorts, spaces: readonly Space[]): Promise<void> {
+  const models = new Map(spaces.map(({ model }) => [model.alias, model]));
+  for (const [modelAlias, model] of models) {
+    if (batchTermsOf(model) === undefined || !(await ports.batches?.isDue(modelAlias))) continue;
+    const body = writeMessage({ v: 1, kind: 'batches', modelAlias });
+    await ports.queues(modelAlias, 'bulk').send([{ body }]);
   }
-  return { spaces: reports };
 }
 
 /**
@@ -68,10 +104,12 @@ export async function detectStaleRows(
  * @throws FreshetError with code `bad_request`.
  */
 export function parseDetectRequest(event: unknown): DetectRequest {
-  const { pass, sources, maxRows, resume, ...others } = (event ?? {}) as Record<string, unknown>;
+  const { pass, sources, maxRows, maxAttempts, resume, ...others } = (event ?? {}) as Record<string, unknown>;
   const validSources =
     sources === undefined || (Array.isArray(sources) && sources.every(name => typeof name === 'string'));
-  const validRows = maxRows === undefined || (Number.isSafeInteger(maxRows) && Number(maxRows) >= 0);
+  const isCount = (value: unknown) =>
+    value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0);
+  const validRows = isCount(maxRows) && isCount(maxAttempts);
   const validResume = resume === undefined || (typeof resume === 'boolean' && pass === 'reconcile');
   const validPass = pass === 'incremental' || pass === 'reconcile';
   if (validPass && validSources && validRows && validResume && Object.keys(others).length === 0) {
@@ -79,57 +117,76 @@ export function parseDetectRequest(event: unknown): DetectRequest {
       pass,
       sources: sources as string[] | undefined,
       maxRows: maxRows as number | undefined,
+      maxAttempts: maxAttempts as number | undefined,
       resume: resume as boolean | undefined,
     };
   }
   throw new FreshetError(
     'detect takes { "pass": "incremental" | "reconcile", "resume"?: boolean (with reconcile), ' +
-      '"sources"?: [names], "maxRows"?: number }; correct the schedule’s input.',
+      '"sources"?: [names], "maxRows"?: number, "maxAttempts"?: number }; correct the schedule’s input.',
     { failureClass: 'unknown', code: 'bad_request' },
   );
+}
+
+interface LookRequest extends DetectRequest {
+  /** Rows that the tick may still lease. */
+  readonly allowance: number;
+  /** Where an earlier look of the tick ended; undefined: this is the first. */
+  readonly rest: Look['rest'];
 }
 
 async function detectSpace(
   ports: DetectPorts,
   space: Space,
-  { pass, resume = false }: DetectRequest,
-  allowance: number,
+  { pass, resume = false, maxAttempts, allowance, rest }: LookRequest,
   remainingMs: () => number,
-): Promise<SpaceReport> {
+): Promise<Look> {
   const named = {
     ...{ spaceId: space.spaceId, source: space.source.name, model: space.model.alias },
     ...(space.fallbackFor && { fallback: true }),
   };
+  const end = (found: Partial<SpaceReport>): Look => ({
+    report: { ...named, ...NOTHING_DETECTED, ...found },
+    rest: undefined,
+  });
+  // A tick tells once what waits: its first look does.
+  const tells = pass === 'incremental' && rest === undefined;
   try {
-    if (!(await isNeeded(ports.control, space)))
-      return { ...named, ...NOTHING_DETECTED, passBegan: true, passEnded: true };
+    if (!(await isNeeded(ports.control, space))) return end({ passBegan: true, passEnded: true });
     const { fault, pausedBy } = await checkSource(ports, space);
     if (fault) {
       ports.metrics.count('SourceFaults', 1);
       ports.logger.error('source-fault', { ...named, code: fault.code });
-      return { ...named, ...NOTHING_DETECTED, fault };
+      if (tells) await emitUnlooked(ports, space, false);
+      return end({ fault });
     }
     if (pausedBy.length > 0) {
       for (const { scope, reason } of pausedBy)
         ports.logger.warn('space-paused', { ...named, scope, reason });
-      if (pass === 'incremental') await emitStaleness(ports, space);
-      return { ...named, ...NOTHING_DETECTED, pausedBy };
+      if (tells) await emitUnlooked(ports, space, true);
+      return end({ pausedBy });
     }
     const inFlight = await ports.detection.countInFlight(space);
     const capacity = Math.min(ports.limits.maxInFlight - inFlight, allowance);
-    const result =
+    const { rest: left, ...result } =
       pass === 'incremental'
-        ? await detectChangedRows(ports, space, capacity)
-        : await reconcileSpace(ports, space, { capacity, resume }, remainingMs);
+        ? await detectChangedRows(
+            ports,
+            space,
+            { capacity, maxAttempts },
+            rest === 'stored' ? undefined : rest,
+          )
+        : await reconcileSpace(ports, space, { capacity, resume, maxAttempts }, remainingMs);
     emitPass(ports, space, result);
     if (result.passEnded) await emitCoverage(ports, space, remainingMs);
-    if (pass === 'incremental') await emitStaleness(ports, space);
-    return { ...named, ...result };
+    if (tells) await emitStaleness(ports, space, result.unsent);
+    return { report: { ...named, ...result }, rest: allowance > result.leased ? left : undefined };
   } catch (error) {
     const { code, message, failureClass } = describeFailure(error);
     ports.metrics.count('SpaceFailures', 1);
     ports.logger.error('space-failed', { ...named, code, failureClass, message });
-    return { ...named, ...NOTHING_DETECTED, fault: { code, message, failureClass } };
+    if (tells) await emitAfterFailure(ports, space);
+    return end({ fault: { code, message, failureClass } });
   }
 }
 
@@ -175,27 +232,15 @@ function emitPass(ports: DetectPorts, space: Space, result: PassResult): void {
   const { metrics, logger } = ports;
   metrics.count('DetectedRows', result.leased);
   metrics.count('SentRows', result.sent);
-  const { orphans } = result;
+  const { orphans, skipped } = result;
+  for (const [code, rows] of Map.groupBy(skipped, row => row.code))
+    logger.error('rows-skipped', { spaceId: space.spaceId, code, rows: rows.length });
   if (!orphans) return;
   metrics.count('OrphansDeleted', orphans.deleted);
   metrics.count('OrphanRemovalStopped', orphans.stopped ? 1 : 0);
   if (orphans.stopped) {
     logger.error('orphan-removal-stopped', { spaceId: space.spaceId, cause: orphans.stopped });
   }
-}
-
-/**
- * Emits how many rows wait and for how long, also while the space is paused or full.
- * The age of the oldest row is the promise that the alarm watches.
- */
-async function emitStaleness(ports: DetectPorts, space: Space): Promise<void> {
-  const { metrics, reportsStaleness } = ports;
-  if (reportsStaleness === false) return;
-  const { fresh, bulk } = await ports.detection.readStaleness(space);
-  metrics.count('StaleRows', fresh.rows);
-  metrics.count('OldestStaleRowAgeSeconds', fresh.oldestAgeSeconds);
-  metrics.count('BulkRows', bulk.rows);
-  metrics.count('OldestBulkRowAgeSeconds', bulk.oldestAgeSeconds);
 }
 
 /** Milliseconds kept for the spaces and the metrics that come after the measuring. */

@@ -1,32 +1,56 @@
 import type { Space } from '../../core/model.ts';
-import type { OrphanReport } from '../../ports/detection-store.ts';
-import { type DetectPorts, NOTHING_DETECTED, type PassResult } from './detect-ports.ts';
+import type { OrphanReport, SkippedRow } from '../../ports/detection-store.ts';
+import { type DetectPorts, NOTHING_DETECTED, type PassResult, type ScanRest } from './detect-ports.ts';
 import { dispatchRows } from './dispatch-rows.ts';
+import { isBlind, noteUnsent } from './staleness.ts';
+
+/** What a pass may lease at most, and with how many attempts. */
+interface PassLimits {
+  readonly capacity: number;
+  readonly maxAttempts: number | undefined;
+}
 
 /**
- * Runs the incremental pass of one space.
+ * Runs the incremental pass of one space, or goes on with it where `rest` says.
  * The horizon is read before the scan, so that a row that is committed between the two is above the
  * next watermark. The watermark never passes the first stale row that was not sent. A space without
- * a watermark starts at the horizon: older rows belong to the reconcile pass. `capacity` is the
- * most rows that may be leased.
+ * a watermark starts at the horizon: older rows belong to the reconcile pass. A look that goes on
+ * sees nothing in front of its beginning: the watermark obeys the horizon of the tick's first look,
+ * and what any look of the tick left unsent. A space that is full is looked at all the same, so
+ * that it is known whether edits wait.
  */
 export async function detectChangedRows(
   ports: DetectPorts,
   space: Space,
-  capacity: number,
-): Promise<PassResult> {
-  if (capacity <= 0) return NOTHING_DETECTED;
+  { capacity, maxAttempts }: PassLimits,
+  rest?: ScanRest | undefined,
+): Promise<PassResult & { readonly rest: ScanRest | undefined }> {
+  if (capacity <= 0 && ports.reportsStaleness === false) return { ...NOTHING_DETECTED, rest: undefined };
   const { detection } = ports;
-  const { watermark } = await detection.readPosition(space);
-  const horizon = await detection.readHorizon(space);
-  const { rows, firstUnsentVersion, sent, refused } = await dispatchRows(ports, space, 'fresh', dispatch =>
-    detection.leaseChangedRows(space, { ...dispatch, limit: capacity, watermark: watermark ?? horizon }),
+  const position = await detection.readPosition(space);
+  const horizon = rest === undefined ? await detection.readHorizon(space) : rest.horizon;
+  const watermark = position.watermark ?? horizon;
+  const scan = { limit: Math.max(0, capacity), maxAttempts, watermark, from: rest?.from };
+  const {
+    rows,
+    firstUnsent,
+    skipped = [],
+    sent,
+    refused,
+  } = await dispatchRows(ports, space, 'fresh', dispatch =>
+    detection.leaseChangedRows(space, { ...dispatch, ...scan }),
   );
+  const left = firstUnsent !== null || isBlind(space, watermark);
+  await noteUnsent(ports, space, position.unsentSince, left);
+  const refusedVersions = [...(rest?.refusedVersions ?? []), ...refused.map(row => row.version)];
   if (horizon !== null) {
-    const unsent = [firstUnsentVersion, ...refused.map(row => row.version)];
+    const unsent = [firstUnsent?.version ?? null, ...refusedVersions];
     await detection.writeWatermark(space, [horizon, ...unsent]);
   }
-  return { ...NOTHING_DETECTED, leased: rows.length, sent };
+  return {
+    ...{ ...NOTHING_DETECTED, leased: rows.length, sent, unsent: left, skipped },
+    rest: firstUnsent === null ? undefined : { from: firstUnsent, horizon, refusedVersions },
+  };
 }
 
 /**
@@ -47,13 +71,13 @@ const SMALLEST_SLICE_ROWS = 1000;
 export async function reconcileSpace(
   ports: DetectPorts,
   space: Space,
-  { capacity, resume }: { readonly capacity: number; readonly resume: boolean },
+  { capacity, resume, maxAttempts }: PassLimits & { readonly resume: boolean },
   remainingMs: () => number,
-): Promise<PassResult> {
+): Promise<PassResult & { readonly rest: 'stored' | undefined }> {
   const { detection } = ports;
   const { reconcileCursor, passOpen } = await detection.readPosition(space);
   if (!passOpen) {
-    if (resume) return NOTHING_DETECTED;
+    if (resume) return { ...NOTHING_DETECTED, rest: undefined };
     // Whatever comes of the first slice, the pass has begun and can be resumed.
     await detection.writeReconcileCursor(space, null, false);
   }
@@ -63,28 +87,36 @@ export async function reconcileSpace(
   let sent = 0;
   let slices = 0;
   let orphans: OrphanReport | undefined;
+  const skipped: SkippedRow[] = [];
   const largestSliceRows = ports.limits.sliceRows;
   let sliceRows = Math.min(largestSliceRows, Math.max(SMALLEST_SLICE_ROWS, capacity));
-  const report = (passEnded: boolean): PassResult => ({
+  const report = (passEnded: boolean) => ({
     leased,
     sent,
+    unsent: false,
     passBegan,
     passEnded,
     slices,
+    skipped,
     ...(orphans && { orphans }),
+    rest: passEnded ? undefined : ('stored' as const),
   });
 
   while (leased < capacity && remainingMs() > SLICE_RESERVE_MS) {
-    const through = await detection.findSliceEnd(space, after, sliceRows);
-    const range = { after, through };
-    const limit = capacity - leased;
+    const end = await detection.findSliceEnd(space, after, sliceRows);
+    const limits = { limit: capacity - leased, maxAttempts };
     const slice = await dispatchRows(ports, space, 'bulk', dispatch =>
-      detection.leaseStaleSlice(space, { ...dispatch, ...range, limit }),
+      detection.leaseStaleSlice(space, { ...dispatch, after, through: end, ...limits }),
     );
+    const through = slice.through ?? end;
+    const range = { after, through };
+    skipped.push(...(slice.skipped ?? []));
     leased += slice.rows.length;
     sent += slice.sent;
     if (slice.truncated || slice.sent < slice.rows.length) return report(false);
-    orphans = addOrphans(orphans, await detection.removeOrphans(space, range));
+    const removed = await detection.removeOrphans(space, range);
+    orphans = addOrphans(orphans, removed);
+    skipped.push(...(removed.skipped ?? []));
     await detection.writeReconcileCursor(space, through, through === null);
     slices += 1;
     if (through === null) return report(true);

@@ -1,22 +1,34 @@
-import { FreshetError } from '../../core/errors.ts';
-import type { Lane, Space } from '../../core/model.ts';
-import { isForeignAnswer } from '../../core/provider-failure-codes.ts';
-import { PROBE_TEXT } from '../failures.ts';
+import type { FreshetError } from '../../core/errors.ts';
+import type { ExclusionReason, Lane, Space } from '../../core/model.ts';
+import { isUnanswered } from '../../core/pace.ts';
+import { isForeignAnswer, mayBlameText } from '../../core/provider-failure-codes.ts';
+import { invalidVector, judgeFailures } from '../failures.ts';
 import type { MadeCall } from './call-provider.ts';
-import { callWithRetries, isInvalidReply, type RetryBounds } from './call-with-retries.ts';
+import { isInvalidReply } from './call-with-retries.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 import { packCalls } from './fit-texts.ts';
+import { RESIZE_CODE } from './keep-pace.ts';
 import type { UniqueText } from './plan-rows.ts';
+import {
+  type CallAnswer,
+  type Delivery,
+  type ExtraRepetitions,
+  openPurchaseCalls,
+  PROBE_REQUEST,
+  type PurchaseCalls,
+} from './purchase-calls.ts';
 
 /**
  * What became of one text.
  * `refused`: the provider refuses the text. `undelivered`: an outage left the text without a
- * vector. `too-long`: the text is over the provider's limit even when it is sent alone.
+ * vector. `too-long`: the text is over the provider's limit even when it is sent alone. `excluded`:
+ * the model has no vector for the text though nothing failed.
  */
 export type TextResult =
   | { readonly kind: 'vector'; readonly vector: Buffer }
   | { readonly kind: 'refused'; readonly code: string }
   | { readonly kind: 'undelivered'; readonly code: string }
+  | { readonly kind: 'excluded'; readonly code: ExclusionReason }
   | { readonly kind: 'too-long' };
 
 export interface Purchase {
@@ -25,32 +37,23 @@ export interface Purchase {
   readonly calls: readonly MadeCall[];
   /** Why the purchase ended before every text was decided. */
   readonly ended: FreshetError | undefined;
+  /** Texts of the call that ended the purchase without an answer; 0: another reason ended it. */
+  readonly unansweredTexts: number;
 }
 
-/**
- * Extra calls that a batch may make for every hundred texts.
- * A hundred texts with one culprit take 14 calls to halve down to the culprit, and one call to tell
- * it from a wrong configuration. Repeated calls count too. The rest of a batch is delivered again
- * with a budget of the same size.
- */
-const EXTRA_CALLS_PER_HUNDRED = 15;
-
 interface Buying {
-  readonly ports: EmbedPorts;
-  readonly space: Space;
-  readonly lane: Lane;
   readonly texts: readonly UniqueText[];
-  readonly remainingMs: () => number;
   readonly results: Map<number, TextResult>;
-  readonly calls: MadeCall[];
+  readonly calls: PurchaseCalls;
   readonly pending: TextGroup[];
-  extraCallsLeft: number;
+  readonly redelivered: boolean;
   /**
    * True: a text was accepted lately, so that a refusal is about a text.
    * False: a refusal may be about the configuration.
    */
   proven: boolean;
   ended: FreshetError | undefined;
+  unansweredTexts: number;
 }
 
 interface TextGroup {
@@ -62,6 +65,16 @@ interface TextGroup {
   readonly unusable: 'none' | 'some' | 'all';
   /** True: the group was made from another group, so that its calls are extra calls. */
   readonly extra: boolean;
+  /** A doubtful answer that only a text of this group can have caused, unless it is explained. */
+  readonly doubt?: Doubt | undefined;
+  /** The doubt of the other half, which a failure of this half explains. */
+  readonly explains?: Doubt | undefined;
+}
+
+/** An answer to a call that blames no text, such as a 500, while others are embedded. */
+interface Doubt {
+  readonly failure: FreshetError;
+  explained: boolean;
 }
 
 /**
@@ -76,42 +89,57 @@ export async function buyVectors(
   lane: Lane,
   texts: readonly UniqueText[],
   remainingMs: () => number,
+  delivery: Delivery = {},
 ): Promise<Purchase> {
   const plain = texts.map(({ text }) => text);
   const packs = await packCalls(ports, space, plain, ports.limits.batchSize);
+  const calls = openPurchaseCalls(ports, space, lane, texts.length, remainingMs, delivery);
   const buying: Buying = {
-    ports,
-    space,
-    lane,
     texts,
-    remainingMs,
     results: new Map(),
-    calls: [],
+    calls,
     pending: packs.map(positions => ({ positions, unusable: 'none', extra: false })),
-    extraCallsLeft: Math.max(1, Math.ceil(texts.length / 100)) * EXTRA_CALLS_PER_HUNDRED,
+    redelivered: delivery.redelivered === true,
     proven: false,
     ended: undefined,
+    unansweredTexts: 0,
   };
   for (let group = buying.pending.shift(); group && !buying.ended; group = buying.pending.shift()) {
     await buyGroup(buying, group);
   }
-  return { results: buying.results, calls: buying.calls, ended: buying.ended };
+  const { results, ended, unansweredTexts } = buying;
+  return { results, calls: calls.made, ended, unansweredTexts };
 }
 
-async function buyGroup(buying: Buying, group: TextGroup): Promise<void> {
-  if (group.extra && !spendExtraCall(buying)) return;
-  const texts = group.positions.map(position => buying.texts[position]).filter(text => text !== undefined);
+/** Keeps of a group what one call may carry now; the rest is bought afterwards. */
+async function keepPace({ calls, pending }: Buying, group: TextGroup): Promise<TextGroup> {
+  const texts = await calls.fit(group.positions.length);
+  if (texts >= group.positions.length) return group;
+  pending.unshift({ ...group, positions: group.positions.slice(texts) });
+  return { ...group, positions: group.positions.slice(0, texts) };
+}
+
+async function buyGroup(buying: Buying, whole: TextGroup): Promise<void> {
+  const { calls, texts: allTexts } = buying;
+  const group = await keepPace(buying, whole);
+  if (isSuspect(group) && !(await proveConfiguration(buying, group.doubt.failure))) return;
+  if (group.extra && !charge(buying)) return;
+  const texts = group.positions.map(position => allTexts[position]).filter(text => text !== undefined);
   const request = {
     texts: texts.map(({ text }) => text),
-    rows: texts.reduce((sum, { rows }) => sum + rows.length, 0),
+    ids: texts.flatMap(({ rows }) => rows.map(({ reading }) => reading.id)),
   };
-  // A reply of the wrong shape is asked for again only where the reply decides a text.
-  const decides = texts.length === 1 && buying.proven;
-  const { vectors, failure } = group.extra
-    ? await callExtra(buying, request, decides ? 1 : 0)
-    : await call(buying, request);
-  if (vectors) return keepVectors(buying, group, vectors);
+  const { vectors, excluded, failure, isCutShort, othersSucceeded } = group.extra
+    ? { ...(await calls.extra(request, boundRepetitions(buying, group))), othersSucceeded: false }
+    : await calls.first(request);
+  if (vectors) return keepVectors(buying, group, vectors, excluded);
   if (!failure) return;
+  if (failure.code === RESIZE_CODE) return void buying.pending.unshift(group);
+  // One text alone that had all its time is doubted: the server may break at it each time.
+  if (isUnanswered(failure.code) && (group.positions.length > 1 || isCutShort === true))
+    return endOrShrink(buying, group, failure);
+  if (group.explains) group.explains.explained = true;
+  if (mayBlameText(failure.code)) return doubtGroup(buying, group, failure, othersSucceeded);
   // What stands before the provider can begin to refuse everything: nothing is proven any longer.
   if (isForeignAnswer(failure.code)) buying.proven = false;
   if (failure.code === 'wrong_dimensions' && group.unusable !== 'none' && buying.proven) {
@@ -128,22 +156,32 @@ async function buyGroup(buying: Buying, group: TextGroup): Promise<void> {
   } else buying.ended = failure;
 }
 
+/** Buys the texts of a call without an answer again, by smaller calls, or ends the purchase. */
+function endOrShrink(buying: Buying, group: TextGroup, failure: FreshetError): void {
+  if (group.positions.length > 1 && buying.calls.shrink()) return void buying.pending.unshift(group);
+  buying.ended = failure;
+  buying.unansweredTexts = group.positions.length;
+}
+
 async function keepVectors(
   buying: Buying,
   group: TextGroup,
   vectors: readonly (Buffer | null)[],
+  excluded: ReadonlyMap<number, ExclusionReason> = new Map(),
 ): Promise<void> {
   const invalid: number[] = [];
   for (const [index, position] of group.positions.entries()) {
     const vector = vectors[index];
-    if (!vector) invalid.push(position);
+    const code = excluded.get(index);
+    if (code !== undefined) buying.results.set(position, { kind: 'excluded', code });
+    else if (!vector) invalid.push(position);
     else {
       buying.results.set(position, { kind: 'vector', vector });
       buying.proven = true;
     }
   }
   if (invalid.length === 0) return;
-  const all = invalid.length === group.positions.length && invalid.length > 1;
+  const all = invalid.length === group.positions.length - excluded.size && invalid.length > 1;
   if (group.unusable === 'none') {
     // None of several vectors was usable: what other calls showed before is in doubt.
     if (all) buying.proven = false;
@@ -175,79 +213,88 @@ async function decideRefused(
  */
 async function proveConfiguration(buying: Buying, failure: FreshetError): Promise<boolean> {
   if (buying.proven) return true;
-  if (!spendExtraCall(buying)) return false;
-  const probe = await callExtra(buying, { texts: [PROBE_TEXT], rows: 0 }, 1);
+  if (!charge(buying)) return false;
+  const retriesDoubtfulAnswer = mayBlameText(failure.code) ? 0 : Number.POSITIVE_INFINITY;
+  const repetitions = { retriesInvalidReply: 1, retriesDoubtfulAnswer };
+  return judgeProbe(buying, failure, await buying.calls.extra(PROBE_REQUEST, repetitions));
+}
+
+/** Ends the purchase where the probe failed too, by what is at fault then. */
+function judgeProbe(buying: Buying, failure: FreshetError, probe: CallAnswer): boolean {
   const probeFailure = probe.failure ?? (probe.vectors?.[0] ? undefined : invalidVector());
-  if (probeFailure) {
-    const alike =
-      probeFailure.code === failure.code ||
-      (isForeignAnswer(probeFailure.code) && isForeignAnswer(failure.code));
-    buying.ended = alike ? asConfigurationFault(failure) : probeFailure;
-    return false;
-  }
-  buying.proven = true;
-  return true;
-}
-
-function takeApart(buying: Buying, { positions, unusable }: TextGroup): void {
-  const half = Math.ceil(positions.length / 2);
-  buying.pending.unshift(
-    { positions: positions.slice(0, half), unusable, extra: true },
-    { positions: positions.slice(half), unusable, extra: true },
-  );
-}
-
-interface TextsToBuy {
-  readonly texts: readonly string[];
-  readonly rows: number;
-}
-
-async function call(buying: Buying, request: TextsToBuy, bounds?: RetryBounds) {
-  const { ports, space, lane, remainingMs } = buying;
-  const { calls, result } = await callWithRetries(ports, { space, lane, ...request }, remainingMs, bounds);
-  buying.calls.push(...calls);
-  return result;
+  buying.proven = probeFailure === undefined;
+  if (probeFailure) buying.ended = judgeFailures(failure, probeFailure);
+  return buying.proven;
 }
 
 /**
- * Makes an extra call, and charges its repetitions to the budget of extra calls.
- * The call itself was charged before.
+ * Doubts the texts of a call whose answer blames none of them, such as a 500.
+ * Nothing is taken apart before the provider is seen to work: other calls succeeded meanwhile, or,
+ * once the texts come again, a harmless text is embedded. Until then it may be an outage.
+ * One text is decided only where it fails alone, another text or the probe is embedded, and it
+ * fails again. The earlier failure may be that of a larger group, where nothing else in that group
+ * can explain it.
  */
-async function callExtra(buying: Buying, request: TextsToBuy, retriesInvalidReply: number) {
-  const madeBefore = buying.calls.length;
-  const bounds = { retries: buying.extraCallsLeft, retriesInvalidReply };
-  const result = await call(buying, request, bounds);
-  buying.extraCallsLeft -= Math.max(0, buying.calls.length - madeBefore - 1);
-  return result;
-}
-
-function spendExtraCall(buying: Buying): boolean {
-  if (buying.extraCallsLeft <= 0) {
-    buying.ended = new FreshetError(
-      'The batch used up its extra calls; the rest of its rows are sent again.',
-      {
-        failureClass: 'transient',
-        code: 'call_budget',
-      },
-    );
-    return false;
+async function doubtGroup(
+  buying: Buying,
+  group: TextGroup,
+  failure: FreshetError,
+  othersSucceeded: boolean,
+): Promise<void> {
+  if (isSuspect(group) && buying.proven) {
+    // A server that is about to fail stops answering first: what it did before proves nothing.
+    buying.proven = ![failure, group.doubt.failure].some(({ code }) => isUnanswered(code));
+    if (await proveConfiguration(buying, failure))
+      buying.results.set(group.positions[0] ?? -1, { kind: 'refused', code: failure.code });
+    return;
   }
-  buying.extraCallsLeft -= 1;
-  return true;
+  buying.proven = othersSucceeded;
+  const isPart = group.doubt !== undefined || group.explains !== undefined;
+  if (!isPart && !othersSucceeded) {
+    // What would stop the model, or is not known, is told from one text's fault at once.
+    if (group.extra) await proveConfiguration(buying, failure);
+    else if (buying.redelivered || failure.failureClass !== 'transient')
+      judgeProbe(buying, failure, await buying.calls.lastTry());
+    else buying.ended = failure;
+    if (buying.ended) return;
+  }
+  if (group.positions.length > 1) return takeApart(buying, group, failure);
+  // What is embedded next, if it is, shows that the provider works.
+  const again = { ...group, extra: true, doubt: { failure, explained: false } };
+  buying.pending.splice(buying.proven ? 0 : 1, 0, again);
 }
 
-function invalidVector(): FreshetError {
-  return new FreshetError('The provider answered a vector that cannot be stored.', {
-    failureClass: 'item',
-    code: 'invalid_vector',
-  });
+/** Whether a group is one text that a doubtful answer points at. */
+function isSuspect(group: TextGroup): group is TextGroup & { readonly doubt: Doubt } {
+  return group.positions.length === 1 && group.doubt !== undefined && !group.doubt.explained;
 }
 
-function asConfigurationFault({ code, requestId }: FreshetError): FreshetError {
-  const sentence = isForeignAnswer(code)
-    ? `Something before the provider, such as a firewall or a proxy, refuses every text (${code}): ` +
-      'check the address (baseUrl), and ask whoever runs it to let the calls pass.'
-    : `The provider refuses every text alike (${code}): ` +
-      'check the model and its parameters in the configuration.';
-  return new FreshetError(sentence, { failureClass: 'stop', code, requestId });
+/**
+ * Bounds the repetitions of an extra call.
+ * An answer that is no refusal is asked for again only where it decides a text, and a doubtful one
+ * only where the groups that wait have their calls.
+ */
+function boundRepetitions({ proven, calls, pending }: Buying, group: TextGroup): ExtraRepetitions {
+  const decides = group.positions.length === 1 && proven;
+  const spare = Math.max(0, Math.min(1, calls.extraLeft() - pending.length));
+  return { retriesInvalidReply: decides ? 1 : 0, retriesDoubtfulAnswer: isSuspect(group) ? spare : 0 };
+}
+
+/**
+ * Splits a group in two, which are bought next.
+ * Where a doubtful answer split the group and the first half is embedded, the answer was about the
+ * second half.
+ */
+function takeApart(buying: Buying, { positions, unusable }: TextGroup, failure?: FreshetError): void {
+  const half = Math.ceil(positions.length / 2);
+  const doubt = failure && { failure, explained: false };
+  buying.pending.unshift(
+    { positions: positions.slice(0, half), unusable, extra: true, explains: doubt },
+    { positions: positions.slice(half), unusable, extra: true, doubt },
+  );
+}
+
+function charge(buying: Buying): boolean {
+  buying.ended ??= buying.calls.charge();
+  return buying.ended === undefined;
 }

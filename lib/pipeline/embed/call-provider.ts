@@ -1,8 +1,10 @@
+import { BUDGET_PAUSE } from '../../core/control.ts';
 import { FreshetError } from '../../core/errors.ts';
-import type { Lane, Space } from '../../core/model.ts';
+import type { ExclusionReason, Lane, Space } from '../../core/model.ts';
+import type { RateLimits } from '../../core/rate.ts';
 import { rejectOtherModel, validateReply } from '../../core/reply.ts';
 import type { LedgerEntry } from '../../core/result-object.ts';
-import type { EmbeddingStore, GrantRefusal } from '../../ports/outcome-store.ts';
+import type { EmbeddingStore, GrantHolder, GrantRefusal } from '../../ports/outcome-store.ts';
 import { toFreshetError } from '../failures.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 import { estimateSentTokens } from './fit-texts.ts';
@@ -18,6 +20,8 @@ export interface CallRequest {
   readonly texts: readonly string[];
   /** Rows that wait for these texts. */
   readonly rows: number;
+  /** Undefined: the call is for no row. */
+  readonly holder?: GrantHolder | undefined;
   /** Milliseconds from the start of the call. */
   readonly deadlineMs: number;
 }
@@ -40,7 +44,13 @@ export interface CallResult {
    * Undefined: the call failed.
    */
   readonly vectors?: readonly (Buffer | null)[];
+  /** By position, why the model has no vector for a text; `vectors` has null there. */
+  readonly excluded?: ReadonlyMap<number, ExclusionReason>;
   readonly failure?: FreshetError;
+  /** True: the call had less time than the time-out of its model. */
+  readonly isCutShort?: boolean;
+  /** What the provider allows a minute, where its answer says so. */
+  readonly rateLimits?: RateLimits | undefined;
 }
 
 /**
@@ -53,7 +63,12 @@ const PAUSED_RETRY_MS = 60_000;
  * The code of a failure for which no provider was asked.
  * The pipeline, the model or the source was paused.
  */
-export const PAUSED_CODE = 'paused';
+const PAUSED_CODE = 'paused';
+
+/** Whether a failure says nothing of the provider: a pause or a cap refused the call. */
+export function isRefusedGrant(code: string): boolean {
+  return code === PAUSED_CODE || code === BUDGET_PAUSE;
+}
 
 /**
  * Makes one provider call, and enters it in the ledger whatever becomes of it.
@@ -75,6 +90,7 @@ export async function callProvider(ports: CallPorts, request: CallRequest): Prom
     modelAlias: model.alias,
     estimatedTokens,
     estimatedCostUsd: costOf(estimatedTokens),
+    holder: request.holder,
   });
   if (refusal) {
     ports.metrics.count('RefusedGrants', 1);
@@ -111,8 +127,12 @@ export async function callProvider(ports: CallPorts, request: CallRequest): Prom
     if (rejectOtherModel(reply, model.modelId) === 'unfamiliar')
       ports.metrics.count('UnfamiliarModelNames', 1);
     const expected = { count: texts.length, dimensions: model.dimensions, normalized: model.normalized };
-    const { vectors } = validateReply(reply, expected);
-    return { call: endCall('ok', billedTokens, true), vectors };
+    const { vectors, excluded } = validateReply(reply, expected);
+    const { rateLimits } = reply;
+    return {
+      ...{ call: endCall('ok', billedTokens, true), vectors, excluded },
+      ...(rateLimits && { rateLimits }),
+    };
   } catch (error) {
     const failure = toFreshetError(error);
     requestId ??= failure.requestId;
@@ -126,7 +146,7 @@ export async function callProvider(ports: CallPorts, request: CallRequest): Prom
 function pausedMeanwhile({ scope, reason }: GrantRefusal): FreshetError {
   return new FreshetError(`${scope} was paused (${reason}) while a batch was being embedded.`, {
     failureClass: 'throttled',
-    code: PAUSED_CODE,
+    code: reason === BUDGET_PAUSE ? BUDGET_PAUSE : PAUSED_CODE,
     retryAfterMs: PAUSED_RETRY_MS,
   });
 }

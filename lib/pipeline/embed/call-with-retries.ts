@@ -1,23 +1,41 @@
 import { FreshetError } from '../../core/errors.ts';
+import { isUnanswered } from '../../core/pace.ts';
+import { mayBlameText } from '../../core/provider-failure-codes.ts';
 import { fullJitterMs } from '../../core/retry.ts';
 import type { EmbeddingProvider } from '../../ports/provider.ts';
 import {
   type CallRequest,
   type CallResult,
   callProvider,
+  isRefusedGrant,
   type MadeCall,
-  PAUSED_CODE,
 } from './call-provider.ts';
 import { type EmbedPorts, SETTLE_RESERVE_MS } from './embed-ports.ts';
+import {
+  BUSY_CODE,
+  busyElsewhere,
+  endTurn,
+  expectCallMs,
+  nameUnanswered,
+  noteLastingRefusal,
+  RESIZE_CODE,
+  takeTurn,
+  timeoutOf,
+} from './keep-pace.ts';
+import { noteCallRate, waitForRate } from './keep-rate.ts';
+import { gateOf } from './throttle-gate.ts';
 
 /** How often a call may be repeated at most. */
 export interface RetryBounds {
   readonly retries: number;
   /** How many of the repetitions may follow a reply of the wrong shape. */
   readonly retriesInvalidReply: number;
+  /** How many of the repetitions may follow an answer that one text may have caused. */
+  readonly retriesDoubtfulAnswer: number;
 }
 
-const MAX_RETRIES = 2;
+/** How often a call is repeated at most where its model does not say. */
+export const MAX_RETRIES = 2;
 /**
  * How often a call with a reply of the wrong shape is repeated.
  * A reply that has the wrong shape twice does not come right by waiting: the batch is taken apart
@@ -38,11 +56,17 @@ const MAX_WAIT_MS = 20_000;
 const USUAL_BOUNDS: RetryBounds = {
   retries: Number.POSITIVE_INFINITY,
   retriesInvalidReply: MAX_RETRIES_INVALID_REPLY,
+  retriesDoubtfulAnswer: Number.POSITIVE_INFINITY,
 };
+
+/** The code of a limit of requests or tokens; an endpoint that wakes has another one. */
+const RATE_CODE = 'rate_limit';
 
 interface RetriedCall {
   readonly calls: readonly MadeCall[];
-  readonly result: Pick<CallResult, 'vectors' | 'failure'>;
+  readonly result: Omit<CallResult, 'call'>;
+  /** True: between two failures of this call, another call of this process succeeded. */
+  readonly othersSucceeded: boolean;
 }
 
 /**
@@ -56,22 +80,30 @@ export async function callWithRetries(
   ports: EmbedPorts,
   request: Omit<CallRequest, 'deadlineMs'>,
   remainingMs: () => number,
-  bounds: RetryBounds = USUAL_BOUNDS,
+  bounded: Partial<RetryBounds> = {},
 ): Promise<RetriedCall> {
+  const bounds = { ...USUAL_BOUNDS, ...bounded };
   const gate = gateOf(ports.providers(request.space.model.alias));
   const access = gate.enter(ports.clock.now());
-  if (typeof access === 'number') return { calls: [], result: { failure: gateClosed(gate.code(), access) } };
+  if (typeof access === 'number')
+    return { calls: [], result: { failure: gateClosed(gate.code(), access) }, othersSucceeded: false };
   let failure: FreshetError | undefined;
   let ended = false;
   const retries = Math.min(request.space.model.maxRetries ?? MAX_RETRIES, bounds.retries);
   try {
     const own = { ...bounds, retries: access === 'probe' ? 0 : retries };
-    const retried = await repeatCall(ports, request, remainingMs, own);
+    const findClosure = () => {
+      const closedMs = access === 'open' ? gate.closedMs(ports.clock.now()) : 0;
+      return closedMs > 0 ? gateClosed(gate.code(), closedMs) : undefined;
+    };
+    const retried = await repeatCall(ports, request, { remainingMs, findClosure }, own);
     ({ failure } = retried.result);
     ended = retried.calls.length > 0;
+    if (access === 'probe' && failure?.code === RATE_CODE) await noteLastingRefusal(ports, request);
     return retried;
   } finally {
-    const throttled = failure?.failureClass === 'throttled' && failure.code !== PAUSED_CODE;
+    const throttled =
+      failure?.failureClass === 'throttled' && !isRefusedGrant(failure.code) && failure.code !== BUSY_CODE;
     if (failure && throttled) gate.close(ports.clock.now(), failure.code, failure.retryAfterMs);
     if (access === 'probe') gate.endProbe(ended && !throttled);
   }
@@ -85,32 +117,102 @@ export function isInvalidReply(code: string): boolean {
   return code === 'invalid_reply_count' || code === 'invalid_reply_index' || code === 'tei_backend';
 }
 
+interface CallLimits {
+  readonly remainingMs: () => number;
+  /** Why no call may be made any more, although it was allowed before it waited for its turn. */
+  readonly findClosure: () => FreshetError | undefined;
+}
+
 async function repeatCall(
   ports: EmbedPorts,
   request: Omit<CallRequest, 'deadlineMs'>,
-  remainingMs: () => number,
+  limits: CallLimits,
   bounds: RetryBounds,
 ): Promise<RetriedCall> {
-  const { timeoutSeconds } = request.space.model;
-  const timeoutMs = timeoutSeconds === undefined ? ports.limits.callTimeoutMs : timeoutSeconds * 1000;
+  const { remainingMs } = limits;
   const calls: MadeCall[] = [];
+  const provider = ports.providers(request.space.model.alias);
   let failure: FreshetError | undefined;
+  let successesAtFailure: number | undefined;
+  let othersSucceeded = false;
   for (let attempt = 0; ; attempt += 1) {
-    const deadlineMs = Math.min(timeoutMs, remainingMs() - SETTLE_RESERVE_MS);
-    if (deadlineMs < MIN_CALL_MS) return { calls, result: { failure: failure ?? outOfTime() } };
-    const result = await callProvider(ports, { ...request, deadlineMs });
+    const made = await callInTurn(ports, request, limits);
+    if (made === undefined) return { calls, result: { failure: failure ?? outOfTime() }, othersSucceeded };
+    const { result } = made;
     if (result.call) calls.push(result.call);
     failure = result.failure;
-    if (failure === undefined) return { calls, result };
+    if (failure === undefined) {
+      successes.set(provider, countSuccesses(provider) + 1);
+      return { calls, result, othersSucceeded };
+    }
+    othersSucceeded ||= countSuccesses(provider) > (successesAtFailure ?? Number.POSITIVE_INFINITY);
+    successesAtFailure ??= countSuccesses(provider);
     const waitMs =
-      attempt < countRetries(failure, bounds)
+      attempt < countRetries(failure, bounds, request.texts.length)
         ? findWaitMs(failure, attempt, ports.randomness.fraction())
         : undefined;
     if (waitMs === undefined || waitMs + SETTLE_RESERVE_MS + MIN_CALL_MS > remainingMs()) {
-      return { calls, result };
+      return { calls, result, othersSucceeded };
     }
     ports.metrics.duration('RetryWait', waitMs);
     await ports.clock.sleep(waitMs);
+  }
+}
+
+/** Calls of this process that succeeded, by provider. */
+const successes = new WeakMap<EmbeddingProvider, number>();
+
+function countSuccesses(provider: EmbeddingProvider): number {
+  return successes.get(provider) ?? 0;
+}
+
+/** Milliseconds between two looks whether a turn is free: doubled each time, up to the most. */
+const TURN_LOOK_MS = { first: 10, most: 250 };
+/**
+ * Milliseconds that a Lambda waits for a turn.
+ * A run on a machine waits for as long as it has time: no message of its queues costs anything.
+ */
+const TURN_WAIT_MS = 500;
+/** Milliseconds after which a message whose call found no turn comes back. */
+const TURN_RETRY_MS = 5_000;
+
+/**
+ * Makes one call once the pace of the model has a turn for it, and learns from it.
+ * Undefined: the time that is left does not suffice for the call.
+ */
+async function callInTurn(
+  ports: EmbedPorts,
+  request: Omit<CallRequest, 'deadlineMs'>,
+  { remainingMs, findClosure }: CallLimits,
+): Promise<{ readonly result: CallResult } | undefined> {
+  const timeoutMs = timeoutOf(ports, request);
+  const share = await waitForRate(ports, request, remainingMs, findClosure);
+  if (share instanceof FreshetError) return { result: { failure: share } };
+  const waitsUntilMs = ports.clock.now() + (ports.runId === null ? TURN_WAIT_MS : Number.POSITIVE_INFINITY);
+  let lookMs = TURN_LOOK_MS.first;
+  for (;;) {
+    const deadlineMs = Math.min(timeoutMs, remainingMs() - SETTLE_RESERVE_MS);
+    if (deadlineMs < Math.max(MIN_CALL_MS, await expectCallMs(ports, request))) return undefined;
+    const turn = await takeTurn(ports, request, deadlineMs);
+    if (turn === 'too-many-texts') return { result: { failure: tooManyTexts() } };
+    if (turn !== undefined) {
+      let result: CallResult | undefined;
+      try {
+        result = await callProvider(ports, { ...request, deadlineMs });
+      } finally {
+        await endTurn(ports, request, turn, result, deadlineMs < timeoutMs);
+        if (result !== undefined) await noteCallRate(ports, request, result, share === 'granted');
+      }
+      const { failure, call } = result;
+      if (call === undefined || failure === undefined || !isUnanswered(failure.code)) return { result };
+      const named = nameUnanswered(failure, request, call.entry.latencyMs);
+      return { result: { ...result, failure: named, isCutShort: deadlineMs < timeoutMs } };
+    }
+    if (ports.clock.now() >= waitsUntilMs) return { result: { failure: busyElsewhere(TURN_RETRY_MS) } };
+    await ports.clock.sleep(lookMs);
+    lookMs = Math.min(TURN_LOOK_MS.most, 2 * lookMs);
+    const closure = findClosure();
+    if (closure !== undefined) return { result: { failure: closure } };
   }
 }
 
@@ -122,8 +224,12 @@ function findWaitMs(failure: FreshetError, attempt: number, fraction: number): n
   return waitMs <= MAX_WAIT_MS ? waitMs : undefined;
 }
 
-function countRetries({ code }: FreshetError, { retries, retriesInvalidReply }: RetryBounds): number {
-  return isInvalidReply(code) ? Math.min(retries, retriesInvalidReply) : retries;
+/** A call of several texts without an answer is not repeated as it is: the next one is smaller. */
+function countRetries({ code }: FreshetError, bounds: RetryBounds, texts: number): number {
+  const { retries, retriesInvalidReply, retriesDoubtfulAnswer } = bounds;
+  if (code === BUSY_CODE || code === RESIZE_CODE || (texts > 1 && isUnanswered(code))) return 0;
+  if (isInvalidReply(code)) return Math.min(retries, retriesInvalidReply);
+  return mayBlameText(code) ? Math.min(retries, retriesDoubtfulAnswer) : retries;
 }
 
 /** A failure for which no provider was asked. Its code is the code of the last refusal. */
@@ -135,85 +241,17 @@ function gateClosed(code: string, retryAfterMs: number): FreshetError {
   });
 }
 
+/** A failure for which no provider was asked: the call is made again with fewer texts, at once. */
+function tooManyTexts(): FreshetError {
+  return new FreshetError('The call has more texts than the server of the model answers in time.', {
+    failureClass: 'transient',
+    code: RESIZE_CODE,
+  });
+}
+
 function outOfTime(): FreshetError {
   return new FreshetError('The invocation has no time left for another call; its rows are sent again.', {
     failureClass: 'transient',
     code: 'out_of_time',
   });
-}
-
-/**
- * Milliseconds of the first closure where the provider gives no hint.
- * The time is long enough for a limit per minute to move on.
- */
-const FIRST_CLOSURE_MS = 30_000;
-/**
- * Milliseconds between two probes once refusals have lasted as long.
- * Refusals that last a minute are no limit of the moment: an endpoint that wakes, or a limit that
- * lasts, is asked once a minute.
- */
-const PROBE_INTERVAL_MS = 60_000;
-/**
- * Milliseconds after which a caller that meets a probe under way comes back.
- * Most calls are answered by then.
- */
-const PROBE_ANSWER_MS = 5_000;
-
-/**
- * What the workers of one process know together of a provider that asked for patience.
- * While the patience lasts, one worker asks and the others wait. Without a gate every message in
- * hand would ask by itself.
- */
-interface ThrottleGate {
-  /**
-   * Asks for the right to call.
-   * `open`: the caller may call. `probe`: the caller alone may call, once, and must `endProbe`. A
-   * number: milliseconds until coming again is worthwhile.
-   */
-  enter(nowMs: number): 'open' | 'probe' | number;
-  /** Closes the gate after a call that ended `throttled` for good, with this code. */
-  close(nowMs: number, code: string, hintMs: number | undefined): void;
-  /** The code of the call that closed the gate last. */
-  code(): string;
-  /** Ends the probe. `answered`: the provider did not ask for patience again. */
-  endProbe(answered: boolean): void;
-}
-
-const gates = new WeakMap<EmbeddingProvider, ThrottleGate>();
-
-/** Finds the gate of a provider. Gate and provider live as long as the process. */
-function gateOf(provider: EmbeddingProvider): ThrottleGate {
-  const found = gates.get(provider) ?? createThrottleGate();
-  gates.set(provider, found);
-  return found;
-}
-
-function createThrottleGate(): ThrottleGate {
-  let closedUntilMs: number | undefined;
-  let refusedSinceMs: number | undefined;
-  let probing = false;
-  let lastCode = 'throttled';
-  const lasts = (nowMs: number) => nowMs - (refusedSinceMs ?? nowMs) >= PROBE_INTERVAL_MS;
-  return {
-    code: () => lastCode,
-    enter(nowMs) {
-      if (closedUntilMs === undefined) return 'open';
-      if (nowMs < closedUntilMs) return closedUntilMs - nowMs;
-      if (probing) return lasts(nowMs) ? PROBE_INTERVAL_MS : PROBE_ANSWER_MS;
-      probing = true;
-      return 'probe';
-    },
-    close(nowMs, code, hintMs) {
-      lastCode = code;
-      refusedSinceMs ??= nowMs;
-      const waitMs = lasts(nowMs) ? Math.max(hintMs ?? 0, PROBE_INTERVAL_MS) : (hintMs ?? FIRST_CLOSURE_MS);
-      closedUntilMs = Math.max(closedUntilMs ?? 0, nowMs + waitMs);
-    },
-    endProbe(answered) {
-      probing = false;
-      if (!answered) return;
-      closedUntilMs = undefined;
-      refusedSinceMs = undefined;
-    },
-  };
 }

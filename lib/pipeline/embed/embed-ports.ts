@@ -1,5 +1,7 @@
+import type { BatchLane } from '../../ports/batches.ts';
 import type { ControlStore, SpaceRegistry } from '../../ports/control-store.ts';
 import type { EmbeddingStore } from '../../ports/outcome-store.ts';
+import type { PaceStore } from '../../ports/pace-store.ts';
 import type { Clock, Logger, Metrics, Randomness, RunObserver } from '../../ports/process.ts';
 import type { EmbeddingProvider, Tokenizer } from '../../ports/provider.ts';
 import type { DispatchQueues, MessageQueue, ObjectStore } from '../../ports/queues.ts';
@@ -8,6 +10,7 @@ export interface EmbedPorts {
   readonly spaces: SpaceRegistry;
   readonly embedding: EmbeddingStore;
   readonly control: ControlStore;
+  readonly pace: PaceStore;
   readonly providers: (modelAlias: string) => EmbeddingProvider;
   /**
    * Counts and cuts texts for providers that tokenize locally.
@@ -25,6 +28,8 @@ export interface EmbedPorts {
   readonly logger: Logger;
   readonly limits: EmbedLimits;
   readonly runId: number | null;
+  /** Undefined: no model of the process is bought by batch. */
+  readonly batches?: BatchLane | undefined;
   /**
    * Waits until another purchase is welcome. Absent: always welcome.
    * Vectors that were bought and not yet written are lost with the process. The wait is asked for
@@ -44,6 +49,8 @@ interface EmbedLimits {
   readonly batchSize: number;
   /** Milliseconds for one provider call. */
   readonly callTimeoutMs: number;
+  /** Calls of a model that all workers together may have under way. */
+  readonly callsAtOnce: number;
   /**
    * The queue's own limit of receives.
    * On the receive before the last, a message that must wait is acknowledged and its rows are sent

@@ -1,30 +1,26 @@
-import { isProviderPause } from '../../core/control.ts';
+import { BUDGET_PAUSE, isProviderPause } from '../../core/control.ts';
 import { type FreshetError, isSourceFault, SOURCE_FAULT_PREFIX } from '../../core/errors.ts';
-import { type DispatchMessage, parseDispatchMessage } from '../../core/messages.ts';
-import type { Space } from '../../core/model.ts';
+import { type DispatchMessage, parseBatchTick, parseDispatchMessage } from '../../core/messages.ts';
+import type { Outcome, Space } from '../../core/model.ts';
+import { DUPLICATE_KEY } from '../../core/outcomes.ts';
 import { MAX_ATTEMPTS } from '../../core/packing.ts';
 import type { SourceReading } from '../../ports/outcome-store.ts';
+import { tickBatches } from '../batch/tick-batches.ts';
 import { retryTransient } from '../failures.ts';
 import { findPauseReasons, pauseSource } from '../pauses.ts';
 import type { QueueRecord, RecordResult } from '../records.ts';
 import { buyVectors, type Purchase, type TextResult } from './buy-vectors.ts';
 import { type EmbedPorts, SETTLE_RESERVE_MS } from './embed-ports.ts';
-import {
-  type BatchPlan,
-  decideRow,
-  planBatch,
-  type RowDecision,
-  splitPlan,
-  withoutVector,
-} from './plan-rows.ts';
+import { decideRow, planBatch, type RowDecision, splitPlan, withoutVector } from './plan-rows.ts';
 import { giveBack, giveBackRest, leaveToDetect, type Settlement, settlePurchase } from './settle.ts';
+import { type DividedPlan, divideByBatches } from './use-batches.ts';
 
 /** Seconds until a message whose rows a pause holds up comes back. */
 const PAUSED_SECONDS = 60;
-const NOTHING_BOUGHT: Purchase = { results: new Map(), calls: [], ended: undefined };
+const NOTHING_BOUGHT: Purchase = { results: new Map(), calls: [], ended: undefined, unansweredTexts: 0 };
 
 /**
- * Embeds the rows of one message: from ids to an announced result.
+ * Embeds the rows of one message, from ids to an announced result, or looks after batches.
  * Rejects where the message fails as a whole; the message is then delivered again.
  */
 export async function embedRecord(
@@ -32,6 +28,11 @@ export async function embedRecord(
   record: QueueRecord,
   remainingMs: () => number,
 ): Promise<RecordResult> {
+  const tick = parseBatchTick(record.body);
+  if (tick !== undefined) {
+    await tickBatches(ports, tick.modelAlias, remainingMs);
+    return 'done';
+  }
   const message = parseDispatchMessage(record.body);
   const space = await ports.spaces.find(message.spaceId);
   if (!space) {
@@ -58,7 +59,8 @@ async function giveBackPaused(
 ): Promise<RecordResult | undefined> {
   const [pause] = await findPauseReasons(ports.control, space);
   if (!pause) return undefined;
-  const endsOrFallsBack = ports.runId !== null && isProviderPause(pause.reason);
+  const endsOrFallsBack =
+    ports.runId !== null && (isProviderPause(pause.reason) || pause.reason === BUDGET_PAUSE);
   if (pause.reason.startsWith(SOURCE_FAULT_PREFIX) || endsOrFallsBack)
     return leaveToDetect(ports, space, message, message.ids);
   const reason = {
@@ -80,22 +82,52 @@ async function embedRows(
   const patiently = <T>(work: () => Promise<T>) => retryTransient(ports, remainingMs, work);
   const ids = await patiently(() => ports.embedding.beginEmbedding(space, dispatchId, message.ids));
   if (ids.length === 0) return 'done';
+  // A row that began so often may be what kills the process: its text is not read, no call is made.
   const undeliverable = message.attempts >= MAX_ATTEMPTS;
   const maxBytes = undeliverable ? 0 : ports.limits.maxBytesPerColumn;
   const readings = await patiently(() => ports.embedding.readRows(space, ids, maxBytes));
-  const stale = readings.filter(reading => !isFresh(reading));
+  const { stale, doubled } = await findWorthDeciding(ports, space, readings);
   const staleIds = stale.map(({ id }) => id);
   const known = new Set(staleIds);
   const needless = ids.filter(id => !known.has(id));
   if (needless.length > 0) await ports.embedding.dropLeases(space, dispatchId, needless);
   if (stale.length === 0) return 'done';
 
-  const decisions = undeliverable ? stale.map(decideUndelivered) : await decideRows(ports, space, stale);
-  const plan = await planBatch(ports.embedding, space, decisions);
-  const { settled, ended } = await settlePlan(ports, record, { space, message, plan }, remainingMs);
+  const outcomeOf = (reading: SourceReading): Outcome | undefined =>
+    doubled.has(reading.id) ? DUPLICATE_KEY : undeliverable ? 'undelivered' : nameUnreadable(reading);
+  const decisions = await decideRows(ports, space, stale, outcomeOf);
+  const whole = await planBatch(ports.embedding, space, decisions);
+  const divided = await divideByBatches(ports, space, message, whole);
+  const { settled, ended } = await settlePlan(ports, record, { space, message, divided }, remainingMs);
   if (!ended) return 'done';
-  const rest = { space, message, ids: staleIds.filter(id => !settled.has(id)) };
+  const isLeft = (id: string) => !settled.has(id) && !divided.waiting.has(id);
+  const rest = { space, message, ids: staleIds.filter(isLeft) };
   return giveBackRest(ports, record, rest, ended);
+}
+
+/**
+ * Finds the readings that need an outcome, one for each key.
+ * A row was leased because it was stale. Where it reads fresh, or where its key stood twice, an
+ * index may hide another row of its key: the keys are then counted from the table itself.
+ */
+async function findWorthDeciding(
+  ports: EmbedPorts,
+  space: Space,
+  readings: readonly SourceReading[],
+): Promise<{ readonly stale: readonly SourceReading[]; readonly doubled: ReadonlySet<string> }> {
+  const byId = Map.groupBy(readings, ({ id }) => id);
+  const doubtful = [...byId.values()].flatMap(rows =>
+    rows.filter(row => rows.length === 1 && (isFresh(row) || isDoubled(row))).map(({ id }) => id),
+  );
+  const hidden = doubtful.length === 0 ? [] : await ports.embedding.findDoubledKeys(space, doubtful);
+  const doubled = new Set([...hidden, ...[...byId.keys()].filter(id => (byId.get(id)?.length ?? 0) > 1)]);
+  const stale = [...byId.values()].flatMap(([reading]) => {
+    if (reading === undefined) return [];
+    const isDecided = doubled.has(reading.id) === isDoubled(reading);
+    const isNeedless = isDecided && (isDoubled(reading) || isFresh(reading));
+    return isNeedless ? [] : [reading];
+  });
+  return { stale, doubled };
 }
 
 /**
@@ -108,21 +140,31 @@ async function embedRows(
 async function settlePlan(
   ports: EmbedPorts,
   record: QueueRecord,
-  planned: { readonly space: Space; readonly message: DispatchMessage; readonly plan: BatchPlan },
+  planned: { readonly space: Space; readonly message: DispatchMessage; readonly divided: DividedPlan },
   remainingMs: () => number,
 ): Promise<{ readonly settled: ReadonlySet<string>; readonly ended: Purchase['ended'] }> {
-  const { space, message, plan } = planned;
+  const { space, message, divided } = planned;
   const { dispatchId, lane } = message;
   const settled = new Set<string>();
   let ended: Purchase['ended'];
   let isDone = false;
   try {
-    for (const [position, part] of splitPlan(plan, ports.limits.batchSize).entries()) {
+    const { toBuy, results } = divided.brought;
+    if (toBuy.length > 0) {
+      const plan = { outcomes: [], copies: [], touches: [], toBuy };
+      const brought = { space, dispatchId, lane, runId: ports.runId, plan };
+      const settlement = { ...brought, purchase: { ...NOTHING_BOUGHT, results } };
+      for (const id of await settlePurchase(ports, settlement, remainingMs)) settled.add(id);
+    }
+    for (const [position, part] of splitPlan(divided.plan, ports.limits.batchSize).entries()) {
       if (position > 0) await ports.waitForRoom?.(remainingMs);
       const purchase =
         part.toBuy.length === 0
           ? NOTHING_BOUGHT
-          : await buyVectors(ports, space, lane, part.toBuy, remainingMs);
+          : await buyVectors(ports, space, lane, part.toBuy, remainingMs, {
+              redelivered: record.receiveCount > 1,
+              dispatchId,
+            });
       const bought = { space, dispatchId, lane, runId: ports.runId, plan: part, purchase };
       const settlement = decideOutage(ports, record, bought);
       for (const id of await settlePurchase(ports, settlement, remainingMs)) settled.add(id);
@@ -148,8 +190,10 @@ async function settlePlan(
  */
 function decideOutage(ports: EmbedPorts, record: QueueRecord, settlement: Settlement): Settlement {
   const { space, plan, purchase } = settlement;
-  const { ended } = purchase;
+  const { ended, unansweredTexts } = purchase;
   if (space.source.onOutage !== 'dead-letter' || ended === undefined) return settlement;
+  // A server that is too slow for several texts works: the next call carries fewer.
+  if (unansweredTexts > 1) return settlement;
   if (!isOutage(ended, record.receiveCount >= ports.limits.maxReceiveCount - 1)) return settlement;
   const results = new Map<number, TextResult>(purchase.results);
   for (const position of plan.toBuy.keys())
@@ -170,21 +214,29 @@ function decideRows(
   ports: EmbedPorts,
   space: Space,
   readings: readonly SourceReading[],
+  outcomeOf: (reading: SourceReading) => Outcome | undefined,
 ): Promise<RowDecision[]> {
   const limits = {
     tokenization: ports.providers(space.model.alias).limits.tokenization,
     maxCharacters: space.source.maxCharacters ?? ports.limits.maxCharacters,
   };
-  return Promise.all(readings.map(reading => decideRow(space, reading, limits, ports.tokenizer)));
+  const decide = async (reading: SourceReading): Promise<RowDecision> => {
+    const outcome = outcomeOf(reading);
+    if (outcome === undefined) return decideRow(space, reading, limits, ports.tokenizer);
+    const known = { contentHash: null, textLength: reading.textLength };
+    return { kind: 'outcome', reading, entry: withoutVector(reading, outcome, known) };
+  };
+  return Promise.all(readings.map(decide));
 }
 
-/**
- * Gives up a row that began so often that it may be what kills the process.
- * No text is read for such a row, and no call is made.
- */
-function decideUndelivered(reading: SourceReading): RowDecision {
-  const known = { contentHash: null, textLength: reading.textLength };
-  return { kind: 'outcome', reading, entry: withoutVector(reading, 'undelivered', known) };
+/** The outcome of a row whose texts the database cannot read; undefined: it read them. */
+function nameUnreadable({ unreadable }: SourceReading): Outcome | undefined {
+  return unreadable === undefined ? undefined : `undelivered:${unreadable}`;
+}
+
+/** Whether the stored outcome is that of a key that stands twice, and nobody asked to try again. */
+function isDoubled({ stored }: SourceReading): boolean {
+  return stored?.outcome === DUPLICATE_KEY && stored.xid !== null;
 }
 
 function isFresh({ stored, version, xid }: SourceReading): boolean {

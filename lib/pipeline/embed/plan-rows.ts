@@ -1,3 +1,4 @@
+import { readDocument } from '../../core/documents.ts';
 import type { Outcome, Space } from '../../core/model.ts';
 import type { CopyEntry, OutcomeEntry, RowReading, TouchEntry } from '../../core/result-object.ts';
 import { fingerprintText, prepareText } from '../../core/text.ts';
@@ -24,20 +25,38 @@ export async function decideRow(
   limits: TextLimits,
   tokenizer: Tokenizer,
 ): Promise<RowDecision> {
+  const document = readDocument(space.source.textColumns, reading.columns);
+  if (document?.isKept === false) return decideGone(reading, document.contentHash);
   const prepared = prepareText(reading.columns, space.source);
   const textLength = reading.cut ? reading.textLength : prepared.length;
+  const hashOf = (text: string) => document?.contentHash ?? fingerprintText(text);
   const decided = (outcome: Outcome): RowDecision => ({
     kind: 'outcome',
     reading,
-    entry: withoutVector(reading, outcome, { contentHash: fingerprintText(prepared), textLength }),
+    entry: withoutVector(reading, outcome, { contentHash: hashOf(prepared), textLength }),
   });
   if (prepared === '') return decided('excluded:empty');
   const skipsCut = reading.cut && space.source.overLimit === 'skip';
   const text = skipsCut ? undefined : await keepText(space, prepared, limits, tokenizer);
   if (text === undefined) return decided('too-long');
-  const contentHash = fingerprintText(text);
+  const contentHash = hashOf(text);
   return { kind: 'text', reading, prepared: { text, contentHash, textLength, keptLength: text.length } };
 }
+
+/**
+ * Decides a document whose text was deleted after it was embedded: it keeps that outcome.
+ * Where the space has none of that text, as that of a new model has not, it can get none: that is a
+ * failure which coverage shows, and never an empty text, which would take a vector away.
+ */
+function decideGone(reading: SourceReading, contentHash: string): RowDecision {
+  const { stored } = reading;
+  const outcome = stored?.contentHash === contentHash ? stored.outcome : TEXT_GONE;
+  const known = { contentHash, textLength: 0 };
+  return { kind: 'outcome', reading, entry: withoutVector(reading, outcome, known) };
+}
+
+/** The outcome of a document whose text is gone in a space that holds nothing made from it. */
+const TEXT_GONE = 'undelivered:text-gone';
 
 export function withoutVector(
   reading: RowReading,
@@ -88,7 +107,7 @@ type TextDecision = Extract<RowDecision, { kind: 'text' }>;
  * removes the verdict, and the row is tried again.
  */
 export async function planBatch(
-  store: EmbeddingStore,
+  store: Pick<EmbeddingStore, 'lookUpHashes'>,
   space: Space,
   decisions: readonly RowDecision[],
 ): Promise<BatchPlan> {
@@ -119,6 +138,8 @@ export async function planBatch(
     const refusedCode = known?.refused.get(contentHash);
     if (known?.embedded.has(contentHash)) {
       copies.push({ ...pickReading(reading), contentHash, textLength, keptLength });
+    } else if (keepsOutcome(reading, 'excluded:unknown-words', contentHash)) {
+      touches.push({ ...pickReading(reading), contentHash });
     } else if (refusedCode !== undefined) {
       addOutcome(reading, withoutVector(reading, `refused:${refusedCode}`, { contentHash, textLength }));
     } else {

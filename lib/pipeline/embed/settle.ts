@@ -1,6 +1,8 @@
+import { BUDGET_PAUSE } from '../../core/control.ts';
 import type { FreshetError } from '../../core/errors.ts';
+import { HALF_RANGE_CODE, roundToHalf } from '../../core/half-floats.ts';
 import { type DispatchMessage, MAX_VISIBILITY_SECONDS } from '../../core/messages.ts';
-import type { Lane, Outcome, Space } from '../../core/model.ts';
+import type { Lane, Outcome, Space, VectorStorage } from '../../core/model.ts';
 import { failureOfOutcome } from '../../core/outcomes.ts';
 import type { ComposedResult, OutcomeEntry, Verdict } from '../../core/result-object.ts';
 import type { ObservedReason } from '../../ports/process.ts';
@@ -60,8 +62,9 @@ function composeResult({ space, plan, purchase, ...dispatch }: Settlement): Comp
   const vectors: (Buffer | null)[] = plan.outcomes.map(() => null);
   const verdicts: Verdict[] = [];
   for (const [position, { text, contentHash, rows }] of plan.toBuy.entries()) {
-    const result = purchase.results.get(position);
-    if (!result) continue;
+    const bought = purchase.results.get(position);
+    if (!bought) continue;
+    const result = toStored(bought, space.source.storage);
     if (result.kind === 'refused') verdicts.push({ contentHash, failureClass: 'item', code: result.code });
     const tokens = result.kind === 'vector' ? estimateSentTokens(space, text) : 0;
     for (const { reading, prepared } of rows) {
@@ -80,6 +83,7 @@ function composeResult({ space, plan, purchase, ...dispatch }: Settlement): Comp
     spaceId: space.spaceId,
     ...dispatch,
     dimensions: space.model.dimensions,
+    ...(space.source.storage && { storage: space.source.storage }),
     calls: purchase.calls.map(({ entry }) => entry),
     outcomes,
     copies: plan.copies,
@@ -89,8 +93,20 @@ function composeResult({ space, plan, purchase, ...dispatch }: Settlement): Comp
   };
 }
 
+/**
+ * Turns a vector into what its space stores.
+ * One that is no vector of half floats is refused with its text: the database would refuse it, and
+ * with it, for a while, its neighbours. The same text would bring the same vector again.
+ */
+function toStored(result: TextResult, storage: VectorStorage): TextResult {
+  if (result.kind !== 'vector' || storage === undefined) return result;
+  const vector = roundToHalf(result.vector);
+  return vector === undefined ? { kind: 'refused', code: HALF_RANGE_CODE } : { kind: 'vector', vector };
+}
+
 function nameOutcome(result: Exclude<TextResult, { kind: 'vector' }>): Outcome {
-  return result.kind === 'too-long' ? 'too-long' : `${result.kind}:${result.code}`;
+  if (result.kind === 'too-long') return 'too-long';
+  return result.kind === 'excluded' ? `excluded:${result.code}` : `${result.kind}:${result.code}`;
 }
 
 function isWorthAnnouncing(result: ComposedResult, { calls }: Purchase): boolean {
@@ -186,6 +202,8 @@ export async function giveBackRest(
     ports.observer?.recordFailed(reason);
     return 'returned';
   }
+  const leaves = ended.code === BUDGET_PAUSE && ports.runId !== null;
+  if (leaves) return leaveToDetect(ports, rest.space, rest.message, rest.ids);
   const afterSeconds = findWaitSeconds(ended, record.receiveCount);
   return giveBack(ports, record, { ...rest, afterSeconds, reason });
 }

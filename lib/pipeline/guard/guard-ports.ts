@@ -7,7 +7,8 @@ import type { EventSources } from '../../ports/queues.ts';
 export interface GuardPorts {
   /**
    * Opens what the guard asks of the database; asked for at every check.
-   * Rejects while the database does not answer, or refuses to be written.
+   * Rejects while the database does not answer, or refuses to be written. Rejects with code
+   * `UNKNOWN_SCHEMA` where the database has a schema on which this code may not run.
    */
   readonly openState: () => Promise<GuardState>;
   readonly eventSources: EventSources;
@@ -42,6 +43,7 @@ export type GuardRequest =
   | { readonly action: 'pause' | 'resume'; readonly scope: string; readonly reason: string };
 
 export interface GuardReport {
+  /** False where the database does not answer, or has a schema on which this code may not run. */
   readonly databaseAnswers: boolean;
   /** Aliases whose rows are not embedded now. */
   readonly pausedModels: readonly string[];

@@ -6,7 +6,7 @@ import {
   ORPHANS_CONFIRMED,
   PIPELINE_SCOPE,
 } from '../../core/control.ts';
-import { FreshetError } from '../../core/errors.ts';
+import { FreshetError, UNKNOWN_SCHEMA } from '../../core/errors.ts';
 import type { PauseReason } from '../../ports/control-store.ts';
 import type { EventSource } from '../../ports/queues.ts';
 import { describeFailure } from '../failures.ts';
@@ -25,10 +25,12 @@ export async function guardPipeline(
   remainingMs: () => number,
 ): Promise<GuardReport> {
   if (request.action !== 'check') await changeReason(ports, request);
-  const reasons = await probeReasons(ports, remainingMs);
+  const found = await probeReasons(ports, remainingMs);
+  const reasons = typeof found === 'string' ? undefined : found;
   const closings = findClosings(ports, reasons);
   const aligned = await alignEventSources(ports, closings.mappingIds);
-  ports.metrics.count('DatabaseUnreachable', reasons === undefined ? 1 : 0);
+  ports.metrics.count('DatabaseUnreachable', found === 'no-answer' ? 1 : 0);
+  ports.metrics.count('UnknownSchema', found === 'unknown-schema' ? 1 : 0);
   if (reasons !== undefined) emitPauses(ports, reasons);
   return {
     databaseAnswers: reasons !== undefined,
@@ -89,15 +91,18 @@ async function changeReason(
 }
 
 /**
- * Probes what a failure paused, and reads the reasons that still hold.
- * Undefined: the database does not answer. Such a database can be neither read nor written.
+ * Why the database can be neither read nor written.
+ * The functions that read it fail at their start then, so that their messages are kept from them.
  */
+type Unusable = 'no-answer' | 'unknown-schema';
+
+/** Probes what a failure paused, and reads the reasons that still hold. */
 async function probeReasons(
   ports: GuardPorts,
   remainingMs: () => number,
-): Promise<readonly PauseReason[] | undefined> {
+): Promise<readonly PauseReason[] | Unusable> {
   const found = await readStateTwice(ports);
-  if (found === undefined) return undefined;
+  if (typeof found === 'string') return found;
   const { state, reasons } = found;
   await probeDatabase(ports, state, reasons);
   await probeModels(ports, state, reasons, remainingMs);
@@ -110,21 +115,22 @@ async function probeReasons(
  */
 const SECOND_LOOK_MS = 5_000;
 
-/**
- * Opens the state and reads its reasons, twice at most.
- * Undefined where the database does not answer.
- */
+/** Opens the state and reads its reasons, twice at most. */
 async function readStateTwice(
   ports: GuardPorts,
-): Promise<{ state: GuardState; reasons: readonly PauseReason[] } | undefined> {
+): Promise<{ state: GuardState; reasons: readonly PauseReason[] } | Unusable> {
   for (let look = 1; ; look += 1) {
     try {
       const state = await ports.openState();
       return { state, reasons: await readHolding(state) };
     } catch (error) {
-      const { failureClass, code } = describeFailure(error);
+      const { failureClass, code, message } = describeFailure(error);
+      if (code === UNKNOWN_SCHEMA) {
+        ports.logger.error('schema-unknown', { failureClass, code, reason: message });
+        return 'unknown-schema';
+      }
       ports.logger[look === 1 ? 'warn' : 'error']('database-does-not-answer', { failureClass, code, look });
-      if (look === 2) return undefined;
+      if (look === 2) return 'no-answer';
       await ports.clock.sleep(SECOND_LOOK_MS);
     }
   }

@@ -1,3 +1,4 @@
+import type { Cap } from '../../core/budget.ts';
 import type { ControlStore, SpaceRegistry } from '../../ports/control-store.ts';
 import type { DetectionStore } from '../../ports/detection-store.ts';
 import type { DeadLetterSource } from '../../ports/operator.ts';
@@ -11,8 +12,10 @@ export interface OperatePorts {
   readonly control: ControlStore;
   readonly reports: ReportStore;
   readonly resets: ResetStore;
-  readonly detection: Pick<DetectionStore, 'readPosition' | 'writeReconcileCursor'>;
+  readonly detection: Pick<DetectionStore, 'readPosition' | 'readStaleness' | 'writeReconcileCursor'>;
   readonly logger: Logger;
+  /** Caps of the budget; undefined: none is configured. */
+  readonly caps?: readonly Cap[] | undefined;
   /**
    * Undefined on one machine, which keeps no dead letters.
    * There dead letters end with their run, and their rows are stale again.

@@ -13,6 +13,7 @@ import type {
   OperateExchanges,
   OutcomeSelection,
   PauseAnswer,
+  ReportedSpace,
   SourceFailures,
   SpaceResetPlan,
   StatusAnswer,
@@ -23,11 +24,32 @@ import type { OperatePorts } from './operate-ports.ts';
 
 export async function reportStatus(ports: OperatePorts): Promise<StatusAnswer> {
   const spaces = await ports.spaces.list();
+  const statuses = await readStatuses(ports, spaces);
+  const paused = await readPauses(ports.control);
+  const isTold = (source: string) =>
+    paused.some(({ scope }) => scope === sourceScope(source)) ||
+    statuses.some(status => status.source === source);
+  const sources = new Set(spaces.map(({ source }) => source.name));
   return {
-    spaces: await readCoverages(ports.reports, spaces),
-    paused: await readPauses(ports.control),
-    ledger: await readLedgers(ports.reports, spaces),
+    spaces: statuses,
+    unread: [...sources].filter(source => !isTold(source)),
+    paused,
+    ledger: { ...(await readLedgers(ports.reports, spaces)), lastUpdate: findLastUpdate(statuses) },
+    budget: await ports.reports.readSpending(ports.caps ?? []),
   };
+}
+
+/** The coverage of each space, with how long its oldest edit has waited. */
+async function readStatuses({ reports, detection }: OperatePorts, spaces: readonly Space[]) {
+  const statuses: ReportedSpace[] = [];
+  for (const space of spaces) {
+    const [coverage] = await readCoverages(reports, [space]);
+    if (coverage === undefined) continue;
+    const { fresh } = await detection.readStaleness(space);
+    const rowsPerSecond = await reports.readRate(space);
+    statuses.push({ ...coverage, oldestStaleAgeSeconds: fresh.oldestAgeSeconds, rowsPerSecond });
+  }
+  return statuses;
 }
 
 /**
@@ -53,29 +75,32 @@ export async function readCoverages(reports: ReportStore, spaces: readonly Space
   return coverages;
 }
 
-export async function readLedgers(reports: ReportStore, spaces: readonly Space[]): Promise<LedgerTotals> {
+async function readLedgers(reports: ReportStore, spaces: readonly Space[]): Promise<LedgerTotals> {
   let totals: LedgerTotals = {
     providerCalls: 0,
     tokens: 0,
     costUsd: 0,
     paidAndLostCalls: 0,
     paidAndLostCostUsd: 0,
-    lastUpdate: null,
   };
   for (const space of spaces) totals = addLedgers(totals, await reports.readLedger(space));
   return totals;
 }
 
 function addLedgers(left: LedgerTotals, right: LedgerTotals): LedgerTotals {
-  const latest = [left.lastUpdate, right.lastUpdate].filter(time => time !== null).toSorted();
   return {
     providerCalls: left.providerCalls + right.providerCalls,
     tokens: left.tokens + right.tokens,
     costUsd: left.costUsd + right.costUsd,
     paidAndLostCalls: left.paidAndLostCalls + right.paidAndLostCalls,
     paidAndLostCostUsd: left.paidAndLostCostUsd + right.paidAndLostCostUsd,
-    lastUpdate: latest.at(-1) ?? null,
   };
+}
+
+/** When a vector was written last in any of the spaces. Sessions write all times in UTC. */
+export function findLastUpdate(coverages: readonly Pick<Coverage, 'lastUpdate'>[]): string | null {
+  const times = coverages.flatMap(({ lastUpdate }) => lastUpdate ?? []);
+  return times.toSorted().at(-1) ?? null;
 }
 
 export async function pauseScope(

@@ -8,7 +8,7 @@ import { encodeVectorArray } from '../../core/vectors.ts';
 import type { ControlStore } from '../../ports/control-store.ts';
 import type { OutcomeStore, WriteReport } from '../../ports/outcome-store.ts';
 import type { Logger, Metrics, RunObserver } from '../../ports/process.ts';
-import { type LoadedResult, type LoadPorts, loadResult } from '../claim-check.ts';
+import { type LoadedResult, type LoadPorts, loadResult, removeWritten } from '../claim-check.ts';
 import { retryTransient } from '../failures.ts';
 import { pauseForDatabase, pauseSource } from '../pauses.ts';
 import type { QueueRecord, RecordResult } from '../records.ts';
@@ -51,7 +51,9 @@ export function createWriteStep(ports: WritePorts): WriteStep {
     async writeOne(record, remainingMs) {
       try {
         const end = await writeRecord(ports, record, remainingMs);
-        if (end === 'written') await resume([record]);
+        if (end !== 'written') return 'done';
+        await resume([record]);
+        await removeWritten(ports, [record.body]);
         return 'done';
       } catch (error) {
         mayBePaused = true;
@@ -63,6 +65,10 @@ export function createWriteStep(ports: WritePorts): WriteStep {
       const done = await writeGroups(ports, records, remainingMs);
       try {
         await resume(done);
+        await removeWritten(
+          ports,
+          done.map(({ body }) => body),
+        );
         return done;
       } catch {
         // Written alone, the records are found to be written already, and clear the pause.
@@ -73,14 +79,16 @@ export function createWriteStep(ports: WritePorts): WriteStep {
 }
 
 /**
- * What became of a result. In either case the message is done.
+ * What became of a result. In each case the message is done.
+ * `repeated`: the result was written before, and its object is gone: nothing was written now.
  * `dropped`: the result was not stored, which says nothing of whether the database takes results.
  */
-type ResultEnd = 'written' | 'dropped';
+type ResultEnd = 'written' | 'repeated' | 'dropped';
 
 /**
  * Writes one announced result to the outcome rows.
- * An object that is missing or corrupt is dropped with a reason, and its rows are dispatched again.
+ * An object that is missing though its calls are in the ledger was written, and then removed. Any
+ * other that is missing or corrupt is dropped with a reason, and its rows are dispatched again.
  * Rejects where the message must be delivered again.
  */
 async function writeRecord(
@@ -90,6 +98,10 @@ async function writeRecord(
 ): Promise<ResultEnd> {
   const { message, space, object, result } = await loadResult(ports, record.body, remainingMs);
   if (!space) return drop(ports, message, 'space-unknown-or-retired');
+  if (object === 'missing' && (await wasWritten(ports, message))) {
+    ports.metrics.count('RepeatedResults', 1);
+    return 'repeated';
+  }
   if (!result) {
     await ports.outcomes.expireLeases(space, message.dispatchId, message.ids);
     return drop(ports, message, `object-${object}`);
@@ -99,7 +111,7 @@ async function writeRecord(
     ports.outcomes.writeResult(space, result),
   ).catch(error => keepLedger(ports, space, message, result, error));
   if (report === undefined) return drop(ports, message, 'source-fault');
-  emitWrite(ports, report, startedMs, [result]);
+  emitWrite(ports, space, report, startedMs, [result]);
   return 'written';
 }
 
@@ -120,6 +132,10 @@ async function keepLedger(
   const vectors = encodeVectorArray([], result.dimensions);
   await ports.outcomes.writeResult(space, { ...result, outcomes: [], copies: [], touches: [], vectors });
   await ports.outcomes.expireLeases(space, message.dispatchId, message.ids);
+}
+
+async function wasWritten(ports: WritePorts, { calls }: AnnounceMessage): Promise<boolean> {
+  return calls.length > 0 && ports.outcomes.areRecorded(calls);
 }
 
 function drop(ports: WritePorts, message: AnnounceMessage, cause: string): ResultEnd {
@@ -163,7 +179,7 @@ async function writeGroups(
       const report = await retryTransient(ports, remainingMs, () =>
         ports.outcomes.writeResults(group.space, group.results),
       );
-      emitWrite(ports, report, startedMs, group.results);
+      emitWrite(ports, group.space, report, startedMs, group.results);
       done.push(...group.records);
     } catch {
       // An object that cannot be written reports its fault when it is written alone.
@@ -220,7 +236,8 @@ function groupRecords(
  * milliseconds since the epoch.
  */
 function emitWrite(
-  { clock, metrics, observer }: WritePorts,
+  { clock, metrics, logger, observer }: WritePorts,
+  space: Space,
   report: WriteReport,
   startedMs: number,
   results: readonly ResultObject[],
@@ -232,15 +249,24 @@ function emitWrite(
   metrics.count('ExcludedRows', report.excluded);
   metrics.count('FailedRows', report.failed);
   metrics.count('OvertakenRows', report.overtaken);
+  for (const row of report.refused ?? []) {
+    logger.error('row-not-stored', { spaceId: space.spaceId, code: failureOfOutcome(row.outcome)?.code });
+    observer?.rowFailed({ source: space.source.name, ...row });
+  }
   if (report.repeated) metrics.count('RepeatedResults', 1);
-  else emitFailures(metrics, results);
+  else emitFailures(metrics, report, results);
   observer?.written(report);
 }
 
-function emitFailures(metrics: WritePorts['metrics'], results: readonly ResultObject[]): void {
+function emitFailures(
+  metrics: WritePorts['metrics'],
+  { refused = [] }: WriteReport,
+  results: readonly ResultObject[],
+): void {
   const outcomes = results.flatMap(result => result.outcomes.map(({ outcome }) => outcome));
   const classes = outcomes.map(outcome => failureOfOutcome(outcome)?.failureClass);
   metrics.count('RefusedRows', classes.filter(name => name === 'item').length);
-  metrics.count('UndeliveredRows', classes.filter(name => name === 'undelivered').length);
+  const undelivered = classes.filter(name => name === 'undelivered').length;
+  metrics.count('UndeliveredRows', undelivered + refused.length);
   metrics.count('TooLongRows', outcomes.filter(outcome => outcome === 'too-long').length);
 }

@@ -44,6 +44,46 @@ it.each([
   expect(message).not.toContain('canary');
 });
 
+it.each([
+  'http://ollama:11434',
+  'http://192.168.1.20:11434',
+  'http://10.0.0.5/v1',
+  'http://172.31.255.255',
+  'http://[fd12:3456::1]:8080/v1',
+  'http://[::ffff:192.168.1.20]:8080',
+  'http://0xC0A80114:11434',
+  'http://models.lan',
+  'http://127.0.0.1:8080',
+  'https://api.openai.com/v1',
+])('refuses no %s of a model with allowHttp', given => {
+  expect(checkBaseUrl(given, { allowHttp: true })).toBe(new URL(given).href.replace(/\/+$/, ''));
+  expect(checkVersionedUrl(given, { allowHttp: true }).apiVersion).toBeUndefined();
+});
+
+it.each([
+  'http://203.0.113.7/v1',
+  'http://8.8.8.8',
+  'http://172.32.0.1',
+  'http://100.64.0.1',
+  'http://[2001:db8::1]',
+  'http://169.254.169.254/latest',
+  'http://169.254.1.1',
+  'http://[fd00:ec2::254]',
+  'http://[fe80::1]',
+  'http://[::ffff:169.254.169.254]',
+  'http://0.0.0.0:80',
+  'http://metadata.google.internal',
+  'http://user:canary@192.168.1.20',
+  'ftp://192.168.1.20',
+])('refuses %s although the model has allowHttp', given => {
+  expect(() => checkBaseUrl(given, { allowHttp: true })).toThrow(/^(?!.*canary).*base URL/);
+});
+
+it.each(['http://ollama:11434', 'http://192.168.1.20:11434'])('names the key that allows %s', given => {
+  expect(() => checkBaseUrl(given)).toThrow(/allowHttp: true/);
+  expect(() => checkBaseUrl(given, { allowHttp: false })).toThrow(/allowHttp: true/);
+});
+
 const AZURE = 'https://acme.openai.azure.com/openai/deployments/emb';
 
 it.each([

@@ -10,9 +10,14 @@ const resolveTo =
       addresses.map(address => ({ address, family: address.includes(':') ? 6 : 4 })),
     );
 
-function lookUp(hostname: string, resolve: ResolveName, all = true): Promise<unknown> {
+function lookUp(
+  hostname: string,
+  resolve: ResolveName,
+  all = true,
+  protocol: 'http:' | 'https:' = 'https:',
+): Promise<unknown> {
   return new Promise((done, fail) => {
-    createGuardedLookup(resolve)(hostname, { all }, (error, address, family) =>
+    createGuardedLookup(resolve, protocol)(hostname, { all }, (error, address, family) =>
       error
         ? fail(error)
         : done(all ? (address as LookupAddress[]).map(found => found.address) : [address, family]),
@@ -67,5 +72,31 @@ describe('a name', () => {
       callback(Object.assign(new Error('x'), { code: 'ENOTFOUND' }), []);
 
     await expect(lookUp('nowhere.example.com', failing)).rejects.toMatchObject({ code: 'ENOTFOUND' });
+  });
+});
+
+describe('a name that is asked over http', () => {
+  it.each([
+    ['ollama', ['192.168.1.20']],
+    ['ollama', ['10.1.2.3', '172.16.0.1', 'fd12:3456::1']],
+    ['ollama', ['127.0.0.1']],
+    ['localhost', ['127.0.0.1', '::1', '::ffff:127.0.0.1']],
+  ])('%s may lead to %s', async (hostname, addresses) => {
+    expect(await lookUp(hostname, resolveTo(...addresses), true, 'http:')).toEqual(addresses);
+  });
+
+  it.each([
+    ['ollama', ['203.0.113.7']],
+    ['ollama', ['192.168.1.20', '203.0.113.7']],
+    ['ollama', ['2001:db8::1']],
+    ['ollama', ['169.254.169.254']],
+    ['ollama', ['fd00:ec2::254']],
+    ['ollama', ['fe80::1']],
+    ['ollama', ['::ffff:8.8.8.8']],
+    ['localhost', ['192.168.1.20']],
+  ])('%s that leads to %s is refused', async (hostname, addresses) => {
+    await expect(lookUp(hostname, resolveTo(...addresses), true, 'http:')).rejects.toMatchObject({
+      code: 'ERR_FORBIDDEN_ADDRESS',
+    });
   });
 });

@@ -86,6 +86,48 @@ describe.each(ADAPTERS)('%s', (_, create) => {
   );
 });
 
+const ALLOWING: readonly [string, (baseUrl: string, network: Network) => EmbeddingProvider][] = [
+  [
+    'openai',
+    (baseUrl, network) =>
+      createOpenAiProvider(makeModel({ baseUrl, allowHttp: true }), { key: undefined }, network, clock),
+  ],
+  [
+    'http',
+    (baseUrl, network) =>
+      createHttpProvider(makeModel({ baseUrl, allowHttp: true }), { key: undefined }, network, clock),
+  ],
+  [
+    'ollama',
+    (baseUrl, network) => createOllamaProvider(makeModel({ baseUrl, allowHttp: true }), network, clock),
+  ],
+];
+
+describe.each(ALLOWING)('%s with allowHttp', (_, create) => {
+  it('asks a name of the private network, and never once it leads elsewhere', async () => {
+    const { port, counts } = await startCounting();
+    const answers = ['127.0.0.1', '203.0.113.7', '169.254.169.254', 'fd00:ec2::254'];
+    const rebinding: ResolveName = (__, ___, callback) => {
+      const address = answers.shift() ?? '';
+      callback(null, [{ address, family: address.includes(':') ? 6 : 4 }]);
+    };
+    const ask = async () => {
+      const network = openNetwork(rebinding);
+      ended.unshift(() => network.close());
+      const provider = create(`http://models.internal:${port}`, network);
+      return provider.embed({ texts: ['a'], deadlineMs: 1000 }).catch(error => error.code);
+    };
+
+    await ask();
+    expect(counts.requests).toBe(1);
+    expect(await ask()).toBe('forbidden_address');
+    expect(await ask()).toBe('forbidden_address');
+    expect(await ask()).toBe('forbidden_address');
+    expect(answers).toEqual([]);
+    expect(counts.connections).toBe(1);
+  });
+});
+
 it('ends a call that is called off', async () => {
   const { port } = await startCounting();
   const network = openNetwork();

@@ -11,6 +11,7 @@ async function read(data: readonly unknown[]) {
   const reply = Buffer.from(JSON.stringify({ data }));
   const network = {
     post: async () => ({ status: 200, headers: new Headers(), body: new BytePieces([reply]) }),
+    stream: () => Promise.reject(new Error('no other request is made')),
     close: async () => undefined,
   };
   const provider = createOpenAiProvider(makeModel(), { key: undefined }, network, createNetworkClock());
@@ -60,6 +61,12 @@ describe('a reply of OpenAI', () => {
     const items = await read([a, b, c].map((embedding, place) => ({ index: indexes[place], embedding })));
 
     expect(items.map(({ index }) => index)).toEqual([0, 1, 2]);
+  });
+
+  it('takes digits for an index, as they can mean nothing else', async () => {
+    const items = await read([c, a, b].map((embedding, place) => ({ index: '201'[place], embedding })));
+
+    expect(items.map(({ index }) => index)).toEqual([2, 0, 1]);
   });
 
   it.each<[readonly (number | null | undefined)[]]>([

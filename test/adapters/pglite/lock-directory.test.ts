@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lockDirectory } from '../../../lib/adapters/pglite/lock-directory.ts';
+import { UnavailableError } from '../../../lib/core/errors.ts';
 
 let folder: string;
 let directory: string;
@@ -39,8 +40,10 @@ describe('lockDirectory', () => {
   it('refuses while another process holds the lock, and names it', async () => {
     const { child } = await startHolder();
 
-    await expect(lockDirectory(directory)).rejects.toMatchObject({
-      name: 'UsageError',
+    const refused = lockDirectory(directory);
+
+    await expect(refused).rejects.toBeInstanceOf(UnavailableError);
+    await expect(refused).rejects.toMatchObject({
       message: expect.stringContaining(`is in use by process ${child.pid} since `),
       remedy: `npm run freshet -- stop ends a run after the batch in hand; kill ${child.pid} ends whatever it is.`,
     });

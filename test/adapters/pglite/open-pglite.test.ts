@@ -1,6 +1,8 @@
-import { chmod, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openPglite } from '../../../lib/adapters/pglite/open-pglite.ts';
@@ -27,6 +29,46 @@ describe('openPglite', () => {
     await second.close();
   });
 });
+
+describe('a process that is killed while it makes a database', () => {
+  it.each([0, 300])(
+    'holds up nobody: the next one makes it anew (%i ms after its first file)',
+    async afterMs => {
+      const directory = join(folder, 'database');
+      const child = spawn(process.execPath, ['--input-type=module', '--eval', MAKE, directory], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
+      const ended = new Promise(resolve => child.on('close', resolve));
+      while ((await readdir(directory).catch(() => [])).length === 0) await setTimeout(5);
+      await setTimeout(afterMs);
+      child.kill('SIGKILL');
+      await ended;
+
+      const database = await openPglite({ directory });
+      expect((await sql`SELECT 1 AS one`.execute(database.kysely)).rows).toEqual([{ one: 1 }]);
+      await database.close();
+      expect(await readdir(folder)).toEqual(['database']);
+    },
+    180_000,
+  );
+
+  it('leaves files that a later process finds half made, however many they are', async () => {
+    const directory = join(folder, 'database');
+    await mkdir(join(directory, 'base'), { recursive: true });
+    await writeFile(join(directory, 'postgresql.conf'), '');
+    await writeFile(`${directory}.unfinished`, '');
+
+    await (await openPglite({ directory })).close();
+    expect(await readdir(folder)).toEqual(['database']);
+  });
+});
+
+/** Makes a database and goes on until it is killed. */
+const MAKE = `
+const { openPglite } = await import(${JSON.stringify(join(import.meta.dirname, '../../../lib/adapters/pglite/open-pglite.ts'))});
+await openPglite({ directory: process.argv[1] });
+setInterval(() => {}, 1000);
+`;
 
 describe('openPglite on files that are there', () => {
   let made: string;

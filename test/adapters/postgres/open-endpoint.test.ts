@@ -1,3 +1,4 @@
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { inspect } from 'node:util';
 import { sql } from 'kysely';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -88,6 +89,7 @@ describe('a database by its endpoint, over TLS', () => {
     ['another authority', { pem: OTHER_AUTHORITY_PEM }],
     ['the authorities of RDS', 'rds'],
     ['the authorities of RDS Proxy', 'proxy'],
+    ['a public authority', 'public'],
   ] as const)('tells nobody its password whose certificate does not come from %s', async (_, authority) => {
     await start({ judge: () => undefined });
 
@@ -99,6 +101,22 @@ describe('a database by its endpoint, over TLS', () => {
     });
     expect(failure.message).toContain(`PostgreSQL at localhost:${server?.port} could not prove who it is`);
     expect(server?.logins).toEqual([]);
+  });
+
+  test.each([
+    ['localhost', undefined],
+    ['127.0.0.1', 'network_err_tls_cert_altname_invalid'],
+  ])('trusts the public authorities of this Node, and for the host alone: %s', async (host, code) => {
+    await start({ judge: () => undefined });
+    const usual = getCACertificates('default');
+    setDefaultCACertificates([...usual, AUTHORITY_PEM]);
+    try {
+      const opening = open({ certificateAuthority: 'public', host });
+      if (code === undefined) expect(await (await opening).vectorTypeOid()).toBe(1000);
+      else expect(await failureOf(opening)).toMatchObject({ failureClass: 'stop', code });
+    } finally {
+      setDefaultCACertificates(usual);
+    }
   });
 
   test('tells nobody its password whose certificate names another host', async () => {

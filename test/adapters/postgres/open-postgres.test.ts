@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openPostgres } from '../../../lib/adapters/postgres/open-postgres.ts';
+import { UnavailableError } from '../../../lib/core/errors.ts';
 
 let server: Server | undefined;
 afterEach(async () => {
@@ -47,12 +48,14 @@ describe('openPostgres', () => {
     const error = await refusal(`postgres://ada:secret-password@127.0.0.1:${port}/shop`);
 
     expect(error.message).toContain(`PostgreSQL at 127.0.0.1:${port} cannot be reached (ECONNREFUSED)`);
+    expect(error).toBeInstanceOf(UnavailableError);
   });
 
   it('names a host that does not exist', async () => {
     const error = await refusal('postgres://ada:secret-password@nowhere.invalid:5432/shop');
 
     expect(error.message).toContain('PostgreSQL at nowhere.invalid:5432 cannot be reached');
+    expect(error).toBeInstanceOf(UnavailableError);
   });
 
   it('says when the server hangs up', async () => {
@@ -60,7 +63,59 @@ describe('openPostgres', () => {
 
     const error = await refusal(`postgres://ada:secret-password@127.0.0.1:${port}/shop`);
 
-    expect(error.message).toContain('cannot be reached');
+    expect(error.message).toContain(
+      `PostgreSQL at 127.0.0.1:${port} closed the connection without an answer`,
+    );
+    expect(error).toBeInstanceOf(UnavailableError);
+  });
+
+  it.each([
+    [
+      'HTTP',
+      'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n',
+      /closed the connection without an answer/,
+    ],
+    ['Redis', '-ERR unknown command\r\n', /closed the connection without an answer/],
+    ['MySQL', Buffer.from('4a0000000a382e302e333500', 'hex'), /is another kind of server/],
+    ['noise', Buffer.from([0x7a, 0, 0, 0, 4, 1, 2, 3]), /is another kind of server/],
+  ])('says so of a server that speaks %s', async (_, reply, words) => {
+    const port = await listen(Buffer.from(reply as Buffer));
+
+    const error = await refusal(`postgres://ada:secret-password@127.0.0.1:${port}/shop`);
+
+    expect(error.message).toMatch(words);
+    expect(error.message).toContain(`PostgreSQL at 127.0.0.1:${port}`);
+  });
+
+  it('names a server by an IPv6 address as a URL does', async () => {
+    const error = await refusal('postgres://ada:secret-password@[::1]:1/shop');
+
+    expect(error.message).toContain('PostgreSQL at [::1]:1 cannot be reached');
+  });
+
+  it.each([
+    ['08P01', false],
+    ['28000', false],
+    ['28P01', false],
+    ['3D000', false],
+    ['42501', false],
+    ['55000', false],
+    ['XX000', false],
+    ['08006', true],
+    ['53100', true],
+    ['53200', true],
+    ['53300', true],
+    ['57014', true],
+    ['57P01', true],
+    ['57P03', true],
+    ['58030', true],
+    ['XX002', true],
+  ])('knows whether SQLSTATE %s is the state of the server, which may pass: %s', async (sqlState, passes) => {
+    const port = await listen(errorResponse(sqlState));
+
+    const error = await refusal(`postgres://ada:secret-password@127.0.0.1:${port}/shop`);
+
+    expect(error instanceof UnavailableError).toBe(passes);
   });
 
   it.each([
@@ -68,6 +123,9 @@ describe('openPostgres', () => {
     ['3D000', /has no database "shop"/, 'CREATE DATABASE "shop";'],
     ['53300', /no free connection/, undefined],
     ['57P03', /starting up/, undefined],
+    ['28000', /refused user "ada".*without TLS/, undefined],
+    ['22023', /refused a setting for user "ada".*PGOPTIONS/, undefined],
+    ['42704', /refused a setting for user "ada".*PGOPTIONS/, undefined],
     ['42501', /does not let user "ada" connect/, 'GRANT CONNECT ON DATABASE "shop" TO "ada";'],
   ])('explains SQLSTATE %s in words of its own', async (sqlState, words, remedy) => {
     const port = await listen(errorResponse(sqlState));
@@ -80,7 +138,8 @@ describe('openPostgres', () => {
 
   it.each([
     ['XX000', /failed inside.*Supavisor.*postgres\.PROJECT/],
-    ['08P01', /did not understand each other.*PgBouncer.*database or user/],
+    ['08P01', /did not understand each other.*PgBouncer.*wrong password.*database or user.*options.*TLS/],
+    ['0A000', /does not support.*RDS Proxy.*options/],
     ['53000', /out of a resource.*plan/],
     ['55000', /takes no connections.*paused or disabled/],
     ['08004', /a pooler says so/i],

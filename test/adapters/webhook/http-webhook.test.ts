@@ -149,6 +149,7 @@ async function postTo(host: string, text: string): Promise<unknown> {
       bodies.push(body);
       return { status: 204, headers: new Headers(), body: new BytePieces([]) };
     },
+    stream: () => Promise.reject(new Error('no other request is made')),
     close: async () => undefined,
   };
   const secrets = { read: async () => `https://${host}/services/T0` };

@@ -52,6 +52,72 @@ describe('finding the deployment', () => {
     expect((await console.run('status')).errors).toContain('has no output OperateFunctionName');
   });
 
+  describe('in a stack of an app of one’s own', () => {
+    const deployed = (...stages: string[]) => {
+      console.stubs.cloudFormation.on(DescribeStacksCommand).resolves({
+        Stacks: [
+          {
+            Outputs: stages.map((stage, place) => ({
+              OutputKey: `Embeddings${place}OperateFunctionName1A2B3C4D`,
+              OutputValue: `operate-of-${stage}`,
+            })),
+          } as never,
+        ],
+      });
+      console.stubs.lambda.on(GetFunctionConfigurationCommand).callsFake(({ FunctionName }) => ({
+        Environment: {
+          Variables: {
+            FRESHET_DEPLOYMENT: JSON.stringify({
+              ...DEPLOYMENT,
+              stage: FunctionName.replace('operate-of-', ''),
+            }),
+          },
+        },
+      }));
+    };
+    const askedFunctions = () =>
+      console.stubs.lambda.commandCalls(InvokeCommand).map(({ args: [{ input }] }) => input.FunctionName);
+
+    test('finds the only stage by the stack alone', async () => {
+      deployed('blog');
+
+      const { code, errors, output } = await console.runIn('status --json --stack shop');
+
+      expect(errors).toMatch(/^Account 111122223333 · eu-central-1 · stack shop\n/);
+      expect(code).toBe(0);
+      expect(JSON.parse(output).stage).toBe('blog');
+      expect(askedFunctions()).toEqual(['operate-of-blog']);
+      expect(
+        console.stubs.cloudFormation.commandCalls(DescribeStacksCommand).map(call => call.args[0].input),
+      ).toEqual([{ StackName: 'shop' }]);
+    });
+
+    test('asks which one of several is meant, and takes the one that is named', async () => {
+      deployed('blog', 'store');
+
+      const open = await console.runIn('status --stack shop');
+      const other = await console.runIn('status --stack shop --stage wiki');
+      const named = await console.runIn('status --stack shop --stage store');
+
+      expect([open.code, other.code, named.code]).toEqual([2, 2, 0]);
+      expect(open.errors).toContain('The stack shop holds 2 stages: blog, store.');
+      expect(open.errors).toContain('--stage blog');
+      expect(other.errors).toContain('The stack shop holds no stage wiki, but blog, store.');
+      expect(askedFunctions()).toEqual(['operate-of-store']);
+    });
+
+    test('says how such a stack is deployed, where it is not there or has no pipeline', async () => {
+      deployed();
+      const empty = await console.runIn('status --stack shop');
+      console.stubs.cloudFormation.on(DescribeStacksCommand).rejects(refusal('ValidationError'));
+      const missing = await console.runIn('status --stack shop');
+
+      expect(empty.errors).toContain('or its construct is in a nested stack');
+      expect(missing.errors).toContain('There is no stack shop in eu-central-1');
+      expect(missing.errors).toContain('npx cdk deploy shop');
+    });
+  });
+
   test.each([
     [
       'CredentialsProviderError',

@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { smokeFlags, smokeStage } from '../../../bin/aws/smoke-stage.ts';
 import { deployFlags, deployStage, destroyFlags, destroyStage } from '../../../bin/aws/stages.ts';
 import { readFlags } from '../../../bin/terminal/flags.ts';
+import { COMPATIBLE_FROM } from '../../../lib/adapters/sql/migrations/migrate.ts';
 import { createScriptedAws } from '../../doubles/scripted-aws.ts';
 
 const CONTEXT = ['-c', 'stage=smoke', '-c', 'example=true'];
@@ -19,8 +21,28 @@ describe('deploy', () => {
       'Deploying freshet-smoke-database and freshet-smoke to account 111122223333, eu-west-1.',
     );
     expect(cdkWords).toEqual([['deploy', ...BOTH, ...CONTEXT]]);
-    expect(said).toContain('  QueueUrlhashfresh = https://sqs/fresh');
+    expect(said).toContain('  QueueUrlstaticfresh = https://sqs/fresh');
     expect(said.join('\n')).not.toContain('PublishOutput');
+  });
+
+  test('says before it begins what going back would mean', async () => {
+    const { world, said } = createScriptedAws();
+    const { cdk } = world;
+    const saidBefore: string[] = [];
+    await deployStage(
+      {
+        ...world,
+        cdk: async (words, identity) => {
+          saidBefore.push(...said);
+          await cdk(words, identity);
+        },
+      },
+      { stage: 'prod', example: false },
+    );
+
+    expect(saidBefore.join('\n')).toContain(
+      `To go back later, deploy a Freshet that needs schema version ${COMPATIBLE_FROM} or newer`,
+    );
   });
 
   test('passes on what it was told', async () => {
@@ -115,6 +137,33 @@ describe('smoke', () => {
     expect(said.at(-1)).toMatch(/^The smoke test passed in \d+\.\d s\.$/);
     expect([...stacks]).toEqual([]);
     expect(cdkWords.map(([word]) => word)).toEqual(['deploy', 'destroy']);
+  });
+
+  test('works through the list of the page, in its order', async () => {
+    const page = readFileSync(path.resolve(import.meta.dirname, '../../../docs/deployment.md'), 'utf8');
+    const { world, said } = createScriptedAws();
+    await smokeStage(world, { stage: 'smoke', keep: false });
+
+    const steps = said
+      .filter(line => line.startsWith('·'))
+      .map((line, place) => `${place + 1}.${line.slice(1)}`);
+    expect(page).toContain(`\n\n${steps.join('\n')}\n\n`);
+  });
+
+  test('grows the sample, by as many requests as it takes, to the rows that are asked for', async () => {
+    const { world, said } = createScriptedAws();
+    await smokeStage(world, { stage: 'smoke', rows: 3_200, keep: false });
+
+    expect(said.filter(line => line.startsWith('·')).slice(1, 3)).toEqual([
+      '· grow the sample to 3200 rows',
+      '· embed the 3200 rows of the sample',
+    ]);
+    expect(said).toContain('    coverage of 3201 rows: 100 % (3201 of 3201 fresh, 0 failed)');
+  });
+
+  test('takes as many rows as the sample has, or more', () => {
+    expect(readFlags(['--rows', '100000'], smokeFlags).values).toEqual({ rows: 100_000 });
+    expect(() => readFlags(['--rows', '10'], smokeFlags)).toThrow('a whole number from 2000 to 1000000');
   });
 
   test('keeps what it deployed where that is asked for', async () => {

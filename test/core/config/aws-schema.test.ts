@@ -37,11 +37,11 @@ function problemsOf(stage: unknown, name = 'prod'): string[] {
 describe('a stage', () => {
   test('needs a network and a database, and has defaults for the rest', () => {
     expect(parseStage({ vpc, database })).toEqual({
-      vpc: { ...vpc, s3Endpoint: false, ipv6: false },
+      vpc: { ...vpc, s3Endpoint: false, ipv6: false, endpoints: false },
       database: { ...database, port: 5432, certificateAuthority: 'rds', maxConnections: 60 },
       providerSecrets: {},
-      schedules: { incremental: 'rate(5 minutes)', full: 'cron(0 3 * * ? *)', timeZone: 'UTC' },
-      maxConcurrency: { fresh: 4, bulk: 8, write: 6 },
+      schedules: { incremental: 'rate(5 minutes)', full: 'cron(0 3 * * ? *)', timeZone: 'UTC', sources: {} },
+      maxConcurrency: {},
       sloMinutes: 15,
       logRetentionDays: 30,
       tags: {},
@@ -80,11 +80,15 @@ describe('a stage', () => {
     ],
     [
       { vpc, database: { ...database, secretArn: 'freshet/database' } },
-      'aws.stages.prod.database.secretArn: expected the ARN of a secret: arn:aws:secretsmanager:<region>:<account>:secret:<name>, got "freshet/database"',
+      'aws.stages.prod.database.secretArn: expected the ARN of a secret: arn:aws:secretsmanager:<region>:<account>:secret:<name>, got another value',
     ],
     [
       { vpc, database, schedules: { incremental: 'every 5 minutes' } },
       'aws.stages.prod.schedules.incremental: expected "rate(5 minutes)" or "cron(0 3 * * ? *)", got "every 5 minutes"',
+    ],
+    [
+      { vpc, database, schedules: { incremental: 'rate(1 hour)' }, sloMinutes: 5 },
+      'aws.stages.prod.schedules.incremental: looks for edits every 60 minutes at worst ("rate(1 hour)"), and sloMinutes promises their vectors within 5: give schedules.incremental a rate of 5 minutes or less, or sloMinutes 60 or more',
     ],
     [
       { vpc, database, schedules: { timeZone: 'Berlin' } },
@@ -171,6 +175,39 @@ describe('the keys of a stage', () => {
     expect(problems[0]).toContain(
       'aws.stages.prod.providerSecrets.opnai: is no model; did you mean "openai"?',
     );
+  });
+
+  test('are never repeated where somebody wrote the key in place of its ARN', () => {
+    const canary = 'sk-canary';
+    const alarms = { webhook: { secretArn: canary } };
+    const problems = [
+      ...problemsOf({ vpc, database: { ...database, secretArn: canary } }),
+      ...problemsOf({ vpc, database, providerSecrets: { openai: canary } }),
+      ...problemsOf({ vpc, database, providerSecrets: { openai: { secretArn: canary } } }),
+      ...problemsOf({ vpc, database, alarms }),
+    ];
+
+    expect(problems).toHaveLength(4);
+    for (const problem of problems) {
+      expect(problem).toContain('expected the ARN of a secret');
+      expect(problem).not.toContain(canary);
+    }
+  });
+
+  test('are secrets by their ARN, or with the KMS key that encrypts them', () => {
+    const { secretArn } = database;
+    const secretKeyArn = 'arn:aws:kms:eu-west-1:111122223333:key/0123';
+    const given = (openai: unknown) => problemsOf({ vpc, database, providerSecrets: { openai } });
+
+    expect(given({ secretArn, secretKeyArn })).toEqual([]);
+    for (const wrong of [
+      { secretArn, keyArn: secretKeyArn },
+      { secretKeyArn },
+      { secretArn, secretKeyArn: 'k' },
+    ])
+      expect(given(wrong)).toEqual([
+        expect.stringMatching(/^aws\.stages\.prod\.providerSecrets\.openai[.:].*\bsecret(Key)?Arn\b/),
+      ]);
   });
 });
 

@@ -48,6 +48,29 @@ describe('parseConfig', () => {
     expect(problemsOf(config)).toEqual([]);
   });
 
+  it('takes the usual storage for none, and another by its name', () => {
+    const storages = ['vector', 'halfvec'] as const;
+    const parsed = storages.map(storage => parseConfig({ sources: [{ ...source, storage }] }).sources[0]!);
+
+    expect(parsed.map(({ storage }) => storage)).toEqual([undefined, 'halfvec']);
+    expect(parsed[0]).toEqual(parseConfig({ sources: [source] }).sources[0]);
+  });
+
+  it.each(['id', ['id'], ['tenant', 'id', 'made_at', 'part']])('takes the key %j', key => {
+    expect(parseConfig({ sources: [{ ...source, key }] }).sources[0]?.key).toEqual(key);
+  });
+
+  it.each([
+    [{ key: [] }, 'sources[0].key: expected the name of a column, or up to 4 of them in an array'],
+    [{ key: ['a', 'b', 'c', 'd', 'e'] }, 'sources[0].key: expected the name of a column, or up to 4'],
+    [{ key: ['a', 'a'] }, 'sources[0].key: expected each column once'],
+    [{ key: 7 }, 'sources[0].key: expected the name of a column, or up to 4 of them in an array'],
+    [{ storage: 'half' }, 'sources[0].storage: expected "vector" or "halfvec"'],
+    [{ updatedAtUnit: 'hours' }, 'sources[0].updatedAtUnit: expected "seconds", "milliseconds" or'],
+  ])('refuses %j of a source', (changes, problem) => {
+    expect(problemsOf({ sources: [{ ...source, ...changes }] }).join()).toContain(problem);
+  });
+
   it('names a misspelt key by its path with the nearest valid key, and not also as missing', () => {
     const problems = problemsOf({ sources: [{ ...source, text: { colums: ['title'] } }] });
 
@@ -131,4 +154,84 @@ describe('parseConfig', () => {
       expect(() => parseConfig(input)).toThrow(UsageError);
     },
   );
+});
+
+describe('what a model sends beside its texts', () => {
+  const problemsOfModel = (model: object) =>
+    problemsOf({
+      models: { m: { modelId: 'm', dimensions: 8, ...model } },
+      sources: [{ ...source, model: 'm' }],
+    });
+
+  it('is taken as it stands, the names of headers in lower case', () => {
+    const extra = { extraBody: { input_type: 'document' }, queryExtraBody: { input_type: 'query' } };
+    const places = { baseUrl: 'http://ollama:11434', allowHttp: true, queryModelId: 'lite' };
+    const model = { provider: 'openai', modelId: 'm', dimensions: 8, encodingFormat: 'omit' } as const;
+    const config = parseConfig({
+      models: { m: { ...model, ...extra, ...places, headers: { 'X-Api-Key': { env: 'ACME_KEY' } } } },
+      sources: [{ ...source, model: 'm' }],
+    });
+
+    expect(config.models.m).toMatchObject({
+      ...{ ...model, ...extra, ...places },
+      headers: { 'x-api-key': { env: 'ACME_KEY' } },
+    });
+  });
+
+  it.each([
+    ['openai', 'extraBody', 'encoding_format', 'the key encodingFormat sets it'],
+    ['openai', 'extraBody', 'dimensions', 'the key sendDimensions sets it'],
+    ['openai', 'extraBody', 'input', 'leave it out'],
+    ['openai', 'queryExtraBody', 'model', 'the key queryModelId sets it'],
+    ['http', 'extraBody', 'normalize', 'the key normalized sets it'],
+    ['ollama', 'queryExtraBody', 'truncate', 'leave it out'],
+    ['sagemaker', 'extraBody', 'inputs', 'leave it out'],
+  ])('of provider %s has no field in %s that is ours: %s', (provider, key, name, remedy) => {
+    const place = { baseUrl: 'https://a.example', endpointName: 'e', revision: '1' };
+    const { baseUrl, endpointName, revision } = place;
+    const needed = provider === 'sagemaker' ? { endpointName, revision } : { baseUrl };
+
+    expect(problemsOfModel({ provider, ...needed, [key]: { [name]: 1 } })).toEqual([
+      `models.m.${key}.${name}: is a field that Freshet sends itself; ${remedy}`,
+    ]);
+  });
+
+  it.each([
+    [{ extraBody: 'canary' }, /^models\.m\.extraBody: expected an object of JSON/],
+    [{ extraBody: { a: Number.NaN } }, /^models\.m\.extraBody\.a: expected a value of JSON/],
+    [{ extraBody: { a: [() => 1] } }, /^models\.m\.extraBody\.a: expected a value of JSON/],
+    [
+      { encodingFormat: 'int8' },
+      /^models\.m\.encodingFormat: expected "base64", "float" or "omit", got "int8"/,
+    ],
+    [
+      { headers: { authorization: { env: 'A' } } },
+      /headers\.authorization: is made of the key in OPENAI_API_KEY/,
+    ],
+    [{ headers: { Host: { env: 'A' } } }, /headers\.host: is set by each request itself/],
+  ])('is refused with its key: %o', (model, expected) => {
+    expect(problemsOfModel({ provider: 'openai', ...model })[0]).toMatch(expected);
+  });
+
+  it.each([
+    { headers: { 'x-api-key': 'canary-secret' } },
+    { headers: 'canary-secret' },
+    { headers: { 'x-api-key': { env: 'canary-secret' } } },
+    { headers: { 'x-api-key': { value: 'canary-secret' } } },
+  ])('holds no secret, and a secret that stands there is not repeated: %o', model => {
+    const [problem = ''] = problemsOfModel({ provider: 'openai', ...model });
+
+    expect(problem).toMatch(/^models\.m\.headers.*(env|variable)/);
+    expect(problem).not.toContain('canary');
+  });
+
+  it('means nothing to a provider that does not send it', () => {
+    expect(problemsOfModel({ provider: 'hash', extraBody: { a: 1 }, allowHttp: true })).toEqual([
+      'models.m.allowHttp: means nothing to provider "hash"; it is for "openai", "http", "ollama"',
+      'models.m.extraBody: means nothing to provider "hash"; it is for "openai", "http", "ollama", "sagemaker"',
+    ]);
+    expect(problemsOfModel({ provider: 'ollama', encodingFormat: 'float' })).toEqual([
+      'models.m.encodingFormat: means nothing to provider "ollama"; it is for "openai"',
+    ]);
+  });
 });

@@ -58,6 +58,7 @@ describe('the registry', () => {
       'hash',
       'ollama',
       'openai',
+      'static',
       'text-embedding-3-large',
       'text-embedding-3-small',
       'text-embedding-ada-002',
@@ -193,7 +194,7 @@ describe('the registry', () => {
     [
       'openai',
       { provider: 'bedrock' },
-      'provider: expected "openai", "http", "ollama", "sagemaker" or "hash"',
+      'provider: expected "openai", "http", "ollama", "sagemaker", "static", "local" or "hash"',
     ],
     ['openai', { maxRetries: 11 }, 'maxRetries: expected a whole number from 0 to 10, got 11'],
     ['openai', { limits: { maxTextsPerCall: 0 } }, 'limits.maxTextsPerCall: expected a whole number from 1'],

@@ -15,7 +15,13 @@ import {
 import { GPU_PLANS } from '../../../bench/cost/prices.ts';
 import { makeCountedRun } from '../../factories/counted-run.ts';
 
-const assumptions = { providerMs: 400, tracedShare: 0.05, claimRetentionDays: 15, platformLogBytes: 1000 };
+const assumptions = {
+  providerMs: 400,
+  tracedShare: 0.05,
+  claimRetentionDays: 15,
+  claimHours: 1,
+  platformLogBytes: 1000,
+};
 const watched = {
   alarms: 14,
   alarmMetrics: 17,
@@ -54,7 +60,8 @@ describe('the plumbing of a million rows', () => {
   });
 
   test('pays results for half a month', () => {
-    expect(usdOf(lines, 'S3 storage')).toBeCloseTo(6 * 0.5 * 0.023, 9);
+    const [written, kept] = [5.4 * (1 / 24), 0.6 * 15];
+    expect(usdOf(lines, 'S3 storage')).toBeCloseTo(((written + kept) / 30) * 0.023, 9);
     expect(usdOf(lines, 'S3 requests')).toBeCloseTo(10_000 * (0.005 + 0.0004) * 1e-3, 9);
   });
 

@@ -132,6 +132,18 @@ describe('classifyProviderFailure', () => {
     );
   });
 
+  it.each<[ProviderSignal, RegExp]>([
+    [{ status: 404 }, /check baseUrl \(most servers want \/v1 at its end\) and modelId/],
+    [{ status: 404, code: 'model_not_found' }, /Check modelId/],
+    [{ status: 401 }, /The key is missing, wrong or revoked/],
+    [{ status: 402 }, /no credit left/],
+    [{ status: 429, code: 'insufficient_quota' }, /no credit left/],
+    [{ networkCode: 'ENOTFOUND' }, /finds no address of the name in baseUrl/],
+    [{ networkCode: 'ECONNREFUSED' }, /Nobody listens at the address in baseUrl/],
+  ])('says what to do about what a first run meets: %o', (signal, remedy) => {
+    expect(classifyProviderFailure(signal).message).toMatch(remedy);
+  });
+
   it('lets no retry hint overrule what is known', () => {
     expect(
       classifyProviderFailure({ status: 429, code: 'insufficient_quota', shouldRetry: true }).failureClass,

@@ -1,4 +1,6 @@
+import type pg from 'pg';
 import { describe, expect, it } from 'vitest';
+import { explainConnectionFailure } from '../../../lib/adapters/postgres/explain-failure.ts';
 import { classifyDatabaseFailure } from '../../../lib/core/failures.ts';
 import { wordsOfSqlState } from '../../../lib/core/sqlstates.ts';
 
@@ -41,6 +43,23 @@ describe('the words of SQLSTATEs', () => {
       expect(message.includes('It is tried again.'), message).toBe(failureClass === 'transient');
     }
   });
+
+  it.each(Object.entries(STATES))(
+    'are true of a refused connection, whatever state of class %s',
+    (group, states) => {
+      const client = { host: 'db.example', port: 5432, user: 'ada', database: 'shop' } as pg.Client;
+      for (const state of states.split(' ').map(rest => `${group}${rest}`)) {
+        const { message } = explainConnectionFailure(
+          Object.assign(new Error('secret'), { code: state }),
+          client,
+        );
+
+        expect(message, state).toMatch(/PostgreSQL at db\.example:5432/);
+        expect(message, state).toMatch(/Nothing is tried again by itself\.$/);
+        expect(message, state).not.toMatch(/is tried again\.|of one row|Nothing can be written|secret/);
+      }
+    },
+  );
 
   it('hold for every row of the table some state that is met', () => {
     const states = Object.entries(STATES).flatMap(([group, rest]) => rest.split(' ').map(end => group + end));

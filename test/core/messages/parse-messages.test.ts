@@ -26,6 +26,7 @@ const announce: AnnounceMessage = {
   key: 'claims/3/0b7f2f5e.bin',
   sha256: 'a'.repeat(64),
   ids: [],
+  calls: [dispatch.dispatchId],
 };
 
 const badMessage = expect.objectContaining({ failureClass: 'unknown', code: 'bad_message' });
@@ -58,6 +59,11 @@ describe('parseDispatchMessage', () => {
 });
 
 describe('parseAnnounceMessage', () => {
+  it('takes an announcement of before there was the key calls', () => {
+    const { calls: _, ...older } = announce;
+    expect(parseAnnounceMessage(JSON.stringify(older))).toEqual({ ...announce, calls: [] });
+  });
+
   it('reads what was written', () => {
     expect(parseAnnounceMessage(JSON.stringify(announce))).toEqual(announce);
   });
@@ -74,6 +80,7 @@ describe('parseAnnounceMessage', () => {
     { sha256: 'A'.repeat(64) },
     { sha256: 'a'.repeat(63) },
     { ids: [null] },
+    { calls: ['no uuid'] },
     { lane: 'fresh' },
   ])('refuses %o', change => {
     expect(() => parseAnnounceMessage(JSON.stringify({ ...announce, ...change }))).toThrow(badMessage);

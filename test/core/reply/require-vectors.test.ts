@@ -16,6 +16,17 @@ describe('a reply whose every vector is needed', () => {
     expect(requireVectors({ items, model: 'BAAI/bge-m3' }, MODEL, 2)).toEqual([unit, other]);
   });
 
+  it('is refused where the model knows no word of a text', () => {
+    const reply = {
+      items: [{ index: 0, bytes: unit }],
+      excluded: [{ index: 1, reason: 'unknown-words' as const }],
+    };
+
+    expect(() => requireVectors(reply, MODEL, 2)).toThrow(
+      expect.objectContaining({ failureClass: 'item', code: 'unknown_words' }),
+    );
+  });
+
   it.each([
     ['a vector is unusable', [unit, zero], 'bge-m3', 'invalid_vector'],
     ['another known model answered', [unit, unit], 'all-mpnet-base-v2', 'wrong_model'],

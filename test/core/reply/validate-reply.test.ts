@@ -47,6 +47,30 @@ describe('validateReply', () => {
     },
   );
 
+  it('gives no vector, and the reason, for texts that the provider excludes', () => {
+    const items = [2, 0].map(index => ({ index, bytes: good }));
+    const excluded = [{ index: 1, reason: 'unknown-words' as const }];
+
+    expect(validateReply({ items, excluded }, expected)).toEqual({
+      ...{ vectors: [good, null, good], invalid: [] },
+      excluded: new Map([[1, 'unknown-words']]),
+    });
+  });
+
+  it.each([[[0]], [[3]], [[1, 1]]])(
+    'rejects exclusions of texts %o that have a vector or do not exist',
+    excluded => {
+      const reply = {
+        items: [0, 2].slice(0, 3 - excluded.length).map(index => ({ index, bytes: good })),
+        excluded: excluded.map(index => ({ index, reason: 'unknown-words' as const })),
+      };
+
+      expect(() => validateReply(reply, expected)).toThrow(
+        expect.objectContaining({ failureClass: 'transient', code: 'invalid_reply_index' }),
+      );
+    },
+  );
+
   it('stops, with the number to configure, when every vector has another length', () => {
     const other = floats(0, 1, 0);
 
@@ -72,6 +96,7 @@ describe('validateReply', () => {
     expect(validateReply(replyOf(good, bad, good), expected)).toEqual({
       vectors: [good, null, good],
       invalid: [1],
+      excluded: new Map(),
     });
   });
 

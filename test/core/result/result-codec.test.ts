@@ -18,6 +18,7 @@ const outcomeEntry = fc.record({
   outcome: fc.constantFrom(
     'embedded' as const,
     'excluded:empty' as const,
+    'excluded:unknown-words' as const,
     'too-long' as const,
     'undelivered' as const,
     'refused:http_400' as const,

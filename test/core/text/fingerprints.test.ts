@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { goldenKeyOf } from '../../../lib/core/golden-texts.ts';
+import type { JsonObject, ModelDefinition } from '../../../lib/core/model.ts';
 import { describeRecipe, fingerprintSpace, fingerprintText, hashFields } from '../../../lib/core/text.ts';
 import { makeModel } from '../../factories/model-definition.ts';
 
@@ -38,6 +40,7 @@ describe('fingerprintSpace', () => {
   it.each([
     { sourceName: 'other' },
     { recipe: 'r2' },
+    { storage: 'halfvec' as const },
     { model: makeModel({ alias: 'b' }) },
     { model: makeModel({ provider: 'hash' }) },
     { model: makeModel({ modelId: 'b' }) },
@@ -46,6 +49,8 @@ describe('fingerprintSpace', () => {
     { model: makeModel({ maxTokensPerText: undefined }) },
     { model: makeModel({ documentPrefix: 'passage: ' }) },
     { model: makeModel({ normalized: false }) },
+    { model: makeModel({ extraBody: { input_type: 'document' } }) },
+    { model: makeModel({ files: { 'model.onnx': 'a' } }) },
   ])('differs for %o', change => {
     expect(fingerprintSpace({ ...base, ...change })).not.toBe(fingerprintSpace(base));
   });
@@ -55,8 +60,37 @@ describe('fingerprintSpace', () => {
     { queryPrefix: 'query: ' },
     { baseUrl: 'https://example.com/v1' },
     { sendDimensions: false },
-  ])('is the same for %o, which leaves stored vectors as they are', change => {
+    { extraBody: {} },
+    { queryExtraBody: { input_type: 'query' } },
+    { queryModelId: 'lite' },
+    { encodingFormat: 'float' },
+    { headers: { 'x-api-key': { env: 'KEY' } } },
+    { allowHttp: true },
+  ] as const)('is the same for %o, which leaves stored vectors as they are', change => {
     expect(fingerprintSpace({ ...base, model: makeModel(change) })).toBe(fingerprintSpace(base));
+  });
+
+  it('stays what it was without additional fields: another one is another space', () => {
+    expect(fingerprintSpace(base)).toBe('449a3e66a7011b6b0877b088d14c21e03d45a04c6bf2f0b85005232661c12e2a');
+  });
+
+  it('heeds what additional fields say, and not their order', () => {
+    const of = (extraBody: JsonObject) => fingerprintSpace({ ...base, model: makeModel({ extraBody }) });
+
+    expect(of({ a: 1, b: { c: [1], d: 2 } })).toBe(of({ b: { d: 2, c: [1] }, a: 1 }));
+    expect(of({ a: [1, 2] })).not.toBe(of({ a: [2, 1] }));
+    expect(of({ a: 1 })).not.toBe(of({ a: '1' }));
+    expect(goldenKeyOf(makeModel({ extraBody: { a: 1 } }))).not.toEqual(goldenKeyOf(makeModel()));
+    expect(goldenKeyOf(makeModel({ extraBody: {} }))).toEqual(goldenKeyOf(makeModel()));
+  });
+
+  it("heeds the digests of a model's files and how its vectors are pooled, and not where the files lie", () => {
+    const of = (changes: Partial<ModelDefinition>) =>
+      fingerprintSpace({ ...base, model: makeModel({ files: { 'model.onnx': 'a' }, ...changes }) });
+
+    expect(of({ files: { 'model.onnx': 'b' } })).not.toBe(of({}));
+    expect(of({ pooling: 'cls' })).not.toBe(of({}));
+    expect(of({ pooling: 'mean', modelFolder: '/models' })).toBe(of({}));
   });
 });
 

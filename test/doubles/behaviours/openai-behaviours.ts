@@ -47,8 +47,45 @@ const named = (name: string, model: string): Behaviour => ({
     }),
 });
 
+/** Refuses what a call asks for, and answers every other call rightly. */
+const refusing = (
+  name: string,
+  refuses: (body: Answering['body']) => boolean,
+  status: number,
+  body: unknown,
+): Behaviour => ({
+  name,
+  protocols: ['openai', 'azure'],
+  answer: answering =>
+    refuses(answering.body)
+      ? sendJson(answering.response, status, body)
+      : sendJson(answering.response, 200, {
+          data: answering.protocol
+            .vectorsOf(answering.texts)
+            .map((embedding, index) => ({ index, embedding })),
+        }),
+});
+
+const asksBase64 = (body: Answering['body']) => body.encoding_format === 'base64';
+const asksForEncoding = (body: Answering['body']) => 'encoding_format' in body;
+
+/** What servers do that have no base64, or no `encoding_format`. */
+const ENCODING_BEHAVIOURS: readonly Behaviour[] = [
+  refusing('status 400 to base64, with its parameter', asksBase64, 400, error({ param: 'encoding_format' })),
+  refusing('status 400 to base64, in a sentence', asksBase64, 400, {
+    error: 'canary: only float is supported, not base64',
+  }),
+  refusing('status 422 to base64, as FastAPI answers', asksBase64, 422, {
+    detail: [{ loc: ['body', 'encoding_format'], msg: "Input should be 'float'", input: 'base64' }],
+  }),
+  refusing('status 400 to base64, without a word about it', asksBase64, 400, error({})),
+  refusing('status 422 to base64, without a body that is an error', asksBase64, 422, 'canary'),
+  refusing('status 400 to any encoding_format', asksForEncoding, 400, error({ param: 'encoding_format' })),
+];
+
 /** What only OpenAI's API and its imitations do. */
 export const OPENAI_BEHAVIOURS: readonly Behaviour[] = [
+  ...ENCODING_BEHAVIOURS,
   altered('floats where base64 was asked', (data, { protocol, texts }) =>
     data.map((item, position) => ({ ...item, embedding: protocol.vectorsOf(texts)[position] })),
   ),

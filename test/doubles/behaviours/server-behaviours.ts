@@ -20,6 +20,9 @@ export const HTTP_BEHAVIOURS: readonly Behaviour[] = [
   contract(503, 'overloaded'),
   contract(503, 'not_ready'),
   refusal('status 422 about normalize', ['http'], 422, { error: { param: 'normalize' } }),
+  refusal('status 422 about normalize, as FastAPI answers', ['http'], 422, {
+    detail: [{ loc: ['body', 'normalize'], msg: 'canary' }],
+  }),
   {
     name: 'a dim that its vectors do not have',
     protocols: ['http'],

@@ -1,4 +1,4 @@
-import { type Behaviour, embed, PLAIN, POISON, refusal, sendJson } from './behaviour.ts';
+import { type Behaviour, embed, PLAIN, POISON, refusal, send, sendJson } from './behaviour.ts';
 
 const ERROR = { error: { message: 'canary', type: null, code: null, param: null } };
 
@@ -90,7 +90,7 @@ export const STATUS_BEHAVIOURS: readonly Behaviour[] = [
     answer: answering =>
       answering.texts.includes(POISON) ? sendJson(answering.response, 413, ERROR) : embed(answering),
   },
-  ...[400, 422].map(
+  ...[400, 422, 500, 502, 503, 418, 501].map(
     (status): Behaviour => ({
       name: `status ${status} for a batch with one certain text`,
       protocols: PLAIN,
@@ -98,6 +98,20 @@ export const STATUS_BEHAVIOURS: readonly Behaviour[] = [
         answering.texts.includes(POISON) ? sendJson(answering.response, status, ERROR) : embed(answering),
     }),
   ),
+  {
+    name: 'a page with status 500 for a batch with one certain text',
+    protocols: PLAIN,
+    answer: answering =>
+      answering.texts.includes(POISON)
+        ? send(answering.response, 500, '<html>canary</html>', { 'content-type': 'text/html' })
+        : embed(answering),
+  },
+  {
+    name: 'half of the JSON for a batch with one certain text',
+    protocols: PLAIN,
+    answer: answering =>
+      answering.texts.includes(POISON) ? send(answering.response, 200, '{"canary": [') : embed(answering),
+  },
   {
     name: 'status 400 for everything',
     protocols: PLAIN,

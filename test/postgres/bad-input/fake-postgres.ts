@@ -32,12 +32,22 @@ export async function startFakePostgres(kind: FakeKind): Promise<{ port: number;
 
 const READY = message('Z', Buffer.from('I'));
 
+/** Number of the process that answers. */
+const BACKEND = 4711;
+
+const LOGGED_IN = Buffer.concat([
+  message('R', int32(0)),
+  message('K', Buffer.concat([int32(BACKEND), int32(0)])),
+  READY,
+]);
+
 function answer(socket: Socket, bytes: Buffer, kind: FakeKind): void {
   const type = String.fromCharCode(bytes[0] ?? 0);
   if (type === 'p') socket.end(refusal());
-  else if (type === 'Q' && kind !== 'wrong-password') socket.write(factsRow(FACTS[kind]));
+  else if (type === 'Q' && kind !== 'wrong-password')
+    socket.write(factsRow({ backend: `${BACKEND}`, ...FACTS[kind] }));
   else if (bytes[0] === 0 && kind === 'wrong-password') socket.write(message('R', int32(3)));
-  else if (bytes[0] === 0) socket.write(Buffer.concat([message('R', int32(0)), READY]));
+  else if (bytes[0] === 0) socket.write(LOGGED_IN);
 }
 
 function refusal(): Buffer {
@@ -55,7 +65,7 @@ function factsRow(facts: Readonly<Record<string, string | null>>): Buffer {
       Buffer.from(`${name}\0`),
       int32(0),
       int16(0),
-      int32(place === 0 ? 23 : 25),
+      int32(place < 2 ? 23 : 25),
       int16(-1),
       int32(-1),
       int16(0),

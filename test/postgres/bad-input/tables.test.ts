@@ -31,7 +31,11 @@ describe('table or column not there, no primary key, no permission', () => {
     [{ key: 'ids' }, 'has no key column "ids"', '"id"'],
     [{ key: 'body' }, 'key column "body" is not unique', 'CREATE UNIQUE INDEX CONCURRENTLY'],
     [{ table: 'keyless' }, 'table "public"."keyless" has no primary key', "key: '…'"],
-    [{ table: 'shown' }, '"public"."shown" is a view', 'Name the table behind it'],
+    [
+      { table: 'shown' },
+      'view "public"."shown" has no primary key',
+      'Name the columns that tell its rows apart',
+    ],
   ])('refuses %j before any call, by its name and with what exists', async (source, message, remedy) => {
     await createItems(bench, [CANARY]);
     await bench.query('CREATE TABLE keyless (id bigint, body text, updated_at timestamptz)');

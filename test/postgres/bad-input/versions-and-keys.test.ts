@@ -135,10 +135,17 @@ describe('keys and updated_at of every type', () => {
     ['text COLLATE loose', 'timestamptz', texts.filter(text => text !== 'Z')],
     ['varchar(12)', 'timestamp(0)', texts],
     ['varchar(12) COLLATE "sv-x-icu"', 'timestamptz', texts],
+    ['smallint', 'date', ['-32768', '0', '32767']],
+    ['numeric(6,2)', 'timestamptz', ['-1.50', '0.00', '1.00', '1.01']],
+    // In a schema that is not on the search path of a session of ours by itself.
+    ['shelf.citext', 'timestamptz', ['Abc', 'abD', 'Ähre']],
+    ['name', 'timestamptz', texts.filter(text => text !== '')],
   ])('%s with %s: embedded, edited, removed, and idle after', async (keyType, versionType, keys) => {
     await bench.query(
       `CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
     );
+    await bench.query('CREATE SCHEMA shelf');
+    await bench.query('CREATE EXTENSION citext SCHEMA shelf');
     await createItems(bench, [], { key: keyType, updatedAt: versionType });
     await bench.query(
       'INSERT INTO items (id, body) SELECT id::text::' +
@@ -162,6 +169,50 @@ describe('keys and updated_at of every type', () => {
     expect(await bench.stored()).toHaveLength(keys.length);
     expect(await bench.run()).toMatchObject({ code: 0, providerCalls: 0, touched: 0 });
     expect(await bench.query('SELECT FROM items JOIN embeddings.items USING (id)')).toHaveLength(keys.length);
+  });
+
+  it.each(['shelf.citext', 'text COLLATE loose'])('a key of another case is the same row: %s', async key => {
+    await bench.query('CREATE SCHEMA shelf');
+    await bench.query('CREATE EXTENSION citext SCHEMA shelf');
+    await bench.query(
+      `CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
+    );
+    await createItems(bench, [], { key });
+    await bench.query(`INSERT INTO items (id, body) VALUES ('Abc', '${CANARY}')`);
+    bench.configure({});
+    await bench.run();
+
+    await bench.query(`UPDATE items SET id = 'ABC', body = '${CANARY} again', updated_at = now()`);
+
+    expect(await bench.run()).toMatchObject({ code: 0, embedded: 1 });
+    expect(await bench.run()).toMatchObject({ code: 0, providerCalls: 0, touched: 0 });
+    const equal = key.startsWith('shelf') ? 'OPERATOR(shelf.=)' : '=';
+    const joined = `SELECT FROM items i JOIN embeddings.items e ON i.id ${equal} e.id`;
+    expect(await bench.query(joined)).toHaveLength(1);
+  });
+
+  it('a partitioned table with the key (id, created_at) is embedded, and loses a partition', async () => {
+    await bench.query(`CREATE TABLE items (id bigint, created_at timestamptz, body text,
+      updated_at timestamptz DEFAULT now(), PRIMARY KEY (id, created_at)) PARTITION BY RANGE (created_at)`);
+    await bench.query(
+      `CREATE TABLE may PARTITION OF items FOR VALUES FROM ('2026-05-01Z') TO ('2026-06-01Z')`,
+    );
+    await bench.query('CREATE TABLE later PARTITION OF items DEFAULT');
+    await bench.query(`INSERT INTO items SELECT n % 40, timestamptz '2026-05-30Z' + n * interval '1 hour',
+      '${CANARY} ' || n FROM generate_series(1, 80) AS n`);
+    bench.configure({ limits: { sliceRows: 30 } });
+
+    expect(await bench.run()).toMatchObject({ code: 0, embedded: 80 });
+    expect(await bench.run()).toMatchObject({ code: 0, providerCalls: 0, touched: 0 });
+    await bench.query(`UPDATE items SET body = body || '!', updated_at = now() WHERE id = 7`);
+    expect(await bench.run()).toMatchObject({ code: 0, embedded: 2 });
+    expect(await bench.query('SELECT FROM items JOIN embeddings.items USING (id, created_at)')).toHaveLength(
+      80,
+    );
+    await bench.query('DROP TABLE may');
+    const dropped = await bench.run();
+    expect(dropped.errors).not.toContain('rows are gone');
+    expect(dropped.code).toBe(0);
   });
 
   it('a timestamp without time zone asks for the zone that its values are in', async () => {

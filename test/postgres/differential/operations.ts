@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
 import { grantProbe } from '../../../lib/adapters/sql/grants.ts';
-import type { Outcome } from '../../../lib/core/model.ts';
+import { listCaps } from '../../../lib/core/budget.ts';
+import { LANES, type Outcome } from '../../../lib/core/model.ts';
+import type { Pace } from '../../../lib/core/pace.ts';
 import type { ResultObject, RowReading } from '../../../lib/core/result-object.ts';
 import { encodeVectorArray } from '../../../lib/core/vectors.ts';
 import type { CallGrant } from '../../../lib/ports/outcome-store.ts';
@@ -9,7 +11,8 @@ import { printTimestamp, seconds } from '../../twin/timestamps.ts';
 import { sourceOf, spaceOf } from '../../twin/twin-database.ts';
 import { grantProbe as grantProbeOnTwin } from '../../twin/twin-embedding.ts';
 import { readCoverage, retryFailures } from '../../twin/twin-report.ts';
-import { nextIdentifier, type Pair } from './pair.ts';
+import { budgetOf, nextIdentifier, type Pair } from './pair.ts';
+import { LIVE_RUN } from './virtual-server.ts';
 
 /** The answers of the server and of the twin, which must be equal. */
 export interface Answers {
@@ -19,10 +22,9 @@ export interface Answers {
 
 type Operation = (pair: Pair) => Promise<Answers>;
 
-const KEYS = ['1', '2', '3', '9', '10', '11'];
 const HASHES = [buildHash(1), buildHash(2), buildHash(3)];
 
-const someIds = ({ random }: Pair) => random.shuffle(KEYS).slice(0, random.between(1, 4));
+const someIds = ({ random, keys }: Pair) => random.shuffle(keys).slice(0, random.between(1, 4));
 
 /** Draws a dispatch: mostly one that holds a lease now, else an old or an unknown one. */
 function someDispatch(pair: Pair): string {
@@ -33,20 +35,21 @@ function someDispatch(pair: Pair): string {
 }
 
 const someSeconds = ({ random }: Pair) => random.pick([0, 1, 60, 120.5, 900]);
-const someRange = ({ random }: Pair) => ({
-  after: random.chance(0.6) ? null : random.pick(KEYS),
-  through: random.chance(0.6) ? null : random.pick(KEYS),
+const someRange = ({ random, keys }: Pair) => ({
+  after: random.chance(0.6) ? null : random.pick(keys),
+  through: random.chance(0.6) ? null : random.pick(keys),
 });
 
 function someRequest(pair: Pair, lane: 'fresh' | 'bulk') {
   const dispatchId = nextIdentifier(pair);
   pair.dispatches.push(dispatchId);
-  const runId = pair.random.chance(0.15) ? 7 : null;
+  const runId = pair.random.chance(0.15) ? pair.random.pick([7, LIVE_RUN]) : null;
   return {
     dispatchId,
     lane,
     limit: pair.random.pick([0, 1, 2, 3, 50]),
     leaseSeconds: someSeconds(pair),
+    maxAttempts: pair.random.pick([undefined, undefined, 0, 1]),
     runId,
     // As in a local run.
     stage: runId === null ? ('sending' as const) : ('queued' as const),
@@ -72,9 +75,12 @@ function nextCall(pair: Pair): string {
   return callId;
 }
 
-function someGrant({ space }: Pair, callId: string): CallGrant {
-  const { spaceId, model } = space;
-  return { callId, spaceId, modelAlias: model.alias, estimatedTokens: 4, estimatedCostUsd: 0.25 };
+function someGrant(pair: Pair, callId: string): CallGrant {
+  const { spaceId, model } = pair.space;
+  const runId = pair.random.pick([null, 7, LIVE_RUN]);
+  const holder = { runId, dispatchId: someDispatch(pair), ids: someIds(pair) };
+  const grant = { callId, spaceId, modelAlias: model.alias, estimatedTokens: 4, estimatedCostUsd: 0.25 };
+  return pair.random.chance(0.2) ? grant : { ...grant, holder };
 }
 
 /** Draws a result; `used` are the readings of other objects of the same transaction. */
@@ -103,8 +109,16 @@ function someResult(pair: Pair, used = new Set<string>()): ResultObject {
     else if (kind === 1) touches.push({ ...row, contentHash });
     else {
       const outcome: Outcome =
-        kind < 5 ? 'embedded' : random.pick(['excluded:empty', 'refused:http_400', 'undelivered']);
-      const hasHash = outcome !== 'undelivered';
+        kind < 5
+          ? 'embedded'
+          : random.pick([
+              'excluded:empty',
+              'excluded:unknown-words',
+              'refused:http_400',
+              'undelivered',
+              'refused:duplicate-key',
+            ]);
+      const hasHash = outcome !== 'undelivered' && outcome !== 'refused:duplicate-key';
       const tokens = outcome === 'embedded' ? HASHES.indexOf(contentHash) + 1 : 0;
       outcomes.push({
         ...row,
@@ -120,7 +134,7 @@ function someResult(pair: Pair, used = new Set<string>()): ResultObject {
   const isNew = pair.calls.length === 0 || random.chance(0.7);
   const callId = isNew ? nextIdentifier(pair) : random.pick(pair.calls);
   const call = { callId, modelAlias: 'small', lane: 'fresh' as const, items: 1, uniqueTexts: 1, tokens: 3 };
-  const refused = outcomes.filter(({ outcome }) => outcome.startsWith('refused:'));
+  const refused = outcomes.filter(({ outcome }) => outcome === 'refused:http_400');
   return {
     ...{ spaceId: space.spaceId, dispatchId: someDispatch(pair), lane: 'fresh', runId: null },
     dimensions: space.model.dimensions,
@@ -162,6 +176,62 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     both(real.detection.readHorizon, stores.detection.readHorizon, space),
   readStaleness: ({ real, stores, space }) =>
     both(real.detection.readStaleness, stores.detection.readStaleness, space),
+  /** Asks for the rate several times, while time passes and the clock steps. */
+  takeRate: async pair => {
+    const { random, real, stores, server } = pair;
+    const limits = {
+      requestsPerMinute: random.pick([null, 30, 600]),
+      tokensPerMinute: random.pick([null, 600, 6_000]),
+    };
+    const answers: Answers[] = [];
+    for (let asked = 0; asked < 3; asked += 1) {
+      const ask = { limits, lane: random.pick(LANES), tokens: random.pick([1, 20, 500]), largestTokens: 500 };
+      const hidesAboveMs = random.pick([null, 0, 500]);
+      answers.push(await both(real.pace.takeRate, stores.pace.takeRate, 'small', { ...ask, hidesAboveMs }));
+      pair.nowMicros += seconds(random.pick([-5, 0, 0.25, 1, 10]));
+      await server.setNow(pair.nowMicros);
+    }
+    return { real: answers.map(answer => answer.real), twin: answers.map(answer => answer.twin) };
+  },
+  noteRate: async pair => {
+    const { random, real, stores } = pair;
+    const news = {
+      limits: { requestsPerMinute: null, tokensPerMinute: random.pick([null, 600]) },
+      learned: random.pick([
+        undefined,
+        { requestsPerMinute: 120, tokensPerMinute: null },
+        { requestsPerMinute: null, tokensPerMinute: 1_200 },
+      ]),
+      excessTokens: random.pick([-15, 0, 40]),
+      isAnswered: random.chance(0.5),
+      throttled: random.pick([
+        undefined,
+        { retryAfterMs: undefined, lowersRate: true },
+        { retryAfterMs: 3_000, lowersRate: false },
+      ]),
+    };
+    await both(real.pace.noteRate, stores.pace.noteRate, 'small', news);
+    return both(real.pace.readRateLimits, stores.pace.readRateLimits, 'small');
+  },
+  /** Lifts pauses of caps, now and then after somebody raised them. */
+  liftBudgetPauses: ({ random, real, stores, caps }) => {
+    const times = random.pick([1, 1.5, 4]);
+    if (times > 1) caps.splice(0, caps.length, ...listCaps(budgetOf(times * (caps[0]?.usd ?? 1))));
+    return both(real.detection.liftBudgetPauses, stores.detection.liftBudgetPauses);
+  },
+  /** Settles, now and then after a run died in a call of one row of a message that had several. */
+  settleLostCalls: async pair => {
+    const { random, real, stores, twin, space, keys } = pair;
+    const ofRuns = [...spaceOf(twin, space).leases.values()].filter(({ runId }) => runId !== null);
+    if (ofRuns.length > 0 && random.chance(0.7)) {
+      const { id, runId, dispatchId } = random.pick(ofRuns);
+      await both(real.embedding.beginEmbedding, stores.embedding.beginEmbedding, space, dispatchId, keys);
+      const holder = { runId, dispatchId, ids: [id] };
+      const grant = { ...someGrant(pair, nextCall(pair)), holder };
+      await both(real.embedding.grantCall, stores.embedding.grantCall, space, grant);
+    }
+    return both(real.detection.settleLostCalls, stores.detection.settleLostCalls);
+  },
   expireLeasesOfDeadRuns: ({ real, stores }) =>
     both(real.detection.expireLeasesOfDeadRuns, stores.detection.expireLeasesOfDeadRuns),
   findSliceEnd: pair =>
@@ -177,9 +247,21 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       someTime(pair),
       someTime(pair),
     ]),
+  writeUnsent: pair =>
+    both(
+      pair.real.detection.writeUnsent,
+      pair.stores.detection.writeUnsent,
+      ...([pair.space, pair.random.chance(0.6)] as const),
+    ),
+  countUnsentRows: pair =>
+    both(
+      pair.real.detection.countUnsentRows,
+      pair.stores.detection.countUnsentRows,
+      ...([pair.space, pair.random.pick([1, 3, 50])] as const),
+    ),
   writeReconcileCursor: pair => {
     const passEnded = pair.random.chance(0.8);
-    const cursor = passEnded ? null : pair.random.pick(KEYS);
+    const cursor = passEnded ? null : pair.random.pick(pair.keys);
     const { real, stores, space } = pair;
     return both(
       real.detection.writeReconcileCursor,
@@ -190,7 +272,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     );
   },
   leaseChangedRows: pair => {
-    const request = { ...someRequest(pair, 'fresh'), watermark: someTime(pair) };
+    const version = someTime(pair);
+    const from =
+      version !== null && pair.random.chance(0.4) ? { version, id: pair.random.pick(pair.keys) } : undefined;
+    const request = { ...someRequest(pair, 'fresh'), watermark: someTime(pair), from };
     return both(
       pair.real.detection.leaseChangedRows,
       pair.stores.detection.leaseChangedRows,
@@ -207,8 +292,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       request,
     );
   },
-  removeOrphans: ({ real, stores, space, random }) => {
-    const slice = random.chance(0.7) ? { after: null, through: null } : { after: null, through: '9' };
+  removeOrphans: ({ real, stores, space, random, keys }) => {
+    const slice = random.chance(0.7)
+      ? { after: null, through: null }
+      : { after: null, through: keys[3] ?? null };
     return both(real.detection.removeOrphans, stores.detection.removeOrphans, space, slice);
   },
   /**
@@ -265,7 +352,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       real.embedding.readRows,
       stores.embedding.readRows,
       space,
-      KEYS,
+      pair.keys,
       pair.random.pick([4, 1000]),
     );
     const byId = (rows: unknown) => Object.fromEntries((rows as RowReading[]).map(row => [row.id, row]));
@@ -296,6 +383,32 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       await server.setNow(pair.nowMicros);
     }
     return { real: answers.map(answer => answer.real), twin: answers.map(answer => answer.twin) };
+  },
+  readPace: ({ real, stores }) => both(real.pace.readPace, stores.pace.readPace, 'small'),
+  /** Takes three turns, of which the first may be over when the next one is asked for, or its run dead. */
+  takeTurnThrice: async pair => {
+    const { random, real, stores, server } = pair;
+    const answers: Answers[] = [];
+    for (let turn = 0; turn < 3; turn += 1) {
+      const call = { callId: nextCall(pair), runId: random.pick([null, 7, LIVE_RUN]) };
+      const args = ['small', call, random.pick([1, 60])] as const;
+      answers.push(await both(real.pace.takeTurn, stores.pace.takeTurn, ...args));
+      pair.nowMicros += seconds(random.pick([0, 1, 59]));
+      await server.setNow(pair.nowMicros);
+    }
+    return { real: answers.map(answer => answer.real), twin: answers.map(answer => answer.twin) };
+  },
+  storePace: pair => {
+    const { random, real, stores, twin } = pair;
+    const draw = (): Pace => ({
+      textsPerCall: random.pick([null, 1, 50]),
+      callsAtOnce: random.pick([null, 1, 2]),
+      secondsPerToken: random.pick([null, 0.5]),
+    });
+    const seen = random.chance(0.6) ? (twin.paces.get('small')?.pace ?? draw()) : draw();
+    const taken = [...(twin.paces.get('small')?.inFlight.keys() ?? [])];
+    const turnId = taken.length > 0 ? random.pick(taken) : nextIdentifier(pair);
+    return both(real.pace.storePace, stores.pace.storePace, 'small', turnId, seen, draw());
   },
   revokeGrant: async pair => {
     const callId = pair.calls.length > 0 ? pair.random.pick(pair.calls) : nextIdentifier(pair);
@@ -346,6 +459,18 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       pair.stores.outcomes.expireLeases,
       ...([pair.space, someDispatch(pair), someIds(pair)] as const),
     ),
+  areRecorded: pair => {
+    const { random } = pair;
+    const calls = [
+      ...pair.calls,
+      ...(pair.written as ResultObject[]).flatMap(result => result.calls.map(call => call.callId)),
+    ];
+    // A call that was announced twice is named twice; one that was never made is nowhere.
+    const named = Array.from({ length: random.between(1, 3) }, () =>
+      calls.length > 0 && random.chance(0.9) ? random.pick(calls) : nextIdentifier(pair),
+    );
+    return both(pair.real.outcomes.areRecorded, pair.stores.outcomes.areRecorded, named);
+  },
   changePause: pair => {
     const { random, real, stores } = pair;
     const { scope, reason } = somePause(pair);
@@ -353,10 +478,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     return both(real.control.pause, stores.control.pause, scope, reason, random.pick(['', 'why']));
   },
   reasons: ({ real, stores }) => both(real.control.reasons, stores.control.reasons),
-  readCoverage: async ({ real, twin, space }) => ({
-    real: await real.report.readCoverage(space),
-    twin: readCoverage(twin, space),
-  }),
+  readCoverage: async ({ real, twin, space }) => {
+    const { lastUpdate: _, ...counted } = await real.report.readCoverage(space);
+    return { real: counted, twin: readCoverage(twin, space) };
+  },
   retryFailures: async pair => {
     const { real, twin, space, server } = pair;
     const answers = { real: await real.report.retryFailures(space, {}), twin: retryFailures(twin, space) };
@@ -386,5 +511,3 @@ export const WEIGHTED_NAMES: readonly string[] = Object.keys(OPERATIONS).flatMap
   }[name];
   return Array.from({ length: weight ?? (name === 'retryFailures' ? 1 : 2) }, () => name);
 });
-
-export const TABLE_KEYS = KEYS;

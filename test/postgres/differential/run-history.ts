@@ -1,9 +1,11 @@
 import { sql } from 'kysely';
+import { TICK_LOCK_CLASS } from '../../../lib/adapters/sql/database.ts';
+import { keyColumnsOf } from '../../../lib/adapters/sql/key-columns.ts';
 import { FreshetError } from '../../../lib/core/errors.ts';
 import { printNullable, printTimestamp, seconds } from '../../twin/timestamps.ts';
 import { sourceOf, spaceOf } from '../../twin/twin-database.ts';
-import { OPERATIONS, TABLE_KEYS, WEIGHTED_NAMES } from './operations.ts';
-import type { Change, OpenChange, Pair } from './pair.ts';
+import { OPERATIONS, WEIGHTED_NAMES } from './operations.ts';
+import { type Change, type OpenChange, type Pair, writeKey } from './pair.ts';
 
 export interface Difference {
   readonly operation: string;
@@ -72,22 +74,40 @@ async function changeSource(pair: Pair): Promise<undefined> {
   if (pair.open.length > 0 && random.chance(0.35)) return endTransaction(pair);
   if (pair.idle.length === 0 || !random.chance(0.45)) return undefined;
   const written = new Set(pair.open.flatMap(({ changes }) => changes.map(({ id }) => id)));
-  const free = TABLE_KEYS.filter(id => !written.has(id));
+  const free = pair.keys.filter(id => !written.has(id));
   if (free.length === 0) return undefined;
   // Now and then somebody empties the table.
   const empties = random.chance(0.12);
   const changed = empties ? free : random.shuffle(free).slice(0, random.between(1, 3));
   const changes = changed.map(id => (empties ? { id, kind: 'delete' as const } : drawChange(pair, id)));
   const session = pair.idle.pop() as OpenChange['session'];
-  const xid = await session.begin(
-    pair.nowMicros,
-    changes.map(change => writeStatement(pair, change)),
-  );
+  const lockClass = random.pick([undefined, undefined, TICK_LOCK_CLASS, OTHER_LOCK_CLASS]);
+  if (lockClass === TICK_LOCK_CLASS) return beginTick(pair, session);
+  const xid = await session.begin(pair.nowMicros, [
+    ...changes.map(change => writeStatement(pair, change)),
+    ...(lockClass ? [lockStatement(lockClass)] : []),
+  ]);
   const transaction = { xid, startedAt: pair.nowMicros, prepared: false };
   pair.twin.openTransactions.add(transaction);
   pair.open.push({ session, transaction, changes });
   pair.trace.push(`${printTimestamp(pair.nowMicros)} begin ${xid} ${stringify(changes)}`);
   if (random.chance(0.5)) await endTransaction(pair);
+  return undefined;
+}
+
+/** Class of an advisory lock that the application may hold: no tick's. */
+const OTHER_LOCK_CLASS = 7;
+
+/** Any number of sessions hold it at once, which a history needs and a tick's own lock would not let. */
+const lockStatement = (lockClass: number) => `SELECT pg_advisory_xact_lock_shared(${lockClass}, 1)`;
+
+/** Opens a transaction that holds the lock of a tick and changes nothing. */
+async function beginTick(pair: Pair, session: OpenChange['session']): Promise<undefined> {
+  const xid = await session.begin(pair.nowMicros, [lockStatement(TICK_LOCK_CLASS)]);
+  const transaction = { xid, startedAt: pair.nowMicros, prepared: false, holdsTick: true };
+  pair.twin.openTransactions.add(transaction);
+  pair.open.push({ session, transaction, changes: [] });
+  pair.trace.push(`${printTimestamp(pair.nowMicros)} tick ${xid}`);
   return undefined;
 }
 
@@ -104,11 +124,12 @@ function drawChange({ random, nowMicros, twin, space }: Pair, id: string): Chang
 
 function writeStatement({ space }: Pair, change: Change): string {
   const table = `"${space.source.schema}"."${space.source.table}"`;
-  if (change.kind === 'delete') return `DELETE FROM ${table} WHERE id = ${change.id}`;
+  const { columns, values } = writeKey(change.id);
+  if (change.kind === 'delete') return `DELETE FROM ${table} WHERE (${columns}) = (${values})`;
   const text = change.text === null ? 'NULL' : `'${change.text}'`;
   const version = change.version === null ? 'NULL' : `'${printTimestamp(change.version)}'`;
-  return `INSERT INTO ${table} (id, title, updated_at) VALUES (${change.id}, ${text}, ${version})
-    ON CONFLICT (id) DO UPDATE SET title = excluded.title, updated_at = excluded.updated_at`;
+  return `INSERT INTO ${table} (${columns}, title, updated_at) VALUES (${values}, ${text}, ${version})
+    ON CONFLICT (${columns}) DO UPDATE SET title = excluded.title, updated_at = excluded.updated_at`;
 }
 
 async function endTransaction(pair: Pair): Promise<undefined> {
@@ -136,21 +157,36 @@ async function endTransaction(pair: Pair): Promise<undefined> {
   return undefined;
 }
 
+/** Words in an order of their own, and whether they are those of the outcome's reading. */
+const WORDS = sql`, CASE WHEN keywords_read_at IS DISTINCT FROM read_at THEN 'of another reading'
+  WHEN keywords IS NOT NULL THEN (SELECT coalesce(string_agg(word, ' ' ORDER BY word COLLATE "C"), '')
+    FROM unnest(tsvector_to_array(keywords)) AS word) END`;
+
+function printWords(text: string | null | undefined): string | null {
+  return text == null ? null : [...new Set(text.split(' '))].sort().join(' ');
+}
+
 async function compareTables(pair: Pair): Promise<Difference | undefined> {
   const { server, space, twin } = pair;
+  const keepsWords = space.source.keywordLanguage !== undefined;
+  const keys = keyColumnsOf(space.source);
   const { rows } = await sql<{ tables: unknown }>`SELECT json_build_object(
-      'outcomes', (SELECT coalesce(json_object_agg(item_id::text, json_build_array(outcome, encode(content_hash, 'hex'),
+      'outcomes', (SELECT coalesce(json_object_agg(${keys.text(keys.stored('v'))}, json_build_array(outcome, encode(content_hash, 'hex'),
           source_version::text, source_xid::text, read_at::text, text_length, kept_length, tokens,
-          embedding::text, embedded_at::text, missing_since::text)), '{}') FROM ${sql.id('freshet', space.vectorTable)}),
+          embedding::text, embedded_at::text, missing_since::text${keepsWords ? WORDS : sql``})), '{}') FROM ${sql.id('freshet', space.vectorTable)} AS v),
       'leases', (SELECT coalesce(json_object_agg(item_id, json_build_array(dispatch_id::text, lane, stage, attempts, run_id,
           first_seen::text, expires_at::text)), '{}') FROM freshet.leases),
       'position', (SELECT json_build_array(watermark, reconcile_cursor, pass_started_at::text, last_pass_started_at::text,
-          last_pass_ended_at::text) FROM freshet.positions),
+          last_pass_ended_at::text, unsent_since::text) FROM freshet.positions),
       'failures', (SELECT coalesce(json_object_agg(encode(content_hash, 'hex'), json_build_array(failure_class, code, attempts)), '{}')
           FROM freshet.failures),
       'pauses', (SELECT coalesce(json_object_agg(scope || ' ' || reason, json_build_array(detail, since::text, probed_at::text)), '{}')
           FROM freshet.control),
-      'grants', (SELECT coalesce(json_agg(call_id::text ORDER BY call_id), '[]') FROM freshet.grants),
+      'grants', (SELECT coalesce(json_agg(call_id::text || CASE WHEN lost_at IS NULL THEN '' ELSE ' lost' END
+          ORDER BY call_id), '[]') FROM freshet.grants),
+      'paces', (SELECT coalesce(json_object_agg(model_alias, json_build_array(texts_per_call, calls_at_once, seconds_per_token,
+          (SELECT coalesce(json_object_agg(key, round(value::numeric * 1000000)), '{}') FROM jsonb_each(in_flight)))), '{}')
+          FROM freshet.paces),
       'ledger', (SELECT coalesce(json_agg(call_id::text ORDER BY call_id), '[]') FROM freshet.ledger)) AS tables`.execute(
     server.db.kysely,
   );
@@ -175,6 +211,7 @@ async function compareTables(pair: Pair): Promise<Difference | undefined> {
             printVector(row.vector),
           ],
           ...[printNullable(row.embeddedAt), printNullable(row.missingSince)],
+          ...(keepsWords ? [printWords(row.wordsOf)] : []),
         ],
       ]),
     ),
@@ -195,6 +232,7 @@ async function compareTables(pair: Pair): Promise<Difference | undefined> {
             printNullable(position.passStartedAt),
           ],
           ...[printNullable(position.lastPassStartedAt), printNullable(position.lastPassEndedAt)],
+          printNullable(position.unsentSince),
         ]
       : null,
     failures: Object.fromEntries(
@@ -209,7 +247,13 @@ async function compareTables(pair: Pair): Promise<Difference | undefined> {
         [detail, printTimestamp(since), printNullable(probedAt ?? null)],
       ]),
     ),
-    grants: [...twin.grants.keys()].sort(),
+    grants: [...twin.grants.values()].map(({ callId, isLost }) => callId + (isLost ? ' lost' : '')).sort(),
+    paces: Object.fromEntries(
+      [...twin.paces].map(([alias, { pace, inFlight }]) => [
+        alias,
+        [pace.textsPerCall, pace.callsAtOnce, pace.secondsPerToken, Object.fromEntries(inFlight)],
+      ]),
+    ),
     ledger: [...twin.ledger.keys()].sort(),
   };
   return compare(pair, 'tables', rows[0]?.tables, twinTables);
@@ -222,7 +266,16 @@ function printVector(vector: Buffer | null): string | null {
 
 async function empty({ server, space }: Pair): Promise<void> {
   const { schema, table } = space.source;
-  const tables = ['leases', 'positions', 'failures', 'grants', 'ledger', 'control', space.vectorTable];
+  const tables = [
+    'leases',
+    'positions',
+    'failures',
+    'grants',
+    ...['ledger', 'spending'],
+    'control',
+    'paces',
+    space.vectorTable,
+  ];
   await sql
     .raw(
       [

@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import {
   classifyingDialect,
+  RUN_LOCK_CLASS,
   SESSION_STATEMENT,
   type SqlDatabase,
 } from '../../../lib/adapters/sql/database.ts';
@@ -18,10 +19,11 @@ const VIRTUAL_TIME = `
   CREATE FUNCTION twin.now() RETURNS timestamptz LANGUAGE sql STABLE
     AS $$ SELECT pg_catalog.current_setting('twin.now')::timestamptz $$;
   CREATE VIEW twin.activity AS
-    SELECT a.datname, a.usesysid, a.pid, a.query, a.state, t.started AS xact_start
+    SELECT a.datid, a.datname, a.usesysid, a.pid, a.query, a.state, t.started AS xact_start
       FROM pg_catalog.pg_stat_activity a LEFT JOIN twin.transactions t ON t.pid = a.pid;
   ALTER TABLE freshet.leases ALTER first_seen SET DEFAULT twin.now();
   ALTER TABLE freshet.control ALTER since SET DEFAULT twin.now();
+  ALTER TABLE freshet.ledger ALTER recorded_at SET DEFAULT twin.now();
   ALTER TABLE freshet.grants ALTER granted_at SET DEFAULT twin.now();`;
 
 /** A history's commits need not survive the server; waiting for the disk would be most of its time. */
@@ -97,10 +99,14 @@ function showVirtualActivity(client: pg.PoolClient): void {
       : query(first, ...rest)) as typeof client.query;
 }
 
+/** The id of a local run that lives throughout: the sessions hold its lock. */
+export const LIVE_RUN = 8;
+
 async function openSession(connectionString: string): Promise<ApplicationSession> {
   const client = new pg.Client({ connectionString });
   await client.connect();
   await client.query(NOTHING_TO_KEEP);
+  await client.query(`SELECT pg_advisory_lock_shared(${RUN_LOCK_CLASS}, ${LIVE_RUN})`);
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
   const pid = rows[0]?.pid ?? 0;
   return {

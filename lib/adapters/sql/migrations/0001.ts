@@ -9,6 +9,7 @@
  */
 export const migration0001Schema = {
   version: 1,
+  compatibleFrom: 1,
   name: 'schema',
   statements: [
     `CREATE TABLE freshet.spaces (

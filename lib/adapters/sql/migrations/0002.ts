@@ -4,6 +4,7 @@
  */
 export const migration0002GoldenVectors = {
   version: 2,
+  compatibleFrom: 2,
   name: 'golden-vectors',
   statements: [
     `CREATE TABLE freshet.golden_vectors (

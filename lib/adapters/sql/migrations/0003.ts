@@ -5,6 +5,7 @@
  */
 export const migration0003Schedules = {
   version: 3,
+  compatibleFrom: 3,
   name: 'schedules',
   statements: [
     'ALTER TABLE freshet.positions ADD COLUMN pass_open boolean NOT NULL DEFAULT true',

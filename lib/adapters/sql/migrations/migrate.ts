@@ -6,40 +6,76 @@ import type { FreshetTables } from '../freshet-tables.ts';
 import { migration0001Schema } from './0001.ts';
 import { migration0002GoldenVectors } from './0002.ts';
 import { migration0003Schedules } from './0003.ts';
-
-/** What a person types to bring schema `freshet` and the spaces up to date. */
-export const MIGRATE_COMMAND = 'npm run freshet -- migrate';
+import { migration0004Versions } from './0004.ts';
+import { migration0005Paces } from './0005.ts';
+import { migration0006Relations } from './0006.ts';
+import { migration0007Waiting } from './0007.ts';
+import { migration0008Estimates } from './0008.ts';
+import { migration0009Batches } from './0009.ts';
+import { migration0010OutcomeIndexes } from './0010.ts';
+import { migration0011Rates } from './0011.ts';
+import { migration0012Spending } from './0012.ts';
+import { migration0013Documents } from './0013.ts';
+import { readSchemaVersion, refuseIncompatible } from './schema-version.ts';
 
 interface Migration {
   readonly version: number;
+  /**
+   * The oldest version whose code may run on a schema that has this migration.
+   * A migration that only adds what older code need not know keeps the number of the migration
+   * before it. One that takes away or changes what older code reads or writes has its own version.
+   */
+  readonly compatibleFrom: number;
   readonly name: string;
   readonly statements: readonly string[];
 }
 
 /**
- * Every migration in the order of its version, without gaps.
+ * Every migration in the order of its version.
  * A migration that was released is never changed.
  */
 export const MIGRATIONS: readonly Migration[] = [
   migration0001Schema,
   migration0002GoldenVectors,
   migration0003Schedules,
+  migration0004Versions,
+  migration0005Paces,
+  migration0006Relations,
+  migration0007Waiting,
+  migration0008Estimates,
+  migration0009Batches,
+  migration0010OutcomeIndexes,
+  migration0011Rates,
+  migration0012Spending,
+  migration0013Documents,
 ];
+
+/** The version of schema `freshet` that this code needs, by which it is known to the schema. */
+export const NEEDED_VERSION = versionOf(MIGRATIONS);
+
+/** The oldest version whose code may run on the schema that this code makes. */
+export const COMPATIBLE_FROM = Math.max(...MIGRATIONS.map(({ compatibleFrom }) => compatibleFrom));
+
+function versionOf(migrations: readonly Migration[]): number {
+  return migrations.at(-1)?.version ?? 0;
+}
 
 /**
  * Brings schema `freshet` to the version that the code needs.
  * Each migration is a transaction of its own. Several callers at once wait for each other and apply
- * each migration once.
- * @throws UsageError when the database is newer than the code, or when the role may not create.
+ * each migration once. A newer schema on which this code may run is left as it is, because a
+ * deployment that is rolled back runs the older `migrate` too.
+ * @throws UsageError when this code may not run on the schema, or when the role may not create.
  */
 export async function migrate(
   db: SqlDatabase,
   migrations: readonly Migration[] = MIGRATIONS,
 ): Promise<{ from: number; to: number; applied: string[] }> {
-  const needed = migrations.at(-1)?.version ?? 0;
+  const needed = versionOf(migrations);
   await requireSchemaRights(db, 'write');
-  const from = await readSchemaVersion(db.kysely);
-  refuseNewer(from, needed);
+  const schema = await readSchemaVersion(db.kysely);
+  refuseIncompatible(schema, needed);
+  const from = schema.version;
   const applied: string[] = [];
   for (const migration of migrations) {
     if (migration.version <= from) continue;
@@ -49,7 +85,7 @@ export async function migrate(
       .catch(error => explainRefusal(error, db.kysely));
     if (isNew) applied.push(migration.name);
   }
-  return { from, to: needed, applied };
+  return { from, to: Math.max(from, needed), applied };
 }
 
 async function applyOnce(
@@ -58,14 +94,20 @@ async function applyOnce(
   needed: number,
 ): Promise<boolean> {
   await lockSchemaChanges(transaction);
-  const version = await readSchemaVersion(transaction);
-  refuseNewer(version, needed);
-  if (version >= migration.version) return false;
-  if (version === 0) await createMigrationsTable(transaction);
+  const schema = await readSchemaVersion(transaction);
+  refuseIncompatible(schema, needed);
+  if (schema.version >= migration.version) return false;
+  if (schema.version === 0) await createMigrationsTable(transaction);
   for (const statement of migration.statements) await sql.raw(statement).execute(transaction);
   await transaction
     .insertInto('freshet.migrations')
-    .values({ version: migration.version, name: migration.name })
+    .values({
+      version: migration.version,
+      name: migration.name,
+      ...(migration.version >= migration0004Versions.version && {
+        compatible_from: migration.compatibleFrom,
+      }),
+    })
     .execute();
   return true;
 }
@@ -80,14 +122,6 @@ async function createMigrationsTable(db: Kysely<FreshetTables>): Promise<void> {
   )`.execute(db);
 }
 
-function refuseNewer(version: number, needed: number): void {
-  if (version <= needed) return;
-  throw new UsageError(
-    `Schema freshet of the database has version ${version}; this version of Freshet knows ${needed}. ` +
-      'Use the newer Freshet that made it.',
-  );
-}
-
 async function explainRefusal(error: unknown, db: Kysely<FreshetTables>): Promise<never> {
   if (!(error instanceof FreshetError) || error.code !== 'sqlstate_42501') throw error;
   const names = await sql<{ grant: string }>`
@@ -99,17 +133,6 @@ async function explainRefusal(error: unknown, db: Kysely<FreshetTables>): Promis
       'of the database, or run migrate as the role that owns the schema.',
     names.rows[0]?.grant,
   );
-}
-
-/** Reads the version of schema `freshet`; 0 where there is no schema yet. */
-export async function readSchemaVersion(db: Kysely<FreshetTables>): Promise<number> {
-  const table = await sql<{ present: boolean }>`
-    SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                    WHERE n.nspname = 'freshet' AND c.relname = 'migrations') AS present`.execute(db);
-  if (table.rows[0]?.present !== true) return 0;
-  const version = await sql<{ version: number }>`
-    SELECT coalesce(max(version), 0)::int AS version FROM freshet.migrations`.execute(db);
-  return version.rows[0]?.version ?? 0;
 }
 
 /**

@@ -10,6 +10,50 @@ type Advice = Readonly<Record<FailurePlace, string>>;
  */
 const adviceByCode: readonly (readonly [RegExp, Advice])[] = [
   [
+    /^duplicate-key$/,
+    {
+      local:
+        'the key stands in several rows of the source: doctor shows it and says how; once it stands in ' +
+        'one row, the next whole pass embeds it',
+      deployed:
+        'the key stands in several rows of the source: remove those that are not meant and REINDEX the ' +
+        'table, or its child tables repeat keys, or a view or foreign table needs other columns as key; ' +
+        'once it stands in one row, the next reconcile pass embeds it',
+    },
+  ],
+  [
+    /^text-gone$/,
+    {
+      local:
+        'the text of the document was deleted (documents.keepText is false) before this model was there: ' +
+        'whoever has the text gives it to the service again',
+      deployed:
+        'the text of the document was deleted (documents.keepText is false) before this model was there: ' +
+        'whoever has the text gives it to the service again',
+    },
+  ],
+  [
+    /^sqlstate_/,
+    {
+      local:
+        'the database cannot read or store this row: look at it and into the log of the server; then retry',
+      deployed:
+        'the database cannot read or store this row: look at it and into the log of the server; then ' +
+        'aws retry',
+    },
+  ],
+  [
+    /^(network_\w+|http_(5\d\d|408)|invalid_reply(_\w+)?|reply_too_large|tei_(backend|unhealthy))$/,
+    {
+      local:
+        'the provider failed at this text each time, while it embedded others: its log may say why; edit ' +
+        'the row, or retry once it is mended',
+      deployed:
+        'the provider failed at this text each time, while it embedded others: its log may say why; edit ' +
+        'the row, or aws retry once it is mended',
+    },
+  ],
+  [
     /^foreign_/,
     {
       local: 'a firewall or proxy before the provider refuses this text: let it pass there, then retry',
@@ -64,6 +108,17 @@ const adviceByCode: readonly (readonly [RegExp, Advice])[] = [
     },
   ],
   [
+    /^half_range$/,
+    {
+      local:
+        'the model gives a vector that halfvec cannot hold: storage: "vector" of the source, which makes a ' +
+        'new space; then run again',
+      deployed:
+        'the model gives a vector that halfvec cannot hold: storage: "vector" of the source, which makes a ' +
+        'new space; then deploy',
+    },
+  ],
+  [
     /rate_limit|429|overloaded/,
     {
       local: 'slower: --concurrency 1 or --pause-ms N',
@@ -93,7 +148,8 @@ export function adviseFailure(
   { failureClass, code }: { readonly failureClass: string; readonly code: string },
   place: FailurePlace,
 ): string {
-  if (failureClass === 'undelivered' && code !== 'undelivered') return RECORDED_OUTAGE[place];
+  const isOutage = failureClass === 'undelivered' && code !== 'undelivered' && !code.startsWith('sqlstate_');
+  if (isOutage) return RECORDED_OUTAGE[place];
   const found = adviceByCode.find(([pattern]) => pattern.test(code))?.[1] ?? GENERAL;
   return found[place];
 }

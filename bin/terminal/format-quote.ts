@@ -1,0 +1,61 @@
+import { formatDuration, formatUsd } from '../../lib/core/quantities.ts';
+import type { SpaceQuote } from '../../lib/core/quote.ts';
+import { formatCount } from '../../lib/core/run-end.ts';
+
+/** A second currency that prices are shown in. */
+export interface Currency {
+  /** ISO 4217. */
+  readonly code: string;
+  /** Units of it for one US dollar. */
+  readonly rate: number;
+}
+
+/** Lines on what a purchase takes: rows as a sum, tokens and price with their range, and time. */
+export function formatQuote(quote: SpaceQuote, currency?: Currency): string[] {
+  const terms = (['duplicates', 'copied', 'touched', 'excluded'] as const)
+    .filter(name => quote[name] > 0)
+    .map(name => ` + ${formatCount(quote[name])} ${LABELS[name]}`);
+  const sum = `${formatCount(quote.texts)} texts to buy${terms.join('')}`;
+  const sample =
+    quote.sampledShare === 1 ? '' : `  (from ${(100 * quote.sampledShare).toFixed(1)} % of the texts)`;
+  const lines = [
+    `${quote.source} · ${quote.model}   to embed: ${formatCount(quote.rows)} rows = ${sum}${sample}`,
+  ];
+  if (quote.texts === 0) return lines;
+  const { seconds } = quote;
+  const time = seconds === null ? 'time not known yet' : `about ${formatDuration(seconds * 1000)}`;
+  return [
+    ...lines,
+    `  about ${formatCount(quote.tokens)} tokens (${formatCount(quote.leastTokens)} to ` +
+      `${formatCount(quote.mostTokens)}) in ${formatCount(quote.calls)} calls, ${formatUsd(quote.costUsd)} ` +
+      `(${formatUsd(quote.leastCostUsd)} to ${formatUsd(quote.mostCostUsd)})` +
+      `${currency === undefined ? '' : formatIn(currency, quote)}, ${time}`,
+    ...formatBatch(quote.batch),
+  ];
+}
+
+function formatBatch(batch: SpaceQuote['batch']): string[] {
+  if (batch === null) return [];
+  const { costUsd, leastCostUsd, mostCostUsd, rounds, deadlineSeconds } = batch;
+  const inTurn = rounds > 1 ? ` for each of ${rounds} in turn` : '';
+  const time = `${formatDuration(deadlineSeconds * 1000)}${inTurn}`;
+  return [
+    `  by batch ${formatUsd(costUsd)} (${formatUsd(leastCostUsd)} to ${formatUsd(mostCostUsd)}), ` +
+      `at most ${time}; edits are bought by calls`,
+  ];
+}
+
+const LABELS = {
+  duplicates: 'of the same text',
+  copied: 'embedded already',
+  touched: 'unchanged',
+  excluded: 'without a text to buy',
+} as const;
+
+function formatIn({ code, rate }: Currency, { costUsd, leastCostUsd, mostCostUsd }: SpaceQuote): string {
+  const format = new Intl.NumberFormat('en', { style: 'currency', currency: code, currencyDisplay: 'code' });
+  const [cost, least, most] = [costUsd, leastCostUsd, mostCostUsd].map(usd =>
+    format.format(usd * rate).replaceAll('\u00a0', ' '),
+  );
+  return `, ${cost} (${least} to ${most})`;
+}

@@ -1,0 +1,182 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { roundToHalf } from '../../core/half-floats.ts';
+import type { Space } from '../../core/model.ts';
+import { measureNorm, viewFloats } from '../../core/vectors.ts';
+import type { FoundRow, NearestRequest, SearchedSource, SearchScope } from '../../ports/search.ts';
+import { renderText } from './fragments.ts';
+import type { FreshetTables } from './freshet-tables.ts';
+import { areEqual, keyColumnsOf, listKey } from './key-columns.ts';
+import { quoteSpace } from './quote-space.ts';
+import { renderScope } from './search-predicate.ts';
+
+/** Farther than any two vectors are. NULL and NaN, of a vector of zeros, are not below it. */
+const FARTHEST = 3;
+
+/** Renders the rows `s` of the source, with vectors `v`, that the search may see. */
+export function renderSearched(scope: SearchScope): RawBuilder<unknown> {
+  const { source, vectors } = quoteSpace(scope.source.space);
+  const keys = keyColumnsOf(scope.source.space.source);
+  return sql`FROM ${source} AS s
+    JOIN ${vectors} AS v ON ${areEqual(keys.source, keys.stored('v'))} AND v.chunk = 0
+   WHERE v.outcome = 'embedded' AND ${renderScope(scope)}`;
+}
+
+/**
+ * Renders the search that compares every row.
+ * The list of distances is MATERIALIZED without an order, so that no index of vectors can be
+ * chosen: with one, PostgreSQL found 6 of 200 rows of a tenant. The scope stands in both reads of
+ * the source: while a key stands in rows of two tenants, the key of a hit is that of another row.
+ */
+export function renderExact(request: NearestRequest, vector: Buffer): RawBuilder<RawRow> {
+  const { space } = request.source;
+  const keys = keyColumnsOf(space.source);
+  const { source, vectors } = quoteSpace(space);
+  const near = keys.carried('near');
+  return sql<RawRow>`
+    WITH near AS MATERIALIZED (
+      SELECT ${keys.carry(keys.stored('v'))}, v.embedding <=> ${renderQuery(space, vector)} AS distance
+        ${renderSearched(request)}${renderOther(request)}
+    ), page AS MATERIALIZED (
+      SELECT * FROM near
+       WHERE near.distance <= ${request.maxDistance ?? FARTHEST}::float8
+         ${renderAfter(request, sql`near.distance`, near)}
+       ORDER BY near.distance, ${listKey(near)} LIMIT ${request.limit}::int
+    )
+    SELECT ${keys.text(keys.carried('page'))} AS id, page.distance, ${renderColumns(request)} AS columns,
+           ${request.withVectors ? sql`v.embedding::text` : sql`NULL`} AS vector
+      FROM page
+      JOIN ${source} AS s ON ${areEqual(keys.source, keys.carried('page'))}
+      JOIN ${vectors} AS v ON ${areEqual(keys.stored('v'), keys.carried('page'))} AND v.chunk = 0
+     WHERE ${renderScope(request)}
+     ORDER BY page.distance, ${listKey(keys.carried('page'))}`;
+}
+
+/**
+ * Renders the search that walks the HNSW index, nearest first, until it has its rows.
+ * The distance bound is left to the caller: a bound in the statement would make the walk go on to
+ * the end of the graph.
+ */
+export function renderWalk(request: NearestRequest, vector: Buffer): RawBuilder<RawRow> {
+  const keys = keyColumnsOf(request.source.space.source);
+  const query = renderQuery(request.source.space, vector);
+  const stored = keys.stored('v');
+  return sql<RawRow>`
+    SELECT ${keys.text(stored)} AS id, v.embedding <=> ${query} AS distance,
+           ${renderColumns(request)} AS columns,
+           ${request.withVectors ? sql`v.embedding::text` : sql`NULL`} AS vector
+      ${renderSearched(request)}${renderOther(request)}
+      ${renderAfter(request, sql`(v.embedding <=> ${query})`, stored)}
+     ORDER BY v.embedding <=> ${query}, ${listKey(stored)} LIMIT ${request.limit}::int`;
+}
+
+/** Renders that the row which others are to be like is no hit itself. */
+function renderOther({ near, source }: NearestRequest): RawBuilder<unknown> {
+  if ('vector' in near) return sql``;
+  const keys = keyColumnsOf(source.space.source);
+  return sql` AND NOT (${areEqual(keys.source, keys.ofId(near.like))})`;
+}
+
+function renderAfter(
+  { after, source }: NearestRequest,
+  distance: RawBuilder<unknown>,
+  key: readonly RawBuilder<unknown>[],
+): RawBuilder<unknown> {
+  if (after === undefined) return sql``;
+  const keys = keyColumnsOf(source.space.source);
+  const last = sql`${after.distance}::float8, ${listKey(keys.ofId(after.id))}`;
+  return sql` AND (${distance}, ${listKey(key)}) > (${last})`;
+}
+
+/** Renders the asked columns of row `s` as a JSON array; numbers over 2^53 are texts in it. */
+export function renderColumns({
+  source,
+  columns,
+}: {
+  readonly source: SearchedSource;
+  readonly columns: readonly string[];
+}): RawBuilder<unknown> {
+  const texts = source.space.source.textColumns;
+  const values = columns.map(name => {
+    const text = texts.find(column => column.name === name);
+    if (text !== undefined) return renderText(text);
+    const column = sql.id('s', name);
+    return sql`CASE WHEN pg_typeof(${column})::text IN ('bigint', 'numeric')
+      THEN to_json(${column}::text) ELSE to_json(${column}) END`;
+  });
+  return sql`json_build_array(${sql.join(values)})::text`;
+}
+
+interface RawRow {
+  readonly id: string;
+  readonly distance: number | null;
+  readonly columns: string;
+  readonly vector: string | null;
+}
+
+export function toFoundRow({ id, distance, columns, vector }: RawRow): FoundRow {
+  return {
+    id,
+    distance,
+    columns: JSON.parse(columns) as unknown[],
+    ...(vector !== null && { vector: new Float32Array(JSON.parse(vector) as number[]) }),
+  };
+}
+
+/** Reads the vector of a row that the search may see, as float32. Undefined: there is none. */
+export async function readVector(
+  transaction: Kysely<FreshetTables>,
+  request: NearestRequest & { readonly near: { readonly like: string } },
+): Promise<Buffer | undefined> {
+  const keys = keyColumnsOf(request.source.space.source);
+  const { rows } = await sql<{ vector: string }>`
+    SELECT v.embedding::text AS vector
+      ${renderSearched({ ...request, filter: undefined })}
+       AND ${areEqual(keys.source, keys.ofId(request.near.like))}`.execute(transaction);
+  const text = rows[0]?.vector;
+  if (text === undefined) return undefined;
+  return Buffer.from(new Float32Array(JSON.parse(text) as number[]).buffer);
+}
+
+/** Reads the texts of rows that the search may see, each cut to so many characters. */
+export async function readTexts(
+  transaction: Kysely<FreshetTables>,
+  scope: SearchScope,
+  ids: readonly string[],
+  maxCharacters: number,
+): Promise<ReadonlyMap<string, string>> {
+  const keys = keyColumnsOf(scope.source.space.source);
+  const texts = scope.source.space.source.textColumns.map(
+    column => sql`left(${renderText(column)}, ${maxCharacters}::int)`,
+  );
+  const { rows } = await sql<{ id: string; text: string }>`
+    SELECT ${keys.text(keys.source)} AS id,
+           left(concat_ws(E'\n', ${sql.join(texts)}), ${maxCharacters}::int) AS text
+      ${renderSearched(scope)} AND (${listKey(keys.source)}) IN (
+        SELECT ${listKey(keys.given('u'))}
+          FROM unnest(${keys.unnested(ids)}) AS u (${keys.givenNames}))`.execute(transaction);
+  return new Map(rows.map(({ id, text }) => [id, text]));
+}
+
+/**
+ * Renders a query vector as pgvector's binary value of the space's type; the input stays as it is.
+ * In: float32, little-endian. Out: int16 dimensions, a reserved int16 and float32 or float16, all
+ * big-endian, as `vector_recv` and `halfvec_recv` read them.
+ */
+export function renderQuery({ source }: Space, vector: Buffer): RawBuilder<unknown> {
+  const header = Buffer.alloc(4);
+  header.writeInt16BE(vector.length / 4, 0);
+  if (source.storage === undefined)
+    return sql`${Buffer.concat([header, Buffer.from(vector).swap32()])}::vector`;
+  return sql`${Buffer.concat([header, toHalfOfLengthOne(vector).swap16()])}::halfvec`;
+}
+
+/**
+ * Rounds a query to half floats after it is brought to length 1.
+ * A cosine does not ask for the length, and no component of such a vector is out of range.
+ */
+function toHalfOfLengthOne(vector: Buffer): Buffer {
+  const norm = measureNorm(vector);
+  const unit = viewFloats(vector).map(value => value / norm);
+  // A vector of zeros has no direction: it stays one, and is near to nothing.
+  return roundToHalf(Buffer.from(unit.buffer)) ?? Buffer.alloc(vector.length / 2);
+}

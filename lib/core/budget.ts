@@ -1,0 +1,56 @@
+import { PIPELINE_SCOPE, sourceScope } from './control.ts';
+
+/** What may be spent in a period, in US dollars. Days and months begin at midnight in UTC. */
+interface PeriodBudget {
+  readonly usdPerDay?: number | undefined;
+  readonly usdPerMonth?: number | undefined;
+}
+
+/** The section `budget` of the configuration. */
+export interface Budget extends PeriodBudget {
+  /** By the name of the source. */
+  readonly perSource?: Readonly<Record<string, PeriodBudget>> | undefined;
+}
+
+/** One cap: what may be spent on everything, or on one source, within a period. */
+export interface Cap {
+  /** The scope that is paused where the cap is reached. */
+  readonly scope: string;
+  /** Null: all sources together. */
+  readonly source: string | null;
+  readonly period: 'day' | 'month';
+  readonly usd: number;
+  /**
+   * The sentence of the pause.
+   * A pause holds as long as the configuration has its cap word by word, and its period lasts: a
+   * cap that is raised lifts it.
+   */
+  readonly sentence: string;
+}
+
+/** Lists the caps of a budget, those of everything first; none where no budget is configured. */
+export function listCaps(budget: Budget | undefined): readonly Cap[] {
+  if (budget === undefined) return [];
+  const ofSources = Object.entries(budget.perSource ?? {}).flatMap(([name, own]) =>
+    capsOf(own, sourceScope(name), name, `budget.perSource.${name}`),
+  );
+  return [...capsOf(budget, PIPELINE_SCOPE, null, 'budget'), ...ofSources];
+}
+
+function capsOf(budget: PeriodBudget, scope: string, source: string | null, path: string): Cap[] {
+  const begins = { day: 'at midnight UTC', month: 'on the first of the month, UTC' } as const;
+  const cap = (key: 'usdPerDay' | 'usdPerMonth', period: Cap['period']): Cap[] => {
+    const usd = budget[key];
+    if (usd === undefined) return [];
+    const sentence =
+      `${path}.${key} is ${usd}, and the next call would go beyond it; it goes on ${begins[period]}, or ` +
+      'once the cap is raised';
+    return [{ scope, source, period, usd, sentence }];
+  };
+  return [...cap('usdPerDay', 'day'), ...cap('usdPerMonth', 'month')];
+}
+
+/** The caps that calls for a source count against. */
+export function capsFor(caps: readonly Cap[], sourceName: string): readonly Cap[] {
+  return caps.filter(({ source }) => source === null || source === sourceName);
+}

@@ -1,0 +1,28 @@
+/** The addresses of the embedding service wherever it runs, with the method that each one takes. */
+export const SERVICE_ROUTES = {
+  '/v1/embed': 'POST',
+  '/v1/embeddings': 'POST',
+  '/v1/search': 'POST',
+  '/v1/models': 'GET',
+  '/health': 'GET',
+  '/ready': 'GET',
+  '/openapi.json': 'GET',
+} as const;
+
+/** The addresses of texts without a table, where the configuration has documents. */
+export const ITEM_ROUTES = {
+  '/v1/vectors/embed': 'POST',
+  '/v1/vectors/embed/batch': 'POST',
+  '/v1/jobs/{job_id}': 'GET',
+  '/v1/receipts/{receipt_id}': 'GET',
+  '/v1/vectors/{asset_id}': 'DELETE',
+  '/v1/vectors/{asset_id}/{segment_id}': 'DELETE',
+} as const;
+
+/** What a token must be for, where the configuration says which claim holds its scopes. */
+export const SERVICE_SCOPES: Readonly<Record<string, string>> = {
+  '/v1/embed': 'embed',
+  '/v1/embeddings': 'embed',
+  '/v1/search': 'search',
+  ...Object.fromEntries(Object.keys(ITEM_ROUTES).map(route => [route, 'write'])),
+};

@@ -1,0 +1,66 @@
+import type { Space } from '../core/model.ts';
+import { readCoverages } from '../pipeline/operate/requests.ts';
+import type { Clock } from '../ports/process.ts';
+import type { Coverage, ReportStore } from '../ports/report-store.ts';
+
+/** The count of the rows as they were when a run began. */
+export interface CountBeforehand {
+  /** Waits for the count. Rejects as the statement did. */
+  read(): Promise<readonly Coverage[]>;
+  /**
+   * Resolves with the count where it found every row of every space fresh, excluded or failed.
+   * A run that then moves no row ends as it began, and need not count once more. Undefined: rows
+   * were stale or on their way, a source could not be read, or the count failed.
+   */
+  ifFresh(): Promise<readonly Coverage[] | undefined>;
+  /** Lets nobody know of the count any more. */
+  close(): void;
+}
+
+/**
+ * Milliseconds that a run waits for the count, which a person sees first.
+ * Ten thousand rows are counted in 20 ms. A million take a second or two, and the run begins
+ * meanwhile.
+ */
+const COUNT_FIRST_MS = 200;
+
+/**
+ * Begins to count the rows, and waits for the count for a moment.
+ * `onCounted` is called when the count is there, at once or while the run works. A count that fails
+ * at once fails the run too. One that fails later does not: the run meets its cause itself.
+ */
+export async function countBeforehand({
+  reports,
+  spaces,
+  clock,
+  onCounted,
+}: {
+  readonly reports: ReportStore;
+  readonly spaces: readonly Space[];
+  readonly clock: Clock;
+  readonly onCounted: (before: readonly Coverage[]) => void;
+}): Promise<CountBeforehand> {
+  let closed = false;
+  const counted = readCoverages(reports, spaces);
+  const shown = counted.then(before => {
+    if (!closed) onCounted(before);
+  });
+  shown.catch(() => undefined);
+  const waited = new AbortController();
+  try {
+    await Promise.race([shown, clock.sleep(COUNT_FIRST_MS, waited.signal)]);
+  } finally {
+    waited.abort();
+  }
+  return {
+    read: () => counted,
+    async ifFresh() {
+      const before = await counted.catch(() => []);
+      const isWhole = before.length === spaces.length;
+      return isWhole && before.every(({ stale, inFlight }) => stale + inFlight === 0) ? before : undefined;
+    },
+    close() {
+      closed = true;
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import { FRESHET } from '../core/own-command.ts';
+import type { RunSummary } from './run-ports.ts';
+
+/** Describes what a person should look at after a run that came to its end. */
+export function describeNotices({
+  skipped,
+  orphansKept,
+}: Pick<RunSummary, 'skipped' | 'orphansKept'>): string[] {
+  return [...describeSkipped(skipped), ...describeKeptOrphans(orphansKept)];
+}
+
+/** Describes rows that no statement can look at, a line for each source and SQLSTATE. */
+function describeSkipped(skipped: RunSummary['skipped']): string[] {
+  const kinds = Map.groupBy(skipped, ({ source, code }) => `Source "${source}": ${code}`);
+  return [...kinds].map(([kind, rows]) => {
+    const ids = rows.slice(0, MAX_NAMED_ROWS).map(({ id }) => id);
+    const keys = `${ids.join(', ')}${rows.length > ids.length ? ', …' : ''}`;
+    const count = rows.length === 1 ? 'a row' : `${rows.length} rows`;
+    return `${kind} at every look at ${count}, and the others go on. To see why, SELECT by the key: ${keys}`;
+  });
+}
+
+const MAX_NAMED_ROWS = 5;
+
+/** Describes sources with vectors of no row, which a person should look at. */
+function describeKeptOrphans(orphansKept: RunSummary['orphansKept']): string[] {
+  return orphansKept.map(
+    ({ source, cause }) => `Source "${source}": ${KEPT_BECAUSE[cause]}: ${FRESHET} doctor`,
+  );
+}
+
+const KEPT_BECAUSE = {
+  'row-security':
+    'vectors whose rows this role does not see are kept, because row-level security may hide them',
+  'too-many':
+    'too many rows are gone at once, or all of them; their vectors are kept until somebody confirms it',
+  unreadable: 'looking for vectors of no row fails for some of its rows; all are kept',
+  unconfirmed: 'rows are gone; the source is no table, so their vectors are kept until somebody confirms it',
+} as const;

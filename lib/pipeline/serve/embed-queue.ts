@@ -1,0 +1,254 @@
+import { FreshetError } from '../../core/errors.ts';
+import type { ModelDefinition } from '../../core/model.ts';
+import { refuseForFailure, ServiceRefusal } from '../../core/service-refusal.ts';
+import type { ServiceLane, ServiceObserver } from '../../ports/embedding-service.ts';
+import type { Clock } from '../../ports/process.ts';
+import { toFreshetError } from '../failures.ts';
+import type { EmbedTexts } from './call-model.ts';
+import type { CachedVector, VectorCache } from './vector-cache.ts';
+import { type SizedText, type Waiter, type WaitingText, WaitingTexts } from './waiting-texts.ts';
+
+interface QueuePorts {
+  readonly embedTexts: EmbedTexts;
+  readonly cache: VectorCache;
+  readonly clock: Clock;
+  readonly observer: ServiceObserver;
+}
+
+/** What a queue takes, and what one call of it takes. */
+interface QueueLimits {
+  /** Calls at the same time. */
+  readonly workers: number;
+  readonly maxTextsPerCall: number;
+  readonly maxTokensPerCall: number;
+  readonly maxBytesPerCall: number;
+  /** Tokens that may wait. A request above it is taken where nothing waits, else never. */
+  readonly queueTokens: number;
+}
+
+/** Tokens per second that are assumed of one worker until a call was measured. */
+const ASSUMED_TOKENS_PER_SECOND = 2000;
+/** How much the last call counts for the measured rate. */
+const LAST_CALL_WEIGHT = 0.3;
+const LONGEST_RETRY_SECONDS = 60;
+
+/**
+ * The queue of one model: batches form while workers are busy, and an idle service adds no wait.
+ * Whenever a worker is free it takes what fits one call, queries before documents. What nobody
+ * waits for any more is taken out, and a call for which nobody waits any more is given up.
+ */
+export class EmbedQueue {
+  readonly #ports: QueuePorts;
+  readonly #model: Pick<ModelDefinition, 'alias'>;
+  readonly #limits: QueueLimits;
+  readonly #waiting = new WaitingTexts();
+  /** Texts in the queue and in calls, by their keys: equal ones are computed once. */
+  readonly #underway = new Map<string, WaitingText>();
+  #calls = 0;
+  #tokensPerSecond = ASSUMED_TOKENS_PER_SECOND;
+
+  constructor(ports: QueuePorts, model: Pick<ModelDefinition, 'alias'>, limits: QueueLimits) {
+    this.#ports = ports;
+    this.#model = model;
+    this.#limits = limits;
+  }
+
+  /**
+   * Resolves with a vector for each text, or rejects as a whole.
+   * @throws ServiceRefusal `rate_limited` where the queue is full: nothing of the request waits
+   */
+  async embed(
+    texts: readonly SizedText[],
+    lane: ServiceLane,
+    signal: AbortSignal,
+  ): Promise<readonly CachedVector[]> {
+    signal.throwIfAborted();
+    const found = texts.map(({ key }) => this.#ports.cache.get(key));
+    const missing = new Map(
+      texts.flatMap((text, position) => (found[position] === undefined ? [[text.key, text] as const] : [])),
+    );
+    const fresh = [...missing.values()].filter(({ key }) => !this.#underway.has(key));
+    this.#refuseOverflow(fresh.reduce((sum, { tokens }) => sum + tokens, 0));
+    this.#ports.observer.looked(this.#model.alias, {
+      hits: found.filter(vector => vector !== undefined).length,
+      joined: missing.size - fresh.length,
+      misses: fresh.length,
+    });
+    if (missing.size === 0) return found as CachedVector[];
+    const computed = await this.#waitFor([...missing.values()], lane, signal);
+    return texts.map(({ key }, position) => found[position] ?? computed.get(key)!);
+  }
+
+  #refuseOverflow(newTokens: number): void {
+    const waiting = this.#waiting.tokens;
+    const { queueTokens } = this.#limits;
+    if (newTokens === 0 || waiting === 0 || waiting + newTokens <= queueTokens) return;
+    const seconds = Math.ceil(waiting / (this.#tokensPerSecond * this.#limits.workers));
+    throw new ServiceRefusal(
+      'rate_limited',
+      `The queue of the model is full: ${waiting} tokens wait, the request has ${newTokens}, and ` +
+        `${queueTokens} is the most.`,
+      { retryAfterSeconds: Math.min(LONGEST_RETRY_SECONDS, Math.max(1, seconds)) },
+    );
+  }
+
+  /** Waits for texts, and leaves all of them when the client leaves or one of them fails. */
+  #waitFor(
+    texts: readonly SizedText[],
+    lane: ServiceLane,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, CachedVector>> {
+    return new Promise((resolve, reject) => {
+      const vectors = new Map<string, CachedVector>();
+      const waits: { readonly text: WaitingText; readonly waiter: Waiter }[] = [];
+      const leave = () => {
+        signal.removeEventListener('abort', giveUp);
+        this.#leave(waits);
+      };
+      const giveUp = () => {
+        leave();
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', giveUp, { once: true });
+      for (const sized of texts) {
+        const text = this.#join(sized, lane);
+        const waiter: Waiter = {
+          resolve: vector => {
+            vectors.set(text.key, vector);
+            if (vectors.size < texts.length) return;
+            signal.removeEventListener('abort', giveUp);
+            resolve(vectors);
+          },
+          reject: reason => {
+            leave();
+            reject(reason);
+          },
+        };
+        text.waiters.add(waiter);
+        waits.push({ text, waiter });
+      }
+      this.#changed();
+      this.#startCalls();
+    });
+  }
+
+  #join(sized: SizedText, lane: ServiceLane): WaitingText {
+    const underway = this.#underway.get(sized.key);
+    if (underway !== undefined) {
+      if (lane === 'query') this.#waiting.promote(underway);
+      return underway;
+    }
+    const text: WaitingText = { ...sized, lane, sinceMs: this.#ports.clock.now(), waiters: new Set() };
+    this.#underway.set(text.key, text);
+    this.#waiting.add(text);
+    return text;
+  }
+
+  #leave(waits: readonly { readonly text: WaitingText; readonly waiter: Waiter }[]): void {
+    let dropped = 0;
+    for (const { text, waiter } of waits) {
+      if (!text.waiters.delete(waiter) || text.waiters.size > 0) continue;
+      if (this.#waiting.remove(text)) {
+        this.#underway.delete(text.key);
+        dropped += 1;
+      } else if (text.call?.texts.every(({ waiters }) => waiters.size === 0)) {
+        // Whoever asks for one of these texts from now on must not join a call that is given up.
+        for (const each of text.call.texts) this.#forget(each);
+        text.call.abort.abort();
+      }
+    }
+    if (dropped > 0) this.#ports.observer.dropped(this.#model.alias, dropped);
+    this.#changed();
+  }
+
+  #startCalls(): void {
+    while (this.#calls < this.#limits.workers && this.#waiting.count > 0) {
+      const batch = this.#waiting.takeBatch({
+        maxTexts: this.#limits.maxTextsPerCall,
+        maxTokens: this.#limits.maxTokensPerCall,
+        maxBytes: this.#limits.maxBytesPerCall,
+      });
+      this.#calls += 1;
+      this.#changed();
+      void this.#call(batch).finally(() => {
+        this.#calls -= 1;
+        this.#startCalls();
+      });
+    }
+  }
+
+  /** Makes one call, and halves it where a text is refused: neighbours must not pay for it. */
+  async #call(batch: readonly WaitingText[]): Promise<void> {
+    const abort = new AbortController();
+    for (const text of batch) text.call = { abort, texts: batch };
+    const { clock, observer } = this.#ports;
+    const startedMs = clock.now();
+    const first = batch[0]!;
+    const tokens = batch.reduce((sum, text) => sum + text.tokens, 0);
+    const ended = (outcome: string) =>
+      observer.called({
+        ...{ model: this.#model.alias, lane: first.lane, texts: batch.length, tokens, outcome },
+        latencyMs: Math.max(0, clock.now() - startedMs),
+        waitedMs: Math.max(0, startedMs - Math.min(...batch.map(({ sinceMs }) => sinceMs))),
+      });
+    try {
+      const vectors = await this.#ports.embedTexts(batch, first.role, abort.signal);
+      this.#measure(tokens, clock.now() - startedMs);
+      ended('ok');
+      for (const [position, text] of batch.entries()) this.#settle(text, vectors[position]!);
+    } catch (error) {
+      const failure = toFreshetError(error);
+      ended(failure.failureClass);
+      const { failureClass } = failure;
+      if (batch.length > 1 && (failureClass === 'item' || failureClass === 'too-large')) {
+        const middle = Math.ceil(batch.length / 2);
+        for (const half of [batch.slice(0, middle), batch.slice(middle)]) await this.#callWanted(half);
+        return;
+      }
+      for (const text of batch) this.#fail(text, failure);
+    }
+  }
+
+  /** Calls for the texts of a half that somebody still waits for. */
+  async #callWanted(half: readonly WaitingText[]): Promise<void> {
+    const wanted = half.filter(({ waiters }) => waiters.size > 0);
+    for (const text of half) if (text.waiters.size === 0) this.#forget(text);
+    if (wanted.length > 0) await this.#call(wanted);
+  }
+
+  #settle(text: WaitingText, vector: CachedVector | FreshetError): void {
+    if (vector instanceof FreshetError) {
+      this.#fail(text, vector);
+      return;
+    }
+    this.#ports.cache.set(text.key, vector);
+    this.#forget(text);
+    for (const waiter of takeAll(text.waiters)) waiter.resolve(vector);
+  }
+
+  #fail(text: WaitingText, failure: FreshetError): void {
+    this.#forget(text);
+    for (const waiter of takeAll(text.waiters)) waiter.reject(refuseForFailure(failure));
+  }
+
+  /** A text that was given up may be on its way again, for somebody who came later. */
+  #forget(text: WaitingText): void {
+    if (this.#underway.get(text.key) === text) this.#underway.delete(text.key);
+  }
+
+  #measure(tokens: number, latencyMs: number): void {
+    const rate = (tokens * 1000) / Math.max(1, latencyMs);
+    this.#tokensPerSecond += LAST_CALL_WEIGHT * (rate - this.#tokensPerSecond);
+  }
+
+  #changed(): void {
+    const { count: texts, tokens } = this.#waiting;
+    this.#ports.observer.queued(this.#model.alias, { texts, tokens });
+  }
+}
+
+function takeAll<Item>(items: Set<Item>): readonly Item[] {
+  const taken = [...items];
+  items.clear();
+  return taken;
+}

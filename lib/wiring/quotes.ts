@@ -1,0 +1,40 @@
+import { createEmbeddingStore } from '../adapters/sql/embedding-store.ts';
+import { createPaceStore } from '../adapters/sql/pace-store.ts';
+import { createQuoteStore } from '../adapters/sql/quote-store.ts';
+import { createSystemClock } from '../adapters/system.ts';
+import { createTokenizer } from '../adapters/tokenizer.ts';
+import type { Space } from '../core/model.ts';
+import type { SpaceQuote } from '../core/quote.ts';
+import { DEFAULT_MAX_BYTES_PER_COLUMN } from '../pipeline/embed/embed-ports.ts';
+import { readIfSourceIntact } from '../pipeline/failures.ts';
+import { quoteTexts } from '../pipeline/quote.ts';
+import { createLocalAccess, createProviders } from './providers.ts';
+import type { Workspace } from './workspace.ts';
+
+/**
+ * Quotes what the next run buys for each space. Nothing is bought and nothing is written.
+ * A space that stands in for a paused model is left out, and one whose source cannot be read.
+ */
+export async function quoteSpaces(workspace: Workspace, spaces: readonly Space[]): Promise<SpaceQuote[]> {
+  const { config, database, environment } = workspace;
+  const { batchSize, concurrency, maxCharacters } = config.limits;
+  const providers = await createProviders(config, createLocalAccess(environment), createSystemClock());
+  const ports = {
+    quotes: createQuoteStore(database),
+    embedding: createEmbeddingStore(database),
+    pace: createPaceStore(database),
+    tokenizer: createTokenizer(),
+    limits: {
+      ...{ batchSize, callsAtOnce: concurrency, maxCharacters },
+      maxBytesPerColumn: DEFAULT_MAX_BYTES_PER_COLUMN,
+    },
+  };
+  const quotes: SpaceQuote[] = [];
+  for (const space of spaces) {
+    const provider = providers.get(space.model.alias);
+    if (space.fallbackFor !== undefined || provider === undefined) continue;
+    const quote = await readIfSourceIntact(() => quoteTexts({ ...ports, provider }, space));
+    if (quote !== undefined) quotes.push(quote);
+  }
+  return quotes;
+}

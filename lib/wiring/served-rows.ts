@@ -1,0 +1,142 @@
+import { DirectoryInUseError } from '../adapters/pglite/lock-directory.ts';
+import { createGoldenStore } from '../adapters/sql/golden-store.ts';
+import { openSpaces } from '../adapters/sql/open-spaces.ts';
+import { createReportStore } from '../adapters/sql/report-store.ts';
+import { usedAliases } from '../core/config/pipeline-config.ts';
+import { FreshetError, UsageError } from '../core/errors.ts';
+import { goldenKeyOf } from '../core/golden-texts.ts';
+import type { Clock } from '../ports/process.ts';
+import type { Coverage, GoldenStore, GoldenVectors } from '../ports/report-store.ts';
+import type { RowsOperator } from '../ports/rows-operator.ts';
+import { operateEmbedded, operateOpened } from './page-operator.ts';
+import { documentsEmbedded, documentsOpened, type ServeDocuments } from './served-documents.ts';
+import { type ServeSearch, searchEmbedded, searchOpened, takeTurns } from './served-search.ts';
+import {
+  chooseDatabase,
+  type Environment,
+  type LoadedConfig,
+  type Workspace,
+  type WorkspaceRequest,
+  withWorkspace,
+} from './workspace.ts';
+
+/** What the embedding service knows of the rows whose model it serves. */
+export interface ServedRows {
+  /** The recorded vectors of the models, which are only compared with. */
+  readonly golden: GoldenStore;
+  /** How far the rows are embedded, measured at most once a minute. */
+  readonly readProgress: () => readonly Coverage[];
+  readonly serveSearch: ServeSearch;
+  readonly serveDocuments: ServeDocuments;
+  /** What the page asks of the rows. */
+  readonly operator: RowsOperator;
+}
+
+interface Served {
+  readonly request: WorkspaceRequest;
+  readonly loaded: LoadedConfig;
+  readonly environment: Environment;
+  /** Ends the service. */
+  readonly signal: AbortSignal;
+}
+
+const MEASURE_EVERY_MS = 60_000;
+
+/**
+ * Lets `use` serve beside the rows, and closes the database in any case.
+ * A server's database stays open. The embedded one is for one process at a time: it is read once
+ * and closed, so that a run can have it. Where there is none yet, nothing is compared with.
+ */
+export async function withServedRows(
+  { request, loaded, environment, signal }: Served,
+  clock: Clock,
+  use: (rows: ServedRows) => Promise<void>,
+): Promise<void> {
+  const { config, demo } = loaded;
+  const { directory } = request;
+  const place = chooseDatabase({ flag: request.databaseUrl, environment, config, demo, directory });
+  if (place.kind === 'url')
+    return withWorkspace(request, async workspace => {
+      const golden = await readGolden(workspace);
+      const readProgress = measureProgress(workspace, clock);
+      const serveSearch = searchOpened(workspace);
+      const serveDocuments = documentsOpened(workspace, clock, signal);
+      const operator = operateOpened(workspace);
+      await use({ golden, readProgress, serveSearch, serveDocuments, operator });
+    });
+  const golden = await withWorkspace(request, readGolden).catch((error: unknown) => {
+    if (!(error instanceof UsageError)) throw error;
+    const isInUse = error instanceof DirectoryInUseError;
+    if (isInUse)
+      request.onNotice?.(
+        'Another process has the embedded database: vectors are not compared with recorded ones.',
+      );
+    return recallGolden(new Map());
+  });
+  const inTurn = takeTurns();
+  await use({
+    golden,
+    readProgress: () => [],
+    serveSearch: searchEmbedded(
+      request,
+      config.sources.map(({ name }) => name),
+      inTurn,
+    ),
+    serveDocuments: documentsEmbedded(request, config, inTurn),
+    operator: operateEmbedded({ ...request, signal, onNotice: () => undefined }, place.directory, inTurn),
+  });
+}
+
+/** Reads the golden vectors of the models; none where the database has no schema `freshet` yet. */
+async function readGolden({ config, database }: Workspace): Promise<GoldenStore> {
+  const store = createGoldenStore(database);
+  const records = new Map<string, GoldenVectors>();
+  for (const alias of usedAliases(config)) {
+    const key = goldenKeyOf(config.models[alias]!);
+    const record = await store.find(key).catch((error: unknown) => {
+      if (error instanceof FreshetError && /42P01|3F000/.test(error.code)) return undefined;
+      throw error;
+    });
+    if (record !== undefined) records.set(key.modelFingerprint, record);
+  }
+  return recallGolden(records);
+}
+
+/** A store of records that were read before. A service records nothing: it only compares. */
+function recallGolden(records: ReadonlyMap<string, GoldenVectors>): GoldenStore {
+  return {
+    find: async ({ modelFingerprint }) => records.get(modelFingerprint),
+    insert: async () => undefined,
+    confirm: async () => undefined,
+  };
+}
+
+/**
+ * Gives the last measured coverage, and measures in the background what is older than a minute.
+ * Whoever scrapes the numbers never waits for a statement that reads a whole table.
+ */
+function measureProgress(workspace: Workspace, clock: Clock): () => readonly Coverage[] {
+  let measured: readonly Coverage[] = [];
+  let measuredAtMs = Number.NEGATIVE_INFINITY;
+  let isMeasuring = false;
+  const measure = async () => {
+    const spaces = await (await openSpaces(workspace.database, workspace.config)).list();
+    const reports = createReportStore(workspace.database);
+    const coverages: Coverage[] = [];
+    for (const space of spaces) coverages.push(await reports.readCoverage(space));
+    measured = coverages;
+  };
+  return () => {
+    if (!isMeasuring && clock.now() - measuredAtMs >= MEASURE_EVERY_MS) {
+      isMeasuring = true;
+      measuredAtMs = clock.now();
+      void measure()
+        // The numbers stay as they were: the service itself needs no database.
+        .catch(() => undefined)
+        .finally(() => {
+          isMeasuring = false;
+        });
+    }
+    return measured;
+  };
+}

@@ -1,0 +1,276 @@
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const MODULES = path.join(root, 'node_modules');
+
+let checkout: string;
+
+/** A checkout whose program is one file that says what it is, and which takes milliseconds to bundle. */
+beforeEach(() => {
+  checkout = mkdtempSync(path.join(tmpdir(), 'freshet-checkout-'));
+  for (const file of ['package.json', 'tsconfig.json', '.gitignore', 'bin/bundle', 'bin/freshet.ts'])
+    cpSync(path.join(root, file), path.join(checkout, file), { recursive: true });
+  for (const file of ['bin/require-node.cjs', 'bin/compile-cache.cjs', 'lib/core/own-command.ts'])
+    cpSync(path.join(root, file), path.join(checkout, file));
+  symlinkSync(MODULES, path.join(checkout, 'node_modules'));
+  write('bin/main.ts', PROGRAM);
+  write('lib/greeting.ts', `export const greeting: string = 'one';\n`);
+  write('lib/late.ts', `export const late: string = 'late';\n`);
+});
+afterEach(() => rmSync(checkout, { recursive: true, force: true }));
+
+const PROGRAM = `import { greeting } from '../lib/greeting.ts';
+if (process.argv[2] === 'wait') {
+  process.stdout.write('waiting\\n');
+  await new Promise(resolve => process.stdin.once('data', resolve));
+  process.stdin.unref();
+}
+const { late } = await import('../lib/late.ts');
+const [, frame = ''] = new Error('for its stack').stack!.split('\\n');
+const isBundled = import.meta.url.includes('.cache');
+process.stdout.write(JSON.stringify({ greeting, late, isBundled, frame: frame.trim() }) + '\\n');
+`;
+
+function write(file: string, text: string): void {
+  mkdirSync(path.dirname(path.join(checkout, file)), { recursive: true });
+  writeFileSync(path.join(checkout, file), text);
+}
+
+function start(...words: string[]): { greeting: string; late: string; isBundled: boolean; frame: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['bin/freshet.ts', ...words], {
+    cwd: checkout,
+    encoding: 'utf8',
+  });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  return JSON.parse(stdout);
+}
+
+const record = () => path.join(checkout, '.cache/program.json');
+
+/** An edit right before a command counts as made during it, which is tested by itself. */
+const letClockStep = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30);
+
+function git(...words: string[]): void {
+  const settings = ['-c', 'user.name=a', '-c', 'user.email=a@example.com'];
+  const { status, stderr } = spawnSync('git', [...settings, ...words], { cwd: checkout, encoding: 'utf8' });
+  expect(status, stderr).toBe(0);
+}
+
+describe('the command line of a checkout', () => {
+  test('runs from a bundle that its first start made, and keeps it', () => {
+    expect(start()).toMatchObject({ greeting: 'one', isBundled: true });
+    const made = statSync(record()).mtimeMs;
+
+    expect(start()).toMatchObject({ greeting: 'one', late: 'late', isBundled: true });
+    expect(statSync(record()).mtimeMs).toBe(made);
+  });
+
+  test('names the sources in its stacks', () => {
+    start();
+
+    expect(start().frame).toMatch(/^at (async )?file:\/\/.*\/bin\/main\.ts:8:\d+$/);
+  });
+
+  test.each([
+    ['an edited file', () => write('lib/greeting.ts', `export const greeting: string = 'two';\n`)],
+    ['an edited file that is loaded late', () => write('lib/late.ts', `export const late = 'two';\n`)],
+    [
+      'an edit that keeps size and place but for the time',
+      () => {
+        write('lib/greeting.ts', `export const greeting: string = 'two';\n`);
+        utimesSync(path.join(checkout, 'lib/greeting.ts'), 1, 1);
+      },
+    ],
+    [
+      'a file that was deleted, with its import',
+      () => {
+        unlinkSync(path.join(checkout, 'lib/greeting.ts'));
+        write('bin/main.ts', PROGRAM.replace(/^import.*$/m, `const greeting = 'two';`));
+      },
+    ],
+  ])('shows %s at once', (_, edit) => {
+    start();
+    edit();
+    letClockStep();
+
+    const { greeting, late, isBundled } = start();
+    expect([greeting, late]).toContain('two');
+    expect(isBundled).toBe(true);
+  });
+
+  test('shows what `git checkout` brought', () => {
+    git('init', '--quiet');
+    git('add', '--all');
+    git('commit', '--quiet', '--message', 'one');
+    write('lib/greeting.ts', `export const greeting: string = 'two';\n`);
+    git('commit', '--quiet', '--all', '--message', 'two');
+    expect(start().greeting).toBe('two');
+
+    git('checkout', '--quiet', 'HEAD~');
+    expect(start().greeting).toBe('one');
+    git('checkout', '--quiet', '-');
+    expect(start().greeting).toBe('two');
+    expect(spawnSync('git', ['status', '--short'], { cwd: checkout, encoding: 'utf8' }).stdout).toBe('');
+  });
+
+  test('ends as the sources end where they do not compile', () => {
+    start();
+    write('lib/greeting.ts', 'export const greeting: string = ;\n');
+
+    const { status, stderr } = spawnSync(process.execPath, ['bin/freshet.ts'], {
+      cwd: checkout,
+      encoding: 'utf8',
+    });
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('lib/greeting.ts');
+  });
+
+  test.each([
+    ['without esbuild, as after npm ci --omit=dev', hideEsbuild],
+    ['where it can write nothing', forbidWriting],
+  ])('runs from its sources %s', (_, prevent) => {
+    prevent();
+
+    expect(start()).toMatchObject({ greeting: 'one', late: 'late', isBundled: false });
+  });
+
+  test.each([
+    ['the record', () => rmSync(record())],
+    ['half of the record', () => writeFileSync(record(), readFileSync(record(), 'utf8').slice(0, 100))],
+    ['an empty record', () => writeFileSync(record(), '{}')],
+    ['a file of the bundle', () => rmSync(path.join(programs(), bundled()[0]!))],
+    ['half of a file', () => writeFileSync(path.join(programs(), bundled()[0]!), 'half')],
+    ['everything', () => rmSync(path.join(checkout, '.cache'), { recursive: true })],
+  ])('makes its bundle anew where %s is gone or broken', (_, lose) => {
+    start();
+    lose();
+    letClockStep();
+
+    expect(start()).toMatchObject({ greeting: 'one', late: 'late', isBundled: true });
+  });
+
+  test('gives a process that runs what it loads late, after another start has made a new bundle', async () => {
+    start();
+    const running = spawn(process.execPath, ['bin/freshet.ts', 'wait'], {
+      cwd: checkout,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    let output = '';
+    const waiting = new Promise<void>(resolve =>
+      running.stdout.setEncoding('utf8').on('data', text => {
+        output += text;
+        if (output.startsWith('waiting\n')) resolve();
+      }),
+    );
+    await waiting;
+    write('lib/late.ts', `export const late = 'two';\n`);
+    letClockStep();
+    expect(start().late).toBe('two');
+
+    running.stdin.end('go on\n');
+    await new Promise(resolve => running.on('close', resolve));
+    expect(JSON.parse(output.split('\n')[1]!)).toMatchObject({ late: 'late', isBundled: true });
+  });
+
+  test('is started many times at once, with no half of anything, and leaves nothing unfinished', async () => {
+    const starts = await Promise.all(
+      Array.from({ length: 6 }, async () => {
+        const child = spawn(process.execPath, ['bin/freshet.ts'], { cwd: checkout });
+        let text = '';
+        child.stdout.setEncoding('utf8').on('data', part => {
+          text += part;
+        });
+        return new Promise<string>(resolve => child.on('close', () => resolve(text)));
+      }),
+    );
+
+    for (const text of starts) expect(JSON.parse(text)).toMatchObject({ greeting: 'one', late: 'late' });
+    expect(bundled().filter(name => !/-[A-Z0-9]{8}\.mjs(\.map)?$/.test(name))).toEqual([]);
+  });
+
+  test('works after it was killed while it made the bundle, at whatever moment', async () => {
+    for (const afterMs of [100, 150, 200, 250, 300, 350]) {
+      rmSync(path.join(checkout, '.cache'), { recursive: true, force: true });
+      const child = spawn(process.execPath, ['bin/freshet.ts'], { cwd: checkout, stdio: 'ignore' });
+      const closed = new Promise(resolve => child.on('close', resolve));
+      await new Promise(resolve => setTimeout(resolve, afterMs));
+      child.kill('SIGKILL');
+      await closed;
+
+      expect(start()).toMatchObject({ greeting: 'one', late: 'late' });
+    }
+  });
+
+  test('takes no bundle for current whose sources changed while it was made', () => {
+    // A file that changes in the moment of its reading looks like one that has just been changed.
+    start();
+    const before = readFileSync(record(), 'utf8');
+    write('lib/greeting.ts', `export const greeting: string = 'two';\n`);
+    const { outcome } = JSON.parse(
+      spawnSync(process.execPath, ['--input-type=module', '--eval', MAKE_WHILE_EDITED], {
+        cwd: checkout,
+        encoding: 'utf8',
+      }).stdout,
+    );
+
+    expect(outcome).toBe('none');
+    expect(readFileSync(record(), 'utf8')).toBe(before);
+  });
+
+  test('removes what bundles of the last days do not have', () => {
+    start();
+    const [old, recent] = ['chunk-AAAAAAAA.mjs', 'chunk-BBBBBBBB.mjs'].map(name =>
+      path.join(programs(), name),
+    );
+    for (const file of [old!, recent!]) appendFileSync(file, 'of an earlier bundle');
+    utimesSync(old!, 1, 1);
+    write('lib/greeting.ts', `export const greeting: string = 'two';\n`);
+    letClockStep();
+    start();
+
+    expect([existsSync(old!), existsSync(recent!)]).toEqual([false, true]);
+  });
+});
+
+const programs = () => path.join(checkout, '.cache/programs');
+
+const bundled = () => readdirSync(programs());
+
+/** Makes a bundle whose clock stands still before the edit. */
+const MAKE_WHILE_EDITED = `
+const { makeBundle } = await import('./bin/bundle/make-bundle.ts');
+const { statSync } = await import('node:fs');
+const edited = statSync('lib/greeting.ts').ctimeMs;
+Date.now = () => edited - 50;
+const made = makeBundle({ root: process.cwd(), programs: process.cwd() + '/.cache/programs', record: process.cwd() + '/.cache/program.json' });
+process.stdout.write(JSON.stringify({ outcome: made === undefined ? 'none' : 'made' }));
+`;
+
+/** node_modules with everything but esbuild. */
+function hideEsbuild(): void {
+  rmSync(path.join(checkout, 'node_modules'));
+  mkdirSync(path.join(checkout, 'node_modules'));
+}
+
+/** A file where the cache's folder would be: root may write everywhere, and not there. */
+function forbidWriting(): void {
+  writeFileSync(path.join(checkout, '.cache'), '');
+}

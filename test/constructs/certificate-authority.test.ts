@@ -1,0 +1,140 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { afterEach, describe, expect, test } from 'vitest';
+import { bundleFunctions } from '../../lib/constructs/bundling.ts';
+import { resolveAuthority } from '../../lib/constructs/certificate-authority.ts';
+import { UsageError } from '../../lib/core/errors.ts';
+import { configInput, createApp, createStack, stageInput } from '../factories/pipeline-stack.ts';
+
+const TLS = path.join(import.meta.dirname, '../fixtures/tls');
+const AUTHORITY = path.join(TLS, 'authority.pem');
+const PEM = readFileSync(AUTHORITY, 'utf8');
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+function makeFile(text: string): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'freshet-authority-'));
+  folders.push(folder);
+  const file = path.join(folder, 'ca.pem');
+  writeFileSync(file, text);
+  return file;
+}
+
+function refusalOf(call: () => unknown): string {
+  try {
+    call();
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError);
+    const { message, remedy } = error as UsageError;
+    return `${message} ${remedy ?? ''}`;
+  }
+  return '';
+}
+
+describe('the authorities of RDS', () => {
+  test.each([
+    ...['eu-west-1', 'us-east-1', 'af-south-1', 'ap-southeast-4', 'eu-central-2', 'me-central-1'],
+    undefined,
+  ])('verify a database in %s', region => {
+    expect(resolveAuthority(undefined, 'prod', region)).toEqual({ settings: 'rds', pem: undefined });
+  });
+
+  test.each(['il-central-1', 'ca-west-1', 'ap-southeast-5', 'ap-southeast-7', 'mx-central-1', 'xx-test-1'])(
+    'are refused for a region that the bundle lacks, with where to get its own: %s',
+    region => {
+      const refusal = refusalOf(() => resolveAuthority('rds', 'prod', region));
+
+      expect(refusal).toContain(`none of ${region} is known`);
+      expect(refusal).toContain(`https://truststore.pki.rds.amazonaws.com/${region}/${region}-bundle.pem`);
+      expect(refusal).toContain('aws.stages.prod.database.certificateAuthority: { pem:');
+    },
+  );
+
+  test.each(['us-gov-west-1', 'us-gov-east-1', 'cn-north-1', 'cn-northwest-1'])(
+    'are refused for a region of another partition: %s',
+    region => {
+      expect(refusalOf(() => resolveAuthority('rds', 'prod', region))).toMatch(
+        new RegExp(`none of ${region} is known.*page of AWS on SSL/TLS with RDS in that partition`),
+      );
+    },
+  );
+
+  test.each(['proxy', 'public'] as const)('are not asked for by %s', authority => {
+    expect(resolveAuthority(authority, 'prod', 'il-central-1')).toEqual({
+      settings: authority,
+      pem: undefined,
+    });
+  });
+});
+
+describe('an authority of its own', () => {
+  test.each([
+    ['a file', AUTHORITY],
+    ['a text', PEM],
+  ])('is taken from %s, without what is no certificate', (_, pem) => {
+    const { settings, pem: taken } = resolveAuthority({ pem }, 'prod', 'il-central-1');
+
+    expect(settings).toEqual({ file: 'certificate-authority.pem' });
+    expect(taken?.trim()).toBe(PEM.trim());
+    expect(resolveAuthority({ pem: `a comment\n${PEM}` }, 'prod', undefined).pem).toBe(taken);
+  });
+
+  test.each([
+    ['no file', () => '/nowhere/ca.pem', /certificateAuthority: \/nowhere\/ca\.pem cannot be read/],
+    ['another text', () => makeFile('hello'), /holds no certificate: give/],
+    ['a broken one', () => makeFile(PEM.replace(/M/g, 'N')), /holds a certificate that cannot be read/],
+    [
+      'a key beside it',
+      () => makeFile(PEM + readFileSync(path.join(TLS, 'server-key.pem'), 'utf8')),
+      /holds a private key/,
+    ],
+    [
+      'a text with a key',
+      () => readFileSync(path.join(TLS, 'server-key.pem'), 'utf8'),
+      /holds a private key/,
+    ],
+  ])('is refused where it is %s', (_, makePem, expected) => {
+    const refusal = refusalOf(() => resolveAuthority({ pem: makePem() }, 'prod', 'eu-west-1'));
+
+    expect(refusal).toMatch(expected);
+    expect(refusal).toContain('aws.stages.prod.database.certificateAuthority');
+    expect(refusal).not.toContain('BEGIN');
+  });
+
+  test('is in no template, and the functions are told where it lies', () => {
+    const database = { ...stageInput.database, certificateAuthority: { pem: AUTHORITY } };
+    const text = JSON.stringify(
+      Template.fromStack(createStack(configInput({ stage: { database } }))).toJSON(),
+    );
+
+    expect(text).toContain('certificate-authority.pem');
+    expect(text).not.toContain('BEGIN CERTIFICATE');
+  }, 240_000);
+
+  test('lies beside the code of a function', () => {
+    const app = createApp();
+    const stack = new Stack(app, 'Alone');
+    const code = bundleFunctions(configInput(), PEM).codeOf('notify');
+    new LambdaFunction(stack, 'Function', { code, handler: 'index.handler', runtime: Runtime.NODEJS_24_X });
+    const { directory } = app.synth();
+
+    const files = readdirSync(directory, { recursive: true }).map(String);
+    const beside = files.filter(file => file.endsWith('certificate-authority.pem'));
+    expect(beside).toHaveLength(1);
+    expect(readFileSync(path.join(directory, beside[0] ?? ''), 'utf8')).toBe(PEM);
+  }, 240_000);
+});
+
+test('a stage in a region without authorities is refused at synth', () => {
+  const secretArn = stageInput.database.secretArn?.replace('eu-west-1', 'il-central-1');
+  const stage = { region: 'il-central-1', database: { ...stageInput.database, secretArn } };
+
+  expect(() => createStack(configInput({ stage }))).toThrow(/none of il-central-1 is known/);
+});

@@ -1,0 +1,230 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { createPaceStore } from '../../lib/adapters/sql/pace-store.ts';
+import { type RateLimits, UNLIMITED } from '../../lib/core/rate.ts';
+import type { PaceStore, RateAsk } from '../../lib/ports/pace-store.ts';
+import { type OpenedSpace, openSpace } from './open-space.ts';
+import { openTestDatabase } from './open-test-database.ts';
+
+let opened: OpenedSpace;
+let store: PaceStore;
+
+beforeEach(async () => {
+  const db = await openTestDatabase();
+  opened = await openSpace(db);
+  store = createPaceStore(db);
+  return () => db.close();
+});
+
+/** 6,000 tokens a minute are 100 a second, of which 97 are used: the burst has 145.5. */
+const ask = (changes: Partial<RateAsk> = {}): RateAsk => ({
+  ...{ lane: 'bulk', tokens: 100, largestTokens: 1_000, hidesAboveMs: null },
+  ...{ limits: { requestsPerMinute: null, tokensPerMinute: 6_000 } },
+  ...changes,
+});
+const take = (changes: Partial<RateAsk> = {}) => store.takeRate('small', ask(changes));
+/** Lets time pass, for the row: what it has of time moves into the past. */
+const pass = (seconds: number) =>
+  opened.run(`UPDATE freshet.paces SET tokens_due = tokens_due - ${seconds}, requests_due = requests_due - ${seconds},
+    throttled_at = throttled_at - ${seconds}, waits_until = waits_until - ${seconds},
+    fresh_waits_until = fresh_waits_until - ${seconds}, granted_at = granted_at - ${seconds},
+    answered_at = answered_at - ${seconds}`);
+const between = (value: number, least: number, most: number) => {
+  expect(value).toBeGreaterThanOrEqual(least);
+  expect(value).toBeLessThanOrEqual(most);
+};
+
+describe('the rate of a model', () => {
+  test('grants a burst, then as much as the limit allows, and says how long to wait', async () => {
+    expect(await take()).toBe(0);
+    between(await take(), 300, 570);
+    await pass(1);
+    expect(await take()).toBe(0);
+  });
+
+  test('counts requests beside tokens: the limit that is nearer holds', async () => {
+    const limits = { requestsPerMinute: 60, tokensPerMinute: 1e9 };
+
+    expect(await take({ limits, tokens: 1 })).toBe(0);
+    between(await take({ limits, tokens: 1 }), 300, 570);
+  });
+
+  test('grants a call that is larger than the burst once nothing is owed, and owes all of it then', async () => {
+    expect(await take({ tokens: 970 })).toBe(0);
+    between(await take({ tokens: 970 }), 9_000, 10_000);
+    await pass(10.1);
+    expect(await take({ tokens: 970 })).toBe(0);
+  });
+
+  test('gives back what a call cost less, and owes what it cost more', async () => {
+    const { limits } = ask();
+    await take();
+    await store.noteRate('small', { limits, excessTokens: -100, isAnswered: true });
+    expect(await take()).toBe(0);
+
+    await store.noteRate('small', { limits, excessTokens: 970, isAnswered: true });
+    between(await take(), 9_000, 11_000);
+  });
+
+  test('gives each refused message a moment of its own to come back at, and edits their own', async () => {
+    await take();
+    const waits = [
+      await take({ hidesAboveMs: 0 }),
+      await take({ hidesAboveMs: 0 }),
+      await take({ hidesAboveMs: 0 }),
+    ];
+
+    between((waits[1] ?? 0) - (waits[0] ?? 0), 400, 560);
+    between((waits[2] ?? 0) - (waits[1] ?? 0), 400, 560);
+    between(await take({ hidesAboveMs: 0, lane: 'fresh' }), 1, 600);
+  });
+
+  test('lets an edit that had to wait go before bulk work, for two seconds', async () => {
+    await take();
+    await take();
+    expect(await take({ lane: 'fresh' })).toBeGreaterThan(0);
+    await pass(1.2);
+
+    between(await take({ tokens: 1 }), 1, 800);
+    expect(await take({ lane: 'fresh' })).toBe(0);
+    await pass(1);
+    expect(await take({ tokens: 1 })).toBe(0);
+  });
+
+  test('is lowered by a refusal for every worker, once for refusals of one moment, and grows again', async () => {
+    const { limits } = ask();
+    await take();
+    await store.noteRate('small', {
+      limits,
+      excessTokens: -100,
+      isAnswered: false,
+      throttled: { retryAfterMs: undefined, lowersRate: true },
+    });
+    await store.noteRate('small', {
+      limits,
+      excessTokens: 0,
+      isAnswered: false,
+      throttled: { retryAfterMs: undefined, lowersRate: true },
+    });
+    const [row] = await opened.select<{ rate_share: number }>('SELECT rate_share FROM freshet.paces');
+    expect(row?.rate_share).toBeCloseTo(0.7, 5);
+
+    await pass(3);
+    await store.noteRate('small', {
+      limits,
+      excessTokens: 0,
+      isAnswered: false,
+      throttled: { retryAfterMs: undefined, lowersRate: true },
+    });
+    const [lower] = await opened.select<{ rate_share: number }>('SELECT rate_share FROM freshet.paces');
+    expect(lower?.rate_share).toBeGreaterThan(0.48);
+    expect(lower?.rate_share).toBeLessThan(0.5);
+    await pass(3600);
+    expect(await take({ tokens: 140 })).toBe(0);
+  });
+
+  test('waits for as long as the provider asks, for ten minutes at the most', async () => {
+    const { limits } = ask();
+    await take({ tokens: 1 });
+    await store.noteRate('small', {
+      limits,
+      excessTokens: 0,
+      isAnswered: false,
+      throttled: { retryAfterMs: 3_600_000, lowersRate: true },
+    });
+
+    between(await take({ tokens: 1 }), 590_000, 600_000);
+    await pass(601);
+    expect(await take({ tokens: 1 })).toBe(0);
+  });
+
+  test('takes over the limits that an answer names, below those of the configuration', async () => {
+    await take({ tokens: 1 });
+    const learned = { requestsPerMinute: null, tokensPerMinute: 600 };
+    await store.noteRate('small', { limits: UNLIMITED, learned, excessTokens: 0, isAnswered: true });
+
+    expect(await store.readRateLimits('small')).toEqual(learned);
+    await pass(10);
+    expect(await take({ tokens: 90 })).toBe(0);
+    between(await take({ tokens: 10 }), 7_000, 10_000);
+  });
+
+  test.each([
+    ['stands still', 0],
+    ['steps back', -5],
+    ['steps forward', 5],
+  ])('grants what the limit allows but for a burst where the clock %s (%i s)', async (_, stepSeconds) => {
+    const [rate, burst] = [97, 145.5];
+    const beganMs = performance.now();
+    let granted = 0;
+    for (let turn = 0; turn < 80; turn += 1) {
+      while ((await take({ tokens: 20, largestTokens: 1_000_000 })) === 0) granted += 20;
+      // The clock goes on by a quarter of a second, and once by a step besides.
+      await pass(turn === 40 ? 0.25 + stepSeconds : 0.25);
+    }
+    const allowed = rate * (20 + (performance.now() - beganMs) / 1000);
+
+    between(granted, allowed - burst, allowed + 2 * burst);
+  });
+
+  test('is rebuilt from the configuration where its row is lost, for all workers at once', async () => {
+    await take();
+    await opened.run('DELETE FROM freshet.paces');
+    const answers = await Promise.all(Array.from({ length: 8 }, () => take({ tokens: 100 })));
+
+    expect(answers.filter(waitMs => waitMs === 0)).toHaveLength(1);
+  });
+
+  test('is lowered once until the next right answer where answers name the limit', async () => {
+    await take({ tokens: 1 });
+    const learned = { requestsPerMinute: null, tokensPerMinute: 6_000 };
+    const note = (isAnswered: boolean) =>
+      store.noteRate('small', {
+        ...{ limits: UNLIMITED, learned, excessTokens: 0, isAnswered },
+        ...(!isAnswered && { throttled: { retryAfterMs: undefined, lowersRate: true } }),
+      });
+    const refuse = async () => {
+      await pass(3);
+      await note(false);
+      return (await opened.select<{ rate_share: number }>('SELECT rate_share FROM freshet.paces'))[0]
+        ?.rate_share;
+    };
+    await note(true);
+
+    expect(await refuse()).toBeCloseTo(0.7, 2);
+    expect(await refuse()).toBeCloseTo(0.7, 2);
+    await pass(3);
+    await note(true);
+    expect(await refuse()).toBeLessThan(0.5);
+  });
+
+  test('is the whole of a lower limit that an answer names, whatever was refused before', async () => {
+    await take({ tokens: 1 });
+    const named = (tokensPerMinute: number) => ({ requestsPerMinute: null, tokensPerMinute });
+    const note = (learned: RateLimits | undefined, isThrottled: boolean) =>
+      store.noteRate('small', {
+        ...{ limits: UNLIMITED, learned, excessTokens: 0, isAnswered: !isThrottled },
+        ...(isThrottled && { throttled: { retryAfterMs: undefined, lowersRate: true } }),
+      });
+    const share = async () =>
+      (await opened.select<{ rate_share: number }>('SELECT rate_share FROM freshet.paces'))[0]?.rate_share;
+    await note(named(6_000), false);
+    await note(undefined, true);
+    expect(await share()).toBeCloseTo(0.7, 5);
+    await note(named(6_000), false);
+    expect(await share()).toBeCloseTo(0.7, 5);
+
+    await note(named(3_000), false);
+
+    expect(await share()).toBe(1);
+  });
+
+  test('is stopped by no clock that stepped back, and unlimited by no row that was lost', async () => {
+    await opened.run(`INSERT INTO freshet.paces (model_alias, tokens_due, waits_until, fresh_waits_until)
+      SELECT 'small', t, t, t FROM (SELECT extract(epoch FROM now()) + 86400 AS t) AS later`);
+    between(await take(), 11_000, 600_000);
+    await opened.run('DELETE FROM freshet.paces');
+
+    expect(await take()).toBe(0);
+    expect(await take()).toBeGreaterThan(0);
+  });
+});

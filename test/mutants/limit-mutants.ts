@@ -1,0 +1,147 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the patches quote templates of the source.
+import type { Mutant } from './mutant.ts';
+
+const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
+  {
+    name: 'open-calls-cost-nothing',
+    removes: 'counting calls that are open or lost against a cap',
+    file: 'lib/adapters/sql/caps.ts',
+    changes: [
+      [
+        '  + (SELECT coalesce(sum(t.estimated_cost_usd), 0)',
+        '  + 0 * (SELECT coalesce(sum(t.estimated_cost_usd), 0)',
+      ],
+    ],
+  },
+  {
+    name: 'cap-without-period',
+    removes: 'counting against a cap what its period holds, and no more',
+    file: 'lib/adapters/sql/caps.ts',
+    changes: [['t.granted_at >= ${periodStart}', 'true']],
+  },
+  {
+    name: 'granted-beyond-cap',
+    removes: 'refusing the call that would go beyond a cap',
+    file: 'lib/adapters/sql/grants.ts',
+    changes: [[' AND NOT EXISTS (SELECT FROM reached)', '']],
+  },
+  {
+    name: 'cap-pauses-nothing',
+    removes: 'the pause by which every worker sees that a cap is reached',
+    file: 'lib/adapters/sql/grants.ts',
+    changes: [
+      [
+        '${BUDGET_PAUSE}::text, sentence FROM reached',
+        '${BUDGET_PAUSE}::text, sentence FROM reached WHERE false',
+      ],
+    ],
+  },
+  {
+    name: 'budget-pause-outlives-period',
+    removes: 'lifting the pause of a cap when its period is over',
+    file: 'lib/adapters/sql/caps.ts',
+    changes: [[' AND p.since >= ${periodStart})', ')']],
+  },
+  {
+    name: 'granted-rate-unpaid',
+    removes: 'owing the tokens that were granted',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [
+      ['THEN ${now} + d.tokens_owed + ${tokens}::float8 / d.tokens_rate', 'THEN ${now} + d.tokens_owed'],
+    ],
+  },
+  {
+    name: 'edits-wait-in-line',
+    removes: 'holding bulk work off while an edit waits',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [['CASE WHEN r.fresh_waits_until IS NOT NULL AND', 'CASE WHEN r.fresh_waits_until IS NULL AND']],
+  },
+  {
+    name: 'larger-than-burst-never',
+    removes: 'granting a call that is larger than the burst once nothing is owed',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [['CASE WHEN ${seconds} > ${BURST_SECONDS}::float8 THEN', 'CASE WHEN ${seconds} < 0 THEN']],
+  },
+  {
+    name: 'every-refusal-lowers',
+    removes: 'taking refusals of one moment for one',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [['abs(${now} - p.throttled_at) >= ${THROTTLES_APART_SECONDS}::float8', 'true']],
+  },
+  {
+    name: 'used-up-window-lowers-again',
+    removes: 'taking refusals until the next right answer for one, where answers name the limit',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [['OR p.answered_at > p.throttled_at)', 'OR true)']],
+  },
+  {
+    name: 'clock-back-stops-all',
+    removes: 'owing no more than can be owed, after a clock stepped back',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [
+      ['greatest(0, least(${due} - s.stepped - ${now},', 'greatest(0, greatest(${due} - s.stepped - ${now},'],
+    ],
+  },
+  {
+    name: 'refused-before-known',
+    removes: 'telling a refusal of a call that no rate was asked for from one that was granted',
+    file: 'lib/pipeline/embed/keep-rate.ts',
+    changes: [['lowersRate: isGranted', 'lowersRate: true']],
+  },
+  {
+    name: 'lower-limit-lowered-again',
+    removes: 'taking a lower limit that an answer names whole, whatever was refused before',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [['CASE WHEN ${isLower} THEN 1', 'CASE WHEN false THEN 1']],
+  },
+  {
+    name: 'all-ask-at-once',
+    removes: 'asking for the rate one call of a process after the other',
+    file: 'lib/pipeline/embed/keep-rate.ts',
+    changes: [['if (ports.runId === null) return ask();', 'return ask();']],
+  },
+  {
+    name: 'closed-hours-are-not-counted',
+    removes: 'counting the hours that are summed up against a cap',
+    file: 'lib/adapters/sql/caps.ts',
+    changes: [['WHERE t.hour >= ${periodStart}', 'WHERE t.hour > now()']],
+  },
+  {
+    name: 'hours-are-summed-too-early',
+    removes: 'summing up only the hours that are over',
+    file: 'lib/adapters/sql/caps.ts',
+    changes: [
+      [
+        "date_trunc('hour', (now() - make_interval",
+        "date_trunc('hour', (now() + interval '2 hours' - make_interval",
+      ],
+    ],
+  },
+  {
+    name: 'time-comes-again',
+    removes: 'telling a clock that stepped back from a rate that is owed',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [['THEN p.granted_at - ${now} ELSE 0 END AS stepped', 'THEN 0 ELSE 0 END AS stepped']],
+  },
+  {
+    name: 'refused-come-back-together',
+    removes: 'a moment of its own for each message that comes back',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [['${SLOT_SHARE}::float8 * d.slot_seconds', '0 * d.slot_seconds']],
+  },
+  {
+    name: 'rate-asked-in-vain',
+    removes: 'waiting for a share of the rate before a call',
+    file: 'lib/pipeline/embed/keep-rate.ts',
+    changes: [['if (!isLimited(await findLimits(ports, request))) ', '']],
+  },
+  {
+    name: 'lasting-refusal-changes-nothing',
+    removes: 'making calls smaller that a provider refuses again after the patience that it asked for',
+    file: 'lib/pipeline/embed/call-with-retries.ts',
+    changes: [["access === 'probe' && failure?.code === RATE_CODE", 'false']],
+  },
+];
+
+/** Caps and rates: what keeps a bill and a provider's limit, tried by suites of their own. */
+export const LIMIT_MUTANTS: readonly Mutant[] = MUTANTS.map(mutant => ({ ...mutant, dies: 'limits' }));

@@ -1,0 +1,129 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the patches quote templates of the source.
+import type { Mutant } from './mutant.ts';
+
+const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
+  {
+    name: 'tenant-not-compared',
+    removes: 'the tenant from the predicate of every search',
+    file: 'lib/adapters/sql/search-predicate.ts',
+    changes: [['${columnOf(tenant)} = ${cast(tenant, caller.tenant)}', '${caller.tenant}::text IS NOT NULL']],
+  },
+  {
+    name: 'like-of-any-tenant',
+    removes: 'the predicate from the look-up of the row that others are to be like',
+    file: 'lib/adapters/sql/search-statements.ts',
+    changes: [
+      ['...request, filter: undefined', "...request, filter: undefined, caller: { kind: 'operator' }"],
+    ],
+  },
+  {
+    name: 'columns-of-any-tenant',
+    removes: 'the predicate from the read of the columns that hits show',
+    file: 'lib/adapters/sql/search-statements.ts',
+    changes: [['     WHERE ${renderScope(request)}\n', '']],
+  },
+  {
+    name: 'client-without-tenant',
+    removes: 'refusing a client whose token names no tenant',
+    file: 'lib/pipeline/search/prepare-search.ts',
+    changes: [
+      [
+        'tenant !== undefined && caller.tenant === undefined',
+        'tenant === undefined && caller.tenant === null',
+      ],
+    ],
+  },
+  {
+    name: 'cursor-not-checked',
+    removes: 'the code in cursors',
+    file: 'lib/core/search-cursor.ts',
+    changes: [['timingSafeEqual(bytes.subarray(0, MAC_BYTES), sign(key, search, payload))', 'true']],
+  },
+  {
+    name: 'cursor-of-any-space',
+    removes: 'telling that the vectors of a cursor were replaced',
+    file: 'lib/pipeline/search/prepare-search.ts',
+    changes: [['position.space !== source.space.spaceId', 'position.space < 0']],
+  },
+  {
+    name: 'filter-by-any-depth',
+    removes: 'the bound of nesting',
+    file: 'lib/core/search-filter.ts',
+    changes: [['depth > MAX_DEPTH', 'depth > 100 * MAX_DEPTH']],
+  },
+  {
+    name: 'function-of-its-owner',
+    removes: 'running the function that searches in SQL with its caller’s rights',
+    file: 'lib/adapters/sql/search-function.ts',
+    changes: [['STABLE SECURITY INVOKER', 'STABLE SECURITY DEFINER']],
+  },
+  {
+    name: 'function-reads-no-source',
+    removes: 'joining the source in the function that searches in SQL',
+    file: 'lib/adapters/sql/search-function.ts',
+    changes: [['FROM ${table} AS s JOIN', 'FROM ${quoteName(schema, source.name)} AS s JOIN']],
+  },
+  {
+    name: 'words-not-touched',
+    removes: 'setting the words again when a row is touched',
+    file: 'lib/adapters/sql/outcomes.ts',
+    changes: [['WHEN t.keywords = locked.keywords THEN t.keywords', 'WHEN true THEN t.keywords']],
+  },
+  {
+    name: 'words-of-another-reading',
+    removes: 'leaving out words that code without any left beside a later vector',
+    file: 'lib/adapters/sql/search-words.ts',
+    changes: [[' AND v.keywords_read_at = v.read_at', '']],
+  },
+  {
+    name: 'words-of-any-tenant',
+    removes: 'the predicate from the texts that a reranker is sent',
+    file: 'lib/adapters/sql/search-statements.ts',
+    changes: [
+      [
+        '${renderSearched(scope)} AND (${listKey(keys.source)}) IN',
+        "${renderSearched({ ...scope, caller: { kind: 'operator' }, filter: undefined })} AND (${listKey(keys.source)}) IN",
+      ],
+    ],
+  },
+  {
+    name: 'waits-for-the-reranker',
+    removes: 'answering without a reranker that fails',
+    file: 'lib/pipeline/search/find-hits.ts',
+    changes: [
+      ['if (!(error instanceof FreshetError)) throw error;', 'if (error instanceof Error) throw error;'],
+    ],
+  },
+  {
+    name: 'audience-not-asked',
+    removes: 'asking for the audience of a token',
+    file: 'lib/adapters/api/verify-tokens.ts',
+    changes: [['issuer, audience, algorithms, requiredClaims', 'issuer, algorithms, requiredClaims']],
+  },
+  {
+    name: 'issuer-not-asked',
+    removes: 'asking for the issuer of a token',
+    file: 'lib/adapters/api/verify-tokens.ts',
+    changes: [['issuer, audience, algorithms, requiredClaims', 'audience, algorithms, requiredClaims']],
+  },
+  {
+    name: 'token-for-ever',
+    removes: 'asking for the end of a token',
+    file: 'lib/adapters/api/verify-tokens.ts',
+    changes: [["requiredClaims: ['exp']", 'requiredClaims: []']],
+  },
+  {
+    name: 'tenant-that-is-no-text',
+    removes: 'refusing a token whose tenant is a list or an object',
+    file: 'lib/adapters/api/verify-tokens.ts',
+    changes: [["return { fault: 'claim' };", 'void 0;']],
+  },
+  {
+    name: 'scope-not-asked',
+    removes: 'asking for the scope of an address',
+    file: 'lib/adapters/api/create-app.ts',
+    changes: [['scopes === undefined || scopes.has(needed)', 'scopes === undefined || scopes.size >= 0']],
+  },
+];
+
+export const SEARCH_MUTANTS: readonly Mutant[] = MUTANTS.map(mutant => ({ ...mutant, dies: 'search' }));

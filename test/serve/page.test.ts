@@ -1,0 +1,294 @@
+import { SignJWT } from 'jose';
+import { describe, expect, test } from 'vitest';
+import { createTokenCheck } from '../../lib/adapters/api/verify-tokens.ts';
+import { FreshetError, UsageError } from '../../lib/core/errors.ts';
+import type { AskOperator, ReportedSpace, StatusAnswer } from '../../lib/ports/operator.ts';
+import type { RowsOperator } from '../../lib/ports/rows-operator.ts';
+import { openApi } from './open-api.ts';
+
+const SPACE: ReportedSpace = {
+  ...{ source: 'articles', model: 'small', eligible: 200, fresh: 150, stale: 40, inFlight: 5, failed: 3 },
+  ...{ excluded: 2, coveragePercent: 75.75, lastUpdate: null, oldestStaleAgeSeconds: 61, rowsPerSecond: 9 },
+};
+const LEDGER = {
+  ...{ providerCalls: 3, tokens: 4000, costUsd: 0.25, paidAndLostCalls: 1, paidAndLostCostUsd: 0.01 },
+  lastUpdate: '2026-01-01 00:00:00+00',
+};
+const CANARY = 'heliotrope';
+
+/** An operator of rows that answers from memory, and remembers what it was asked to change. */
+function createRows(status: Partial<StatusAnswer> = {}) {
+  const asked: unknown[] = [];
+  const answers: Record<string, object> = {
+    status: { spaces: [SPACE], unread: [], paused: [], ledger: LEDGER, budget: [], ...status },
+    failures: {
+      failures: [
+        {
+          ...{ source: 'articles', model: 'small', failureClass: 'item', code: 'invalid_text', rows: 3 },
+          ...{ exampleIds: ['7', '<b>8</b>'], lastAt: null },
+        },
+      ],
+    },
+    pause: { changed: true, paused: [] },
+    resume: { changed: true, paused: [] },
+  };
+  const batches = [
+    { rows: 10_000, more: true },
+    { rows: 5, more: false },
+  ];
+  const rows: RowsOperator = {
+    ask: (async (name: string, details: object) => {
+      if (name !== 'status' && name !== 'failures') asked.push([name, details]);
+      return name === 'retry' ? batches.shift() : answers[name];
+    }) as AskOperator,
+    nudge: async () => ({ runs: 1 }),
+    search: async ({ source, text }) => {
+      if (source === 'articels') throw new UsageError('There is no such source.', 'Sources: articles');
+      asked.push(['search', text]);
+      const hits = [{ id: '<i>9</i>', similarity: 0.5, columns: [`<script>${CANARY}</script>`] }];
+      return { source: 'articles', model: 'small', columns: ['title'], hits, exact: true };
+    },
+  };
+  return { rows, asked };
+}
+
+const own = { 'sec-fetch-site': 'same-origin' };
+
+describe('the page', () => {
+  test('shows coverage, pauses, failures with what to do, and money, and fits into 60 KB', async () => {
+    const paused = [
+      { scope: 'source:articles', reason: 'operator', detail: 'maintenance', since: '2026-01-01' },
+      { scope: 'model:small', reason: 'provider:quota', detail: '', since: '2026-01-02' },
+    ];
+    const budget = [
+      { scope: 'pipeline', period: 'day', spentUsd: 0.2, capUsd: 1 },
+      { scope: 'source:articles', period: 'month', spentUsd: 3, capUsd: 2 },
+    ] as const;
+    const { send } = openApi(createRows({ paused, budget }));
+
+    const { status, text, headers } = await send('/');
+    const shown = text.replaceAll(/<[^>]+>/g, '').replaceAll(/\s+/g, ' ');
+    const files = await Promise.all(['page.css', 'page.js', 'icon.svg'].map(file => send(`/page/${file}`)));
+
+    expect(status).toBe(200);
+    expect(shown).toContain('75.75 % covered');
+    expect(shown).toContain('200 eligible = 150 fresh + 2 excluded + 3 failed + 5 in flight + 40 stale');
+    expect(shown).toContain('At that rate the rest takes 5.0 s.');
+    expect(shown).toContain('npm run freshet -- resume --source articles');
+    expect(shown).toContain('model:small since 2026-01-02: provider:quota. It ends by what set it.');
+    expect(shown).toContain('articles · small: 3 rows, item invalid_text');
+    expect(shown).toMatch(/To do: .*retry/);
+    expect(shown).toContain('$0.2500 so far');
+    expect(shown).toContain('$0.2000 of $1.0000 today by pipeline');
+    expect(text).toMatch(/<meter min="0" max="2" value="2"/);
+    expect(shown).toContain('Paid and lost: 1 calls, about $0.0100.');
+    expect(text).not.toContain('<b>8');
+    expect(headers.get('content-security-policy')).toMatch(/^default-src 'self'; (?!.*unsafe)/);
+    expect(text).not.toMatch(/ (style|on\w+)="|<style|https?:\/\//);
+    expect(files.map(file => file.status)).toEqual([200, 200, 200]);
+    const bytes = [text, ...files.map(file => file.text)].reduce((sum, part) => sum + part.length, 0);
+    expect(bytes).toBeLessThan(60_000);
+  });
+
+  test.each([
+    [
+      new UsageError('There is no embedded database yet.', 'npm start'),
+      /no embedded database yet\..*npm start/,
+    ],
+    [
+      new FreshetError('The database is away.', { failureClass: 'transient', code: 'sqlstate_57P01' }),
+      /The database is away\. \(transient sqlstate_57P01\)/,
+    ],
+    [new Error(`duplicate value ${CANARY}`), /The rows cannot be read now/],
+  ])('says why the rows cannot be read, and no word that may be of a row: %s', async (error, told) => {
+    const ask = async () => {
+      throw error;
+    };
+    const { send } = openApi({ rows: { ...createRows().rows, ask } });
+
+    const { status, text } = await send('/');
+
+    expect(status).toBe(200);
+    expect(text.replaceAll(/<[^>]+>|\s+/g, ' ')).toMatch(told);
+    expect(text).not.toContain(CANARY);
+  });
+
+  test('pauses, resumes, and retries until no batch is left', async () => {
+    const { rows, asked } = createRows();
+    const { post } = openApi({ rows });
+
+    const answers = [
+      await post('/page/pause', { scope: 'source:articles' }, { headers: own }),
+      await post('/page/resume', { scope: 'source:articles' }, { headers: own }),
+      await post('/page/retry', { source: 'articles', cause: 'invalid_text' }, { headers: own }),
+    ];
+
+    expect(answers.map(({ json }) => json.message)).toEqual([
+      'Paused source:articles.',
+      'Resumed source:articles.',
+      '10005 rows are stale again: the next run embeds what it can.',
+    ]);
+    const retry = ['retry', { source: 'articles', cause: 'invalid_text', limit: 10_000 }];
+    expect(asked).toEqual([
+      ['pause', { scope: 'source:articles', detail: '' }],
+      ['resume', { scope: 'source:articles' }],
+      retry,
+      retry,
+    ]);
+  });
+
+  test('shows the texts of rows only where somebody asked for them, and escapes them', async () => {
+    const { post } = openApi(createRows());
+
+    const plain = await post('/page/search', { text: 'dog' }, { headers: own });
+    const full = await post('/page/search', { text: 'dog', texts: true }, { headers: own });
+    const wrong = await post('/page/search', { text: 'dog', source: 'articels' }, { headers: own });
+
+    expect(plain.text).toContain('Source articles, model small, 1 hits');
+    expect(plain.text).not.toContain(CANARY);
+    expect(full.text).toContain(`&lt;script&gt;${CANARY}`);
+    expect(full.text).toContain('&lt;i&gt;9');
+    expect([wrong.status, wrong.json.error.message]).toEqual([
+      400,
+      'There is no such source. Sources: articles',
+    ]);
+  });
+
+  test('sends what changed, and nothing that stayed as it was', async () => {
+    const { rows } = createRows();
+    let fresh = 150;
+    const ask = (async (name: string, details: object) => {
+      const answer = await rows.ask(name as 'status', details);
+      return name === 'status' ? { ...answer, spaces: [{ ...SPACE, fresh }] } : answer;
+    }) as AskOperator;
+    const { app, post } = openApi({ rows: { ...rows, ask } });
+    const left = new AbortController();
+    const response = await app.request('http://localhost/page/events', { signal: left.signal });
+    const reader = response.body!.getReader();
+    const readPanels = async () => {
+      const text = new TextDecoder().decode((await reader.read()).value);
+      return JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? 'null') as Record<string, string>;
+    };
+
+    const first = await readPanels();
+    fresh = 151;
+    await post('/page/pause', { scope: 'source:articles' }, { headers: own });
+    const second = await readPanels();
+    await reader.cancel();
+    left.abort();
+
+    expect(Object.keys(first)).toEqual(['coverage', 'pauses', 'failures', 'money', 'models']);
+    expect(Object.keys(second)).toEqual(['coverage']);
+    expect(second.coverage).toContain('151 fresh');
+  });
+
+  test('is not there where the service has no rows to show', async () => {
+    const { send } = openApi();
+
+    expect((await send('/')).status).toBe(404);
+    expect((await send('/page/page.js')).status).toBe(404);
+  });
+});
+
+describe('the page refuses with 403', () => {
+  test.each([
+    ['a post of a page of another site', '/page/pause', 'POST', { 'sec-fetch-site': 'cross-site' }],
+    ['a post of another port', '/page/resume', 'POST', { 'sec-fetch-site': 'same-site' }],
+    ['a form of another site', '/page/login', 'POST', { origin: 'https://attacker.example' }],
+    ['a form of a hidden origin', '/page/logout', 'POST', { origin: 'null' }],
+    ['the numbers to a page of another site', '/page/events', 'GET', { 'sec-fetch-site': 'cross-site' }],
+    ['a rebound host', '/', 'GET', { host: 'attacker.example' }],
+    ['a rebound host that posts', '/page/retry', 'POST', { host: 'attacker.example', ...own }],
+  ])('%s', async (_, address, method, headers) => {
+    const { rows, asked } = createRows();
+    const { send } = openApi({ rows });
+    const body = method === 'POST' ? { body: '{"scope":"pipeline"}' } : {};
+
+    // The content type that a browser sends without asking first.
+    const answer = await send(address, {
+      method,
+      ...body,
+      headers: { 'content-type': 'text/plain', ...(headers as Record<string, string>) },
+    });
+
+    expect(answer.status).toBe(403);
+    expect(asked).toEqual([]);
+  });
+
+  test('but not a person who follows a link from elsewhere', async () => {
+    const { send } = openApi(createRows());
+
+    const headers = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' };
+
+    expect((await send('/', { headers })).status).toBe(200);
+  });
+});
+
+describe('the page behind tokens', () => {
+  const secret = 'a shared secret of at least thirty-two bytes';
+  const issuer = 'https://login.example.com/';
+  const sign = (claims: object, endsInSeconds = 600) =>
+    new SignJWT({
+      ...{ iss: issuer, aud: 'page', exp: Math.floor(Date.now() / 1000) + endsInSeconds },
+      ...claims,
+    })
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(new TextEncoder().encode(secret));
+  const open = async () => {
+    const { rows, asked } = createRows();
+    const verifyToken = await createTokenCheck(
+      { issuer, audience: 'page', secret: { env: 'SECRET' } },
+      { SECRET: secret },
+    );
+    return { asked, ...openApi({ rows, verifyToken }) };
+  };
+  const form = (token: string) => ({
+    method: 'POST',
+    body: new URLSearchParams({ token }).toString(),
+    headers: {
+      ...own,
+      'content-type': 'application/x-www-form-urlencoded',
+      'content-length': String(token.length + 6),
+    },
+  });
+
+  test('opens for the scope admin by a cookie that no script reads and no other site sends', async () => {
+    const { send } = await open();
+
+    const closed = await send('/');
+    const login = await send('/page/login', form(await sign({ scope: 'search admin' })));
+    const cookie = login.headers.get('set-cookie') ?? '';
+    const opened = await send('/', { headers: { cookie: cookie.split(';')[0]! } });
+
+    expect(closed.status).toBe(401);
+    expect(closed.text).toContain('<form method="post" action="/page/login">');
+    expect(closed.text).not.toContain('covered');
+    expect([login.status, login.headers.get('location')]).toEqual([303, '/']);
+    expect(cookie).toMatch(/; HttpOnly/);
+    expect(cookie).toMatch(/; SameSite=Strict/);
+    expect(opened.status).toBe(200);
+    expect(opened.text).toContain('75.75 % covered');
+  });
+
+  test.each([
+    ['of a tenant', { tenant: 'a', scope: 'search' }, 600, 403],
+    ['of a tenant that claims the scope admin', { tenant: 'a', scope: 'admin' }, 600, 403],
+    ['without the scope', { scope: 'search administrator' }, 600, 403],
+    ['that is over', { scope: 'admin' }, -600, 401],
+    ['of another audience', { scope: 'admin', aud: 'other' }, 600, 401],
+  ])('never opens for a token %s, by login, cookie or stream', async (_, claims, seconds, status) => {
+    const { send, post, asked } = await open();
+    const token = await sign(claims, seconds);
+    const cookie = { cookie: `freshet_page=${token}` };
+
+    const login = await send('/page/login', form(token));
+    const page = await send('/', { headers: cookie });
+    const events = await send('/page/events', { headers: cookie });
+    const resumed = await post('/page/resume', { scope: 'pipeline' }, { headers: { ...own, ...cookie } });
+
+    expect([login, page, events, resumed].map(answer => answer.status)).toEqual(Array(4).fill(status));
+    expect(login.headers.get('set-cookie')).toBeNull();
+    expect(login.text + page.text).not.toContain('covered');
+    expect(asked).toEqual([]);
+  });
+});

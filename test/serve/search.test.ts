@@ -1,0 +1,156 @@
+import { SignJWT } from 'jose';
+import { describe, expect, test } from 'vitest';
+import { createTokenCheck } from '../../lib/adapters/api/verify-tokens.ts';
+import { FreshetError } from '../../lib/core/errors.ts';
+import { ServiceRefusal } from '../../lib/core/service-refusal.ts';
+import type { SearchAnswer, SearchCaller, SearchRequest, SearchService } from '../../lib/ports/search.ts';
+import { createVirtualClock } from '../doubles/virtual-clock.ts';
+import { openApi } from './open-api.ts';
+
+const answer: SearchAnswer = {
+  source: 'notes',
+  model: { alias: 'small', model_id: 'hash-1', revision: '1', dimensions: 3, space: 1 },
+  hits: [
+    {
+      id: '7',
+      score: 0.9,
+      rank: 1,
+      scores: { semantic: 0.9, keyword: null, rerank: null },
+      columns: { title: 'x' },
+    },
+  ],
+  ...{ exact: true, coverage_percent: 99.5, stale: 1, coverage_at: '2026-01-01T00:00:00.000Z' },
+  ...{ without_keywords: null, keyword: null },
+  ...{ degraded: [], next: null, took_ms: 3 },
+};
+
+function createSearch(work: () => Promise<SearchAnswer> = async () => answer) {
+  const asked: { request: SearchRequest; caller: SearchCaller }[] = [];
+  const search: SearchService = {
+    async search(request, caller) {
+      asked.push({ request, caller });
+      return work();
+    },
+    explain: async () => {
+      throw new Error('Nobody explains here.');
+    },
+  };
+  return { search, asked };
+}
+
+const secret = 'a shared secret of at least thirty-two bytes';
+const issuer = 'https://login.example.com/';
+const check = createTokenCheck(
+  {
+    ...{ issuer, audience: 'search', secret: { env: 'SECRET' } },
+    claims: { tenant: 'app.tenant', scopes: 'scope' },
+  },
+  { SECRET: secret },
+);
+const tokenOf = (claims: Record<string, unknown>) =>
+  new SignJWT({ iss: issuer, aud: 'search', exp: 4_000_000_000, ...claims })
+    .setProtectedHeader({ alg: 'HS256' })
+    .sign(new TextEncoder().encode(secret));
+
+describe('POST /v1/search', () => {
+  test('answers hits with what to trust, and asks as a client without a tenant where there are no tokens', async () => {
+    const { search, asked } = createSearch();
+    const { post } = openApi({ search });
+
+    const { status, json } = await post('/v1/search', { source: 'notes', query: 'a text', min_score: 0.5 });
+
+    expect([status, json]).toEqual([200, answer]);
+    expect(asked).toEqual([
+      {
+        request: { source: 'notes', query: 'a text', limit: 10, mode: 'semantic', minScore: 0.5 },
+        caller: { kind: 'client', tenant: undefined, claims: undefined },
+      },
+    ]);
+  });
+
+  test.each([
+    [{ query: 'a' }, 'source'],
+    [{ source: 'notes', query: 'a', limit: 101 }, 'limit'],
+    [{ source: 'notes', query: 'a', limit: 0 }, 'limit'],
+    [{ source: 'notes', query: 'a'.repeat(1_000_000) }, 'query'],
+    [{ source: 'notes', query: '' }, 'query'],
+    [{ source: 'notes', query: 'a', offset: 20 }, 'offset'],
+    [{ source: 'notes', query: 'a', tenant: 'b' }, 'tenant'],
+    [{ source: 'notes', query: 'a', diversity: 2 }, 'diversity'],
+    [{ source: 'notes', query: 'a', filter: 'price = 1' }, 'filter'],
+  ])('refuses what names no search, by the field', async (body, param) => {
+    const { search, asked } = createSearch();
+    const { post } = openApi({ search });
+
+    const { status, json } = await post('/v1/search', body);
+
+    expect([status, json.error.code, json.error.param]).toEqual([400, 'invalid_request', param]);
+    expect(asked).toEqual([]);
+  });
+
+  test('tells a conflict, and nothing of what the database said', async () => {
+    const conflict = new ServiceRefusal('space_changed', 'Ask for the first page again.');
+    const broken = new FreshetError('The database refused: secret.', {
+      failureClass: 'stop',
+      code: 'sqlstate_42501',
+    });
+    const answers = [];
+    for (const error of [conflict, broken]) {
+      const { post, lines } = openApi({ search: createSearch(() => Promise.reject(error)).search });
+      const { status, text } = await post('/v1/search', { source: 'notes', query: 'a' });
+      answers.push(status);
+      expect(text).not.toContain('secret');
+      if (error === broken) expect(lines.some(({ event }) => event === 'search-failed')).toBe(true);
+    }
+    expect(answers).toEqual([409, 503]);
+  });
+});
+
+describe('a token', () => {
+  test('decides the tenant, by the path of the configuration', async () => {
+    const { search, asked } = createSearch();
+    const { post } = openApi({ search, verifyToken: await check });
+    const claims = { app: { tenant: 'a' }, tenant: 'b', scope: 'search embed' };
+
+    const headers = { authorization: `Bearer ${await tokenOf(claims)}`, 'x-tenant': 'c' };
+    expect((await post('/v1/search', { source: 'notes', query: 'a' }, { headers })).status).toBe(200);
+
+    expect(asked[0]?.caller).toMatchObject({ kind: 'client', tenant: 'a', claims: { app: { tenant: 'a' } } });
+  });
+
+  test.each<[Record<string, unknown>, number, number]>([
+    [{ scope: 'search' }, 200, 403],
+    [{ scope: ['embed'] }, 403, 200],
+    [{ scope: 'searching' }, 403, 403],
+    [{ scope: { search: true } }, 403, 403],
+    [{}, 403, 403],
+  ])('with the claims %j may search: %i, and embed: %i', async (claims, searches, embeds) => {
+    const { post } = openApi({ search: createSearch().search, verifyToken: await check });
+    const headers = { authorization: `Bearer ${await tokenOf(claims)}` };
+
+    const statuses = [
+      (await post('/v1/search', { source: 'notes', query: 'a' }, { headers })).status,
+      (await post('/v1/embed', { model: 'small', texts: ['a'] }, { headers })).status,
+    ];
+
+    expect(statuses).toEqual([searches, embeds]);
+  });
+
+  test('of a tenant over its requests a minute is told when to come again, and others are let in', async () => {
+    const clock = createVirtualClock();
+    const { post } = openApi({
+      ...{ search: createSearch().search, verifyToken: await check, requestsPerMinute: 2, clock },
+    });
+    const ask = async (tenant: string) => {
+      const headers = { authorization: `Bearer ${await tokenOf({ app: { tenant }, scope: 'search' })}` };
+      return post('/v1/search', { source: 'notes', query: 'a' }, { headers });
+    };
+
+    const statuses = [];
+    for (const tenant of ['a', 'a', 'a', 'b']) statuses.push((await ask(tenant)).status);
+    expect(statuses).toEqual([200, 200, 429, 200]);
+    expect((await ask('a')).headers.get('retry-after')).toBe('30');
+    clock.advance(30_000);
+    expect([(await ask('a')).status, (await ask('a')).status]).toEqual([200, 429]);
+  });
+});

@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+if (process.env.LOCAL_MODEL === undefined) {
+  throw new Error('LOCAL_MODEL is not set: it is the folder that .ci/local-model prints.');
+}
+
+/** What needs a real sentence model, or the clients of Python: provider `local` and the embedding service. */
+export default defineConfig({
+  test: {
+    include: ['test/local-model/**/*.test.ts'],
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    maxWorkers: 2,
+    env: { AWS_EMF_ENVIRONMENT: 'Local', TZ: 'UTC' },
+  },
+});
