@@ -98,6 +98,8 @@ export function createRecordHandler(
     });
 }
 
-function toRecord({ messageId, receiptHandle, body, attributes }: SQSRecord): QueueRecord {
-  return { messageId, receiptHandle, body, receiveCount: Number(attributes.ApproximateReceiveCount) };
+function toRecord({ messageId, receiptHandle, body, attributes, messageAttributes }: SQSRecord): QueueRecord {
+  const receiveCount = Number(attributes.ApproximateReceiveCount);
+  const traceparent = messageAttributes?.traceparent?.stringValue;
+  return { messageId, receiptHandle, body, receiveCount, traceparent };
 }

@@ -28,6 +28,7 @@ interface InProcessQueue extends ReceivingQueue {
 interface StoredMessage {
   readonly messageId: string;
   readonly body: string;
+  readonly traceparent: string | undefined;
   readonly sentAtMs: number;
   visibleAtMs: number;
   receiveCount: number;
@@ -50,6 +51,7 @@ export function createInProcessQueue(options: InProcessQueueOptions): InProcessQ
     messages.set(messageId, {
       messageId,
       body: message.body,
+      traceparent: message.traceparent,
       sentAtMs,
       visibleAtMs,
       receiveCount: 0,
@@ -60,15 +62,17 @@ export function createInProcessQueue(options: InProcessQueueOptions): InProcessQ
   const receiveOne = async (message: StoredMessage): Promise<ReceivedMessage | undefined> => {
     if (message.receiveCount >= options.maxReceiveCount) {
       messages.delete(message.messageId);
-      await options.deadLetter?.send([{ body: message.body }]);
+      const { body, traceparent } = message;
+      await options.deadLetter?.send([{ body, traceparent }]);
       return undefined;
     }
     message.receiveCount += 1;
     const duplicated = (options.duplicateShare ?? 0) > randomness.fraction();
     message.visibleAtMs = clock.now() + (duplicated ? 0 : options.visibilitySeconds * 1000);
     message.receiptHandle = `${message.messageId}#${randomness.identifier()}`;
-    const { messageId, receiptHandle, body, receiveCount, sentAtMs } = message;
-    return { messageId, receiptHandle, body, receiveCount, sentAtMs };
+    const { messageId, receiptHandle, body, receiveCount, sentAtMs, traceparent } = message;
+    const received = { messageId, receiptHandle, body, receiveCount, sentAtMs };
+    return traceparent === undefined ? received : { ...received, traceparent };
   };
 
   /** Finds the message of a receipt. As in SQS, a receipt counts until a newer one replaces it. */

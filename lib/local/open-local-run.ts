@@ -4,6 +4,7 @@ import { createHandler as createEmbedHandler } from '../../functions/embed/handl
 import { createHandler as createWriteHandler } from '../../functions/write/handler.ts';
 import { createEmfMetrics } from '../adapters/emf-metrics.ts';
 import { createInProcessObjectStore, createInProcessQueue } from '../adapters/in-process.ts';
+import { openTracer } from '../adapters/open-telemetry.ts';
 import { makePrivateFolder, PRIVATE_FILE_MODE } from '../adapters/private-files.ts';
 import { createBatchStore } from '../adapters/sql/batch-store.ts';
 import { createControlStore } from '../adapters/sql/control-store.ts';
@@ -66,12 +67,12 @@ interface LocalRunRequest {
 
 /**
  * Opens the three handlers with their real adapters, on queues of this process.
- * Result objects stay in this process too. `close` ends the log and metrics files.
+ * Result objects stay in this process too. `close` ends the log and metrics files, and sends the last spans.
  */
 export async function openLocalRun(
   workspace: Workspace,
   request: LocalRunRequest,
-): Promise<{ readonly ports: LocalRunPorts; readonly close: () => void }> {
+): Promise<{ readonly ports: LocalRunPorts; readonly close: () => Promise<void> }> {
   const { config, database, directory } = workspace;
   const { limits } = config;
   const folder = join(directory, OWN_FOLDER);
@@ -109,6 +110,7 @@ export async function openLocalRun(
       ? { embedding: store, tally: request.tally }
       : keepRunBudget(store, request.tally, request.maxUsd);
   const outcomes = createOutcomeStore(database);
+  const tracer = await openTracer(clock);
   const shared = {
     spaces: await openSpaces(database, config),
     control: createControlStore(database),
@@ -117,6 +119,7 @@ export async function openLocalRun(
     objects,
     runId: request.runId,
     observer: tally,
+    tracer,
   };
   const looks = rememberForRound(createDetectionStore(database, { caps }), clock);
   const detect = createDetectHandler({
@@ -185,7 +188,8 @@ export async function openLocalRun(
   };
   return {
     ports,
-    close: () => {
+    close: async () => {
+      await tracer?.flush();
       log.close();
       metricsFile.close();
     },

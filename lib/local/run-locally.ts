@@ -245,7 +245,7 @@ async function runUnderLock(
     const stop = { code, message: describeStop({ code, message }, workspace) };
     return { error: stop, notices: [], faults: [], deadLetters: 0, lockLost: lost.signal.aborted };
   } finally {
-    close();
+    await close();
     await lock.end().catch(() => undefined);
   }
 }

@@ -125,7 +125,7 @@ interface LocalRecord {
     SenderId: string;
     ApproximateFirstReceiveTimestamp: string;
   };
-  messageAttributes: Record<string, never>;
+  messageAttributes: { traceparent?: { dataType: 'String'; stringValue: string } };
   md5OfBody: string;
   eventSource: string;
   eventSourceARN: string;
@@ -209,6 +209,7 @@ function toLocalRecord({
   body,
   receiveCount,
   sentAtMs,
+  traceparent,
 }: ReceivedMessage): LocalRecord {
   return {
     messageId,
@@ -220,7 +221,8 @@ function toLocalRecord({
       SenderId: 'local',
       ApproximateFirstReceiveTimestamp: String(sentAtMs),
     },
-    messageAttributes: {},
+    messageAttributes:
+      traceparent === undefined ? {} : { traceparent: { dataType: 'String', stringValue: traceparent } },
     md5OfBody: '',
     eventSource: 'aws:sqs',
     eventSourceARN: 'arn:local:sqs',

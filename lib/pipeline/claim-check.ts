@@ -8,6 +8,7 @@ import type { SpaceRegistry } from '../ports/control-store.ts';
 import type { Clock, Randomness } from '../ports/process.ts';
 import type { MessageQueue, ObjectStore } from '../ports/queues.ts';
 import { retryTransient } from './failures.ts';
+import type { TracedPorts } from './spans.ts';
 
 interface ObjectPorts {
   readonly objects: ObjectStore;
@@ -15,7 +16,7 @@ interface ObjectPorts {
   readonly randomness: Randomness;
 }
 
-interface AnnouncePorts extends ObjectPorts {
+interface AnnouncePorts extends ObjectPorts, TracedPorts {
   /** Where results are announced. */
   readonly results: MessageQueue;
 }
@@ -53,7 +54,8 @@ export async function announceResult(
 }
 
 async function announce(ports: AnnouncePorts, message: AnnounceMessage): Promise<void> {
-  const { failed } = await ports.results.send([{ body: writeMessage(message) }]);
+  const traceparent = ports.tracer?.current();
+  const { failed } = await ports.results.send([{ body: writeMessage(message), traceparent }]);
   const [refusal] = failed;
   if (refusal === undefined) return;
   throw new FreshetError('The results queue did not take an announcement; its rows are embedded again.', {

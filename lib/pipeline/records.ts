@@ -1,4 +1,5 @@
 import type { Logger, Metrics, RunObserver } from '../ports/process.ts';
+import type { TraceContext } from '../ports/tracer.ts';
 import { describeFailure } from './failures.ts';
 
 /** A received message as a step sees it. */
@@ -8,6 +9,8 @@ export interface QueueRecord {
   readonly body: string;
   /** 1 at the first delivery. */
   readonly receiveCount: number;
+  /** The span that sent the message. Undefined: none did. */
+  readonly traceparent?: TraceContext | undefined;
 }
 
 /** `done`: acknowledge the message. `returned`: the message must be delivered again. */

@@ -1,4 +1,5 @@
 import type { Lane } from '../core/model.ts';
+import type { TraceContext } from './tracer.ts';
 
 /** The sending side of a standard queue, which delivers at least once and in any order. */
 export interface MessageQueue {
@@ -22,6 +23,8 @@ export interface OutgoingMessage {
   /** At most 1 MiB, which is the limit of SQS. A body holds ids, hashes and numbers only. */
   readonly body: string;
   readonly delaySeconds?: number;
+  /** The span that sends, beside the body. Who does not know of it receives the same body. */
+  readonly traceparent?: TraceContext | undefined;
 }
 
 export interface SendReport {
@@ -58,6 +61,8 @@ export interface ReceivedMessage {
   readonly receiveCount: number;
   /** Milliseconds since the epoch. */
   readonly sentAtMs: number;
+  /** The span that sent the message. Undefined: none did, or the message lost it on its way. */
+  readonly traceparent?: TraceContext | undefined;
 }
 
 /**

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createIamLogin } from '../adapters/aws/iam-login.ts';
 import { createSecretStore, createSecretsManagerClient } from '../adapters/aws/secret-store.ts';
 import { createEmfMetrics } from '../adapters/emf-metrics.ts';
+import { openTracer } from '../adapters/open-telemetry.ts';
 import { createSecretLogin } from '../adapters/postgres/login.ts';
 import { openPostgres } from '../adapters/postgres/open-postgres.ts';
 import { createControlStore } from '../adapters/sql/control-store.ts';
@@ -21,6 +22,7 @@ import { UsageError } from '../core/errors.ts';
 import type { ControlStore, SpaceRegistry } from '../ports/control-store.ts';
 import type { Clock, Logger, Metrics, Randomness } from '../ports/process.ts';
 import type { SecretStore } from '../ports/provider.ts';
+import type { Tracer } from '../ports/tracer.ts';
 import { type LambdaDependencies, missingSetting, type Wired } from './lambda.ts';
 
 /**
@@ -102,6 +104,7 @@ export interface LambdaPorts {
   readonly randomness: Randomness;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly tracer: Tracer | undefined;
   readonly openDatabase: () => Promise<SqlDatabase>;
 }
 
@@ -119,6 +122,11 @@ export async function readLambdaPorts(
   const clock = createSystemClock();
   const client = createSecretsManagerClient({ region: settings.region });
   const secrets = createSecretStore({ client, clock });
+  const tracer = await openTracer(clock);
+  const metrics = createEmfMetrics({
+    write: writeLine,
+    dimensions: { stage: settings.stage, component: name, provider: nameProviders(config) },
+  });
   return {
     settings,
     config,
@@ -126,11 +134,19 @@ export async function readLambdaPorts(
     clock,
     randomness: createSystemRandomness(),
     logger: createJsonLogger(writeLine, clock, { stage: settings.stage, component: name }),
-    metrics: createEmfMetrics({
-      write: writeLine,
-      dimensions: { stage: settings.stage, component: name, provider: nameProviders(config) },
-    }),
+    tracer,
+    metrics: tracer === undefined ? metrics : flushBoth(metrics, tracer),
     openDatabase: openDatabase ?? (() => openLambdaDatabase(name, settings, secrets, directory)),
+  };
+}
+
+/** The spans of an invocation go out with its metrics, before the function is frozen. */
+function flushBoth(metrics: Metrics, tracer: Tracer): Metrics {
+  return {
+    ...metrics,
+    flush: async () => {
+      await Promise.all([metrics.flush(), tracer.flush()]);
+    },
   };
 }
 

@@ -97,6 +97,12 @@ describe('a leak would be found', () => {
     ['a field of a log line', ({ logger }, code) => logger.info('event', { code })],
     ['the event of a log line', ({ logger }, text) => logger.error(text)],
     ['a property of a metric', ({ metrics }, text) => metrics.property('code', text)],
+    ['the name of a span', ({ tracer }, name) => tracer?.span({ name, kind: 'internal' }, async () => {})],
+    [
+      'an attribute of a span',
+      ({ tracer }, text) =>
+        tracer?.span({ name: 'x', kind: 'internal' }, async span => span.note({ code: text })),
+    ],
     ['the console', (_, text) => printer.debug(text)],
     ['an object on the console', (_, text) => printer.warn({ body: { input: [text] } })],
     ['standard error', (_, text) => process.stderr.write(text)],

@@ -5,6 +5,7 @@ import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
 import type { RunObserver } from '../../lib/ports/process.ts';
 import type { EmbeddingProvider } from '../../lib/ports/provider.ts';
+import type { Tracer } from '../../lib/ports/tracer.ts';
 import { DISPATCH, leaseRow, putRow } from '../factories/logged-twin.ts';
 import { makeWorld } from '../factories/world.ts';
 import { spaceOf } from '../twin/twin-database.ts';
@@ -42,6 +43,7 @@ export async function watchEmbedStep(
   const ports: EmbedPorts = {
     ...world.embedPorts,
     clock,
+    tracer: listenAsTracer(written),
     logger: createJsonLogger(write, world.clock, { component: 'embed', runId: 1 }),
     metrics: createEmfMetrics({ write, dimensions }),
     observer: listenAsObserver(written),
@@ -105,6 +107,22 @@ function listenAsObserver(written: unknown[]): RunObserver {
     postponed: listen('postponed'),
     paused: listen('paused'),
     recordFailed: listen('recordFailed'),
+  };
+}
+
+/** Listens to all that a tracer is told; an error is no part of it but by its code. */
+function listenAsTracer(written: unknown[]): Tracer {
+  const listen =
+    (name: string) =>
+    (...told: unknown[]) =>
+      void written.push(name, told);
+  return {
+    span: (start, work) => {
+      written.push(start);
+      return work({ note: listen('noted'), fail: listen('failed') });
+    },
+    current: () => undefined,
+    flush: async () => undefined,
   };
 }
 

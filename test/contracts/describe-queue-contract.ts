@@ -46,6 +46,21 @@ export function describeQueueContract(
       expect(received.map(({ receiveCount }) => receiveCount)).toEqual([1, 1]);
     });
 
+    test('carries the span of a message beside its body, and none where none was sent', async () => {
+      const { queue } = await open();
+      const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
+      await queue.send([{ body: 'traced', traceparent }, { body: 'untraced' }]);
+      const received: ReceivedMessage[] = [];
+      for (let turn = 0; turn < 5 && received.length < 2; turn += 1)
+        received.push(...(await queue.receive(10)));
+
+      expect(Object.fromEntries(received.map(message => [message.body, message.traceparent]))).toEqual({
+        traced: traceparent,
+        untraced: undefined,
+      });
+    });
+
     test('takes any number of messages and gives at most ten at once', async () => {
       const { queue } = await open();
       const bodies = Array.from({ length: 23 }, (_, index) => ({ body: `body ${index}` }));

@@ -41,6 +41,7 @@ export async function pollQueue({ client, url, batchSize, invoke }: PolledQueue)
       QueueUrl: url,
       MaxNumberOfMessages: batchSize,
       MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp'],
+      MessageAttributeNames: ['All'],
     }),
   );
   const messages = answer.Messages ?? [];
@@ -79,21 +80,28 @@ function findFailed(
 
 function toEvent(messages: readonly Message[]): SQSEvent {
   return {
-    Records: messages.map(({ MessageId = '', ReceiptHandle = '', Body = '', Attributes = {} }) => ({
-      messageId: MessageId,
-      receiptHandle: ReceiptHandle,
-      body: Body,
-      attributes: {
-        ApproximateReceiveCount: Attributes.ApproximateReceiveCount ?? '1',
-        SentTimestamp: Attributes.SentTimestamp ?? '0',
-        SenderId: 'poller',
-        ApproximateFirstReceiveTimestamp: Attributes.SentTimestamp ?? '0',
-      },
-      messageAttributes: {},
-      md5OfBody: '',
-      eventSource: 'aws:sqs',
-      eventSourceARN: 'arn:aws:sqs:us-east-1:000000000000:queue',
-      awsRegion: 'us-east-1',
-    })),
+    Records: messages.map(
+      ({ MessageId = '', ReceiptHandle = '', Body = '', Attributes = {}, MessageAttributes = {} }) => ({
+        messageId: MessageId,
+        receiptHandle: ReceiptHandle,
+        body: Body,
+        attributes: {
+          ApproximateReceiveCount: Attributes.ApproximateReceiveCount ?? '1',
+          SentTimestamp: Attributes.SentTimestamp ?? '0',
+          SenderId: 'poller',
+          ApproximateFirstReceiveTimestamp: Attributes.SentTimestamp ?? '0',
+        },
+        messageAttributes: Object.fromEntries(
+          Object.entries(MessageAttributes).map(([name, { DataType = '', StringValue = '' }]) => [
+            name,
+            { dataType: DataType, stringValue: StringValue },
+          ]),
+        ),
+        md5OfBody: '',
+        eventSource: 'aws:sqs',
+        eventSourceARN: 'arn:aws:sqs:us-east-1:000000000000:queue',
+        awsRegion: 'us-east-1',
+      }),
+    ),
   };
 }

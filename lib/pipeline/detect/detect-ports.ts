@@ -10,8 +10,9 @@ import type {
 } from '../../ports/detection-store.ts';
 import type { Clock, Logger, Metrics, Randomness } from '../../ports/process.ts';
 import type { DispatchQueues } from '../../ports/queues.ts';
+import type { TracedPorts } from '../spans.ts';
 
-export interface DetectPorts {
+export interface DetectPorts extends TracedPorts {
   readonly spaces: SpaceRegistry;
   readonly detection: DetectionStore;
   readonly control: ControlStore;

@@ -7,6 +7,7 @@ import type { ControlStore, PauseReason } from '../../ports/control-store.ts';
 import type { SourceFault } from '../../ports/detection-store.ts';
 import { describeFailure } from '../failures.ts';
 import { findPauseReasons } from '../pauses.ts';
+import { inSpan } from '../spans.ts';
 import {
   type DetectPorts,
   type DetectReport,
@@ -71,7 +72,9 @@ export async function detectStaleRows(
   );
   let allowance = request.maxRows ?? Number.POSITIVE_INFINITY;
   const look = async (space: Space, asked: DetectRequest, rest?: Look['rest']): Promise<Look> => {
-    const found = await detectSpace(ports, space, { ...asked, allowance, rest }, remainingMs);
+    const found = await traceLook(ports, space, asked, () =>
+      detectSpace(ports, space, { ...asked, allowance, rest }, remainingMs),
+    );
     allowance -= found.report.leased;
     return found;
   };
@@ -82,6 +85,24 @@ export async function detectStaleRows(
   const goOn = (space: Space, rest: Look['rest']) => look(space, again, rest);
   if (request.pass === 'incremental') await askForBatches(ports, spaces);
   return { spaces: await leaseAsWorkDrains(ports, looks, goOn, remainingMs) };
+}
+
+/** Traces a look at a space: what it found, and the code of what kept it from looking. */
+function traceLook(
+  ports: DetectPorts,
+  { spaceId, source, model }: Space,
+  { pass }: DetectRequest,
+  look: () => Promise<Look>,
+): Promise<Look> {
+  const named = { 'freshet.source': source.name, 'freshet.model': model.alias, 'freshet.space.id': spaceId };
+  const attributes = { ...named, 'freshet.pass': pass };
+  return inSpan(ports, { name: `detect ${source.name}`, kind: 'internal', attributes }, async span => {
+    const found = await look();
+    const { leased, sent, fault } = found.report;
+    span.note({ 'freshet.rows.leased': leased, 'freshet.rows.sent': sent });
+    if (fault !== undefined) span.fail(fault.code);
+    return found;
+  });
 }
 
 /**

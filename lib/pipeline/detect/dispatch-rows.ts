@@ -2,9 +2,11 @@ import { type DispatchMessage, MAX_BODY_BYTES, writeMessage } from '../../core/m
 import type { Lane, Space } from '../../core/model.ts';
 import { batchSizeForAttempts, MAX_ATTEMPTS } from '../../core/packing.ts';
 import type { LeaseDispatch, LeasedRow, LeaseRequest } from '../../ports/detection-store.ts';
+import type { SendReport } from '../../ports/queues.ts';
+import { inSpan } from '../spans.ts';
 import type { DetectLimits, DetectPorts } from './detect-ports.ts';
 
-interface SendPorts extends Pick<DetectPorts, 'queues' | 'logger'> {
+interface SendPorts extends Pick<DetectPorts, 'queues' | 'logger' | 'tracer'> {
   readonly detection: Pick<DetectPorts['detection'], 'confirmSent' | 'abandonLeases'>;
   readonly limits: Pick<DetectLimits, 'batchSize' | 'callsPerMessage' | 'queuedLeaseSeconds'>;
 }
@@ -100,10 +102,8 @@ export async function sendLeasedRows(
   let failed: ReadonlySet<number>;
   try {
     messages = batchByAttempts(rows, ports.limits).flatMap(batch => composeMessages(space, dispatch, batch));
-    const report = await ports
-      .queues(space.model.alias, dispatch.lane)
-      .send(messages.map(({ body }) => ({ body })));
-    failed = new Set(report.failed.map(failure => failure.index));
+    const { failed: refusals } = await sendMessages(ports, space, dispatch, messages);
+    failed = new Set(refusals.map(failure => failure.index));
   } catch (error) {
     // Nothing is known of any message: messages that did arrive find their leases gone.
     await ports.detection.abandonLeases(space, dispatch, idsOf(rows));
@@ -119,6 +119,21 @@ export async function sendLeasedRows(
     ports.logger.warn('send-refused', { spaceId: space.spaceId, rows: refused.length });
   }
   return { sent: accepted.length, refused };
+}
+
+function sendMessages(
+  ports: SendPorts,
+  space: Space,
+  { dispatchId, lane }: SentDispatch,
+  messages: readonly ComposedMessage[],
+): Promise<SendReport> {
+  const named = { 'freshet.source': space.source.name, 'freshet.lane': lane };
+  const attributes = { ...named, 'freshet.dispatch.id': dispatchId, 'freshet.messages': messages.length };
+  return inSpan(ports, { name: `dispatch ${space.source.name}`, kind: 'producer', attributes }, () => {
+    const traceparent = ports.tracer?.current();
+    const queue = ports.queues(space.model.alias, lane);
+    return queue.send(messages.map(({ body }) => ({ body, traceparent })));
+  });
 }
 
 /** About how many messages carry a lease of many rows, so that the workers finish together. */

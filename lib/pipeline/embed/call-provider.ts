@@ -6,10 +6,13 @@ import { rejectOtherModel, validateReply } from '../../core/reply.ts';
 import type { LedgerEntry } from '../../core/result-object.ts';
 import type { EmbeddingStore, GrantHolder, GrantRefusal } from '../../ports/outcome-store.ts';
 import { toFreshetError } from '../failures.ts';
+import { describeCall, inSpan } from '../spans.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 import { estimateSentTokens } from './fit-texts.ts';
 
-interface CallPorts extends Pick<EmbedPorts, 'providers' | 'clock' | 'randomness' | 'metrics' | 'observer'> {
+type StepPorts = 'providers' | 'clock' | 'randomness' | 'metrics' | 'observer' | 'tracer';
+
+interface CallPorts extends Pick<EmbedPorts, StepPorts> {
   readonly embedding: Pick<EmbeddingStore, 'grantCall'>;
 }
 
@@ -97,6 +100,28 @@ export async function callProvider(ports: CallPorts, request: CallRequest): Prom
     return { failure: pausedMeanwhile(refusal) };
   }
 
+  return inSpan(ports, describeCall(model, texts.length), async span => {
+    const result = await makeCall(ports, request, { callId, estimatedTokens, costOf });
+    const { tokens, requestId } = result.call.entry;
+    span.note({ 'gen_ai.usage.input_tokens': tokens, 'gen_ai.response.id': requestId ?? undefined });
+    if (result.failure !== undefined) span.fail(result.failure.code);
+    return result;
+  });
+}
+
+interface GrantedCall {
+  readonly callId: string;
+  readonly estimatedTokens: number;
+  readonly costOf: (tokens: number) => number;
+}
+
+async function makeCall(
+  ports: CallPorts,
+  request: CallRequest,
+  { callId, estimatedTokens, costOf }: GrantedCall,
+): Promise<CallResult & { readonly call: MadeCall }> {
+  const { space, texts } = request;
+  const { model } = space;
   const startedMs = ports.clock.now();
   let billedTokens: number | undefined;
   let requestId: string | undefined;

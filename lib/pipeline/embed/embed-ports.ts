@@ -5,8 +5,9 @@ import type { PaceStore } from '../../ports/pace-store.ts';
 import type { Clock, Logger, Metrics, Randomness, RunObserver } from '../../ports/process.ts';
 import type { EmbeddingProvider, Tokenizer } from '../../ports/provider.ts';
 import type { DispatchQueues, MessageQueue, ObjectStore } from '../../ports/queues.ts';
+import type { TracedPorts } from '../spans.ts';
 
-export interface EmbedPorts {
+export interface EmbedPorts extends TracedPorts {
   readonly spaces: SpaceRegistry;
   readonly embedding: EmbeddingStore;
   readonly control: ControlStore;

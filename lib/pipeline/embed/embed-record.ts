@@ -9,6 +9,7 @@ import { tickBatches } from '../batch/tick-batches.ts';
 import { retryTransient } from '../failures.ts';
 import { findPauseReasons, pauseSource } from '../pauses.ts';
 import type { QueueRecord, RecordResult } from '../records.ts';
+import { inSpan } from '../spans.ts';
 import { buyVectors, type Purchase, type TextResult } from './buy-vectors.ts';
 import { type EmbedPorts, SETTLE_RESERVE_MS } from './embed-ports.ts';
 import { decideRow, planBatch, type RowDecision, splitPlan, withoutVector } from './plan-rows.ts';
@@ -42,12 +43,38 @@ export async function embedRecord(
   }
   try {
     const givenBack = await giveBackPaused(ports, record, space, message);
-    return givenBack ?? (await embedRows(ports, record, space, message, remainingMs));
+    return (
+      givenBack ??
+      (await traceMessage(ports, record, space, message, () =>
+        embedRows(ports, record, space, message, remainingMs),
+      ))
+    );
   } catch (error) {
     if (!isSourceFault(error)) throw error;
     await pauseSource(ports, space, error);
     return leaveToDetect(ports, space, message, message.ids);
   }
+}
+
+/** Traces the work on a message, in the trace of the look that dispatched it. */
+function traceMessage(
+  ports: EmbedPorts,
+  { traceparent, receiveCount }: QueueRecord,
+  { source, model, spaceId }: Space,
+  { dispatchId, ids, lane }: DispatchMessage,
+  work: () => Promise<RecordResult>,
+): Promise<RecordResult> {
+  const attributes = {
+    ...{ 'freshet.source': source.name, 'freshet.model': model.alias, 'freshet.space.id': spaceId },
+    ...{ 'freshet.lane': lane, 'freshet.dispatch.id': dispatchId, 'freshet.rows': ids.length },
+    'freshet.receives': receiveCount,
+  };
+  const start = { name: `embed ${source.name}`, kind: 'consumer', parent: traceparent } as const;
+  return inSpan(ports, { ...start, links: [traceparent], attributes }, async span => {
+    const result = await work();
+    span.note({ 'freshet.result': result });
+    return result;
+  });
 }
 
 /** Gives the rows back where a pause holds them up; undefined: nothing does. */

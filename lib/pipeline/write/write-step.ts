@@ -8,12 +8,14 @@ import { encodeVectorArray } from '../../core/vectors.ts';
 import type { ControlStore } from '../../ports/control-store.ts';
 import type { OutcomeStore, WriteReport } from '../../ports/outcome-store.ts';
 import type { Logger, Metrics, RunObserver } from '../../ports/process.ts';
+import type { SpanStart } from '../../ports/tracer.ts';
 import { type LoadedResult, type LoadPorts, loadResult, removeWritten } from '../claim-check.ts';
 import { retryTransient } from '../failures.ts';
 import { pauseForDatabase, pauseSource } from '../pauses.ts';
 import type { QueueRecord, RecordResult } from '../records.ts';
+import { inSpans, type TracedPorts } from '../spans.ts';
 
-export interface WritePorts extends LoadPorts {
+export interface WritePorts extends LoadPorts, TracedPorts {
   readonly outcomes: OutcomeStore;
   readonly control: ControlStore;
   readonly metrics: Metrics;
@@ -107,9 +109,10 @@ async function writeRecord(
     return drop(ports, message, `object-${object}`);
   }
   const startedMs = ports.clock.now();
-  const report = await retryTransient(ports, remainingMs, () =>
-    ports.outcomes.writeResult(space, result),
-  ).catch(error => keepLedger(ports, space, message, result, error));
+  const write = () => retryTransient(ports, remainingMs, () => ports.outcomes.writeResult(space, result));
+  const report = await inSpans(ports, [describeWrite(space, record, result)], write).catch(error =>
+    keepLedger(ports, space, message, result, error),
+  );
   if (report === undefined) return drop(ports, message, 'source-fault');
   emitWrite(ports, space, report, startedMs, [result]);
   return 'written';
@@ -132,6 +135,22 @@ async function keepLedger(
   const vectors = encodeVectorArray([], result.dimensions);
   await ports.outcomes.writeResult(space, { ...result, outcomes: [], copies: [], touches: [], vectors });
   await ports.outcomes.expireLeases(space, message.dispatchId, message.ids);
+}
+
+/** Describes the writing of a result, in the trace of the call that bought it. */
+function describeWrite(
+  { source, model, spaceId }: Space,
+  { traceparent }: QueueRecord,
+  { dispatchId, outcomes, copies, touches }: ResultObject,
+): SpanStart {
+  return {
+    ...{ name: `write ${source.name}`, kind: 'consumer', parent: traceparent, links: [traceparent] },
+    attributes: {
+      ...{ 'freshet.source': source.name, 'freshet.model': model.alias, 'freshet.space.id': spaceId },
+      'freshet.dispatch.id': dispatchId,
+      'freshet.rows': outcomes.length + copies.length + touches.length,
+    },
+  };
 }
 
 async function wasWritten(ports: WritePorts, { calls }: AnnounceMessage): Promise<boolean> {
@@ -176,8 +195,11 @@ async function writeGroups(
   for (const group of groupRecords(records, await loadAll(ports, records, remainingMs))) {
     const startedMs = ports.clock.now();
     try {
-      const report = await retryTransient(ports, remainingMs, () =>
-        ports.outcomes.writeResults(group.space, group.results),
+      const spans = group.records.map((record, place) =>
+        describeWrite(group.space, record, group.results[place]!),
+      );
+      const report = await inSpans(ports, spans, () =>
+        retryTransient(ports, remainingMs, () => ports.outcomes.writeResults(group.space, group.results)),
       );
       emitWrite(ports, group.space, report, startedMs, group.results);
       done.push(...group.records);
