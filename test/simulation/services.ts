@@ -1,4 +1,5 @@
 import type { Lane, Space } from '../../lib/core/model.ts';
+import type { RateWatch } from './check-rate.ts';
 import { createSimulatedQueue, type SimulatedQueue } from './simulated-queue.ts';
 
 /** What of AWS and of the provider outlives any process. */
@@ -18,6 +19,8 @@ export interface Services {
   readonly refusals: Map<string, number>;
   /** When a scope was last claimed for a probe, in the database's time. */
   readonly claimedAt: Map<string, number>;
+  /** What was granted of the rate of each model. */
+  readonly rates: Map<string, RateWatch>;
   providerCalls: number;
   /** Until then every call fails; the next outage begins later than that. In virtual time. */
   outageUntilMs: number;
@@ -38,6 +41,7 @@ export function createServices(spaces: readonly Space[]): Services {
     purchases: new Map(),
     refusals: new Map(),
     claimedAt: new Map(),
+    rates: new Map(),
     ...{ providerCalls: 0, outageUntilMs: 0, nextOutageMs: 0 },
   };
 }

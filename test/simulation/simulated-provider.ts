@@ -3,6 +3,7 @@ import type { FailureClass } from '../../lib/core/model.ts';
 import type { EmbedReply, EmbedRequest } from '../../lib/ports/provider.ts';
 import { DIMENSIONS, vectorOf } from '../doubles/scripted-provider.ts';
 import { checkPurchase } from './check-purchases.ts';
+import { checkRated } from './check-rate.ts';
 import type { Invocation } from './invocation.ts';
 import { CANARY, isBlocked, isFailing, isRefused, isUnknown } from './texts.ts';
 import type { World } from './world.ts';
@@ -21,6 +22,7 @@ export function answerCall(
   if (callId === undefined || !(world.twin.grants.has(callId) || world.twin.ledger.has(callId))) {
     world.violate('granted-first', `a call of ${invocation.component} #${invocation.number} has no grant`);
   }
+  checkRated(world, invocation);
   checkPurchase(world, invocation, spaceId, texts, false);
   if (random.chance(faults.throttled)) {
     const retryAfterMs = random.chance(0.5) ? random.below(150_000) : undefined;
