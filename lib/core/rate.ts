@@ -30,7 +30,7 @@ export const THROTTLED_SHARE = 0.7;
 /** Seconds in which several refusals count as one: they answer calls of one moment. */
 export const THROTTLES_APART_SECONDS = 2;
 /**
- * Seconds for which a lower limit explains refusals: what was admitted before still counts against it.
+ * Seconds for which a lower limit explains refusals: what was admitted before it counts too.
  * A provider that names its limits counts by the minute.
  */
 export const WINDOW_SECONDS = 60;

@@ -406,6 +406,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['limits: configuredLimits(model),\n    largest', 'limits: UNLIMITED,\n    largest']],
   },
   {
+    name: 'calls-estimated-at-nothing',
+    removes: 'asking the caps for what a call is estimated to cost',
+    file: 'lib/pipeline/embed/call-provider.ts',
+    changes: [['estimatedCostUsd: costOf(estimatedTokens)', 'estimatedCostUsd: 0 * costOf(estimatedTokens)']],
+  },
+  {
     name: 'one-share-for-all-tries',
     removes: 'a share of the rate of its own for each repetition of a call',
     file: 'lib/pipeline/embed/call-with-retries.ts',

@@ -21,6 +21,10 @@ export interface Services {
   readonly claimedAt: Map<string, number>;
   /** What was granted of the rate of each model. */
   readonly rates: Map<string, RateWatch>;
+  /** What the provider billed, and the days of the database's time on which it did. */
+  billedUsd: number;
+  largestUsd: number;
+  readonly billedDays: Set<string>;
   providerCalls: number;
   /** Until then every call fails; the next outage begins later than that. In virtual time. */
   outageUntilMs: number;
@@ -42,7 +46,8 @@ export function createServices(spaces: readonly Space[]): Services {
     refusals: new Map(),
     claimedAt: new Map(),
     rates: new Map(),
-    ...{ providerCalls: 0, outageUntilMs: 0, nextOutageMs: 0 },
+    billedDays: new Set(),
+    ...{ billedUsd: 0, largestUsd: 0, providerCalls: 0, outageUntilMs: 0, nextOutageMs: 0 },
   };
 }
 

@@ -3,6 +3,7 @@ import { makeModel, makeSource } from '../factories/space.ts';
 import { openTwin, type TwinStores } from '../twin/open-twin.ts';
 import type { TwinDatabase, TwinObserver } from '../twin/twin-database.ts';
 import { type ApplicationState, createApplicationState } from './application-state.ts';
+import { drawCaps } from './check-caps.ts';
 import type { Holdings } from './check-purchases.ts';
 import { drawFaultPlan, type FaultPlan, NO_FAULTS } from './fault-plan.ts';
 import type { InvariantName, Violation } from './invariants.ts';
@@ -110,6 +111,7 @@ export function createWorld(
     now: createDatabaseClock(() => START_MS + scheduler.nowMs() + world.clockOffsetMs),
     newIdentifier,
     horizonMarginSeconds: shape.horizonMarginSeconds,
+    caps: options.plan === undefined ? drawCaps(seed) : [],
     betweenStatements: () => commitSome(world),
     observer: {
       outcomeWritten: (space, before, after) => observer?.outcomeWritten(space, before, after),

@@ -115,9 +115,8 @@ export async function takeRate(db: SqlDatabase, modelAlias: string, ask: RateAsk
  * within two seconds lower the rate once: they answer calls that were made under the same rate.
  * Where answers name the limit, so do all until the next right answer: a window that is used up
  * refuses until it ends, and says nothing more. A limit that an answer names lower than before
- * explains the refusals before it and in the window after it, and the rate is the whole of the new
- * one: `throttled_at` lies ahead for as long. One that lies further ahead is of a clock that stepped
- * back.
+ * explains the refusals before it and in the window after it, and the rate is the whole of the
+ * new one: `throttled_at` lies ahead for as long. Further ahead it is of a clock that stepped back.
  */
 export async function noteRate(db: SqlDatabase, modelAlias: string, news: RateNews): Promise<void> {
   const { limits, learned, excessTokens, throttled, isAnswered } = news;

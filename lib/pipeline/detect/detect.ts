@@ -15,7 +15,7 @@ import {
   type PassResult,
   type SpaceReport,
 } from './detect-ports.ts';
-import { divideTime, takeTurns } from './fair-turns.ts';
+import { divideTime, orderByTurn } from './fair-turns.ts';
 import { type Look, leaseAsWorkDrains } from './lease-as-work-drains.ts';
 import { detectChangedRows, reconcileSpace } from './passes.ts';
 import { emitAfterFailure, emitStaleness, emitUnlooked } from './staleness.ts';
@@ -83,7 +83,7 @@ export async function detectStaleRows(
     return found;
   };
   const looks: (Look & { readonly space: Space })[] = [];
-  for (const space of takeTurns(ports, request, spaces))
+  for (const space of orderByTurn(ports, request, spaces))
     looks.push({ space, ...(await look(space, request, spaces.length - looks.length)) });
   // A pass that ends meanwhile is not begun again by the tick that ended it.
   const again = { ...request, ...(request.pass === 'reconcile' && { resume: true }) };

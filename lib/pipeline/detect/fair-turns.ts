@@ -9,7 +9,7 @@ const looks = new WeakMap<DetectPorts, Map<DetectRequest['pass'], number>>();
  * tick of a process begins one further, so that a million stale rows of one source keep ten of
  * another waiting for a tick, and not until they are done.
  */
-export function takeTurns<Item>(
+export function orderByTurn<Item>(
   ports: DetectPorts,
   { pass, maxRows }: DetectRequest,
   items: readonly Item[],
