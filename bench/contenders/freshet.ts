@@ -25,7 +25,7 @@ async function embedAll(url: string): Promise<Measurement> {
       config: path.join(import.meta.dirname, 'freshet.config.ts'),
       databaseUrl: url,
       directory,
-      limits: { batchSize: Number(batchSize) },
+      limits: () => ({ batchSize: Number(batchSize) }),
       create: true,
     },
     async workspace => {

@@ -1,6 +1,5 @@
 import {
   amountFlag,
-  choiceFlag,
   durationFlag,
   switchFlag,
   textFlag,
@@ -10,10 +9,9 @@ import {
 
 /** Flags of `run` and `start`; for flags that are left out the configuration's `limits` hold. */
 export const runFlags = {
-  mode: choiceFlag(
+  mode: textFlag(
     'NAME',
-    'bootstrap: small batches with a pause and a failure log; maintenance: at most 20,000 rows',
-    ['bootstrap', 'maintenance'],
+    'bootstrap: small batches, a pause, a failure log; maintenance: 20,000 rows at most; or your own',
   ),
   'max-items': wholeNumberFlag('N', 'stop after about this many rows', { least: 1, most: 1_000_000_000 }),
   'max-usd': amountFlag('N', 'stop before a call that would spend more than so many US dollars'),

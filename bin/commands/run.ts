@@ -4,7 +4,12 @@ import type { Space } from '../../lib/core/model.ts';
 import { withFailureLog } from '../../lib/local/failure-log.ts';
 import { type RunEnd, runLocally } from '../../lib/local/run-locally.ts';
 import { requireProviderAccess } from '../../lib/wiring/providers.ts';
-import { type Workspace, type WorkspaceRequest, withWorkspace } from '../../lib/wiring/workspace.ts';
+import {
+  type LoadedConfig,
+  type Workspace,
+  type WorkspaceRequest,
+  withWorkspace,
+} from '../../lib/wiring/workspace.ts';
 import { formatQuote } from '../terminal/format-quote.ts';
 import { formatCoverage } from '../terminal/formats.ts';
 import { reportRun } from '../terminal/reports.ts';
@@ -21,9 +26,10 @@ type RunFlags = FlagsOf<'start'>;
 
 export const runCommand: CommandBody<HereCommand<'run'>> = {
   async run(context) {
-    const watchIntervalMs = watchIntervalOf(withMode(context.flags));
-    const end = await withWorkspace(runRequest(context), workspace =>
-      runWithProgress(workspace, context, watchIntervalMs),
+    const { flags } = context;
+    const request = runRequest(context, ({ config }) => void watchIntervalOf(withMode(flags, config)));
+    const end = await withWorkspace(request, workspace =>
+      runWithProgress(workspace, context, watchIntervalOf(withMode(flags, workspace.config))),
     );
     return reportRun(end, context.terminal);
   },
@@ -31,13 +37,19 @@ export const runCommand: CommandBody<HereCommand<'run'>> = {
 
 /**
  * The workspace of a run.
- * Its database is created where it is missing; its providers are looked at before.
+ * Its database is created where it is missing; flags and providers are looked at before.
  */
-export function runRequest(context: HereCommand<'start'>): WorkspaceRequest {
+export function runRequest(
+  context: HereCommand<'start'>,
+  checkFlags: (loaded: LoadedConfig) => void = () => {},
+): WorkspaceRequest {
   return {
     ...workspaceRequest(context, { create: true }),
-    limits: limitsOf(withMode(context.flags)),
-    before: requireProviderAccess,
+    limits: config => limitsOf(withMode(context.flags, config)),
+    before: (loaded, environment) => {
+      checkFlags(loaded);
+      return requireProviderAccess(loaded, environment);
+    },
   };
 }
 
@@ -50,7 +62,7 @@ export async function runWithProgress(
   { flags: given, terminal, signal }: HereCommand<'start'>,
   watchIntervalMs?: number,
 ): Promise<RunEnd> {
-  const flags = withMode(given);
+  const flags = withMode(given, workspace.config);
   let expectedItems: number | undefined;
   const meter = createProgressMeter(() => expectedItems, Date.now);
   const end = await withFailureLog(flags['failure-log'], failureLog =>
@@ -118,6 +130,8 @@ function watchIntervalOf(flags: FlagsOf<'run'>): number | undefined {
     return undefined;
   }
   if (flags['max-items'] !== undefined)
-    throw new UsageError('--watch goes on and --max-items (or --mode maintenance) stops: give one of them.');
+    throw new UsageError(
+      '--watch goes on and --max-items (or a mode with maxItems) stops: give one of them.',
+    );
   return flags['watch-interval'] ?? DEFAULT_WATCH_INTERVAL_MS;
 }

@@ -75,23 +75,6 @@ export function amountFlag(placeholder: string, summary: string): Flag<number> {
   };
 }
 
-/** A flag for one of several words. */
-export function choiceFlag<Word extends string>(
-  placeholder: string,
-  summary: string,
-  words: readonly Word[],
-): Flag<Word> {
-  return {
-    placeholder,
-    summary,
-    read: (text, name) => {
-      const found = words.find(word => word === text);
-      if (found !== undefined) return found;
-      throw badValue(name, text, words.join(' or '));
-    },
-  };
-}
-
 /** A flag for a currency, by its three letters of ISO 4217. */
 export function currencyFlag(placeholder: string, summary: string): Flag<string> {
   return {

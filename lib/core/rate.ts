@@ -29,6 +29,11 @@ export const SLOT_SHARE = 0.5;
 export const THROTTLED_SHARE = 0.7;
 /** Seconds in which several refusals count as one: they answer calls of one moment. */
 export const THROTTLES_APART_SECONDS = 2;
+/**
+ * Seconds for which a lower limit explains refusals: what was admitted before it counts too.
+ * A provider that names its limits counts by the minute.
+ */
+export const WINDOW_SECONDS = 60;
 /** By how much the rate grows again in a minute without a refusal. */
 export const RECOVERY_PER_MINUTE = 1.05;
 /** The least share of the limit that refusals leave. */

@@ -240,7 +240,8 @@ export interface WorkspaceRequest {
   readonly databaseUrl: string | undefined;
   /** The folder that relative paths start from. */
   readonly directory: string;
-  readonly limits?: Partial<PipelineLimits>;
+  /** The limits that hold in place of the configuration's. */
+  readonly limits?: (config: PipelineConfig) => Partial<PipelineLimits>;
   /** True: an embedded database may be created. False: its absence is an error. */
   readonly create: boolean;
   /** Is told what a person may have expected otherwise, in a sentence. */
@@ -259,7 +260,10 @@ export async function withWorkspace<Result>(
   use: (workspace: Workspace) => Promise<Result>,
 ): Promise<Result> {
   const loaded = await loadConfig(request.config, request.directory, process.env);
-  const config = { ...loaded.config, limits: { ...loaded.config.limits, ...request.limits } };
+  const config = {
+    ...loaded.config,
+    limits: { ...loaded.config.limits, ...request.limits?.(loaded.config) },
+  };
   const environment = readEnvironment();
   await request.before?.({ ...loaded, config }, environment);
   const place = chooseDatabase({

@@ -218,6 +218,46 @@ describe('the rate of a model', () => {
     expect(await share()).toBe(1);
   });
 
+  test('is the whole of a lower limit through the window in which it was lowered, and no longer', async () => {
+    await take({ tokens: 1 });
+    const named = (tokensPerMinute: number) => ({ requestsPerMinute: null, tokensPerMinute });
+    const note = (learned: RateLimits, isThrottled: boolean) =>
+      store.noteRate('small', {
+        ...{ limits: UNLIMITED, learned, excessTokens: 0, isAnswered: !isThrottled },
+        ...(isThrottled && { throttled: { retryAfterMs: undefined, lowersRate: true } }),
+      });
+    const share = async () =>
+      (await opened.select<{ rate_share: number }>('SELECT rate_share FROM freshet.paces'))[0]?.rate_share;
+    await note(named(6_000), false);
+    await note(named(3_000), false);
+    for (let refusal = 0; refusal < 5; refusal += 1) {
+      await pass(5);
+      await note(named(3_000), false);
+      await pass(5);
+      await note(named(3_000), true);
+    }
+    expect(await share()).toBe(1);
+
+    await pass(20);
+    await note(named(3_000), false);
+    await note(named(3_000), true);
+    expect(await share()).toBeCloseTo(0.7, 5);
+  });
+
+  test('is lowered by refusals again where the clock stepped back below the window of a lower limit', async () => {
+    await take({ tokens: 1 });
+    const learned = (tokensPerMinute: number) => ({ requestsPerMinute: null, tokensPerMinute });
+    const note = { limits: UNLIMITED, excessTokens: 0 };
+    await store.noteRate('small', { ...note, learned: learned(6_000), isAnswered: true });
+    await store.noteRate('small', { ...note, learned: learned(3_000), isAnswered: true });
+    await pass(-3_600);
+    const throttled = { retryAfterMs: undefined, lowersRate: true };
+    await store.noteRate('small', { ...note, learned: learned(3_000), isAnswered: false, throttled });
+
+    const [row] = await opened.select<{ rate_share: number }>('SELECT rate_share FROM freshet.paces');
+    expect(row?.rate_share).toBeCloseTo(0.7, 5);
+  });
+
   test('is stopped by no clock that stepped back, and unlimited by no row that was lost', async () => {
     await opened.run(`INSERT INTO freshet.paces (model_alias, tokens_due, waits_until, fresh_waits_until)
       SELECT 'small', t, t, t FROM (SELECT extract(epoch FROM now()) + 86400 AS t) AS later`);

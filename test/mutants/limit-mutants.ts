@@ -72,7 +72,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'used-up-window-lowers-again',
     removes: 'taking refusals until the next right answer for one, where answers name the limit',
     file: 'lib/adapters/sql/rates.ts',
-    changes: [['OR p.answered_at > p.throttled_at)', 'OR true)']],
+    changes: [['OR p.answered_at > p.throttled_at OR', 'OR true OR']],
   },
   {
     name: 'clock-back-stops-all',
@@ -93,6 +93,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'taking a lower limit that an answer names whole, whatever was refused before',
     file: 'lib/adapters/sql/rates.ts',
     changes: [['CASE WHEN ${isLower} THEN 1', 'CASE WHEN false THEN 1']],
+  },
+  {
+    name: 'window-before-lowers-again',
+    removes: 'explaining the refusals of a window by the limit that was lowered in it',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [['THEN ${now} + ${WINDOW_SECONDS}::float8\n', 'THEN p.throttled_at\n']],
   },
   {
     name: 'all-ask-at-once',

@@ -2,6 +2,20 @@ import type { Mutant } from './mutant.ts';
 
 export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
   {
+    name: 'first-source-takes-all',
+    removes: 'beginning each tick of so many rows with another source',
+    file: 'lib/pipeline/detect/fair-turns.ts',
+    changes: [['const first = turn % items.length;', 'const first = 0 * turn;']],
+    dies: 'local-run',
+  },
+  {
+    name: 'walk-takes-the-tick',
+    removes: 'leaving a part of the tick to the sources behind one whose walk takes long',
+    file: 'lib/pipeline/detect/fair-turns.ts',
+    changes: [['return () => remainingMs() - ofOthersMs;', 'return () => remainingMs() - 0 * ofOthersMs;']],
+    dies: 'local-run',
+  },
+  {
     name: 'half-range-not-checked',
     removes: 'telling a vector that no half float can hold before it is written',
     file: 'lib/core/half-floats.ts',

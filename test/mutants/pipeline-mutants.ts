@@ -382,6 +382,47 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['if (isSuspect(group) && buying.proven) {', 'if (group.positions.length === 1) {']],
   },
   {
+    name: 'a-call-that-goes-on-gives-up',
+    removes: 'waiting longer for a share of the rate where a call goes on after one that failed',
+    file: 'lib/pipeline/embed/keep-rate.ts',
+    changes: [['const patienceMs = request.goesOn\n', 'const patienceMs = request.goesOn === null\n']],
+  },
+  {
+    name: 'refused-share-taken',
+    removes: 'making no call where the rate grants none',
+    file: 'lib/pipeline/embed/keep-rate.ts',
+    changes: [["if (waitMs === 0) return 'granted';", "if (waitMs >= 0) return 'granted';"]],
+  },
+  {
+    name: 'configured-limit-not-asked-for',
+    removes: 'asking for a share where the configuration alone names a limit',
+    file: 'lib/pipeline/embed/keep-rate.ts',
+    changes: [['lowerLimits(configuredLimits(space.model), learned', 'lowerLimits(UNLIMITED, learned']],
+  },
+  {
+    name: 'configured-limit-not-told',
+    removes: 'granting no more than the configuration allows',
+    file: 'lib/pipeline/embed/keep-rate.ts',
+    changes: [['limits: configuredLimits(model),\n    largest', 'limits: UNLIMITED,\n    largest']],
+  },
+  {
+    name: 'calls-estimated-at-nothing',
+    removes: 'asking the caps for what a call is estimated to cost',
+    file: 'lib/pipeline/embed/call-provider.ts',
+    changes: [['estimatedCostUsd: costOf(estimatedTokens)', 'estimatedCostUsd: 0 * costOf(estimatedTokens)']],
+  },
+  {
+    name: 'one-share-for-all-tries',
+    removes: 'a share of the rate of its own for each repetition of a call',
+    file: 'lib/pipeline/embed/call-with-retries.ts',
+    changes: [
+      [
+        'const share = await waitForRate(ports, request, remainingMs, findClosure);',
+        "const share = request.goesOn ? 'granted' : await waitForRate(ports, request, remainingMs, findClosure);",
+      ],
+    ],
+  },
+  {
     name: 'removed-before-commit',
     removes: 'keeping a result object until its rows are committed',
     file: 'lib/pipeline/write/write-step.ts',

@@ -169,6 +169,19 @@ describe('a fleet before a server that allows so much a minute', () => {
     expect(noted.map(({ throttled }) => throttled?.lowersRate)).toEqual([false, true]);
   });
 
+  test('comes to the end of a text that fails, although the rate is slower than its calls', async () => {
+    const { world, space } = openWorld({ requestsPerMinute: 6 }, 5);
+    putRow(world.twin, space, '00002', 'fails always');
+    const provider = createScriptedProvider(request =>
+      request.texts.includes('fails always') ? failWith('transient', 'http_500') : embedAll(request),
+    );
+
+    await driveFleet(world, 30, 2, [{ ...world.embedPorts, providers: () => provider }], LONG_POLL_MS);
+
+    expect(findStaleRows(world.twin, space).map(({ id }) => id)).toEqual([]);
+    expect(provider.requests.length).toBeLessThanOrEqual(20);
+  });
+
   test('asks nothing of the database where no limit is known', async () => {
     const { world } = openWorld(undefined, 50);
     const server = createRateLimitedServer(world.clock, { requestsPerMinute: 1e9, tokensPerMinute: 1e9 });

@@ -1,4 +1,5 @@
 import { commitNow, distrustSource } from './application.ts';
+import { loseRate } from './check-rate.ts';
 import { invokeDetect, invokeGuard } from './invoke.ts';
 import { acceptMessage } from './service-ports.ts';
 import { queuesOf } from './services.ts';
@@ -7,6 +8,8 @@ import type { World } from './world.ts';
 
 /** Where the database may say stop, or the provider, or somebody pauses. */
 const GUARD_CHECKS = 8;
+/** How often the row of a limited model's rate is lost. */
+const LOST_RATES = 2;
 
 /** The ticks of the schedule, and what befalls a deployment now and then. All of it within the fault phase. */
 export function scheduleIncidents(world: World): void {
@@ -39,6 +42,7 @@ export function scheduleIncidents(world: World): void {
   during(plan.databaseStops, () => stopWritesForAWhile(world));
   const pauses = plan.databaseStops + plan.keyRevoked + plan.pauses > 0;
   during(pauses ? GUARD_CHECKS : 0, () => invokeGuard(world, () => undefined));
+  during(shape.requestsPerMinute === undefined ? 0 : LOST_RATES, () => loseRate(world));
   during(plan.faultySources, () => breakSourceForAWhile(world));
 }
 

@@ -28,6 +28,12 @@ export const INVARIANTS = {
   reopened:
     'Once its provider answers again a model is not paused any more, and no event source stays closed that the guard closed.',
   'granted-first': 'A provider call is granted before it is made. [13]',
+  'rate-kept':
+    'Never more calls are granted than the limit of the configuration and a burst allow; a row that was lost, one burst more.',
+  'cap-kept': 'What is billed within the period of a cap exceeds it by one call for each worker at the most.',
+  'rated-first': 'A call of a limited model is made with a share of the rate of its own.',
+  'edits-first':
+    'For two seconds after an edit was refused a share of the rate, bulk work is granted none before it.',
   'watermark-safe':
     'Below the watermark no open transaction began, and every stale row of an honest clock is leased. [14]',
   'honest-age': 'What a look saw and left without a lease is known to wait, as long as anything of it does.',

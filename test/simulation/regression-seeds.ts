@@ -10,6 +10,12 @@ export const REGRESSION_SEEDS: readonly { readonly seed: number; readonly showed
   { seed: 177, showed: 'The same, with an operator’s pause of the source.' },
   // dropped-result-lifts-pause
   { seed: 46, showed: 'A result that was dropped lifted the pause of a database that takes no writes.' },
+  // a-call-that-goes-on-gives-up
+  {
+    seed: 632,
+    showed:
+      'A message was given back between a call that failed and the next, and paid for the first for ever.',
+  },
   // without `keepMark` of settle-event-sources.ts
   { seed: 17_546, showed: 'Two guards at once left an event source closed and unmarked, for ever.' },
 ];

@@ -1,4 +1,5 @@
 import type { Lane, Space } from '../../lib/core/model.ts';
+import type { RateWatch } from './check-rate.ts';
 import { createSimulatedQueue, type SimulatedQueue } from './simulated-queue.ts';
 
 /** What of AWS and of the provider outlives any process. */
@@ -18,6 +19,12 @@ export interface Services {
   readonly refusals: Map<string, number>;
   /** When a scope was last claimed for a probe, in the database's time. */
   readonly claimedAt: Map<string, number>;
+  /** What was granted of the rate of each model. */
+  readonly rates: Map<string, RateWatch>;
+  /** What the provider billed, and the days of the database's time on which it did. */
+  billedUsd: number;
+  largestUsd: number;
+  readonly billedDays: Set<string>;
   providerCalls: number;
   /** Until then every call fails; the next outage begins later than that. In virtual time. */
   outageUntilMs: number;
@@ -38,7 +45,9 @@ export function createServices(spaces: readonly Space[]): Services {
     purchases: new Map(),
     refusals: new Map(),
     claimedAt: new Map(),
-    ...{ providerCalls: 0, outageUntilMs: 0, nextOutageMs: 0 },
+    rates: new Map(),
+    billedDays: new Set(),
+    ...{ billedUsd: 0, largestUsd: 0, providerCalls: 0, outageUntilMs: 0, nextOutageMs: 0 },
   };
 }
 

@@ -2,6 +2,7 @@ import { ORPHANS_CONFIRMED } from '../../lib/core/control.ts';
 import type { TwinSpace } from '../twin/twin-database.ts';
 import { retryFailures } from '../twin/twin-report.ts';
 import { commitNow } from './application.ts';
+import { liftCaps } from './check-caps.ts';
 import { checkConvergence, checkEnd, isQuiet, liveSpaces } from './check-end.ts';
 import { forgetVerdicts } from './check-purchases.ts';
 import { scheduleDelivery } from './deliver.ts';
@@ -59,6 +60,7 @@ function calmDown(world: World): void {
   world.faults = NO_FAULTS;
   world.readOnly = false;
   world.trace.event('calm');
+  liftCaps(world);
   for (const commit of [...world.application.open.values()]) commit();
   for (const source of world.twin.sources.values()) {
     if (source.hidden) for (const facts of world.application.rows.values()) facts.honest = false;

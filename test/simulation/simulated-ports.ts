@@ -13,6 +13,7 @@ import type { Synchronous } from '../twin/synchronous.ts';
 import { commitSomeTransaction } from './application.ts';
 import { callPort, sleep } from './call-port.ts';
 import { checkGrant } from './check-purchases.ts';
+import { checkRateAnswer } from './check-rate.ts';
 import { watchDetection } from './check-staleness.ts';
 import type { Invocation } from './invocation.ts';
 import { createObjects, createSender } from './service-ports.ts';
@@ -117,7 +118,7 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
     ...shared,
     queues: createSenders(world, current),
     embedding: wrapMethods(world, current, watchEmbedding(world, current)),
-    pace: wrapMethods<PaceStore>(world, current, world.stores.pace),
+    pace: wrapMethods<PaceStore>(world, current, watchPace(world, current)),
     providers: alias => providers.get(alias) as ReturnType<EmbedPorts['providers']>,
     tokenizer: {
       count: async text => text.length,
@@ -243,6 +244,18 @@ function watchEmbedding(world: World, current: () => Invocation): World['stores'
       checkGrant(world, current(), space.spaceId);
       current().grantedCallId = grant.callId;
       return undefined;
+    },
+  };
+}
+
+function watchPace(world: World, current: () => Invocation): World['stores']['pace'] {
+  const { pace } = world.stores;
+  return {
+    ...pace,
+    takeRate: (alias, ask) => {
+      const waitMs = pace.takeRate(alias, ask);
+      checkRateAnswer(world, current(), alias, ask, waitMs);
+      return waitMs;
     },
   };
 }

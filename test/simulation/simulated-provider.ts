@@ -2,10 +2,17 @@ import { FreshetError } from '../../lib/core/errors.ts';
 import type { FailureClass } from '../../lib/core/model.ts';
 import type { EmbedReply, EmbedRequest } from '../../lib/ports/provider.ts';
 import { DIMENSIONS, vectorOf } from '../doubles/scripted-provider.ts';
+import { checkCaps } from './check-caps.ts';
 import { checkPurchase } from './check-purchases.ts';
+import { checkRated } from './check-rate.ts';
 import type { Invocation } from './invocation.ts';
 import { CANARY, isBlocked, isFailing, isRefused, isUnknown } from './texts.ts';
 import type { World } from './world.ts';
+
+/** No more than any text is estimated to have. */
+const TOKENS_PER_TEXT = 2;
+/** Of the models of the factory. */
+const USD_PER_TOKEN = 0.001;
 
 /** One call at the moment when the provider decides about it. Whatever may have been billed is noted before the answer goes out. */
 export function answerCall(
@@ -21,6 +28,7 @@ export function answerCall(
   if (callId === undefined || !(world.twin.grants.has(callId) || world.twin.ledger.has(callId))) {
     world.violate('granted-first', `a call of ${invocation.component} #${invocation.number} has no grant`);
   }
+  checkRated(world, invocation);
   checkPurchase(world, invocation, spaceId, texts, false);
   if (random.chance(faults.throttled)) {
     const retryAfterMs = random.chance(0.5) ? random.below(150_000) : undefined;
@@ -40,6 +48,7 @@ export function answerCall(
 
   invocation.failedInOutage.length = 0;
   if (callId !== undefined) services.billed.add(callId);
+  checkCaps(world, texts.length * TOKENS_PER_TEXT * USD_PER_TOKEN);
   checkPurchase(world, invocation, spaceId, texts, true);
   if (random.chance(faults.billedTimeout)) {
     world.hardFaults += 1;
@@ -50,7 +59,7 @@ export function answerCall(
     isUnknown(text) ? [{ index, reason: 'unknown-words' as const }] : [],
   );
   const items = known.length === 0 ? known : distort(world, known, texts.length);
-  return { items, excluded, tokens: texts.length * 10, requestId: 'request' };
+  return { items, excluded, tokens: texts.length * TOKENS_PER_TEXT, requestId: 'request' };
 }
 
 /** The shortest outage is longer than a call takes. Between two of them any purchase comes to its end. */

@@ -3,6 +3,7 @@ import { makeModel, makeSource } from '../factories/space.ts';
 import { openTwin, type TwinStores } from '../twin/open-twin.ts';
 import type { TwinDatabase, TwinObserver } from '../twin/twin-database.ts';
 import { type ApplicationState, createApplicationState } from './application-state.ts';
+import { drawCaps } from './check-caps.ts';
 import type { Holdings } from './check-purchases.ts';
 import { drawFaultPlan, type FaultPlan, NO_FAULTS } from './fault-plan.ts';
 import type { InvariantName, Violation } from './invariants.ts';
@@ -37,6 +38,8 @@ export interface Shape {
   /** Above as many texts the provider answers 413. */
   readonly tooManyTexts: number;
   readonly faultPhaseMs: number;
+  /** What the configuration allows of each model, in one seed of four. */
+  readonly requestsPerMinute: number | undefined;
 }
 
 export interface World {
@@ -95,8 +98,9 @@ export function createWorld(
   const random = createRandom(seed);
   const plan = options.plan ?? drawFaultPlan(random);
   const scheduler = createScheduler(random, 0);
-  const spaces = drawSpaces(random);
-  const shape = drawShape(random);
+  const requestsPerMinute = options.plan === undefined ? drawRequestsPerMinute(seed) : undefined;
+  const spaces = drawSpaces(random, requestsPerMinute);
+  const shape = { ...drawShape(random), requestsPerMinute };
   let identifiers = 0;
   const newIdentifier = () => {
     identifiers += 1;
@@ -107,6 +111,7 @@ export function createWorld(
     now: createDatabaseClock(() => START_MS + scheduler.nowMs() + world.clockOffsetMs),
     newIdentifier,
     horizonMarginSeconds: shape.horizonMarginSeconds,
+    caps: options.plan === undefined ? drawCaps(seed) : [],
     betweenStatements: () => commitSome(world),
     observer: {
       outcomeWritten: (space, before, after) => observer?.outcomeWritten(space, before, after),
@@ -166,7 +171,12 @@ function createDatabaseClock(nowMs: () => number): () => number {
   };
 }
 
-function drawSpaces(random: Random): Space[] {
+/** Apart from all other chance, so that the histories of the other seeds stay what they are. */
+function drawRequestsPerMinute(seed: number): number | undefined {
+  return seed % 4 === 0 ? createRandom(seed + 1).pick([6, 30, 120]) : undefined;
+}
+
+function drawSpaces(random: Random, requestsPerMinute: number | undefined): Space[] {
   const shapes: readonly (readonly (readonly [string, string])[])[] = [
     [['items', 'small']],
     [
@@ -182,13 +192,13 @@ function drawSpaces(random: Random): Space[] {
   return (shapes[random.pick(weights)] ?? []).map(([name, alias], index) => ({
     spaceId: index + 1,
     source: makeSource({ name, table: name }),
-    model: makeModel({ alias }),
+    model: makeModel({ alias, ...(requestsPerMinute && { limits: { requestsPerMinute } }) }),
     status: 'active',
     vectorTable: `vectors_${index + 1}`,
   }));
 }
 
-function drawShape(random: Random): Shape {
+function drawShape(random: Random): Omit<Shape, 'requestsPerMinute'> {
   return {
     batchSize: random.pick([1, 2, 3, 100]),
     maxInFlight: random.pick([2, 4, 1000]),

@@ -10,6 +10,7 @@ import {
   THROTTLED_SHARE,
   THROTTLES_APART_SECONDS,
   USED_SHARE,
+  WINDOW_SECONDS,
 } from '../../lib/core/rate.ts';
 import type { PaceStore, RateAsk, RateNews } from '../../lib/ports/pace-store.ts';
 import type { Synchronous } from './synchronous.ts';
@@ -117,7 +118,8 @@ function noteRate(
     (rate.throttledAt === null ||
       (Math.abs(now - rate.throttledAt) >= THROTTLES_APART_SECONDS &&
         ((rate.requestsPerMinute ?? rate.tokensPerMinute) === null ||
-          (rate.answeredAt ?? Number.NEGATIVE_INFINITY) > rate.throttledAt)));
+          (rate.answeredAt ?? Number.NEGATIVE_INFINITY) > rate.throttledAt ||
+          rate.throttledAt > now + WINDOW_SECONDS)));
   const share = shareNow(rate, now);
   // GREATEST leaves out what is NULL.
   if (rate.tokensDue !== null && ofTokens !== null)
@@ -132,7 +134,10 @@ function noteRate(
     rate.share = Math.max(LEAST_SHARE, THROTTLED_SHARE * share);
     rate.throttledAt = now;
   }
-  if (isLower) rate.share = 1;
+  if (isLower) {
+    rate.share = 1;
+    rate.throttledAt = now + WINDOW_SECONDS;
+  }
   if (isAnswered) rate.answeredAt = now;
   const waitSeconds = Math.min(MOST_WAIT_SECONDS, (throttled?.retryAfterMs ?? 0) / 1000);
   if (waitSeconds > 0) {

@@ -116,7 +116,7 @@ export interface FreshetTables {
     /** When what was granted is paid off; times of the rate are seconds since the epoch. */
     requests_due: number | null;
     tokens_due: number | null;
-    /** The share of the limits that refusals left, at `throttled_at`. */
+    /** The share of the limits that refusals left, at `throttled_at`; until then none lowers it. */
     rate_share: Generated<number>;
     throttled_at: number | null;
     waits_until: number | null;

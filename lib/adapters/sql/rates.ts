@@ -11,6 +11,7 @@ import {
   THROTTLED_SHARE,
   THROTTLES_APART_SECONDS,
   USED_SHARE,
+  WINDOW_SECONDS,
 } from '../../core/rate.ts';
 import type { RateAsk, RateNews } from '../../ports/pace-store.ts';
 import type { SqlDatabase } from './database.ts';
@@ -114,14 +115,15 @@ export async function takeRate(db: SqlDatabase, modelAlias: string, ask: RateAsk
  * within two seconds lower the rate once: they answer calls that were made under the same rate.
  * Where answers name the limit, so do all until the next right answer: a window that is used up
  * refuses until it ends, and says nothing more. A limit that an answer names lower than before
- * explains the refusals before it, and the rate is the whole of the new one.
+ * explains the refusals before it and in the window after it, and the rate is the whole of the
+ * new one: `throttled_at` lies ahead for as long. Further ahead it is of a clock that stepped back.
  */
 export async function noteRate(db: SqlDatabase, modelAlias: string, news: RateNews): Promise<void> {
   const { limits, learned, excessTokens, throttled, isAnswered } = news;
   const rate = perSecond(limits.tokensPerMinute, sql`p.tokens_per_minute`);
   const isThrottled = throttled?.lowersRate === true;
   const isNewEpisode = sql`(coalesce(p.requests_per_minute, p.tokens_per_minute) IS NULL
-    OR p.answered_at > p.throttled_at)`;
+    OR p.answered_at > p.throttled_at OR p.throttled_at > ${now} + ${WINDOW_SECONDS}::float8)`;
   const isApart = sql`(${isThrottled}::bool AND (p.throttled_at IS NULL
     OR (abs(${now} - p.throttled_at) >= ${THROTTLES_APART_SECONDS}::float8 AND ${isNewEpisode})))`;
   const isLower = sql`(${learned?.requestsPerMinute ?? null}::float8 < p.requests_per_minute
@@ -137,7 +139,8 @@ export async function noteRate(db: SqlDatabase, modelAlias: string, news: RateNe
                         WHEN ${isApart}
                         THEN greatest(${LEAST_SHARE}::float8, ${THROTTLED_SHARE}::float8 * ${share})
                         ELSE p.rate_share END,
-      throttled_at = CASE WHEN ${isApart} THEN ${now} ELSE p.throttled_at END,
+      throttled_at = CASE WHEN ${isLower} THEN ${now} + ${WINDOW_SECONDS}::float8
+                          WHEN ${isApart} THEN ${now} ELSE p.throttled_at END,
       waits_until = CASE WHEN ${waitSeconds}::float8 <= 0 THEN p.waits_until
                          WHEN p.waits_until IS NULL THEN ${now} + ${waitSeconds}::float8
                          ELSE greatest(least(p.waits_until, ${now} + ${MOST_WAIT_SECONDS}::float8),

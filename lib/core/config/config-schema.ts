@@ -5,6 +5,7 @@ import { awsSection } from './aws-schema.ts';
 import { budgetSection } from './budget-schema.ts';
 import { documentsSection } from './documents-schema.ts';
 import { flag, timeZone, wholeNumber, word } from './leaf-schemas.ts';
+import { limitsSection, modesSection, onOutage } from './limits-schema.ts';
 import { rerankerSection } from './reranker-schema.ts';
 import { identifier, searchSection } from './search-schema.ts';
 import { serviceSection } from './service-schema.ts';
@@ -56,8 +57,6 @@ const keyNames = z.union(
   ],
   { error: keyExpectation },
 );
-
-const onOutage = z.enum(['stop', 'dead-letter'], { error: 'expected "stop" or "dead-letter"' });
 
 const source = z.strictObject(
   {
@@ -228,20 +227,6 @@ const model = z.strictObject(
   { error: 'expected an object such as { provider: "openai", modelId, dimensions }' },
 );
 
-const limits = z.strictObject(
-  {
-    batchSize: wholeNumber(1, 2048).default(100),
-    concurrency: wholeNumber(1, 256).default(4),
-    maxInFlight: wholeNumber(1, 1_000_000).default(10_000),
-    maxCharacters: wholeNumber(1, 100_000_000).optional(),
-    timeoutSeconds: wholeNumber(1, 600).default(60),
-    pauseMs: wholeNumber(0, 3_600_000).default(0),
-    sliceRows: wholeNumber(1, 1_000_000).default(50_000),
-    onOutage: onOutage.default('stop'),
-  },
-  { error: 'expected an object such as { batchSize: 100, concurrency: 4 }' },
-);
-
 const database = z.strictObject(
   {
     url: word('expected a URL such as postgres://user@host:5432/database')
@@ -286,7 +271,9 @@ export const configSchema = z.strictObject(
     rerankers: z
       .record(word('expected a name'), rerankerSection, { error: 'expected an object of rerankers' })
       .optional(),
-    limits: limits.prefault({}),
+    limits: limitsSection.prefault({}),
+    /** What `run --mode` may name, beside the modes that come with Freshet. */
+    modes: modesSection.optional(),
     budget: budgetSection.optional(),
     service: serviceSection.prefault({}),
     aws: awsSection.optional(),

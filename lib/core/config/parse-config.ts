@@ -132,11 +132,12 @@ export function parseConfig(input: unknown): PipelineConfig {
   problems.push(...findServiceProblems(parsed.data.service));
   problems.push(...findAwsProblems(parsed.data.aws, Object.keys(models)));
   if (problems.length > 0) throw problemsError(problems);
-  const { database, limits, budget, service, aws, rerankers } = parsed.data;
+  const { database, limits, modes, budget, service, aws, rerankers } = parsed.data;
   return {
     ...{ database, models, sources, limits, service },
     ...(documents && { documents }),
     ...(rerankers && { rerankers }),
+    ...(modes && { modes }),
     ...(budget && { budget }),
     ...(aws && { aws }),
   };

@@ -3,6 +3,7 @@ import type { ModelDefinition, VectorStorage, VersionUnit } from '../model.ts';
 import type { AwsSection } from './aws-schema.ts';
 import type { DocumentsSection } from './documents-schema.ts';
 import type { RerankerSection } from './reranker-schema.ts';
+import type { RunMode } from './run-modes.ts';
 import type { SearchSection } from './search-schema.ts';
 import type { ServiceSection } from './service-schema.ts';
 
@@ -23,6 +24,8 @@ export interface PipelineConfig {
   /** Texts that clients give to the service; `sources` has their source too. Undefined: none. */
   readonly documents?: DocumentsSection | undefined;
   readonly limits: PipelineLimits;
+  /** Modes of runs by their names, beside those of Freshet. Undefined: there is no other. */
+  readonly modes?: Readonly<Record<string, RunMode>> | undefined;
   /** What may be spent. Undefined: nothing caps it. */
   readonly budget?: Budget | undefined;
   /** Servers that order the hits of searches anew, by their names. Undefined: there is none. */

@@ -16,6 +16,7 @@ import {
   type PassResult,
   type SpaceReport,
 } from './detect-ports.ts';
+import { divideTime, orderByTurn } from './fair-turns.ts';
 import { type Look, leaseAsWorkDrains } from './lease-as-work-drains.ts';
 import { detectChangedRows, reconcileSpace } from './passes.ts';
 import { emitAfterFailure, emitStaleness, emitUnlooked } from './staleness.ts';
@@ -52,7 +53,7 @@ function nameOfTick({ pass, sources }: DetectRequest): string {
 
 /**
  * Runs one tick of `detect` over every space that was asked for.
- * A space that fails is reported and does not stop the others.
+ * A space that fails is reported and does not stop the others, nor does one that has much to do.
  * @throws FreshetError for what concerns no space in particular: the registry, and the leases of
  * dead runs.
  */
@@ -71,18 +72,25 @@ export async function detectStaleRows(
     space => request.sources === undefined || request.sources.includes(space.source.name),
   );
   let allowance = request.maxRows ?? Number.POSITIVE_INFINITY;
-  const look = async (space: Space, asked: DetectRequest, rest?: Look['rest']): Promise<Look> => {
+  const look = async (
+    space: Space,
+    asked: DetectRequest,
+    turns: number,
+    rest?: Look['rest'],
+  ): Promise<Look> => {
+    const walkMs = divideTime(remainingMs, turns);
     const found = await traceLook(ports, space, asked, () =>
-      detectSpace(ports, space, { ...asked, allowance, rest }, remainingMs),
+      detectSpace(ports, space, { ...asked, allowance, rest, walkMs }, remainingMs),
     );
     allowance -= found.report.leased;
     return found;
   };
   const looks: (Look & { readonly space: Space })[] = [];
-  for (const space of spaces) looks.push({ space, ...(await look(space, request)) });
+  for (const space of orderByTurn(ports, request, spaces))
+    looks.push({ space, ...(await look(space, request, spaces.length - looks.length)) });
   // A pass that ends meanwhile is not begun again by the tick that ended it.
   const again = { ...request, ...(request.pass === 'reconcile' && { resume: true }) };
-  const goOn = (space: Space, rest: Look['rest']) => look(space, again, rest);
+  const goOn = (space: Space, rest: Look['rest'], turns: number) => look(space, again, turns, rest);
   if (request.pass === 'incremental') await askForBatches(ports, spaces);
   return { spaces: await leaseAsWorkDrains(ports, looks, goOn, remainingMs) };
 }
@@ -154,12 +162,14 @@ interface LookRequest extends DetectRequest {
   readonly allowance: number;
   /** Where an earlier look of the tick ended; undefined: this is the first. */
   readonly rest: Look['rest'];
+  /** The time that this look may walk over the keys. */
+  readonly walkMs: () => number;
 }
 
 async function detectSpace(
   ports: DetectPorts,
   space: Space,
-  { pass, resume = false, maxAttempts, allowance, rest }: LookRequest,
+  { pass, resume = false, maxAttempts, allowance, rest, walkMs }: LookRequest,
   remainingMs: () => number,
 ): Promise<Look> {
   const named = {
@@ -197,7 +207,7 @@ async function detectSpace(
             { capacity, maxAttempts },
             rest === 'stored' ? undefined : rest,
           )
-        : await reconcileSpace(ports, space, { capacity, resume, maxAttempts }, remainingMs);
+        : await reconcileSpace(ports, space, { capacity, resume, maxAttempts }, walkMs);
     emitPass(ports, space, result);
     if (result.passEnded) await emitCoverage(ports, space, remainingMs);
     if (tells) await emitStaleness(ports, space, result.unsent);

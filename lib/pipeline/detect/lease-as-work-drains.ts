@@ -29,14 +29,15 @@ const FREE_SHARE = 0.25;
 
 /**
  * Goes on leasing within the tick, in every space that has more, as its work drains.
- * `look` looks at a space again from where the last look ended. The tick ends when nothing is left,
+ * `look` looks at a space again from where the last look ended, and leaves time for the turns of
+ * the others that have more. The tick ends when nothing is left,
  * its time is nearly over or nothing moves any more. Returns the last report of each space, with
  * the rows of all looks.
  */
 export async function leaseAsWorkDrains(
   ports: Pick<DetectPorts, 'detection' | 'drainClock' | 'limits'>,
   first: readonly (Look & { readonly space: Space })[],
-  look: (space: Space, rest: Look['rest']) => Promise<Look>,
+  look: (space: Space, rest: Look['rest'], turns: number) => Promise<Look>,
   remainingMs: () => number,
 ): Promise<SpaceReport[]> {
   const { drainClock: clock, detection, limits } = ports;
@@ -48,13 +49,14 @@ export async function leaseAsWorkDrains(
   while (clock && looks.some(({ rest }) => rest) && idleMs < PATIENCE_MS && hasTime()) {
     await clock.sleep(waitMs);
     let drained = false;
-    for (const found of looks) {
+    for (const [position, found] of looks.entries()) {
       if (found.rest === undefined || !hasTime()) continue;
       const inFlight = await detection.countInFlight(found.space);
       drained ||= inFlight < found.inFlight;
       found.inFlight = inFlight;
       if (limits.maxInFlight - inFlight < enough) continue;
-      const { report, rest } = await look(found.space, found.rest);
+      const turns = looks.slice(position).filter(other => other.rest).length;
+      const { report, rest } = await look(found.space, found.rest, turns);
       Object.assign(found, { report: addLooks(found.report, report), rest });
       found.inFlight += report.leased;
     }

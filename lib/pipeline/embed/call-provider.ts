@@ -27,6 +27,11 @@ export interface CallRequest {
   readonly holder?: GrantHolder | undefined;
   /** Milliseconds from the start of the call. */
   readonly deadlineMs: number;
+  /**
+   * True: the call goes on where one before it failed.
+   * What that one taught is forgotten where the message is given back, and asked for anew.
+   */
+  readonly goesOn?: boolean | undefined;
 }
 
 /** A call that was made, whatever became of it. */

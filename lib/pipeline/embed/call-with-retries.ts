@@ -136,7 +136,8 @@ async function repeatCall(
   let successesAtFailure: number | undefined;
   let othersSucceeded = false;
   for (let attempt = 0; ; attempt += 1) {
-    const made = await callInTurn(ports, request, limits);
+    const goesOn = request.goesOn || (failure !== undefined && failure.failureClass !== 'throttled');
+    const made = await callInTurn(ports, { ...request, goesOn }, limits);
     if (made === undefined) return { calls, result: { failure: failure ?? outOfTime() }, othersSucceeded };
     const { result } = made;
     if (result.call) calls.push(result.call);

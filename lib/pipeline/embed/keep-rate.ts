@@ -9,7 +9,7 @@ import { estimateSentTokens } from './fit-texts.ts';
 import { busyElsewhere } from './keep-pace.ts';
 
 type RatePorts = Pick<EmbedPorts, 'pace' | 'providers' | 'clock' | 'logger' | 'runId'>;
-type RatedRequest = Pick<CallRequest, 'space' | 'lane' | 'texts'>;
+type RatedRequest = Pick<CallRequest, 'space' | 'lane' | 'texts' | 'goesOn'>;
 
 /** What a process knows of the limits that a provider named. */
 interface KnownLimits {
@@ -39,6 +39,12 @@ async function findLimits(ports: RatePorts, { space }: RatedRequest): Promise<Ra
 const ASK_AGAIN_MS = 250;
 /** Milliseconds that a Lambda waits for its share; a run on a machine waits while it has time. */
 const LAMBDA_WAIT_MS = 500;
+/**
+ * Milliseconds that a Lambda waits for a call that goes on where one failed.
+ * Given back, its message would come again for the call that failed, and never get to the next one
+ * where the rate is slow.
+ */
+const LAMBDA_GOING_ON_MS = 20_000;
 
 /**
  * Takes a call's share of the model's rate, and waits for it where it must.
@@ -96,9 +102,12 @@ async function askForRate(
     largestTokens: ports.providers(model.alias).limits.maxTokensPerCall,
   };
   const beganMs = ports.clock.now();
+  const patienceMs = request.goesOn
+    ? Math.min(LAMBDA_GOING_ON_MS, remainingMs() - 2 * SETTLE_RESERVE_MS)
+    : LAMBDA_WAIT_MS;
   for (;;) {
     const hidesAboveMs =
-      ports.runId === null ? Math.max(0, LAMBDA_WAIT_MS - (ports.clock.now() - beganMs)) : null;
+      ports.runId === null ? Math.max(0, patienceMs - (ports.clock.now() - beganMs)) : null;
     const waitMs = await ports.pace.takeRate(model.alias, { ...ask, hidesAboveMs });
     if (waitMs === 0) return 'granted';
     if (waitMs > (hidesAboveMs ?? remainingMs() - SETTLE_RESERVE_MS)) return busyElsewhere(waitMs);

@@ -82,9 +82,9 @@ export function openPurchaseCalls(
   let extraLeft = Math.max(1, Math.ceil(texts / 100)) * EXTRA_CALLS_PER_HUNDRED;
   const smallerCalls = space.model.maxRetries ?? SMALLER_CALLS;
   let smallerCallsLeft = smallerCalls;
-  const call = async ({ texts, ids }: TextsToBuy, bounds: Partial<RetryBounds>) => {
+  const call = async ({ texts, ids }: TextsToBuy, bounds: Partial<RetryBounds>, goesOn = false) => {
     const holder = dispatchId === undefined ? undefined : { runId: ports.runId, dispatchId, ids };
-    const request = { space, lane, texts, rows: ids.length, holder };
+    const request = { space, lane, texts, rows: ids.length, holder, goesOn };
     const retried = await callWithRetries(ports, request, remainingMs, bounds);
     made.push(...retried.calls);
     if (retried.result.vectors) smallerCallsLeft = smallerCalls;
@@ -115,12 +115,13 @@ export function openPurchaseCalls(
     },
     async extra(request, repetitions) {
       const madeBefore = made.length;
-      const result = await call(request, { retries: extraLeft, ...repetitions });
+      const result = await call(request, { retries: extraLeft, ...repetitions }, true);
       // A call that was only told to carry fewer texts was not made.
       extraLeft -= result.failure?.code === RESIZE_CODE ? -1 : Math.max(0, made.length - madeBefore - 1);
       return result;
     },
-    lastTry: () => call(PROBE_REQUEST, { retries: 0, retriesInvalidReply: 0, retriesDoubtfulAnswer: 0 }),
+    lastTry: () =>
+      call(PROBE_REQUEST, { retries: 0, retriesInvalidReply: 0, retriesDoubtfulAnswer: 0 }, true),
   };
 }
 

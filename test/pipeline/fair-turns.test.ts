@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'vitest';
+import { runUntilFresh } from '../../lib/local/run-until-fresh.ts';
+import { detectStaleRows } from '../../lib/pipeline/detect/detect.ts';
+import type { DetectPorts } from '../../lib/pipeline/detect/detect-ports.ts';
+import { embedAll } from '../doubles/scripted-provider.ts';
+import { findStaleRows, minutesAgo, putRow } from '../factories/logged-twin.ts';
+import { makeSpace } from '../factories/space.ts';
+import { makeWorld, type World } from '../factories/world.ts';
+import { printTimestamp } from '../twin/timestamps.ts';
+import { spaceOf } from '../twin/twin-database.ts';
+import { toLocalRunPorts } from './run-world.ts';
+
+const large = makeSpace({ source: { name: 'large', table: 'large' } });
+const small = makeSpace({ spaceId: 2, source: { name: 'small', table: 'small' } });
+/** Of a function, as the deployed `detect` has it. */
+const TICK_MS = 290_000;
+
+function openSources(largeRows: number, smallRows: number): World {
+  const world = makeWorld([large, small]);
+  for (const [space, rows] of [
+    [large, largeRows],
+    [small, smallRows],
+  ] as const) {
+    for (let row = 0; row < rows; row += 1)
+      putRow(world.twin, space, String(row).padStart(5, '0'), `text ${row}`, minutesAgo(world.twin, 5));
+  }
+  return world;
+}
+
+const leasedOf = (world: World, space = small) => spaceOf(world.twin, space).leases.size;
+
+describe('a source of many stale rows beside one of ten', () => {
+  test.each(['incremental', 'reconcile'] as const)(
+    'takes the rows of one tick of two where a tick may lease no more: %s',
+    async pass => {
+      const world = openSources(1_000, 10);
+      for (const space of [large, small])
+        await world.detectPorts.detection.writeWatermark(space, [printTimestamp(minutesAgo(world.twin, 10))]);
+      const leased: number[] = [];
+
+      for (let tick = 0; tick < 4; tick += 1) {
+        await detectStaleRows(world.detectPorts, { pass, maxRows: 100 }, () => TICK_MS);
+        leased.push(leasedOf(world));
+      }
+
+      expect(leased).toEqual([0, 10, 10, 10]);
+      expect(leasedOf(world, large)).toBe(390);
+    },
+  );
+
+  test('leaves the other half of a tick in which its walk over the keys does not end', async () => {
+    const world = openSources(500, 10);
+    const { detection } = world.detectPorts;
+    const slow: DetectPorts = {
+      ...world.detectPorts,
+      limits: { ...world.detectPorts.limits, sliceRows: 10 },
+      detection: {
+        ...detection,
+        findSliceEnd: (...slice) => {
+          world.clock.advance(30_000);
+          return detection.findSliceEnd(...slice);
+        },
+      },
+    };
+    const startMs = world.clock.now();
+
+    const { spaces } = await detectStaleRows(slow, { pass: 'reconcile' }, () => {
+      return TICK_MS - (world.clock.now() - startMs);
+    });
+
+    expect(spaces).toMatchObject([
+      { source: 'large', slices: 5, passEnded: false },
+      { source: 'small', leased: 10, passEnded: true },
+    ]);
+    expect(world.clock.now() - startMs).toBeLessThanOrEqual(TICK_MS);
+  });
+
+  test('does not keep them waiting in a local run until it is done', async () => {
+    const world = openSources(3_000, 10);
+    let largeLeft = 0;
+    world.provider.script = async request => {
+      await world.clock.sleep(500);
+      return embedAll(request);
+    };
+    const stop = new AbortController();
+    const watch = async () => {
+      while (findStaleRows(world.twin, small).length > 0) await world.clock.sleep(100);
+      largeLeft = findStaleRows(world.twin, large).length;
+      stop.abort();
+    };
+
+    await Promise.all([
+      runUntilFresh(toLocalRunPorts(world, { batchSize: 10, concurrency: 2 }, { signal: stop.signal })),
+      watch(),
+    ]);
+
+    expect(largeLeft).toBeGreaterThan(1_500);
+  });
+});
