@@ -6,8 +6,6 @@ import type { SpanAttributes, SpanStart, TraceContext, Tracer } from '../ports/t
 
 type Api = typeof import('@opentelemetry/api');
 
-/** Where every 1.x of the API keeps what an SDK registered. */
-const REGISTERED = Symbol.for('opentelemetry.js.api.1');
 const SCOPE = 'freshet';
 const DURATION = 'gen_ai.client.embeddings.duration';
 /** Upper bounds of the durations that are counted together, in seconds, as the conventions say. */
@@ -24,17 +22,8 @@ const DURATION_LABELS = [
 /** Milliseconds that a flush waits for the exporter. */
 const FLUSH_MS = 2_000;
 
-/**
- * Opens the tracer where an SDK of OpenTelemetry is registered in this process.
- * Undefined: there is none, and the API is not even loaded. An SDK is registered before Freshet
- * begins, by `node --import` or by a layer of Lambda.
- */
-export async function openTracer(clock: Clock): Promise<Tracer | undefined> {
-  if (!(REGISTERED in globalThis)) return undefined;
-  return createTracer(await import('@opentelemetry/api'), clock);
-}
-
-function createTracer(api: Api, clock: Clock): Tracer {
+/** Creates the tracer over the API, whose SDK is registered. */
+export function createTracer(api: Api, clock: Clock): Tracer {
   const { context, metrics, trace } = api;
   const tracer = trace.getTracer(SCOPE);
   const durations = metrics.getMeter(SCOPE).createHistogram(DURATION, {

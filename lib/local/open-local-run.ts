@@ -4,7 +4,7 @@ import { createHandler as createEmbedHandler } from '../../functions/embed/handl
 import { createHandler as createWriteHandler } from '../../functions/write/handler.ts';
 import { createEmfMetrics } from '../adapters/emf-metrics.ts';
 import { createInProcessObjectStore, createInProcessQueue } from '../adapters/in-process.ts';
-import { openTracer } from '../adapters/open-telemetry.ts';
+import { openTracer } from '../adapters/open-tracer.ts';
 import { makePrivateFolder, PRIVATE_FILE_MODE } from '../adapters/private-files.ts';
 import { createBatchStore } from '../adapters/sql/batch-store.ts';
 import { createControlStore } from '../adapters/sql/control-store.ts';
@@ -67,7 +67,8 @@ interface LocalRunRequest {
 
 /**
  * Opens the three handlers with their real adapters, on queues of this process.
- * Result objects stay in this process too. `close` ends the log and metrics files, and sends the last spans.
+ * Result objects stay in this process too. `close` ends the log and metrics files, and sends the
+ * last spans.
  */
 export async function openLocalRun(
   workspace: Workspace,

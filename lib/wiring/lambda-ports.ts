@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createIamLogin } from '../adapters/aws/iam-login.ts';
 import { createSecretStore, createSecretsManagerClient } from '../adapters/aws/secret-store.ts';
 import { createEmfMetrics } from '../adapters/emf-metrics.ts';
-import { openTracer } from '../adapters/open-telemetry.ts';
+import { openTracer } from '../adapters/open-tracer.ts';
 import { createSecretLogin } from '../adapters/postgres/login.ts';
 import { openPostgres } from '../adapters/postgres/open-postgres.ts';
 import { createControlStore } from '../adapters/sql/control-store.ts';

@@ -17,8 +17,8 @@ const CEILINGS: Readonly<Record<HandlerName, number>> = {
   sample: 800_000,
   api: 870_000,
 };
-/** The largest is that of `embed`: the words of every SQLSTATE, pace and rate, taking apart, batches, documents: apart, they took 8 KB less and three files more. */
-const ENTRY_CEILING = 86_000;
+/** The largest is that of `embed`: the words of every SQLSTATE, pace and rate, taking apart, batches, documents, spans: apart, they took 8 KB less and three files more. */
+const ENTRY_CEILING = 87_000;
 /** What a cold import takes beside the bytes: files to find, open and link. Measured: 10 to 20 (docs/bundles.md has the times). */
 const FILES_CEILING = 25;
 

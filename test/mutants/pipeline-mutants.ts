@@ -428,8 +428,8 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     file: 'lib/pipeline/write/write-step.ts',
     changes: [
       [
-        '  const report = await retryTransient(ports, remainingMs, () =>\n    ports.outcomes.writeResult(',
-        '  await removeWritten(ports, [record.body]);\n  const report = await retryTransient(ports, remainingMs, () =>\n    ports.outcomes.writeResult(',
+        '  const report = await inSpans(ports, [describeWrite(',
+        '  await removeWritten(ports, [record.body]);\n  const report = await inSpans(ports, [describeWrite(',
       ],
     ],
   },

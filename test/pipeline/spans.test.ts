@@ -1,6 +1,6 @@
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { openTracer } from '../../lib/adapters/open-telemetry.ts';
+import { openTracer } from '../../lib/adapters/open-tracer.ts';
 import { runUntilFresh } from '../../lib/local/run-until-fresh.ts';
 import type { Tracer } from '../../lib/ports/tracer.ts';
 import { pathTo, recordSpans, shorten } from '../doubles/recorded-spans.ts';
