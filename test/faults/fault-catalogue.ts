@@ -845,13 +845,22 @@ export const FAULT_CATALOGUE: readonly CataloguedFault[] = [
   {
     number: 98,
     fault: 'Many processes share one rate limit',
-    deferred:
-      'the fleet-wide governor is not built; each process waits as it is told (test/pipeline/outages.test.ts)',
+    shownBy: [
+      shownBy(
+        'pipeline/rates.test.ts',
+        'uses its %s to 95 percent, and is refused for one call of a hundred at most',
+      ),
+    ],
   },
   {
     number: 99,
     fault: 'A budget is used up in the middle',
-    deferred: 'budget caps are not built; an alarm tells (test/constructs/alarms.test.ts)',
+    shownBy: [
+      shownBy(
+        'database/caps.test.ts',
+        'allows calls up to it, and refuses the call that would go beyond with a pause that says why',
+      ),
+    ],
   },
   {
     number: 100,
