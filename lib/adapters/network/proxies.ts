@@ -10,17 +10,20 @@ export interface Proxies {
 }
 
 /**
- * Reads the proxies of an environment: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
- * The name in lower case wins, as it does for other programs. A host without a scheme is one of
- * http.
+ * Reads the proxies of an environment: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+ * The name in lower case wins, as it does for other programs. `ALL_PROXY` counts where no proxy is
+ * named for the scheme; where one is, it is not even looked at, as it often names one of SOCKS. A
+ * host without a scheme is one of http.
  * @returns undefined where no proxy is named
  * @throws UsageError for what is no address of a proxy. The error never repeats it: it can hold a
  *   password
  */
 export function readProxies(variables: Readonly<Record<string, string | undefined>>): Proxies | undefined {
   const read = (name: string) => variables[name.toLowerCase()]?.trim() || variables[name]?.trim() || '';
-  const httpProxy = parseProxy('HTTP_PROXY', read('HTTP_PROXY'));
-  const httpsProxy = parseProxy('HTTPS_PROXY', read('HTTPS_PROXY'));
+  const choose = (name: string) =>
+    read(name) === '' ? parseProxy('ALL_PROXY', read('ALL_PROXY')) : parseProxy(name, read(name));
+  const httpProxy = choose('HTTP_PROXY');
+  const httpsProxy = choose('HTTPS_PROXY');
   if (httpProxy === '' && httpsProxy === '') return undefined;
   return { httpProxy, httpsProxy, noProxy: read('NO_PROXY') };
 }
@@ -91,7 +94,7 @@ const NOT_CONNECTED = new Set([
   'UND_ERR_PRX_CONN',
 ]);
 
-const PLACE = 'The proxy in HTTPS_PROXY or HTTP_PROXY';
+const PLACE = 'The proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY';
 
 /**
  * Explains a failure of a proxy.

@@ -76,17 +76,20 @@ const call = { texts: ['a'], deadlineMs: 10_000 };
 const trustEverybody = () => vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
 
 describe.each(ADAPTERS)('%s', (_, create) => {
-  it.each(['HTTPS_PROXY', 'https_proxy'])('connects through the proxy of %s', async variable => {
-    trustEverybody();
-    const { proxy } = await start('https');
-    const network = openThrough({ [variable]: `http://127.0.0.1:${proxy.port}` });
+  it.each(['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'])(
+    'connects through the proxy of %s',
+    async variable => {
+      trustEverybody();
+      const { proxy } = await start('https');
+      const network = openThrough({ [variable]: `http://127.0.0.1:${proxy.port}` });
 
-    const provider = create('https://models.example/v1', network);
-    for (let count = 0; count < 3; count += 1) expect((await provider.embed(call)).items).toHaveLength(1);
+      const provider = create('https://models.example/v1', network);
+      for (let count = 0; count < 3; count += 1) expect((await provider.embed(call)).items).toHaveLength(1);
 
-    expect(new Set(proxy.targets)).toEqual(new Set(['models.example:443']));
-    expect(proxy.targets.length).toBeLessThanOrEqual(2);
-  });
+      expect(new Set(proxy.targets)).toEqual(new Set(['models.example:443']));
+      expect(proxy.targets.length).toBeLessThanOrEqual(2);
+    },
+  );
 
   it('sends through the proxy of HTTP_PROXY what goes by http', async () => {
     const { proxy } = await start('http');
@@ -166,7 +169,9 @@ describe.each(ADAPTERS)('%s', (_, create) => {
     await expect(create('https://models.example', network).embed(call)).rejects.toMatchObject({
       failureClass: 'transient',
       code: 'proxy_unreachable',
-      message: expect.stringMatching(/^(?!.*canary)The proxy in HTTPS_PROXY or HTTP_PROXY cannot be reached/),
+      message: expect.stringMatching(
+        /^(?!.*canary)The proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY cannot be reached/,
+      ),
     });
   });
 });
@@ -217,6 +222,26 @@ describe('readProxies', () => {
     expect(
       readProxies({ https_proxy: 'lower.example:3128', HTTPS_PROXY: 'http://upper.example', no_proxy: 'a' }),
     ).toEqual({ httpProxy: '', httpsProxy: 'http://lower.example:3128/', noProxy: 'a' });
+  });
+
+  it('asks the proxy for all where none is named for the scheme', () => {
+    const all = 'http://all.example:3128/';
+
+    expect(readProxies({ ALL_PROXY: all })).toEqual({ httpProxy: all, httpsProxy: all, noProxy: '' });
+    expect(readProxies({ ALL_PROXY: all, HTTPS_PROXY: 'http://own.example:1' })).toEqual({
+      ...{ httpProxy: all, httpsProxy: 'http://own.example:1/', noProxy: '' },
+    });
+  });
+
+  it('does not look at the proxy for all where each scheme has its own', () => {
+    const own = { HTTP_PROXY: 'http://own.example:1', HTTPS_PROXY: 'http://own.example:2' };
+
+    expect(readProxies({ ...own, all_proxy: 'socks5://other.example:1080' })).toMatchObject({
+      httpsProxy: 'http://own.example:2/',
+    });
+    expect(() => readProxies({ all_proxy: 'socks5://user:canary@other.example:1080' })).toThrow(
+      /^(?!.*canary)ALL_PROXY names no proxy of http or https/,
+    );
   });
 
   it.each([
