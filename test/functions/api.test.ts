@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
+import { Hono } from 'hono';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createHandler, createLambda } from '../../functions/api/handler.ts';
+import { answerGatewayEvents } from '../../lib/adapters/api/gateway.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
@@ -200,6 +202,18 @@ describe('the function of the service', () => {
         'batch_too_large',
         'The request has 126 texts; of model "wide" at most 125 fit into one answer here.',
       ]);
+  });
+
+  test.each([
+    [6_000_000, 200],
+    [6_200_000, 413],
+  ])('answers with %i bytes: %i', async (bytes, status) => {
+    const app = new Hono().get('/v1/models', context => context.json('a'.repeat(bytes)));
+
+    const answered = await ask(makeEvent('GET /v1/models'), answerGatewayEvents(app));
+
+    expect(answered.status).toBe(status);
+    if (status === 413) expect(answered.json.error).toMatchObject({ code: 'batch_too_large' });
   });
 
   test('counts the calls of the provider and their cost, as one event of metrics for each request', async () => {

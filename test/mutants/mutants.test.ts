@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { API_MUTANTS } from './api-mutants.ts';
 import { applyChanges } from './apply-changes.ts';
 import { BAD_ROW_MUTANTS } from './bad-row-mutants.ts';
 import { BATCH_MUTANTS } from './batch-mutants.ts';
@@ -18,6 +19,7 @@ const MUTANTS = [
   ...LIMIT_MUTANTS,
   ...BATCH_MUTANTS,
   ...SEARCH_MUTANTS,
+  ...API_MUTANTS,
   ...DOCUMENT_MUTANTS,
   ...STATEMENT_MUTANTS,
 ];

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { API_MUTANTS } from './api-mutants.ts';
 import { BAD_ROW_MUTANTS } from './bad-row-mutants.ts';
 import { BATCH_MUTANTS } from './batch-mutants.ts';
 import { DOCUMENT_MUTANTS } from './document-mutants.ts';
@@ -27,6 +28,7 @@ const NEEDS_SERVER: ReadonlySet<Mutant['dies']> = new Set([
   'bad-row',
   'limits',
   'search',
+  'api',
   'documents',
 ]);
 
@@ -59,6 +61,7 @@ function choose({ only, document }: Choice, hasServer: boolean): Mutant[] {
     ...LIMIT_MUTANTS,
     ...BATCH_MUTANTS,
     ...SEARCH_MUTANTS,
+    ...API_MUTANTS,
     ...DOCUMENT_MUTANTS,
     ...STATEMENT_MUTANTS,
   ];
@@ -85,6 +88,7 @@ async function requireSound(copy: string, mutants: readonly Mutant[]): Promise<v
     limits: 'the tests of caps and rates',
     batches: 'the histories of batches',
     search: 'the tests of searches',
+    api: 'the tests of the API on AWS',
     documents: 'the tests of documents',
     postgres: `${HISTORIES} histories`,
   };
@@ -95,6 +99,7 @@ async function requireSound(copy: string, mutants: readonly Mutant[]): Promise<v
     'limits',
     'batches',
     'search',
+    'api',
     'documents',
     'postgres',
   ] as const) {

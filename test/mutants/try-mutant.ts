@@ -33,6 +33,8 @@ const SEARCH_SUITES = [
   'test/serve/search.test.ts',
   'test/serve/tokens.test.ts',
 ];
+/** Who is let in by the API on AWS, and what it answers. */
+const API_SUITES = ['test/functions/api.test.ts', 'test/constructs/service-api.test.ts'];
 /** What tenants see of each other's texts, and what is left of one that was erased or is not kept. */
 const DOCUMENT_SUITES = ['test/database/documents.test.ts', 'test/postgres/erasing-documents.test.ts'];
 const SUITES = {
@@ -40,6 +42,7 @@ const SUITES = {
   'bad-row': BAD_ROW_SUITES,
   limits: LIMIT_SUITES,
   search: SEARCH_SUITES,
+  api: API_SUITES,
   documents: DOCUMENT_SUITES,
   batches: ['test/batches/histories.test.ts'],
 } as const;
@@ -51,6 +54,7 @@ const COPIED = [
   'functions',
   'models',
   'test',
+  'cdk.json',
   'package.json',
   'tsconfig.json',
   'vitest.postgres.config.ts',

@@ -13,6 +13,7 @@ const WHERE_TRIED: Readonly<Record<Mutant['dies'], string>> = {
   limits: 'tests of caps and rates, on PostgreSQL',
   batches: 'histories of batches',
   search: 'tests of searches and tokens, on PostgreSQL',
+  api: 'tests of the API on AWS, on PostgreSQL',
   documents: 'tests of texts of clients, on PostgreSQL',
 };
 

@@ -1,0 +1,61 @@
+import type { Mutant } from './mutant.ts';
+
+const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
+  {
+    name: 'route-without-authorizer',
+    removes: 'the authorizer from the addresses of the API',
+    file: 'lib/constructs/service-api.ts',
+    changes: [['integration, authorizer })', 'integration })']],
+  },
+  {
+    name: 'audience-of-others',
+    removes: 'accepting tokens of the one configured audience only',
+    file: 'lib/constructs/service-api.ts',
+    changes: [['jwtAudience: [audience]', 'jwtAudience: [audience, issuer]']],
+  },
+  {
+    name: 'api-without-a-rate',
+    removes: 'the bounded rate of requests',
+    file: 'lib/constructs/service-api.ts',
+    changes: [
+      [
+        '      throttle: { rateLimit: requestsPerSecond, burstLimit: BURST_SECONDS * requestsPerSecond },\n',
+        '',
+      ],
+    ],
+  },
+  {
+    name: 'unverified-request-let-in',
+    removes: 'refusing an event without claims that the authorizer verified',
+    file: 'lib/adapters/api/gateway.ts',
+    changes: [
+      ["    if (claims === undefined) return { fault: 'missing' };\n", ''],
+      ['Object.entries(claims)', 'Object.entries(claims ?? {})'],
+    ],
+  },
+  {
+    name: 'object-names-a-tenant',
+    removes: 'reading a claim that was an object as none of text',
+    file: 'lib/adapters/api/gateway.ts',
+    changes: [["  if (text.startsWith('map[')) return [name, {}];\n", '']],
+  },
+  {
+    name: 'list-names-a-tenant',
+    removes: 'reading a claim that was a list as a list',
+    file: 'lib/adapters/api/gateway.ts',
+    changes: [
+      [
+        "  if (text.startsWith('[') && text.endsWith(']')) return [name, text.slice(1, -1).split(/[ ,]+/)];\n",
+        '',
+      ],
+    ],
+  },
+  {
+    name: 'answer-of-any-size',
+    removes: 'refusing an answer that Lambda would not let out',
+    file: 'lib/adapters/api/gateway.ts',
+    changes: [["Buffer.byteLength(JSON.stringify(result.body ?? '')) <= MAX_ANSWER_BYTES", 'true']],
+  },
+];
+
+export const API_MUTANTS: readonly Mutant[] = MUTANTS.map(mutant => ({ ...mutant, dies: 'api' }));
