@@ -113,6 +113,16 @@ describe('the page', () => {
     expect(text).not.toContain(CANARY);
   });
 
+  test('names a source whose rows cannot be read beside those that can', async () => {
+    const { send } = openApi(createRows({ unread: ['broken_view'] }));
+
+    const { text } = await send('/');
+    const shown = text.replaceAll(/<[^>]+>/g, '').replaceAll(/\s+/g, ' ');
+
+    expect(shown).toContain('75.75 % covered');
+    expect(shown).toMatch(/broken_view Its rows cannot be read\. To see why: .*doctor/);
+  });
+
   test('pauses, resumes, and retries until no batch is left', async () => {
     const { rows, asked } = createRows();
     const { post } = openApi({ rows });

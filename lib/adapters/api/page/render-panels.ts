@@ -32,9 +32,10 @@ const TERMS = [
 export function renderPanels(rows: WatchedRows, models: readonly ModelReadiness[]): Panels {
   const shownModels = renderModels(models);
   if (!rows.isRead) return { ...EMPTY, coverage: renderObstacle(rows), models: shownModels };
-  const { spaces, paused, ledger, budget } = rows.status;
+  const { spaces, unread, paused, ledger, budget } = rows.status;
+  const sources = [...spaces.map(space => renderSpace(space, paused)), ...unread.map(renderUnread)];
   return {
-    coverage: html`<h2>Coverage</h2>${spaces.map(space => renderSpace(space, paused))}`,
+    coverage: html`<h2>Coverage</h2>${sources}`,
     pauses: html`<h2>Paused</h2>${renderPauses(paused)}`,
     failures: html`<h2>Failures</h2>${renderFailures(rows.failures)}`,
     money: html`<h2>Money</h2>${budget.map(renderSpending)}${renderLedger(ledger)}`,
@@ -46,6 +47,14 @@ function renderObstacle({ message, remedy }: Extract<WatchedRows, { isRead: fals
   return html`<h2>Coverage</h2>
     <p><strong>The rows cannot be read now.</strong> ${message}</p>
     ${remedy === undefined ? '' : html`<pre tabindex="0"><code>${remedy}</code></pre>`}`;
+}
+
+/** Says which source has no numbers because its rows cannot be read: it would look forgotten. */
+function renderUnread(source: string): Markup {
+  return html`<article>
+      <h3>${source}</h3>
+      <p><strong>Its rows cannot be read.</strong> To see why: <code>${FRESHET} doctor</code></p>
+    </article>`;
 }
 
 function renderSpace(space: ReportedSpace, paused: readonly PauseReason[]): Markup {
