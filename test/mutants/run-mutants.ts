@@ -2,16 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { API_MUTANTS } from './api-mutants.ts';
-import { BAD_ROW_MUTANTS } from './bad-row-mutants.ts';
-import { BATCH_MUTANTS } from './batch-mutants.ts';
-import { DOCUMENT_MUTANTS } from './document-mutants.ts';
-import { LIMIT_MUTANTS } from './limit-mutants.ts';
-import { LOCAL_RUN_MUTANTS } from './local-run-mutants.ts';
+import { ALL_MUTANTS } from './all-mutants.ts';
 import type { Mutant } from './mutant.ts';
-import { PIPELINE_MUTANTS } from './pipeline-mutants.ts';
-import { SEARCH_MUTANTS } from './search-mutants.ts';
-import { STATEMENT_MUTANTS } from './statement-mutants.ts';
 import { HISTORIES, lookFor, makeCopy, SEEDS, tryMutant, type Verdict } from './try-mutant.ts';
 import { writeMutantTable } from './write-mutant-table.ts';
 
@@ -54,17 +46,6 @@ function refuse(message: string): never {
 }
 
 function choose({ only, document }: Choice, hasServer: boolean): Mutant[] {
-  const all = [
-    ...PIPELINE_MUTANTS,
-    ...LOCAL_RUN_MUTANTS,
-    ...BAD_ROW_MUTANTS,
-    ...LIMIT_MUTANTS,
-    ...BATCH_MUTANTS,
-    ...SEARCH_MUTANTS,
-    ...API_MUTANTS,
-    ...DOCUMENT_MUTANTS,
-    ...STATEMENT_MUTANTS,
-  ];
   if (document && (only !== undefined || !hasServer)) {
     refuse(
       '--document needs all mutants and DATABASE_URL: without them the table would be a part of itself.',
@@ -72,9 +53,9 @@ function choose({ only, document }: Choice, hasServer: boolean): Mutant[] {
   }
   const names = only?.split(',');
   for (const name of names ?? []) {
-    if (!all.some(mutant => mutant.name === name)) refuse(`There is no mutant "${name}".`);
+    if (!ALL_MUTANTS.some(mutant => mutant.name === name)) refuse(`There is no mutant "${name}".`);
   }
-  return all.filter(
+  return ALL_MUTANTS.filter(
     ({ name, dies }) => (names?.includes(name) ?? true) && (!NEEDS_SERVER.has(dies) || hasServer),
   );
 }
