@@ -14,13 +14,22 @@ const LEDGER = {
   ...{ providerCalls: 3, tokens: 4000, costUsd: 0.25, paidAndLostCalls: 1, paidAndLostCostUsd: 0.01 },
   lastUpdate: '2026-01-01 00:00:00+00',
 };
+const QUERIES = { providerCalls: 1200, tokens: 9000, costUsd: 0.75, costUsdToday: 0.125 };
 const CANARY = 'heliotrope';
 
 /** An operator of rows that answers from memory, and remembers what it was asked to change. */
 function createRows(status: Partial<StatusAnswer> = {}) {
   const asked: unknown[] = [];
   const answers: Record<string, object> = {
-    status: { spaces: [SPACE], unread: [], paused: [], ledger: LEDGER, budget: [], ...status },
+    status: {
+      spaces: [SPACE],
+      unread: [],
+      paused: [],
+      ledger: LEDGER,
+      queries: QUERIES,
+      budget: [],
+      ...status,
+    },
     failures: {
       failures: [
         {
@@ -81,6 +90,7 @@ describe('the page', () => {
     expect(shown).toContain('$0.2500 so far');
     expect(shown).toContain('$0.2000 of $1.0000 today by pipeline');
     expect(text).toMatch(/<meter min="0" max="2" value="2"/);
+    expect(shown).toContain('$0.7500 for searches and clients, $0.1250 today 1,200 calls, 9,000 tokens.');
     expect(shown).toContain('Paid and lost: 1 calls, about $0.0100.');
     expect(text).not.toContain('<b>8');
     expect(headers.get('content-security-policy')).toMatch(/^default-src 'self'; (?!.*unsafe)/);
