@@ -12,7 +12,7 @@ import type { StatusAnswer } from '../../lib/ports/operator.ts';
 import type { Spending } from '../../lib/ports/report-store.ts';
 import type { DeployedStage } from '../../lib/wiring/deployment.ts';
 import { formatColumns, formatCoverage } from '../terminal/formats.ts';
-import { reportLedger, reportPauses } from '../terminal/reports.ts';
+import { reportLedger, reportPauses, reportQueries } from '../terminal/reports.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { CommandBody } from './command.ts';
 import type { OperatorCommand } from './table.ts';
@@ -50,7 +50,7 @@ async function readStage(deployment: DeployedStage) {
 }
 
 function reportStatus(
-  { spaces, unread = [], ledger, budget = [], flows = [], paused }: StatusAnswer,
+  { spaces, unread = [], ledger, queries, budget = [], flows = [], paused }: StatusAnswer,
   terminal: Terminal,
 ): void {
   for (const space of spaces) {
@@ -63,6 +63,8 @@ function reportStatus(
   for (const source of unread)
     terminal.line(`Source "${source}": its rows cannot be listed: ${FRESHET} doctor`);
   reportLedger(ledger, terminal);
+  // A stage of an older version has none.
+  if (queries !== undefined) reportQueries(queries, terminal);
   for (const spending of budget) terminal.line(describeSpending(spending));
   for (const flow of flows) for (const line of describeFlow(flow)) terminal.line(line);
   reportPauses(paused, terminal);
