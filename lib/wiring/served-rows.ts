@@ -85,6 +85,11 @@ export async function withServedRows(
     return recallGolden(new Map());
   });
   const inTurn = takeTurns();
+  const operator = operateEmbedded(
+    { ...request, signal, onNotice: () => undefined },
+    place.directory,
+    inTurn,
+  );
   await use({
     golden,
     readProgress: () => [],
@@ -92,6 +97,7 @@ export async function withServedRows(
       request,
       config.sources.map(({ name }) => name),
       inTurn,
+      operator.ask,
     ),
     serveDocuments: documentsEmbedded(request, config, inTurn),
     queries: {
@@ -99,7 +105,7 @@ export async function withServedRows(
         inTurn(() => withWorkspace(request, ({ database }) => createQueryLedger(database).enter(entries))),
     },
     queriesEveryMs: ENTER_EMBEDDED_EVERY_MS,
-    operator: operateEmbedded({ ...request, signal, onNotice: () => undefined }, place.directory, inTurn),
+    operator,
   });
 }
 

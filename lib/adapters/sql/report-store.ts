@@ -9,6 +9,7 @@ import type { SqlDatabase } from './database.ts';
 import { neverVersion } from './fragments.ts';
 import { renderLost } from './grants.ts';
 import { areEqual, type KeyColumns, keyColumnsOf, listKey } from './key-columns.ts';
+import { readModelFlows } from './model-flow.ts';
 import { readQueries } from './query-ledger.ts';
 import { quoteSpace } from './quote-space.ts';
 
@@ -22,6 +23,7 @@ export function createReportStore(db: SqlDatabase): ReportStore {
     readSpending: caps => readSpending(db, caps),
     readQueries: () => readQueries(db),
     readRate: space => readRate(db, space),
+    readFlows: spaces => readModelFlows(db, spaces),
   };
 }
 

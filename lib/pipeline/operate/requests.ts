@@ -37,6 +37,7 @@ export async function reportStatus(ports: OperatePorts): Promise<StatusAnswer> {
     ledger: { ...(await readLedgers(ports.reports, spaces)), lastUpdate: findLastUpdate(statuses) },
     queries: await ports.reports.readQueries(),
     budget: await ports.reports.readSpending(ports.caps ?? []),
+    flows: await ports.reports.readFlows(spaces),
   };
 }
 
