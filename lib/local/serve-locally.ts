@@ -8,6 +8,7 @@ import { createJsonLogger, createSystemClock, createSystemRandomness } from '../
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { type PipelineConfig, usedAliases } from '../core/config/pipeline-config.ts';
 import { type ServiceSection, serviceSection } from '../core/config/service-schema.ts';
+import { RESULT_DAYS } from '../core/documents.ts';
 import { UsageError } from '../core/errors.ts';
 import { isLoopbackHost } from '../core/providers.ts';
 import { createNudgeGate } from '../pipeline/serve/nudge-gate.ts';
@@ -36,8 +37,6 @@ const GRACE_MS = 4000;
 const CLOSE_MS = 500;
 /** What the last requests cost has this long to reach the database. */
 const RECORD_MS = 3000;
-/** A deployed pipeline of the same configuration keeps its result objects for so long. */
-const RESULT_DAYS = 15;
 
 /**
  * Serves the models of the configuration over HTTP until `signal` aborts.
@@ -75,6 +74,7 @@ export async function serveLocally(request: ServeRequest): Promise<void> {
     );
     const nudge = { sources, nudge: createNudgeGate(operator.nudge, { clock, logger }) };
     const documents = rows.serveDocuments(nudge.nudge);
+    // A deployed pipeline of the same configuration has result objects.
     const resultDays = config.aws === undefined ? undefined : RESULT_DAYS;
     const items = documents && createItems({ documents, logger }, { maxBodyBytes: bodyBytes, resultDays });
     const app = createApp(

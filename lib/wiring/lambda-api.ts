@@ -4,26 +4,31 @@ import {
   type AnswerEvent,
   answerGatewayEvents,
   answerRefusal,
+  CARRIED_IDS,
   createGatewayTokenCheck,
   MAX_ANSWER_NUMBERS,
 } from '../adapters/api/gateway.ts';
+import { createItems } from '../adapters/api/item-routes.ts';
 import { isReachable, type SqlDatabase } from '../adapters/sql/database.ts';
 import { createQueryLedger } from '../adapters/sql/query-ledger.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { suggestNearest } from '../core/config/describe-issues.ts';
 import { type PipelineConfig, usedAliases } from '../core/config/pipeline-config.ts';
 import { serviceSection } from '../core/config/service-schema.ts';
+import { RESULT_DAYS } from '../core/documents.ts';
 import { ServiceRefusal } from '../core/service-refusal.ts';
 import { sha256Hex } from '../core/text.ts';
 import { refuseUnknownSource } from '../pipeline/search/prepare-search.ts';
 import { createQueryRecorder, type QueryRecorder } from '../pipeline/serve/record-queries.ts';
 import { createEmbeddingService } from '../pipeline/serve/serve-embeddings.ts';
+import type { DocumentService } from '../ports/documents.ts';
 import type { EmbeddingService, QueryLedger } from '../ports/embedding-service.ts';
 import type { Clock, Logger, Metrics } from '../ports/process.ts';
 import type { SearchService } from '../ports/search.ts';
 import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
 import { createLambdaProviders } from './lambda-clients.ts';
 import { type LambdaPorts, readLambdaPorts } from './lambda-ports.ts';
+import { openDocuments } from './open-documents.ts';
 import { openSearch, searchByService } from './open-search.ts';
 
 /** What the handler of the service needs. */
@@ -87,6 +92,7 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
       {
         ...{ service, clock, logger, metrics: observer },
         search: searchLazily(config, database, service, cursorKey),
+        items: keepDocuments(ports, database, limits.bodyBytes),
         verifyToken: createGatewayTokenCheck(settings.claims),
       },
       {
@@ -162,6 +168,23 @@ function keepOpen({ clock, openDatabase }: LambdaPorts): KeptDatabase {
     },
     close,
   };
+}
+
+/** Takes texts of clients, where the configuration has documents; the next tick embeds them. */
+function keepDocuments({ config, logger }: LambdaPorts, kept: KeptDatabase, maxBodyBytes: number) {
+  const section = config.documents;
+  if (section === undefined) return undefined;
+  const open = async () => openDocuments({ database: await kept.open(), config }, section, () => undefined);
+  const documents: DocumentService = {
+    submit: async (...asked) => (await open()).submit(...asked),
+    findJob: async (...asked) => (await open()).findJob(...asked),
+    erase: async (...asked) => (await open()).erase(...asked),
+    findReceipt: async (...asked) => (await open()).findReceipt(...asked),
+  };
+  return createItems(
+    { documents, logger },
+    { maxBodyBytes, resultDays: RESULT_DAYS, carriedIds: CARRIED_IDS },
+  );
 }
 
 /**
