@@ -40,8 +40,8 @@ export function openSearch(
   { database, config, environment }: OpenedRows,
   { embedQuery, cursorKey, coverageWaitMs }: SearchSettings,
 ): SearchService {
-  const store = createSearchStore(database, config);
   const clock = createSystemClock();
+  const store = createSearchStore(database, config, clock);
   return createSearchService({
     ...{ store, embedQuery, clock, cursorKey, suggest: suggestNearest },
     rerankers: createRerankers(config, environment, clock),

@@ -28,6 +28,7 @@ const LIMIT_SUITES = [
 ];
 /** What a search shows to whom, and which tokens are let in. */
 const SEARCH_SUITES = [
+  'test/database/search-counting.test.ts',
   'test/database/search-function.test.ts',
   'test/database/keywords.test.ts',
   'test/database/search-words.test.ts',
