@@ -67,11 +67,14 @@ export const commandTable = {
   status: {
     here: {
       summary: 'how much is embedded, what is on its way, what is paused and why',
-      keys: ['spaces', 'unread', 'paused', 'ledger', 'budget'],
+      keys: ['spaces', 'unread', 'paused', 'ledger', 'budget', 'flows'],
     },
     stage: {
       summary: 'coverage, pauses, money, each queue with its dead letters, event sources and schedules',
-      keys: ['spaces', 'unread', 'paused', 'ledger', 'budget', 'queues', 'eventSources', 'schedules'],
+      keys: [
+        ...['spaces', 'unread', 'paused', 'ledger', 'budget', 'flows'],
+        ...['queues', 'eventSources', 'schedules'],
+      ],
     },
     load: async (): LoadedBody => (await import('./status.ts')).statusCommand,
   },

@@ -54,7 +54,7 @@ export async function serveLocally(request: ServeRequest): Promise<void> {
   const providers = await createProviders(config, createLocalAccess(environment), clock);
   await withServedRows({ request, loaded, environment, signal: request.signal }, clock, async rows => {
     const logger = createJsonLogger(request.writeLog, clock, { component: 'serve' });
-    const metrics = createServiceMetrics(rows.readProgress);
+    const metrics = createServiceMetrics(rows.readProgress, rows.readFlows);
     const service = createEmbeddingService(
       {
         providers,

@@ -112,7 +112,7 @@ export function createStubbedConsole() {
   });
   stubs.sqs.on(GetQueueUrlCommand).callsFake(({ QueueName }) => ({ QueueUrl: queueUrl(QueueName) }));
   answers.set('status', () => ({
-    answer: { spaces: [], unread: [], paused: [], ledger: NOTHING_DONE, budget: [] },
+    answer: { spaces: [], unread: [], paused: [], ledger: NOTHING_DONE, budget: [], flows: [] },
   }));
   const runIn = async (words: string, signal: AbortSignal = new AbortController().signal) => {
     let output = '';

@@ -8,6 +8,7 @@ import type { VerifyToken } from '../../lib/adapters/api/verify-tokens.ts';
 import { createSystemClock } from '../../lib/adapters/system.ts';
 import { createTokenizer } from '../../lib/adapters/tokenizer.ts';
 import type { ModelDefinition } from '../../lib/core/model.ts';
+import type { ModelFlow } from '../../lib/core/model-flow.ts';
 import { ITEM_ROUTES, SERVICE_ROUTES } from '../../lib/core/service-routes.ts';
 import { createEmbeddingService, type ServiceBounds } from '../../lib/pipeline/serve/serve-embeddings.ts';
 import { createRowsWatch } from '../../lib/pipeline/serve/watch-rows.ts';
@@ -38,6 +39,7 @@ interface Settings {
   readonly isWarm?: boolean;
   readonly maxBodyBytes?: number;
   readonly progress?: readonly Coverage[];
+  readonly flows?: readonly ModelFlow[];
   /** Left out: there is no page. */
   readonly rows?: RowsOperator;
   /** Of the configuration. */
@@ -63,7 +65,10 @@ export function openApi(settings: Settings = {}) {
   const { search = noSearch } = settings;
   const logger = createRecordingLogger();
   const { lines } = logger;
-  const metrics = createServiceMetrics(() => settings.progress ?? []);
+  const metrics = createServiceMetrics(
+    () => settings.progress ?? [],
+    () => settings.flows ?? [],
+  );
   const randomness = { fraction: () => 0, identifier: () => 'id' };
   const service = createEmbeddingService(
     {
