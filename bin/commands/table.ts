@@ -32,6 +32,7 @@ const pauseScopeFlags = {
   model: textFlag('ALIAS', 'only this model'),
 };
 
+const STATUS_KEYS = ['spaces', 'unread', 'paused', 'ledger', 'budget', 'flows'];
 const failuresPlace = { summary: 'failed rows by cause, each with what to do', keys: ['failures'] } as const;
 const resetPlace = {
   summary: 'makes embedded rows stale, so that they are bought again; without --apply it only counts',
@@ -67,14 +68,11 @@ export const commandTable = {
   status: {
     here: {
       summary: 'how much is embedded, what is on its way, what is paused and why',
-      keys: ['spaces', 'unread', 'paused', 'ledger', 'budget', 'flows'],
+      keys: STATUS_KEYS,
     },
     stage: {
       summary: 'coverage, pauses, money, each queue with its dead letters, event sources and schedules',
-      keys: [
-        ...['spaces', 'unread', 'paused', 'ledger', 'budget', 'flows'],
-        ...['queues', 'eventSources', 'schedules'],
-      ],
+      keys: [...STATUS_KEYS, 'queues', 'eventSources', 'schedules'],
     },
     load: async (): LoadedBody => (await import('./status.ts')).statusCommand,
   },

@@ -47,7 +47,7 @@ const LONGEST_REQUEST_SECONDS = 24;
 export async function wireApi(dependencies = readLambdaDependencies()): Promise<Wired<ApiHandlerPorts>> {
   return wireLambda('api', dependencies, async () => {
     const ports = await readLambdaPorts('api', dependencies);
-    const { config, settings, secrets, clock, logger, metrics, randomness } = ports;
+    const { config, settings, secrets, clock, logger, metrics, randomness, tracer } = ports;
     const { limits } = config.service ?? serviceSection.parse({});
     const models = usedAliases(config).map(alias => config.models[alias]!);
     const providerOf = await createLambdaProviders(settings, config, secrets, clock);
@@ -56,7 +56,7 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
     const service = createEmbeddingService(
       {
         providers: new Map(models.map(({ alias }) => [alias, providerOf(alias)])),
-        ...{ tokenizer: createTokenizer(), clock, randomness, observer },
+        ...{ tokenizer: createTokenizer(), clock, randomness, observer, tracer },
       },
       models,
       {
@@ -74,7 +74,7 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
     const rows = searchLazily(ports, service, Buffer.from(sha256Hex(FRESHET_DEPLOYMENT), 'hex'));
     const app = createApp(
       {
-        ...{ service, clock, logger, metrics: observer, search: rows.search },
+        ...{ service, clock, logger, metrics: observer, search: rows.search, tracer },
         verifyToken: createGatewayTokenCheck(settings.claims),
       },
       {
@@ -101,7 +101,7 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
  *   It finds slips: who forged a cursor would see another page of the same search and tenant
  */
 function searchLazily(
-  { config, clock, openDatabase }: LambdaPorts,
+  { config, clock, openDatabase, tracer }: LambdaPorts,
   service: EmbeddingService,
   cursorKey: Buffer,
 ) {
@@ -113,7 +113,7 @@ function searchLazily(
     opened = database;
     // A function has no variables of the team's: synth refuses what would need one.
     const environment = { variables: {} };
-    return openSearch({ database, config, environment }, searchByService(service, cursorKey));
+    return openSearch({ database, config, environment }, searchByService(service, cursorKey), tracer);
   };
   const ask = async <Answer>(source: string, use: (search: SearchService) => Promise<Answer>) => {
     if (!names.includes(source)) refuseUnknownSource(source, names, suggestNearest);

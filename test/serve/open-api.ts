@@ -16,6 +16,7 @@ import type { Clock } from '../../lib/ports/process.ts';
 import type { Coverage } from '../../lib/ports/report-store.ts';
 import type { RowsOperator } from '../../lib/ports/rows-operator.ts';
 import type { SearchService } from '../../lib/ports/search.ts';
+import type { Tracer } from '../../lib/ports/tracer.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';
 import { createScriptedProvider, DIMENSIONS, type ScriptedProvider } from '../doubles/scripted-provider.ts';
 import { makeModel } from '../factories/model-definition.ts';
@@ -46,6 +47,7 @@ interface Settings {
   readonly sources?: readonly string[];
   readonly search?: SearchService;
   readonly requestsPerMinute?: number;
+  readonly tracer?: Tracer;
   readonly nudge?: Parameters<typeof createApp>[0]['nudge'];
 }
 
@@ -73,7 +75,7 @@ export function openApi(settings: Settings = {}) {
   const service = createEmbeddingService(
     {
       providers: new Map(models.map(model => [model.alias, provider])),
-      ...{ tokenizer: createTokenizer(), clock, randomness, observer: metrics },
+      ...{ tokenizer: createTokenizer(), clock, randomness, observer: metrics, tracer: settings.tracer },
     },
     models,
     { ...BOUNDS, ...settings.bounds },
@@ -101,6 +103,7 @@ export function openApi(settings: Settings = {}) {
       verifyToken,
       page,
       nudge: settings.nudge,
+      tracer: settings.tracer,
     },
     {
       allowedHosts: new Set(['embeddings.internal']),

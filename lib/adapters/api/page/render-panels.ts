@@ -172,7 +172,8 @@ function renderLimits(flow: ModelFlow): Markup {
   const bar = (limit: number | null, taken: number, unit: string) => {
     if (limit === null) return '';
     const told = `${model}: ${formatCount(taken)} of ${formatCount(limit)} ${unit} in the last minute`;
-    return html`<meter min="0" max="${limit}" value="${Math.min(taken, limit)}" aria-label="${told}"></meter>`;
+    return html`<meter min="0" max="${limit}" value="${Math.min(taken, limit)}"
+      aria-label="${told}"></meter>`;
   };
   return html`<article>
       <h3>${model}</h3>
