@@ -60,6 +60,30 @@ describe('a cap', () => {
     expect(await grant(budget, 0.3)).toBeUndefined();
   });
 
+  test('counts what a call was billed as soon as that is known, and leaves lost and settled calls', async () => {
+    const [dearer, cheaper, lost] = [randomUUID(), randomUUID(), randomUUID()];
+    const budget = { usdPerDay: 2 };
+    for (const callId of [dearer, cheaper, lost]) await grant(budget, 0.5, callId);
+    await opened.run(`UPDATE freshet.grants SET lost_at = now() WHERE call_id = '${lost}'`);
+    const { noteBill } = createEmbeddingStore(opened.db, listCaps(budget));
+
+    await noteBill?.(dearer, 1.25);
+    await noteBill?.(cheaper, 0.125);
+    await noteBill?.(lost, 0);
+    await noteBill?.(randomUUID(), 9);
+
+    const [spending] = await readSpending(opened.db, listCaps(budget));
+    expect(spending?.spentUsd).toBe(1.875);
+    expect(await grant(budget, 0.126)).toMatchObject({ reason: 'budget' });
+    expect(await grant({ usdPerDay: 2.5 }, 0.126)).toMatchObject({ reason: 'budget' });
+    await opened.run('DELETE FROM freshet.control');
+    expect(await grant(budget, 0.125)).toBeUndefined();
+  });
+
+  test('asks for no bill where none is configured', () => {
+    expect(createEmbeddingStore(opened.db).noteBill).toBeUndefined();
+  });
+
   test('of a source pauses that source alone, and others do not count against it', async () => {
     const budget = { perSource: { ai_items: { usdPerMonth: 1 }, other: { usdPerDay: 0.1 } } };
 

@@ -12,6 +12,7 @@ import type { MessageQueue } from '../../lib/ports/queues.ts';
 import type { Synchronous } from '../twin/synchronous.ts';
 import { commitSomeTransaction } from './application.ts';
 import { callPort, sleep } from './call-port.ts';
+import { noteUntold } from './check-caps.ts';
 import { checkGrant } from './check-purchases.ts';
 import { checkRateAnswer } from './check-rate.ts';
 import { watchDetection } from './check-staleness.ts';
@@ -117,7 +118,7 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
   return {
     ...shared,
     queues: createSenders(world, current),
-    embedding: wrapMethods(world, current, watchEmbedding(world, current)),
+    embedding: createEmbedding(world, current),
     pace: wrapMethods<PaceStore>(world, current, watchPace(world, current)),
     providers: alias => providers.get(alias) as ReturnType<EmbedPorts['providers']>,
     tokenizer: {
@@ -226,9 +227,28 @@ function defineWrapper(names: readonly string[]): typeof WrappedPort {
   return wrapper;
 }
 
+/** Bills come to the database only where they are above their estimates: other seeds keep their histories. */
+function createEmbedding(world: World, current: () => Invocation): EmbeddingStore {
+  const port = wrapMethods<EmbeddingStore>(world, current, watchEmbedding(world, current));
+  if (world.billFactor === undefined) return port;
+  const noteBill = async (callId: string, costUsd: number) => {
+    const effect = () => {
+      world.stores.embedding.noteBill?.(callId, costUsd);
+      world.services.excesses.delete(callId);
+    };
+    try {
+      await callPort(world, current(), 'noteBill', 'database', effect);
+    } catch (failure) {
+      noteUntold(world, callId);
+      throw failure;
+    }
+  };
+  return Object.assign(port, { noteBill });
+}
+
 /** The embedding store, with what the checks need to know of its calls. */
 function watchEmbedding(world: World, current: () => Invocation): World['stores']['embedding'] {
-  const { embedding } = world.stores;
+  const { noteBill: _, ...embedding } = world.stores.embedding;
   return {
     ...embedding,
     readRows: (space, ids, maxBytes) => {
@@ -329,9 +349,15 @@ function createProvider(
     limits: limitsOf(world),
     embed: request => {
       const invocation = current();
-      return callPort(world, invocation, `embed ${alias}`, 'provider', () => {
+      const callId = invocation.grantedCallId;
+      const answer = callPort(world, invocation, `embed ${alias}`, 'provider', () => {
         const granted = world.twin.grants.get(invocation.grantedCallId ?? '');
         return answerCall(world, invocation, granted?.spaceId ?? 0, request);
+      });
+      if (world.billFactor === undefined) return answer;
+      return answer.catch(failure => {
+        noteUntold(world, callId);
+        throw failure;
       });
     },
   };
