@@ -114,6 +114,26 @@ describe('a cap', () => {
   });
 });
 
+describe('what is spent of a cap', () => {
+  test('comes with its percentage, and with the end of its period in UTC', async () => {
+    const budget = { usdPerDay: 1, usdPerMonth: 10, perSource: { ai_items: { usdPerDay: 0.5 } } };
+    await grant({}, 0.1 + 0.2);
+
+    const spending = await readSpending(opened.db, listCaps(budget));
+
+    const today = new Date();
+    const [year, month, day] = [today.getUTCFullYear(), today.getUTCMonth(), today.getUTCDate()];
+    const end = (ms: number) => new Date(ms).toISOString().replace('.000', '');
+    const endsOn = { day: end(Date.UTC(year, month, day + 1)), month: end(Date.UTC(year, month + 1, 1)) };
+    const told = spending.map(({ scope, period, percent, endsAt }) => ({ scope, period, percent, endsAt }));
+    expect(told).toEqual([
+      { scope: 'pipeline', period: 'day', percent: 30, endsAt: endsOn.day },
+      { scope: 'pipeline', period: 'month', percent: 3, endsAt: endsOn.month },
+      { scope: 'source:ai_items', period: 'day', percent: 60, endsAt: endsOn.day },
+    ]);
+  });
+});
+
 describe('what was spent in hours that are over', () => {
   const budget = { usdPerDay: 100, usdPerMonth: 100 };
   const spend = (usd: number, ago: string) =>
