@@ -11,7 +11,7 @@ import { formatCount } from '../../lib/core/run-end.ts';
 import type { StatusAnswer } from '../../lib/ports/operator.ts';
 import type { DeployedStage } from '../../lib/wiring/deployment.ts';
 import { formatColumns, formatCoverage, formatSpending } from '../terminal/formats.ts';
-import { reportLedger, reportPauses } from '../terminal/reports.ts';
+import { reportLedger, reportPauses, reportQueries } from '../terminal/reports.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { CommandBody } from './command.ts';
 import type { OperatorCommand } from './table.ts';
@@ -49,7 +49,7 @@ async function readStage(deployment: DeployedStage) {
 }
 
 function reportStatus(
-  { spaces, unread = [], ledger, budget = [], flows = [], paused }: StatusAnswer,
+  { spaces, unread = [], ledger, queries, budget = [], flows = [], paused }: StatusAnswer,
   terminal: Terminal,
 ): void {
   for (const space of spaces) {
@@ -62,6 +62,8 @@ function reportStatus(
   for (const source of unread)
     terminal.line(`Source "${source}": its rows cannot be listed: ${FRESHET} doctor`);
   reportLedger(ledger, terminal);
+  // A stage of an older version has none.
+  if (queries !== undefined) reportQueries(queries, terminal);
   for (const spending of budget) terminal.line(formatSpending(spending));
   for (const flow of flows) for (const line of describeFlow(flow)) terminal.line(line);
   reportPauses(paused, terminal);

@@ -11,6 +11,7 @@ import { type ServiceSection, serviceSection } from '../core/config/service-sche
 import { UsageError } from '../core/errors.ts';
 import { isLoopbackHost } from '../core/providers.ts';
 import { createNudgeGate } from '../pipeline/serve/nudge-gate.ts';
+import { createQueryRecorder } from '../pipeline/serve/record-queries.ts';
 import { createEmbeddingService, type WarmableService } from '../pipeline/serve/serve-embeddings.ts';
 import { warmUpModel } from '../pipeline/serve/warm-up.ts';
 import { createRowsWatch } from '../pipeline/serve/watch-rows.ts';
@@ -33,6 +34,8 @@ interface ServeRequest extends WorkspaceRequest {
 /** Requests in hand have this long after a signal; the process ends a second later. */
 const GRACE_MS = 4000;
 const CLOSE_MS = 500;
+/** What the last requests cost has this long to reach the database. */
+const RECORD_MS = 3000;
 /** A deployed pipeline of the same configuration keeps its result objects for so long. */
 const RESULT_DAYS = 15;
 
@@ -55,14 +58,10 @@ export async function serveLocally(request: ServeRequest): Promise<void> {
   await withServedRows({ request, loaded, environment, signal: request.signal }, clock, async rows => {
     const logger = createJsonLogger(request.writeLog, clock, { component: 'serve' });
     const metrics = createServiceMetrics(rows.readProgress);
+    const randomness = createSystemRandomness();
+    const queries = createQueryRecorder({ ledger: rows.queries, clock, randomness, logger });
     const service = createEmbeddingService(
-      {
-        providers,
-        tokenizer: createTokenizer(),
-        clock,
-        randomness: createSystemRandomness(),
-        observer: metrics,
-      },
+      { providers, tokenizer: createTokenizer(), clock, randomness, observer: metrics, queries },
       usedAliases(config).map(alias => config.models[alias]!),
       boundsOf(config, settings),
     );
@@ -84,10 +83,12 @@ export async function serveLocally(request: ServeRequest): Promise<void> {
     );
     const listener = await listen(app.fetch, { ...settings, maxConnections: settings.limits.connections });
     request.onListening({ url: listener.url, models: service.models.map(({ alias }) => alias) });
+    const recording = queries.writeUntil(request.signal, rows.queriesEveryMs);
     const warming = warmUp({ service, providers, rows, clock, logger }, config, request.signal);
     await untilAborted(request.signal);
     await endService(service, listener, clock);
-    await warming;
+    await queries.end(RECORD_MS);
+    await Promise.all([warming, recording]);
   });
 }
 

@@ -56,7 +56,7 @@ export async function openDocuments(documents: Partial<NonNullable<FreshetConfig
   const service = createEmbeddingService(
     {
       providers: await createProviders(config, createLocalAccess(workspace.environment), clock),
-      ...{ tokenizer: createTokenizer(), clock, observer: metrics },
+      ...{ tokenizer: createTokenizer(), clock, observer: metrics, queries: { called: () => undefined } },
       randomness: { fraction: () => 0, identifier: () => 'id' },
     },
     usedAliases(config).map(alias => config.models[alias]!),

@@ -32,6 +32,11 @@ const config: FreshetConfig = {
     },
   ],
 };
+/** A dollar for each token. */
+const priced: FreshetConfig = {
+  ...config,
+  models: { small: { ...model(4), usdPerMillionTokens: 1e6 }, wide: model(2000) },
+};
 const settings: WrittenSettings = {
   stage: 'test',
   region: 'eu-west-1',
@@ -48,7 +53,11 @@ const settings: WrittenSettings = {
 
 const directory = mkdtempSync(path.join(tmpdir(), 'freshet-api-'));
 writeFileSync(path.join(directory, 'freshet.config.json'), JSON.stringify(config));
-afterAll(() => rmSync(directory, { recursive: true }));
+const pricedDirectory = mkdtempSync(path.join(tmpdir(), 'freshet-api-priced-'));
+writeFileSync(path.join(pricedDirectory, 'freshet.config.json'), JSON.stringify(priced));
+afterAll(() => {
+  for (const each of [directory, pricedDirectory]) rmSync(each, { recursive: true });
+});
 
 let opened = 0;
 let lines: string[] = [];
@@ -276,6 +285,95 @@ test('no text of a request stands in what the function writes or refuses', async
   for (const { json } of answers.slice(1)) expect(JSON.stringify(json)).not.toContain(canary);
   expect(lines.length).toBeGreaterThan(3);
   expect(lines.join('\n')).not.toContain(canary);
+});
+
+describe('what a request cost', () => {
+  const query = (text: string) =>
+    makeEvent('POST /v1/embed', { body: { model: 'small', texts: [text], input_type: 'query' } });
+  let database: SqlDatabase;
+  beforeAll(async () => {
+    database = await openTestDatabase();
+  });
+  afterAll(() => database.close());
+  /** The function before a database that is there from the second opening on, or from the first. */
+  const openPriced = (isAway: () => boolean) => {
+    const dependencies = { ...around(database), directory: pricedDirectory };
+    const { openDatabase: open } = dependencies;
+    return createLambda({
+      ...dependencies,
+      openDatabase: async () => (isAway() ? around().openDatabase!() : open!()),
+    });
+  };
+  const readEntries = async () =>
+    (
+      await sql<{ calls: number; cost: number }>`
+        SELECT calls::int AS calls, cost_usd AS cost FROM freshet.query_ledger ORDER BY recorded_at`.execute(
+        database.kysely,
+      )
+    ).rows;
+
+  test('is in the database before it is answered, and once', async () => {
+    await sql`DELETE FROM freshet.query_ledger`.execute(database.kysely);
+    const invoke = openPriced(() => false);
+
+    expect((await ask(query('a red dog'), invoke)).status).toBe(200);
+    const [entry] = await readEntries();
+    expect(entry).toMatchObject({ calls: 1 });
+    expect(entry!.cost).toBeGreaterThan(0);
+    // The vector is in memory now, and nothing was bought.
+    expect((await ask(query('a red dog'), invoke)).status).toBe(200);
+
+    expect(await readEntries()).toHaveLength(1);
+    expect(opened).toBe(1);
+  });
+
+  test('keeps no answer back where the database is away, and is entered with the next one', async () => {
+    await sql`DELETE FROM freshet.query_ledger`.execute(database.kysely);
+    let isAway = true;
+    const invoke = openPriced(() => isAway);
+
+    expect((await ask(query('a red dog'), invoke)).status).toBe(200);
+    expect(await readEntries()).toEqual([]);
+    expect(lines.join('\n')).toContain('queries-not-recorded');
+    isAway = false;
+    expect((await ask(query('a blue cat'), invoke)).status).toBe(200);
+
+    expect((await readEntries()).map(({ calls }) => calls)).toEqual([1, 1]);
+  });
+
+  test('is not lost with a connection that no longer answers', async () => {
+    await sql`DELETE FROM freshet.query_ledger`.execute(database.kysely);
+    let isBroken = false;
+    let isGone = false;
+    const fail = () => {
+      throw new FreshetError('The connection is gone.', { failureClass: 'transient', code: 'ECONNRESET' });
+    };
+    const breakable = new Proxy(database.kysely, {
+      get(kysely, name) {
+        if (isBroken && name === 'getExecutor') return fail;
+        if (isGone && name === 'connection') return () => ({ execute: async () => fail() });
+        const value = Reflect.get(kysely, name);
+        return typeof value === 'function' ? value.bind(kysely) : value;
+      },
+    });
+    const dependencies = { ...around(database), directory: pricedDirectory };
+    const invoke = createLambda({
+      ...dependencies,
+      openDatabase: async () => {
+        const first = await dependencies.openDatabase!();
+        return opened === 1 ? { ...first, kysely: breakable } : first;
+      },
+    });
+
+    await ask(query('a red dog'), invoke);
+    isBroken = true;
+    await ask(query('a blue cat'), invoke);
+    isGone = true;
+    await ask(query('a green bird'), invoke);
+
+    expect((await readEntries()).reduce((sum, { calls }) => sum + calls, 0)).toBe(3);
+    expect(opened).toBe(2);
+  });
 });
 
 describe('the search of the function', () => {

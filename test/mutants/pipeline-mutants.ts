@@ -167,8 +167,8 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     file: 'lib/pipeline/embed/call-provider.ts',
     changes: [
       [
-        'billedTokens !== undefined || !isRefusal(failure)',
-        'billedTokens !== undefined && !isRefusal(failure)',
+        'billedTokens !== undefined || !isUnbilled(failure)',
+        'billedTokens !== undefined && !isUnbilled(failure)',
       ],
     ],
   },

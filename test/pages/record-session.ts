@@ -67,6 +67,7 @@ const SESSIONS = {
               costUsd: 0.0504,
               lastUpdate: since,
             },
+            queries: { providerCalls: 38, tokens: 190, costUsd: 0.000004, costUsdToday: 0 },
             budget: [
               {
                 ...{ scope: 'pipeline', period: 'month', capUsd: 20, spentUsd: 17.3, percent: 86 },

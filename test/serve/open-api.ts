@@ -9,8 +9,10 @@ import { createSystemClock } from '../../lib/adapters/system.ts';
 import { createTokenizer } from '../../lib/adapters/tokenizer.ts';
 import type { ModelDefinition } from '../../lib/core/model.ts';
 import { ITEM_ROUTES, SERVICE_ROUTES } from '../../lib/core/service-routes.ts';
+import { createQueryRecorder } from '../../lib/pipeline/serve/record-queries.ts';
 import { createEmbeddingService, type ServiceBounds } from '../../lib/pipeline/serve/serve-embeddings.ts';
 import { createRowsWatch } from '../../lib/pipeline/serve/watch-rows.ts';
+import type { QueryEntry, QueryLedger } from '../../lib/ports/embedding-service.ts';
 import type { Clock } from '../../lib/ports/process.ts';
 import type { Coverage } from '../../lib/ports/report-store.ts';
 import type { RowsOperator } from '../../lib/ports/rows-operator.ts';
@@ -44,6 +46,8 @@ interface Settings {
   readonly sources?: readonly string[];
   readonly search?: SearchService;
   readonly requestsPerMinute?: number;
+  /** Left out: `entries` has what is entered. */
+  readonly ledger?: QueryLedger;
   readonly nudge?: Parameters<typeof createApp>[0]['nudge'];
 }
 
@@ -65,10 +69,13 @@ export function openApi(settings: Settings = {}) {
   const { lines } = logger;
   const metrics = createServiceMetrics(() => settings.progress ?? []);
   const randomness = { fraction: () => 0, identifier: () => 'id' };
+  const entries: QueryEntry[] = [];
+  const { ledger = { enter: async entered => void entries.push(...entered) } } = settings;
+  const queries = createQueryRecorder({ ledger, clock, randomness, logger });
   const service = createEmbeddingService(
     {
       providers: new Map(models.map(model => [model.alias, provider])),
-      ...{ tokenizer: createTokenizer(), clock, randomness, observer: metrics },
+      ...{ tokenizer: createTokenizer(), clock, randomness, observer: metrics, queries },
     },
     models,
     { ...BOUNDS, ...settings.bounds },
@@ -120,7 +127,7 @@ export function openApi(settings: Settings = {}) {
       ...(init.signal && { signal: init.signal }),
       headers: { 'content-type': 'application/json', ...init.headers },
     });
-  return { app, service, provider, lines, send, post };
+  return { app, service, provider, lines, send, post, queries, entries };
 }
 
 interface Documented {

@@ -16,6 +16,7 @@ const LEDGER = {
   ...{ providerCalls: 3, tokens: 4000, costUsd: 0.25, paidAndLostCalls: 1, paidAndLostCostUsd: 0.01 },
   lastUpdate: '2026-01-01 00:00:00+00',
 };
+const QUERIES = { providerCalls: 1200, tokens: 9000, costUsd: 0.75, costUsdToday: 0.125 };
 const CANARY = 'heliotrope';
 const FLOW: ModelFlow = {
   model: 'small',
@@ -45,7 +46,16 @@ const FOUND: SearchAnswer = {
 function createRows(status: Partial<StatusAnswer> = {}) {
   const asked: unknown[] = [];
   const answers: Record<string, object> = {
-    status: { spaces: [SPACE], unread: [], paused: [], ledger: LEDGER, budget: [], flows: [], ...status },
+    status: {
+      spaces: [SPACE],
+      unread: [],
+      paused: [],
+      ledger: LEDGER,
+      queries: QUERIES,
+      budget: [],
+      flows: [],
+      ...status,
+    },
     failures: {
       failures: [
         {
@@ -129,6 +139,7 @@ describe('the page', () => {
     );
     expect(text).toMatch(/<meter min="0" max="6000" value="1500"/);
     expect(shown).toContain('2 open batches with 900 texts, the oldest for 2 h 0 min; 30 texts wait');
+    expect(shown).toContain('$0.7500 for searches and clients, $0.1250 today 1,200 calls, 9,000 tokens.');
     expect(shown).toContain('Paid and lost: 1 calls, about $0.0100.');
     expect(text).not.toContain('<b>8');
     expect(headers.get('content-security-policy')).toMatch(/^default-src 'self'; (?!.*unsafe)/);

@@ -4,6 +4,7 @@ import { BUDGET_PAUSE } from '../../core/control.ts';
 import type { Spending } from '../../ports/report-store.ts';
 import type { SqlDatabase } from './database.ts';
 import { arrayLiteral } from './fragments.ts';
+import { renderQueriesUsd } from './query-ledger.ts';
 
 /** Renders caps as rows `c` of scope, source, period, usd and sentence, in their order. */
 function renderCaps(caps: readonly Cap[]): RawBuilder<unknown> {
@@ -34,7 +35,8 @@ const summedUntil = sql`(SELECT max(s.hour) + interval '1 hour' FROM freshet.spe
  * Renders what was spent on cap `c` in its period: settled calls, and calls that are open or lost.
  * Ledger and grant of a call change hands in one transaction, so that it counts once. The hours
  * that are summed up come from their sums, since each grant asks: a million rows of the ledger take
- * a quarter of a second.
+ * a quarter of a second. What searches and clients had embedded is of no source, and counts where
+ * all sources together are capped.
  */
 const spentUsd = sql<number>`(
   (SELECT coalesce(sum(t.cost_usd), 0) FROM freshet.spending AS t
@@ -42,7 +44,8 @@ const spentUsd = sql<number>`(
   + (SELECT coalesce(sum(t.cost_usd), 0) FROM freshet.ledger AS t
       WHERE t.recorded_at >= greatest(${periodStart}, ${summedUntil}) AND ${isCapped})
   + (SELECT coalesce(sum(t.estimated_cost_usd), 0) FROM freshet.grants AS t
-      WHERE t.granted_at >= ${periodStart} AND ${isCapped}))`;
+      WHERE t.granted_at >= ${periodStart} AND ${isCapped})
+  + CASE WHEN c.source IS NULL THEN ${renderQueriesUsd(periodStart)} ELSE 0 END)`;
 
 /**
  * Renders the first of the caps that a call of this cost would go beyond, and no row otherwise.

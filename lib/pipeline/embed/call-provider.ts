@@ -5,7 +5,7 @@ import type { RateLimits } from '../../core/rate.ts';
 import { rejectOtherModel, validateReply } from '../../core/reply.ts';
 import type { LedgerEntry } from '../../core/result-object.ts';
 import type { EmbeddingStore, GrantHolder, GrantRefusal } from '../../ports/outcome-store.ts';
-import { describeFailure, toFreshetError } from '../failures.ts';
+import { describeFailure, isUnbilled, toFreshetError } from '../failures.ts';
 import { describeCall, inSpan } from '../spans.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 import { estimateSentTokens } from './fit-texts.ts';
@@ -182,7 +182,7 @@ async function makeCall(
   } catch (error) {
     const failure = toFreshetError(error);
     requestId ??= failure.requestId;
-    const maybeBilled = billedTokens !== undefined || !isRefusal(failure);
+    const maybeBilled = billedTokens !== undefined || !isUnbilled(failure);
     const tokens = maybeBilled ? (billedTokens ?? estimatedTokens) : 0;
     return { call: endCall(`${failure.failureClass}:${failure.code}`, tokens, maybeBilled), failure };
   }
@@ -195,12 +195,6 @@ function pausedMeanwhile({ scope, reason }: GrantRefusal): FreshetError {
     code: reason === BUDGET_PAUSE ? BUDGET_PAUSE : PAUSED_CODE,
     retryAfterMs: PAUSED_RETRY_MS,
   });
-}
-
-/** Whether nothing was billed for certain: the answer says no, or no connection came about. */
-function isRefusal({ failureClass, code }: FreshetError): boolean {
-  if (failureClass !== 'transient' && failureClass !== 'unknown') return true;
-  return code.startsWith('http_') || code === 'network_econnrefused' || code === 'network_enotfound';
 }
 
 function emitCall({ metrics, observer }: CallPorts, entry: LedgerEntry): void {

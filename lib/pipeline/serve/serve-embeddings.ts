@@ -12,6 +12,7 @@ import type { EmbeddingProvider, Tokenizer } from '../../ports/provider.ts';
 import { createModelCaller } from './call-model.ts';
 import { EmbedQueue } from './embed-queue.ts';
 import { prepareRequest } from './prepare-request.ts';
+import type { QueryRecorder } from './record-queries.ts';
 import { VectorCache } from './vector-cache.ts';
 
 interface ServicePorts {
@@ -20,6 +21,7 @@ interface ServicePorts {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly observer: ServiceObserver;
+  readonly queries: Pick<QueryRecorder, 'called'>;
 }
 
 /** Bounds of the service; those of each call are also the provider's. */
@@ -127,10 +129,10 @@ function serveModel(
   bounds: ServiceBounds,
   cache: VectorCache,
 ): Served {
-  const { clock, randomness, observer } = ports;
+  const { clock, randomness, observer, queries } = ports;
   const provider = ports.providers.get(model.alias)!;
   const callMs = model.timeoutSeconds === undefined ? bounds.callMs : model.timeoutSeconds * 1000;
-  const embedTexts = createModelCaller({ provider, clock, randomness }, model, callMs);
+  const embedTexts = createModelCaller({ provider, clock, randomness, observer, queries }, model, callMs);
   const { limits } = provider;
   const queue = new EmbedQueue({ embedTexts, cache, clock, observer }, model, {
     workers: bounds.workers,

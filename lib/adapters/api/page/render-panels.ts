@@ -9,7 +9,7 @@ import { formatCount } from '../../../core/run-end.ts';
 import type { PauseReason } from '../../../ports/control-store.ts';
 import type { ModelReadiness } from '../../../ports/embedding-service.ts';
 import type { ReportedSpace, SourceFailures, StatusAnswer } from '../../../ports/operator.ts';
-import type { Spending } from '../../../ports/report-store.ts';
+import type { QueryTotals, Spending } from '../../../ports/report-store.ts';
 import type { WatchedRows } from '../../../ports/rows-operator.ts';
 
 /** A piece of a page. Texts that were put into it are escaped. */
@@ -44,7 +44,7 @@ const TERMS = [
 export function renderPanels(rows: WatchedRows, models: readonly ModelReadiness[]): Panels {
   const shownModels = renderModels(models);
   if (!rows.isRead) return { ...EMPTY, coverage: renderObstacle(rows), models: shownModels };
-  const { spaces, unread, paused, ledger, budget, flows } = rows.status;
+  const { spaces, unread, paused, ledger, queries, budget, flows } = rows.status;
   const sources = [...spaces.map(space => renderSpace(space, paused)), ...unread.map(renderUnread)];
   return {
     coverage: html`<h2>Coverage</h2>${sources}`,
@@ -53,7 +53,7 @@ export function renderPanels(rows: WatchedRows, models: readonly ModelReadiness[
     failures: html`<h2>Failures</h2>${renderFailures(rows.failures)}`,
     limits: html`<h2>Limits</h2>${flows.map(renderLimits)}`,
     batches: renderBatches(flows),
-    money: html`<h2>Money</h2>${budget.map(renderSpending)}${renderLedger(ledger)}`,
+    money: html`<h2>Money</h2>${budget.map(renderSpending)}${renderLedger(ledger)}${renderQueries(queries)}`,
     models: shownModels,
   };
 }
@@ -213,6 +213,14 @@ function renderLedger(ledger: StatusAnswer['ledger']): Markup {
     <p>${formatCount(providerCalls)} calls, ${formatCount(tokens)} tokens.</p>
     <p>Last vector written: ${lastUpdate ?? 'never'}.</p>
     ${paidAndLostCalls === 0 ? '' : html`<p>Paid and lost: ${lost}.</p>`}`;
+}
+
+/** What searches and clients had embedded, which is no part of the ledger. */
+function renderQueries({ providerCalls, tokens, costUsd, costUsdToday }: QueryTotals): Markup {
+  if (providerCalls === 0) return html``;
+  const cost = `${formatUsd(costUsd)} for searches and clients, ${formatUsd(costUsdToday)} today`;
+  return html`<p class="figure">${cost}</p>
+    <p>${formatCount(providerCalls)} calls, ${formatCount(tokens)} tokens.</p>`;
 }
 
 function renderModels(models: readonly ModelReadiness[]): Markup {
