@@ -23,6 +23,7 @@ const LIMIT_SUITES = [
   'test/database/caps.test.ts',
   'test/database/query-ledger.test.ts',
   'test/database/rates.test.ts',
+  'test/pipeline/bills-above-estimates.test.ts',
   'test/pipeline/rates.test.ts',
   'test/serve/queries.test.ts',
 ];

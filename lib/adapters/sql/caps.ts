@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Cap } from '../../core/budget.ts';
+import { type Cap, percentOf } from '../../core/budget.ts';
 import { BUDGET_PAUSE } from '../../core/control.ts';
 import type { Spending } from '../../ports/report-store.ts';
 import type { SqlDatabase } from './database.ts';
@@ -18,6 +18,11 @@ function renderCaps(caps: readonly Cap[]): RawBuilder<unknown> {
 
 /** When the period of cap `c` began. */
 const periodStart = sql`(date_trunc(c.period, now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')`;
+
+/** When it ends, as ISO 8601 has it. */
+const periodEnd = sql<string>`to_char(
+  date_trunc(c.period, now() AT TIME ZONE 'UTC') + ('1 ' || c.period)::interval,
+  'YYYY-MM-DD"T"HH24:MI:SS"Z"')`;
 
 /** The space of row `t` of ledger or grants is one that cap `c` is about. */
 const isCapped = sql`(c.source IS NULL OR t.space_id IN (
@@ -76,10 +81,10 @@ export async function sumUpSpending(db: SqlDatabase): Promise<void> {
 /** Reads what was spent on each cap in its period so far. */
 export async function readSpending(db: SqlDatabase, caps: readonly Cap[]): Promise<readonly Spending[]> {
   if (caps.length === 0) return [];
-  const { rows } = await sql<Spending>`
-    SELECT c.scope, c.period, c.usd AS "capUsd", ${spentUsd} AS "spentUsd" FROM ${renderCaps(caps)}
-     ORDER BY c.place`.execute(db.kysely);
-  return rows;
+  const { rows } = await sql<Omit<Spending, 'percent'>>`
+    SELECT c.scope, c.period, c.usd AS "capUsd", ${spentUsd} AS "spentUsd", ${periodEnd} AS "endsAt"
+      FROM ${renderCaps(caps)} ORDER BY c.place`.execute(db.kysely);
+  return rows.map(row => ({ ...row, percent: percentOf(row) }));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import { adviseFailure } from '../../../core/advise-failure.ts';
+import { formatPeriodEnd, judgeSpending } from '../../../core/budget.ts';
 import { OPERATOR_PAUSE, PIPELINE_SCOPE, sourceScope } from '../../../core/control.ts';
 import { describeBatches, describeLimits, describeQueue, type ModelFlow } from '../../../core/model-flow.ts';
 import { FRESHET } from '../../../core/own-command.ts';
@@ -194,10 +195,14 @@ function renderBatches(flows: readonly ModelFlow[]): Markup {
 }
 
 /** What was spent of a cap in the period that runs, as words and as a bar. */
-function renderSpending({ scope, period, spentUsd, capUsd }: Spending): Markup {
+function renderSpending(spending: Spending): Markup {
+  const { scope, period, spentUsd, capUsd, percent, endsAt } = spending;
   const when = period === 'day' ? 'today' : 'this month';
   const told = `${formatUsd(spentUsd)} of ${formatUsd(capUsd)} ${when}`;
-  return html`<p><span class="figure">${told}</span> by ${scope}</p>
+  const judged = judgeSpending(spending);
+  return html`<p><span class="figure">${told}</span> by ${scope}, ${percent} %</p>
+    <p>${judged === undefined ? '' : html`<strong>The cap is ${judged}.</strong> `}The ${period} ends
+      ${formatPeriodEnd(endsAt)}.</p>
     <meter min="0" max="${capUsd}" value="${Math.min(spentUsd, capUsd)}"
       aria-label="${told}, ${scope}"></meter>`;
 }
