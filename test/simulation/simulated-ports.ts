@@ -4,6 +4,7 @@ import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import type { GuardPorts, GuardState } from '../../lib/pipeline/guard/guard-ports.ts';
 import type { RecordPorts } from '../../lib/pipeline/records.ts';
 import type { WritePorts } from '../../lib/pipeline/write/write-step.ts';
+import type { BatchLane, BatchStore } from '../../lib/ports/batches.ts';
 import type { ControlStore, ProbeClaims, SpaceRegistry } from '../../lib/ports/control-store.ts';
 import type { EmbeddingStore } from '../../lib/ports/outcome-store.ts';
 import type { PaceStore } from '../../lib/ports/pace-store.ts';
@@ -12,11 +13,14 @@ import type { MessageQueue } from '../../lib/ports/queues.ts';
 import type { Synchronous } from '../twin/synchronous.ts';
 import { commitSomeTransaction } from './application.ts';
 import { callPort, sleep } from './call-port.ts';
+import { watchBatches } from './check-batches.ts';
+import { noteCappedDay } from './check-caps.ts';
 import { checkGrant } from './check-purchases.ts';
-import { checkRateAnswer } from './check-rate.ts';
+import { checkRateAnswer, checkRateNews } from './check-rate.ts';
 import { watchDetection } from './check-staleness.ts';
 import type { Invocation } from './invocation.ts';
 import { createObjects, createSender } from './service-ports.ts';
+import { createBatchProvider } from './simulated-batches.ts';
 import {
   createEventSources,
   createProbedProvider,
@@ -107,6 +111,9 @@ function createDetectPorts(world: World, current: () => Invocation, shared: Shar
     detection: wrapMethods(world, current, watchDetection(world, current)),
     limits: { batchSize, maxInFlight, sliceRows, queuedLeaseSeconds: receivesSeconds(world) },
     drainClock: shared.clock,
+    ...(world.shape.batch && {
+      batches: wrapMethods<Pick<BatchStore, 'isDue'>>(world, current, { isDue: world.stores.batches.isDue }),
+    }),
   };
 }
 
@@ -125,6 +132,7 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
       truncate: async text => ({ text, tokens: text.length }),
     },
     results: createSender(world, current, world.services.results),
+    ...(world.shape.batch && { batches: createBatchLane(world, current) }),
     limits: {
       batchSize: world.shape.batchSize,
       callTimeoutMs: 30_000,
@@ -134,6 +142,11 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
       maxBytesPerColumn: 10_000,
     },
   };
+}
+
+function createBatchLane(world: World, current: () => Invocation): BatchLane {
+  const provider = createBatchProvider(world, current);
+  return { store: wrapMethods<BatchStore>(world, current, watchBatches(world)), providers: () => provider };
 }
 
 function createGuardPorts(world: World, current: () => Invocation, shared: Shared): GuardPorts {
@@ -242,6 +255,7 @@ function watchEmbedding(world: World, current: () => Invocation): World['stores'
       const refusal = embedding.grantCall(space, grant);
       if (refusal) return refusal;
       checkGrant(world, current(), space.spaceId);
+      noteCappedDay(world);
       current().grantedCallId = grant.callId;
       return undefined;
     },
@@ -256,6 +270,10 @@ function watchPace(world: World, current: () => Invocation): World['stores']['pa
       const waitMs = pace.takeRate(alias, ask);
       checkRateAnswer(world, current(), alias, ask, waitMs);
       return waitMs;
+    },
+    noteRate: (alias, news) => {
+      checkRateNews(world, current(), alias, news);
+      pace.noteRate(alias, news);
     },
   };
 }
