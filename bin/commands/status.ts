@@ -1,3 +1,10 @@
+import {
+  describeBatches,
+  describeLimits,
+  describeQueue,
+  isAtWork,
+  type ModelFlow,
+} from '../../lib/core/model-flow.ts';
 import { FRESHET } from '../../lib/core/own-command.ts';
 import { formatDuration, formatUsd } from '../../lib/core/quantities.ts';
 import { formatCount } from '../../lib/core/run-end.ts';
@@ -43,7 +50,7 @@ async function readStage(deployment: DeployedStage) {
 }
 
 function reportStatus(
-  { spaces, unread = [], ledger, budget = [], paused }: StatusAnswer,
+  { spaces, unread = [], ledger, budget = [], flows = [], paused }: StatusAnswer,
   terminal: Terminal,
 ): void {
   for (const space of spaces) {
@@ -57,7 +64,17 @@ function reportStatus(
     terminal.line(`Source "${source}": its rows cannot be listed: ${FRESHET} doctor`);
   reportLedger(ledger, terminal);
   for (const spending of budget) terminal.line(describeSpending(spending));
+  for (const flow of flows) for (const line of describeFlow(flow)) terminal.line(line);
   reportPauses(paused, terminal);
+}
+
+function describeFlow(flow: ModelFlow): readonly string[] {
+  const { model, queues, batches } = flow;
+  return [
+    ...(isAtWork(flow) ? [`limits of ${model}: ${describeLimits(flow)}`] : []),
+    ...queues.map(queue => `queue of ${model}, ${queue.lane}: ${describeQueue(queue)}`),
+    ...(batches === null ? [] : [`batches of ${model}: ${describeBatches(batches)}`]),
+  ];
 }
 
 /** Share of a cap from which `status` calls for attention. */

@@ -28,6 +28,9 @@ export interface Cap {
   readonly sentence: string;
 }
 
+/** The share of a cap, in percent, from which people are told that it is nearly reached. */
+export const CAP_NEAR_PERCENT = 80;
+
 /** Lists the caps of a budget, those of everything first; none where no budget is configured. */
 export function listCaps(budget: Budget | undefined): readonly Cap[] {
   if (budget === undefined) return [];

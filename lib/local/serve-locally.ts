@@ -68,15 +68,13 @@ export async function serveLocally(request: ServeRequest): Promise<void> {
     );
     const { bodyBytes, requestsPerMinute } = settings.limits;
     const { operator } = rows;
+    const sources = config.sources.map(({ name }) => name);
+    const search = rows.serveSearch(service);
     const page = createPage(
-      { rows: operator, watch: createRowsWatch(operator.ask, clock) },
+      { rows: operator, watch: createRowsWatch(operator.ask, clock), search, logger, sources },
       { service, clock, verifyToken, maxBodyBytes: bodyBytes },
     );
-    const nudge = {
-      sources: config.sources.map(({ name }) => name),
-      nudge: createNudgeGate(operator.nudge, { clock, logger }),
-    };
-    const search = rows.serveSearch(service);
+    const nudge = { sources, nudge: createNudgeGate(operator.nudge, { clock, logger }) };
     const documents = rows.serveDocuments(nudge.nudge);
     const resultDays = config.aws === undefined ? undefined : RESULT_DAYS;
     const items = documents && createItems({ documents, logger }, { maxBodyBytes: bodyBytes, resultDays });

@@ -1,4 +1,5 @@
 import type { FailureClass, Lane } from '../core/model.ts';
+import type { ModelFlow } from '../core/model-flow.ts';
 import type { PauseReason } from './control-store.ts';
 import type {
   Coverage,
@@ -72,6 +73,8 @@ export interface StatusAnswer {
   readonly ledger: LedgerTotals & Pick<Coverage, 'lastUpdate'>;
   /** What was spent on each cap of the budget; empty where none is configured. */
   readonly budget: readonly Spending[];
+  /** How the work of each model flows. */
+  readonly flows: readonly ModelFlow[];
 }
 
 /** A space with its rows counted, how long its oldest edit has waited, and how fast it moves. */

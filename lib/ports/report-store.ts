@@ -1,5 +1,6 @@
 import type { Cap } from '../core/budget.ts';
 import type { Space } from '../core/model.ts';
+import type { ModelFlow } from '../core/model-flow.ts';
 import type { HeldRows } from '../core/run-end.ts';
 import type { LeasedRow, LeaseRequest } from './detection-store.ts';
 
@@ -38,6 +39,8 @@ export interface ReportStore {
   readSpending(caps: readonly Cap[]): Promise<readonly Spending[]>;
   /** Rows a second whose vectors were bought, over the last five minutes. */
   readRate(space: Space): Promise<number>;
+  /** How the work of the spaces' models flows: limits, use, queues and batches. */
+  readFlows(spaces: readonly Space[]): Promise<readonly ModelFlow[]>;
 }
 
 export interface Coverage {

@@ -1,4 +1,5 @@
 import { createBatchStore } from '../adapters/sql/batch-store.ts';
+import { readSpending } from '../adapters/sql/caps.ts';
 import { readCoveragePercent } from '../adapters/sql/coverage.ts';
 import { createDetectionStore } from '../adapters/sql/detection-store.ts';
 import { listCaps } from '../core/budget.ts';
@@ -12,11 +13,13 @@ export async function wireDetect(dependencies = readLambdaDependencies()): Promi
     openWithDatabase('detect', dependencies, ports => {
       const { settings, config, database } = ports;
       const { batchSize, maxInFlight, sliceRows } = config.limits;
+      const caps = listCaps(config.budget);
       const queuedLeaseSeconds = settings.embedVisibilitySeconds * settings.maxReceiveCount;
       return {
         ...ports,
-        detection: createDetectionStore(database, { caps: listCaps(config.budget) }),
+        detection: createDetectionStore(database, { caps }),
         batches: createBatchStore(database),
+        ...(caps.length > 0 && { readSpending: () => readSpending(database, caps) }),
         readCoveragePercent: (space, timeoutMs) => readCoveragePercent(database, space, timeoutMs),
         queues: createLambdaQueues(settings, config).dispatch,
         limits: { batchSize, maxInFlight, sliceRows, queuedLeaseSeconds },

@@ -74,6 +74,11 @@ export async function withServedRows(
     return recallGolden(new Map());
   });
   const inTurn = takeTurns();
+  const operator = operateEmbedded(
+    { ...request, signal, onNotice: () => undefined },
+    place.directory,
+    inTurn,
+  );
   await use({
     golden,
     readProgress: () => [],
@@ -81,9 +86,10 @@ export async function withServedRows(
       request,
       config.sources.map(({ name }) => name),
       inTurn,
+      operator.ask,
     ),
     serveDocuments: documentsEmbedded(request, config, inTurn),
-    operator: operateEmbedded({ ...request, signal, onNotice: () => undefined }, place.directory, inTurn),
+    operator,
   });
 }
 

@@ -5,6 +5,7 @@ import { ServiceRefusal } from '../core/service-refusal.ts';
 import { refuseUnknownSource } from '../pipeline/search/prepare-search.ts';
 import type { EmbeddingService } from '../ports/embedding-service.ts';
 import type { SearchService } from '../ports/search.ts';
+import type { AskLocally } from './local-requests.ts';
 import { openSearch, searchByService } from './open-search.ts';
 import { type Workspace, type WorkspaceRequest, withWorkspace } from './workspace.ts';
 
@@ -39,29 +40,45 @@ export function searchOpened(workspace: Workspace): ServeSearch {
 
 /**
  * Serves the search over the embedded database, which is for one process at a time.
- * It is opened for each search and closed, so that a run can have it. While another process has it,
- * searches are refused. A source that is not among `names` is refused without it.
+ * It is opened for each search and closed, so that a run can have it. While a run has it, that run
+ * answers the person who has the database, and the searches of clients are refused: nobody but this
+ * process has read their tokens. A source that is not among `names` is refused without it.
+ * @param askHolder asks the process that has the database
  */
 export function searchEmbedded(
   request: WorkspaceRequest,
   names: readonly string[],
   inTurn: InTurn,
+  askHolder: AskLocally,
 ): ServeSearch {
   return service => {
-    async function ask<Answer>(
-      source: string,
+    const ask = async <Answer>(
+      [{ source }, { kind }]: Parameters<SearchService['search']>,
       use: (search: SearchService) => Promise<Answer>,
-    ): Promise<Answer> {
+      useHolder: () => Promise<Answer>,
+    ): Promise<Answer> => {
       if (!names.includes(source)) refuseUnknownSource(source, names, suggestNearest);
-      return inTurn(() =>
-        withWorkspace(request, workspace =>
-          use(openSearch(workspace, searchByService(service, cursorKey))),
-        ).catch(refuseInUse),
+      const opened = inTurn(() =>
+        withWorkspace(request, workspace => use(openSearch(workspace, searchByService(service, cursorKey)))),
       );
-    }
+      return opened.catch((error: unknown) => {
+        const isAsked = kind === 'operator' && error instanceof DirectoryInUseError;
+        return isAsked ? useHolder() : refuseInUse(error);
+      });
+    };
     return {
-      search: (...asked) => ask(asked[0].source, search => search.search(...asked)),
-      explain: (...asked) => ask(asked[0].source, search => search.explain(...asked)),
+      search: (...asked) =>
+        ask(
+          asked,
+          search => search.search(...asked),
+          () => askHolder('search', asked[0]),
+        ),
+      explain: (...asked) =>
+        ask(
+          asked,
+          search => search.explain(...asked),
+          () => askHolder('explain-search', asked[0]),
+        ),
     };
   };
 }

@@ -40,6 +40,8 @@ interface Settings {
   readonly progress?: readonly Coverage[];
   /** Left out: there is no page. */
   readonly rows?: RowsOperator;
+  /** Of the configuration. */
+  readonly sources?: readonly string[];
   readonly search?: SearchService;
   readonly requestsPerMinute?: number;
   readonly nudge?: Parameters<typeof createApp>[0]['nudge'];
@@ -74,7 +76,15 @@ export function openApi(settings: Settings = {}) {
   if (isWarm) for (const { alias } of models) service.warmed(alias, undefined);
   const { rows } = settings;
   const { verifyToken, maxBodyBytes = 2 * 1024 * 1024 } = settings;
-  const watched = rows && { rows, watch: createRowsWatch(rows.ask, clock) };
+  const watched = rows && {
+    ...{
+      rows,
+      watch: createRowsWatch(rows.ask, clock),
+      search,
+      logger,
+      sources: settings.sources ?? ['articles'],
+    },
+  };
   const page = watched && createPage(watched, { service, clock, verifyToken, maxBodyBytes });
   const app = createApp(
     {

@@ -10,6 +10,8 @@ import type { World } from './world.ts';
 
 /** Where the database may say stop, or the provider, or somebody pauses. */
 const GUARD_CHECKS = 8;
+/** Where an edit may be seen by the pass whose rows wait for batches. */
+const RECONCILES_WITH_BATCHES = 8;
 /** How often the row of a limited model's rate is lost. */
 const LOST_RATES = 2;
 
@@ -50,6 +52,7 @@ export function scheduleIncidents(world: World): void {
   during(shape.limits === undefined ? 0 : LOST_RATES, () => loseRate(world));
   during(world.twin.caps.length > 0 ? 1 : 0, () => raiseCaps(world));
   if (shape.batch !== undefined) tickOften(world, () => tick('incremental'));
+  during(shape.batch === undefined ? 0 : RECONCILES_WITH_BATCHES, () => tick('reconcile'));
   during(plan.faultySources, () => breakSourceForAWhile(world));
 }
 

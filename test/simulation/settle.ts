@@ -1,4 +1,4 @@
-import { ORPHANS_CONFIRMED } from '../../lib/core/control.ts';
+import { BUDGET_PAUSE, ORPHANS_CONFIRMED } from '../../lib/core/control.ts';
 import type { TwinSpace } from '../twin/twin-database.ts';
 import { retryFailures } from '../twin/twin-report.ts';
 import { commitNow } from './application.ts';
@@ -74,7 +74,9 @@ function calmDown(world: World): void {
     Object.assign(source, { hidden: false, rowSecurity: false, fault: undefined });
   }
   for (const { scope, reason } of [...world.twin.pauses]) {
-    if (reason !== 'database' && !reason.startsWith('provider:')) world.stores.control.resume(scope, reason);
+    // What a failure or a cap set ends by itself.
+    if (reason === 'database' || reason === BUDGET_PAUSE || reason.startsWith('provider:')) continue;
+    world.stores.control.resume(scope, reason);
   }
   redrive(world, ['embed', 'write']);
 }

@@ -1,4 +1,3 @@
-import { FreshetError } from '../../lib/core/errors.ts';
 import type { DetectPorts } from '../../lib/pipeline/detect/detect-ports.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import type { GuardPorts, GuardState } from '../../lib/pipeline/guard/guard-ports.ts';
@@ -10,13 +9,8 @@ import type { EmbeddingStore } from '../../lib/ports/outcome-store.ts';
 import type { PaceStore } from '../../lib/ports/pace-store.ts';
 import type { LogFields, Logger, Metrics } from '../../lib/ports/process.ts';
 import type { MessageQueue } from '../../lib/ports/queues.ts';
-import type { Synchronous } from '../twin/synchronous.ts';
-import { commitSomeTransaction } from './application.ts';
 import { callPort, sleep } from './call-port.ts';
 import { watchBatches } from './check-batches.ts';
-import { noteCappedDay } from './check-caps.ts';
-import { checkGrant } from './check-purchases.ts';
-import { checkRateAnswer, checkRateNews } from './check-rate.ts';
 import { watchDetection } from './check-staleness.ts';
 import type { Invocation } from './invocation.ts';
 import { createObjects, createSender } from './service-ports.ts';
@@ -30,8 +24,10 @@ import {
 } from './simulated-guard.ts';
 import { answerCall } from './simulated-provider.ts';
 import { MAX_RECEIVE_COUNT } from './simulated-queue.ts';
-import { CANARY, isKiller } from './texts.ts';
+import { CANARY } from './texts.ts';
+import { proveWrites, watchControl, watchEmbedding, watchOutcomes, watchPace } from './watched-stores.ts';
 import { START_MS, type World } from './world.ts';
+import { wrapMethods } from './wrap-methods.ts';
 
 /** The ports of one process, each set made when it is asked for; `current` is the invocation that it works on. */
 export interface SimulatedPorts {
@@ -185,147 +181,6 @@ function createSenders(world: World, current: () => Invocation) {
     ]),
   );
   return (alias: string, lane: string) => queues.get(`${alias}-${lane}`) as MessageQueue;
-}
-
-/** How often a commit of the application falls between just this statement and the one before it. */
-const COMMITS_BEFORE_STATEMENT = 0.4;
-
-type Methods = Readonly<Record<string, (...args: unknown[]) => unknown>>;
-
-/** A port of one process. What its methods do stands in a prototype that all processes share. */
-class WrappedPort {
-  readonly world: World;
-  readonly current: () => Invocation;
-  readonly methods: Methods;
-
-  constructor(world: World, current: () => Invocation, methods: Methods) {
-    this.world = world;
-    this.current = current;
-    this.methods = methods;
-  }
-}
-
-/** By the names of their methods. */
-const wrappers = new Map<string, typeof WrappedPort>();
-
-function wrapMethods<Port extends object>(
-  world: World,
-  current: () => Invocation,
-  methods: Synchronous<Port>,
-): Port {
-  const names = Object.keys(methods);
-  const key = names.join();
-  let wrapper = wrappers.get(key);
-  if (wrapper === undefined) {
-    wrapper = defineWrapper(names);
-    wrappers.set(key, wrapper);
-  }
-  return new wrapper(world, current, methods as Methods) as unknown as Port;
-}
-
-function defineWrapper(names: readonly string[]): typeof WrappedPort {
-  const wrapper = class extends WrappedPort {};
-  for (const name of names) {
-    Object.defineProperty(wrapper.prototype, name, {
-      value(this: WrappedPort, ...args: unknown[]) {
-        const { world, current, methods } = this;
-        return callPort(world, current(), name, 'database', () => {
-          if (world.random.chance(COMMITS_BEFORE_STATEMENT)) commitSomeTransaction(world);
-          return methods[name]?.(...args);
-        });
-      },
-    });
-  }
-  return wrapper;
-}
-
-/** The embedding store, with what the checks need to know of its calls. */
-function watchEmbedding(world: World, current: () => Invocation): World['stores']['embedding'] {
-  const { embedding } = world.stores;
-  return {
-    ...embedding,
-    readRows: (space, ids, maxBytes) => {
-      const readings = embedding.readRows(space, ids, maxBytes);
-      if (readings.some(({ columns }) => columns.some(text => text !== null && isKiller(text)))) {
-        current().poisoned = true;
-      }
-      return readings;
-    },
-    grantCall: (space, grant) => {
-      const refusal = embedding.grantCall(space, grant);
-      if (refusal) return refusal;
-      checkGrant(world, current(), space.spaceId);
-      noteCappedDay(world);
-      current().grantedCallId = grant.callId;
-      return undefined;
-    },
-  };
-}
-
-function watchPace(world: World, current: () => Invocation): World['stores']['pace'] {
-  const { pace } = world.stores;
-  return {
-    ...pace,
-    takeRate: (alias, ask) => {
-      const waitMs = pace.takeRate(alias, ask);
-      checkRateAnswer(world, current(), alias, ask, waitMs);
-      return waitMs;
-    },
-    noteRate: (alias, news) => {
-      checkRateNews(world, current(), alias, news);
-      pace.noteRate(alias, news);
-    },
-  };
-}
-
-function requireWritable(world: World): void {
-  if (!world.readOnly) return;
-  world.hardFaults += 1;
-  throw new FreshetError('simulated 25006', { failureClass: 'stop', code: 'sqlstate_25006' });
-}
-
-/** Rows of the guard that are taken back. */
-function proveWrites(world: World, current: () => Invocation): void {
-  requireWritable(world);
-  current().wroteAt = world.sequence;
-}
-
-function watchControl(world: World, current: () => Invocation): World['stores']['control'] {
-  const { control } = world.stores;
-  return {
-    ...control,
-    pause: (scope, reason, detail) => {
-      if (reason === 'database') world.databasePausedAt = world.sequence;
-      control.pause(scope, reason, detail);
-    },
-    resume: (scope, reason) => {
-      const { wroteAt, recordSequence, component, number } = current();
-      const isPaused = reason === 'database' && control.reasons(scope).some(pause => pause.reason === reason);
-      if (isPaused && wroteAt < recordSequence) {
-        world.violate('lifted-by-write', `${component} #${number} wrote nothing`);
-      }
-      if (reason === 'operator') world.violate('own-reason', `${component} #${number} resumes ${scope}`);
-      control.resume(scope, reason);
-    },
-  };
-}
-
-/** The outcome store of a database that takes no writes for a while. */
-function watchOutcomes(world: World, current: () => Invocation): World['stores']['outcomes'] {
-  const { outcomes } = world.stores;
-  return {
-    ...outcomes,
-    writeResult: (space, result) => {
-      requireWritable(world);
-      current().wroteAt = world.sequence;
-      return outcomes.writeResult(space, result);
-    },
-    writeResults: (space, results) => {
-      requireWritable(world);
-      current().wroteAt = world.sequence;
-      return outcomes.writeResults(space, results);
-    },
-  };
 }
 
 function limitsOf({ shape }: World): ReturnType<EmbedPorts['providers']>['limits'] {

@@ -21,7 +21,7 @@ import {
   refuseField,
   searchRequest,
 } from './schemas.ts';
-import { answerSearch } from './search-answers.ts';
+import { answerSearch, toCaller, toSearchRequest } from './search-answers.ts';
 import type { TokenIdentity, VerifyToken } from './verify-tokens.ts';
 
 /** What the application of the service works with. */
@@ -149,7 +149,8 @@ export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
   app.post('/v1/search', async context => {
     const request = context.req.raw;
     const body = readBody(searchRequest, await readJson(request, settings.maxBodyBytes));
-    return context.json(await answerSearch(ports, body, identities.get(request), request.signal));
+    const caller = toCaller(identities.get(request));
+    return context.json(await answerSearch(ports, toSearchRequest(body), caller, request.signal));
   });
   if (nudge !== undefined)
     app.post('/v1/nudge', async context => {

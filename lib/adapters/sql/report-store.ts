@@ -9,6 +9,7 @@ import type { SqlDatabase } from './database.ts';
 import { neverVersion } from './fragments.ts';
 import { renderLost } from './grants.ts';
 import { areEqual, type KeyColumns, keyColumnsOf, listKey } from './key-columns.ts';
+import { readModelFlows } from './model-flow.ts';
 import { quoteSpace } from './quote-space.ts';
 
 export function createReportStore(db: SqlDatabase): ReportStore {
@@ -20,6 +21,7 @@ export function createReportStore(db: SqlDatabase): ReportStore {
     readLedger: space => readLedger(db, space),
     readSpending: caps => readSpending(db, caps),
     readRate: space => readRate(db, space),
+    readFlows: spaces => readModelFlows(db, spaces),
   };
 }
 

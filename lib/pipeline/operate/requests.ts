@@ -36,6 +36,7 @@ export async function reportStatus(ports: OperatePorts): Promise<StatusAnswer> {
     paused,
     ledger: { ...(await readLedgers(ports.reports, spaces)), lastUpdate: findLastUpdate(statuses) },
     budget: await ports.reports.readSpending(ports.caps ?? []),
+    flows: await ports.reports.readFlows(spaces),
   };
 }
 
