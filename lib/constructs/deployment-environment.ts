@@ -27,6 +27,8 @@ interface DeployedResources {
   /** Model alias → ARN of the secret of its key. */
   readonly keySecrets: Readonly<Record<string, string>>;
   readonly consumers: ConsumerMappings;
+  /** Environments of `embed` at once for a backfill of each model. */
+  readonly bulkEnvironments: number;
   /** The schedules that start `detect`. */
   readonly detectSchedules: readonly Schedule[];
   /** The function that serves clients, and where their tokens say whose they are. */
@@ -42,7 +44,7 @@ interface DeployedResources {
  * @throws UsageError where the settings do not fit the environment of a function.
  */
 export function setDeployment(live: LiveFunctions, resources: DeployedResources): void {
-  const { consumers, detectSchedules, api } = resources;
+  const { consumers, detectSchedules, bulkEnvironments, api } = resources;
   const ids = (mappings: readonly EventSourceMapping[]) =>
     mappings.map(mapping => mapping.eventSourceMappingId);
   const forAll = describeDeployment(live, resources);
@@ -64,6 +66,7 @@ export function setDeployment(live: LiveFunctions, resources: DeployedResources)
       ...(api !== undefined && { api: api.alias.functionName }),
     },
     scheduleNames: detectSchedules.map(schedule => schedule.scheduleName),
+    bulkEnvironments,
   };
   const settingsOf: Partial<Record<FunctionName, WrittenSettings>> = {
     guard: forGuard,

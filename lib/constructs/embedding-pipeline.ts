@@ -192,6 +192,7 @@ export class EmbeddingPipeline extends Construct {
       claims: claims.bucket,
       keySecrets: secrets.providerSecrets,
       consumers: this.eventSources,
+      bulkEnvironments: shareConcurrency(aliases.length, maxConcurrency).bulk,
       detectSchedules: [...Object.values(detectSchedules), ...Object.values(schedules.sourceSchedules)],
       api: this.service && { alias: this.service.alias, claims: chooseClaimPaths(config, api ?? {}) },
     });

@@ -39,7 +39,10 @@ export interface DetectPorts extends TracedPorts {
    * What says that batches are to be looked at. Undefined: local runs look at them by themselves.
    */
   readonly batches?: Pick<BatchStore, 'isDue'> | undefined;
-  /** Reads what was spent on each cap. Undefined for local runs, and where no budget is configured. */
+  /**
+   * Reads what was spent on each cap.
+   * Undefined for local runs, and where no budget is configured.
+   */
   readonly readSpending?: (() => Promise<readonly Spending[]>) | undefined;
   /** Undefined for local runs, which share the work by their leases. */
   readonly lock?: TickLock | undefined;
