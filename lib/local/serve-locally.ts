@@ -4,6 +4,7 @@ import { type Listener, listen } from '../adapters/api/listen.ts';
 import { createPage } from '../adapters/api/page/page-routes.ts';
 import { createServiceMetrics } from '../adapters/api/service-metrics.ts';
 import { createTokenCheck } from '../adapters/api/verify-tokens.ts';
+import { openTracer } from '../adapters/open-tracer.ts';
 import { createJsonLogger, createSystemClock, createSystemRandomness } from '../adapters/system.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { type PipelineConfig, usedAliases } from '../core/config/pipeline-config.ts';
@@ -53,21 +54,25 @@ export async function serveLocally(request: ServeRequest): Promise<void> {
   const verifyToken =
     settings.tokens && (await createTokenCheck(settings.tokens, environment.variables ?? {}));
   const clock = createSystemClock();
+  const tracer = await openTracer(clock);
   const providers = await createProviders(config, createLocalAccess(environment), clock);
   await withServedRows({ request, loaded, environment, signal: request.signal }, clock, async rows => {
     const logger = createJsonLogger(request.writeLog, clock, { component: 'serve' });
-    const metrics = createServiceMetrics(rows.readProgress);
+    const metrics = createServiceMetrics(rows.readProgress, rows.readFlows);
     const randomness = createSystemRandomness();
     const queries = createQueryRecorder({ ledger: rows.queries, clock, randomness, logger });
     const service = createEmbeddingService(
-      { providers, tokenizer: createTokenizer(), clock, randomness, observer: metrics, queries },
+      {
+        ...{ providers, tokenizer: createTokenizer(), clock, randomness, observer: metrics },
+        ...{ queries, tracer },
+      },
       usedAliases(config).map(alias => config.models[alias]!),
       boundsOf(config, settings),
     );
     const { bodyBytes, requestsPerMinute } = settings.limits;
     const { operator } = rows;
     const sources = config.sources.map(({ name }) => name);
-    const search = rows.serveSearch(service);
+    const search = rows.serveSearch(service, tracer);
     const page = createPage(
       { rows: operator, watch: createRowsWatch(operator.ask, clock), search, logger, sources },
       { service, clock, verifyToken, maxBodyBytes: bodyBytes },
@@ -78,7 +83,7 @@ export async function serveLocally(request: ServeRequest): Promise<void> {
     const resultDays = config.aws === undefined ? undefined : RESULT_DAYS;
     const items = documents && createItems({ documents, logger }, { maxBodyBytes: bodyBytes, resultDays });
     const app = createApp(
-      { service, clock, logger, verifyToken, metrics, search, items, page, nudge },
+      { service, clock, logger, verifyToken, metrics, search, items, page, nudge, tracer },
       { allowedHosts, maxBodyBytes: bodyBytes, requestsPerMinute },
     );
     const listener = await listen(app.fetch, { ...settings, maxConnections: settings.limits.connections });
@@ -89,6 +94,7 @@ export async function serveLocally(request: ServeRequest): Promise<void> {
     await endService(service, listener, clock);
     await queries.end(RECORD_MS);
     await Promise.all([warming, recording]);
+    await tracer?.flush();
   });
 }
 

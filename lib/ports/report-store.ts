@@ -99,6 +99,10 @@ export interface Spending {
   readonly period: 'day' | 'month';
   readonly capUsd: number;
   readonly spentUsd: number;
+  /** Of the cap, floored; above 100 where a bill went beyond it. */
+  readonly percent: number;
+  /** When the period ends and what is paused goes on: ISO 8601, UTC. */
+  readonly endsAt: string;
 }
 
 /**

@@ -13,7 +13,7 @@ import { isReachable, type SqlDatabase } from '../adapters/sql/database.ts';
 import { createQueryLedger } from '../adapters/sql/query-ledger.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { suggestNearest } from '../core/config/describe-issues.ts';
-import { type PipelineConfig, usedAliases } from '../core/config/pipeline-config.ts';
+import { usedAliases } from '../core/config/pipeline-config.ts';
 import { serviceSection } from '../core/config/service-schema.ts';
 import { RESULT_DAYS } from '../core/documents.ts';
 import { ServiceRefusal } from '../core/service-refusal.ts';
@@ -58,7 +58,7 @@ const RECORD_MS = 3000;
 export async function wireApi(dependencies = readLambdaDependencies()): Promise<Wired<ApiHandlerPorts>> {
   return wireLambda('api', dependencies, async () => {
     const ports = await readLambdaPorts('api', dependencies);
-    const { config, settings, secrets, clock, logger, metrics, randomness } = ports;
+    const { config, settings, secrets, clock, logger, metrics, randomness, tracer } = ports;
     const { limits } = config.service ?? serviceSection.parse({});
     const models = usedAliases(config).map(alias => config.models[alias]!);
     const providerOf = await createLambdaProviders(settings, config, secrets, clock);
@@ -72,7 +72,7 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
     const service = createEmbeddingService(
       {
         providers: new Map(models.map(({ alias }) => [alias, providerOf(alias)])),
-        ...{ tokenizer: createTokenizer(), clock, randomness, observer, queries },
+        ...{ tokenizer: createTokenizer(), clock, randomness, observer, queries, tracer },
       },
       models,
       {
@@ -90,8 +90,8 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
     const cursorKey = Buffer.from(sha256Hex(FRESHET_DEPLOYMENT), 'hex');
     const app = createApp(
       {
-        ...{ service, clock, logger, metrics: observer },
-        search: searchLazily(config, database, service, cursorKey),
+        ...{ service, clock, logger, metrics: observer, tracer },
+        search: searchLazily(ports, database, service, cursorKey),
         items: keepDocuments(ports, database, limits.bodyBytes),
         verifyToken: createGatewayTokenCheck(settings.claims),
       },
@@ -193,7 +193,7 @@ function keepDocuments({ config, logger }: LambdaPorts, kept: KeptDatabase, maxB
  *   It finds slips: who forged a cursor would see another page of the same search and tenant
  */
 function searchLazily(
-  config: PipelineConfig,
+  { config, tracer }: LambdaPorts,
   kept: KeptDatabase,
   service: EmbeddingService,
   cursorKey: Buffer,
@@ -206,7 +206,8 @@ function searchLazily(
     if (current?.database !== database) {
       // A function has no variables of the team's: synth refuses what would need one.
       const environment = { variables: {} };
-      const search = openSearch({ database, config, environment }, searchByService(service, cursorKey));
+      const settings = searchByService(service, cursorKey);
+      const search = openSearch({ database, config, environment }, settings, tracer);
       current = { database, search };
     }
     return use(current.search);

@@ -70,6 +70,20 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     ],
   },
   {
+    name: 'grant-keeps-its-estimate',
+    removes: 'counting a call that is not written yet by its bill',
+    file: 'lib/adapters/sql/grants.ts',
+    changes: [['SET estimated_cost_usd = ${costUsd}::float8', 'SET estimated_cost_usd = estimated_cost_usd']],
+  },
+  {
+    name: 'purchase-lost-for-its-bill',
+    removes: 'keeping what was bought where the database does not take its bill',
+    file: 'lib/pipeline/embed/call-provider.ts',
+    changes: [
+      ["    logger.warn('bill-not-noted', {", "    throw error;\n    logger.warn('bill-not-noted', {"],
+    ],
+  },
+  {
     name: 'budget-pause-outlives-period',
     removes: 'lifting the pause of a cap when its period is over',
     file: 'lib/adapters/sql/caps.ts',
@@ -155,6 +169,18 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
         "date_trunc('hour', (now() + interval '2 hours' - make_interval",
       ],
     ],
+  },
+  {
+    name: 'closed-hours-stay-as-they-were',
+    removes: 'summing up an hour again whose rows came late',
+    file: 'lib/adapters/sql/caps.ts',
+    changes: [['DO UPDATE SET cost_usd = excluded.cost_usd', 'DO UPDATE SET cost_usd = spending.cost_usd']],
+  },
+  {
+    name: 'hours-ahead-are-counted',
+    removes: 'counting the ledger where a clock was ahead when its hours were summed up',
+    file: 'lib/adapters/sql/caps.ts',
+    changes: [['WHERE s.hour < ${closedUntil})', ')']],
   },
   {
     name: 'time-comes-again',

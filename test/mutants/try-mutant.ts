@@ -23,11 +23,13 @@ const LIMIT_SUITES = [
   'test/database/caps.test.ts',
   'test/database/query-ledger.test.ts',
   'test/database/rates.test.ts',
+  'test/pipeline/bills-above-estimates.test.ts',
   'test/pipeline/rates.test.ts',
   'test/serve/queries.test.ts',
 ];
 /** What a search shows to whom, and which tokens are let in. */
 const SEARCH_SUITES = [
+  'test/database/search-counting.test.ts',
   'test/database/search-function.test.ts',
   'test/database/keywords.test.ts',
   'test/database/search-words.test.ts',

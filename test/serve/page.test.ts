@@ -100,8 +100,14 @@ describe('the page', () => {
       { scope: 'model:small', reason: 'provider:quota', detail: '', since: '2026-01-02' },
     ];
     const budget = [
-      { scope: 'pipeline', period: 'day', spentUsd: 0.2, capUsd: 1 },
-      { scope: 'source:articles', period: 'month', spentUsd: 3, capUsd: 2 },
+      {
+        ...({ scope: 'pipeline', period: 'day', spentUsd: 0.2, capUsd: 1, percent: 20 } as const),
+        endsAt: '2026-01-03T00:00:00Z',
+      },
+      {
+        ...({ scope: 'source:articles', period: 'month', spentUsd: 3, capUsd: 2, percent: 150 } as const),
+        endsAt: '2026-02-01T00:00:00Z',
+      },
     ] as const;
     const { send } = openApi(createRows({ paused, budget, flows: [FLOW] }));
 
@@ -118,7 +124,10 @@ describe('the page', () => {
     expect(shown).toContain('articles · small: 3 rows, item invalid_text');
     expect(shown).toMatch(/To do: .*retry/);
     expect(shown).toContain('$0.2500 so far');
-    expect(shown).toContain('$0.2000 of $1.0000 today by pipeline');
+    expect(shown).toContain('$0.2000 of $1.0000 today by pipeline, 20 % The day ends 2026-01-03 00:00 UTC.');
+    expect(shown).toContain(
+      'by source:articles, 150 % The cap is reached. The month ends 2026-02-01 00:00 UTC.',
+    );
     expect(text).toMatch(/<meter min="0" max="2" value="2"/);
     expect(shown).toContain('$0.7500 for searches and clients, $0.1250 today 1,200 calls, 9,000 tokens.');
     expect(shown).toContain('small · fresh: 1 row waits; the oldest for 3.0 s.');

@@ -392,6 +392,15 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     const grant = someGrant(pair, nextCall(pair));
     return both(pair.real.embedding.grantCall, pair.stores.embedding.grantCall, pair.space, grant);
   },
+  /** Notes what a call was billed, and asks for the next one: it sees the bill. */
+  noteBill: async pair => {
+    const { random, real, stores, twin, space } = pair;
+    const callId = random.pick([...twin.grants.keys(), nextCall(pair)]);
+    const costUsd = random.pick([0, 0.5, 2]);
+    await both(real.embedding.noteBill!, stores.embedding.noteBill!, callId, costUsd);
+    const grant = someGrant(pair, nextCall(pair));
+    return both(real.embedding.grantCall, stores.embedding.grantCall, space, grant);
+  },
   grantProbe: async pair => {
     const callId =
       pair.calls.length > 0 && pair.random.chance(0.3) ? pair.random.pick(pair.calls) : undefined;

@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import { adviseFailure } from '../../../core/advise-failure.ts';
+import { formatPeriodEnd, judgeSpending } from '../../../core/budget.ts';
 import { OPERATOR_PAUSE, PIPELINE_SCOPE, sourceScope } from '../../../core/control.ts';
 import { describeBatches, describeLimits, describeQueue, type ModelFlow } from '../../../core/model-flow.ts';
 import { FRESHET } from '../../../core/own-command.ts';
@@ -169,11 +170,12 @@ function renderQueues(flows: readonly ModelFlow[]): Markup {
 /** A model's limits in words, and how much of each was used as a bar. */
 function renderLimits(flow: ModelFlow): Markup {
   const { model, limits, used } = flow;
-  const bar = (limit: number | null, taken: number, unit: string) =>
-    limit === null
-      ? ''
-      : html`<meter min="0" max="${limit}" value="${Math.min(taken, limit)}"
-          aria-label="${model}: ${formatCount(taken)} of ${formatCount(limit)} ${unit} in the last minute"></meter>`;
+  const bar = (limit: number | null, taken: number, unit: string) => {
+    if (limit === null) return '';
+    const told = `${model}: ${formatCount(taken)} of ${formatCount(limit)} ${unit} in the last minute`;
+    return html`<meter min="0" max="${limit}" value="${Math.min(taken, limit)}"
+      aria-label="${told}"></meter>`;
+  };
   return html`<article>
       <h3>${model}</h3>
       <p>${describeLimits(flow)}.</p>
@@ -182,7 +184,7 @@ function renderLimits(flow: ModelFlow): Markup {
     </article>`;
 }
 
-/** What the batch lane holds; nothing where it holds nothing, as where no model is bought by batch. */
+/** What the batch lane holds; no panel where it holds nothing. */
 function renderBatches(flows: readonly ModelFlow[]): Markup {
   const held = flows.flatMap(({ model, batches }) => (batches === null ? [] : [{ model, batches }]));
   if (held.length === 0) return NONE;
@@ -193,10 +195,14 @@ function renderBatches(flows: readonly ModelFlow[]): Markup {
 }
 
 /** What was spent of a cap in the period that runs, as words and as a bar. */
-function renderSpending({ scope, period, spentUsd, capUsd }: Spending): Markup {
+function renderSpending(spending: Spending): Markup {
+  const { scope, period, spentUsd, capUsd, percent, endsAt } = spending;
   const when = period === 'day' ? 'today' : 'this month';
   const told = `${formatUsd(spentUsd)} of ${formatUsd(capUsd)} ${when}`;
-  return html`<p><span class="figure">${told}</span> by ${scope}</p>
+  const judged = judgeSpending(spending);
+  return html`<p><span class="figure">${told}</span> by ${scope}, ${percent} %</p>
+    <p>${judged === undefined ? '' : html`<strong>The cap is ${judged}.</strong> `}The ${period} ends
+      ${formatPeriodEnd(endsAt)}.</p>
     <meter min="0" max="${capUsd}" value="${Math.min(spentUsd, capUsd)}"
       aria-label="${told}, ${scope}"></meter>`;
 }
