@@ -260,8 +260,13 @@ function refuse(
     context.header('allow', findRoute(path, context.req.method)?.methods.join(', '));
   if (retryAfterSeconds !== undefined) context.header('retry-after', String(retryAfterSeconds));
   const field = path === '/v1/embed' ? 'texts' : 'input';
-  const param =
-    refusal.param !== undefined && /^\d+$/.test(refusal.param) ? `${field}[${refusal.param}]` : refusal.param;
+  const param = nameParam(refusal.param, field);
   const status = refusal.status as ContentfulStatusCode;
   return context.json({ error: { code, message, type, param: param ?? null } }, status);
+}
+
+/** Names the text at fault, or '', all of them, as the field of the address is called. */
+function nameParam(param: string | undefined, field: string): string | undefined {
+  if (param === '') return field;
+  return param !== undefined && /^\d+$/.test(param) ? `${field}[${param}]` : param;
 }

@@ -46,7 +46,7 @@ export const embedResponse = z.object({
 export const embeddingsRequest = z.strictObject({
   model,
   input: z
-    .union([z.string(), z.array(z.string())])
+    .union([z.string(), z.array(z.string())], { error: 'expected a text, or an array of texts' })
     .meta({ description: 'One text, or 1 to 2048 texts. Tokens are not taken.' }),
   encoding_format: z.enum(['float', 'base64']).default('float'),
   dimensions: z
