@@ -6,6 +6,7 @@ import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Schedule } from 'aws-cdk-lib/aws-scheduler';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { listCaps } from '../core/budget.ts';
 import { apiSection } from '../core/config/api-schema.ts';
 import { chooseClaimPaths } from '../core/config/aws-limits.ts';
 import { DEFAULT_STAGE_SETTINGS } from '../core/config/aws-schema.ts';
@@ -162,6 +163,7 @@ export class EmbeddingPipeline extends Construct {
       new ServiceApi(this, 'Api', {
         ...{ settings: api, assets, network: this.network, live, logRetention, encryptionKeys: keys },
         statements: functions.serviceStatements,
+        hasDocuments: config.documents !== undefined,
       });
     this.eventSources = new PipelineConsumers(this, 'Consumers', {
       embed: this.aliases.embed,
@@ -217,6 +219,7 @@ export class EmbeddingPipeline extends Construct {
       scheduleDeadLetters: this.scheduleDeadLetters,
       sloSeconds: sloMinutes * 60,
       tickSeconds: scheduleIntervalSeconds(when.incremental),
+      caps: listCaps(config.budget),
       inferenceComponentName: props.inferenceComponentName,
       service: this.service,
     };

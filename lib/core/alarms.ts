@@ -9,7 +9,7 @@ import { lineOnStage, type StageAddress, stackNameOf } from './own-command.ts';
  */
 export const PAGE_GROUPS = {
   database: 'the database cannot be used',
-  work: 'a model or a source stands still, or rows wait too long',
+  work: 'a model or a source stands still, a cap is reached, or rows wait too long',
   'dead-letters': 'messages lie in a dead-letter queue',
   schedule: 'nobody looks for changed rows',
 } as const;
@@ -150,7 +150,23 @@ export const ALARM_KINDS = {
   },
   budget: {
     severity: 'notice',
-    meaning: 'The provider’s calls of one day cost more than the budget; nothing is paused by it.',
+    meaning:
+      'The provider’s calls of one day cost more than alarms.budgetUsd; nothing is paused by it: caps ' +
+      'are another setting.',
+    first: 'aws:status',
+  },
+  'cap-near': {
+    severity: 'notice',
+    meaning:
+      'More than 80 % of a cap of the budget is spent; what it is about stands still once it is reached.',
+    first: 'aws:status',
+  },
+  'cap-reached': {
+    severity: 'page',
+    group: 'work',
+    meaning:
+      'A cap of the budget is reached: what it is about stands still until its period ends or the cap ' +
+      'is raised.',
     first: 'aws:status',
   },
   'orphan-removal-stopped': {

@@ -1,9 +1,11 @@
 import type { FailureClass, Lane } from '../core/model.ts';
+import type { ModelFlow } from '../core/model-flow.ts';
 import type { PauseReason } from './control-store.ts';
 import type {
   Coverage,
   FailureGroup,
   LedgerTotals,
+  QueryTotals,
   ResetPlan,
   ResetSelection,
   Spending,
@@ -70,8 +72,12 @@ export interface StatusAnswer {
   readonly paused: readonly PauseReason[];
   /** Totals over all spaces and runs. */
   readonly ledger: LedgerTotals & Pick<Coverage, 'lastUpdate'>;
+  /** What vectors for searches and clients cost, which `ledger` does not hold. */
+  readonly queries: QueryTotals;
   /** What was spent on each cap of the budget; empty where none is configured. */
   readonly budget: readonly Spending[];
+  /** How the work of each model flows. */
+  readonly flows: readonly ModelFlow[];
 }
 
 /** A space with its rows counted, how long its oldest edit has waited, and how fast it moves. */

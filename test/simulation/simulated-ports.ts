@@ -1,22 +1,21 @@
-import { FreshetError } from '../../lib/core/errors.ts';
 import type { DetectPorts } from '../../lib/pipeline/detect/detect-ports.ts';
 import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import type { GuardPorts, GuardState } from '../../lib/pipeline/guard/guard-ports.ts';
 import type { RecordPorts } from '../../lib/pipeline/records.ts';
 import type { WritePorts } from '../../lib/pipeline/write/write-step.ts';
+import type { BatchLane, BatchStore } from '../../lib/ports/batches.ts';
 import type { ControlStore, ProbeClaims, SpaceRegistry } from '../../lib/ports/control-store.ts';
 import type { EmbeddingStore } from '../../lib/ports/outcome-store.ts';
 import type { PaceStore } from '../../lib/ports/pace-store.ts';
 import type { LogFields, Logger, Metrics } from '../../lib/ports/process.ts';
 import type { MessageQueue } from '../../lib/ports/queues.ts';
-import type { Synchronous } from '../twin/synchronous.ts';
-import { commitSomeTransaction } from './application.ts';
 import { callPort, sleep } from './call-port.ts';
-import { checkGrant } from './check-purchases.ts';
-import { checkRateAnswer } from './check-rate.ts';
+import { watchBatches } from './check-batches.ts';
+import { noteUntold } from './check-caps.ts';
 import { watchDetection } from './check-staleness.ts';
 import type { Invocation } from './invocation.ts';
 import { createObjects, createSender } from './service-ports.ts';
+import { createBatchProvider } from './simulated-batches.ts';
 import {
   createEventSources,
   createProbedProvider,
@@ -26,8 +25,10 @@ import {
 } from './simulated-guard.ts';
 import { answerCall } from './simulated-provider.ts';
 import { MAX_RECEIVE_COUNT } from './simulated-queue.ts';
-import { CANARY, isKiller } from './texts.ts';
+import { CANARY } from './texts.ts';
+import { proveWrites, watchControl, watchEmbedding, watchOutcomes, watchPace } from './watched-stores.ts';
 import { START_MS, type World } from './world.ts';
+import { wrapMethods } from './wrap-methods.ts';
 
 /** The ports of one process, each set made when it is asked for; `current` is the invocation that it works on. */
 export interface SimulatedPorts {
@@ -107,6 +108,9 @@ function createDetectPorts(world: World, current: () => Invocation, shared: Shar
     detection: wrapMethods(world, current, watchDetection(world, current)),
     limits: { batchSize, maxInFlight, sliceRows, queuedLeaseSeconds: receivesSeconds(world) },
     drainClock: shared.clock,
+    ...(world.shape.batch && {
+      batches: wrapMethods<Pick<BatchStore, 'isDue'>>(world, current, { isDue: world.stores.batches.isDue }),
+    }),
   };
 }
 
@@ -117,7 +121,7 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
   return {
     ...shared,
     queues: createSenders(world, current),
-    embedding: wrapMethods(world, current, watchEmbedding(world, current)),
+    embedding: createEmbedding(world, current),
     pace: wrapMethods<PaceStore>(world, current, watchPace(world, current)),
     providers: alias => providers.get(alias) as ReturnType<EmbedPorts['providers']>,
     tokenizer: {
@@ -125,6 +129,7 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
       truncate: async text => ({ text, tokens: text.length }),
     },
     results: createSender(world, current, world.services.results),
+    ...(world.shape.batch && { batches: createBatchLane(world, current) }),
     limits: {
       batchSize: world.shape.batchSize,
       callTimeoutMs: 30_000,
@@ -134,6 +139,11 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
       maxBytesPerColumn: 10_000,
     },
   };
+}
+
+function createBatchLane(world: World, current: () => Invocation): BatchLane {
+  const provider = createBatchProvider(world, current);
+  return { store: wrapMethods<BatchStore>(world, current, watchBatches(world)), providers: () => provider };
 }
 
 function createGuardPorts(world: World, current: () => Invocation, shared: Shared): GuardPorts {
@@ -174,140 +184,23 @@ function createSenders(world: World, current: () => Invocation) {
   return (alias: string, lane: string) => queues.get(`${alias}-${lane}`) as MessageQueue;
 }
 
-/** How often a commit of the application falls between just this statement and the one before it. */
-const COMMITS_BEFORE_STATEMENT = 0.4;
-
-type Methods = Readonly<Record<string, (...args: unknown[]) => unknown>>;
-
-/** A port of one process. What its methods do stands in a prototype that all processes share. */
-class WrappedPort {
-  readonly world: World;
-  readonly current: () => Invocation;
-  readonly methods: Methods;
-
-  constructor(world: World, current: () => Invocation, methods: Methods) {
-    this.world = world;
-    this.current = current;
-    this.methods = methods;
-  }
-}
-
-/** By the names of their methods. */
-const wrappers = new Map<string, typeof WrappedPort>();
-
-function wrapMethods<Port extends object>(
-  world: World,
-  current: () => Invocation,
-  methods: Synchronous<Port>,
-): Port {
-  const names = Object.keys(methods);
-  const key = names.join();
-  let wrapper = wrappers.get(key);
-  if (wrapper === undefined) {
-    wrapper = defineWrapper(names);
-    wrappers.set(key, wrapper);
-  }
-  return new wrapper(world, current, methods as Methods) as unknown as Port;
-}
-
-function defineWrapper(names: readonly string[]): typeof WrappedPort {
-  const wrapper = class extends WrappedPort {};
-  for (const name of names) {
-    Object.defineProperty(wrapper.prototype, name, {
-      value(this: WrappedPort, ...args: unknown[]) {
-        const { world, current, methods } = this;
-        return callPort(world, current(), name, 'database', () => {
-          if (world.random.chance(COMMITS_BEFORE_STATEMENT)) commitSomeTransaction(world);
-          return methods[name]?.(...args);
-        });
-      },
-    });
-  }
-  return wrapper;
-}
-
-/** The embedding store, with what the checks need to know of its calls. */
-function watchEmbedding(world: World, current: () => Invocation): World['stores']['embedding'] {
-  const { embedding } = world.stores;
-  return {
-    ...embedding,
-    readRows: (space, ids, maxBytes) => {
-      const readings = embedding.readRows(space, ids, maxBytes);
-      if (readings.some(({ columns }) => columns.some(text => text !== null && isKiller(text)))) {
-        current().poisoned = true;
-      }
-      return readings;
-    },
-    grantCall: (space, grant) => {
-      const refusal = embedding.grantCall(space, grant);
-      if (refusal) return refusal;
-      checkGrant(world, current(), space.spaceId);
-      current().grantedCallId = grant.callId;
-      return undefined;
-    },
+/** Bills come to the database only where they are above their estimates: other seeds keep their histories. */
+function createEmbedding(world: World, current: () => Invocation): EmbeddingStore {
+  const port = wrapMethods<EmbeddingStore>(world, current, watchEmbedding(world, current));
+  if (world.billFactor === undefined) return port;
+  const noteBill = async (callId: string, costUsd: number) => {
+    const effect = () => {
+      world.stores.embedding.noteBill?.(callId, costUsd);
+      world.services.excesses.delete(callId);
+    };
+    try {
+      await callPort(world, current(), 'noteBill', 'database', effect);
+    } catch (failure) {
+      noteUntold(world, callId);
+      throw failure;
+    }
   };
-}
-
-function watchPace(world: World, current: () => Invocation): World['stores']['pace'] {
-  const { pace } = world.stores;
-  return {
-    ...pace,
-    takeRate: (alias, ask) => {
-      const waitMs = pace.takeRate(alias, ask);
-      checkRateAnswer(world, current(), alias, ask, waitMs);
-      return waitMs;
-    },
-  };
-}
-
-function requireWritable(world: World): void {
-  if (!world.readOnly) return;
-  world.hardFaults += 1;
-  throw new FreshetError('simulated 25006', { failureClass: 'stop', code: 'sqlstate_25006' });
-}
-
-/** Rows of the guard that are taken back. */
-function proveWrites(world: World, current: () => Invocation): void {
-  requireWritable(world);
-  current().wroteAt = world.sequence;
-}
-
-function watchControl(world: World, current: () => Invocation): World['stores']['control'] {
-  const { control } = world.stores;
-  return {
-    ...control,
-    pause: (scope, reason, detail) => {
-      if (reason === 'database') world.databasePausedAt = world.sequence;
-      control.pause(scope, reason, detail);
-    },
-    resume: (scope, reason) => {
-      const { wroteAt, recordSequence, component, number } = current();
-      const isPaused = reason === 'database' && control.reasons(scope).some(pause => pause.reason === reason);
-      if (isPaused && wroteAt < recordSequence) {
-        world.violate('lifted-by-write', `${component} #${number} wrote nothing`);
-      }
-      if (reason === 'operator') world.violate('own-reason', `${component} #${number} resumes ${scope}`);
-      control.resume(scope, reason);
-    },
-  };
-}
-
-/** The outcome store of a database that takes no writes for a while. */
-function watchOutcomes(world: World, current: () => Invocation): World['stores']['outcomes'] {
-  const { outcomes } = world.stores;
-  return {
-    ...outcomes,
-    writeResult: (space, result) => {
-      requireWritable(world);
-      current().wroteAt = world.sequence;
-      return outcomes.writeResult(space, result);
-    },
-    writeResults: (space, results) => {
-      requireWritable(world);
-      current().wroteAt = world.sequence;
-      return outcomes.writeResults(space, results);
-    },
-  };
+  return Object.assign(port, { noteBill });
 }
 
 function limitsOf({ shape }: World): ReturnType<EmbedPorts['providers']>['limits'] {
@@ -329,9 +222,15 @@ function createProvider(
     limits: limitsOf(world),
     embed: request => {
       const invocation = current();
-      return callPort(world, invocation, `embed ${alias}`, 'provider', () => {
+      const callId = invocation.grantedCallId;
+      const answer = callPort(world, invocation, `embed ${alias}`, 'provider', () => {
         const granted = world.twin.grants.get(invocation.grantedCallId ?? '');
         return answerCall(world, invocation, granted?.spaceId ?? 0, request);
+      });
+      if (world.billFactor === undefined) return answer;
+      return answer.catch(failure => {
+        noteUntold(world, callId);
+        throw failure;
       });
     },
   };

@@ -19,6 +19,7 @@ import {
 import { divideTime, orderByTurn } from './fair-turns.ts';
 import { type Look, leaseAsWorkDrains } from './lease-as-work-drains.ts';
 import { detectChangedRows, reconcileSpace } from './passes.ts';
+import { emitSpending } from './spending.ts';
 import { emitAfterFailure, emitStaleness, emitUnlooked } from './staleness.ts';
 
 /**
@@ -68,6 +69,8 @@ export async function detectStaleRows(
   if (expired > 0) ports.logger.info('leases-of-dead-runs-expired', { rows: expired });
   const lifted = await ports.detection.liftBudgetPauses();
   if (lifted > 0) ports.logger.warn('budget-pauses-lifted', { pauses: lifted });
+  await emitSpending(ports);
+  await ports.sweepDocuments?.();
   const spaces = (await ports.spaces.list()).filter(
     space => request.sources === undefined || request.sources.includes(space.source.name),
   );
