@@ -160,6 +160,8 @@ export interface WordsRequest extends SearchScope {
   readonly vector: Buffer | undefined;
   readonly limit: number;
   readonly after: { readonly words: number; readonly id: string } | undefined;
+  /** Rows that have less than this of the weight of the query's words are no hits, 0 to 1. */
+  readonly leastShare: number;
   readonly columns: readonly string[];
 }
 
