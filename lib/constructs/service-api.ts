@@ -8,7 +8,7 @@ import type { IAlias, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { ApiSection } from '../core/config/api-schema.ts';
-import { SERVICE_ROUTES } from '../core/service-routes.ts';
+import { NUDGE_ROUTES, SERVICE_ROUTES } from '../core/service-routes.ts';
 import type { EncryptionKeys } from './encryption-keys.ts';
 import { FUNCTION_SETTINGS, type FunctionAssets } from './function-settings.ts';
 import { type FunctionNetwork, HandlerFunction } from './handler-function.ts';
@@ -85,7 +85,7 @@ export class ServiceApi extends Construct {
     const integration = new HttpLambdaIntegration('Function', this.alias, {
       timeout: Duration.seconds(FUNCTION_SETTINGS.api.timeoutSeconds),
     });
-    for (const [path, method] of Object.entries(SERVICE_ROUTES))
+    for (const [path, method] of Object.entries({ ...SERVICE_ROUTES, ...NUDGE_ROUTES }))
       this.api.addRoutes({ path, methods: [HttpMethod[method]], integration, authorizer });
   }
 

@@ -9,6 +9,9 @@ export const SERVICE_ROUTES = {
   '/openapi.json': 'GET',
 } as const;
 
+/** The address by which applications say that rows changed, where there is something to look. */
+export const NUDGE_ROUTES = { '/v1/nudge': 'POST' } as const;
+
 /** The addresses of texts without a table, where the configuration has documents. */
 export const ITEM_ROUTES = {
   '/v1/vectors/embed': 'POST',

@@ -7,6 +7,7 @@ import {
   createGatewayTokenCheck,
   MAX_ANSWER_NUMBERS,
 } from '../adapters/api/gateway.ts';
+import type { startNudged } from '../adapters/aws/start-nudged.ts';
 import { isReachable, type SqlDatabase } from '../adapters/sql/database.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { suggestNearest } from '../core/config/describe-issues.ts';
@@ -15,6 +16,7 @@ import { serviceSection } from '../core/config/service-schema.ts';
 import { ServiceRefusal } from '../core/service-refusal.ts';
 import { sha256Hex } from '../core/text.ts';
 import { refuseUnknownSource } from '../pipeline/search/prepare-search.ts';
+import { createNudgeWindow } from '../pipeline/serve/nudge-gate.ts';
 import { createEmbeddingService } from '../pipeline/serve/serve-embeddings.ts';
 import type { EmbeddingService } from '../ports/embedding-service.ts';
 import type { Logger, Metrics } from '../ports/process.ts';
@@ -76,6 +78,7 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
       {
         ...{ service, clock, logger, metrics: observer, search: rows.search, tracer },
         verifyToken: createGatewayTokenCheck(settings.claims),
+        nudge: createNudge(ports),
       },
       {
         allowedHosts: undefined,
@@ -93,6 +96,25 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
       close: rows.close,
     };
   });
+}
+
+/** Starts `detect` for applications. Undefined: the stage is paused, and takes no nudges. */
+function createNudge({ settings, config, clock, logger }: LambdaPorts) {
+  const { detectFunction, region } = settings;
+  if (detectFunction === undefined) return undefined;
+  let client: Parameters<typeof startNudged>[0] | undefined;
+  const start = async () => {
+    const [{ startNudged }, { createLambdaClient }] = await Promise.all([
+      import('../adapters/aws/start-nudged.ts'),
+      import('../adapters/aws/event-sources.ts'),
+    ]);
+    client ??= createLambdaClient({ region });
+    await startNudged(client, detectFunction);
+  };
+  return {
+    sources: config.sources.map(({ name }) => name),
+    nudge: createNudgeWindow(start, { clock, logger }),
+  };
 }
 
 /**

@@ -4,7 +4,7 @@ import { suggestNearest } from '../../core/config/describe-issues.ts';
 import { describeUnexpected } from '../../core/errors.ts';
 import type { ModelDefinition } from '../../core/model.ts';
 import { ServiceRefusal } from '../../core/service-refusal.ts';
-import { ITEM_ROUTES, SERVICE_ROUTES, SERVICE_SCOPES } from '../../core/service-routes.ts';
+import { ITEM_ROUTES, NUDGE_ROUTES, SERVICE_ROUTES, SERVICE_SCOPES } from '../../core/service-routes.ts';
 import { TenantQuota } from '../../core/tenant-quota.ts';
 import type { EmbeddingService } from '../../ports/embedding-service.ts';
 import type { Clock, Logger } from '../../ports/process.ts';
@@ -59,8 +59,8 @@ export interface ApiItems {
 interface NudgePort {
   /** Names of the sources of the configuration. */
   readonly sources: readonly string[];
-  /** Makes the runs that watch look soon. */
-  readonly nudge: () => void;
+  /** Makes those look soon who embed the rows. */
+  readonly nudge: () => void | Promise<void>;
 }
 
 /** The numbers of the requests, and the text of `/metrics`. */
@@ -97,7 +97,7 @@ export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
   const routes: Routes = {
     ...SERVICE_ROUTES,
     ...(items !== undefined && ITEM_ROUTES),
-    ...(nudge !== undefined && { '/v1/nudge': 'POST' }),
+    ...(nudge !== undefined && NUDGE_ROUTES),
     ...(metrics.print !== undefined && { '/metrics': 'GET' }),
     ...page?.routes,
   };
@@ -162,7 +162,7 @@ export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
       const { source } = readBody(nudgeRequest, await readJson(context.req.raw, settings.maxBodyBytes));
       if (source !== undefined && !nudge.sources.includes(source))
         throw refuseField('source', `there is no such source${suggestNearest(source, nudge.sources)}`);
-      nudge.nudge();
+      await nudge.nudge();
       return context.json({ accepted: true });
     });
   app.get('/v1/models', context => context.json(answerModels(service.models)));
