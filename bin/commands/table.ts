@@ -17,7 +17,7 @@ import type {
   placeFlags,
   StageContext,
 } from './command.ts';
-import { benchFlags, initFlags, RUN_KEYS, runFlags } from './run-flags.ts';
+import { benchFlags, initFlags, RUN_KEYS, runFlags, STATUS_KEYS } from './run-flags.ts';
 import { explainPlace, searchFlags, searchPlace } from './search-flags.ts';
 import { serveFlags, tokenFlags } from './serve-flags.ts';
 
@@ -32,7 +32,6 @@ const pauseScopeFlags = {
   model: textFlag('ALIAS', 'only this model'),
 };
 
-const STATUS_KEYS = ['spaces', 'unread', 'paused', 'ledger', 'budget', 'flows'];
 const failuresPlace = { summary: 'failed rows by cause, each with what to do', keys: ['failures'] } as const;
 const resetPlace = {
   summary: 'makes embedded rows stale, so that they are bought again; without --apply it only counts',

@@ -164,6 +164,7 @@ export class EmbeddingPipeline extends Construct {
       new ServiceApi(this, 'Api', {
         ...{ settings: api, assets, network: this.network, live, logRetention, encryptionKeys: keys },
         statements: [...functions.serviceStatements, startStatement(this.aliases.detect)],
+        hasDocuments: config.documents !== undefined,
       });
     this.eventSources = new PipelineConsumers(this, 'Consumers', {
       embed: this.aliases.embed,

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import { createQueryLedger } from '../adapters/sql/query-ledger.ts';
 import { createSearchStore } from '../adapters/sql/search-store.ts';
-import { createSystemClock } from '../adapters/system.ts';
+import { createSystemClock, createSystemRandomness } from '../adapters/system.ts';
 import { suggestNearest } from '../core/config/describe-issues.ts';
 import { FreshetError, UsageError } from '../core/errors.ts';
 import { type ModelDefinition, modelForRole } from '../core/model.ts';
+import { estimateTokens } from '../core/packing.ts';
 import { requireVectors, UNKNOWN_WORDS_CODE } from '../core/reply.ts';
 import { ServiceRefusal } from '../core/service-refusal.ts';
 import { rememberCoverage } from '../pipeline/search/coverage-memory.ts';
@@ -44,9 +46,9 @@ export function openSearch(
   { embedQuery, cursorKey, coverageWaitMs }: SearchSettings,
   tracer?: Tracer,
 ): SearchService {
-  const plain = createSearchStore(database, config);
-  const store = tracer === undefined ? plain : traceStore(plain, tracer);
   const clock = createSystemClock();
+  const plain = createSearchStore(database, config, clock);
+  const store = tracer === undefined ? plain : traceStore(plain, tracer);
   const rerankers = createRerankers(config, environment, clock);
   const service = createSearchService({
     ...{ store, embedQuery, clock, cursorKey, suggest: suggestNearest },
@@ -91,10 +93,28 @@ function openOwnSearch(workspace: Workspace): SearchService {
         role: 'query',
         deadlineMs: config.limits.timeoutSeconds * 1000,
       });
+      await enterQuery(workspace, model, reply.tokens ?? estimateTokens(model.queryPrefix + text));
       const asked = modelForRole(model, 'query');
       return requireKnownWords(model, () => requireVectors(reply, asked, 1)[0]!);
     },
   });
+}
+
+/** Enters what a query cost. Who may only read has it all the same, and no entry. */
+async function enterQuery({ database }: Workspace, model: ModelDefinition, tokens: number): Promise<void> {
+  const costUsd = (tokens * model.usdPerMillionTokens) / 1e6;
+  if (costUsd <= 0) return;
+  const entry = {
+    entryId: createSystemRandomness().identifier(),
+    modelAlias: model.alias,
+    calls: 1,
+    texts: 1,
+  };
+  try {
+    await createQueryLedger(database).enter([{ ...entry, tokens, costUsd }]);
+  } catch (error) {
+    if (!(error instanceof FreshetError)) throw error;
+  }
 }
 
 /** Turns the refusal of a text without a known word into what the person who typed it can do. */

@@ -1,11 +1,13 @@
 import { DirectoryInUseError } from '../adapters/pglite/lock-directory.ts';
 import { createGoldenStore } from '../adapters/sql/golden-store.ts';
 import { openSpaces } from '../adapters/sql/open-spaces.ts';
+import { createQueryLedger } from '../adapters/sql/query-ledger.ts';
 import { createReportStore } from '../adapters/sql/report-store.ts';
 import { usedAliases } from '../core/config/pipeline-config.ts';
 import { FreshetError, UsageError } from '../core/errors.ts';
 import { goldenKeyOf } from '../core/golden-texts.ts';
 import type { ModelFlow } from '../core/model-flow.ts';
+import type { QueryLedger } from '../ports/embedding-service.ts';
 import type { Clock } from '../ports/process.ts';
 import type { Coverage, GoldenStore, GoldenVectors } from '../ports/report-store.ts';
 import type { RowsOperator } from '../ports/rows-operator.ts';
@@ -31,6 +33,9 @@ export interface ServedRows {
   readonly readFlows: () => readonly ModelFlow[];
   readonly serveSearch: ServeSearch;
   readonly serveDocuments: ServeDocuments;
+  /** Where is entered what clients' vectors cost, and how many milliseconds apart. */
+  readonly queries: QueryLedger;
+  readonly queriesEveryMs: number;
   /** What the page asks of the rows. */
   readonly operator: RowsOperator;
 }
@@ -44,6 +49,10 @@ interface Served {
 }
 
 const MEASURE_EVERY_MS = 60_000;
+/** What a process that is killed has not entered is lost. */
+const ENTER_EVERY_MS = 5000;
+/** An embedded database is opened for it. */
+const ENTER_EMBEDDED_EVERY_MS = 60_000;
 
 /**
  * Lets `use` serve beside the rows, and closes the database in any case.
@@ -67,7 +76,9 @@ export async function withServedRows(
       const serveSearch = searchOpened(workspace);
       const serveDocuments = documentsOpened(workspace, clock, signal);
       const operator = operateOpened(workspace);
-      await use({ golden, readProgress, readFlows, serveSearch, serveDocuments, operator });
+      const queries = createQueryLedger(workspace.database);
+      const entered = { queries, queriesEveryMs: ENTER_EVERY_MS };
+      await use({ golden, readProgress, readFlows, serveSearch, serveDocuments, operator, ...entered });
     });
   const golden = await withWorkspace(request, readGolden).catch((error: unknown) => {
     if (!(error instanceof UsageError)) throw error;
@@ -95,6 +106,11 @@ export async function withServedRows(
       operator.ask,
     ),
     serveDocuments: documentsEmbedded(request, config, inTurn),
+    queries: {
+      enter: entries =>
+        inTurn(() => withWorkspace(request, ({ database }) => createQueryLedger(database).enter(entries))),
+    },
+    queriesEveryMs: ENTER_EMBEDDED_EVERY_MS,
     operator,
   });
 }

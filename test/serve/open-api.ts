@@ -9,9 +9,11 @@ import { createSystemClock } from '../../lib/adapters/system.ts';
 import { createTokenizer } from '../../lib/adapters/tokenizer.ts';
 import type { ModelDefinition } from '../../lib/core/model.ts';
 import type { ModelFlow } from '../../lib/core/model-flow.ts';
-import { ITEM_ROUTES, SERVICE_ROUTES } from '../../lib/core/service-routes.ts';
+import { ITEM_ROUTES, SEARCH_JOB_ROUTES, SERVICE_ROUTES } from '../../lib/core/service-routes.ts';
+import { createQueryRecorder } from '../../lib/pipeline/serve/record-queries.ts';
 import { createEmbeddingService, type ServiceBounds } from '../../lib/pipeline/serve/serve-embeddings.ts';
 import { createRowsWatch } from '../../lib/pipeline/serve/watch-rows.ts';
+import type { QueryEntry, QueryLedger } from '../../lib/ports/embedding-service.ts';
 import type { Clock } from '../../lib/ports/process.ts';
 import type { Coverage } from '../../lib/ports/report-store.ts';
 import type { RowsOperator } from '../../lib/ports/rows-operator.ts';
@@ -47,6 +49,8 @@ interface Settings {
   readonly sources?: readonly string[];
   readonly search?: SearchService;
   readonly requestsPerMinute?: number;
+  /** Left out: `entries` has what is entered. */
+  readonly ledger?: QueryLedger;
   readonly tracer?: Tracer;
   readonly nudge?: Parameters<typeof createApp>[0]['nudge'];
 }
@@ -72,10 +76,14 @@ export function openApi(settings: Settings = {}) {
     () => settings.flows ?? [],
   );
   const randomness = { fraction: () => 0, identifier: () => 'id' };
+  const entries: QueryEntry[] = [];
+  const { ledger = { enter: async entered => void entries.push(...entered) } } = settings;
+  const queries = createQueryRecorder({ ledger, clock, randomness, logger });
   const service = createEmbeddingService(
     {
       providers: new Map(models.map(model => [model.alias, provider])),
-      ...{ tokenizer: createTokenizer(), clock, randomness, observer: metrics, tracer: settings.tracer },
+      ...{ tokenizer: createTokenizer(), clock, randomness, observer: metrics, queries },
+      tracer: settings.tracer,
     },
     models,
     { ...BOUNDS, ...settings.bounds },
@@ -128,7 +136,7 @@ export function openApi(settings: Settings = {}) {
       ...(init.signal && { signal: init.signal }),
       headers: { 'content-type': 'application/json', ...init.headers },
     });
-  return { app, service, provider, lines, send, post };
+  return { app, service, provider, lines, send, post, queries, entries };
 }
 
 interface Documented {
@@ -138,7 +146,7 @@ interface Documented {
 type Responses = Readonly<Record<string, { readonly content?: { 'application/json': { schema: object } } }>>;
 
 const { paths, components } = describeApi({
-  routes: { ...SERVICE_ROUTES, ...ITEM_ROUTES, '/v1/nudge': 'POST', '/metrics': 'GET' },
+  routes: { ...SERVICE_ROUTES, ...SEARCH_JOB_ROUTES, ...ITEM_ROUTES, '/v1/nudge': 'POST', '/metrics': 'GET' },
   tokens: 'for-v1',
   aliases: ['small'],
 }) as Documented;

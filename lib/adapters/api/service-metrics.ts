@@ -51,6 +51,7 @@ export function createServiceMetrics(
     'model',
     'outcome',
   ]);
+  const cost = counter('embed_cost_usd_total', 'US dollars of calls, by the price of the model.', model);
   const queueTexts = gauge('te_queue_size', 'Texts that wait.', model);
   const queueTokens = gauge('te_queue_tokens', 'Tokens that wait.', model);
   const dropped = counter('embed_dropped_total', 'Texts not computed because their client left.', model);
@@ -85,6 +86,7 @@ export function createServiceMetrics(
       waitMs.observe(label, call.waitedMs);
       calls.inc({ ...label, outcome: call.outcome });
     },
+    billed: (alias, { costUsd }) => cost.inc({ model: alias }, costUsd),
     dropped: (alias, texts) => dropped.inc({ model: alias }, texts),
     queued(alias, { texts, tokens }) {
       queueTexts.set({ model: alias }, texts);

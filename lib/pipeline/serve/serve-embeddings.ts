@@ -13,6 +13,7 @@ import { inSpan, type TracedPorts } from '../spans.ts';
 import { createModelCaller } from './call-model.ts';
 import { EmbedQueue } from './embed-queue.ts';
 import { prepareRequest } from './prepare-request.ts';
+import type { QueryRecorder } from './record-queries.ts';
 import { VectorCache } from './vector-cache.ts';
 
 interface ServicePorts extends TracedPorts {
@@ -21,6 +22,7 @@ interface ServicePorts extends TracedPorts {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly observer: ServiceObserver;
+  readonly queries: Pick<QueryRecorder, 'called'>;
 }
 
 /** Bounds of the service; those of each call are also the provider's. */
@@ -135,10 +137,10 @@ function serveModel(
   bounds: ServiceBounds,
   cache: VectorCache,
 ): Served {
-  const { clock, randomness, observer, tracer } = ports;
+  const { clock, randomness, observer, queries, tracer } = ports;
   const provider = ports.providers.get(model.alias)!;
   const callMs = model.timeoutSeconds === undefined ? bounds.callMs : model.timeoutSeconds * 1000;
-  const embedTexts = createModelCaller({ provider, clock, randomness }, model, callMs);
+  const embedTexts = createModelCaller({ provider, clock, randomness, observer, queries }, model, callMs);
   const { limits } = provider;
   const queue = new EmbedQueue({ embedTexts, cache, clock, observer, tracer }, model, {
     workers: bounds.workers,
