@@ -39,7 +39,11 @@ const SEARCH_SUITES = [
   'test/serve/tokens.test.ts',
 ];
 /** Who is let in by the API on AWS, and what it answers. */
-const API_SUITES = ['test/functions/api.test.ts', 'test/constructs/service-api.test.ts'];
+const API_SUITES = [
+  'test/functions/api.test.ts',
+  'test/constructs/service-api.test.ts',
+  'test/pipeline/nudged-looks.test.ts',
+];
 /** What tenants see of each other's texts, and what is left of one that was erased or is not kept. */
 const DOCUMENT_SUITES = ['test/database/documents.test.ts', 'test/postgres/erasing-documents.test.ts'];
 const SUITES = {
