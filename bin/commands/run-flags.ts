@@ -26,7 +26,7 @@ export const runFlags = {
 };
 
 /** Keys of the result of `status`. */
-export const STATUS_KEYS = ['spaces', 'unread', 'paused', 'ledger', 'queries', 'budget'] as const;
+export const STATUS_KEYS = ['spaces', 'unread', 'paused', 'ledger', 'queries', 'budget', 'flows'] as const;
 
 /** Keys of what `run` and `start` print under `--json`. */
 export const RUN_KEYS = [

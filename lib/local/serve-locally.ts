@@ -4,10 +4,12 @@ import { type Listener, listen } from '../adapters/api/listen.ts';
 import { createPage } from '../adapters/api/page/page-routes.ts';
 import { createServiceMetrics } from '../adapters/api/service-metrics.ts';
 import { createTokenCheck } from '../adapters/api/verify-tokens.ts';
+import { openTracer } from '../adapters/open-tracer.ts';
 import { createJsonLogger, createSystemClock, createSystemRandomness } from '../adapters/system.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { type PipelineConfig, usedAliases } from '../core/config/pipeline-config.ts';
 import { type ServiceSection, serviceSection } from '../core/config/service-schema.ts';
+import { RESULT_DAYS } from '../core/documents.ts';
 import { UsageError } from '../core/errors.ts';
 import { isLoopbackHost } from '../core/providers.ts';
 import { createNudgeGate } from '../pipeline/serve/nudge-gate.ts';
@@ -36,8 +38,6 @@ const GRACE_MS = 4000;
 const CLOSE_MS = 500;
 /** What the last requests cost has this long to reach the database. */
 const RECORD_MS = 3000;
-/** A deployed pipeline of the same configuration keeps its result objects for so long. */
-const RESULT_DAYS = 15;
 
 /**
  * Serves the models of the configuration over HTTP until `signal` aborts.
@@ -54,31 +54,36 @@ export async function serveLocally(request: ServeRequest): Promise<void> {
   const verifyToken =
     settings.tokens && (await createTokenCheck(settings.tokens, environment.variables ?? {}));
   const clock = createSystemClock();
+  const tracer = await openTracer(clock);
   const providers = await createProviders(config, createLocalAccess(environment), clock);
   await withServedRows({ request, loaded, environment, signal: request.signal }, clock, async rows => {
     const logger = createJsonLogger(request.writeLog, clock, { component: 'serve' });
-    const metrics = createServiceMetrics(rows.readProgress);
+    const metrics = createServiceMetrics(rows.readProgress, rows.readFlows);
     const randomness = createSystemRandomness();
     const queries = createQueryRecorder({ ledger: rows.queries, clock, randomness, logger });
     const service = createEmbeddingService(
-      { providers, tokenizer: createTokenizer(), clock, randomness, observer: metrics, queries },
+      {
+        ...{ providers, tokenizer: createTokenizer(), clock, randomness, observer: metrics },
+        ...{ queries, tracer },
+      },
       usedAliases(config).map(alias => config.models[alias]!),
       boundsOf(config, settings),
     );
     const { bodyBytes, requestsPerMinute } = settings.limits;
     const { operator } = rows;
     const sources = config.sources.map(({ name }) => name);
-    const search = rows.serveSearch(service);
+    const search = rows.serveSearch(service, tracer);
     const page = createPage(
       { rows: operator, watch: createRowsWatch(operator.ask, clock), search, logger, sources },
       { service, clock, verifyToken, maxBodyBytes: bodyBytes },
     );
     const nudge = { sources, nudge: createNudgeGate(operator.nudge, { clock, logger }) };
     const documents = rows.serveDocuments(nudge.nudge);
+    // A deployed pipeline of the same configuration has result objects.
     const resultDays = config.aws === undefined ? undefined : RESULT_DAYS;
     const items = documents && createItems({ documents, logger }, { maxBodyBytes: bodyBytes, resultDays });
     const app = createApp(
-      { service, clock, logger, verifyToken, metrics, search, items, page, nudge },
+      { service, clock, logger, verifyToken, metrics, search, items, page, nudge, tracer },
       { allowedHosts, maxBodyBytes: bodyBytes, requestsPerMinute },
     );
     const listener = await listen(app.fetch, { ...settings, maxConnections: settings.limits.connections });
@@ -89,6 +94,7 @@ export async function serveLocally(request: ServeRequest): Promise<void> {
     await endService(service, listener, clock);
     await queries.end(RECORD_MS);
     await Promise.all([warming, recording]);
+    await tracer?.flush();
   });
 }
 

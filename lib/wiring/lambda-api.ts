@@ -4,26 +4,31 @@ import {
   type AnswerEvent,
   answerGatewayEvents,
   answerRefusal,
+  CARRIED_IDS,
   createGatewayTokenCheck,
   MAX_ANSWER_NUMBERS,
 } from '../adapters/api/gateway.ts';
+import { createItems } from '../adapters/api/item-routes.ts';
 import { isReachable, type SqlDatabase } from '../adapters/sql/database.ts';
 import { createQueryLedger } from '../adapters/sql/query-ledger.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { suggestNearest } from '../core/config/describe-issues.ts';
-import { type PipelineConfig, usedAliases } from '../core/config/pipeline-config.ts';
+import { usedAliases } from '../core/config/pipeline-config.ts';
 import { serviceSection } from '../core/config/service-schema.ts';
+import { RESULT_DAYS } from '../core/documents.ts';
 import { ServiceRefusal } from '../core/service-refusal.ts';
 import { sha256Hex } from '../core/text.ts';
 import { refuseUnknownSource } from '../pipeline/search/prepare-search.ts';
 import { createQueryRecorder, type QueryRecorder } from '../pipeline/serve/record-queries.ts';
 import { createEmbeddingService } from '../pipeline/serve/serve-embeddings.ts';
+import type { DocumentService } from '../ports/documents.ts';
 import type { EmbeddingService, QueryLedger } from '../ports/embedding-service.ts';
 import type { Clock, Logger, Metrics } from '../ports/process.ts';
 import type { SearchService } from '../ports/search.ts';
 import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
 import { createLambdaProviders } from './lambda-clients.ts';
 import { type LambdaPorts, readLambdaPorts } from './lambda-ports.ts';
+import { openDocuments } from './open-documents.ts';
 import { openSearch, searchByService } from './open-search.ts';
 
 /** What the handler of the service needs. */
@@ -53,7 +58,7 @@ const RECORD_MS = 3000;
 export async function wireApi(dependencies = readLambdaDependencies()): Promise<Wired<ApiHandlerPorts>> {
   return wireLambda('api', dependencies, async () => {
     const ports = await readLambdaPorts('api', dependencies);
-    const { config, settings, secrets, clock, logger, metrics, randomness } = ports;
+    const { config, settings, secrets, clock, logger, metrics, randomness, tracer } = ports;
     const { limits } = config.service ?? serviceSection.parse({});
     const models = usedAliases(config).map(alias => config.models[alias]!);
     const providerOf = await createLambdaProviders(settings, config, secrets, clock);
@@ -67,7 +72,7 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
     const service = createEmbeddingService(
       {
         providers: new Map(models.map(({ alias }) => [alias, providerOf(alias)])),
-        ...{ tokenizer: createTokenizer(), clock, randomness, observer, queries },
+        ...{ tokenizer: createTokenizer(), clock, randomness, observer, queries, tracer },
       },
       models,
       {
@@ -85,8 +90,9 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
     const cursorKey = Buffer.from(sha256Hex(FRESHET_DEPLOYMENT), 'hex');
     const app = createApp(
       {
-        ...{ service, clock, logger, metrics: observer },
-        search: searchLazily(config, database, service, cursorKey),
+        ...{ service, clock, logger, metrics: observer, tracer },
+        search: searchLazily(ports, database, service, cursorKey),
+        items: keepDocuments(ports, database, limits.bodyBytes),
         verifyToken: createGatewayTokenCheck(settings.claims),
       },
       {
@@ -164,13 +170,30 @@ function keepOpen({ clock, openDatabase }: LambdaPorts): KeptDatabase {
   };
 }
 
+/** Takes texts of clients, where the configuration has documents; the next tick embeds them. */
+function keepDocuments({ config, logger }: LambdaPorts, kept: KeptDatabase, maxBodyBytes: number) {
+  const section = config.documents;
+  if (section === undefined) return undefined;
+  const open = async () => openDocuments({ database: await kept.open(), config }, section, () => undefined);
+  const documents: DocumentService = {
+    submit: async (...asked) => (await open()).submit(...asked),
+    findJob: async (...asked) => (await open()).findJob(...asked),
+    erase: async (...asked) => (await open()).erase(...asked),
+    findReceipt: async (...asked) => (await open()).findReceipt(...asked),
+  };
+  return createItems(
+    { documents, logger },
+    { maxBodyBytes, resultDays: RESULT_DAYS, carriedIds: CARRIED_IDS },
+  );
+}
+
 /**
  * Searches over a database that is opened by the first search.
  * @param cursorKey the same in all environments of a version, as any of them answers the next page.
  *   It finds slips: who forged a cursor would see another page of the same search and tenant
  */
 function searchLazily(
-  config: PipelineConfig,
+  { config, tracer }: LambdaPorts,
   kept: KeptDatabase,
   service: EmbeddingService,
   cursorKey: Buffer,
@@ -183,7 +206,8 @@ function searchLazily(
     if (current?.database !== database) {
       // A function has no variables of the team's: synth refuses what would need one.
       const environment = { variables: {} };
-      const search = openSearch({ database, config, environment }, searchByService(service, cursorKey));
+      const settings = searchByService(service, cursorKey);
+      const search = openSearch({ database, config, environment }, settings, tracer);
       current = { database, search };
     }
     return use(current.search);

@@ -10,6 +10,7 @@ import { requireVectors, UNKNOWN_WORDS_CODE } from '../core/reply.ts';
 import { ServiceRefusal } from '../core/service-refusal.ts';
 import { rememberCoverage } from '../pipeline/search/coverage-memory.ts';
 import { createSearchService } from '../pipeline/search/search-rows.ts';
+import { traceRerankers, traceSearch, traceStore } from '../pipeline/search/trace-search.ts';
 import type { EmbeddingService } from '../ports/embedding-service.ts';
 import type {
   SearchAnswer,
@@ -18,6 +19,7 @@ import type {
   SearchRequest,
   SearchService,
 } from '../ports/search.ts';
+import type { Tracer } from '../ports/tracer.ts';
 import { createLocalAccess, createProviders } from './providers.ts';
 import { createRerankers } from './rerankers.ts';
 import type { Workspace } from './workspace.ts';
@@ -35,18 +37,25 @@ interface OpenedRows extends Pick<Workspace, 'database' | 'config'> {
   readonly environment: Pick<Workspace['environment'], 'variables'>;
 }
 
-/** Opens the search over the rows of a workspace's sources. */
+/**
+ * Opens the search over the rows of a workspace's sources.
+ * @param tracer undefined: nobody traces
+ */
 export function openSearch(
   { database, config, environment }: OpenedRows,
   { embedQuery, cursorKey, coverageWaitMs }: SearchSettings,
+  tracer?: Tracer,
 ): SearchService {
-  const store = createSearchStore(database, config);
   const clock = createSystemClock();
-  return createSearchService({
+  const plain = createSearchStore(database, config, clock);
+  const store = tracer === undefined ? plain : traceStore(plain, tracer);
+  const rerankers = createRerankers(config, environment, clock);
+  const service = createSearchService({
     ...{ store, embedQuery, clock, cursorKey, suggest: suggestNearest },
-    rerankers: createRerankers(config, environment, clock),
+    rerankers: tracer === undefined ? rerankers : traceRerankers(rerankers, tracer),
     readCoverage: rememberCoverage(store, clock, coverageWaitMs),
   });
+  return tracer === undefined ? service : traceSearch(service, tracer);
 }
 
 /** A client waits for hits, and hardly for the numbers beside them. */

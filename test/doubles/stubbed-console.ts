@@ -115,7 +115,10 @@ export function createStubbedConsole() {
   });
   stubs.sqs.on(GetQueueUrlCommand).callsFake(({ QueueName }) => ({ QueueUrl: queueUrl(QueueName) }));
   answers.set('status', () => ({
-    answer: { spaces: [], unread: [], paused: [], ledger: NOTHING_DONE, queries: NO_QUERIES, budget: [] },
+    answer: {
+      ...{ spaces: [], unread: [], paused: [], ledger: NOTHING_DONE, queries: NO_QUERIES },
+      ...{ budget: [], flows: [] },
+    },
   }));
   const runIn = async (words: string, signal: AbortSignal = new AbortController().signal) => {
     let output = '';

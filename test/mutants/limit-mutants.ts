@@ -185,6 +185,18 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     ],
   },
   {
+    name: 'closed-hours-stay-as-they-were',
+    removes: 'summing up an hour again whose rows came late',
+    file: 'lib/adapters/sql/caps.ts',
+    changes: [['DO UPDATE SET cost_usd = excluded.cost_usd', 'DO UPDATE SET cost_usd = spending.cost_usd']],
+  },
+  {
+    name: 'hours-ahead-are-counted',
+    removes: 'counting the ledger where a clock was ahead when its hours were summed up',
+    file: 'lib/adapters/sql/caps.ts',
+    changes: [['WHERE s.hour < ${closedUntil})', ')']],
+  },
+  {
     name: 'time-comes-again',
     removes: 'telling a clock that stepped back from a rate that is owed',
     file: 'lib/adapters/sql/rates.ts',

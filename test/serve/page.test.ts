@@ -131,6 +131,7 @@ describe('the page', () => {
       'by source:articles, 150 % The cap is reached. The month ends 2026-02-01 00:00 UTC.',
     );
     expect(text).toMatch(/<meter min="0" max="2" value="2"/);
+    expect(shown).toContain('$0.7500 for searches and clients, $0.1250 today 1,200 calls, 9,000 tokens.');
     expect(shown).toContain('small · fresh: 1 row waits; the oldest for 3.0 s.');
     expect(shown).toContain('small · bulk: 40 rows wait, 8 to be written, 500 in the batch lane;');
     expect(shown).toContain(
@@ -141,7 +142,6 @@ describe('the page', () => {
     );
     expect(text).toMatch(/<meter min="0" max="6000" value="1500"/);
     expect(shown).toContain('2 open batches with 900 texts, the oldest for 2 h 0 min; 30 texts wait');
-    expect(shown).toContain('$0.7500 for searches and clients, $0.1250 today 1,200 calls, 9,000 tokens.');
     expect(shown).toContain('Paid and lost: 1 calls, about $0.0100.');
     expect(text).not.toContain('<b>8');
     expect(headers.get('content-security-policy')).toMatch(/^default-src 'self'; (?!.*unsafe)/);

@@ -170,11 +170,12 @@ function renderQueues(flows: readonly ModelFlow[]): Markup {
 /** A model's limits in words, and how much of each was used as a bar. */
 function renderLimits(flow: ModelFlow): Markup {
   const { model, limits, used } = flow;
-  const bar = (limit: number | null, taken: number, unit: string) =>
-    limit === null
-      ? ''
-      : html`<meter min="0" max="${limit}" value="${Math.min(taken, limit)}"
-          aria-label="${model}: ${formatCount(taken)} of ${formatCount(limit)} ${unit} in the last minute"></meter>`;
+  const bar = (limit: number | null, taken: number, unit: string) => {
+    if (limit === null) return '';
+    const told = `${model}: ${formatCount(taken)} of ${formatCount(limit)} ${unit} in the last minute`;
+    return html`<meter min="0" max="${limit}" value="${Math.min(taken, limit)}"
+      aria-label="${told}"></meter>`;
+  };
   return html`<article>
       <h3>${model}</h3>
       <p>${describeLimits(flow)}.</p>
@@ -183,7 +184,7 @@ function renderLimits(flow: ModelFlow): Markup {
     </article>`;
 }
 
-/** What the batch lane holds; nothing where it holds nothing, as where no model is bought by batch. */
+/** What the batch lane holds; no panel where it holds nothing. */
 function renderBatches(flows: readonly ModelFlow[]): Markup {
   const held = flows.flatMap(({ model, batches }) => (batches === null ? [] : [{ model, batches }]));
   if (held.length === 0) return NONE;
