@@ -22,6 +22,7 @@ const BAD_ROW_SUITES = ['test/database/one-bad-row.test.ts', 'test/database/one-
 /** What keeps a bill within its caps, and calls within what a provider allows a minute. */
 const LIMIT_SUITES = [
   'test/database/caps.test.ts',
+  'test/database/necessary-spending.test.ts',
   'test/database/query-ledger.test.ts',
   'test/database/rates.test.ts',
   'test/pipeline/bills-above-estimates.test.ts',
