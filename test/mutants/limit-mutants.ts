@@ -95,6 +95,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['CASE WHEN ${isLower} THEN 1', 'CASE WHEN false THEN 1']],
   },
   {
+    name: 'unlimited-start-lowers',
+    removes: 'explaining the refusals of a first window by the calls of those who knew no limit yet',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [["coalesce(p.tokens_per_minute, 'infinity')", 'p.tokens_per_minute']],
+  },
+  {
     name: 'window-before-lowers-again',
     removes: 'explaining the refusals of a window by the limit that was lowered in it',
     file: 'lib/adapters/sql/rates.ts',

@@ -2,6 +2,13 @@ import type { Mutant } from './mutant.ts';
 
 export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
   {
+    name: 'cold-processes-begin-alike',
+    removes: 'the chance by which a process begins that remembers no turns',
+    file: 'lib/pipeline/detect/fair-turns.ts',
+    changes: [['Math.floor(ports.randomness.fraction() * items.length)', '0']],
+    dies: 'local-run',
+  },
+  {
     name: 'first-source-takes-all',
     removes: 'beginning each tick of so many rows with another source',
     file: 'lib/pipeline/detect/fair-turns.ts',
