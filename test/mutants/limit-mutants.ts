@@ -110,7 +110,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'all-ask-at-once',
     removes: 'asking for the rate one call of a process after the other',
     file: 'lib/pipeline/embed/keep-rate.ts',
-    changes: [['if (ports.runId === null) return ask();', 'return ask();']],
+    changes: [['  if (ports.runId === null) return', '  return']],
   },
   {
     name: 'closed-hours-are-not-counted',
