@@ -111,4 +111,18 @@ export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
     changes: [['    skipped.push(...(slice.skipped ?? []));\n', '']],
     dies: 'local-run',
   },
+  {
+    name: 'tellable-texts-kept-to-oneself',
+    removes: 'telling other workers how many texts the replies of a server tell apart',
+    file: 'lib/pipeline/embed/keep-pace.ts',
+    changes: [['  known.pace = keepTellable(provider, known.pace, nowMs);\n', '']],
+    dies: 'local-run',
+  },
+  {
+    name: 'tellable-texts-for-ever',
+    removes: 'trying larger calls again after a while',
+    file: 'lib/pipeline/embed/tellable-texts.ts',
+    changes: [['limit === undefined || nowMs >= limit.untilMs', 'limit === undefined']],
+    dies: 'local-run',
+  },
 ];

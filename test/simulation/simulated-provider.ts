@@ -3,14 +3,14 @@ import type { FailureClass } from '../../lib/core/model.ts';
 import type { EmbedReply, EmbedRequest } from '../../lib/ports/provider.ts';
 import { DIMENSIONS, vectorOf } from '../doubles/scripted-provider.ts';
 import { checkCalledBeside } from './check-batches.ts';
-import { checkCaps } from './check-caps.ts';
+import { noteBilled } from './check-caps.ts';
 import { checkPurchase } from './check-purchases.ts';
 import { checkRated, noteBilledTokens } from './check-rate.ts';
 import type { Invocation } from './invocation.ts';
 import { CANARY, isBlocked, isFailing, isRefused, isUnknown } from './texts.ts';
 import type { World } from './world.ts';
 
-/** No more than any text is estimated to have. */
+/** No more than any text is estimated to have; `billFactor` says otherwise. */
 export const TOKENS_PER_TEXT = 2;
 /** More than any text is estimated to have: what each second seed with a limit of tokens bills. */
 const MANY_TOKENS_PER_TEXT = 9;
@@ -58,8 +58,8 @@ export function answerCall(
 
   invocation.failedInOutage.length = 0;
   if (callId !== undefined) services.billed.add(callId);
-  const tokens = texts.length * tokensPerText(world);
-  checkCaps(world, tokens * USD_PER_TOKEN);
+  const tokens = countTokens(world, callId, texts);
+  noteBilled(world, invocation, callId, tokens * USD_PER_TOKEN);
   checkPurchase(world, invocation, spaceId, texts, true);
   if (random.chance(faults.billedTimeout)) {
     world.hardFaults += 1;
@@ -72,6 +72,14 @@ export function answerCall(
   );
   const items = known.length === 0 ? known : distort(world, known, texts.length);
   return { items, excluded, tokens, requestId: 'request' };
+}
+
+/** What a call is billed, in tokens. */
+function countTokens(world: World, callId: string | undefined, texts: readonly string[]): number {
+  const { billFactor, twin } = world;
+  const estimated = twin.grants.get(callId ?? '')?.estimatedTokens;
+  if (billFactor === undefined || estimated === undefined) return texts.length * tokensPerText(world);
+  return billFactor * estimated;
 }
 
 /** The shortest outage is longer than a call takes. Between two of them any purchase comes to its end. */

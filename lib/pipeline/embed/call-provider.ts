@@ -2,18 +2,20 @@ import { BUDGET_PAUSE } from '../../core/control.ts';
 import { FreshetError } from '../../core/errors.ts';
 import type { ExclusionReason, Lane, Space } from '../../core/model.ts';
 import type { RateLimits } from '../../core/rate.ts';
-import { rejectOtherModel, validateReply } from '../../core/reply.ts';
+import { countTellable, rejectOtherModel, validateReply } from '../../core/reply.ts';
 import type { LedgerEntry } from '../../core/result-object.ts';
 import type { EmbeddingStore, GrantHolder, GrantRefusal } from '../../ports/outcome-store.ts';
-import { toFreshetError } from '../failures.ts';
+import type { EmbedReply } from '../../ports/provider.ts';
+import { describeFailure, isUnbilled, toFreshetError } from '../failures.ts';
 import { describeCall, inSpan } from '../spans.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 import { estimateSentTokens } from './fit-texts.ts';
+import type { MisshapenReply } from './tellable-texts.ts';
 
-type StepPorts = 'providers' | 'clock' | 'randomness' | 'metrics' | 'observer' | 'tracer';
+type StepPorts = 'providers' | 'clock' | 'randomness' | 'metrics' | 'logger' | 'observer' | 'tracer';
 
 interface CallPorts extends Pick<EmbedPorts, StepPorts> {
-  readonly embedding: Pick<EmbeddingStore, 'grantCall'>;
+  readonly embedding: Pick<EmbeddingStore, 'grantCall' | 'noteBill'>;
 }
 
 export interface CallRequest {
@@ -55,6 +57,8 @@ export interface CallResult {
   /** By position, why the model has no vector for a text; `vectors` has null there. */
   readonly excluded?: ReadonlyMap<number, ExclusionReason>;
   readonly failure?: FreshetError;
+  /** Undefined: the call failed in another way, or not at all. */
+  readonly misshapen?: MisshapenReply | undefined;
   /** True: the call had less time than the time-out of its model. */
   readonly isCutShort?: boolean;
   /** What the provider allows a minute, where its answer says so. */
@@ -92,12 +96,13 @@ export async function callProvider(ports: CallPorts, request: CallRequest): Prom
   const callId = ports.randomness.identifier();
   const estimatedTokens = texts.reduce((sum, text) => sum + estimateSentTokens(space, text), 0);
   const costOf = (tokens: number) => (tokens * model.usdPerMillionTokens) / 1e6;
+  const estimatedCostUsd = costOf(estimatedTokens);
   const refusal = await ports.embedding.grantCall(space, {
     callId,
     spaceId: space.spaceId,
     modelAlias: model.alias,
     estimatedTokens,
-    estimatedCostUsd: costOf(estimatedTokens),
+    estimatedCostUsd,
     holder: request.holder,
   });
   if (refusal) {
@@ -105,13 +110,28 @@ export async function callProvider(ports: CallPorts, request: CallRequest): Prom
     return { failure: pausedMeanwhile(refusal) };
   }
 
-  return inSpan(ports, describeCall(model, texts.length), async span => {
+  const made = await inSpan(ports, describeCall(model, texts.length), async span => {
     const result = await makeCall(ports, request, { callId, estimatedTokens, costOf });
     const { tokens, requestId } = result.call.entry;
     span.note({ 'gen_ai.usage.input_tokens': tokens, 'gen_ai.response.id': requestId ?? undefined });
     if (result.failure !== undefined) span.fail(result.failure.code);
     return result;
   });
+  const { costUsd } = made.call.entry;
+  if (costUsd !== estimatedCostUsd) await noteBill(ports, callId, costUsd);
+  return made;
+}
+
+/**
+ * Tells the caps what a call was billed.
+ * What was bought is not given up for it: until the result is written, the estimate then counts.
+ */
+async function noteBill({ embedding, logger }: CallPorts, callId: string, costUsd: number): Promise<void> {
+  try {
+    await embedding.noteBill?.(callId, costUsd);
+  } catch (error) {
+    logger.warn('bill-not-noted', { code: describeFailure(error).code });
+  }
 }
 
 interface GrantedCall {
@@ -130,6 +150,7 @@ async function makeCall(
   const startedMs = ports.clock.now();
   let billedTokens: number | undefined;
   let requestId: string | undefined;
+  let reply: EmbedReply | undefined;
   const endCall = (outcome: string, tokens: number, maybeBilled: boolean): MadeCall => {
     const entry: LedgerEntry = {
       callId,
@@ -148,7 +169,7 @@ async function makeCall(
   };
 
   try {
-    const reply = await ports.providers(model.alias).embed({
+    reply = await ports.providers(model.alias).embed({
       texts: texts.map(text => model.documentPrefix + text),
       deadlineMs: request.deadlineMs,
     });
@@ -166,9 +187,10 @@ async function makeCall(
   } catch (error) {
     const failure = toFreshetError(error);
     requestId ??= failure.requestId;
-    const maybeBilled = billedTokens !== undefined || !isRefusal(failure);
+    const maybeBilled = billedTokens !== undefined || !isUnbilled(failure);
     const tokens = maybeBilled ? (billedTokens ?? estimatedTokens) : 0;
-    return { call: endCall(`${failure.failureClass}:${failure.code}`, tokens, maybeBilled), failure };
+    const call = endCall(`${failure.failureClass}:${failure.code}`, tokens, maybeBilled);
+    return { call, failure, misshapen: describeShape(reply, texts.length, failure.code) };
   }
 }
 
@@ -181,10 +203,15 @@ function pausedMeanwhile({ scope, reason }: GrantRefusal): FreshetError {
   });
 }
 
-/** Whether nothing was billed for certain: the answer says no, or no connection came about. */
-function isRefusal({ failureClass, code }: FreshetError): boolean {
-  if (failureClass !== 'transient' && failureClass !== 'unknown') return true;
-  return code.startsWith('http_') || code === 'network_econnrefused' || code === 'network_enotfound';
+/** Describes a reply with another number of vectors than texts, or with wrong indexes. */
+function describeShape(
+  reply: EmbedReply | undefined,
+  count: number,
+  code: string,
+): MisshapenReply | undefined {
+  const isMisshapen = code === 'invalid_reply_count' || code === 'invalid_reply_index';
+  if (reply === undefined || !isMisshapen) return undefined;
+  return { answered: reply.items.length, tellable: countTellable(reply, count) };
 }
 
 function emitCall({ metrics, observer }: CallPorts, entry: LedgerEntry): void {

@@ -198,13 +198,15 @@ async function callInTurn(
     if (turn === 'too-many-texts') return { result: { failure: tooManyTexts() } };
     if (turn !== undefined) {
       let result: CallResult | undefined;
+      let isTooLarge = false;
       try {
         result = await callProvider(ports, { ...request, deadlineMs });
       } finally {
-        await endTurn(ports, request, turn, result, deadlineMs < timeoutMs);
+        isTooLarge = await endTurn(ports, request, turn, result, deadlineMs < timeoutMs);
         if (result !== undefined) await noteCallRate(ports, request, result, share === 'granted');
       }
       const { failure, call } = result;
+      if (isTooLarge) return { result: { ...result, failure: tooManyTexts() } };
       if (call === undefined || failure === undefined || !isUnanswered(failure.code)) return { result };
       const named = nameUnanswered(failure, request, call.entry.latencyMs);
       return { result: { ...result, failure: named, isCutShort: deadlineMs < timeoutMs } };
@@ -242,9 +244,9 @@ function gateClosed(code: string, retryAfterMs: number): FreshetError {
   });
 }
 
-/** A failure for which no provider was asked: the call is made again with fewer texts, at once. */
+/** A failure of no text: the call is made again with fewer texts, at once. */
 function tooManyTexts(): FreshetError {
-  return new FreshetError('The call has more texts than the server of the model answers in time.', {
+  return new FreshetError('The call has more texts than the server of the model answers rightly in time.', {
     failureClass: 'transient',
     code: RESIZE_CODE,
   });
