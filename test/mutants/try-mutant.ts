@@ -15,6 +15,7 @@ const LOCAL_RUN_SUITES = [
   'test/pipeline/look-ahead.test.ts',
   'test/pipeline/remember-for-round.test.ts',
   'test/pipeline/slow-server.test.ts',
+  'test/pipeline/starving-calls.test.ts',
   'test/pipeline/unreadable-replies.test.ts',
 ];
 /** What happens to the neighbours of a row that the database refuses to write or to look at. */
