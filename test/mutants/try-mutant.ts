@@ -24,6 +24,7 @@ const LIMIT_SUITES = [
   'test/database/caps.test.ts',
   'test/database/rates.test.ts',
   'test/pipeline/rates.test.ts',
+  'test/pipeline/refused-sizes.test.ts',
 ];
 /** What a search shows to whom, and which tokens are let in. */
 const SEARCH_SUITES = [
