@@ -17,7 +17,7 @@ import type {
   placeFlags,
   StageContext,
 } from './command.ts';
-import { benchFlags, initFlags, RUN_KEYS, runFlags } from './run-flags.ts';
+import { benchFlags, initFlags, RUN_KEYS, runFlags, STATUS_KEYS } from './run-flags.ts';
 import { explainPlace, searchFlags, searchPlace } from './search-flags.ts';
 import { serveFlags, tokenFlags } from './serve-flags.ts';
 
@@ -33,6 +33,7 @@ const pauseScopeFlags = {
 };
 
 const failuresPlace = { summary: 'failed rows by cause, each with what to do', keys: ['failures'] } as const;
+const quoteKeys = ['quotes', 'currency?'];
 const resetPlace = {
   summary: 'makes embedded rows stale, so that they are bought again; without --apply it only counts',
   keys: ['applied', 'spaces', 'rows?'],
@@ -67,11 +68,11 @@ export const commandTable = {
   status: {
     here: {
       summary: 'how much is embedded, what is on its way, what is paused and why',
-      keys: ['spaces', 'unread', 'paused', 'ledger', 'budget'],
+      keys: STATUS_KEYS,
     },
     stage: {
       summary: 'coverage, pauses, money, each queue with its dead letters, event sources and schedules',
-      keys: ['spaces', 'unread', 'paused', 'ledger', 'budget', 'queues', 'eventSources', 'schedules'],
+      keys: [...STATUS_KEYS, 'queues', 'eventSources', 'schedules'],
     },
     load: async (): LoadedBody => (await import('./status.ts')).statusCommand,
   },
@@ -83,8 +84,9 @@ export const commandTable = {
     },
     here: {
       summary: 'what the next run will buy, before it does: texts, tokens, price and time; nothing is bought',
-      keys: ['quotes', 'currency?'],
+      keys: quoteKeys,
     },
+    stage: { summary: 'what the next ticks will buy, and what AWS is paid for it', keys: quoteKeys },
     load: async (): LoadedBody => (await import('./quote.ts')).quoteCommand,
   },
   search: {

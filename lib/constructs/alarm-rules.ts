@@ -1,9 +1,9 @@
-import { Duration } from 'aws-cdk-lib';
 import { MathExpression, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { TICK_PERIODS } from '../core/config/aws-limits.ts';
 import type { EndpointMetricName } from '../core/gpu-endpoint.ts';
+import { ofBudget } from './budget-watch.ts';
 import { FUNCTION_SETTINGS, type FunctionName } from './function-settings.ts';
 import {
   type AlarmDescription,
@@ -14,6 +14,7 @@ import {
   OBSERVED_FUNCTIONS,
   type ObservedPipeline,
   observedQueues,
+  tickPeriod,
 } from './observed-pipeline.ts';
 import { ofService } from './service-watch.ts';
 
@@ -61,13 +62,8 @@ export function listAlarms(
     ...(inferenceComponentName === undefined ? [] : ofEndpoint(inferenceComponentName)),
     ...(observed.service === undefined ? [] : ofService(observed.service.api)),
     ...(webhook === undefined ? [] : [webhookErrors(webhook)]),
-    ...(budgetUsd === undefined ? [] : [budget(observed, budgetUsd)]),
+    ...ofBudget(observed, budgetUsd),
   ];
-}
-
-/** A period that sees a tick, after which alone a stage with few edits calls its provider. */
-function tickPeriod({ tickSeconds }: ObservedPipeline): Duration {
-  return Duration.seconds(Math.max(FIVE_MINUTES.toSeconds(), tickSeconds));
 }
 
 /**
@@ -263,8 +259,4 @@ function webhookErrors(webhook: LambdaFunction): AlarmDescription {
     metric: webhook.metricErrors({ period: FIVE_MINUTES, statistic: 'Sum' }),
     threshold: 0,
   };
-}
-
-function budget({ metrics }: ObservedPipeline, budgetUsd: number): AlarmDescription {
-  return { kind: 'budget', metric: metrics.sum('CostUsd', { period: DAY }), threshold: budgetUsd };
 }

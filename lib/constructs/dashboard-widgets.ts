@@ -70,6 +70,6 @@ export function createNumbers({ title, description, width, metrics }: NumbersPro
 }
 
 /** A red line across a graph: a promise, or the value above which an alarm goes off. */
-export function limitLine(value: number, label: 'alarm' | 'promise'): HorizontalAnnotation {
+export function limitLine(value: number, label: 'alarm' | 'promise' | 'cap'): HorizontalAnnotation {
   return { value, label, color: '#d62728' };
 }

@@ -4,6 +4,7 @@ import { type IMetric, MathExpression, Metric, type TreatMissingData } from 'aws
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { AlarmKindName } from '../core/alarms.ts';
+import type { Cap } from '../core/budget.ts';
 import { ENDPOINT_METRICS, type EndpointMetricName } from '../core/gpu-endpoint.ts';
 import { METRIC_NAMESPACE, METRICS, type MetricComponent, type MetricName } from '../core/metrics.ts';
 import { FUNCTION_NAMES, type FunctionName, visibilitySeconds } from './function-settings.ts';
@@ -24,10 +25,17 @@ export interface ObservedPipeline {
   readonly sloSeconds: number;
   /** Seconds between two looks at the changed rows. */
   readonly tickSeconds: number;
+  /** The caps of the budget; none where none is configured. */
+  readonly caps: readonly Cap[];
   /** The inference component of SageMaker, where one serves a model. */
   readonly inferenceComponentName?: string | undefined;
   /** The API for clients, where the stage has one. */
   readonly service: { readonly api: HttpApi; readonly function: LambdaFunction } | undefined;
+}
+
+/** A period that sees a tick, after which alone a stage with few edits calls its provider. */
+export function tickPeriod({ tickSeconds }: ObservedPipeline): Duration {
+  return Duration.seconds(Math.max(FIVE_MINUTES.toSeconds(), tickSeconds));
 }
 
 /** One alarm, as `listAlarms` describes it. */

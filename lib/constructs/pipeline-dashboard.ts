@@ -3,6 +3,7 @@ import { Dashboard, MathExpression, TextWidget } from 'aws-cdk-lib/aws-cloudwatc
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { LONG_RUN_PERCENT } from './alarm-rules.ts';
+import { budgetWidgets } from './budget-watch.ts';
 import { databaseRow, providerRow } from './dashboard-outside-rows.ts';
 import { createGraph, createNumbers, type DashboardRow, FULL_WIDTH, limitLine } from './dashboard-widgets.ts';
 import { FUNCTION_SETTINGS } from './function-settings.ts';
@@ -42,7 +43,10 @@ export class PipelineDashboard extends Construct {
 }
 
 /** The dashboard row of what was promised, and what it costs. */
-function promiseRow({ metrics, sloSeconds, tickSeconds }: ObservedPipeline): DashboardRow {
+function promiseRow(observed: ObservedPipeline): DashboardRow {
+  const { metrics, sloSeconds, tickSeconds } = observed;
+  const budget = budgetWidgets(observed);
+  const [ages, rows, coverage, money] = budget.length === 0 ? [8, 6, 4, 6] : [6, 5, 4, 4];
   const period = Duration.seconds(Math.max(60, tickSeconds));
   const cost = metrics.sum('CostUsd', { period: DAY, label: 'US dollars today (UTC)' });
   const bought = metrics.one('EmbeddedRows', { statistic: 'Sum', period: DAY });
@@ -54,7 +58,7 @@ function promiseRow({ metrics, sloSeconds, tickSeconds }: ObservedPipeline): Das
         description:
           'How long the oldest edited row has waited for its vector, and the oldest of a backfill; the ' +
           'line is the promise. Above it, the alarm `freshness` counts.',
-        width: 8,
+        width: ages,
         unit: 'seconds',
         metrics: [
           metrics.one('OldestStaleRowAgeSeconds', { statistic: 'Maximum', period, label: 'edits' }),
@@ -67,7 +71,7 @@ function promiseRow({ metrics, sloSeconds, tickSeconds }: ObservedPipeline): Das
         description:
           'Rows that were found and are not embedded yet, per look. Edits should fall to 0 between two ' +
           'looks; a backfill holds at `limits.maxInFlight` until it ends.',
-        width: 6,
+        width: rows,
         unit: 'rows',
         metrics: [
           metrics.one('StaleRows', { statistic: 'Sum', period, label: 'edits' }),
@@ -79,7 +83,7 @@ function promiseRow({ metrics, sloSeconds, tickSeconds }: ObservedPipeline): Das
         description:
           'The share of rows that have a vector of their latest version, at the end of the day’s walk ' +
           'over all keys; of several sources the least.',
-        width: 4,
+        width: coverage,
         metrics: [
           metrics.one('CoveragePercent', {
             statistic: 'Minimum',
@@ -93,7 +97,7 @@ function promiseRow({ metrics, sloSeconds, tickSeconds }: ObservedPipeline): Das
         description:
           'What the provider’s calls cost today, and what a million bought vectors cost at that rate. ' +
           'AWS’s own bill is not in it.',
-        width: 6,
+        width: money,
         metrics: [
           cost,
           new MathExpression({
@@ -108,6 +112,7 @@ function promiseRow({ metrics, sloSeconds, tickSeconds }: ObservedPipeline): Das
           }),
         ],
       }),
+      ...budget,
     ],
   };
 }

@@ -203,15 +203,35 @@ export const METRICS = {
     meaning: 'results whose object was missing or corrupt; their rows are sent again',
   },
   Probes: { unit: 'Count', from: ['guard'], meaning: 'looks whether what stopped works again' },
+  CapPercent: {
+    unit: 'Percent',
+    from: ['detect'],
+    meaning:
+      'what was spent of a cap of the budget in its period, open and lost calls included; a sample per ' +
+      'cap and tick, only where a budget is configured',
+  },
+  SpentTodayUsd: {
+    unit: 'US dollars',
+    from: ['detect'],
+    meaning:
+      'what was spent on everything since midnight UTC, as `budget.usdPerDay` counts it; a sample per ' +
+      'tick, only where that cap is configured',
+  },
   PausedModels: {
     unit: 'Count',
     from: ['guard'],
-    meaning: 'models that stand still though no operator asked for it',
+    meaning: 'models that stand still though no operator and no cap of the budget asked for it',
   },
   PausedSources: {
     unit: 'Count',
     from: ['guard'],
     meaning: 'sources that stand still because their table is not what it was',
+  },
+  CapPauses: {
+    unit: 'Count',
+    from: ['guard'],
+    meaning:
+      'caps of the budget that are reached, by what stands still for them; only where a budget is configured',
   },
   OperatorPauses: { unit: 'Count', from: ['guard'], meaning: '1 while an operator has paused everything' },
   MappingsClosed: { unit: 'Count', from: ['guard'], meaning: 'event sources that guard keeps closed' },

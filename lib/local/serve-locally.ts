@@ -2,15 +2,21 @@ import { createApp } from '../adapters/api/create-app.ts';
 import { createItems } from '../adapters/api/item-routes.ts';
 import { type Listener, listen } from '../adapters/api/listen.ts';
 import { createPage } from '../adapters/api/page/page-routes.ts';
+import { answerSearch } from '../adapters/api/search-answers.ts';
+import { createSearchJobRoutes } from '../adapters/api/search-job-routes.ts';
 import { createServiceMetrics } from '../adapters/api/service-metrics.ts';
 import { createTokenCheck } from '../adapters/api/verify-tokens.ts';
+import { openTracer } from '../adapters/open-tracer.ts';
 import { createJsonLogger, createSystemClock, createSystemRandomness } from '../adapters/system.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { type PipelineConfig, usedAliases } from '../core/config/pipeline-config.ts';
 import { type ServiceSection, serviceSection } from '../core/config/service-schema.ts';
+import { RESULT_DAYS } from '../core/documents.ts';
 import { UsageError } from '../core/errors.ts';
 import { isLoopbackHost } from '../core/providers.ts';
 import { createNudgeGate } from '../pipeline/serve/nudge-gate.ts';
+import { createQueryRecorder } from '../pipeline/serve/record-queries.ts';
+import { createSearchJobs, forgetErased } from '../pipeline/serve/search-jobs.ts';
 import { createEmbeddingService, type WarmableService } from '../pipeline/serve/serve-embeddings.ts';
 import { warmUpModel } from '../pipeline/serve/warm-up.ts';
 import { createRowsWatch } from '../pipeline/serve/watch-rows.ts';
@@ -33,8 +39,8 @@ interface ServeRequest extends WorkspaceRequest {
 /** Requests in hand have this long after a signal; the process ends a second later. */
 const GRACE_MS = 4000;
 const CLOSE_MS = 500;
-/** A deployed pipeline of the same configuration keeps its result objects for so long. */
-const RESULT_DAYS = 15;
+/** What the last requests cost has this long to reach the database. */
+const RECORD_MS = 3000;
 
 /**
  * Serves the models of the configuration over HTTP until `signal` aborts.
@@ -51,45 +57,55 @@ export async function serveLocally(request: ServeRequest): Promise<void> {
   const verifyToken =
     settings.tokens && (await createTokenCheck(settings.tokens, environment.variables ?? {}));
   const clock = createSystemClock();
+  const tracer = await openTracer(clock);
   const providers = await createProviders(config, createLocalAccess(environment), clock);
   await withServedRows({ request, loaded, environment, signal: request.signal }, clock, async rows => {
     const logger = createJsonLogger(request.writeLog, clock, { component: 'serve' });
-    const metrics = createServiceMetrics(rows.readProgress);
+    const metrics = createServiceMetrics(rows.readProgress, rows.readFlows);
+    const randomness = createSystemRandomness();
+    const queries = createQueryRecorder({ ledger: rows.queries, clock, randomness, logger });
     const service = createEmbeddingService(
       {
-        providers,
-        tokenizer: createTokenizer(),
-        clock,
-        randomness: createSystemRandomness(),
-        observer: metrics,
+        ...{ providers, tokenizer: createTokenizer(), clock, randomness, observer: metrics },
+        ...{ queries, tracer },
       },
       usedAliases(config).map(alias => config.models[alias]!),
       boundsOf(config, settings),
     );
     const { bodyBytes, requestsPerMinute } = settings.limits;
     const { operator } = rows;
+    const sources = config.sources.map(({ name }) => name);
+    const search = rows.serveSearch(service, tracer);
     const page = createPage(
-      { rows: operator, watch: createRowsWatch(operator.ask, clock) },
+      { rows: operator, watch: createRowsWatch(operator.ask, clock), search, logger, sources },
       { service, clock, verifyToken, maxBodyBytes: bodyBytes },
     );
-    const nudge = {
-      sources: config.sources.map(({ name }) => name),
-      nudge: createNudgeGate(operator.nudge, { clock, logger }),
-    };
-    const search = rows.serveSearch(service);
-    const documents = rows.serveDocuments(nudge.nudge);
+    const nudge = { sources, nudge: createNudgeGate(operator.nudge, { clock, logger }) };
+    const searchJobs = createSearchJobs({
+      search: (...asked) => answerSearch({ search, logger }, ...asked),
+      ...{ clock, randomness, logger, signal: request.signal },
+      claimPaths: config.sources.flatMap(source => Object.values(source.search?.claims ?? {})),
+    });
+    const documents = forgetErased(rows.serveDocuments(nudge.nudge), searchJobs);
+    // A deployed pipeline of the same configuration has result objects.
     const resultDays = config.aws === undefined ? undefined : RESULT_DAYS;
     const items = documents && createItems({ documents, logger }, { maxBodyBytes: bodyBytes, resultDays });
     const app = createApp(
-      { service, clock, logger, verifyToken, metrics, search, items, page, nudge },
+      {
+        ...{ service, clock, logger, verifyToken, metrics, search, items, page, nudge, tracer },
+        searchJobs: createSearchJobRoutes(searchJobs, { maxBodyBytes: bodyBytes }),
+      },
       { allowedHosts, maxBodyBytes: bodyBytes, requestsPerMinute },
     );
     const listener = await listen(app.fetch, { ...settings, maxConnections: settings.limits.connections });
     request.onListening({ url: listener.url, models: service.models.map(({ alias }) => alias) });
+    const recording = queries.writeUntil(request.signal, rows.queriesEveryMs);
     const warming = warmUp({ service, providers, rows, clock, logger }, config, request.signal);
     await untilAborted(request.signal);
     await endService(service, listener, clock);
-    await warming;
+    await queries.end(RECORD_MS);
+    await Promise.all([warming, recording]);
+    await tracer?.flush();
   });
 }
 

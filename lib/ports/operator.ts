@@ -1,9 +1,12 @@
 import type { FailureClass, Lane } from '../core/model.ts';
+import type { ModelFlow } from '../core/model-flow.ts';
+import type { SpaceQuote } from '../core/quote.ts';
 import type { PauseReason } from './control-store.ts';
 import type {
   Coverage,
   FailureGroup,
   LedgerTotals,
+  QueryTotals,
   ResetPlan,
   ResetSelection,
   Spending,
@@ -51,6 +54,14 @@ export interface OperateExchanges {
     readonly request: { readonly source?: string | undefined; readonly model?: string | undefined };
     readonly answer: { readonly spaces: readonly { readonly source: string; readonly model: string }[] };
   };
+  /**
+   * Quotes what the next ticks buy for one space, without buying or writing anything.
+   * The request is repeated with `next` in place of `spaceId` until that is null.
+   */
+  readonly 'quote-space': {
+    readonly request: { readonly source?: string | undefined; readonly spaceId: number | null };
+    readonly answer: { readonly quotes: readonly StageQuote[]; readonly next: number | null };
+  };
   /** Redrives up to `limit` letters. The request is repeated until nothing is received. */
   readonly redrive: { readonly request: RedriveRequest; readonly answer: RedriveAnswer };
 }
@@ -70,8 +81,12 @@ export interface StatusAnswer {
   readonly paused: readonly PauseReason[];
   /** Totals over all spaces and runs. */
   readonly ledger: LedgerTotals & Pick<Coverage, 'lastUpdate'>;
+  /** What vectors for searches and clients cost, which `ledger` does not hold. */
+  readonly queries: QueryTotals;
   /** What was spent on each cap of the budget; empty where none is configured. */
   readonly budget: readonly Spending[];
+  /** How the work of each model flows. */
+  readonly flows: readonly ModelFlow[];
 }
 
 /** A space with its rows counted, how long its oldest edit has waited, and how fast it moves. */
@@ -104,6 +119,18 @@ export interface SpaceResetPlan extends ResetPlan {
   readonly source: string;
   readonly model: string;
   readonly costUsd: number;
+}
+
+/** What the vectors of a space cost on a stage: the quote of its texts, and what AWS is paid. */
+export interface StageQuote extends SpaceQuote {
+  readonly aws: {
+    /** Lambda, SQS, S3, logs and traces; without the network. */
+    readonly costUsd: number;
+    /** Milliseconds of a call, while which a function waits. */
+    readonly callMs: number;
+    /** False: no call was measured yet, and `callMs` is assumed. */
+    readonly isMeasured: boolean;
+  };
 }
 
 export interface ResetCursor {

@@ -1,5 +1,6 @@
 import type { Cap } from '../core/budget.ts';
 import type { Space } from '../core/model.ts';
+import type { ModelFlow } from '../core/model-flow.ts';
 import type { HeldRows } from '../core/run-end.ts';
 import type { LeasedRow, LeaseRequest } from './detection-store.ts';
 
@@ -36,8 +37,12 @@ export interface ReportStore {
   readLedger(space: Space): Promise<LedgerTotals>;
   /** What was spent on each of the caps in its period, calls under way and lost ones included. */
   readSpending(caps: readonly Cap[]): Promise<readonly Spending[]>;
+  /** What vectors cost that were made for searches and clients, which are of no space. */
+  readQueries(): Promise<QueryTotals>;
   /** Rows a second whose vectors were bought, over the last five minutes. */
   readRate(space: Space): Promise<number>;
+  /** How the work of the spaces' models flows: limits, use, queues and batches. */
+  readFlows(spaces: readonly Space[]): Promise<readonly ModelFlow[]>;
 }
 
 export interface Coverage {
@@ -73,9 +78,24 @@ export interface LedgerTotals {
   readonly providerCalls: number;
   readonly tokens: number;
   readonly costUsd: number;
+  /**
+   * What one purchase of each distinct text version that was stored costs.
+   * Not in it: calls that brought nothing, and texts that were edited or deleted while they were
+   * bought. Equal texts that two workers bought at the same moment are in it twice.
+   */
+  readonly necessaryUsd: number;
   /** Calls that were granted over 15 minutes ago and never settled. */
   readonly paidAndLostCalls: number;
   readonly paidAndLostCostUsd: number;
+}
+
+/** What vectors for searches and clients cost, of all models together. */
+export interface QueryTotals {
+  readonly providerCalls: number;
+  readonly tokens: number;
+  readonly costUsd: number;
+  /** Since midnight UTC. */
+  readonly costUsdToday: number;
 }
 
 /** What was spent on a cap of the budget in the period that runs. */
@@ -85,6 +105,10 @@ export interface Spending {
   readonly period: 'day' | 'month';
   readonly capUsd: number;
   readonly spentUsd: number;
+  /** Of the cap, floored; above 100 where a bill went beyond it. */
+  readonly percent: number;
+  /** When the period ends and what is paused goes on: ISO 8601, UTC. */
+  readonly endsAt: string;
 }
 
 /**

@@ -1,13 +1,12 @@
 import type { AskOperator, SourceFailures, StatusAnswer } from './operator.ts';
 
 /**
- * What a page for people asks of the rows: what an operator asks, and a search.
- * Both reject with `UsageError` where the person can mend it, such as a database that is not there
+ * What a page for people asks of the rows: what an operator asks.
+ * It rejects with `UsageError` where the person can mend it, such as a database that is not there
  * yet, and with `FreshetError` for all else that is foreseen.
  */
 export interface RowsOperator {
   readonly ask: AskOperator;
-  search(query: PageQuery): Promise<PageHits>;
   /** Asks the runs that watch to look now. */
   nudge(): Promise<NudgeAnswer>;
 }
@@ -15,30 +14,6 @@ export interface RowsOperator {
 /** How many runs on the machine were asked. */
 export interface NudgeAnswer {
   readonly runs: number;
-}
-
-interface PageQuery {
-  /** Undefined: the first source of the configuration. */
-  readonly source: string | undefined;
-  readonly text: string;
-  readonly limit: number;
-}
-
-export interface PageHits {
-  readonly source: string;
-  readonly model: string;
-  /** Names of the columns whose values each hit has. */
-  readonly columns: readonly string[];
-  readonly hits: readonly PageHit[];
-  /** Whether every row was compared. */
-  readonly exact: boolean;
-}
-
-interface PageHit {
-  readonly id: string;
-  /** 1 − cosine distance. */
-  readonly similarity: number;
-  readonly columns: readonly (string | null)[];
 }
 
 /** How the rows stand, as a page shows it; or why that cannot be read now. */

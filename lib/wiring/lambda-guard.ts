@@ -11,6 +11,7 @@ import { NEEDED_VERSION, requireSchemaRights } from '../adapters/sql/migrations/
 import { requireUsableSchema } from '../adapters/sql/migrations/schema-version.ts';
 import { openSpaces } from '../adapters/sql/open-spaces.ts';
 import { createOutcomeStore } from '../adapters/sql/outcome-store.ts';
+import { listCaps } from '../core/budget.ts';
 import { FreshetError, UNKNOWN_SCHEMA, UsageError } from '../core/errors.ts';
 import { describeFailure, toFreshetError } from '../pipeline/failures.ts';
 import type { GuardedMappings, GuardPorts, GuardState } from '../pipeline/guard/guard-ports.ts';
@@ -32,6 +33,7 @@ export async function wireGuard(dependencies = readLambdaDependencies()): Promis
       ports: {
         ...ports,
         mappings,
+        hasCaps: listCaps(config.budget).length > 0,
         openState: state.open,
         eventSources: createLambdaEventSources(createLambdaClient({ region: settings.region })),
         providers: await createLambdaProviders(settings, config, secrets, clock),

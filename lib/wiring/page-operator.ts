@@ -7,11 +7,16 @@ import { nudgeRuns, type OperatorRequest, withOperator } from './operator.ts';
 import type { InTurn } from './served-search.ts';
 import type { Workspace } from './workspace.ts';
 
+/** Also answers what needs the models of this machine, as a search. */
+interface LocalRows extends RowsOperator {
+  readonly ask: AskLocally;
+}
+
 /** Asks the rows of a database that stays open, which is one on a server. */
-export function operateOpened(workspace: Workspace): RowsOperator {
+export function operateOpened(workspace: Workspace): LocalRows {
   const answer = createLocalAnswers(workspace);
   const ask = ((name: string, details: object) => answer({ request: name, ...details })) as AskLocally;
-  return operateBy(ask, () => nudgeRuns(workspace.database));
+  return { ask, nudge: () => nudgeRuns(workspace.database) };
 }
 
 /**
@@ -22,7 +27,7 @@ export function operateOpened(workspace: Workspace): RowsOperator {
  * and rates.
  * @param directory that of the database
  */
-export function operateEmbedded(request: OperatorRequest, directory: string, inTurn: InTurn): RowsOperator {
+export function operateEmbedded(request: OperatorRequest, directory: string, inTurn: InTurn): LocalRows {
   const clock = createSystemClock();
   const known = new Map<string, KnownAnswer>();
   let lastChange = Number.NaN;
@@ -38,14 +43,14 @@ export function operateEmbedded(request: OperatorRequest, directory: string, inT
     if (READINGS.has(name)) known.set(key, { answer, untilMs: clock.now() + HELD_MS });
     return answer;
   };
-  return operateBy(
-    ((name: string, details: object) => inTurn(() => ask(name, details))) as AskLocally,
+  return {
+    ask: ((name: string, details: object) => inTurn(() => ask(name, details))) as AskLocally,
     // Where nobody has the database, no run watches: there is nobody to ask.
-    () =>
+    nudge: () =>
       inTurn(async () =>
         (await isTaken(directory)) ? withOperator(request, operator => operator.nudgeRuns()) : { runs: 0 },
       ),
-  );
+  };
 }
 
 interface KnownAnswer {
@@ -73,25 +78,4 @@ async function readChange(directory: string): Promise<number> {
 async function isTaken(directory: string): Promise<boolean> {
   const files: readonly string[] = await readdir(dirname(directory)).catch(() => []);
   return files.includes('lock');
-}
-
-function operateBy(ask: AskLocally, nudge: RowsOperator['nudge']): RowsOperator {
-  return {
-    ask,
-    nudge,
-    async search({ text, ...query }) {
-      const { source, model, hits, exact } = await ask('search', { ...query, query: text });
-      return {
-        ...{ source, model: model.alias, exact, columns: Object.keys(hits[0]?.columns ?? {}) },
-        hits: hits.map(({ id, score, columns }) => ({
-          ...{ id, similarity: score, columns: Object.values(columns).map(writeValue) },
-        })),
-      };
-    },
-  };
-}
-
-function writeValue(value: unknown): string | null {
-  if (value === null || value === undefined) return null;
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -5,11 +5,13 @@ import { ServiceRefusal } from '../core/service-refusal.ts';
 import { refuseUnknownSource } from '../pipeline/search/prepare-search.ts';
 import type { EmbeddingService } from '../ports/embedding-service.ts';
 import type { SearchService } from '../ports/search.ts';
+import type { Tracer } from '../ports/tracer.ts';
+import type { AskLocally } from './local-requests.ts';
 import { openSearch, searchByService } from './open-search.ts';
 import { type Workspace, type WorkspaceRequest, withWorkspace } from './workspace.ts';
 
 /** Makes the search of clients, whose texts the service embeds in its queue. */
-export type ServeSearch = (service: EmbeddingService) => SearchService;
+export type ServeSearch = (service: EmbeddingService, tracer?: Tracer) => SearchService;
 
 const IN_USE_SECONDS = 10;
 
@@ -34,34 +36,52 @@ export function takeTurns(): InTurn {
 
 /** Serves the search over a database that stays open. */
 export function searchOpened(workspace: Workspace): ServeSearch {
-  return service => openSearch(workspace, searchByService(service, cursorKey));
+  return (service, tracer) => openSearch(workspace, searchByService(service, cursorKey), tracer);
 }
 
 /**
  * Serves the search over the embedded database, which is for one process at a time.
- * It is opened for each search and closed, so that a run can have it. While another process has it,
- * searches are refused. A source that is not among `names` is refused without it.
+ * It is opened for each search and closed, so that a run can have it. While a run has it, that run
+ * answers the person who has the database, and the searches of clients are refused: nobody but this
+ * process has read their tokens. A source that is not among `names` is refused without it.
+ * @param askHolder asks the process that has the database
  */
 export function searchEmbedded(
   request: WorkspaceRequest,
   names: readonly string[],
   inTurn: InTurn,
+  askHolder: AskLocally,
 ): ServeSearch {
-  return service => {
-    async function ask<Answer>(
-      source: string,
+  return (service, tracer) => {
+    const ask = async <Answer>(
+      [{ source }, { kind }]: Parameters<SearchService['search']>,
       use: (search: SearchService) => Promise<Answer>,
-    ): Promise<Answer> {
+      useHolder: () => Promise<Answer>,
+    ): Promise<Answer> => {
       if (!names.includes(source)) refuseUnknownSource(source, names, suggestNearest);
-      return inTurn(() =>
+      const opened = inTurn(() =>
         withWorkspace(request, workspace =>
-          use(openSearch(workspace, searchByService(service, cursorKey))),
-        ).catch(refuseInUse),
+          use(openSearch(workspace, searchByService(service, cursorKey), tracer)),
+        ),
       );
-    }
+      return opened.catch((error: unknown) => {
+        const isAsked = kind === 'operator' && error instanceof DirectoryInUseError;
+        return isAsked ? useHolder() : refuseInUse(error);
+      });
+    };
     return {
-      search: (...asked) => ask(asked[0].source, search => search.search(...asked)),
-      explain: (...asked) => ask(asked[0].source, search => search.explain(...asked)),
+      search: (...asked) =>
+        ask(
+          asked,
+          search => search.search(...asked),
+          () => askHolder('search', asked[0]),
+        ),
+      explain: (...asked) =>
+        ask(
+          asked,
+          search => search.explain(...asked),
+          () => askHolder('explain-search', asked[0]),
+        ),
     };
   };
 }

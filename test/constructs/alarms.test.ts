@@ -151,6 +151,24 @@ describe('the alarms', () => {
       expect(only(kind)).toMatchObject({ Threshold: 20, EvaluationPeriods: 3, DatapointsToAlarm: 2 });
   });
 
+  test('go off when a cap is nearly reached and when it is, and are not there without a cap', () => {
+    expect(only('cap-near')).toMatchObject({
+      MetricName: 'CapPercent',
+      Statistic: 'Maximum',
+      Threshold: 80,
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+      Period: 300,
+      TreatMissingData: 'ignore',
+    });
+    expect(only('cap-reached')).toMatchObject({ MetricName: 'CapPauses', Threshold: 0, Period: 60 });
+    const bare = Template.fromStack(createStack(configInput({ stage: { alarms: { budgetUsd: 25 } } })));
+    const names = resourcesOf<AlarmProperties>(bare, 'AWS::CloudWatch::Alarm').map(({ properties }) =>
+      properties.AlarmDescription.replace(/.*#/s, ''),
+    );
+    expect(names).toContain('budget');
+    expect(names.filter(name => name.startsWith('cap-'))).toEqual([]);
+  });
+
   test('go off when a day costs more than the budget, and are not there without one', () => {
     const budget = only('budget');
 

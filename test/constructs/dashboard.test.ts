@@ -1,10 +1,12 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
 import { wrapProse } from '../../bench/apparatus/wrap-prose.ts';
 import { ENDPOINT_METRICS, type EndpointMetricName } from '../../lib/core/gpu-endpoint.ts';
 import { servedModel } from '../factories/gpu-endpoint-stack.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
+import { configInput, createStack } from '../factories/pipeline-stack.ts';
 import { printDashboardPage } from '../pages/print-dashboard-page.ts';
 import { metricsOfDashboard, widgetsOf } from '../templates/shown-metrics.ts';
 
@@ -35,6 +37,22 @@ describe('the dashboard', () => {
     expect(titled('Oldest stale row').properties.annotations?.horizontal?.map(({ value }) => value)).toEqual([
       15 * 60,
     ]);
+  });
+
+  test('shows what a day cost against its cap, and the fullest of all caps, where there are any', () => {
+    const { annotations, metrics } = titled('Budget').properties;
+
+    expect(annotations?.horizontal?.map(({ value }) => value)).toEqual([20]);
+    for (const name of ['SpentTodayUsd', 'CapPercent', 'CapPauses'])
+      expect(JSON.stringify(metrics)).toContain(`"${name}"`);
+    const monthly = createStack(configInput({ budget: { usdPerMonth: 300 } }));
+    const budget = widgetsOf(Template.fromStack(monthly)).find(
+      ({ properties }) => properties.title === 'Budget',
+    )!;
+    expect(budget.properties.annotations?.horizontal?.map(({ value }) => value)).toEqual([80]);
+    expect(JSON.stringify(budget.properties.metrics)).not.toContain('SpentTodayUsd');
+    const bare = widgetsOf(Template.fromStack(createStack()));
+    expect(bare.map(({ properties }) => properties.title)).not.toContain('Budget');
   });
 
   test('sums what the calls cost over every component that pays, and divides by what was bought', () => {

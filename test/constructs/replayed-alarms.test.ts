@@ -131,6 +131,33 @@ describe('the alarms on ticks', () => {
   });
 });
 
+describe('the alarms on caps of the budget', () => {
+  /** Percent of the fullest cap at each tick of two days; midnight comes before the ninth. */
+  const spent = [0, 40, 79.9, 80, 95, 99.7, 99.7, 99.7, 0, 3];
+
+  test('tell a cap that is nearly reached until its period ends, also where ticks stop meanwhile', () => {
+    expect(replayAlarm(ofKind('cap-near').properties, spent)).toEqual([
+      ...Array(3).fill('OK'),
+      ...Array(5).fill('ALARM'),
+      ...Array(2).fill('OK'),
+    ]);
+    const silent = [...spent.slice(0, 5), undefined, undefined, undefined, 81, 2];
+    expect(replayAlarm(ofKind('cap-near').properties, silent).slice(3)).toEqual([
+      ...Array(6).fill('ALARM'),
+      'OK',
+    ]);
+  });
+
+  test('tell a cap that is reached by its pause, within minutes: its spending stays below 100 percent', () => {
+    const paused = [0, 0, 1, 1, 1, 1, 0, 0, 0];
+
+    expect(Math.max(...spent)).toBeLessThan(100);
+    expect(replayAlarm(ofKind('cap-reached').properties, paused)).toEqual([
+      ...['OK', 'OK', 'OK', 'OK', 'ALARM', 'ALARM', 'OK', 'OK', 'OK'],
+    ]);
+  });
+});
+
 /** The composite alarms that a sequence of states sets off, step by step. */
 function pagesOf(steps: readonly Partial<Record<AlarmKindName, boolean>>[]): string[][] {
   const red = new Set<AlarmKindName>();
@@ -180,6 +207,8 @@ describe('the pages', () => {
     ['freshness', 'detect-silent', 'schedule'],
     ['detect-silent', 'unknown-schema', 'database'],
     ['dead-letters', 'freshness', 'work'],
+    ['cap-reached', 'database-unreachable', 'database'],
+    ['dead-letters', 'cap-reached', 'work'],
   ] as const)('while %s lasts, %s still wakes somebody', (lasting, later, page) => {
     expect(pagesOf([{ [lasting]: true }, {}, { [later]: true }])[2]).toEqual([page]);
   });

@@ -60,6 +60,30 @@ describe('a cap', () => {
     expect(await grant(budget, 0.3)).toBeUndefined();
   });
 
+  test('counts what a call was billed as soon as that is known, and leaves lost and settled calls', async () => {
+    const [dearer, cheaper, lost] = [randomUUID(), randomUUID(), randomUUID()];
+    const budget = { usdPerDay: 2 };
+    for (const callId of [dearer, cheaper, lost]) await grant(budget, 0.5, callId);
+    await opened.run(`UPDATE freshet.grants SET lost_at = now() WHERE call_id = '${lost}'`);
+    const { noteBill } = createEmbeddingStore(opened.db, listCaps(budget));
+
+    await noteBill?.(dearer, 1.25);
+    await noteBill?.(cheaper, 0.125);
+    await noteBill?.(lost, 0);
+    await noteBill?.(randomUUID(), 9);
+
+    const [spending] = await readSpending(opened.db, listCaps(budget));
+    expect(spending?.spentUsd).toBe(1.875);
+    expect(await grant(budget, 0.126)).toMatchObject({ reason: 'budget' });
+    expect(await grant({ usdPerDay: 2.5 }, 0.126)).toMatchObject({ reason: 'budget' });
+    await opened.run('DELETE FROM freshet.control');
+    expect(await grant(budget, 0.125)).toBeUndefined();
+  });
+
+  test('asks for no bill where none is configured', () => {
+    expect(createEmbeddingStore(opened.db).noteBill).toBeUndefined();
+  });
+
   test('of a source pauses that source alone, and others do not count against it', async () => {
     const budget = { perSource: { ai_items: { usdPerMonth: 1 }, other: { usdPerDay: 0.1 } } };
 
@@ -90,6 +114,26 @@ describe('a cap', () => {
   });
 });
 
+describe('what is spent of a cap', () => {
+  test('comes with its percentage, and with the end of its period in UTC', async () => {
+    const budget = { usdPerDay: 1, usdPerMonth: 10, perSource: { ai_items: { usdPerDay: 0.5 } } };
+    await grant({}, 0.1 + 0.2);
+
+    const spending = await readSpending(opened.db, listCaps(budget));
+
+    const today = new Date();
+    const [year, month, day] = [today.getUTCFullYear(), today.getUTCMonth(), today.getUTCDate()];
+    const end = (ms: number) => new Date(ms).toISOString().replace('.000', '');
+    const endsOn = { day: end(Date.UTC(year, month, day + 1)), month: end(Date.UTC(year, month + 1, 1)) };
+    const told = spending.map(({ scope, period, percent, endsAt }) => ({ scope, period, percent, endsAt }));
+    expect(told).toEqual([
+      { scope: 'pipeline', period: 'day', percent: 30, endsAt: endsOn.day },
+      { scope: 'pipeline', period: 'month', percent: 3, endsAt: endsOn.month },
+      { scope: 'source:ai_items', period: 'day', percent: 60, endsAt: endsOn.day },
+    ]);
+  });
+});
+
 describe('what was spent in hours that are over', () => {
   const budget = { usdPerDay: 100, usdPerMonth: 100 };
   const spend = (usd: number, ago: string) =>
@@ -116,6 +160,25 @@ describe('what was spent in hours that are over', () => {
     expect(await read()).toEqual(before.map(usd => usd + 8));
     await opened.run(`UPDATE freshet.ledger SET cost_usd = 0 WHERE recorded_at < now() - interval '1 hour'`);
     expect(await read()).toEqual(before.map(usd => usd + 8));
+  });
+
+  test('counts where a transaction lasted longer than an hour stays open', async () => {
+    await spend(1, '150 minutes');
+    await lift(budget);
+    const before = await read();
+
+    await spend(2, '151 minutes');
+    await lift(budget);
+
+    expect(await read()).toEqual(before.map(usd => usd + (usd === 0 ? 0 : 2)));
+  });
+
+  test('counts where the clock was hours ahead when hours were summed up', async () => {
+    await opened.run(`INSERT INTO freshet.spending (hour, space_id, cost_usd)
+      VALUES (date_trunc('hour', now()) + interval '5 hours', ${opened.space.spaceId}, 16)`);
+    await spend(1, '0 minutes');
+
+    expect(await read()).toEqual([1, 1]);
   });
 
   test('is summed up only where a cap asks for it', async () => {

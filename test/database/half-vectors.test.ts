@@ -11,6 +11,7 @@ import { openTestWorkspace } from '../wiring/open-test-workspace.ts';
 import { createSourceTable } from './open-space.ts';
 import { dropRoles, openTestDatabase } from './open-test-database.ts';
 
+const ROLES = ['half_reader', 'Half of them'];
 const toBytes = (values: readonly number[]) => Buffer.from(Float32Array.from(values).buffer);
 
 describe('a space of half floats', () => {
@@ -66,9 +67,17 @@ describe('a space of half floats', () => {
     const whole = buildConfig([buildSourceConfig()]);
     const half = buildConfig([buildSourceConfig({ storage: 'halfvec' })]);
     const [first] = await ensureSpaces(db, whole);
-    await sql`CREATE ROLE half_reader`.execute(db.kysely);
+    for (const role of ROLES) await sql`CREATE ROLE ${sql.id(role)}`.execute(db.kysely);
     try {
       await sql`GRANT SELECT ON embeddings.ai_items TO half_reader`.execute(db.kysely);
+      await sql`GRANT SELECT (id, embedding_model) ON embeddings.ai_items TO "Half of them"`.execute(
+        db.kysely,
+      );
+      await sql`GRANT SELECT (embedding) ON embeddings.ai_items TO "Half of them" WITH GRANT OPTION`.execute(
+        db.kysely,
+      );
+      await sql`REVOKE EXECUTE ON FUNCTION embeddings.search_ai_items FROM PUBLIC`.execute(db.kysely);
+      await sql`GRANT EXECUTE ON FUNCTION embeddings.search_ai_items TO "Half of them"`.execute(db.kysely);
 
       const [second] = await ensureSpaces(db, half);
 
@@ -81,17 +90,34 @@ describe('a space of half floats', () => {
         'embedding halfvec',
         'embedding_updated_at timestamp with time zone',
       ]);
-      const { rows } = await sql<{ may: boolean }>`
-        SELECT has_table_privilege('half_reader', 'embeddings.ai_items', 'SELECT') AS may`.execute(db.kysely);
-      expect(rows).toEqual([{ may: true }]);
+      expect(await readRights()).toEqual([
+        ['half_reader', true, true, true, false, false],
+        ['Half of them', false, true, false, true, true],
+      ]);
 
       expect((await ensureSpaces(db, half))[0]?.spaceId).toBe(second?.spaceId);
       expect((await ensureSpaces(db, whole))[0]?.spaceId).toBe(first?.spaceId);
       expect(await columnTypes('embeddings.ai_items')).toContain('embedding vector');
     } finally {
-      await dropRoles(db, ['half_reader']);
+      await dropRoles(db, ROLES);
     }
   });
+
+  /** Per role: the whole view, two of its columns, one to give on, and the function. */
+  async function readRights(): Promise<unknown[]> {
+    const view = 'embeddings.ai_items';
+    const { rows } = await sql<{ rights: unknown[] }>`
+      SELECT json_build_array(r.name, has_table_privilege(r.name, ${view}, 'SELECT'),
+               has_column_privilege(r.name, ${view}, 'embedding_model', 'SELECT'),
+               has_column_privilege(r.name, ${view}, 'embedding_updated_at', 'SELECT'),
+               has_column_privilege(r.name, ${view}, 'embedding', 'SELECT WITH GRANT OPTION'),
+               has_function_privilege(r.name, f.oid, 'EXECUTE')) AS rights
+        FROM unnest(ARRAY['half_reader', 'Half of them']) WITH ORDINALITY AS r (name, place),
+             (SELECT oid FROM pg_proc WHERE proname = 'search_ai_items') AS f ORDER BY r.place`.execute(
+      db.kysely,
+    );
+    return rows.map(({ rights }) => rights);
+  }
 
   it('is not made while something depends on the view, which is named', async () => {
     await createSourceTable(db);
@@ -117,7 +143,7 @@ describe('a space of half floats', () => {
     const [finding] = await inspectVectors(db, space!.source);
 
     expect(finding?.statement).toBe(
-      `CREATE INDEX CONCURRENTLY ON "freshet"."${space?.vectorTable}" USING hnsw (embedding halfvec_cosine_ops);`,
+      `CREATE INDEX CONCURRENTLY ON "freshet"."${space?.vectorTable}" USING hnsw (embedding halfvec_cosine_ops) WITH (ef_construction = 200);`,
     );
     // Of the table that stands, whatever the configuration asks for by now.
     const { storage: _, ...source } = space!.source;

@@ -1,18 +1,22 @@
 import { SignJWT } from 'jose';
 import { createApp } from '../../lib/adapters/api/create-app.ts';
 import { createItems } from '../../lib/adapters/api/item-routes.ts';
+import { answerSearch } from '../../lib/adapters/api/search-answers.ts';
+import { createSearchJobRoutes } from '../../lib/adapters/api/search-job-routes.ts';
 import { createServiceMetrics } from '../../lib/adapters/api/service-metrics.ts';
 import { createTokenCheck } from '../../lib/adapters/api/verify-tokens.ts';
 import { createDocumentStore } from '../../lib/adapters/sql/document-store.ts';
 import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
 import { migrate } from '../../lib/adapters/sql/migrations/migrate.ts';
-import { createSystemClock } from '../../lib/adapters/system.ts';
+import { createSystemClock, createSystemRandomness } from '../../lib/adapters/system.ts';
 import { createTokenizer } from '../../lib/adapters/tokenizer.ts';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
 import { suggestNearest } from '../../lib/core/config/describe-issues.ts';
 import { usedAliases } from '../../lib/core/config/pipeline-config.ts';
 import { createDocumentService } from '../../lib/pipeline/documents/keep-documents.ts';
+import { createSearchJobs, forgetErased } from '../../lib/pipeline/serve/search-jobs.ts';
 import { createEmbeddingService } from '../../lib/pipeline/serve/serve-embeddings.ts';
+import type { Tracer } from '../../lib/ports/tracer.ts';
 import { createLocalAccess, createProviders } from '../../lib/wiring/providers.ts';
 import { searchOpened } from '../../lib/wiring/served-search.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';
@@ -34,7 +38,10 @@ export interface Answer {
 }
 
 /** The service with its documents, as `freshet serve` makes it, over a test database, and runs beside it. */
-export async function openDocuments(documents: Partial<NonNullable<FreshetConfig['documents']>> = {}) {
+export async function openDocuments(
+  documents: Partial<NonNullable<FreshetConfig['documents']>> = {},
+  tracer?: Tracer,
+) {
   const opened = await openTestWorkspace({
     sources: [],
     models: { second: { provider: 'hash', modelId: 'hash', dimensions: 8 } },
@@ -56,7 +63,8 @@ export async function openDocuments(documents: Partial<NonNullable<FreshetConfig
   const service = createEmbeddingService(
     {
       providers: await createProviders(config, createLocalAccess(workspace.environment), clock),
-      ...{ tokenizer: createTokenizer(), clock, observer: metrics },
+      ...{ tokenizer: createTokenizer(), clock, observer: metrics, tracer },
+      queries: { called: () => undefined },
       randomness: { fraction: () => 0, identifier: () => 'id' },
     },
     usedAliases(config).map(alias => config.models[alias]!),
@@ -71,13 +79,20 @@ export async function openDocuments(documents: Partial<NonNullable<FreshetConfig
       nudges += 1;
     },
   });
+  const search = searchOpened(workspace)(service, tracer);
+  const randomness = createSystemRandomness();
+  const jobs = createSearchJobs({
+    search: (...asked) => answerSearch({ search, logger }, ...asked),
+    ...{ clock, randomness, logger, claimPaths: [], signal: new AbortController().signal },
+  });
   const app = createApp(
     {
-      ...{ service, clock, logger, metrics },
+      ...{ service, clock, logger, metrics, tracer },
       verifyToken: await createTokenCheck(tokens, { SECRET }),
-      search: searchOpened(workspace)(service),
+      search,
+      searchJobs: createSearchJobRoutes(jobs, { maxBodyBytes: MAX_BODY_BYTES }),
       items: createItems(
-        { documents: given, logger },
+        { documents: forgetErased(given, jobs)!, logger },
         { maxBodyBytes: MAX_BODY_BYTES, resultDays: undefined },
       ),
     },
@@ -88,12 +103,14 @@ export async function openDocuments(documents: Partial<NonNullable<FreshetConfig
     method: string,
     path: string,
     body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
   ): Promise<Answer> => {
     const response = await app.request(`http://localhost${path}`, {
       method,
       headers: {
         'content-type': 'application/json',
         ...(authorization && { authorization }),
+        ...headers,
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
@@ -118,8 +135,8 @@ export async function openDocuments(documents: Partial<NonNullable<FreshetConfig
         ask(authorization, 'POST', '/v1/vectors/embed', {
           ...{ asset_id: 'book', segment_id: segment, text, metadata },
         }),
-      search: (query: string, rest: object = {}) =>
-        ask(authorization, 'POST', '/v1/search', { source: 'documents', query, ...rest }),
+      search: (query: string, rest: object = {}, headers?: Readonly<Record<string, string>>) =>
+        ask(authorization, 'POST', '/v1/search', { source: 'documents', query, ...rest }, headers),
     };
   };
   return { ...opened, config, spaces, store, logger, ask, as, nudges: () => nudges };

@@ -13,6 +13,7 @@ export function observedConfig(
 ): FreshetConfig {
   return configInput({
     models,
+    budget: { usdPerDay: 20, usdPerMonth: 300, perSource: { ai_items: { usdPerMonth: 200 } } },
     ...(gpu && { modelSettings: { e5: servedModel } }),
     stage: {
       ...(api && { api: apiInput }),

@@ -38,6 +38,7 @@ export function configInput(
     readonly models?: readonly string[];
     readonly stage?: Partial<StageInput>;
     readonly modelSettings?: FreshetConfig['models'];
+    readonly budget?: FreshetConfig['budget'];
   } = {},
 ): FreshetConfig {
   return {
@@ -50,6 +51,7 @@ export function configInput(
         model: [...(options.models ?? ['hash'])],
       },
     ],
+    ...(options.budget && { budget: options.budget }),
     aws: { stages: { test: { ...stageInput, ...options.stage } } },
   };
 }

@@ -51,10 +51,57 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     ],
   },
   {
+    name: 'erases-what-is-left-of-an-address',
+    removes: 'refusing an address that the API decoded into another one',
+    file: 'lib/adapters/api/gateway.ts',
+    changes: [['    if (!isPathAsSent(event))', '    if (false)']],
+  },
+  {
+    name: 'takes-ids-that-no-address-carries',
+    removes: 'refusing an item whose id no address carries to the function',
+    file: 'lib/wiring/lambda-api.ts',
+    changes: [[', carriedIds: CARRIED_IDS }', ' }']],
+  },
+  {
+    name: 'answers-before-it-is-entered',
+    removes: 'entering what a request cost before it is answered',
+    file: 'lib/wiring/lambda-api.ts',
+    changes: [['Promise.race([queries.write(), ', 'Promise.race([undefined, ']],
+  },
+  {
     name: 'answer-of-any-size',
     removes: 'refusing an answer that Lambda would not let out',
     file: 'lib/adapters/api/gateway.ts',
     changes: [["Buffer.byteLength(JSON.stringify(result.body ?? '')) <= MAX_ANSWER_BYTES", 'true']],
+  },
+  {
+    name: 'nudged-looks-without-a-pause',
+    removes: 'one look a second, whoever asks',
+    file: 'lib/pipeline/detect/detect-alone.ts',
+    changes: [['    await clock?.sleep(Math.max(0, NUDGED_EVERY_MS - (clock.now() - beganMs)));\n', '']],
+  },
+  {
+    name: 'nudge-that-comes-second-forgotten',
+    removes: 'looking once more for who was kept out by a look that had begun before',
+    file: 'lib/pipeline/detect/detect-alone.ts',
+    changes: [
+      [
+        "const second = await lock.tryAlone('detect:nudged', remainingMs(), look);",
+        'const second = undefined;',
+      ],
+    ],
+  },
+  {
+    name: 'every-nudge-passed-on',
+    removes: 'passing two nudges a second on, however many come',
+    file: 'lib/pipeline/serve/nudge-gate.ts',
+    changes: [['    if (passedAtMs.length >= PASSES_A_SECOND) return;\n', '']],
+  },
+  {
+    name: 'nudge-on-a-paused-stage',
+    removes: 'taking no nudges on a stage that was deployed paused',
+    file: 'lib/constructs/deployment-environment.ts',
+    changes: [['api.nudges ? live', 'true ? live']],
   },
 ];
 

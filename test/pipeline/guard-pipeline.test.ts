@@ -47,6 +47,27 @@ describe('a paused model', () => {
     ).toEqual([0, 1, 1]);
   });
 
+  test('is told apart from what a cap of the budget stopped, which has a metric of its own', async () => {
+    const world = makeGuardedWorld();
+    await world.control.pause('pipeline', 'budget', 'budget.usdPerDay is 20');
+    await world.control.pause('source:items', 'budget', 'budget.perSource.items.usdPerDay is 1');
+
+    await guardPipeline({ ...world.ports, hasCaps: true }, check, plenty);
+
+    expect(['PausedModels', 'PausedSources', 'CapPauses'].map(name => world.metrics.sums.get(name))).toEqual([
+      0, 0, 2,
+    ]);
+    expect(closedIn(world)).toEqual([...MAPPINGS.embed.small, ...MAPPINGS.embed.large]);
+  });
+
+  test('tells nothing of caps where no budget is configured', async () => {
+    const world = makeGuardedWorld();
+
+    await guard(world);
+
+    expect(world.metrics.sums.has('CapPauses')).toBe(false);
+  });
+
   test('is probed once a minute at most through an outage of 15 minutes, and opened by the first answer', async () => {
     const world = makeGuardedWorld();
     world.provider.script = () => failWith('stop', 'unauthorized');

@@ -2,8 +2,10 @@ import { SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { createTokenCheck } from '../../lib/adapters/api/verify-tokens.ts';
 import { FreshetError, UsageError } from '../../lib/core/errors.ts';
+import type { ModelFlow } from '../../lib/core/model-flow.ts';
 import type { AskOperator, ReportedSpace, StatusAnswer } from '../../lib/ports/operator.ts';
 import type { RowsOperator } from '../../lib/ports/rows-operator.ts';
+import type { SearchAnswer, SearchService } from '../../lib/ports/search.ts';
 import { openApi } from './open-api.ts';
 
 const SPACE: ReportedSpace = {
@@ -12,15 +14,49 @@ const SPACE: ReportedSpace = {
 };
 const LEDGER = {
   ...{ providerCalls: 3, tokens: 4000, costUsd: 0.25, paidAndLostCalls: 1, paidAndLostCostUsd: 0.01 },
+  ...{ necessaryUsd: 0.24 },
   lastUpdate: '2026-01-01 00:00:00+00',
 };
+const QUERIES = { providerCalls: 1200, tokens: 9000, costUsd: 0.75, costUsdToday: 0.125 };
 const CANARY = 'heliotrope';
+const FLOW: ModelFlow = {
+  model: 'small',
+  limits: { requestsPerMinute: null, tokensPerMinute: 6_000 },
+  used: { requests: 4, tokens: 1_500 },
+  ...{ share: 0.7, throttledAt: '2026-01-03', waitSeconds: 12, isEditFirst: false, calls: 2, callsAtOnce: 8 },
+  queues: [
+    { lane: 'fresh', waiting: 1, announced: 0, batched: 0, oldestSeconds: 3 },
+    { lane: 'bulk', waiting: 40, announced: 8, batched: 500, oldestSeconds: 60 },
+  ],
+  batches: { open: 2, texts: 900, collected: 30, oldestSeconds: 7200, heldBy: null },
+};
+const FOUND: SearchAnswer = {
+  source: 'articles',
+  model: { alias: 'small', model_id: 'm', revision: 'r1', dimensions: 4, space: 1 },
+  hits: [
+    {
+      ...{ id: '<i>9</i>', score: 0.5, rank: 1, scores: { semantic: 0.5, keyword: null, rerank: null } },
+      columns: { title: `<script>${CANARY}</script>` },
+    },
+  ],
+  ...{ exact: true, coverage_percent: 98.5, stale: 3, coverage_at: '2026-01-01', without_keywords: null },
+  ...{ keyword: null, degraded: [], next: null, took_ms: 1 },
+};
 
 /** An operator of rows that answers from memory, and remembers what it was asked to change. */
 function createRows(status: Partial<StatusAnswer> = {}) {
   const asked: unknown[] = [];
   const answers: Record<string, object> = {
-    status: { spaces: [SPACE], unread: [], paused: [], ledger: LEDGER, budget: [], ...status },
+    status: {
+      spaces: [SPACE],
+      unread: [],
+      paused: [],
+      ledger: LEDGER,
+      queries: QUERIES,
+      budget: [],
+      flows: [],
+      ...status,
+    },
     failures: {
       failures: [
         {
@@ -42,14 +78,18 @@ function createRows(status: Partial<StatusAnswer> = {}) {
       return name === 'retry' ? batches.shift() : answers[name];
     }) as AskOperator,
     nudge: async () => ({ runs: 1 }),
-    search: async ({ source, text }) => {
-      if (source === 'articels') throw new UsageError('There is no such source.', 'Sources: articles');
-      asked.push(['search', text]);
-      const hits = [{ id: '<i>9</i>', similarity: 0.5, columns: [`<script>${CANARY}</script>`] }];
-      return { source: 'articles', model: 'small', columns: ['title'], hits, exact: true };
+  };
+  const search: SearchService = {
+    search: async (request, caller) => {
+      if (request.source === 'broken') throw new UsageError('There is no such table.', 'freshet doctor');
+      asked.push([request, caller]);
+      return { ...FOUND, source: request.source };
+    },
+    explain: async () => {
+      throw new Error('Nobody asks for it here.');
     },
   };
-  return { rows, asked };
+  return { rows, asked, search };
 }
 
 const own = { 'sec-fetch-site': 'same-origin' };
@@ -61,10 +101,16 @@ describe('the page', () => {
       { scope: 'model:small', reason: 'provider:quota', detail: '', since: '2026-01-02' },
     ];
     const budget = [
-      { scope: 'pipeline', period: 'day', spentUsd: 0.2, capUsd: 1 },
-      { scope: 'source:articles', period: 'month', spentUsd: 3, capUsd: 2 },
+      {
+        ...({ scope: 'pipeline', period: 'day', spentUsd: 0.2, capUsd: 1, percent: 20 } as const),
+        endsAt: '2026-01-03T00:00:00Z',
+      },
+      {
+        ...({ scope: 'source:articles', period: 'month', spentUsd: 3, capUsd: 2, percent: 150 } as const),
+        endsAt: '2026-02-01T00:00:00Z',
+      },
     ] as const;
-    const { send } = openApi(createRows({ paused, budget }));
+    const { send } = openApi(createRows({ paused, budget, flows: [FLOW] }));
 
     const { status, text, headers } = await send('/');
     const shown = text.replaceAll(/<[^>]+>/g, '').replaceAll(/\s+/g, ' ');
@@ -79,8 +125,23 @@ describe('the page', () => {
     expect(shown).toContain('articles · small: 3 rows, item invalid_text');
     expect(shown).toMatch(/To do: .*retry/);
     expect(shown).toContain('$0.2500 so far');
-    expect(shown).toContain('$0.2000 of $1.0000 today by pipeline');
+    expect(shown).toContain('$0.2400 of $0.2600 paid was necessary.');
+    expect(shown).toContain('$0.2000 of $1.0000 today by pipeline, 20 % The day ends 2026-01-03 00:00 UTC.');
+    expect(shown).toContain(
+      'by source:articles, 150 % The cap is reached. The month ends 2026-02-01 00:00 UTC.',
+    );
     expect(text).toMatch(/<meter min="0" max="2" value="2"/);
+    expect(shown).toContain('$0.7500 for searches and clients, $0.1250 today 1,200 calls, 9,000 tokens.');
+    expect(shown).toContain('small · fresh: 1 row waits; the oldest for 3.0 s.');
+    expect(shown).toContain('small · bulk: 40 rows wait, 8 to be written, 500 in the batch lane;');
+    expect(shown).toContain(
+      '4 requests and 1,500 of 6,000 tokens in the last minute; 2 of 8 calls under way;',
+    );
+    expect(shown).toContain(
+      'throttled at 2026-01-03, now at 70 % of the limit; the provider asks to wait 12.0 s.',
+    );
+    expect(text).toMatch(/<meter min="0" max="6000" value="1500"/);
+    expect(shown).toContain('2 open batches with 900 texts, the oldest for 2 h 0 min; 30 texts wait');
     expect(shown).toContain('Paid and lost: 1 calls, about $0.0100.');
     expect(text).not.toContain('<b>8');
     expect(headers.get('content-security-policy')).toMatch(/^default-src 'self'; (?!.*unsafe)/);
@@ -148,20 +209,23 @@ describe('the page', () => {
   });
 
   test('shows the texts of rows only where somebody asked for them, and escapes them', async () => {
-    const { post } = openApi(createRows());
+    const { asked, ...rows } = createRows();
+    const { post } = openApi({ ...rows, sources: ['articles', 'broken'] });
 
     const plain = await post('/page/search', { text: 'dog' }, { headers: own });
     const full = await post('/page/search', { text: 'dog', texts: true }, { headers: own });
-    const wrong = await post('/page/search', { text: 'dog', source: 'articels' }, { headers: own });
+    const wrong = await post('/page/search', { text: 'dog', source: 'broken' }, { headers: own });
 
-    expect(plain.text).toContain('Source articles, model small, 1 hits');
+    expect(plain.text).toContain('Source articles, model small, 1 hits by meaning (exact).');
+    expect(plain.text).toContain('It covers 98.50 % of the rows; 3 are stale.');
+    expect(asked[0]).toEqual([
+      { source: 'articles', query: 'dog', limit: 10, mode: 'semantic' },
+      { kind: 'operator' },
+    ]);
     expect(plain.text).not.toContain(CANARY);
     expect(full.text).toContain(`&lt;script&gt;${CANARY}`);
     expect(full.text).toContain('&lt;i&gt;9');
-    expect([wrong.status, wrong.json.error.message]).toEqual([
-      400,
-      'There is no such source. Sources: articles',
-    ]);
+    expect([wrong.status, wrong.json.error.message]).toEqual([400, 'There is no such table. freshet doctor']);
   });
 
   test('sends what changed, and nothing that stayed as it was', async () => {
@@ -187,7 +251,9 @@ describe('the page', () => {
     await reader.cancel();
     left.abort();
 
-    expect(Object.keys(first)).toEqual(['coverage', 'pauses', 'failures', 'money', 'models']);
+    expect(Object.keys(first)).toEqual([
+      ...['coverage', 'queues', 'pauses', 'failures', 'limits', 'batches', 'money', 'models'],
+    ]);
     expect(Object.keys(second)).toEqual(['coverage']);
     expect(second.coverage).toContain('151 fresh');
   });

@@ -3,15 +3,19 @@ import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import type { GuardPorts, GuardState } from '../../lib/pipeline/guard/guard-ports.ts';
 import type { RecordPorts } from '../../lib/pipeline/records.ts';
 import type { WritePorts } from '../../lib/pipeline/write/write-step.ts';
+import type { BatchLane, BatchStore } from '../../lib/ports/batches.ts';
 import type { ControlStore, ProbeClaims, SpaceRegistry } from '../../lib/ports/control-store.ts';
 import type { EmbeddingStore } from '../../lib/ports/outcome-store.ts';
 import type { PaceStore } from '../../lib/ports/pace-store.ts';
 import type { LogFields, Logger, Metrics } from '../../lib/ports/process.ts';
 import type { MessageQueue } from '../../lib/ports/queues.ts';
 import { callPort, sleep } from './call-port.ts';
+import { watchBatches } from './check-batches.ts';
+import { noteUntold } from './check-caps.ts';
 import { watchDetection } from './check-staleness.ts';
 import type { Invocation } from './invocation.ts';
 import { createObjects, createSender } from './service-ports.ts';
+import { createBatchProvider } from './simulated-batches.ts';
 import {
   createEventSources,
   createProbedProvider,
@@ -104,6 +108,9 @@ function createDetectPorts(world: World, current: () => Invocation, shared: Shar
     detection: wrapMethods(world, current, watchDetection(world, current)),
     limits: { batchSize, maxInFlight, sliceRows, queuedLeaseSeconds: receivesSeconds(world) },
     drainClock: shared.clock,
+    ...(world.shape.batch && {
+      batches: wrapMethods<Pick<BatchStore, 'isDue'>>(world, current, { isDue: world.stores.batches.isDue }),
+    }),
   };
 }
 
@@ -114,7 +121,7 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
   return {
     ...shared,
     queues: createSenders(world, current),
-    embedding: wrapMethods(world, current, watchEmbedding(world, current)),
+    embedding: createEmbedding(world, current),
     pace: wrapMethods<PaceStore>(world, current, watchPace(world, current)),
     providers: alias => providers.get(alias) as ReturnType<EmbedPorts['providers']>,
     tokenizer: {
@@ -122,6 +129,7 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
       truncate: async text => ({ text, tokens: text.length }),
     },
     results: createSender(world, current, world.services.results),
+    ...(world.shape.batch && { batches: createBatchLane(world, current) }),
     limits: {
       batchSize: world.shape.batchSize,
       callTimeoutMs: 30_000,
@@ -131,6 +139,11 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
       maxBytesPerColumn: 10_000,
     },
   };
+}
+
+function createBatchLane(world: World, current: () => Invocation): BatchLane {
+  const provider = createBatchProvider(world, current);
+  return { store: wrapMethods<BatchStore>(world, current, watchBatches(world)), providers: () => provider };
 }
 
 function createGuardPorts(world: World, current: () => Invocation, shared: Shared): GuardPorts {
@@ -171,6 +184,25 @@ function createSenders(world: World, current: () => Invocation) {
   return (alias: string, lane: string) => queues.get(`${alias}-${lane}`) as MessageQueue;
 }
 
+/** Bills come to the database only where they are above their estimates: other seeds keep their histories. */
+function createEmbedding(world: World, current: () => Invocation): EmbeddingStore {
+  const port = wrapMethods<EmbeddingStore>(world, current, watchEmbedding(world, current));
+  if (world.billFactor === undefined) return port;
+  const noteBill = async (callId: string, costUsd: number) => {
+    const effect = () => {
+      world.stores.embedding.noteBill?.(callId, costUsd);
+      world.services.excesses.delete(callId);
+    };
+    try {
+      await callPort(world, current(), 'noteBill', 'database', effect);
+    } catch (failure) {
+      noteUntold(world, callId);
+      throw failure;
+    }
+  };
+  return Object.assign(port, { noteBill });
+}
+
 function limitsOf({ shape }: World): ReturnType<EmbedPorts['providers']>['limits'] {
   return {
     maxTextsPerCall: shape.maxTextsPerCall,
@@ -190,9 +222,15 @@ function createProvider(
     limits: limitsOf(world),
     embed: request => {
       const invocation = current();
-      return callPort(world, invocation, `embed ${alias}`, 'provider', () => {
+      const callId = invocation.grantedCallId;
+      const answer = callPort(world, invocation, `embed ${alias}`, 'provider', () => {
         const granted = world.twin.grants.get(invocation.grantedCallId ?? '');
         return answerCall(world, invocation, granted?.spaceId ?? 0, request);
+      });
+      if (world.billFactor === undefined) return answer;
+      return answer.catch(failure => {
+        noteUntold(world, callId);
+        throw failure;
       });
     },
   };

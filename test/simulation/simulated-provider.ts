@@ -2,17 +2,25 @@ import { FreshetError } from '../../lib/core/errors.ts';
 import type { FailureClass } from '../../lib/core/model.ts';
 import type { EmbedReply, EmbedRequest } from '../../lib/ports/provider.ts';
 import { DIMENSIONS, vectorOf } from '../doubles/scripted-provider.ts';
-import { checkCaps } from './check-caps.ts';
+import { checkCalledBeside } from './check-batches.ts';
+import { noteBilled } from './check-caps.ts';
 import { checkPurchase } from './check-purchases.ts';
-import { checkRated } from './check-rate.ts';
+import { checkRated, noteBilledTokens } from './check-rate.ts';
 import type { Invocation } from './invocation.ts';
 import { CANARY, isBlocked, isFailing, isRefused, isUnknown } from './texts.ts';
 import type { World } from './world.ts';
 
-/** No more than any text is estimated to have. */
-const TOKENS_PER_TEXT = 2;
+/** No more than any text is estimated to have; `billFactor` says otherwise. */
+export const TOKENS_PER_TEXT = 2;
+/** More than any text is estimated to have: what each second seed with a limit of tokens bills. */
+const MANY_TOKENS_PER_TEXT = 9;
 /** Of the models of the factory. */
-const USD_PER_TOKEN = 0.001;
+export const USD_PER_TOKEN = 0.001;
+
+const tokensPerText = ({ seed, shape }: World) =>
+  typeof shape.limits?.tokensPerMinute === 'number' && seed % 16 === 4
+    ? MANY_TOKENS_PER_TEXT
+    : TOKENS_PER_TEXT;
 
 /** One call at the moment when the provider decides about it. Whatever may have been billed is noted before the answer goes out. */
 export function answerCall(
@@ -28,10 +36,12 @@ export function answerCall(
   if (callId === undefined || !(world.twin.grants.has(callId) || world.twin.ledger.has(callId))) {
     world.violate('granted-first', `a call of ${invocation.component} #${invocation.number} has no grant`);
   }
-  checkRated(world, invocation);
+  checkRated(world, invocation, texts);
   checkPurchase(world, invocation, spaceId, texts, false);
+  for (const text of texts) checkCalledBeside(world, invocation, spaceId, text);
   if (random.chance(faults.throttled)) {
     const retryAfterMs = random.chance(0.5) ? random.below(150_000) : undefined;
+    noteBilledTokens(invocation, texts, 0);
     throw failure('throttled', 'rate_limit', retryAfterMs);
   }
   if (isOut(world)) {
@@ -48,18 +58,28 @@ export function answerCall(
 
   invocation.failedInOutage.length = 0;
   if (callId !== undefined) services.billed.add(callId);
-  checkCaps(world, texts.length * TOKENS_PER_TEXT * USD_PER_TOKEN);
+  const tokens = countTokens(world, callId, texts);
+  noteBilled(world, invocation, callId, tokens * USD_PER_TOKEN);
   checkPurchase(world, invocation, spaceId, texts, true);
   if (random.chance(faults.billedTimeout)) {
     world.hardFaults += 1;
     throw failure('transient', 'timeout');
   }
+  noteBilledTokens(invocation, texts, tokens);
   const known = texts.flatMap((text, index) => (isUnknown(text) ? [] : [{ index, bytes: vectorOf(text) }]));
   const excluded = texts.flatMap((text, index) =>
     isUnknown(text) ? [{ index, reason: 'unknown-words' as const }] : [],
   );
   const items = known.length === 0 ? known : distort(world, known, texts.length);
-  return { items, excluded, tokens: texts.length * TOKENS_PER_TEXT, requestId: 'request' };
+  return { items, excluded, tokens, requestId: 'request' };
+}
+
+/** What a call is billed, in tokens. */
+function countTokens(world: World, callId: string | undefined, texts: readonly string[]): number {
+  const { billFactor, twin } = world;
+  const estimated = twin.grants.get(callId ?? '')?.estimatedTokens;
+  if (billFactor === undefined || estimated === undefined) return texts.length * tokensPerText(world);
+  return billFactor * estimated;
 }
 
 /** The shortest outage is longer than a call takes. Between two of them any purchase comes to its end. */

@@ -4,11 +4,18 @@ import { suggestNearest } from '../../core/config/describe-issues.ts';
 import { describeUnexpected } from '../../core/errors.ts';
 import type { ModelDefinition } from '../../core/model.ts';
 import { ServiceRefusal } from '../../core/service-refusal.ts';
-import { ITEM_ROUTES, SERVICE_ROUTES, SERVICE_SCOPES } from '../../core/service-routes.ts';
+import {
+  ITEM_ROUTES,
+  NUDGE_ROUTES,
+  SEARCH_JOB_ROUTES,
+  SERVICE_ROUTES,
+  SERVICE_SCOPES,
+} from '../../core/service-routes.ts';
 import { TenantQuota } from '../../core/tenant-quota.ts';
 import type { EmbeddingService } from '../../ports/embedding-service.ts';
 import type { Clock, Logger } from '../../ports/process.ts';
 import type { SearchService } from '../../ports/search.ts';
+import type { Tracer } from '../../ports/tracer.ts';
 import { describeApi } from './describe-api.ts';
 import { answerEmbeddings, answerModels, answerTexts } from './embed-answers.ts';
 import { createRouteFinder, type Routes } from './find-route.ts';
@@ -21,7 +28,8 @@ import {
   refuseField,
   searchRequest,
 } from './schemas.ts';
-import { answerSearch } from './search-answers.ts';
+import { answerSearch, toCaller, toSearchRequest } from './search-answers.ts';
+import { traceRequests } from './trace-requests.ts';
 import type { TokenIdentity, VerifyToken } from './verify-tokens.ts';
 
 /** What the application of the service works with. */
@@ -35,10 +43,14 @@ interface ApiPorts {
   readonly search: SearchService;
   /** Undefined: the configuration has no documents. */
   readonly items?: ApiItems | undefined;
+  /** Undefined: nothing remembers a search once it is answered. */
+  readonly searchJobs?: ApiItems | undefined;
   /** Undefined: there is no page. */
   readonly page?: ApiPage | undefined;
   /** Undefined: there are no runs that could be nudged. */
   readonly nudge?: NudgePort | undefined;
+  /** Undefined: nobody traces. */
+  readonly tracer?: Tracer | undefined;
 }
 
 /** Pages beside the addresses for programs. Whoever has none does not load them. */
@@ -55,8 +67,8 @@ export interface ApiItems {
 interface NudgePort {
   /** Names of the sources of the configuration. */
   readonly sources: readonly string[];
-  /** Makes the runs that watch look soon. */
-  readonly nudge: () => void;
+  /** Makes those look soon who embed the rows. */
+  readonly nudge: () => void | Promise<void>;
 }
 
 /** The numbers of the requests, and the text of `/metrics`. */
@@ -89,11 +101,12 @@ const EMBEDDING_ROUTES = ['/v1/embed', '/v1/embeddings'];
  * Every answer that is no success is an error object of OpenAI's shape, in our own words.
  */
 export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
-  const { service, clock, metrics, page, nudge, items } = ports;
+  const { service, clock, metrics, page, nudge, items, searchJobs } = ports;
   const routes: Routes = {
     ...SERVICE_ROUTES,
+    ...(searchJobs !== undefined && SEARCH_JOB_ROUTES),
     ...(items !== undefined && ITEM_ROUTES),
-    ...(nudge !== undefined && { '/v1/nudge': 'POST' }),
+    ...(nudge !== undefined && NUDGE_ROUTES),
     ...(metrics.print !== undefined && { '/metrics': 'GET' }),
     ...page?.routes,
   };
@@ -106,6 +119,7 @@ export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
     const latencyMs = Math.max(0, clock.now() - startedMs);
     metrics.answered({ route, status: context.res.status, latencyMs });
   });
+  if (ports.tracer !== undefined) app.use('/v1/*', traceRequests(ports.tracer, findRoute));
   app.onError((error, context) => refuse({ ...ports, findRoute }, error, context));
   app.use(async ({ req }, next) => {
     if (settings.allowedHosts !== undefined)
@@ -149,14 +163,15 @@ export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
   app.post('/v1/search', async context => {
     const request = context.req.raw;
     const body = readBody(searchRequest, await readJson(request, settings.maxBodyBytes));
-    return context.json(await answerSearch(ports, body, identities.get(request), request.signal));
+    const caller = toCaller(identities.get(request));
+    return context.json(await answerSearch(ports, toSearchRequest(body), caller, request.signal));
   });
   if (nudge !== undefined)
     app.post('/v1/nudge', async context => {
       const { source } = readBody(nudgeRequest, await readJson(context.req.raw, settings.maxBodyBytes));
       if (source !== undefined && !nudge.sources.includes(source))
         throw refuseField('source', `there is no such source${suggestNearest(source, nudge.sources)}`);
-      nudge.nudge();
+      await nudge.nudge();
       return context.json({ accepted: true });
     });
   app.get('/v1/models', context => context.json(answerModels(service.models)));
@@ -177,6 +192,7 @@ export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
     const tokens = ports.verifyToken === undefined ? 'nowhere' : (settings.tokensElsewhere ?? 'for-v1');
     return context.json(describeApi({ routes, tokens, aliases }));
   });
+  searchJobs?.mount(app, request => identities.get(request));
   items?.mount(app, request => identities.get(request));
   page?.mount(app);
   return app;
@@ -254,8 +270,13 @@ function refuse(
     context.header('allow', findRoute(path, context.req.method)?.methods.join(', '));
   if (retryAfterSeconds !== undefined) context.header('retry-after', String(retryAfterSeconds));
   const field = path === '/v1/embed' ? 'texts' : 'input';
-  const param =
-    refusal.param !== undefined && /^\d+$/.test(refusal.param) ? `${field}[${refusal.param}]` : refusal.param;
+  const param = nameParam(refusal.param, field);
   const status = refusal.status as ContentfulStatusCode;
   return context.json({ error: { code, message, type, param: param ?? null } }, status);
+}
+
+/** Names the text at fault, or '', all of them, as the field of the address is called. */
+function nameParam(param: string | undefined, field: string): string | undefined {
+  if (param === '') return field;
+  return param !== undefined && /^\d+$/.test(param) ? `${field}[${param}]` : param;
 }

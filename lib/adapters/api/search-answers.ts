@@ -2,26 +2,38 @@ import type * as z from 'zod';
 import { FreshetError, UsageError } from '../../core/errors.ts';
 import { ServiceRefusal } from '../../core/service-refusal.ts';
 import type { Logger } from '../../ports/process.ts';
-import type { SearchCaller, SearchService } from '../../ports/search.ts';
-import type { SearchResponseBody, searchRequest } from './schemas.ts';
+import type { SearchAnswer, SearchCaller, SearchRequest, SearchService } from '../../ports/search.ts';
+import type { searchRequest } from './schemas.ts';
 import type { TokenIdentity } from './verify-tokens.ts';
 
 const RETRY_SECONDS = 5;
 
-/** Answers `POST /v1/search`; the tenant comes from the verified token and from nowhere else. */
+/** Reads the body of a search as what is searched for. */
+export function toSearchRequest({
+  min_score: minScore,
+  ...request
+}: Omit<z.output<typeof searchRequest>, 'cursor'> & { readonly cursor?: string | undefined }): SearchRequest {
+  return { ...request, minScore };
+}
+
+/** The tenant comes from the verified token and from nowhere else. */
+export function toCaller(identity: TokenIdentity | undefined): SearchCaller {
+  return { kind: 'client', tenant: identity?.tenant, claims: identity?.claims };
+}
+
+/** Answers a search, whoever asks: a client, a job of hers, or a person at the page. */
 export async function answerSearch(
   { search, logger }: { readonly search: SearchService; readonly logger: Logger },
-  body: z.output<typeof searchRequest>,
-  identity: TokenIdentity | undefined,
+  request: SearchRequest,
+  caller: SearchCaller,
   signal: AbortSignal,
-): Promise<SearchResponseBody> {
-  const { min_score: minScore, ...request } = body;
-  const caller: SearchCaller = { kind: 'client', tenant: identity?.tenant, claims: identity?.claims };
+): Promise<SearchAnswer> {
   try {
-    const { hits, degraded, ...answer } = await search.search({ ...request, minScore }, caller, signal);
-    return { ...answer, hits: [...hits], degraded: [...degraded] };
+    return await search.search(request, caller, signal);
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof FreshetError)) throw error;
+    if (error instanceof UsageError && caller.kind === 'operator')
+      throw new ServiceRefusal('invalid_request', [error.message, error.remedy].filter(Boolean).join(' '));
     // What a configuration or a database lacks is for whoever runs the service.
     logger.error('search-failed', { reason: error.message });
     throw new ServiceRefusal(

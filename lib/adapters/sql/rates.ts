@@ -27,12 +27,12 @@ export async function readRateLimits(db: SqlDatabase, modelAlias: string): Promi
 const now = sql`extract(epoch FROM now())::float8`;
 
 /** The share of its limit that row `p` allows: refusals lower it, and it grows since the last. */
-const share = sql`greatest(${LEAST_SHARE}::float8, least(1, p.rate_share
+export const rateShare = sql`greatest(${LEAST_SHARE}::float8, least(1, p.rate_share
   * power(${RECOVERY_PER_MINUTE}::float8, greatest(0, ${now} - coalesce(p.throttled_at, ${now})) / 60)))`;
 
 /** Renders what row `p` allows a second; NULL: there is no limit. */
 function perSecond(configured: number | null, learned: RawBuilder<unknown>): RawBuilder<unknown> {
-  return sql`(${USED_SHARE}::float8 * ${share} * least(${configured}::float8, ${learned}) / 60)`;
+  return sql`(${USED_SHARE}::float8 * ${rateShare} * least(${configured}::float8, ${learned}) / 60)`;
 }
 
 /**
@@ -137,7 +137,7 @@ export async function noteRate(db: SqlDatabase, modelAlias: string, news: RateNe
       answered_at = CASE WHEN ${isAnswered}::bool THEN ${now} ELSE p.answered_at END,
       rate_share = CASE WHEN ${isLower} THEN 1
                         WHEN ${isApart}
-                        THEN greatest(${LEAST_SHARE}::float8, ${THROTTLED_SHARE}::float8 * ${share})
+                        THEN greatest(${LEAST_SHARE}::float8, ${THROTTLED_SHARE}::float8 * ${rateShare})
                         ELSE p.rate_share END,
       throttled_at = CASE WHEN ${isLower} THEN ${now} + ${WINDOW_SECONDS}::float8
                           WHEN ${isApart} THEN ${now} ELSE p.throttled_at END,

@@ -1,9 +1,10 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Space } from '../../core/model.ts';
 import { cosineOperatorClass } from '../../core/vectors.ts';
+import { GRANTEE } from './drop-view.ts';
 import { quoteName } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
-import { EF_SEARCH, exactRowsOf } from './search-predicate.ts';
+import { EF_PER_HIT, efBoundsOf, exactRowsOf } from './search-predicate.ts';
 
 const COMMENT = 'Search that Freshet keeps; made anew with the view of the source.';
 /** As many hits as a person may ask for. */
@@ -24,6 +25,7 @@ export function searchFunctionOf(sourceName: string): string {
  * takes no tenant: whoever writes SQL could name any. Its body is a text, which PostgreSQL reads
  * when it is called: a parsed body would stand in the way of the application's own migrations.
  * Exact or not is decided by counting, as `search-store.ts` does.
+ * A function whose arguments or results change is dropped first, and gets its rights again.
  * A function of that name that Freshet did not make is left alone, and `doctor` says so.
  */
 export async function replaceSearchFunction(
@@ -39,8 +41,8 @@ export async function replaceSearchFunction(
   const [current, ...others] = existing;
   if (current?.body === body && others.length === 0) return;
   const shape = body.split('\n')[1];
-  for (const { signature, body: former } of existing)
-    if (former.split('\n')[1] !== shape) await sql.raw(`DROP FUNCTION ${signature}`).execute(transaction);
+  const other = existing.filter(({ body: former }) => former.split('\n')[1] !== shape);
+  for (const { signature } of other) await sql.raw(`DROP FUNCTION ${signature}`).execute(transaction);
   const type = `${quoteName(extension)}.${storageOf(space)}`;
   const made = quoteName(schema, name);
   await sql
@@ -55,6 +57,12 @@ export async function replaceSearchFunction(
     .execute(transaction);
   const signature = `${made}(${type}, integer, double precision)`;
   await sql.raw(`COMMENT ON FUNCTION ${signature} IS ${quoteLiteral(COMMENT)}`).execute(transaction);
+  // Whoever may execute is a list only where somebody changed it: else it is everybody.
+  const rights = other.flatMap(({ grantees }) => grantees ?? []);
+  if (other.some(({ grantees }) => grantees !== null))
+    await sql.raw(`REVOKE ALL ON FUNCTION ${signature} FROM PUBLIC`).execute(transaction);
+  for (const grantee of rights)
+    await sql.raw(`GRANT EXECUTE ON FUNCTION ${signature} TO ${grantee}`).execute(transaction);
 }
 
 /** Tells whether somebody else has a function of the name that the source's search would have. */
@@ -74,6 +82,8 @@ interface FoundFunction {
   readonly ours: boolean;
   readonly signature: string;
   readonly body: string;
+  /** Who may execute it beside its owner, as GRANT ends. Null: everybody, as of a new one. */
+  readonly grantees: readonly string[] | null;
 }
 
 async function findFunctions(
@@ -83,7 +93,9 @@ async function findFunctions(
 ): Promise<readonly FoundFunction[]> {
   const { rows } = await sql<FoundFunction>`
     SELECT coalesce(obj_description(p.oid, 'pg_proc') = ${COMMENT}, false) AS ours,
-           p.oid::regprocedure::text AS signature, p.prosrc AS body
+           p.oid::regprocedure::text AS signature, p.prosrc AS body,
+           CASE WHEN p.proacl IS NOT NULL THEN ARRAY(
+             SELECT ${GRANTEE} FROM aclexplode(p.proacl) AS a WHERE a.grantee <> p.proowner) END AS grantees
       FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
      WHERE n.nspname = ${schema} AND p.proname = ${name}
      ORDER BY p.oid`.execute(db);
@@ -120,12 +132,13 @@ function renderBody(schema: string, space: Space, extension: string): string {
   const pairs = `FROM ${table} AS s JOIN ${quoteName(schema, source.name)} AS e
       ON ${names.map(name => `s.${name} = e.${name}`).join(' AND ')}`;
   const most = exactRowsOf(model, false);
+  const whole = efBoundsOf(false);
   return `
 -- ${JSON.stringify([storageOf(space), listOutput(space)])}
 #variable_conflict use_column
 DECLARE
-  few integer := CASE WHEN row_security_active(${quoteLiteral(table)}::regclass)
-                      THEN ${exactRowsOf(model, true)} ELSE ${most} END;
+  narrow boolean := row_security_active(${quoteLiteral(table)}::regclass);
+  few integer := CASE WHEN narrow THEN ${exactRowsOf(model, true)} ELSE ${most} END;
   counted integer;
   indexed boolean;
   scan text := current_setting('hnsw.iterative_scan', true);
@@ -150,7 +163,8 @@ BEGIN
   IF indexed AND counted > few THEN
     PERFORM set_config('hnsw.iterative_scan', 'strict_order', true),
       set_config('enable_sort', 'off', true), set_config('hnsw.ef_search',
-        least(${EF_SEARCH.most}, greatest(${EF_SEARCH.least}, $2 * 2))::text, true);
+        least(${whole.most}, greatest(CASE WHEN narrow THEN ${efBoundsOf(true).least} ELSE ${whole.least} END,
+                                      $2 * ${EF_PER_HIT}))::text, true);
     RETURN QUERY
       WITH walk AS MATERIALIZED (
         SELECT ${list('e')}, ${distance} AS far ${pairs} ORDER BY ${distance} LIMIT $2)

@@ -44,7 +44,7 @@ export async function replaceSourceView(
     await sql`CREATE SCHEMA ${sql.id(schema)}`.execute(transaction);
   }
   const isOther = existing !== undefined && existing.shape !== shape;
-  const grants = isOther ? await dropSourceView(transaction, schema, name) : [];
+  const grants = isOther ? await dropSourceView(transaction, schema, name, columns) : [];
   await sql`CREATE OR REPLACE VIEW ${view} AS
     SELECT ${sql.join([...parts, ...Object.values(shown)])}
       FROM ${sql.id('freshet', space.vectorTable)}

@@ -14,6 +14,8 @@ export interface GuardPorts {
   readonly eventSources: EventSources;
   readonly mappings: GuardedMappings;
   readonly providers: (modelAlias: string) => EmbeddingProvider;
+  /** Whether a budget is configured: the metric of its caps is told only then. */
+  readonly hasCaps?: boolean | undefined;
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly metrics: Metrics;

@@ -1,4 +1,5 @@
 import {
+  BUDGET_PAUSE,
   DATABASE_PAUSE,
   isSourceScope,
   modelScope,
@@ -237,10 +238,12 @@ async function alignMapping(
 
 /**
  * Counts the pauses by who has to do something about them.
- * A pause that an operator set is meant. Every other pause is somebody's to mend.
+ * A pause that an operator set is meant, and a cap that is reached is counted by itself. Every
+ * other pause is somebody's to mend.
  */
-function emitPauses({ metrics, mappings }: GuardPorts, reasons: readonly PauseReason[]): void {
-  const unasked = reasons.filter(({ reason }) => reason !== OPERATOR_PAUSE);
+function emitPauses({ metrics, mappings, hasCaps }: GuardPorts, reasons: readonly PauseReason[]): void {
+  const capped = reasons.filter(({ reason }) => reason === BUDGET_PAUSE);
+  const unasked = reasons.filter(({ reason }) => reason !== OPERATOR_PAUSE && reason !== BUDGET_PAUSE);
   const models = Object.keys(mappings.embed).filter(alias =>
     unasked.some(({ scope }) => scope === PIPELINE_SCOPE || scope === modelScope(alias)),
   );
@@ -251,4 +254,5 @@ function emitPauses({ metrics, mappings }: GuardPorts, reasons: readonly PauseRe
   metrics.count('PausedModels', models.length);
   metrics.count('PausedSources', sources.size);
   metrics.count('OperatorPauses', everything ? 1 : 0);
+  if (hasCaps) metrics.count('CapPauses', capped.length);
 }

@@ -6,13 +6,15 @@ import * as z from 'zod';
 import { UsageError } from '../../../core/errors.ts';
 import { ServiceRefusal } from '../../../core/service-refusal.ts';
 import type { EmbeddingService } from '../../../ports/embedding-service.ts';
-import type { Clock } from '../../../ports/process.ts';
+import type { Clock, Logger } from '../../../ports/process.ts';
 import type { RowsOperator, RowsWatch } from '../../../ports/rows-operator.ts';
+import type { SearchService } from '../../../ports/search.ts';
 import { findOwnFile } from '../../own-files.ts';
 import type { ApiPage } from '../create-app.ts';
 import type { Routes } from '../find-route.ts';
 import { readJson, requireJsonWrite, requireOwnOrigin } from '../guard-requests.ts';
 import { readBody } from '../schemas.ts';
+import { answerSearch } from '../search-answers.ts';
 import type { VerifyToken } from '../verify-tokens.ts';
 import { requireAdmin, SESSION_COOKIE } from './page-access.ts';
 import { renderHits, renderLogin, renderPage } from './render-page.ts';
@@ -22,6 +24,11 @@ import { renderPanels } from './render-panels.ts';
 interface PagePorts {
   readonly rows: RowsOperator;
   readonly watch: RowsWatch;
+  /** What also answers the searches of clients. */
+  readonly search: SearchService;
+  readonly logger: Logger;
+  /** Names of the sources of the configuration; the first one is searched where none is named. */
+  readonly sources: readonly string[];
 }
 
 interface PageSettings {
@@ -88,7 +95,8 @@ export function createPage(ports: PagePorts, settings: PageSettings): ApiPage {
   return { routes: PAGE_ROUTES, mount: app => mountPage(app, ports, settings) };
 }
 
-function mountPage(app: Hono, { rows, watch }: PagePorts, settings: PageSettings): void {
+function mountPage(app: Hono, ports: PagePorts, settings: PageSettings): void {
+  const { rows, watch, sources } = ports;
   const { service, clock, verifyToken, maxBodyBytes } = settings;
   const requireSession = (context: Context) => requireAdmin(verifyToken, getCookie(context, SESSION_COOKIE));
   const readPanels = async () => renderPanels(await watch.read(), service.readiness());
@@ -117,9 +125,7 @@ function mountPage(app: Hono, { rows, watch }: PagePorts, settings: PageSettings
         return context.html(renderLogin(hasSession ? 'The token is no longer accepted.' : undefined), 401);
       throw error;
     }
-    const state = await watch.read();
-    const sources = state.isRead ? [...new Set(state.status.spaces.map(({ source }) => source))] : [];
-    const panels = renderPanels(state, service.readiness());
+    const panels = await readPanels();
     return context.html(renderPage({ panels, sources, hasSession }));
   });
   app.post('/page/login', async context => {
@@ -171,8 +177,9 @@ function mountPage(app: Hono, { rows, watch }: PagePorts, settings: PageSettings
   });
   app.post('/page/search', async context => {
     const { text, source, texts } = await readRequest(context, searchBody);
-    const found = await obey(() => rows.search({ text, source, limit: HITS }));
-    return context.html(renderHits(found, texts));
+    const request = { source: source ?? sources[0]!, query: text, limit: HITS, mode: 'semantic' } as const;
+    const { signal } = context.req.raw;
+    return context.html(renderHits(await answerSearch(ports, request, { kind: 'operator' }, signal), texts));
   });
 }
 

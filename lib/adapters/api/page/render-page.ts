@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import { FRESHET } from '../../../core/own-command.ts';
-import type { PageHits } from '../../../ports/rows-operator.ts';
+import { formatCount } from '../../../core/run-end.ts';
+import type { SearchAnswer } from '../../../ports/search.ts';
 import type { Markup, Panels } from './render-panels.ts';
 
 interface PageContents {
@@ -72,20 +73,34 @@ export function renderLogin(refusal: string | undefined): Markup {
 }
 
 /** Renders what a search found; the texts of the rows only where they were asked for. */
-export function renderHits({ source, model, columns, hits, exact }: PageHits, withTexts: boolean): Markup {
+export function renderHits(found: SearchAnswer, withTexts: boolean): Markup {
+  const { source, model, hits, exact, degraded } = found;
   const trust = exact ? 'exact' : 'approximate, by the index';
-  const title = html`<p>Source ${source}, model ${model}, ${hits.length} hits by meaning (${trust}).</p>`;
+  const without = degraded.length === 0 ? '' : ` It went without ${degraded.join(' and ')}.`;
+  const title = html`<p>Source ${source}, model ${model.alias}, ${hits.length} hits by meaning (${trust}).</p>
+    <p>${describeCoverage(found)}${without}</p>`;
   if (hits.length === 0) return html`${title}<p>Nothing is embedded yet.</p>`;
   return html`${title}<ol>${hits.map(
-    hit => html`<li><strong>${hit.id}</strong> ${hit.similarity.toFixed(3)}
+    ({ id, score, columns }) => html`<li><strong>${id}</strong> ${score.toFixed(3)}
         ${
           withTexts
-            ? html`<dl>${columns.map(
-                (name, place) => html`<dt>${name}</dt><dd>${shortenText(hit.columns[place] ?? '')}</dd>`,
+            ? html`<dl>${Object.entries(columns).map(
+                ([name, value]) => html`<dt>${name}</dt><dd>${shortenText(writeValue(value))}</dd>`,
               )}</dl>`
             : ''
         }</li>`,
   )}</ol>`;
+}
+
+/** How far the hits speak for all rows. */
+function describeCoverage({ coverage_percent: percent, stale }: SearchAnswer): string {
+  if (percent === null || stale === null) return 'How many rows it covers was not measured yet.';
+  return `It covers ${percent.toFixed(2)} % of the rows; ${formatCount(stale)} are stale.`;
+}
+
+function writeValue(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 const SHOWN_CHARACTERS = 300;

@@ -1,13 +1,15 @@
 import { html } from 'hono/html';
 import { adviseFailure } from '../../../core/advise-failure.ts';
+import { formatPeriodEnd, judgeSpending } from '../../../core/budget.ts';
 import { OPERATOR_PAUSE, PIPELINE_SCOPE, sourceScope } from '../../../core/control.ts';
+import { describeBatches, describeLimits, describeQueue, type ModelFlow } from '../../../core/model-flow.ts';
 import { FRESHET } from '../../../core/own-command.ts';
 import { formatDuration, formatUsd } from '../../../core/quantities.ts';
 import { formatCount } from '../../../core/run-end.ts';
 import type { PauseReason } from '../../../ports/control-store.ts';
 import type { ModelReadiness } from '../../../ports/embedding-service.ts';
 import type { ReportedSpace, SourceFailures, StatusAnswer } from '../../../ports/operator.ts';
-import type { Spending } from '../../../ports/report-store.ts';
+import type { QueryTotals, Spending } from '../../../ports/report-store.ts';
 import type { WatchedRows } from '../../../ports/rows-operator.ts';
 
 /** A piece of a page. Texts that were put into it are escaped. */
@@ -15,9 +17,19 @@ export type Markup = ReturnType<typeof html>;
 
 /** The parts of the page that change while somebody looks, by the id of their element. */
 export type Panels = Readonly<Record<(typeof PANEL_NAMES)[number], Markup>>;
-const PANEL_NAMES = ['coverage', 'pauses', 'failures', 'money', 'models'] as const;
+const PANEL_NAMES = [
+  'coverage',
+  'queues',
+  'pauses',
+  'failures',
+  'limits',
+  'batches',
+  'money',
+  'models',
+] as const;
 
-const EMPTY = { pauses: html``, failures: html``, money: html`` };
+const NONE = html``;
+const EMPTY = { queues: NONE, pauses: NONE, failures: NONE, limits: NONE, batches: NONE, money: NONE };
 
 /** The terms of the coverage, in the order of its equation, with the class of their colour. */
 const TERMS = [
@@ -32,13 +44,16 @@ const TERMS = [
 export function renderPanels(rows: WatchedRows, models: readonly ModelReadiness[]): Panels {
   const shownModels = renderModels(models);
   if (!rows.isRead) return { ...EMPTY, coverage: renderObstacle(rows), models: shownModels };
-  const { spaces, unread, paused, ledger, budget } = rows.status;
+  const { spaces, unread, paused, ledger, queries, budget, flows } = rows.status;
   const sources = [...spaces.map(space => renderSpace(space, paused)), ...unread.map(renderUnread)];
   return {
     coverage: html`<h2>Coverage</h2>${sources}`,
+    queues: html`<h2>Queues</h2>${renderQueues(flows)}`,
     pauses: html`<h2>Paused</h2>${renderPauses(paused)}`,
     failures: html`<h2>Failures</h2>${renderFailures(rows.failures)}`,
-    money: html`<h2>Money</h2>${budget.map(renderSpending)}${renderLedger(ledger)}`,
+    limits: html`<h2>Limits</h2>${flows.map(renderLimits)}`,
+    batches: renderBatches(flows),
+    money: html`<h2>Money</h2>${budget.map(renderSpending)}${renderLedger(ledger)}${renderQueries(queries)}`,
     models: shownModels,
   };
 }
@@ -144,22 +159,71 @@ function renderFailure(failure: SourceFailures): Markup {
       <p class="typed">To retry: <code>${command}</code></p></li>`;
 }
 
+function renderQueues(flows: readonly ModelFlow[]): Markup {
+  const queues = flows.flatMap(({ model, queues: lanes }) => lanes.map(lane => ({ model, lane })));
+  if (queues.length === 0) return html`<p>No row is on its way.</p>`;
+  return html`<ul>${queues.map(
+    ({ model, lane }) => html`<li><strong>${model} · ${lane.lane}</strong>: ${describeQueue(lane)}.</li>`,
+  )}</ul>`;
+}
+
+/** A model's limits in words, and how much of each was used as a bar. */
+function renderLimits(flow: ModelFlow): Markup {
+  const { model, limits, used } = flow;
+  const bar = (limit: number | null, taken: number, unit: string) => {
+    if (limit === null) return '';
+    const told = `${model}: ${formatCount(taken)} of ${formatCount(limit)} ${unit} in the last minute`;
+    return html`<meter min="0" max="${limit}" value="${Math.min(taken, limit)}"
+      aria-label="${told}"></meter>`;
+  };
+  return html`<article>
+      <h3>${model}</h3>
+      <p>${describeLimits(flow)}.</p>
+      ${bar(limits.requestsPerMinute, used.requests, 'requests')}
+      ${bar(limits.tokensPerMinute, used.tokens, 'tokens')}
+    </article>`;
+}
+
+/** What the batch lane holds; no panel where it holds nothing. */
+function renderBatches(flows: readonly ModelFlow[]): Markup {
+  const held = flows.flatMap(({ model, batches }) => (batches === null ? [] : [{ model, batches }]));
+  if (held.length === 0) return NONE;
+  return html`<h2>Batches</h2>
+    <ul>${held.map(
+      ({ model, batches }) => html`<li><strong>${model}</strong>: ${describeBatches(batches)}.</li>`,
+    )}</ul>`;
+}
+
 /** What was spent of a cap in the period that runs, as words and as a bar. */
-function renderSpending({ scope, period, spentUsd, capUsd }: Spending): Markup {
+function renderSpending(spending: Spending): Markup {
+  const { scope, period, spentUsd, capUsd, percent, endsAt } = spending;
   const when = period === 'day' ? 'today' : 'this month';
   const told = `${formatUsd(spentUsd)} of ${formatUsd(capUsd)} ${when}`;
-  return html`<p><span class="figure">${told}</span> by ${scope}</p>
+  const judged = judgeSpending(spending);
+  return html`<p><span class="figure">${told}</span> by ${scope}, ${percent} %</p>
+    <p>${judged === undefined ? '' : html`<strong>The cap is ${judged}.</strong> `}The ${period} ends
+      ${formatPeriodEnd(endsAt)}.</p>
     <meter min="0" max="${capUsd}" value="${Math.min(spentUsd, capUsd)}"
       aria-label="${told}, ${scope}"></meter>`;
 }
 
 function renderLedger(ledger: StatusAnswer['ledger']): Markup {
-  const { providerCalls, tokens, costUsd, paidAndLostCalls, paidAndLostCostUsd, lastUpdate } = ledger;
+  const { providerCalls, tokens, costUsd, necessaryUsd, paidAndLostCalls, paidAndLostCostUsd, lastUpdate } =
+    ledger;
   const lost = `${formatCount(paidAndLostCalls)} calls, about ${formatUsd(paidAndLostCostUsd)}`;
   return html`<p class="figure">${formatUsd(costUsd)} so far</p>
-    <p>${formatCount(providerCalls)} calls, ${formatCount(tokens)} tokens.</p>
+    <p>${formatCount(providerCalls)} calls, ${formatCount(tokens)} tokens.
+      ${formatUsd(necessaryUsd)} of ${formatUsd(costUsd + paidAndLostCostUsd)} paid was necessary.</p>
     <p>Last vector written: ${lastUpdate ?? 'never'}.</p>
     ${paidAndLostCalls === 0 ? '' : html`<p>Paid and lost: ${lost}.</p>`}`;
+}
+
+/** What searches and clients had embedded, which is no part of the ledger. */
+function renderQueries({ providerCalls, tokens, costUsd, costUsdToday }: QueryTotals): Markup {
+  if (providerCalls === 0) return html``;
+  const cost = `${formatUsd(costUsd)} for searches and clients, ${formatUsd(costUsdToday)} today`;
+  return html`<p class="figure">${cost}</p>
+    <p>${formatCount(providerCalls)} calls, ${formatCount(tokens)} tokens.</p>`;
 }
 
 function renderModels(models: readonly ModelReadiness[]): Markup {
