@@ -224,7 +224,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'lasting-refusal-changes-nothing',
     removes: 'making calls smaller that a provider refuses again after the patience that it asked for',
     file: 'lib/pipeline/embed/call-with-retries.ts',
-    changes: [["access === 'probe' && failure?.code === RATE_CODE", 'false']],
+    changes: [["const mayBeSize = access === 'probe' ?", "const mayBeSize = access === 'open' ?"]],
   },
 ];
 

@@ -28,6 +28,7 @@ const LIMIT_SUITES = [
   'test/database/rates.test.ts',
   'test/pipeline/bills-above-estimates.test.ts',
   'test/pipeline/rates.test.ts',
+  'test/pipeline/refused-sizes.test.ts',
   'test/serve/queries.test.ts',
 ];
 /** What a search shows to whom, and which tokens are let in. */
