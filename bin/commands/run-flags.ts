@@ -25,6 +25,9 @@ export const runFlags = {
   'max-wait': durationFlag('TIME', 'give up when nothing moves for this long (5m)'),
 };
 
+/** Keys of the result of `status`. */
+export const STATUS_KEYS = ['spaces', 'unread', 'paused', 'ledger', 'queries', 'budget', 'flows'] as const;
+
 /** Keys of what `run` and `start` print under `--json`. */
 export const RUN_KEYS = [
   ...[

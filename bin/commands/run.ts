@@ -1,3 +1,4 @@
+import { judgeSpending } from '../../lib/core/budget.ts';
 import type { PipelineLimits } from '../../lib/core/config/pipeline-config.ts';
 import { UsageError } from '../../lib/core/errors.ts';
 import type { Space } from '../../lib/core/model.ts';
@@ -11,7 +12,7 @@ import {
   withWorkspace,
 } from '../../lib/wiring/workspace.ts';
 import { formatQuote } from '../terminal/format-quote.ts';
-import { formatCoverage } from '../terminal/formats.ts';
+import { formatCoverage, formatSpending } from '../terminal/formats.ts';
 import { reportRun } from '../terminal/reports.ts';
 import { createProgressMeter, type Terminal } from '../terminal/terminal.ts';
 import { type CommandBody, workspaceRequest } from './command.ts';
@@ -76,7 +77,7 @@ export async function runWithProgress(
       onPrepared: async ({ resumed, spaces }) => {
         for (const pause of resumed)
           terminal.note(`Resumed: ${pause.scope} was paused by ${pause.reason} since ${pause.since}.`);
-        if (terminal.isWatched) await showQuotes(workspace, spaces, terminal);
+        if (terminal.isWatched) await showMoney(workspace, spaces, terminal);
       },
       onCounted: before => {
         for (const line of before.flatMap(formatCoverage)) terminal.line(line);
@@ -94,13 +95,15 @@ export async function runWithProgress(
   return end;
 }
 
-/** Shows a person what the run will buy, of the models that cost something. */
-async function showQuotes(workspace: Workspace, spaces: readonly Space[], terminal: Terminal): Promise<void> {
+/** Shows a person what priced models will be asked for, and caps that are reached or nearly so. */
+async function showMoney(workspace: Workspace, spaces: readonly Space[], terminal: Terminal): Promise<void> {
   const priced = spaces.filter(({ model }) => model.usdPerMillionTokens > 0);
   if (priced.length === 0) return;
-  const { quoteSpaces } = await import('../../lib/wiring/quotes.ts');
+  const { quoteSpaces, readCaps } = await import('../../lib/wiring/quotes.ts');
   for (const line of (await quoteSpaces(workspace, priced)).flatMap(quote => formatQuote(quote)))
     terminal.line(line);
+  for (const spending of await readCaps(workspace))
+    if (judgeSpending(spending) !== undefined) terminal.note(formatSpending(spending));
 }
 
 /** The limits that flags set over the configuration's. */

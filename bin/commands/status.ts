@@ -6,13 +6,12 @@ import {
   type ModelFlow,
 } from '../../lib/core/model-flow.ts';
 import { FRESHET } from '../../lib/core/own-command.ts';
-import { formatDuration, formatUsd } from '../../lib/core/quantities.ts';
+import { formatDuration } from '../../lib/core/quantities.ts';
 import { formatCount } from '../../lib/core/run-end.ts';
 import type { StatusAnswer } from '../../lib/ports/operator.ts';
-import type { Spending } from '../../lib/ports/report-store.ts';
 import type { DeployedStage } from '../../lib/wiring/deployment.ts';
-import { formatColumns, formatCoverage } from '../terminal/formats.ts';
-import { reportLedger, reportPauses } from '../terminal/reports.ts';
+import { formatColumns, formatCoverage, formatSpending } from '../terminal/formats.ts';
+import { reportLedger, reportPauses, reportQueries } from '../terminal/reports.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { CommandBody } from './command.ts';
 import type { OperatorCommand } from './table.ts';
@@ -50,7 +49,7 @@ async function readStage(deployment: DeployedStage) {
 }
 
 function reportStatus(
-  { spaces, unread = [], ledger, budget = [], flows = [], paused }: StatusAnswer,
+  { spaces, unread = [], ledger, queries, budget = [], flows = [], paused }: StatusAnswer,
   terminal: Terminal,
 ): void {
   for (const space of spaces) {
@@ -63,7 +62,9 @@ function reportStatus(
   for (const source of unread)
     terminal.line(`Source "${source}": its rows cannot be listed: ${FRESHET} doctor`);
   reportLedger(ledger, terminal);
-  for (const spending of budget) terminal.line(describeSpending(spending));
+  // A stage of an older version has none.
+  if (queries !== undefined) reportQueries(queries, terminal);
+  for (const spending of budget) terminal.line(formatSpending(spending));
   for (const flow of flows) for (const line of describeFlow(flow)) terminal.line(line);
   reportPauses(paused, terminal);
 }
@@ -75,18 +76,6 @@ function describeFlow(flow: ModelFlow): readonly string[] {
     ...queues.map(queue => `queue of ${model}, ${queue.lane}: ${describeQueue(queue)}`),
     ...(batches === null ? [] : [`batches of ${model}: ${describeBatches(batches)}`]),
   ];
-}
-
-/** Share of a cap from which `status` calls for attention. */
-const NEARLY_SPENT = 0.8;
-
-function describeSpending({ scope, period, capUsd, spentUsd }: Spending): string {
-  const share = spentUsd / capUsd;
-  const mark = share >= 1 ? ' – reached' : share >= NEARLY_SPENT ? ' – nearly reached' : '';
-  return (
-    `budget of ${scope}: ${formatUsd(spentUsd)} of ${formatUsd(capUsd)} this ${period}, ` +
-    `${Math.floor(100 * share)} %${mark}`
-  );
 }
 
 /** A rate with one decimal below ten, where a whole number would say too little. */

@@ -17,7 +17,7 @@ import type {
   placeFlags,
   StageContext,
 } from './command.ts';
-import { benchFlags, initFlags, RUN_KEYS, runFlags } from './run-flags.ts';
+import { benchFlags, initFlags, RUN_KEYS, runFlags, STATUS_KEYS } from './run-flags.ts';
 import { explainPlace, searchFlags, searchPlace } from './search-flags.ts';
 import { serveFlags, tokenFlags } from './serve-flags.ts';
 
@@ -68,11 +68,11 @@ export const commandTable = {
   status: {
     here: {
       summary: 'how much is embedded, what is on its way, what is paused and why',
-      keys: ['spaces', 'unread', 'paused', 'ledger', 'budget'],
+      keys: STATUS_KEYS,
     },
     stage: {
       summary: 'coverage, pauses, money, each queue with its dead letters, event sources and schedules',
-      keys: ['spaces', 'unread', 'paused', 'ledger', 'budget', 'queues', 'eventSources', 'schedules'],
+      keys: [...STATUS_KEYS, 'queues', 'eventSources', 'schedules'],
     },
     load: async (): LoadedBody => (await import('./status.ts')).statusCommand,
   },

@@ -1,9 +1,10 @@
+import { formatPeriodEnd, judgeSpending, percentOf } from '../../lib/core/budget.ts';
 import type { ListedModel } from '../../lib/core/config/models.ts';
 import { parseJson } from '../../lib/core/messages.ts';
 import { formatDuration, formatUsd } from '../../lib/core/quantities.ts';
 import { formatCount } from '../../lib/core/run-end.ts';
 import type { RunResult } from '../../lib/local/run-locally.ts';
-import type { Coverage } from '../../lib/ports/report-store.ts';
+import type { Coverage, Spending } from '../../lib/ports/report-store.ts';
 import type { SearchAnswer } from '../../lib/ports/search.ts';
 import type { CheckedModel } from '../../lib/wiring/models.ts';
 
@@ -204,4 +205,15 @@ export function formatRun(result: RunResult): string[] {
       `${formatPercent(result.errorRate)}, took ${formatDuration(result.durationMs)}`,
     `  last update ${result.lastUpdate ?? 'never'}`,
   ];
+}
+
+/** A line on what is spent of a cap, with the end of its period where the answer has it. */
+export function formatSpending(spending: Omit<Spending, 'endsAt' | 'percent'> & Partial<Spending>): string {
+  const { scope, period, capUsd, spentUsd, endsAt } = spending;
+  const judged = judgeSpending(spending);
+  return (
+    `budget of ${scope}: ${formatUsd(spentUsd)} of ${formatUsd(capUsd)} this ${period}, ` +
+    `${percentOf(spending)} %${judged === undefined ? '' : ` – ${judged}`}` +
+    `${endsAt === undefined ? '' : `; it ends ${formatPeriodEnd(endsAt)}`}`
+  );
 }

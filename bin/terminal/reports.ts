@@ -85,6 +85,16 @@ export function reportLedger(ledger: StatusAnswer['ledger'], terminal: Terminal)
     );
 }
 
+/** Prints what vectors for searches and clients cost, where they cost anything. */
+export function reportQueries(queries: StatusAnswer['queries'], terminal: Terminal): void {
+  const { providerCalls, tokens, costUsd, costUsdToday } = queries;
+  if (providerCalls === 0) return;
+  terminal.line(
+    `searches and clients: ${formatCount(providerCalls)} provider calls, ${formatCount(tokens)} ` +
+      `tokens, ${formatUsd(costUsd)}; today ${formatUsd(costUsdToday)}`,
+  );
+}
+
 /** Prints a line for each reason that holds something up. */
 export function reportPauses(pauses: readonly PauseReason[], terminal: Terminal): void {
   for (const { scope, reason, detail, since } of pauses)

@@ -41,8 +41,9 @@ export function createTracer(api: Api, clock: Clock): Tracer {
       );
       const startedMs = clock.now();
       const note = (more: SpanAttributes) => {
-        Object.assign(attributes, onlyKnown(more));
-        span.setAttributes(onlyKnown(more));
+        const known = onlyKnown(more);
+        Object.assign(attributes, known);
+        span.setAttributes(known);
       };
       const fail = (code: string) => {
         note({ 'error.type': code });
@@ -74,7 +75,8 @@ const KINDS = {
 /**
  * Decides the parent of a span and what it is linked to.
  * Where the parent came with a message, the span that the caller runs in, as that of a Lambda
- * invocation, is linked. A request that something else already traces stays in that trace.
+ * invocation, is linked. A request that something else already traces stays in that trace. A call
+ * is for those who wait for it, whoever's end let it begin.
  */
 function placeSpan({ context, trace }: Api, { kind, parent, links = [] }: SpanStart) {
   const active = context.active();
@@ -82,7 +84,8 @@ function placeSpan({ context, trace }: Api, { kind, parent, links = [] }: SpanSt
   const given = parseContext(parent);
   const takesGiven = given !== undefined && !(kind === 'server' && around !== undefined);
   const linked = links.flatMap(link => parseContext(link) ?? []);
-  if (takesGiven && around !== undefined && around.traceId !== given.traceId) linked.push(around);
+  const isOfOther = kind !== 'client' && around !== undefined && around.traceId !== given?.traceId;
+  if (takesGiven && isOfOther) linked.push(around);
   return {
     parent: takesGiven ? trace.setSpanContext(active, given) : (active satisfies Context),
     links: linked.map((spanContext): Link => ({ context: spanContext })),

@@ -163,6 +163,7 @@ export class EmbeddingPipeline extends Construct {
       new ServiceApi(this, 'Api', {
         ...{ settings: api, assets, network: this.network, live, logRetention, encryptionKeys: keys },
         statements: functions.serviceStatements,
+        hasDocuments: config.documents !== undefined,
       });
     this.eventSources = new PipelineConsumers(this, 'Consumers', {
       embed: this.aliases.embed,

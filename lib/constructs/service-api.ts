@@ -8,7 +8,7 @@ import type { IAlias, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { ApiSection } from '../core/config/api-schema.ts';
-import { SERVICE_ROUTES } from '../core/service-routes.ts';
+import { ITEM_ROUTES, SERVICE_ROUTES } from '../core/service-routes.ts';
 import type { EncryptionKeys } from './encryption-keys.ts';
 import { FUNCTION_SETTINGS, type FunctionAssets } from './function-settings.ts';
 import { type FunctionNetwork, HandlerFunction } from './handler-function.ts';
@@ -16,6 +16,8 @@ import type { LiveFunctions } from './live-functions.ts';
 
 interface ServiceApiProps {
   readonly settings: ApiSection;
+  /** Whether clients give it texts. */
+  readonly hasDocuments: boolean;
   readonly assets: FunctionAssets;
   readonly network: FunctionNetwork;
   /** The rights that its calls take: the login of the database, and the models. */
@@ -24,6 +26,9 @@ interface ServiceApiProps {
   readonly logRetention: RetentionDays;
   readonly encryptionKeys: EncryptionKeys;
 }
+
+/** Addresses with the method that each one takes. */
+type Routes = Readonly<Record<string, 'GET' | 'POST' | 'DELETE'>>;
 
 /** Requests that may come at once above the rate, in seconds of it. */
 const BURST_SECONDS = 2;
@@ -76,16 +81,16 @@ export class ServiceApi extends Construct {
       description: 'Freshet: embeds and searches for clients',
       createDefaultStage: false,
     });
-    this.#addRoutes(settings);
+    this.#addRoutes(settings, { ...SERVICE_ROUTES, ...(props.hasDocuments && ITEM_ROUTES) });
     this.url = this.#addStage(settings, logRetention, encryptionKeys);
   }
 
-  #addRoutes({ issuer, audience }: ApiSection): void {
+  #addRoutes({ issuer, audience }: ApiSection, routes: Routes): void {
     const authorizer = new HttpJwtAuthorizer('Tokens', issuer, { jwtAudience: [audience] });
     const integration = new HttpLambdaIntegration('Function', this.alias, {
       timeout: Duration.seconds(FUNCTION_SETTINGS.api.timeoutSeconds),
     });
-    for (const [path, method] of Object.entries(SERVICE_ROUTES))
+    for (const [path, method] of Object.entries(routes))
       this.api.addRoutes({ path, methods: [HttpMethod[method]], integration, authorizer });
   }
 

@@ -98,7 +98,7 @@ export function serviceRow(
         title: 'Service: calls',
         description:
           'Only with `api`. Calls of the provider for clients, and those that gave no vectors; on the ' +
-          'right what they cost. The budgets of runs do not stop them.',
+          'right what they cost. Budgets count them and do not stop them.',
         width: 6,
         unit: 'calls',
         metrics: (['ProviderCalls', 'ProviderFailures', 'ProviderThrottles'] as const).map(name =>

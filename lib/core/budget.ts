@@ -31,6 +31,29 @@ export interface Cap {
 /** The share of a cap, in percent, from which people are told that it is nearly reached. */
 export const CAP_NEAR_PERCENT = 80;
 
+interface SpentOfCap {
+  readonly capUsd: number;
+  readonly spentUsd: number;
+}
+
+/** What is spent of a cap, in percent, floored: 100 means that nothing of it is left. */
+export function percentOf({ capUsd, spentUsd }: SpentOfCap): number {
+  // A sum of bills can lie a little below the dollars that it stands for.
+  return Math.floor((100 * spentUsd) / capUsd + 1e-9);
+}
+
+/** Whether people are told that a cap is reached, or nearly so; undefined: there is much left. */
+export function judgeSpending(spending: SpentOfCap): 'reached' | 'nearly reached' | undefined {
+  const percent = percentOf(spending);
+  if (percent >= 100) return 'reached';
+  return percent >= CAP_NEAR_PERCENT ? 'nearly reached' : undefined;
+}
+
+/** Writes the end of a period, which is ISO 8601 in UTC, for people. */
+export function formatPeriodEnd(endsAt: string): string {
+  return endsAt.replace('T', ' ').replace(/:00Z$/, ' UTC');
+}
+
 /** Lists the caps of a budget, those of everything first; none where no budget is configured. */
 export function listCaps(budget: Budget | undefined): readonly Cap[] {
   if (budget === undefined) return [];

@@ -13,6 +13,9 @@ export const DOCUMENTS_TABLE = { schema: 'freshet', name: 'documents' } as const
  */
 export const DOCUMENT_COLUMNS = { text: 'text', hash: 'text_hash' } as const;
 
+/** Days for which a deployed pipeline keeps its result objects, which hold vectors. */
+export const RESULT_DAYS = 15;
+
 /** Whether a column is the text of a document, which lies in a table of its own. */
 export function isDocumentText(
   { schema, name }: { readonly schema: string; readonly name: string },

@@ -91,7 +91,6 @@ const MAX_LOOKS = 3;
  * @throws UsageError where the database cannot be prepared or a model gives other vectors.
  */
 export async function runLocally(workspace: Workspace, options: RunOptions): Promise<RunEnd> {
-  countBuffersAsHeap();
   const { spaces } = await prepareDatabase(workspace);
   const reports = createReportStore(workspace.database);
   const reasons = await createControlStore(workspace.database).reasons();
@@ -103,7 +102,8 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
     createRunTally(clock, row => options.failureLog?.write(describeFailedRow(row, clock.now()))),
     options.onWaiting,
   );
-  const look = () => runOnce(workspace, { ...options, tally, before }, spaces, reports);
+  const onProgress = settleThenReport(options.onProgress);
+  const look = () => runOnce(workspace, { ...options, onProgress, tally, before }, spaces, reports);
   let looked = await look();
   for (let looks = 1; looks < MAX_LOOKS && isWorthAnotherLook(looked.ending, options); looks += 1) {
     looked = await look();
@@ -128,6 +128,20 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
     durationMs: totals.durationMs,
   };
   return { result, notices, ending };
+}
+
+/**
+ * Counts buffers with the heap once the first invocation is over, and reports the progress.
+ * By then the modules of a run are loaded. Node refuses the code that it has compiled already, of
+ * its own modules too, once a flag of V8 has changed, and compiles them anew.
+ */
+function settleThenReport(onProgress: RunOptions['onProgress']): RunOptions['onProgress'] {
+  let isCounted = false;
+  return totals => {
+    if (!isCounted) countBuffersAsHeap();
+    isCounted = true;
+    onProgress(totals);
+  };
 }
 
 function isWorthAnotherLook({ kind }: RunEnding, options: RunOptions): boolean {

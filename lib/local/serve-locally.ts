@@ -4,13 +4,16 @@ import { type Listener, listen } from '../adapters/api/listen.ts';
 import { createPage } from '../adapters/api/page/page-routes.ts';
 import { createServiceMetrics } from '../adapters/api/service-metrics.ts';
 import { createTokenCheck } from '../adapters/api/verify-tokens.ts';
+import { openTracer } from '../adapters/open-tracer.ts';
 import { createJsonLogger, createSystemClock, createSystemRandomness } from '../adapters/system.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { type PipelineConfig, usedAliases } from '../core/config/pipeline-config.ts';
 import { type ServiceSection, serviceSection } from '../core/config/service-schema.ts';
+import { RESULT_DAYS } from '../core/documents.ts';
 import { UsageError } from '../core/errors.ts';
 import { isLoopbackHost } from '../core/providers.ts';
 import { createNudgeGate } from '../pipeline/serve/nudge-gate.ts';
+import { createQueryRecorder } from '../pipeline/serve/record-queries.ts';
 import { createEmbeddingService, type WarmableService } from '../pipeline/serve/serve-embeddings.ts';
 import { warmUpModel } from '../pipeline/serve/warm-up.ts';
 import { createRowsWatch } from '../pipeline/serve/watch-rows.ts';
@@ -33,8 +36,8 @@ interface ServeRequest extends WorkspaceRequest {
 /** Requests in hand have this long after a signal; the process ends a second later. */
 const GRACE_MS = 4000;
 const CLOSE_MS = 500;
-/** A deployed pipeline of the same configuration keeps its result objects for so long. */
-const RESULT_DAYS = 15;
+/** What the last requests cost has this long to reach the database. */
+const RECORD_MS = 3000;
 
 /**
  * Serves the models of the configuration over HTTP until `signal` aborts.
@@ -51,17 +54,17 @@ export async function serveLocally(request: ServeRequest): Promise<void> {
   const verifyToken =
     settings.tokens && (await createTokenCheck(settings.tokens, environment.variables ?? {}));
   const clock = createSystemClock();
+  const tracer = await openTracer(clock);
   const providers = await createProviders(config, createLocalAccess(environment), clock);
   await withServedRows({ request, loaded, environment, signal: request.signal }, clock, async rows => {
     const logger = createJsonLogger(request.writeLog, clock, { component: 'serve' });
-    const metrics = createServiceMetrics(rows.readProgress);
+    const metrics = createServiceMetrics(rows.readProgress, rows.readFlows);
+    const randomness = createSystemRandomness();
+    const queries = createQueryRecorder({ ledger: rows.queries, clock, randomness, logger });
     const service = createEmbeddingService(
       {
-        providers,
-        tokenizer: createTokenizer(),
-        clock,
-        randomness: createSystemRandomness(),
-        observer: metrics,
+        ...{ providers, tokenizer: createTokenizer(), clock, randomness, observer: metrics },
+        ...{ queries, tracer },
       },
       usedAliases(config).map(alias => config.models[alias]!),
       boundsOf(config, settings),
@@ -69,25 +72,29 @@ export async function serveLocally(request: ServeRequest): Promise<void> {
     const { bodyBytes, requestsPerMinute } = settings.limits;
     const { operator } = rows;
     const sources = config.sources.map(({ name }) => name);
-    const search = rows.serveSearch(service);
+    const search = rows.serveSearch(service, tracer);
     const page = createPage(
       { rows: operator, watch: createRowsWatch(operator.ask, clock), search, logger, sources },
       { service, clock, verifyToken, maxBodyBytes: bodyBytes },
     );
     const nudge = { sources, nudge: createNudgeGate(operator.nudge, { clock, logger }) };
     const documents = rows.serveDocuments(nudge.nudge);
+    // A deployed pipeline of the same configuration has result objects.
     const resultDays = config.aws === undefined ? undefined : RESULT_DAYS;
     const items = documents && createItems({ documents, logger }, { maxBodyBytes: bodyBytes, resultDays });
     const app = createApp(
-      { service, clock, logger, verifyToken, metrics, search, items, page, nudge },
+      { service, clock, logger, verifyToken, metrics, search, items, page, nudge, tracer },
       { allowedHosts, maxBodyBytes: bodyBytes, requestsPerMinute },
     );
     const listener = await listen(app.fetch, { ...settings, maxConnections: settings.limits.connections });
     request.onListening({ url: listener.url, models: service.models.map(({ alias }) => alias) });
+    const recording = queries.writeUntil(request.signal, rows.queriesEveryMs);
     const warming = warmUp({ service, providers, rows, clock, logger }, config, request.signal);
     await untilAborted(request.signal);
     await endService(service, listener, clock);
-    await warming;
+    await queries.end(RECORD_MS);
+    await Promise.all([warming, recording]);
+    await tracer?.flush();
   });
 }
 

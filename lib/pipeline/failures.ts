@@ -29,6 +29,12 @@ export function toFreshetError(error: unknown): FreshetError {
   return new FreshetError(message, details);
 }
 
+/** Whether nothing was billed for certain: the answer says no, or no connection came about. */
+export function isUnbilled({ failureClass, code }: FreshetError): boolean {
+  if (failureClass !== 'transient' && failureClass !== 'unknown') return true;
+  return code.startsWith('http_') || code === 'network_econnrefused' || code === 'network_enotfound';
+}
+
 const MAX_TRIES = 3;
 
 /**

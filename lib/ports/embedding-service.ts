@@ -61,6 +61,8 @@ export interface ServiceObserver {
   ): void;
   /** A provider's call ended. `outcome` is `ok` or the failure's class. */
   called(call: ServiceCall): void;
+  /** A call may have been billed; tokens are those of the bill, or estimated where none came. */
+  billed(model: string, bill: { readonly tokens: number; readonly costUsd: number }): void;
   /** Texts were taken out of the queue because their client left. */
   dropped(model: string, texts: number): void;
   /** The queue of a model changed. */
@@ -76,4 +78,24 @@ interface ServiceCall {
   /** Milliseconds that the first text of the call waited in the queue. */
   readonly waitedMs: number;
   readonly outcome: string;
+}
+
+/** What calls of one model cost whose vectors are of no row: those for searches and clients. */
+export interface QueryEntry {
+  /** Made before the entry is written: one that is written again is the same. */
+  readonly entryId: string;
+  readonly modelAlias: string;
+  readonly calls: number;
+  readonly texts: number;
+  readonly tokens: number;
+  readonly costUsd: number;
+}
+
+/** Where money is entered that is spent beside the ledger of the rows. */
+export interface QueryLedger {
+  /**
+   * Enters all of the entries or none, as of now by the clock of the database.
+   * @throws FreshetError, classified from the SQLSTATE
+   */
+  enter(entries: readonly QueryEntry[]): Promise<void>;
 }

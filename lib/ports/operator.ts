@@ -6,6 +6,7 @@ import type {
   Coverage,
   FailureGroup,
   LedgerTotals,
+  QueryTotals,
   ResetPlan,
   ResetSelection,
   Spending,
@@ -80,6 +81,8 @@ export interface StatusAnswer {
   readonly paused: readonly PauseReason[];
   /** Totals over all spaces and runs. */
   readonly ledger: LedgerTotals & Pick<Coverage, 'lastUpdate'>;
+  /** What vectors for searches and clients cost, which `ledger` does not hold. */
+  readonly queries: QueryTotals;
   /** What was spent on each cap of the budget; empty where none is configured. */
   readonly budget: readonly Spending[];
   /** How the work of each model flows. */

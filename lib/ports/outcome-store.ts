@@ -47,6 +47,11 @@ export interface EmbeddingStore {
    * settles is reported as paid and lost.
    */
   grantCall(space: Space, grant: CallGrant): Promise<GrantRefusal | undefined>;
+  /**
+   * Corrects what a grant reserves by what its call was billed, right after the answer.
+   * A call that the ledger holds already stays as it is. Absent where no cap asks what is open.
+   */
+  readonly noteBill?: ((callId: string, costUsd: number) => Promise<void>) | undefined;
   /** Takes back the grant of a call that failed before anything was bought. */
   revokeGrant(callId: string): Promise<void>;
 

@@ -37,6 +37,8 @@ export interface ReportStore {
   readLedger(space: Space): Promise<LedgerTotals>;
   /** What was spent on each of the caps in its period, calls under way and lost ones included. */
   readSpending(caps: readonly Cap[]): Promise<readonly Spending[]>;
+  /** What vectors cost that were made for searches and clients, which are of no space. */
+  readQueries(): Promise<QueryTotals>;
   /** Rows a second whose vectors were bought, over the last five minutes. */
   readRate(space: Space): Promise<number>;
   /** How the work of the spaces' models flows: limits, use, queues and batches. */
@@ -81,6 +83,15 @@ export interface LedgerTotals {
   readonly paidAndLostCostUsd: number;
 }
 
+/** What vectors for searches and clients cost, of all models together. */
+export interface QueryTotals {
+  readonly providerCalls: number;
+  readonly tokens: number;
+  readonly costUsd: number;
+  /** Since midnight UTC. */
+  readonly costUsdToday: number;
+}
+
 /** What was spent on a cap of the budget in the period that runs. */
 export interface Spending {
   /** `pipeline`, or `source:<name>`. */
@@ -88,6 +99,10 @@ export interface Spending {
   readonly period: 'day' | 'month';
   readonly capUsd: number;
   readonly spentUsd: number;
+  /** Of the cap, floored; above 100 where a bill went beyond it. */
+  readonly percent: number;
+  /** When the period ends and what is paused goes on: ISO 8601, UTC. */
+  readonly endsAt: string;
 }
 
 /**

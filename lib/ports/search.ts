@@ -132,6 +132,8 @@ export interface SearchedSource {
   readonly hasRowSecurity: boolean;
   /** Whether the words of every row are kept, so that they can be searched. */
   readonly hasKeywords: boolean;
+  /** That of its vectors, as it was when the search began. */
+  readonly index: SearchPlan['index'];
 }
 
 /** What a search is kept to: the rows that its caller may see, and its filter. */

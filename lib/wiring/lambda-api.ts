@@ -4,24 +4,31 @@ import {
   type AnswerEvent,
   answerGatewayEvents,
   answerRefusal,
+  CARRIED_IDS,
   createGatewayTokenCheck,
   MAX_ANSWER_NUMBERS,
 } from '../adapters/api/gateway.ts';
+import { createItems } from '../adapters/api/item-routes.ts';
 import { isReachable, type SqlDatabase } from '../adapters/sql/database.ts';
+import { createQueryLedger } from '../adapters/sql/query-ledger.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { suggestNearest } from '../core/config/describe-issues.ts';
 import { usedAliases } from '../core/config/pipeline-config.ts';
 import { serviceSection } from '../core/config/service-schema.ts';
+import { RESULT_DAYS } from '../core/documents.ts';
 import { ServiceRefusal } from '../core/service-refusal.ts';
 import { sha256Hex } from '../core/text.ts';
 import { refuseUnknownSource } from '../pipeline/search/prepare-search.ts';
+import { createQueryRecorder, type QueryRecorder } from '../pipeline/serve/record-queries.ts';
 import { createEmbeddingService } from '../pipeline/serve/serve-embeddings.ts';
-import type { EmbeddingService } from '../ports/embedding-service.ts';
-import type { Logger, Metrics } from '../ports/process.ts';
+import type { DocumentService } from '../ports/documents.ts';
+import type { EmbeddingService, QueryLedger } from '../ports/embedding-service.ts';
+import type { Clock, Logger, Metrics } from '../ports/process.ts';
 import type { SearchService } from '../ports/search.ts';
 import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
 import { createLambdaProviders } from './lambda-clients.ts';
 import { type LambdaPorts, readLambdaPorts } from './lambda-ports.ts';
+import { openDocuments } from './open-documents.ts';
 import { openSearch, searchByService } from './open-search.ts';
 
 /** What the handler of the service needs. */
@@ -39,24 +46,33 @@ export interface ApiHandlerPorts {
  */
 const LONGEST_REQUEST_SECONDS = 24;
 
+/** Milliseconds that an answer waits until the database has taken what it cost. */
+const RECORD_MS = 3000;
+
 /**
  * Wires the embedding service of a deployment.
- * Nothing but files is opened before a client searches: texts are embedded while the database is
- * away. The models are warm by definition: the migration has compared their golden vectors.
+ * The database is opened for searches, and for what calls cost where they cost anything: texts are
+ * embedded while it is away. The models are warm by definition: the migration has compared their
+ * golden vectors.
  */
 export async function wireApi(dependencies = readLambdaDependencies()): Promise<Wired<ApiHandlerPorts>> {
   return wireLambda('api', dependencies, async () => {
     const ports = await readLambdaPorts('api', dependencies);
-    const { config, settings, secrets, clock, logger, metrics, randomness } = ports;
+    const { config, settings, secrets, clock, logger, metrics, randomness, tracer } = ports;
     const { limits } = config.service ?? serviceSection.parse({});
     const models = usedAliases(config).map(alias => config.models[alias]!);
     const providerOf = await createLambdaProviders(settings, config, secrets, clock);
-    const observer = createDeployedMetrics(metrics, models);
+    const observer = createDeployedMetrics(metrics);
     const seconds = Math.min(limits.timeoutSeconds, LONGEST_REQUEST_SECONDS);
+    const database = keepOpen(ports);
+    const ledger: QueryLedger = {
+      enter: async entries => createQueryLedger(await database.open()).enter(entries),
+    };
+    const queries = createQueryRecorder({ ledger, clock, randomness, logger });
     const service = createEmbeddingService(
       {
         providers: new Map(models.map(({ alias }) => [alias, providerOf(alias)])),
-        ...{ tokenizer: createTokenizer(), clock, randomness, observer },
+        ...{ tokenizer: createTokenizer(), clock, randomness, observer, queries, tracer },
       },
       models,
       {
@@ -71,10 +87,12 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
     );
     for (const { alias } of models) service.warmed(alias, undefined);
     const { FRESHET_DEPLOYMENT = '' } = dependencies.variables;
-    const rows = searchLazily(ports, service, Buffer.from(sha256Hex(FRESHET_DEPLOYMENT), 'hex'));
+    const cursorKey = Buffer.from(sha256Hex(FRESHET_DEPLOYMENT), 'hex');
     const app = createApp(
       {
-        ...{ service, clock, logger, metrics: observer, search: rows.search },
+        ...{ service, clock, logger, metrics: observer, tracer },
+        search: searchLazily(ports, database, service, cursorKey),
+        items: keepDocuments(ports, database, limits.bodyBytes),
         verifyToken: createGatewayTokenCheck(settings.claims),
       },
       {
@@ -88,11 +106,85 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
     const answerLate = () =>
       answerRefusal(new ServiceRefusal('deadline', 'The request was not answered in time.'));
     return {
-      ports: { answer: answerGatewayEvents(app), metrics, logger, answerLate },
-      isAlive: rows.isAlive,
-      close: rows.close,
+      ports: { answer: recordFirst(answerGatewayEvents(app), queries, clock), metrics, logger, answerLate },
+      // A connection that no longer answers is opened anew by itself; what was noted is kept.
+      isAlive: async () => {
+        await database.closeUnreachable();
+        return true;
+      },
+      close: database.close,
     };
   });
+}
+
+/**
+ * Lets an answer wait until what it cost is entered, but not for ever.
+ * Between requests the function is frozen, and may never be thawed. What the database does not take
+ * in time is entered after the next request of this environment.
+ */
+function recordFirst(answer: AnswerEvent, queries: QueryRecorder, clock: Clock): AnswerEvent {
+  return async (...request) => {
+    const answered = await answer(...request);
+    const isWritten = new AbortController();
+    await Promise.race([queries.write(), clock.sleep(RECORD_MS, isWritten.signal)]);
+    isWritten.abort();
+    return answered;
+  };
+}
+
+interface KeptDatabase {
+  readonly open: () => Promise<SqlDatabase>;
+  /** Closes a database that does not answer, so that the next use opens it. Never rejects. */
+  readonly closeUnreachable: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** A database that is opened by its first use. */
+function keepOpen({ clock, openDatabase }: LambdaPorts): KeptDatabase {
+  let opened: SqlDatabase | undefined;
+  let opening: Promise<SqlDatabase> | undefined;
+  const close = async () => {
+    const database = opened;
+    opened = undefined;
+    opening = undefined;
+    await database?.close();
+  };
+  return {
+    open() {
+      opening ??= openDatabase().then(
+        database => {
+          opened = database;
+          return database;
+        },
+        (error: unknown) => {
+          opening = undefined;
+          throw error;
+        },
+      );
+      return opening;
+    },
+    async closeUnreachable() {
+      if (opened !== undefined && !(await isReachable(opened, clock))) close().catch(() => undefined);
+    },
+    close,
+  };
+}
+
+/** Takes texts of clients, where the configuration has documents; the next tick embeds them. */
+function keepDocuments({ config, logger }: LambdaPorts, kept: KeptDatabase, maxBodyBytes: number) {
+  const section = config.documents;
+  if (section === undefined) return undefined;
+  const open = async () => openDocuments({ database: await kept.open(), config }, section, () => undefined);
+  const documents: DocumentService = {
+    submit: async (...asked) => (await open()).submit(...asked),
+    findJob: async (...asked) => (await open()).findJob(...asked),
+    erase: async (...asked) => (await open()).erase(...asked),
+    findReceipt: async (...asked) => (await open()).findReceipt(...asked),
+  };
+  return createItems(
+    { documents, logger },
+    { maxBodyBytes, resultDays: RESULT_DAYS, carriedIds: CARRIED_IDS },
+  );
 }
 
 /**
@@ -101,35 +193,27 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
  *   It finds slips: who forged a cursor would see another page of the same search and tenant
  */
 function searchLazily(
-  { config, clock, openDatabase }: LambdaPorts,
+  { config, tracer }: LambdaPorts,
+  kept: KeptDatabase,
   service: EmbeddingService,
   cursorKey: Buffer,
-) {
+): SearchService {
   const names = config.sources.map(({ name }) => name);
-  let opened: SqlDatabase | undefined;
-  let opening: Promise<SearchService> | undefined;
-  const open = async (): Promise<SearchService> => {
-    const database = await openDatabase();
-    opened = database;
-    // A function has no variables of the team's: synth refuses what would need one.
-    const environment = { variables: {} };
-    return openSearch({ database, config, environment }, searchByService(service, cursorKey));
-  };
+  let current: { readonly database: SqlDatabase; readonly search: SearchService } | undefined;
   const ask = async <Answer>(source: string, use: (search: SearchService) => Promise<Answer>) => {
     if (!names.includes(source)) refuseUnknownSource(source, names, suggestNearest);
-    opening ??= open().catch((error: unknown) => {
-      opening = undefined;
-      throw error;
-    });
-    return use(await opening);
-  };
-  const search: SearchService = {
-    search: (...asked) => ask(asked[0].source, found => found.search(...asked)),
-    explain: (...asked) => ask(asked[0].source, found => found.explain(...asked)),
+    const database = await kept.open();
+    if (current?.database !== database) {
+      // A function has no variables of the team's: synth refuses what would need one.
+      const environment = { variables: {} };
+      const settings = searchByService(service, cursorKey);
+      const search = openSearch({ database, config, environment }, settings, tracer);
+      current = { database, search };
+    }
+    return use(current.search);
   };
   return {
-    search,
-    isAlive: async () => opened === undefined || isReachable(opened, clock),
-    close: async () => opened?.close(),
+    search: (...asked) => ask(asked[0].source, found => found.search(...asked)),
+    explain: (...asked) => ask(asked[0].source, found => found.explain(...asked)),
   };
 }

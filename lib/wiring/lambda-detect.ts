@@ -4,9 +4,11 @@ import { readCoveragePercent } from '../adapters/sql/coverage.ts';
 import { createDetectionStore } from '../adapters/sql/detection-store.ts';
 import { listCaps } from '../core/budget.ts';
 import type { DetectPorts } from '../pipeline/detect/detect-ports.ts';
+import { toFreshetError } from '../pipeline/failures.ts';
 import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
 import { createLambdaQueues } from './lambda-clients.ts';
 import { openWithDatabase } from './lambda-ports.ts';
+import { createDocumentSweep } from './open-documents.ts';
 
 export async function wireDetect(dependencies = readLambdaDependencies()): Promise<Wired<DetectPorts>> {
   return wireLambda('detect', dependencies, () =>
@@ -20,6 +22,12 @@ export async function wireDetect(dependencies = readLambdaDependencies()): Promi
         detection: createDetectionStore(database, { caps }),
         batches: createBatchStore(database),
         ...(caps.length > 0 && { readSpending: () => readSpending(database, caps) }),
+        ...(config.documents && {
+          sweepDocuments: createDocumentSweep({ database, config }, error => {
+            const { failureClass, code } = toFreshetError(error);
+            ports.logger.warn('documents-not-swept', { failureClass, code });
+          }),
+        }),
         readCoveragePercent: (space, timeoutMs) => readCoveragePercent(database, space, timeoutMs),
         queues: createLambdaQueues(settings, config).dispatch,
         limits: { batchSize, maxInFlight, sliceRows, queuedLeaseSeconds },

@@ -16,8 +16,7 @@ import { openWithDatabase } from './lambda-ports.ts';
 const FLEET_CALLS_AT_ONCE = 16;
 
 export async function wireEmbed(dependencies = readLambdaDependencies()): Promise<Wired<EmbedPorts>> {
-  countBuffersAsHeap();
-  return wireLambda('embed', dependencies, () =>
+  const wired = await wireLambda('embed', dependencies, () =>
     openWithDatabase('embed', dependencies, async ports => {
       const { settings, config, database, secrets, clock } = ports;
       const { batchSize, timeoutSeconds, maxCharacters } = config.limits;
@@ -47,4 +46,7 @@ export async function wireEmbed(dependencies = readLambdaDependencies()): Promis
       };
     }),
   );
+  // Last: with a flag changed, Node compiles anew what it loads from now on.
+  countBuffersAsHeap();
+  return wired;
 }

@@ -6,8 +6,7 @@ import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
 import { openWithDatabase } from './lambda-ports.ts';
 
 export async function wireWrite(dependencies = readLambdaDependencies()): Promise<Wired<WritePorts>> {
-  countBuffersAsHeap();
-  return wireLambda('write', dependencies, () =>
+  const wired = await wireLambda('write', dependencies, () =>
     openWithDatabase('write', dependencies, ports => {
       const { settings, database } = ports;
       const client = createS3Client({ region: settings.region });
@@ -18,4 +17,7 @@ export async function wireWrite(dependencies = readLambdaDependencies()): Promis
       };
     }),
   );
+  // Last: with a flag changed, Node compiles anew what it loads from now on.
+  countBuffersAsHeap();
+  return wired;
 }

@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
+import { createQueryLedger } from '../adapters/sql/query-ledger.ts';
 import { createSearchStore } from '../adapters/sql/search-store.ts';
-import { createSystemClock } from '../adapters/system.ts';
+import { createSystemClock, createSystemRandomness } from '../adapters/system.ts';
 import { suggestNearest } from '../core/config/describe-issues.ts';
 import { FreshetError, UsageError } from '../core/errors.ts';
 import { type ModelDefinition, modelForRole } from '../core/model.ts';
+import { estimateTokens } from '../core/packing.ts';
 import { requireVectors, UNKNOWN_WORDS_CODE } from '../core/reply.ts';
 import { ServiceRefusal } from '../core/service-refusal.ts';
 import { rememberCoverage } from '../pipeline/search/coverage-memory.ts';
 import { createSearchService } from '../pipeline/search/search-rows.ts';
+import { traceRerankers, traceSearch, traceStore } from '../pipeline/search/trace-search.ts';
 import type { EmbeddingService } from '../ports/embedding-service.ts';
 import type {
   SearchAnswer,
@@ -16,6 +19,7 @@ import type {
   SearchRequest,
   SearchService,
 } from '../ports/search.ts';
+import type { Tracer } from '../ports/tracer.ts';
 import { createLocalAccess, createProviders } from './providers.ts';
 import { createRerankers } from './rerankers.ts';
 import type { Workspace } from './workspace.ts';
@@ -33,18 +37,25 @@ interface OpenedRows extends Pick<Workspace, 'database' | 'config'> {
   readonly environment: Pick<Workspace['environment'], 'variables'>;
 }
 
-/** Opens the search over the rows of a workspace's sources. */
+/**
+ * Opens the search over the rows of a workspace's sources.
+ * @param tracer undefined: nobody traces
+ */
 export function openSearch(
   { database, config, environment }: OpenedRows,
   { embedQuery, cursorKey, coverageWaitMs }: SearchSettings,
+  tracer?: Tracer,
 ): SearchService {
-  const store = createSearchStore(database, config);
   const clock = createSystemClock();
-  return createSearchService({
+  const plain = createSearchStore(database, config, clock);
+  const store = tracer === undefined ? plain : traceStore(plain, tracer);
+  const rerankers = createRerankers(config, environment, clock);
+  const service = createSearchService({
     ...{ store, embedQuery, clock, cursorKey, suggest: suggestNearest },
-    rerankers: createRerankers(config, environment, clock),
+    rerankers: tracer === undefined ? rerankers : traceRerankers(rerankers, tracer),
     readCoverage: rememberCoverage(store, clock, coverageWaitMs),
   });
+  return tracer === undefined ? service : traceSearch(service, tracer);
 }
 
 /** A client waits for hits, and hardly for the numbers beside them. */
@@ -82,10 +93,28 @@ function openOwnSearch(workspace: Workspace): SearchService {
         role: 'query',
         deadlineMs: config.limits.timeoutSeconds * 1000,
       });
+      await enterQuery(workspace, model, reply.tokens ?? estimateTokens(model.queryPrefix + text));
       const asked = modelForRole(model, 'query');
       return requireKnownWords(model, () => requireVectors(reply, asked, 1)[0]!);
     },
   });
+}
+
+/** Enters what a query cost. Who may only read has it all the same, and no entry. */
+async function enterQuery({ database }: Workspace, model: ModelDefinition, tokens: number): Promise<void> {
+  const costUsd = (tokens * model.usdPerMillionTokens) / 1e6;
+  if (costUsd <= 0) return;
+  const entry = {
+    entryId: createSystemRandomness().identifier(),
+    modelAlias: model.alias,
+    calls: 1,
+    texts: 1,
+  };
+  try {
+    await createQueryLedger(database).enter([{ ...entry, tokens, costUsd }]);
+  } catch (error) {
+    if (!(error instanceof FreshetError)) throw error;
+  }
 }
 
 /** Turns the refusal of a text without a known word into what the person who typed it can do. */

@@ -1,13 +1,16 @@
+import { readSpending } from '../adapters/sql/caps.ts';
 import { createEmbeddingStore } from '../adapters/sql/embedding-store.ts';
 import { createPaceStore } from '../adapters/sql/pace-store.ts';
 import { createQuoteStore } from '../adapters/sql/quote-store.ts';
 import { createSystemClock } from '../adapters/system.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
+import { listCaps } from '../core/budget.ts';
 import type { Space } from '../core/model.ts';
 import type { SpaceQuote } from '../core/quote.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN } from '../pipeline/embed/embed-ports.ts';
 import { readIfSourceIntact } from '../pipeline/failures.ts';
 import { quoteTexts } from '../pipeline/quote.ts';
+import type { Spending } from '../ports/report-store.ts';
 import { createLocalAccess, createProviders } from './providers.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -37,4 +40,9 @@ export async function quoteSpaces(workspace: Workspace, spaces: readonly Space[]
     if (quote !== undefined) quotes.push(quote);
   }
   return quotes;
+}
+
+/** What is spent of each cap of the budget. */
+export function readCaps({ config, database }: Workspace): Promise<readonly Spending[]> {
+  return readSpending(database, listCaps(config.budget));
 }

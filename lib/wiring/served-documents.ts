@@ -1,9 +1,7 @@
-import { createDocumentStore } from '../adapters/sql/document-store.ts';
-import { suggestNearest } from '../core/config/describe-issues.ts';
 import type { PipelineConfig } from '../core/config/pipeline-config.ts';
-import { createDocumentService } from '../pipeline/documents/keep-documents.ts';
 import type { DocumentService } from '../ports/documents.ts';
 import type { Clock } from '../ports/process.ts';
+import { createDocumentSweep, openDocuments } from './open-documents.ts';
 import { type InTurn, refuseInUse } from './served-search.ts';
 import { type Workspace, type WorkspaceRequest, withWorkspace } from './workspace.ts';
 
@@ -48,24 +46,11 @@ export function documentsEmbedded(
   };
 }
 
-function openDocuments(
-  { database, config }: Workspace,
-  { model, filters, keepText }: NonNullable<PipelineConfig['documents']>,
-  nudge: () => void,
-): DocumentService {
-  return createDocumentService({
-    store: createDocumentStore(database, config),
-    ...{ models: model, filters, keepsText: keepText, suggest: suggestNearest, nudge },
-  });
-}
-
-async function sweepUntil({ database, config }: Workspace, clock: Clock, signal: AbortSignal): Promise<void> {
-  const store = createDocumentStore(database, config);
+async function sweepUntil(workspace: Workspace, clock: Clock, signal: AbortSignal): Promise<void> {
+  // A client that asks is told what keeps its receipt.
+  const sweep = createDocumentSweep(workspace, () => undefined);
   while (!signal.aborted) {
     await clock.sleep(SWEEP_EVERY_MS, signal);
-    if (signal.aborted) return;
-    // What fails now is tried again: a client that asks is told what keeps it.
-    await store.completeErasures().catch(() => undefined);
-    if (config.documents?.keepText === false) await store.dropTexts().catch(() => undefined);
+    if (!signal.aborted) await sweep();
   }
 }

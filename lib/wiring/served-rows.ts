@@ -1,10 +1,13 @@
 import { DirectoryInUseError } from '../adapters/pglite/lock-directory.ts';
 import { createGoldenStore } from '../adapters/sql/golden-store.ts';
 import { openSpaces } from '../adapters/sql/open-spaces.ts';
+import { createQueryLedger } from '../adapters/sql/query-ledger.ts';
 import { createReportStore } from '../adapters/sql/report-store.ts';
 import { usedAliases } from '../core/config/pipeline-config.ts';
 import { FreshetError, UsageError } from '../core/errors.ts';
 import { goldenKeyOf } from '../core/golden-texts.ts';
+import type { QueryLedger } from '../ports/embedding-service.ts';
+import type { ModelFlow } from '../core/model-flow.ts';
 import type { Clock } from '../ports/process.ts';
 import type { Coverage, GoldenStore, GoldenVectors } from '../ports/report-store.ts';
 import type { RowsOperator } from '../ports/rows-operator.ts';
@@ -26,8 +29,13 @@ export interface ServedRows {
   readonly golden: GoldenStore;
   /** How far the rows are embedded, measured at most once a minute. */
   readonly readProgress: () => readonly Coverage[];
+  /** How the work of the models flows, measured as often. */
+  readonly readFlows: () => readonly ModelFlow[];
   readonly serveSearch: ServeSearch;
   readonly serveDocuments: ServeDocuments;
+  /** Where is entered what clients' vectors cost, and how many milliseconds apart. */
+  readonly queries: QueryLedger;
+  readonly queriesEveryMs: number;
   /** What the page asks of the rows. */
   readonly operator: RowsOperator;
 }
@@ -41,6 +49,10 @@ interface Served {
 }
 
 const MEASURE_EVERY_MS = 60_000;
+/** What a process that is killed has not entered is lost. */
+const ENTER_EVERY_MS = 5000;
+/** An embedded database is opened for it. */
+const ENTER_EMBEDDED_EVERY_MS = 60_000;
 
 /**
  * Lets `use` serve beside the rows, and closes the database in any case.
@@ -58,11 +70,15 @@ export async function withServedRows(
   if (place.kind === 'url')
     return withWorkspace(request, async workspace => {
       const golden = await readGolden(workspace);
-      const readProgress = measureProgress(workspace, clock);
+      const measure = measureRows(workspace, clock);
+      const readProgress = () => measure().coverages;
+      const readFlows = () => measure().flows;
       const serveSearch = searchOpened(workspace);
       const serveDocuments = documentsOpened(workspace, clock, signal);
       const operator = operateOpened(workspace);
-      await use({ golden, readProgress, serveSearch, serveDocuments, operator });
+      const queries = createQueryLedger(workspace.database);
+      const entered = { queries, queriesEveryMs: ENTER_EVERY_MS };
+      await use({ golden, readProgress, readFlows, serveSearch, serveDocuments, operator, ...entered });
     });
   const golden = await withWorkspace(request, readGolden).catch((error: unknown) => {
     if (!(error instanceof UsageError)) throw error;
@@ -82,6 +98,7 @@ export async function withServedRows(
   await use({
     golden,
     readProgress: () => [],
+    readFlows: () => [],
     serveSearch: searchEmbedded(
       request,
       config.sources.map(({ name }) => name),
@@ -89,6 +106,11 @@ export async function withServedRows(
       operator.ask,
     ),
     serveDocuments: documentsEmbedded(request, config, inTurn),
+    queries: {
+      enter: entries =>
+        inTurn(() => withWorkspace(request, ({ database }) => createQueryLedger(database).enter(entries))),
+    },
+    queriesEveryMs: ENTER_EMBEDDED_EVERY_MS,
     operator,
   });
 }
@@ -117,12 +139,17 @@ function recallGolden(records: ReadonlyMap<string, GoldenVectors>): GoldenStore 
   };
 }
 
+interface MeasuredRows {
+  readonly coverages: readonly Coverage[];
+  readonly flows: readonly ModelFlow[];
+}
+
 /**
- * Gives the last measured coverage, and measures in the background what is older than a minute.
+ * Gives what was measured last, and measures in the background what is older than a minute.
  * Whoever scrapes the numbers never waits for a statement that reads a whole table.
  */
-function measureProgress(workspace: Workspace, clock: Clock): () => readonly Coverage[] {
-  let measured: readonly Coverage[] = [];
+function measureRows(workspace: Workspace, clock: Clock): () => MeasuredRows {
+  let measured: MeasuredRows = { coverages: [], flows: [] };
   let measuredAtMs = Number.NEGATIVE_INFINITY;
   let isMeasuring = false;
   const measure = async () => {
@@ -130,7 +157,7 @@ function measureProgress(workspace: Workspace, clock: Clock): () => readonly Cov
     const reports = createReportStore(workspace.database);
     const coverages: Coverage[] = [];
     for (const space of spaces) coverages.push(await reports.readCoverage(space));
-    measured = coverages;
+    measured = { coverages, flows: await reports.readFlows(spaces) };
   };
   return () => {
     if (!isMeasuring && clock.now() - measuredAtMs >= MEASURE_EVERY_MS) {

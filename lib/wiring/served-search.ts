@@ -5,12 +5,13 @@ import { ServiceRefusal } from '../core/service-refusal.ts';
 import { refuseUnknownSource } from '../pipeline/search/prepare-search.ts';
 import type { EmbeddingService } from '../ports/embedding-service.ts';
 import type { SearchService } from '../ports/search.ts';
+import type { Tracer } from '../ports/tracer.ts';
 import type { AskLocally } from './local-requests.ts';
 import { openSearch, searchByService } from './open-search.ts';
 import { type Workspace, type WorkspaceRequest, withWorkspace } from './workspace.ts';
 
 /** Makes the search of clients, whose texts the service embeds in its queue. */
-export type ServeSearch = (service: EmbeddingService) => SearchService;
+export type ServeSearch = (service: EmbeddingService, tracer?: Tracer) => SearchService;
 
 const IN_USE_SECONDS = 10;
 
@@ -35,7 +36,7 @@ export function takeTurns(): InTurn {
 
 /** Serves the search over a database that stays open. */
 export function searchOpened(workspace: Workspace): ServeSearch {
-  return service => openSearch(workspace, searchByService(service, cursorKey));
+  return (service, tracer) => openSearch(workspace, searchByService(service, cursorKey), tracer);
 }
 
 /**
@@ -51,7 +52,7 @@ export function searchEmbedded(
   inTurn: InTurn,
   askHolder: AskLocally,
 ): ServeSearch {
-  return service => {
+  return (service, tracer) => {
     const ask = async <Answer>(
       [{ source }, { kind }]: Parameters<SearchService['search']>,
       use: (search: SearchService) => Promise<Answer>,
@@ -59,7 +60,9 @@ export function searchEmbedded(
     ): Promise<Answer> => {
       if (!names.includes(source)) refuseUnknownSource(source, names, suggestNearest);
       const opened = inTurn(() =>
-        withWorkspace(request, workspace => use(openSearch(workspace, searchByService(service, cursorKey)))),
+        withWorkspace(request, workspace =>
+          use(openSearch(workspace, searchByService(service, cursorKey), tracer)),
+        ),
       );
       return opened.catch((error: unknown) => {
         const isAsked = kind === 'operator' && error instanceof DirectoryInUseError;

@@ -12,6 +12,7 @@ import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import { embedRecord } from '../../lib/pipeline/embed/embed-record.ts';
 import { createWriteStep } from '../../lib/pipeline/write/write-step.ts';
 import type { BatchProvider, BatchStore } from '../../lib/ports/batches.ts';
+import type { Tracer } from '../../lib/ports/tracer.ts';
 import { type BatchFate, type RequestFate, startBatchService, tokensOf } from '../doubles/batch-service.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';
 import { createRecordingMetrics } from '../doubles/recording-metrics.ts';
@@ -54,6 +55,7 @@ export async function openBatchWorld(
     listLag?: () => number;
     maxEnqueuedTokens?: number;
   } = {},
+  tracer?: Tracer,
 ) {
   let nowMs = Date.UTC(2026, 0, 1);
   const clock = { now: () => nowMs, sleep: async () => undefined };
@@ -119,7 +121,7 @@ export async function openBatchWorld(
     control: stores.control as unknown as EmbedPorts['control'],
     queues: (_alias: string, lane: Lane) => queues[lane],
     objects: createInProcessObjectStore(),
-    ...{ clock, randomness, metrics, logger: createRecordingLogger(), runId: null },
+    ...{ clock, randomness, metrics, logger: createRecordingLogger(), runId: null, tracer },
   };
   const store = stores.batches as unknown as BatchStore;
   const ports: EmbedPorts = {
@@ -216,7 +218,7 @@ export type BatchWorld = Awaited<ReturnType<typeof openBatchWorld>>;
  * Lives one random history, calms down, and returns what went wrong in it.
  * Each sentence names a text by its number or a sum, so that a seed and a sentence are enough to go on.
  */
-export async function runHistory(seed: number): Promise<string[]> {
+export async function runHistory(seed: number, tracer?: Tracer): Promise<string[]> {
   const chance = createSeededRandomness(seed);
   const below = (count: number) => Math.floor(chance.fraction() * count);
   const isLikely = (share: number) => chance.fraction() < share;
@@ -247,7 +249,13 @@ export async function runHistory(seed: number): Promise<string[]> {
   };
   const listLag = () => (isLikely(0.3) ? 1 : 0);
   const maxEnqueuedTokens = isLikely(0.3) ? 60 : 100_000;
-  const world = await openBatchWorld(seed, fateOf, undefined, { requestFate, listLag, maxEnqueuedTokens });
+  const world = await openBatchWorld(
+    seed,
+    fateOf,
+    undefined,
+    { requestFate, listLag, maxEnqueuedTokens },
+    tracer,
+  );
   const texts = 4 + below(24);
   const putRow = (id: number, agedMs: number) =>
     world.put(String(id), `text ${below(texts)} of history ${seed}`, agedMs);

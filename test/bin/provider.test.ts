@@ -129,4 +129,15 @@ describe('a run against a provider', () => {
     expect(next.code, next.errors).toBe(0);
     expect(readObject(next)).toMatchObject({ embedded: ROWS, spaces: [{ fresh: ROWS, failed: 0 }] });
   });
+
+  it('loads its modules as Node compiled them: no flag of V8 has changed before', async () => {
+    const environment = { OPENAI_API_KEY: 'sk-canary-key', NODE_DEBUG_NATIVE: 'CODE_CACHE' };
+    await makeAllStale();
+
+    const { code, errors } = await runCli(directory, ['run', '--max-items', '1'], environment);
+
+    expect(code).not.toBe(2);
+    expect(errors).toMatch(/Code cache of internal\/deps\/undici\/undici .* is accepted/);
+    expect(errors.split('\n').filter(line => line.endsWith('is rejected'))).toEqual([]);
+  });
 });

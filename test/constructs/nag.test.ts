@@ -15,7 +15,7 @@ interface Violation {
 
 test('AwsSolutions finds nothing but what is acknowledged here, each with its reason', () => {
   const app = createApp();
-  createStack(observedConfig(['openai'], { api: true }), { app });
+  createStack({ ...observedConfig(['openai'], { api: true }), documents: { model: 'openai' } }, { app });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 
   const { directory } = app.synth();

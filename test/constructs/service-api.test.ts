@@ -1,6 +1,6 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
-import { SERVICE_ROUTES } from '../../lib/core/service-routes.ts';
+import { ITEM_ROUTES, SERVICE_ROUTES } from '../../lib/core/service-routes.ts';
 import { apiInput, configInput, createStack, demoSecret, openAiSecret } from '../factories/pipeline-stack.ts';
 import { resourcesOf } from '../templates/resources-of.ts';
 import { policiesOf, rightsOf } from '../templates/rights.ts';
@@ -61,6 +61,21 @@ describe('the API of a stage', () => {
     );
     for (const { properties } of routes)
       expect(properties).toMatchObject({ AuthorizationType: 'JWT', AuthorizerId: { Ref: authorizer.id } });
+  });
+
+  test('takes texts of clients only where the configuration has documents, and asks for a token there too', () => {
+    const documents = Template.fromStack(createStack({ ...withApi(), documents: { model: 'openai' } }));
+    const routes = resourcesOf<{ RouteKey: string; AuthorizationType: string }>(
+      documents,
+      'AWS::ApiGatewayV2::Route',
+    );
+    const keys = (table: Readonly<Record<string, string>>) =>
+      Object.entries(table).map(([path, method]) => `${method} ${path}`);
+
+    expect(routes.map(({ properties }) => properties.RouteKey).sort()).toEqual(
+      [...keys(SERVICE_ROUTES), ...keys(ITEM_ROUTES)].sort(),
+    );
+    for (const { properties } of routes) expect(properties.AuthorizationType).toBe('JWT');
   });
 
   test('calls the alias of its function, which only this API may call', () => {

@@ -60,6 +60,30 @@ describe('a cap', () => {
     expect(await grant(budget, 0.3)).toBeUndefined();
   });
 
+  test('counts what a call was billed as soon as that is known, and leaves lost and settled calls', async () => {
+    const [dearer, cheaper, lost] = [randomUUID(), randomUUID(), randomUUID()];
+    const budget = { usdPerDay: 2 };
+    for (const callId of [dearer, cheaper, lost]) await grant(budget, 0.5, callId);
+    await opened.run(`UPDATE freshet.grants SET lost_at = now() WHERE call_id = '${lost}'`);
+    const { noteBill } = createEmbeddingStore(opened.db, listCaps(budget));
+
+    await noteBill?.(dearer, 1.25);
+    await noteBill?.(cheaper, 0.125);
+    await noteBill?.(lost, 0);
+    await noteBill?.(randomUUID(), 9);
+
+    const [spending] = await readSpending(opened.db, listCaps(budget));
+    expect(spending?.spentUsd).toBe(1.875);
+    expect(await grant(budget, 0.126)).toMatchObject({ reason: 'budget' });
+    expect(await grant({ usdPerDay: 2.5 }, 0.126)).toMatchObject({ reason: 'budget' });
+    await opened.run('DELETE FROM freshet.control');
+    expect(await grant(budget, 0.125)).toBeUndefined();
+  });
+
+  test('asks for no bill where none is configured', () => {
+    expect(createEmbeddingStore(opened.db).noteBill).toBeUndefined();
+  });
+
   test('of a source pauses that source alone, and others do not count against it', async () => {
     const budget = { perSource: { ai_items: { usdPerMonth: 1 }, other: { usdPerDay: 0.1 } } };
 
@@ -87,6 +111,26 @@ describe('a cap', () => {
     expect(await grant(budget, 0.3)).toEqual(
       sameMonth[0]?.same ? { scope: 'pipeline', reason: 'budget' } : undefined,
     );
+  });
+});
+
+describe('what is spent of a cap', () => {
+  test('comes with its percentage, and with the end of its period in UTC', async () => {
+    const budget = { usdPerDay: 1, usdPerMonth: 10, perSource: { ai_items: { usdPerDay: 0.5 } } };
+    await grant({}, 0.1 + 0.2);
+
+    const spending = await readSpending(opened.db, listCaps(budget));
+
+    const today = new Date();
+    const [year, month, day] = [today.getUTCFullYear(), today.getUTCMonth(), today.getUTCDate()];
+    const end = (ms: number) => new Date(ms).toISOString().replace('.000', '');
+    const endsOn = { day: end(Date.UTC(year, month, day + 1)), month: end(Date.UTC(year, month + 1, 1)) };
+    const told = spending.map(({ scope, period, percent, endsAt }) => ({ scope, period, percent, endsAt }));
+    expect(told).toEqual([
+      { scope: 'pipeline', period: 'day', percent: 30, endsAt: endsOn.day },
+      { scope: 'pipeline', period: 'month', percent: 3, endsAt: endsOn.month },
+      { scope: 'source:ai_items', period: 'day', percent: 60, endsAt: endsOn.day },
+    ]);
   });
 });
 

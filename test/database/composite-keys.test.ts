@@ -8,6 +8,7 @@ import { createRedriveStore } from '../../lib/adapters/sql/redrive-store.ts';
 import { createReportStore } from '../../lib/adapters/sql/report-store.ts';
 import { createResetStore } from '../../lib/adapters/sql/reset-store.ts';
 import { createSearchStore } from '../../lib/adapters/sql/search-store.ts';
+import { createSystemClock } from '../../lib/adapters/system.ts';
 import type { NearestRequest } from '../../lib/ports/search.ts';
 import { buildConfig, buildSourceConfig } from '../factories/pipeline-config.ts';
 import { buildHash, buildResult, embedded, notEmbedded } from '../factories/result-object.ts';
@@ -55,7 +56,7 @@ async function write(outcome: 'embedded' | 'refused:http_400', ...ids: string[])
 }
 
 async function findNearest(database: SqlDatabase, near: NearestRequest['near']): Promise<readonly string[]> {
-  const store = createSearchStore(database, buildConfig());
+  const store = createSearchStore(database, buildConfig(), createSystemClock());
   const request = { source: (await store.find('ai_items'))!, caller: { kind: 'operator' as const } };
   const found = await store.findNearest({
     ...{ ...request, near, limit: 5, columns: ['title'], withVectors: false },

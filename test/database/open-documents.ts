@@ -13,6 +13,7 @@ import { suggestNearest } from '../../lib/core/config/describe-issues.ts';
 import { usedAliases } from '../../lib/core/config/pipeline-config.ts';
 import { createDocumentService } from '../../lib/pipeline/documents/keep-documents.ts';
 import { createEmbeddingService } from '../../lib/pipeline/serve/serve-embeddings.ts';
+import type { Tracer } from '../../lib/ports/tracer.ts';
 import { createLocalAccess, createProviders } from '../../lib/wiring/providers.ts';
 import { searchOpened } from '../../lib/wiring/served-search.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';
@@ -34,7 +35,10 @@ export interface Answer {
 }
 
 /** The service with its documents, as `freshet serve` makes it, over a test database, and runs beside it. */
-export async function openDocuments(documents: Partial<NonNullable<FreshetConfig['documents']>> = {}) {
+export async function openDocuments(
+  documents: Partial<NonNullable<FreshetConfig['documents']>> = {},
+  tracer?: Tracer,
+) {
   const opened = await openTestWorkspace({
     sources: [],
     models: { second: { provider: 'hash', modelId: 'hash', dimensions: 8 } },
@@ -56,7 +60,8 @@ export async function openDocuments(documents: Partial<NonNullable<FreshetConfig
   const service = createEmbeddingService(
     {
       providers: await createProviders(config, createLocalAccess(workspace.environment), clock),
-      ...{ tokenizer: createTokenizer(), clock, observer: metrics },
+      ...{ tokenizer: createTokenizer(), clock, observer: metrics, tracer },
+      queries: { called: () => undefined },
       randomness: { fraction: () => 0, identifier: () => 'id' },
     },
     usedAliases(config).map(alias => config.models[alias]!),
@@ -73,9 +78,9 @@ export async function openDocuments(documents: Partial<NonNullable<FreshetConfig
   });
   const app = createApp(
     {
-      ...{ service, clock, logger, metrics },
+      ...{ service, clock, logger, metrics, tracer },
       verifyToken: await createTokenCheck(tokens, { SECRET }),
-      search: searchOpened(workspace)(service),
+      search: searchOpened(workspace)(service, tracer),
       items: createItems(
         { documents: given, logger },
         { maxBodyBytes: MAX_BODY_BYTES, resultDays: undefined },
@@ -88,12 +93,14 @@ export async function openDocuments(documents: Partial<NonNullable<FreshetConfig
     method: string,
     path: string,
     body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
   ): Promise<Answer> => {
     const response = await app.request(`http://localhost${path}`, {
       method,
       headers: {
         'content-type': 'application/json',
         ...(authorization && { authorization }),
+        ...headers,
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
@@ -118,8 +125,8 @@ export async function openDocuments(documents: Partial<NonNullable<FreshetConfig
         ask(authorization, 'POST', '/v1/vectors/embed', {
           ...{ asset_id: 'book', segment_id: segment, text, metadata },
         }),
-      search: (query: string, rest: object = {}) =>
-        ask(authorization, 'POST', '/v1/search', { source: 'documents', query, ...rest }),
+      search: (query: string, rest: object = {}, headers?: Readonly<Record<string, string>>) =>
+        ask(authorization, 'POST', '/v1/search', { source: 'documents', query, ...rest }, headers),
     };
   };
   return { ...opened, config, spaces, store, logger, ask, as, nudges: () => nudges };

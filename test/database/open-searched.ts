@@ -8,6 +8,7 @@ import { searchSection } from '../../lib/core/config/search-schema.ts';
 import type { Space } from '../../lib/core/model.ts';
 import { rememberCoverage } from '../../lib/pipeline/search/coverage-memory.ts';
 import { createSearchService } from '../../lib/pipeline/search/search-rows.ts';
+import type { Clock } from '../../lib/ports/process.ts';
 import type { Reranker } from '../../lib/ports/reranker.ts';
 import type { SearchCaller, SearchRequest } from '../../lib/ports/search.ts';
 import { buildConfig, buildModel, buildSourceConfig } from '../factories/pipeline-config.ts';
@@ -33,6 +34,7 @@ export async function openSearched(
     readonly storage?: 'halfvec';
     readonly setUp?: string;
     readonly rerankers?: ReadonlyMap<string, Reranker>;
+    readonly clock?: Clock;
   } = {},
 ) {
   await sql`CREATE SCHEMA app`.execute(db.kysely);
@@ -59,8 +61,8 @@ export async function openSearched(
   const config = buildConfig([buildSourceConfig(source)], models);
   const spaces = await ensureSpaces(db, config);
   const space = spaces.find(({ status }) => status === 'active')!;
-  const store = createSearchStore(db, config);
-  const clock = createSystemClock();
+  const clock = options.clock ?? createSystemClock();
+  const store = createSearchStore(db, config, clock);
   const service = createSearchService({
     ...{ store, clock, suggest: suggestNearest, cursorKey: Buffer.from('a key') },
     rerankers: options.rerankers ?? new Map(),

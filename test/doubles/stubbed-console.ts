@@ -36,6 +36,8 @@ export const DEPLOYMENT = {
   functions: { detect: 'freshet-prod-detect', embed: 'freshet-prod-embed' },
 } as const;
 
+const NO_QUERIES = { providerCalls: 0, tokens: 0, costUsd: 0, costUsdToday: 0 };
+
 export const NOTHING_DONE = {
   providerCalls: 0,
   tokens: 0,
@@ -112,7 +114,10 @@ export function createStubbedConsole() {
   });
   stubs.sqs.on(GetQueueUrlCommand).callsFake(({ QueueName }) => ({ QueueUrl: queueUrl(QueueName) }));
   answers.set('status', () => ({
-    answer: { spaces: [], unread: [], paused: [], ledger: NOTHING_DONE, budget: [] },
+    answer: {
+      ...{ spaces: [], unread: [], paused: [], ledger: NOTHING_DONE, queries: NO_QUERIES },
+      ...{ budget: [], flows: [] },
+    },
   }));
   const runIn = async (words: string, signal: AbortSignal = new AbortController().signal) => {
     let output = '';

@@ -42,7 +42,7 @@ interface EarlierWorld {
  * Makes the three steps on doubles: everything that the pipeline touches, all in this process.
  *
  * `twin` is the database. `calls` notes what is asked of its ports, of `objects.put` and of the
- * queue of announcements, and fails the calls that a test picks. With `earlier`, the database and
+ * queue of announcements, and fails the calls that a test picks. No cap is configured. With `earlier`, the database and
  * the clock of that world go on in this one, as if a new process had opened them.
  */
 export function makeWorld(spaces: readonly Space[] = [makeSpace()], batchSize = 100, earlier?: EarlierWorld) {
@@ -104,9 +104,10 @@ export function makeWorld(spaces: readonly Space[] = [makeSpace()], batchSize = 
     limits: { batchSize, maxInFlight: 10_000, sliceRows: 1_000, queuedLeaseSeconds: 3_600 },
   };
   const tokenizer = createCountingTokenizer();
+  const { noteBill: _, ...embedding } = database.embedding;
   const embedPorts: EmbedPorts = {
     ...shared,
-    embedding: database.embedding,
+    embedding,
     pace: database.pace,
     providers: () => provider,
     tokenizer,

@@ -15,6 +15,7 @@ import { parseConfig } from '../../lib/core/config/parse-config.ts';
 import { FreshetError } from '../../lib/core/errors.ts';
 import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';
 import { wireApi } from '../../lib/wiring/lambda-api.ts';
+import { wireDetect } from '../../lib/wiring/lambda-detect.ts';
 import { writeNotes } from '../database/open-searched.ts';
 import { openTestDatabase } from '../database/open-test-database.ts';
 import { makeContext } from '../factories/lambda-event.ts';
@@ -32,6 +33,11 @@ const config: FreshetConfig = {
     },
   ],
 };
+/** A dollar for each token. */
+const priced: FreshetConfig = {
+  ...config,
+  models: { small: { ...model(4), usdPerMillionTokens: 1e6 }, wide: model(2000) },
+};
 const settings: WrittenSettings = {
   stage: 'test',
   region: 'eu-west-1',
@@ -48,7 +54,14 @@ const settings: WrittenSettings = {
 
 const directory = mkdtempSync(path.join(tmpdir(), 'freshet-api-'));
 writeFileSync(path.join(directory, 'freshet.config.json'), JSON.stringify(config));
-afterAll(() => rmSync(directory, { recursive: true }));
+const withDocuments: FreshetConfig = { ...config, documents: { model: 'small' } };
+const documentsDirectory = mkdtempSync(path.join(tmpdir(), 'freshet-api-documents-'));
+writeFileSync(path.join(documentsDirectory, 'freshet.config.json'), JSON.stringify(withDocuments));
+const pricedDirectory = mkdtempSync(path.join(tmpdir(), 'freshet-api-priced-'));
+writeFileSync(path.join(pricedDirectory, 'freshet.config.json'), JSON.stringify(priced));
+afterAll(() => {
+  for (const each of [directory, documentsDirectory, pricedDirectory]) rmSync(each, { recursive: true });
+});
 
 let opened = 0;
 let lines: string[] = [];
@@ -83,14 +96,19 @@ function makeEvent(
     readonly body?: unknown;
     readonly claims?: Readonly<Record<string, string>>;
     readonly headers?: Readonly<Record<string, string>>;
+    /** The address with its braces, as the API chose it, and what stood in them. */
+    readonly route?: string;
+    readonly pathParameters?: Readonly<Record<string, string>>;
   } = {},
 ): APIGatewayProxyEventV2 {
   const [method = '', rawPath = ''] = request.split(' ');
-  const { body, claims = { sub: 'app', scope: 'embed search' }, headers } = options;
+  const { body, claims = { sub: 'app', scope: 'embed search' }, headers, pathParameters } = options;
+  const routeKey = options.route === undefined ? request : `${method} ${options.route}`;
   const jwt = Object.keys(claims).length === 0 ? undefined : { jwt: { claims, scopes: null } };
   return {
     version: '2.0',
-    ...{ routeKey: request, rawPath, rawQueryString: '', isBase64Encoded: false },
+    ...{ routeKey, rawPath, rawQueryString: '', isBase64Encoded: false },
+    ...(pathParameters && { pathParameters }),
     headers: {
       'content-type': 'application/json',
       host: 'abc.execute-api.eu-west-1.amazonaws.com',
@@ -105,7 +123,7 @@ function makeEvent(
         requestId: 'request',
         stage: '$default',
       },
-      ...{ domainName: 'abc.execute-api.eu-west-1.amazonaws.com', routeKey: request, timeEpoch: 0, time: '' },
+      ...{ domainName: 'abc.execute-api.eu-west-1.amazonaws.com', routeKey, timeEpoch: 0, time: '' },
       http: { method, path: rawPath, protocol: 'HTTP/1.1', sourceIp: '192.0.2.1', userAgent: 'test' },
       ...(jwt && { authorizer: jwt }),
     },
@@ -278,6 +296,95 @@ test('no text of a request stands in what the function writes or refuses', async
   expect(lines.join('\n')).not.toContain(canary);
 });
 
+describe('what a request cost', () => {
+  const query = (text: string) =>
+    makeEvent('POST /v1/embed', { body: { model: 'small', texts: [text], input_type: 'query' } });
+  let database: SqlDatabase;
+  beforeAll(async () => {
+    database = await openTestDatabase();
+  });
+  afterAll(() => database.close());
+  /** The function before a database that is there from the second opening on, or from the first. */
+  const openPriced = (isAway: () => boolean) => {
+    const dependencies = { ...around(database), directory: pricedDirectory };
+    const { openDatabase: open } = dependencies;
+    return createLambda({
+      ...dependencies,
+      openDatabase: async () => (isAway() ? around().openDatabase!() : open!()),
+    });
+  };
+  const readEntries = async () =>
+    (
+      await sql<{ calls: number; cost: number }>`
+        SELECT calls::int AS calls, cost_usd AS cost FROM freshet.query_ledger ORDER BY recorded_at`.execute(
+        database.kysely,
+      )
+    ).rows;
+
+  test('is in the database before it is answered, and once', async () => {
+    await sql`DELETE FROM freshet.query_ledger`.execute(database.kysely);
+    const invoke = openPriced(() => false);
+
+    expect((await ask(query('a red dog'), invoke)).status).toBe(200);
+    const [entry] = await readEntries();
+    expect(entry).toMatchObject({ calls: 1 });
+    expect(entry!.cost).toBeGreaterThan(0);
+    // The vector is in memory now, and nothing was bought.
+    expect((await ask(query('a red dog'), invoke)).status).toBe(200);
+
+    expect(await readEntries()).toHaveLength(1);
+    expect(opened).toBe(1);
+  });
+
+  test('keeps no answer back where the database is away, and is entered with the next one', async () => {
+    await sql`DELETE FROM freshet.query_ledger`.execute(database.kysely);
+    let isAway = true;
+    const invoke = openPriced(() => isAway);
+
+    expect((await ask(query('a red dog'), invoke)).status).toBe(200);
+    expect(await readEntries()).toEqual([]);
+    expect(lines.join('\n')).toContain('queries-not-recorded');
+    isAway = false;
+    expect((await ask(query('a blue cat'), invoke)).status).toBe(200);
+
+    expect((await readEntries()).map(({ calls }) => calls)).toEqual([1, 1]);
+  });
+
+  test('is not lost with a connection that no longer answers', async () => {
+    await sql`DELETE FROM freshet.query_ledger`.execute(database.kysely);
+    let isBroken = false;
+    let isGone = false;
+    const fail = () => {
+      throw new FreshetError('The connection is gone.', { failureClass: 'transient', code: 'ECONNRESET' });
+    };
+    const breakable = new Proxy(database.kysely, {
+      get(kysely, name) {
+        if (isBroken && name === 'getExecutor') return fail;
+        if (isGone && name === 'connection') return () => ({ execute: async () => fail() });
+        const value = Reflect.get(kysely, name);
+        return typeof value === 'function' ? value.bind(kysely) : value;
+      },
+    });
+    const dependencies = { ...around(database), directory: pricedDirectory };
+    const invoke = createLambda({
+      ...dependencies,
+      openDatabase: async () => {
+        const first = await dependencies.openDatabase!();
+        return opened === 1 ? { ...first, kysely: breakable } : first;
+      },
+    });
+
+    await ask(query('a red dog'), invoke);
+    isBroken = true;
+    await ask(query('a blue cat'), invoke);
+    isGone = true;
+    await ask(query('a green bird'), invoke);
+
+    expect((await readEntries()).reduce((sum, { calls }) => sum + calls, 0)).toBe(3);
+    expect(opened).toBe(2);
+  });
+});
+
 describe('the search of the function', () => {
   let database: SqlDatabase;
   beforeAll(async () => {
@@ -307,5 +414,135 @@ describe('the search of the function', () => {
     expect(found.json.model).toMatchObject({ alias: 'small', dimensions: 4 });
     expect(nobody.status).toBe(403);
     expect(opened).toBe(1);
+  });
+});
+
+describe('texts that clients give to the function', () => {
+  const claims = { scope: 'write', tenant: 'a' };
+  const item = { asset_id: 'book', segment_id: 'p:1', text: 'a red dog' };
+  const segmentRoute = '/v1/vectors/{asset_id}/{segment_id}';
+  let database: SqlDatabase;
+  let invoke: Invoke;
+  beforeAll(async () => {
+    database = await openTestDatabase();
+    await sql`CREATE TABLE public.notes (id bigint PRIMARY KEY, title text, tenant text,
+      updated_at timestamptz NOT NULL DEFAULT now())`.execute(database.kysely);
+    await ensureSpaces(database, parseConfig(withDocuments));
+  });
+  afterAll(() => database.close());
+  beforeEach(() => {
+    invoke = createLambda({ ...around(database), directory: documentsDirectory });
+  });
+  const submit = (body: object, by: Readonly<Record<string, string>> = claims) =>
+    ask(makeEvent('POST /v1/vectors/embed', { body, claims: by }), invoke);
+  const findJob = (id: string, by = claims) =>
+    ask(
+      makeEvent(`GET /v1/jobs/${id}`, {
+        ...{ claims: by, route: '/v1/jobs/{job_id}', pathParameters: { job_id: id } },
+      }),
+      invoke,
+    );
+  const erase = (rawPath: string, route: string, pathParameters: Readonly<Record<string, string>>) =>
+    ask(makeEvent(`DELETE ${rawPath}`, { claims, route, pathParameters }), invoke);
+  const count = async () =>
+    (
+      await sql<{ count: number }>`SELECT count(*)::int AS count FROM freshet.documents`.execute(
+        database.kysely,
+      )
+    ).rows[0]!.count;
+
+  test('become jobs of the tenant that the authorizer verified, and are erased by her alone', async () => {
+    const submitted = await submit(item);
+    const batch = await ask(
+      makeEvent('POST /v1/vectors/embed/batch', {
+        body: { items: [{ ...item, segment_id: 'p:2' }] },
+        claims,
+      }),
+      invoke,
+    );
+    const { job_id } = submitted.json;
+
+    expect([submitted.status, batch.status, await count()]).toEqual([202, 202, 2]);
+    expect(await findJob(job_id)).toMatchObject({ status: 200, json: { status: 'pending', model: 'small' } });
+    expect((await findJob(job_id, { ...claims, tenant: 'b' })).status).toBe(404);
+    expect((await submit(item, { scope: 'embed', tenant: 'a' })).status).toBe(403);
+    expect((await submit(item, { scope: 'write' })).status).toBe(403);
+
+    const erased = await erase('/v1/vectors/book', '/v1/vectors/{asset_id}', { asset_id: 'book' });
+    expect(erased).toMatchObject({ status: 202, json: { status: 'pending', segment_id: null } });
+    expect(erased.json.remains[0].what).toBe('result_objects');
+    expect(await count()).toBe(0);
+  });
+
+  test('are listed in its document, which has their addresses only with the section', async () => {
+    const listed = await ask(makeEvent('GET /openapi.json', { claims }), invoke);
+
+    expect(Object.keys(listed.json.paths)).toContain(segmentRoute);
+    expect((await ask(makeEvent('POST /v1/vectors/embed', { body: item, claims }))).status).toBe(404);
+  });
+
+  test.each(['a/b', 'a?b', 'a#b', 'a%2Fb', 'a b', 'a\tb', '..', 'a\\b'])(
+    'are refused with the id %j, which no address brings here as it was sent',
+    async id => {
+      for (const body of [
+        { ...item, asset_id: id },
+        { ...item, segment_id: id },
+      ]) {
+        const { status, json } = await submit(body);
+        expect([status, json.error.code]).toEqual([400, 'invalid_request']);
+        expect(json.error.param).toMatch(/_id$/);
+      }
+    },
+  );
+
+  test('are kept where the API made another address of the one that was asked for', async () => {
+    await submit({ ...item, segment_id: 'p' });
+    const asset = '/v1/vectors/{asset_id}';
+
+    for (const answer of [
+      await erase('/v1/vectors/book/p', asset, { asset_id: 'book/p' }),
+      await erase('/v1/vectors/book', segmentRoute, { asset_id: 'book?1', segment_id: 'p' }),
+      await erase('/v1/vectors/book', asset, { asset_id: 'book?1' }),
+      await erase('/v1/vectors/book', asset, {}),
+    ])
+      expect([answer.status, answer.json.error.code]).toEqual([400, 'invalid_request']);
+
+    expect(await count()).toBe(1);
+    expect(
+      (await erase('/v1/vectors/book/p', segmentRoute, { asset_id: 'book', segment_id: 'p' })).status,
+    ).toBe(202);
+  });
+
+  test('have their receipts completed by the ticks of the stage', async () => {
+    await submit(item);
+    const { json } = await erase('/v1/vectors/book', '/v1/vectors/{asset_id}', { asset_id: 'book' });
+    await sql`UPDATE freshet.erasures SET requested_at = requested_at - interval '1 minute',
+      erased_at = erased_at - interval '1 minute'`.execute(database.kysely);
+    const ask = async () =>
+      (
+        await sql<{ done: boolean }>`SELECT completed_at IS NOT NULL AS done FROM freshet.erasures
+          WHERE receipt_id = ${json.receipt_id}::uuid`.execute(database.kysely)
+      ).rows[0]?.done;
+    const { ports, close } = await wireDetect({ ...around(database), directory: documentsDirectory });
+
+    for (let tick = 0; tick < 20 && !(await ask()); tick += 1) {
+      await ports.sweepDocuments?.();
+      await new Promise(resolve => setTimeout(resolve, 100));
+    }
+    await close();
+
+    expect(await ask()).toBe(true);
+  });
+
+  test('wait where the database is away: 503, and the log says why', async () => {
+    const away = createLambda({ ...around(), directory: documentsDirectory });
+
+    const { status, json, headers } = await ask(
+      makeEvent('POST /v1/vectors/embed', { body: item, claims }),
+      away,
+    );
+
+    expect([status, json.error.code, headers?.['retry-after']]).toEqual([503, 'not_ready', '5']);
+    expect(lines.join('\n')).toContain('The database does not answer.');
   });
 });

@@ -51,6 +51,24 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     ],
   },
   {
+    name: 'erases-what-is-left-of-an-address',
+    removes: 'refusing an address that the API decoded into another one',
+    file: 'lib/adapters/api/gateway.ts',
+    changes: [['    if (!isPathAsSent(event))', '    if (false)']],
+  },
+  {
+    name: 'takes-ids-that-no-address-carries',
+    removes: 'refusing an item whose id no address carries to the function',
+    file: 'lib/wiring/lambda-api.ts',
+    changes: [[', carriedIds: CARRIED_IDS }', ' }']],
+  },
+  {
+    name: 'answers-before-it-is-entered',
+    removes: 'entering what a request cost before it is answered',
+    file: 'lib/wiring/lambda-api.ts',
+    changes: [['Promise.race([queries.write(), ', 'Promise.race([undefined, ']],
+  },
+  {
     name: 'answer-of-any-size',
     removes: 'refusing an answer that Lambda would not let out',
     file: 'lib/adapters/api/gateway.ts',

@@ -14,6 +14,39 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     ],
   },
   {
+    name: 'queries-cost-nothing',
+    removes: 'counting what searches and clients cost against the caps of everything',
+    file: 'lib/adapters/sql/caps.ts',
+    changes: [
+      ['THEN ${renderQueriesUsd(periodStart)} ELSE', 'THEN 0 * ${renderQueriesUsd(periodStart)} ELSE'],
+    ],
+  },
+  {
+    name: 'query-entered-twice',
+    removes: 'entering once what was written again because no answer came',
+    file: 'lib/pipeline/serve/record-queries.ts',
+    changes: [
+      [
+        '      await ledger.enter(unwritten);\n',
+        '      await ledger.enter(unwritten.map(sum => ({ ...sum, entryId: randomness.identifier() })));\n',
+      ],
+    ],
+  },
+  {
+    name: 'queries-deleted-unsummed',
+    removes: 'summing up queries before their entries are deleted',
+    file: 'lib/adapters/sql/query-ledger.ts',
+    changes: [
+      ["WHERE q.recorded_at >= coalesce(${summedUntil}, '-infinity')\n       AND", 'WHERE false AND'],
+    ],
+  },
+  {
+    name: 'doubtful-query-unpaid',
+    removes: 'counting a query of which nobody can say whether it was billed',
+    file: 'lib/pipeline/serve/call-model.ts',
+    changes: [['if (!isUnbilled(toFreshetError(error))) billed(estimated);', '']],
+  },
+  {
     name: 'cap-without-period',
     removes: 'counting against a cap what its period holds, and no more',
     file: 'lib/adapters/sql/caps.ts',
@@ -34,6 +67,20 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
         '${BUDGET_PAUSE}::text, sentence FROM reached',
         '${BUDGET_PAUSE}::text, sentence FROM reached WHERE false',
       ],
+    ],
+  },
+  {
+    name: 'grant-keeps-its-estimate',
+    removes: 'counting a call that is not written yet by its bill',
+    file: 'lib/adapters/sql/grants.ts',
+    changes: [['SET estimated_cost_usd = ${costUsd}::float8', 'SET estimated_cost_usd = estimated_cost_usd']],
+  },
+  {
+    name: 'purchase-lost-for-its-bill',
+    removes: 'keeping what was bought where the database does not take its bill',
+    file: 'lib/pipeline/embed/call-provider.ts',
+    changes: [
+      ["    logger.warn('bill-not-noted', {", "    throw error;\n    logger.warn('bill-not-noted', {"],
     ],
   },
   {

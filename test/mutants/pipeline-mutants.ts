@@ -167,8 +167,8 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     file: 'lib/pipeline/embed/call-provider.ts',
     changes: [
       [
-        'billedTokens !== undefined || !isRefusal(failure)',
-        'billedTokens !== undefined && !isRefusal(failure)',
+        'billedTokens !== undefined || !isUnbilled(failure)',
+        'billedTokens !== undefined && !isUnbilled(failure)',
       ],
     ],
   },
@@ -177,6 +177,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'obeying a refused grant',
     file: 'lib/pipeline/embed/call-provider.ts',
     changes: [['  if (refusal) {', '  if (refusal && refusal.scope === ``) {']],
+  },
+  {
+    name: 'bill-never-noted',
+    removes: 'counting a call by its bill against a cap from its answer on',
+    file: 'lib/pipeline/embed/call-provider.ts',
+    changes: [['  if (costUsd !== estimatedCostUsd) await noteBill(ports, callId, costUsd);\n', '']],
   },
   {
     name: 'grant-after-call',
@@ -409,7 +415,9 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'calls-estimated-at-nothing',
     removes: 'asking the caps for what a call is estimated to cost',
     file: 'lib/pipeline/embed/call-provider.ts',
-    changes: [['estimatedCostUsd: costOf(estimatedTokens)', 'estimatedCostUsd: 0 * costOf(estimatedTokens)']],
+    changes: [
+      ['estimatedCostUsd = costOf(estimatedTokens)', 'estimatedCostUsd = 0 * costOf(estimatedTokens)'],
+    ],
   },
   {
     name: 'one-share-for-all-tries',

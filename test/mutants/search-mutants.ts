@@ -20,7 +20,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'columns-of-any-tenant',
     removes: 'the predicate from the read of the columns that hits show',
     file: 'lib/adapters/sql/search-statements.ts',
-    changes: [['     WHERE ${renderScope(request)}\n', '']],
+    changes: [['         WHERE ${renderScope(request)}) AS hit', ') AS hit']],
   },
   {
     name: 'client-without-tenant',
@@ -50,6 +50,24 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'the bound of nesting',
     file: 'lib/core/search-filter.ts',
     changes: [['depth > MAX_DEPTH', 'depth > 100 * MAX_DEPTH']],
+  },
+  {
+    name: 'many-of-any-filter',
+    removes: 'the filter from what the count of many rows is remembered by',
+    file: 'lib/adapters/sql/find-nearest.ts',
+    changes: [['claims, filter ?? null]', 'claims]']],
+  },
+  {
+    name: 'many-of-any-tenant',
+    removes: 'the tenant from what the count of many rows is remembered by',
+    file: 'lib/adapters/sql/find-nearest.ts',
+    changes: [['caller.tenant ?? null, claims', 'claims']],
+  },
+  {
+    name: 'many-for-ever',
+    removes: 'counting rows again that were many',
+    file: 'lib/adapters/sql/find-nearest.ts',
+    changes: [['MANY_FOR_MS = 30_000', 'MANY_FOR_MS = 3_000_000']],
   },
   {
     name: 'function-of-its-owner',

@@ -21,11 +21,15 @@ const BAD_ROW_SUITES = ['test/database/one-bad-row.test.ts', 'test/database/one-
 /** What keeps a bill within its caps, and calls within what a provider allows a minute. */
 const LIMIT_SUITES = [
   'test/database/caps.test.ts',
+  'test/database/query-ledger.test.ts',
   'test/database/rates.test.ts',
+  'test/pipeline/bills-above-estimates.test.ts',
   'test/pipeline/rates.test.ts',
+  'test/serve/queries.test.ts',
 ];
 /** What a search shows to whom, and which tokens are let in. */
 const SEARCH_SUITES = [
+  'test/database/search-counting.test.ts',
   'test/database/search-function.test.ts',
   'test/database/keywords.test.ts',
   'test/database/search-words.test.ts',

@@ -73,7 +73,14 @@ const SESSIONS = {
               costUsd: 0.0504,
               lastUpdate: since,
             },
-            budget: [{ scope: 'pipeline', period: 'month', capUsd: 20, spentUsd: 17.3 }],
+            queries: { providerCalls: 38, tokens: 190, costUsd: 0.000004, costUsdToday: 0 },
+            budget: [
+              {
+                ...{ scope: 'pipeline', period: 'month', capUsd: 20, spentUsd: 17.3, percent: 86 },
+                endsAt: '2026-01-01T00:00:00Z',
+              },
+            ],
+            flows: [],
           },
         }));
       },

@@ -6,6 +6,8 @@ import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
 
 const plenty = () => 600_000;
+/** What a tick does not tell. */
+const END = { percent: 0, endsAt: '2026-01-01T00:00:00Z' };
 
 /** Runs a tick and lists the samples that it told of money. */
 async function tick(world: World, readSpending?: () => Promise<readonly Spending[]>) {
@@ -24,10 +26,10 @@ async function tick(world: World, readSpending?: () => Promise<readonly Spending
 
 test('a tick tells how much of each cap is spent, and what the day cost where it has a cap', async () => {
   const { told } = await tick(makeWorld(), async () => [
-    { scope: 'pipeline', period: 'day', capUsd: 20, spentUsd: 16.5 },
-    { scope: 'pipeline', period: 'month', capUsd: 300, spentUsd: 30 },
-    { scope: 'source:items', period: 'day', capUsd: 1, spentUsd: 0.25 },
-    { scope: 'source:notes', period: 'day', capUsd: 0, spentUsd: 0 },
+    { scope: 'pipeline', period: 'day', capUsd: 20, spentUsd: 16.5, ...END },
+    { scope: 'pipeline', period: 'month', capUsd: 300, spentUsd: 30, ...END },
+    { scope: 'source:items', period: 'day', capUsd: 1, spentUsd: 0.25, ...END },
+    { scope: 'source:notes', period: 'day', capUsd: 0, spentUsd: 0, ...END },
   ]);
 
   expect(told).toEqual([

@@ -23,6 +23,10 @@ export interface PipelineOptions {
   readonly hold?: (call: LoopbackCall, callsBefore: number) => Promise<void> | undefined;
   readonly limits?: Readonly<Record<string, number>>;
   readonly usdPerMillionTokens?: number;
+  /** What the provider bills for a text; a fourth of its characters unless given. */
+  readonly countTokens?: (text: string) => number;
+  /** Limits of the provider, as a model's `limits` take them. */
+  readonly callLimits?: Readonly<Record<string, number>>;
   readonly budget?: Readonly<Record<string, number>>;
 }
 
@@ -47,6 +51,7 @@ export async function openPipeline(options: PipelineOptions) {
   const server = await startLoopbackOpenAiServer({
     latencyMs: options.latencyMs ?? 0,
     recordCalls: false,
+    ...(options.countTokens && { countTokens: options.countTokens }),
     hold: (call, callsBefore) => {
       if (awaited) awaited.callsLeft -= 1;
       if (awaited?.callsLeft === 0) awaited.then();
@@ -148,7 +153,12 @@ async function createItems(session: pg.Client, count: number): Promise<void> {
   await session.query('ANALYZE ai_items');
 }
 
-function writeConfig({ limits = {}, usdPerMillionTokens = 0, budget }: PipelineOptions): string {
+function writeConfig({
+  limits = {},
+  callLimits = {},
+  usdPerMillionTokens = 0,
+  budget,
+}: PipelineOptions): string {
   return `export default ${JSON.stringify({
     models: {
       served: {
@@ -158,6 +168,7 @@ function writeConfig({ limits = {}, usdPerMillionTokens = 0, budget }: PipelineO
         documentPrefix: PREFIX,
         sendDimensions: true,
         usdPerMillionTokens,
+        limits: callLimits,
       },
     },
     sources: [

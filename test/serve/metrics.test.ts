@@ -63,6 +63,32 @@ describe('/metrics', () => {
       expect(text).toContain(`${name}${labels} ${value}`);
   });
 
+  test('has limits, use, queues and batches of the models, and no limit that is not known', async () => {
+    const flow = {
+      ...{ model, limits: { requestsPerMinute: null, tokensPerMinute: 6_000 }, share: 0.7 },
+      ...{ used: { requests: 4, tokens: 1_500 }, throttledAt: '2026-01-01', waitSeconds: 12 },
+      ...{ isEditFirst: false, calls: 2, callsAtOnce: 8, batches: null },
+      queues: [{ lane: 'bulk', waiting: 40, announced: 8, batched: 500, oldestSeconds: 60 } as const],
+    };
+    const { send } = openApi({ flows: [flow] });
+
+    const { text } = await send('/metrics');
+
+    for (const line of [
+      'embedding_limit_per_minute{model="small",unit="tokens"} 6000',
+      'embedding_used_last_minute{model="small",unit="tokens"} 1500',
+      'embedding_limit_share{model="small"} 0.7',
+      'embedding_provider_wait_seconds{model="small"} 12',
+      'embedding_calls_in_flight{model="small"} 2',
+      'embedding_queue_rows{model="small",lane="bulk",state="waiting"} 40',
+      'embedding_queue_rows{model="small",lane="fresh",state="waiting"} 0',
+      'embedding_queue_oldest_seconds{model="small",lane="bulk"} 60',
+      'embedding_batches_open{model="small"} 0',
+    ])
+      expect(text).toContain(line);
+    expect(text).not.toContain('embedding_limit_per_minute{model="small",unit="requests"}');
+  });
+
   test('counts addresses that nobody knows under one label', async () => {
     const { send } = openApi();
 

@@ -8,13 +8,17 @@ import type { VerifyToken } from '../../lib/adapters/api/verify-tokens.ts';
 import { createSystemClock } from '../../lib/adapters/system.ts';
 import { createTokenizer } from '../../lib/adapters/tokenizer.ts';
 import type { ModelDefinition } from '../../lib/core/model.ts';
+import type { ModelFlow } from '../../lib/core/model-flow.ts';
 import { ITEM_ROUTES, SERVICE_ROUTES } from '../../lib/core/service-routes.ts';
+import { createQueryRecorder } from '../../lib/pipeline/serve/record-queries.ts';
 import { createEmbeddingService, type ServiceBounds } from '../../lib/pipeline/serve/serve-embeddings.ts';
 import { createRowsWatch } from '../../lib/pipeline/serve/watch-rows.ts';
+import type { QueryEntry, QueryLedger } from '../../lib/ports/embedding-service.ts';
 import type { Clock } from '../../lib/ports/process.ts';
 import type { Coverage } from '../../lib/ports/report-store.ts';
 import type { RowsOperator } from '../../lib/ports/rows-operator.ts';
 import type { SearchService } from '../../lib/ports/search.ts';
+import type { Tracer } from '../../lib/ports/tracer.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';
 import { createScriptedProvider, DIMENSIONS, type ScriptedProvider } from '../doubles/scripted-provider.ts';
 import { makeModel } from '../factories/model-definition.ts';
@@ -38,12 +42,16 @@ interface Settings {
   readonly isWarm?: boolean;
   readonly maxBodyBytes?: number;
   readonly progress?: readonly Coverage[];
+  readonly flows?: readonly ModelFlow[];
   /** Left out: there is no page. */
   readonly rows?: RowsOperator;
   /** Of the configuration. */
   readonly sources?: readonly string[];
   readonly search?: SearchService;
   readonly requestsPerMinute?: number;
+  /** Left out: `entries` has what is entered. */
+  readonly ledger?: QueryLedger;
+  readonly tracer?: Tracer;
   readonly nudge?: Parameters<typeof createApp>[0]['nudge'];
 }
 
@@ -63,12 +71,19 @@ export function openApi(settings: Settings = {}) {
   const { search = noSearch } = settings;
   const logger = createRecordingLogger();
   const { lines } = logger;
-  const metrics = createServiceMetrics(() => settings.progress ?? []);
+  const metrics = createServiceMetrics(
+    () => settings.progress ?? [],
+    () => settings.flows ?? [],
+  );
   const randomness = { fraction: () => 0, identifier: () => 'id' };
+  const entries: QueryEntry[] = [];
+  const { ledger = { enter: async entered => void entries.push(...entered) } } = settings;
+  const queries = createQueryRecorder({ ledger, clock, randomness, logger });
   const service = createEmbeddingService(
     {
       providers: new Map(models.map(model => [model.alias, provider])),
-      ...{ tokenizer: createTokenizer(), clock, randomness, observer: metrics },
+      ...{ tokenizer: createTokenizer(), clock, randomness, observer: metrics, queries },
+      tracer: settings.tracer,
     },
     models,
     { ...BOUNDS, ...settings.bounds },
@@ -96,6 +111,7 @@ export function openApi(settings: Settings = {}) {
       verifyToken,
       page,
       nudge: settings.nudge,
+      tracer: settings.tracer,
     },
     {
       allowedHosts: new Set(['embeddings.internal']),
@@ -120,7 +136,7 @@ export function openApi(settings: Settings = {}) {
       ...(init.signal && { signal: init.signal }),
       headers: { 'content-type': 'application/json', ...init.headers },
     });
-  return { app, service, provider, lines, send, post };
+  return { app, service, provider, lines, send, post, queries, entries };
 }
 
 interface Documented {

@@ -16,6 +16,7 @@ const LEDGER = {
   ...{ providerCalls: 3, tokens: 4000, costUsd: 0.25, paidAndLostCalls: 1, paidAndLostCostUsd: 0.01 },
   lastUpdate: '2026-01-01 00:00:00+00',
 };
+const QUERIES = { providerCalls: 1200, tokens: 9000, costUsd: 0.75, costUsdToday: 0.125 };
 const CANARY = 'heliotrope';
 const FLOW: ModelFlow = {
   model: 'small',
@@ -45,7 +46,16 @@ const FOUND: SearchAnswer = {
 function createRows(status: Partial<StatusAnswer> = {}) {
   const asked: unknown[] = [];
   const answers: Record<string, object> = {
-    status: { spaces: [SPACE], unread: [], paused: [], ledger: LEDGER, budget: [], flows: [], ...status },
+    status: {
+      spaces: [SPACE],
+      unread: [],
+      paused: [],
+      ledger: LEDGER,
+      queries: QUERIES,
+      budget: [],
+      flows: [],
+      ...status,
+    },
     failures: {
       failures: [
         {
@@ -90,8 +100,14 @@ describe('the page', () => {
       { scope: 'model:small', reason: 'provider:quota', detail: '', since: '2026-01-02' },
     ];
     const budget = [
-      { scope: 'pipeline', period: 'day', spentUsd: 0.2, capUsd: 1 },
-      { scope: 'source:articles', period: 'month', spentUsd: 3, capUsd: 2 },
+      {
+        ...({ scope: 'pipeline', period: 'day', spentUsd: 0.2, capUsd: 1, percent: 20 } as const),
+        endsAt: '2026-01-03T00:00:00Z',
+      },
+      {
+        ...({ scope: 'source:articles', period: 'month', spentUsd: 3, capUsd: 2, percent: 150 } as const),
+        endsAt: '2026-02-01T00:00:00Z',
+      },
     ] as const;
     const { send } = openApi(createRows({ paused, budget, flows: [FLOW] }));
 
@@ -108,8 +124,12 @@ describe('the page', () => {
     expect(shown).toContain('articles · small: 3 rows, item invalid_text');
     expect(shown).toMatch(/To do: .*retry/);
     expect(shown).toContain('$0.2500 so far');
-    expect(shown).toContain('$0.2000 of $1.0000 today by pipeline');
+    expect(shown).toContain('$0.2000 of $1.0000 today by pipeline, 20 % The day ends 2026-01-03 00:00 UTC.');
+    expect(shown).toContain(
+      'by source:articles, 150 % The cap is reached. The month ends 2026-02-01 00:00 UTC.',
+    );
     expect(text).toMatch(/<meter min="0" max="2" value="2"/);
+    expect(shown).toContain('$0.7500 for searches and clients, $0.1250 today 1,200 calls, 9,000 tokens.');
     expect(shown).toContain('small · fresh: 1 row waits; the oldest for 3.0 s.');
     expect(shown).toContain('small · bulk: 40 rows wait, 8 to be written, 500 in the batch lane;');
     expect(shown).toContain(

@@ -48,6 +48,7 @@ export const LONG_SUITES = [
   'test/database/probes.test.ts',
   'test/database/rates.test.ts',
   'test/database/report-store.test.ts',
+  'test/database/search-counting.test.ts',
   'test/database/search-function.test.ts',
   'test/database/keywords.test.ts',
   'test/database/search-words.test.ts',

@@ -1,4 +1,5 @@
 import type { Lane, Space } from '../../lib/core/model.ts';
+import type { Excess } from './check-caps.ts';
 import type { RateWatch } from './check-rate.ts';
 import { createSimulatedQueue, type SimulatedQueue } from './simulated-queue.ts';
 
@@ -25,6 +26,8 @@ export interface Services {
   billedUsd: number;
   largestUsd: number;
   readonly billedDays: Set<string>;
+  /** What bills are above their estimates, by call. */
+  readonly excesses: Map<string, Excess>;
   providerCalls: number;
   /** Until then every call fails; the next outage begins later than that. In virtual time. */
   outageUntilMs: number;
@@ -47,6 +50,7 @@ export function createServices(spaces: readonly Space[]): Services {
     claimedAt: new Map(),
     rates: new Map(),
     billedDays: new Set(),
+    excesses: new Map(),
     ...{ billedUsd: 0, largestUsd: 0, providerCalls: 0, outageUntilMs: 0, nextOutageMs: 0 },
   };
 }

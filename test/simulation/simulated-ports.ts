@@ -9,6 +9,7 @@ import type { PaceStore } from '../../lib/ports/pace-store.ts';
 import type { LogFields, Logger, Metrics } from '../../lib/ports/process.ts';
 import type { MessageQueue } from '../../lib/ports/queues.ts';
 import { callPort, sleep } from './call-port.ts';
+import { noteUntold } from './check-caps.ts';
 import { watchDetection } from './check-staleness.ts';
 import type { Invocation } from './invocation.ts';
 import { createObjects, createSender } from './service-ports.ts';
@@ -114,7 +115,7 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
   return {
     ...shared,
     queues: createSenders(world, current),
-    embedding: wrapMethods(world, current, watchEmbedding(world, current)),
+    embedding: createEmbedding(world, current),
     pace: wrapMethods<PaceStore>(world, current, watchPace(world, current)),
     providers: alias => providers.get(alias) as ReturnType<EmbedPorts['providers']>,
     tokenizer: {
@@ -171,6 +172,25 @@ function createSenders(world: World, current: () => Invocation) {
   return (alias: string, lane: string) => queues.get(`${alias}-${lane}`) as MessageQueue;
 }
 
+/** Bills come to the database only where they are above their estimates: other seeds keep their histories. */
+function createEmbedding(world: World, current: () => Invocation): EmbeddingStore {
+  const port = wrapMethods<EmbeddingStore>(world, current, watchEmbedding(world, current));
+  if (world.billFactor === undefined) return port;
+  const noteBill = async (callId: string, costUsd: number) => {
+    const effect = () => {
+      world.stores.embedding.noteBill?.(callId, costUsd);
+      world.services.excesses.delete(callId);
+    };
+    try {
+      await callPort(world, current(), 'noteBill', 'database', effect);
+    } catch (failure) {
+      noteUntold(world, callId);
+      throw failure;
+    }
+  };
+  return Object.assign(port, { noteBill });
+}
+
 function limitsOf({ shape }: World): ReturnType<EmbedPorts['providers']>['limits'] {
   return {
     maxTextsPerCall: shape.maxTextsPerCall,
@@ -190,9 +210,15 @@ function createProvider(
     limits: limitsOf(world),
     embed: request => {
       const invocation = current();
-      return callPort(world, invocation, `embed ${alias}`, 'provider', () => {
+      const callId = invocation.grantedCallId;
+      const answer = callPort(world, invocation, `embed ${alias}`, 'provider', () => {
         const granted = world.twin.grants.get(invocation.grantedCallId ?? '');
         return answerCall(world, invocation, granted?.spaceId ?? 0, request);
+      });
+      if (world.billFactor === undefined) return answer;
+      return answer.catch(failure => {
+        noteUntold(world, callId);
+        throw failure;
       });
     },
   };

@@ -2,14 +2,14 @@ import { FreshetError } from '../../lib/core/errors.ts';
 import type { FailureClass } from '../../lib/core/model.ts';
 import type { EmbedReply, EmbedRequest } from '../../lib/ports/provider.ts';
 import { DIMENSIONS, vectorOf } from '../doubles/scripted-provider.ts';
-import { checkCaps } from './check-caps.ts';
+import { noteBilled } from './check-caps.ts';
 import { checkPurchase } from './check-purchases.ts';
 import { checkRated } from './check-rate.ts';
 import type { Invocation } from './invocation.ts';
 import { CANARY, isBlocked, isFailing, isRefused, isUnknown } from './texts.ts';
 import type { World } from './world.ts';
 
-/** No more than any text is estimated to have. */
+/** No more than any text is estimated to have; `billFactor` says otherwise. */
 const TOKENS_PER_TEXT = 2;
 /** Of the models of the factory. */
 const USD_PER_TOKEN = 0.001;
@@ -48,7 +48,8 @@ export function answerCall(
 
   invocation.failedInOutage.length = 0;
   if (callId !== undefined) services.billed.add(callId);
-  checkCaps(world, texts.length * TOKENS_PER_TEXT * USD_PER_TOKEN);
+  const tokens = countTokens(world, callId, texts);
+  noteBilled(world, invocation, callId, tokens * USD_PER_TOKEN);
   checkPurchase(world, invocation, spaceId, texts, true);
   if (random.chance(faults.billedTimeout)) {
     world.hardFaults += 1;
@@ -59,7 +60,18 @@ export function answerCall(
     isUnknown(text) ? [{ index, reason: 'unknown-words' as const }] : [],
   );
   const items = known.length === 0 ? known : distort(world, known, texts.length);
-  return { items, excluded, tokens: texts.length * TOKENS_PER_TEXT, requestId: 'request' };
+  return { items, excluded, tokens, requestId: 'request' };
+}
+
+/** What a call is billed, in tokens. */
+function countTokens(
+  { billFactor, twin }: World,
+  callId: string | undefined,
+  texts: readonly string[],
+): number {
+  const estimated = twin.grants.get(callId ?? '')?.estimatedTokens;
+  if (billFactor === undefined || estimated === undefined) return texts.length * TOKENS_PER_TEXT;
+  return billFactor * estimated;
 }
 
 /** The shortest outage is longer than a call takes. Between two of them any purchase comes to its end. */

@@ -7,7 +7,7 @@ import type { World } from './world.ts';
 
 /** The embedding store, with what the checks need to know of its calls. */
 export function watchEmbedding(world: World, current: () => Invocation): World['stores']['embedding'] {
-  const { embedding } = world.stores;
+  const { noteBill: _, ...embedding } = world.stores.embedding;
   return {
     ...embedding,
     readRows: (space, ids, maxBytes) => {

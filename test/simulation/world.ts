@@ -3,7 +3,7 @@ import { makeModel, makeSource } from '../factories/space.ts';
 import { openTwin, type TwinStores } from '../twin/open-twin.ts';
 import type { TwinDatabase, TwinObserver } from '../twin/twin-database.ts';
 import { type ApplicationState, createApplicationState } from './application-state.ts';
-import { drawCaps } from './check-caps.ts';
+import { drawBillFactor, drawCaps } from './check-caps.ts';
 import type { Holdings } from './check-purchases.ts';
 import { drawFaultPlan, type FaultPlan, NO_FAULTS } from './fault-plan.ts';
 import type { InvariantName, Violation } from './invariants.ts';
@@ -57,6 +57,7 @@ export interface World {
   readonly plan: FaultPlan;
   faults: FaultPlan;
   readonly forced: ForcedFate | undefined;
+  readonly billFactor: number | undefined;
   readonly violations: Violation[];
   /** Counts every effect: what happened before what, where the clock cannot say. */
   sequence: number;
@@ -128,6 +129,7 @@ export function createWorld(
     services: createServices(spaces),
     faults: plan,
     forced: options.forced,
+    billFactor: options.plan === undefined ? drawBillFactor(seed) : undefined,
     violations: [],
     ...{
       holdings: new Map(),

@@ -29,7 +29,10 @@ interface WrittenResource {
  * line of code.
  */
 export function everyTemplate(): readonly WrittenTemplate[] {
-  const withEverything = createStack(observedConfig(['openai', 'e5'], { gpu: true, api: true }));
+  const withEverything = createStack({
+    ...observedConfig(['openai', 'e5'], { gpu: true, api: true }),
+    documents: { model: 'openai' },
+  });
   const withIam = createStack(
     configInput({
       stage: {

@@ -23,6 +23,14 @@ export function spentUsd(twin: TwinDatabase, cap: Cap): number {
     if (call.recordedAt >= start && isCapped(call)) spent += call.costUsd;
   for (const grant of twin.grants.values())
     if (grant.grantedAt >= start && isCapped(grant)) spent += grant.estimatedCostUsd;
+  if (cap.source === null) spent += queriesUsd(twin, start);
+  return spent;
+}
+
+/** `renderQueriesUsd` of `query-ledger.ts` */
+export function queriesUsd(twin: TwinDatabase, since: Micros): number {
+  let spent = 0;
+  for (const { costUsd, recordedAt } of twin.queries.values()) if (recordedAt >= since) spent += costUsd;
   return spent;
 }
 
@@ -35,7 +43,7 @@ export function liftBudgetPauses(twin: TwinDatabase): number {
   return lifted.length;
 }
 
-function periodStart(twin: TwinDatabase, { period }: Cap): Micros {
+export function periodStart(twin: TwinDatabase, { period }: Pick<Cap, 'period'>): Micros {
   const now = new Date(twin.now() / 1000);
   const day = period === 'day' ? now.getUTCDate() : 1;
   return Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), day) * 1000;

@@ -137,6 +137,8 @@ export interface TwinDatabase {
   readonly spaces: Map<number, TwinSpace>;
   readonly grants: Map<string, TwinGrant>;
   readonly ledger: Map<string, LedgerEntry & { readonly spaceId: number; readonly recordedAt: Micros }>;
+  /** Entries of `query_ledger`, by their id. */
+  readonly queries: Map<string, { readonly costUsd: number; readonly recordedAt: Micros }>;
   readonly pauses: TwinPause[];
   /** By the alias of the model. */
   readonly paces: Map<string, TwinPace>;
@@ -182,6 +184,7 @@ export function createTwinDatabase(spaces: readonly Space[], options: TwinOption
     spaces: new Map(spaces.map(space => [space.spaceId, emptySpace(space)])),
     grants: new Map(),
     ledger: new Map(),
+    queries: new Map(),
     pauses: [],
     paces: new Map(),
     batches: new Map(),

@@ -60,6 +60,10 @@ export function createTwinEmbedding(twin: TwinDatabase): Synchronous<EmbeddingSt
       }
       return grantProbe(twin, grant);
     },
+    noteBill: (callId, costUsd) => {
+      const grant = twin.grants.get(callId);
+      if (grant && !grant.isLost) twin.grants.set(callId, { ...grant, estimatedCostUsd: costUsd });
+    },
     revokeGrant: callId => {
       if (twin.grants.delete(callId)) twin.observer?.grantRevoked(callId);
     },

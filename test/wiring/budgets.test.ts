@@ -61,14 +61,17 @@ const freshRows = ({ result }: RunEnd) =>
 describe('a run', () => {
   test('stops at --max-usd with rows left and none failed, and the next run goes on', async () => {
     const first = await run({}, 3.5);
+    const more = await run({}, 5.5);
     const second = await run({});
 
     expect(first.ending).toMatchObject({ kind: 'rows-left', exitCode: 5 });
     expect(first.ending.sentences[0]).toContain('--max-usd is 3.5');
     expect(first.result).toMatchObject({ failed: 0, costUsd: 3 * USD_PER_CALL });
     expect(first.result.durationMs).toBeLessThan(20_000);
+    expect(more.ending).toMatchObject({ kind: 'rows-left', exitCode: 5 });
+    expect(more.result).toMatchObject({ failed: 0, costUsd: 5 * USD_PER_CALL });
     expect(second.ending).toMatchObject({ kind: 'complete' });
-    expect(second.result.costUsd).toBe(9 * USD_PER_CALL);
+    expect(second.result.costUsd).toBe(4 * USD_PER_CALL);
   });
 
   test('stops at the cap of a day, stays stopped, and goes on once the cap is raised', async () => {

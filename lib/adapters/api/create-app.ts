@@ -9,6 +9,7 @@ import { TenantQuota } from '../../core/tenant-quota.ts';
 import type { EmbeddingService } from '../../ports/embedding-service.ts';
 import type { Clock, Logger } from '../../ports/process.ts';
 import type { SearchService } from '../../ports/search.ts';
+import type { Tracer } from '../../ports/tracer.ts';
 import { describeApi } from './describe-api.ts';
 import { answerEmbeddings, answerModels, answerTexts } from './embed-answers.ts';
 import { createRouteFinder, type Routes } from './find-route.ts';
@@ -22,6 +23,7 @@ import {
   searchRequest,
 } from './schemas.ts';
 import { answerSearch, toCaller, toSearchRequest } from './search-answers.ts';
+import { traceRequests } from './trace-requests.ts';
 import type { TokenIdentity, VerifyToken } from './verify-tokens.ts';
 
 /** What the application of the service works with. */
@@ -39,6 +41,8 @@ interface ApiPorts {
   readonly page?: ApiPage | undefined;
   /** Undefined: there are no runs that could be nudged. */
   readonly nudge?: NudgePort | undefined;
+  /** Undefined: nobody traces. */
+  readonly tracer?: Tracer | undefined;
 }
 
 /** Pages beside the addresses for programs. Whoever has none does not load them. */
@@ -106,6 +110,7 @@ export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
     const latencyMs = Math.max(0, clock.now() - startedMs);
     metrics.answered({ route, status: context.res.status, latencyMs });
   });
+  if (ports.tracer !== undefined) app.use('/v1/*', traceRequests(ports.tracer, findRoute));
   app.onError((error, context) => refuse({ ...ports, findRoute }, error, context));
   app.use(async ({ req }, next) => {
     if (settings.allowedHosts !== undefined)

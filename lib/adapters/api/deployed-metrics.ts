@@ -1,4 +1,3 @@
-import type { ModelDefinition } from '../../core/model.ts';
 import type { ServiceObserver } from '../../ports/embedding-service.ts';
 import type { Metrics } from '../../ports/process.ts';
 import type { ApiMetrics } from './create-app.ts';
@@ -8,24 +7,20 @@ import type { ApiMetrics } from './create-app.ts';
  * What requests do is measured by the API in front. Nobody scrapes a function, so that nothing is
  * printed, and an environment that takes one request at a time has no queue to tell of.
  */
-export function createDeployedMetrics(
-  metrics: Metrics,
-  models: readonly ModelDefinition[],
-): ServiceObserver & ApiMetrics {
-  const prices = new Map(models.map(({ alias, usdPerMillionTokens }) => [alias, usdPerMillionTokens]));
+export function createDeployedMetrics(metrics: Metrics): ServiceObserver & ApiMetrics {
   const nothing = () => undefined;
   return {
-    called({ model, texts, tokens, latencyMs, outcome }) {
+    called({ texts, latencyMs, outcome }) {
       metrics.count('ProviderCalls', 1);
       metrics.count('TextsSent', texts);
       metrics.duration('ProviderLatency', latencyMs);
-      if (outcome === 'ok') {
-        metrics.count('Tokens', tokens);
-        metrics.count('CostUsd', (tokens * (prices.get(model) ?? 0)) / 1e6);
-        return;
-      }
+      if (outcome === 'ok') return;
       metrics.count('ProviderFailures', 1);
       if (outcome === 'throttled') metrics.count('ProviderThrottles', 1);
+    },
+    billed(_, { tokens, costUsd }) {
+      metrics.count('Tokens', tokens);
+      metrics.count('CostUsd', costUsd);
     },
     ...{ looked: nothing, dropped: nothing, queued: nothing, answered: nothing, failed: nothing },
   };

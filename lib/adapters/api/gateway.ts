@@ -14,6 +14,14 @@ export const MAX_ANSWER_NUMBERS = 250_000;
 /** Below Lambda's limit by what headers take: the answer is JSON inside of JSON. */
 const MAX_ANSWER_BYTES = 6_000_000 + 150_000;
 
+/**
+ * Ids that an HTTP API hands on as they were sent.
+ * It decodes the path, so that `a%2Fb` arrives as two steps, and cuts it off at what was `%3F`:
+ * https://github.com/middleapi/standard-server/pull/93. Blanks and controls are dropped by whoever
+ * reads the address again, and a percent sign is decoded once more.
+ */
+export const CARRIED_IDS = /^(?!\.{1,2}$)[\p{L}\p{N}._~:@!$&'()*+,;=-]+$/u;
+
 /** What the authorizer of an HTTP API says of a token that it let in. */
 interface AuthorizedHost {
   readonly event?: {
@@ -57,6 +65,13 @@ export type AnswerEvent = (
 export function answerGatewayEvents(app: Hono): AnswerEvent {
   const answer = handle(app);
   return async (event, context) => {
+    if (!isPathAsSent(event))
+      return answerRefusal(
+        new ServiceRefusal(
+          'invalid_request',
+          'The address has characters that do not arrive as they are sent.',
+        ),
+      );
     // The types of the adapter name more than it reads.
     const result = (await answer(event as never, context as never)) as APIGatewayProxyStructuredResultV2;
     if (Buffer.byteLength(JSON.stringify(result.body ?? '')) <= MAX_ANSWER_BYTES) return result;
@@ -64,6 +79,17 @@ export function answerGatewayEvents(app: Hono): AnswerEvent {
       new ServiceRefusal('batch_too_large', 'The answer is over what a function may answer: ask for less.'),
     );
   };
+}
+
+/**
+ * Whether the path is that of the route which the API chose, filled with what stood in its braces.
+ * Where decoding made another path of it, another item would be meant.
+ */
+function isPathAsSent({ routeKey, rawPath, pathParameters = {} }: APIGatewayProxyEventV2): boolean {
+  const pattern = routeKey.slice(routeKey.indexOf(' ') + 1);
+  if (!pattern.includes('{')) return true;
+  if (!Object.values(pathParameters).every(value => CARRIED_IDS.test(value ?? ''))) return false;
+  return rawPath === pattern.replaceAll(/\{(\w+)\}/g, (_, name: string) => pathParameters[name] ?? '');
 }
 
 /** An answer that does not come from the application, in the shape of those that do. */

@@ -13,7 +13,7 @@ import {
   type JobResponseBody,
   type ReceiptResponseBody,
 } from './item-schemas.ts';
-import { readBody } from './schemas.ts';
+import { readBody, refuseField } from './schemas.ts';
 import type { TokenIdentity } from './verify-tokens.ts';
 
 interface ItemPorts {
@@ -25,6 +25,8 @@ interface ItemSettings {
   readonly maxBodyBytes: number;
   /** Days for which result objects rest. Undefined: no object outlives its run. */
   readonly resultDays: number | undefined;
+  /** Ids that arrive in an address as they were sent. Undefined: every id does. */
+  readonly carriedIds?: RegExp | undefined;
 }
 
 const RETRY_SECONDS = 5;
@@ -62,6 +64,7 @@ function mountItems(app: Hono, ports: MountedPorts, settings: ItemSettings): voi
 
   app.post('/v1/vectors/embed', async context => {
     const body = readBody(itemRequest, await readJson(context.req.raw, settings.maxBodyBytes));
+    requireCarried(body, '', settings);
     const [job] = await asTenant(context, (documents, tenant) =>
       documents.submit(tenant, [toItem(body)], body.model),
     );
@@ -69,40 +72,55 @@ function mountItems(app: Hono, ports: MountedPorts, settings: ItemSettings): voi
   });
   app.post('/v1/vectors/embed/batch', async context => {
     const { items, model } = readBody(itemsRequest, await readJson(context.req.raw, settings.maxBodyBytes));
+    for (const [place, item] of items.entries()) requireCarried(item, `items[${place}].`, settings);
     const jobs = await asTenant(context, (documents, tenant) =>
       documents.submit(tenant, items.map(toItem), model),
     );
     return context.json({ jobs: jobs.map(toJobBody) }, 202);
   });
   app.get('/v1/jobs/:job_id', async context => {
-    const id = readId(context, 'job_id');
+    const id = readId(context, 'job_id', settings);
     return context.json(
       toJobBody(await asTenant(context, (documents, tenant) => documents.findJob(tenant, id))),
     );
   });
   app.get('/v1/receipts/:receipt_id', async context => {
-    const id = readId(context, 'receipt_id');
+    const id = readId(context, 'receipt_id', settings);
     const receipt = await asTenant(context, (documents, tenant) => documents.findReceipt(tenant, id));
     return context.json(toReceiptBody(receipt, settings));
   });
   app.delete('/v1/vectors/:asset_id', async context => {
-    const asset = readId(context, 'asset_id');
+    const asset = readId(context, 'asset_id', settings);
     const receipt = await asTenant(context, (documents, tenant) => documents.erase(tenant, asset, undefined));
     return context.json(toReceiptBody(receipt, settings), 202);
   });
   app.delete('/v1/vectors/:asset_id/:segment_id', async context => {
-    const asset = readId(context, 'asset_id');
-    const segment = readId(context, 'segment_id');
+    const asset = readId(context, 'asset_id', settings);
+    const segment = readId(context, 'segment_id', settings);
     const receipt = await asTenant(context, (documents, tenant) => documents.erase(tenant, asset, segment));
     return context.json(toReceiptBody(receipt, settings), 202);
   });
 }
 
+const CARRIED =
+  "expected letters, digits and any of . _ ~ : @ ! $ & ' ( ) * + , ; = -, which an address here carries";
+
 /** An id of an address that no item can have is that of no item. */
-function readId({ req }: Context, name: string): string {
+function readId({ req }: Context, name: string, { carriedIds }: ItemSettings): string {
   const id = req.param(name) ?? '';
   if (!isItemId(id)) throw new ServiceRefusal('not_found', 'There is no such item, job or receipt.');
+  if (carriedIds?.test(id) === false) throw refuseField(name, CARRIED);
   return id;
+}
+
+/** Refuses an item that nobody could erase: its id would arrive as another one. */
+function requireCarried(
+  item: Pick<ItemBody, 'asset_id' | 'segment_id'>,
+  at: string,
+  { carriedIds }: ItemSettings,
+): void {
+  for (const name of ['asset_id', 'segment_id'] as const)
+    if (carriedIds?.test(item[name]) === false) throw refuseField(`${at}${name}`, CARRIED);
 }
 
 type ItemBody = Pick<z.output<typeof itemRequest>, 'asset_id' | 'segment_id' | 'text' | 'metadata'>;

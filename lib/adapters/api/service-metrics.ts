@@ -1,10 +1,14 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ModelFlow } from '../../core/model-flow.ts';
 import type { ServiceObserver } from '../../ports/embedding-service.ts';
 import type { Coverage } from '../../ports/report-store.ts';
 import type { ApiMetrics } from './create-app.ts';
 
 /** How far the rows are embedded, as it was measured last; empty where no database can be asked. */
 type ReadProgress = () => readonly Coverage[];
+
+/** How the work of the models flows, as it was measured last. */
+type ReadFlows = () => readonly ModelFlow[];
 
 const MS_BUCKETS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000];
 const SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048];
@@ -15,7 +19,10 @@ const SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048];
  * dashboards work here. Labels are aliases, routes, classes and codes of our own; a request gives
  * none of them.
  */
-export function createServiceMetrics(readProgress: ReadProgress): ServiceObserver & ApiMetrics {
+export function createServiceMetrics(
+  readProgress: ReadProgress,
+  readFlows: ReadFlows = () => [],
+): ServiceObserver & ApiMetrics {
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
   const model = ['model'] as const;
@@ -44,6 +51,7 @@ export function createServiceMetrics(readProgress: ReadProgress): ServiceObserve
     'model',
     'outcome',
   ]);
+  const cost = counter('embed_cost_usd_total', 'US dollars of calls, by the price of the model.', model);
   const queueTexts = gauge('te_queue_size', 'Texts that wait.', model);
   const queueTokens = gauge('te_queue_tokens', 'Tokens that wait.', model);
   const dropped = counter('embed_dropped_total', 'Texts not computed because their client left.', model);
@@ -56,6 +64,8 @@ export function createServiceMetrics(readProgress: ReadProgress): ServiceObserve
   const total = gauge('embedding_total_items', 'Rows of the source.', progressLabels);
   const pending = gauge('embedding_pending_items', 'Rows that are stale or on their way.', progressLabels);
   const errors = gauge('embedding_errors_total', 'Rows that failed, as they stand now.', progressLabels);
+
+  const printFlow = flowGauges(gauge);
 
   return {
     answered({ route, status, latencyMs }) {
@@ -76,6 +86,7 @@ export function createServiceMetrics(readProgress: ReadProgress): ServiceObserve
       waitMs.observe(label, call.waitedMs);
       calls.inc({ ...label, outcome: call.outcome });
     },
+    billed: (alias, { costUsd }) => cost.inc({ model: alias }, costUsd),
     dropped: (alias, texts) => dropped.inc({ model: alias }, texts),
     queued(alias, { texts, tokens }) {
       queueTexts.set({ model: alias }, texts);
@@ -89,7 +100,45 @@ export function createServiceMetrics(readProgress: ReadProgress): ServiceObserve
         pending.set(labels, coverage.stale + coverage.inFlight);
         errors.set(labels, coverage.failed);
       }
+      for (const flow of readFlows()) printFlow(flow);
       return { text: await registry.metrics(), contentType: registry.contentType };
     },
+  };
+}
+
+type MakeGauge = (name: string, help: string, labelNames: readonly string[]) => Gauge;
+
+/** Makes the gauges of the limits, queues and batches of models; what is not known is not told. */
+function flowGauges(gauge: MakeGauge): (flow: ModelFlow) => void {
+  const model = ['model'];
+  const limit = gauge('embedding_limit_per_minute', 'Limit that is obeyed, by unit.', ['model', 'unit']);
+  const used = gauge('embedding_used_last_minute', 'Taken in the last minute, by unit.', ['model', 'unit']);
+  const share = gauge('embedding_limit_share', 'Share of the limit that refusals for haste left.', model);
+  const wait = gauge('embedding_provider_wait_seconds', 'Seconds that the provider wants no call.', model);
+  const calls = gauge('embedding_calls_in_flight', 'Calls of rows under way.', model);
+  const rows = gauge('embedding_queue_rows', 'Rows on their way, by lane.', ['model', 'lane', 'state']);
+  const oldest = gauge('embedding_queue_oldest_seconds', 'Age of the row that waits longest.', [
+    'model',
+    'lane',
+  ]);
+  const batches = gauge('embedding_batches_open', 'Batches that the provider has not answered.', model);
+  return flow => {
+    const of = { model: flow.model };
+    const { requestsPerMinute, tokensPerMinute } = flow.limits;
+    if (requestsPerMinute !== null) limit.set({ ...of, unit: 'requests' }, requestsPerMinute);
+    if (tokensPerMinute !== null) limit.set({ ...of, unit: 'tokens' }, tokensPerMinute);
+    used.set({ ...of, unit: 'requests' }, flow.used.requests);
+    used.set({ ...of, unit: 'tokens' }, flow.used.tokens);
+    share.set(of, flow.share);
+    wait.set(of, flow.waitSeconds);
+    calls.set(of, flow.calls);
+    batches.set(of, flow.batches?.open ?? 0);
+    for (const lane of ['fresh', 'bulk']) {
+      const queue = flow.queues.find(each => each.lane === lane);
+      rows.set({ ...of, lane, state: 'waiting' }, queue?.waiting ?? 0);
+      rows.set({ ...of, lane, state: 'announced' }, queue?.announced ?? 0);
+      rows.set({ ...of, lane, state: 'batched' }, queue?.batched ?? 0);
+      oldest.set({ ...of, lane }, queue?.oldestSeconds ?? 0);
+    }
   };
 }

@@ -1,9 +1,10 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Cap } from '../../core/budget.ts';
+import { type Cap, percentOf } from '../../core/budget.ts';
 import { BUDGET_PAUSE } from '../../core/control.ts';
 import type { Spending } from '../../ports/report-store.ts';
 import type { SqlDatabase } from './database.ts';
 import { arrayLiteral } from './fragments.ts';
+import { renderQueriesUsd } from './query-ledger.ts';
 
 /** Renders caps as rows `c` of scope, source, period, usd and sentence, in their order. */
 function renderCaps(caps: readonly Cap[]): RawBuilder<unknown> {
@@ -18,6 +19,11 @@ function renderCaps(caps: readonly Cap[]): RawBuilder<unknown> {
 /** When the period of cap `c` began. */
 const periodStart = sql`(date_trunc(c.period, now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')`;
 
+/** When it ends, as ISO 8601 has it. */
+const periodEnd = sql<string>`to_char(
+  date_trunc(c.period, now() AT TIME ZONE 'UTC') + ('1 ' || c.period)::interval,
+  'YYYY-MM-DD"T"HH24:MI:SS"Z"')`;
+
 /** The space of row `t` of ledger or grants is one that cap `c` is about. */
 const isCapped = sql`(c.source IS NULL OR t.space_id IN (
   SELECT space_id FROM freshet.spaces WHERE source_name = c.source))`;
@@ -29,7 +35,8 @@ const summedUntil = sql`(SELECT max(s.hour) + interval '1 hour' FROM freshet.spe
  * Renders what was spent on cap `c` in its period: settled calls, and calls that are open or lost.
  * Ledger and grant of a call change hands in one transaction, so that it counts once. The hours
  * that are summed up come from their sums, since each grant asks: a million rows of the ledger take
- * a quarter of a second.
+ * a quarter of a second. What searches and clients had embedded is of no source, and counts where
+ * all sources together are capped.
  */
 const spentUsd = sql<number>`(
   (SELECT coalesce(sum(t.cost_usd), 0) FROM freshet.spending AS t
@@ -37,7 +44,8 @@ const spentUsd = sql<number>`(
   + (SELECT coalesce(sum(t.cost_usd), 0) FROM freshet.ledger AS t
       WHERE t.recorded_at >= greatest(${periodStart}, ${summedUntil}) AND ${isCapped})
   + (SELECT coalesce(sum(t.estimated_cost_usd), 0) FROM freshet.grants AS t
-      WHERE t.granted_at >= ${periodStart} AND ${isCapped}))`;
+      WHERE t.granted_at >= ${periodStart} AND ${isCapped})
+  + CASE WHEN c.source IS NULL THEN ${renderQueriesUsd(periodStart)} ELSE 0 END)`;
 
 /**
  * Renders the first of the caps that a call of this cost would go beyond, and no row otherwise.
@@ -73,10 +81,10 @@ export async function sumUpSpending(db: SqlDatabase): Promise<void> {
 /** Reads what was spent on each cap in its period so far. */
 export async function readSpending(db: SqlDatabase, caps: readonly Cap[]): Promise<readonly Spending[]> {
   if (caps.length === 0) return [];
-  const { rows } = await sql<Spending>`
-    SELECT c.scope, c.period, c.usd AS "capUsd", ${spentUsd} AS "spentUsd" FROM ${renderCaps(caps)}
-     ORDER BY c.place`.execute(db.kysely);
-  return rows;
+  const { rows } = await sql<Omit<Spending, 'percent'>>`
+    SELECT c.scope, c.period, c.usd AS "capUsd", ${spentUsd} AS "spentUsd", ${periodEnd} AS "endsAt"
+      FROM ${renderCaps(caps)} ORDER BY c.place`.execute(db.kysely);
+  return rows.map(row => ({ ...row, percent: percentOf(row) }));
 }
 
 /**

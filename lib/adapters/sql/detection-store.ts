@@ -12,6 +12,7 @@ import { abandonLeases, confirmSent } from './lease-stages.ts';
 import { findSliceEnd, leaseStaleSlice } from './lease-stale-rows.ts';
 import { expireLeasesOfDeadRuns } from './leases.ts';
 import { removeOrphans } from './orphans.ts';
+import { sumUpQueries } from './query-ledger.ts';
 import { quoteSpace } from './quote-space.ts';
 import { findSourceFault } from './source-faults.ts';
 
@@ -29,6 +30,7 @@ export function createDetectionStore(
     settleLostCalls: () => settleLostCalls(db),
     liftBudgetPauses: async () => {
       const { caps = [] } = options;
+      await sumUpQueries(db);
       if (caps.length > 0) await sumUpSpending(db);
       return liftBudgetPauses(db, caps);
     },

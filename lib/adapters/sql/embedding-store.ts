@@ -5,7 +5,7 @@ import type { EmbeddingStore, SourceReading } from '../../ports/outcome-store.ts
 import type { SqlDatabase } from './database.ts';
 import { changeEach, divideRows, mayBeOfOneRow } from './divide-rows.ts';
 import { arrayLiteral, forbidIndexes, prepared, renderText } from './fragments.ts';
-import { grantCall, revokeGrant } from './grants.ts';
+import { grantCall, noteBill, revokeGrant } from './grants.ts';
 import { areEqual, type KeyColumns, keyColumnsOf } from './key-columns.ts';
 import { beginEmbedding, markAnnounced, postponeLeases, releaseLeases } from './lease-stages.ts';
 import { renderHolder } from './outcomes.ts';
@@ -28,6 +28,7 @@ export function createEmbeddingStore(db: SqlDatabase, caps: readonly Cap[] = [])
       nameSourceFault(db, space, () => readAlone(() => findDoubledKeys(db, space, ids))),
     lookUpHashes: (space, hashes) => lookUpHashes(db, space, hashes),
     grantCall: (space, grant) => grantCall(db, space, grant, capsFor(caps, space.source.name)),
+    ...(caps.length > 0 && { noteBill: (callId, costUsd) => noteBill(db, callId, costUsd) }),
     revokeGrant: callId => revokeGrant(db, callId),
     markAnnounced: (space, dispatchId, ids, leaseSeconds) =>
       changeEach(ids, part => markAnnounced(db, space, dispatchId, part, leaseSeconds)),

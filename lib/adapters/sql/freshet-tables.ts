@@ -92,6 +92,25 @@ export interface FreshetTables {
   };
   /** What was spent in hours that are over. */
   'freshet.spending': { hour: string; space_id: number; cost_usd: number };
+  /** What was spent on vectors for searches and clients, by process, model and moment. */
+  'freshet.query_ledger': {
+    entry_id: string;
+    model_alias: string;
+    calls: number;
+    texts: number;
+    tokens: number;
+    cost_usd: number;
+    recorded_at: Generated<string>;
+  };
+  /** Its sums of the hours that are over. */
+  'freshet.query_spending': {
+    hour: string;
+    model_alias: string;
+    calls: number;
+    texts: number;
+    tokens: number;
+    cost_usd: number;
+  };
   'freshet.grants': {
     call_id: string;
     space_id: number;

@@ -59,6 +59,16 @@ export async function grantProbe(db: SqlDatabase, grant: CallGrant): Promise<und
     ON CONFLICT (call_id) DO NOTHING`.execute(db.kysely);
 }
 
+/**
+ * Lets a grant reserve what its call was billed.
+ * Until the result is written, the next grant would else see the estimate, and what bills are above
+ * their estimates would add up over all calls of a message.
+ */
+export async function noteBill(db: SqlDatabase, callId: string, costUsd: number): Promise<void> {
+  await sql`${prepared}UPDATE freshet.grants SET estimated_cost_usd = ${costUsd}::float8
+     WHERE call_id = ${callId}::uuid AND lost_at IS NULL`.execute(db.kysely);
+}
+
 /** Takes back the grant of a call that failed before anything was bought. */
 export async function revokeGrant(db: SqlDatabase, callId: string): Promise<void> {
   await sql`DELETE FROM freshet.grants WHERE call_id = ${callId}::uuid`.execute(db.kysely);

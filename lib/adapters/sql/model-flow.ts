@@ -111,7 +111,8 @@ async function readBatches(db: SqlDatabase, aliases: readonly string[]): Promise
              WHERE h.model_alias = a.alias AND h.until > now()) AS "heldBy"
       FROM unnest(${aliases as string[]}::text[]) AS a (alias),
            LATERAL (SELECT count(*)::int AS open, coalesce(sum(o.texts), 0)::float8 AS texts,
-                           coalesce(extract(epoch FROM now() - min(o.created_at)), 0)::float8 AS "oldestSeconds"
+                           coalesce(extract(epoch FROM now() - min(o.created_at)), 0)::float8
+                             AS "oldestSeconds"
                       FROM freshet.batches AS o
                      WHERE o.model_alias = a.alias AND o.state IN ('submitting', 'open')) AS b`.execute(
     db.kysely,

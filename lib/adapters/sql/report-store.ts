@@ -10,6 +10,7 @@ import { neverVersion } from './fragments.ts';
 import { renderLost } from './grants.ts';
 import { areEqual, type KeyColumns, keyColumnsOf, listKey } from './key-columns.ts';
 import { readModelFlows } from './model-flow.ts';
+import { readQueries } from './query-ledger.ts';
 import { quoteSpace } from './quote-space.ts';
 
 export function createReportStore(db: SqlDatabase): ReportStore {
@@ -20,6 +21,7 @@ export function createReportStore(db: SqlDatabase): ReportStore {
     retryFailures: (space, filter) => retryFailures(db, space, filter),
     readLedger: space => readLedger(db, space),
     readSpending: caps => readSpending(db, caps),
+    readQueries: () => readQueries(db),
     readRate: space => readRate(db, space),
     readFlows: spaces => readModelFlows(db, spaces),
   };

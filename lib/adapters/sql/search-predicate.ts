@@ -4,7 +4,7 @@ import type { Filter, FilterColumn } from '../../core/search-filter.ts';
 import { ServiceRefusal } from '../../core/service-refusal.ts';
 import type { SearchScope } from '../../ports/search.ts';
 import type { SqlDatabase } from './database.ts';
-import { arrayLiteral } from './fragments.ts';
+import { arrayLiteral, prepared } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
 
 /** Rows that are compared one by one, at 384 dimensions; with more of these it is fewer rows. */
@@ -116,7 +116,7 @@ export async function readInScope<Result>(
     .setAccessMode('read only')
     .execute(async transaction => {
       const calls = values.map(([name, value]) => sql`set_config(${name}, ${value}, true)`);
-      await sql`SELECT ${sql.join(calls)}`.execute(transaction);
+      await sql`${prepared}SELECT ${sql.join(calls)}`.execute(transaction);
       return work(transaction);
     });
 }

@@ -26,29 +26,44 @@ export function renderSearched(scope: SearchScope): RawBuilder<unknown> {
  * The list of distances is MATERIALIZED without an order, so that no index of vectors can be
  * chosen: with one, PostgreSQL found 6 of 200 rows of a tenant. The scope stands in both reads of
  * the source: while a key stands in rows of two tenants, the key of a hit is that of another row.
+ * @param most rows up to which they are compared; where there are more, `counted` is above it and
+ * there is no hit. Unless said, nothing is counted.
  */
-export function renderExact(request: NearestRequest, vector: Buffer): RawBuilder<RawRow> {
+export function renderExact(request: NearestRequest, vector: Buffer, most?: number): RawBuilder<CountedRow> {
   const { space } = request.source;
   const keys = keyColumnsOf(space.source);
   const { source, vectors } = quoteSpace(space);
   const near = keys.carried('near');
-  return sql<RawRow>`
+  const [bound, counted, areFew] =
+    most === undefined
+      ? [sql``, sql`SELECT 0::float8 AS counted`, sql`true`]
+      : [
+          sql` LIMIT ${most + 1}::int`,
+          sql`SELECT count(*)::float8 AS counted FROM near`,
+          sql`(SELECT counted FROM total) <= ${most}::float8`,
+        ];
+  return sql<CountedRow>`
     WITH near AS MATERIALIZED (
       SELECT ${keys.carry(keys.stored('v'))}, v.embedding <=> ${renderQuery(space, vector)} AS distance
-        ${renderSearched(request)}${renderOther(request)}
+        ${renderSearched(request)}${renderOther(request)}${bound}
+    ), total AS MATERIALIZED (
+      ${counted}
     ), page AS MATERIALIZED (
       SELECT * FROM near
-       WHERE near.distance <= ${request.maxDistance ?? FARTHEST}::float8
+       WHERE ${areFew} AND near.distance <= ${request.maxDistance ?? FARTHEST}::float8
          ${renderAfter(request, sql`near.distance`, near)}
        ORDER BY near.distance, ${listKey(near)} LIMIT ${request.limit}::int
     )
-    SELECT ${keys.text(keys.carried('page'))} AS id, page.distance, ${renderColumns(request)} AS columns,
-           ${request.withVectors ? sql`v.embedding::text` : sql`NULL`} AS vector
-      FROM page
-      JOIN ${source} AS s ON ${areEqual(keys.source, keys.carried('page'))}
-      JOIN ${vectors} AS v ON ${areEqual(keys.stored('v'), keys.carried('page'))} AND v.chunk = 0
-     WHERE ${renderScope(request)}
-     ORDER BY page.distance, ${listKey(keys.carried('page'))}`;
+    SELECT total.counted, hit.id, hit.distance, hit.columns, hit.vector
+      FROM total LEFT JOIN (
+        SELECT ${keys.text(keys.carried('page'))} AS id, page.distance, ${renderColumns(request)} AS columns,
+               ${request.withVectors ? sql`v.embedding::text` : sql`NULL`} AS vector,
+               row_number() OVER (ORDER BY page.distance, ${listKey(keys.carried('page'))}) AS place
+          FROM page
+          JOIN ${source} AS s ON ${areEqual(keys.source, keys.carried('page'))}
+          JOIN ${vectors} AS v ON ${areEqual(keys.stored('v'), keys.carried('page'))} AND v.chunk = 0
+         WHERE ${renderScope(request)}) AS hit ON true
+     ORDER BY hit.place`;
 }
 
 /**
@@ -111,6 +126,11 @@ interface RawRow {
   readonly distance: number | null;
   readonly columns: string;
   readonly vector: string | null;
+}
+
+/** Without a hit, there is one row whose `id` is NULL. */
+interface CountedRow extends RawRow {
+  readonly counted: number;
 }
 
 export function toFoundRow({ id, distance, columns, vector }: RawRow): FoundRow {

@@ -10,7 +10,7 @@ import {
 } from '../../core/batches.ts';
 import type { BatchProvider, BatchStanding, BatchStore, StoredBatch } from '../../ports/batches.ts';
 import { describeFailure } from '../failures.ts';
-import { type BatchPorts, callDeadlineMs, hasTime } from './batch-ports.ts';
+import { type BatchPorts, callDeadlineMs, hasTime, inBatchCall, inBatchSpan } from './batch-ports.ts';
 import { ingestResults } from './ingest-results.ts';
 
 interface Look {
@@ -49,6 +49,15 @@ export async function followBatch(
   remainingMs: () => number,
 ): Promise<Look> {
   const following = { ports, store, provider, batch, remainingMs };
+  return inBatchSpan(ports, 'follow', batch, async span => {
+    const found = await step(following);
+    span.note({ 'freshet.batch.state': batch.state, 'freshet.texts.freed': found.freed });
+    return found;
+  });
+}
+
+function step(following: Following): Promise<Look> {
+  const { batch } = following;
   if (batch.state === 'settled') return removeFiles(following);
   return batch.providerBatchId === null ? adopt(following) : look(following, batch.providerBatchId);
 }
@@ -60,7 +69,7 @@ async function ask<Answer>(
   question: () => Promise<Answer>,
 ): Promise<Answer | undefined> {
   try {
-    return await question();
+    return await inBatchCall(ports, step, question);
   } catch (error) {
     const { code, failureClass } = describeFailure(error);
     ports.metrics.count('BatchFailures', 1);

@@ -13,7 +13,7 @@ import type { BatchProvider, BatchStore, BatchText, CollectedText } from '../../
 import { decideRow } from '../embed/plan-rows.ts';
 import { toFreshetError } from '../failures.ts';
 import { findPauseReasons, pauseModel } from '../pauses.ts';
-import { type BatchPorts, callDeadlineMs, hasTime } from './batch-ports.ts';
+import { type BatchPorts, callDeadlineMs, hasTime, inBatchCall, inBatchSpan } from './batch-ports.ts';
 
 /** What stands between a refused batch and the next try concerns every call of the model too. */
 const STOPS_MODEL =
@@ -101,7 +101,11 @@ async function submitOne(submitting: Submitting, enqueuedTokens: number): Promis
   if (taken.size === 0) return undefined;
   const tokens = chosen.reduce((sum, text) => sum + (taken.has(text.contentHash) ? text.tokens : 0), 0);
   const sent = texts.filter(({ contentHash }) => taken.has(contentHash));
-  const isSubmitted = await send(submitting, batchId, sent, tokens);
+  const described = { batchId, modelAlias, texts: sent.length };
+  const isSubmitted = await inBatchSpan(ports, 'submit', described, async span => {
+    span.note({ 'freshet.tokens.estimated': tokens });
+    return send(submitting, batchId, sent, tokens);
+  });
   return isSubmitted ? { considered: gone.length + taken.size, tokens } : undefined;
 }
 
@@ -186,7 +190,9 @@ async function send(
   };
   let fileId: string;
   try {
-    fileId = await provider.upload(batchId, texts, callDeadlineMs(remainingMs));
+    fileId = await inBatchCall(ports, 'upload', () =>
+      provider.upload(batchId, texts, callDeadlineMs(remainingMs)),
+    );
   } catch (error) {
     const { code } = await hold(error);
     return takeBack(`refused:${code}`, []);
@@ -194,7 +200,9 @@ async function send(
   await store.noteFile(batchId, fileId);
   let providerBatchId: string;
   try {
-    providerBatchId = await provider.create(batchId, fileId, callDeadlineMs(remainingMs));
+    providerBatchId = await inBatchCall(ports, 'create', () =>
+      provider.create(batchId, fileId, callDeadlineMs(remainingMs)),
+    );
   } catch (error) {
     const failure = await hold(error);
     if (isRefusal(failure)) return takeBack(`refused:${failure.code}`, [fileId]);

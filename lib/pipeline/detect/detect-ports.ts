@@ -56,6 +56,8 @@ export interface DetectPorts extends TracedPorts {
    * Undefined for local runs, which report their coverage themselves.
    */
   readonly readCoveragePercent?: ((space: Space, timeoutMs: number) => Promise<number>) | undefined;
+  /** Looks after texts that clients gave; never rejects. Undefined: it is not for ticks to do. */
+  readonly sweepDocuments?: (() => Promise<void>) | undefined;
 }
 
 export interface DetectLimits {

@@ -70,6 +70,7 @@ export async function detectStaleRows(
   const lifted = await ports.detection.liftBudgetPauses();
   if (lifted > 0) ports.logger.warn('budget-pauses-lifted', { pauses: lifted });
   await emitSpending(ports);
+  await ports.sweepDocuments?.();
   const spaces = (await ports.spaces.list()).filter(
     space => request.sources === undefined || request.sources.includes(space.source.name),
   );

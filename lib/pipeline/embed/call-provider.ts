@@ -5,15 +5,15 @@ import type { RateLimits } from '../../core/rate.ts';
 import { rejectOtherModel, validateReply } from '../../core/reply.ts';
 import type { LedgerEntry } from '../../core/result-object.ts';
 import type { EmbeddingStore, GrantHolder, GrantRefusal } from '../../ports/outcome-store.ts';
-import { toFreshetError } from '../failures.ts';
+import { describeFailure, isUnbilled, toFreshetError } from '../failures.ts';
 import { describeCall, inSpan } from '../spans.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 import { estimateSentTokens } from './fit-texts.ts';
 
-type StepPorts = 'providers' | 'clock' | 'randomness' | 'metrics' | 'observer' | 'tracer';
+type StepPorts = 'providers' | 'clock' | 'randomness' | 'metrics' | 'logger' | 'observer' | 'tracer';
 
 interface CallPorts extends Pick<EmbedPorts, StepPorts> {
-  readonly embedding: Pick<EmbeddingStore, 'grantCall'>;
+  readonly embedding: Pick<EmbeddingStore, 'grantCall' | 'noteBill'>;
 }
 
 export interface CallRequest {
@@ -92,12 +92,13 @@ export async function callProvider(ports: CallPorts, request: CallRequest): Prom
   const callId = ports.randomness.identifier();
   const estimatedTokens = texts.reduce((sum, text) => sum + estimateSentTokens(space, text), 0);
   const costOf = (tokens: number) => (tokens * model.usdPerMillionTokens) / 1e6;
+  const estimatedCostUsd = costOf(estimatedTokens);
   const refusal = await ports.embedding.grantCall(space, {
     callId,
     spaceId: space.spaceId,
     modelAlias: model.alias,
     estimatedTokens,
-    estimatedCostUsd: costOf(estimatedTokens),
+    estimatedCostUsd,
     holder: request.holder,
   });
   if (refusal) {
@@ -105,13 +106,28 @@ export async function callProvider(ports: CallPorts, request: CallRequest): Prom
     return { failure: pausedMeanwhile(refusal) };
   }
 
-  return inSpan(ports, describeCall(model, texts.length), async span => {
+  const made = await inSpan(ports, describeCall(model, texts.length), async span => {
     const result = await makeCall(ports, request, { callId, estimatedTokens, costOf });
     const { tokens, requestId } = result.call.entry;
     span.note({ 'gen_ai.usage.input_tokens': tokens, 'gen_ai.response.id': requestId ?? undefined });
     if (result.failure !== undefined) span.fail(result.failure.code);
     return result;
   });
+  const { costUsd } = made.call.entry;
+  if (costUsd !== estimatedCostUsd) await noteBill(ports, callId, costUsd);
+  return made;
+}
+
+/**
+ * Tells the caps what a call was billed.
+ * What was bought is not given up for it: until the result is written, the estimate then counts.
+ */
+async function noteBill({ embedding, logger }: CallPorts, callId: string, costUsd: number): Promise<void> {
+  try {
+    await embedding.noteBill?.(callId, costUsd);
+  } catch (error) {
+    logger.warn('bill-not-noted', { code: describeFailure(error).code });
+  }
 }
 
 interface GrantedCall {
@@ -166,7 +182,7 @@ async function makeCall(
   } catch (error) {
     const failure = toFreshetError(error);
     requestId ??= failure.requestId;
-    const maybeBilled = billedTokens !== undefined || !isRefusal(failure);
+    const maybeBilled = billedTokens !== undefined || !isUnbilled(failure);
     const tokens = maybeBilled ? (billedTokens ?? estimatedTokens) : 0;
     return { call: endCall(`${failure.failureClass}:${failure.code}`, tokens, maybeBilled), failure };
   }
@@ -179,12 +195,6 @@ function pausedMeanwhile({ scope, reason }: GrantRefusal): FreshetError {
     code: reason === BUDGET_PAUSE ? BUDGET_PAUSE : PAUSED_CODE,
     retryAfterMs: PAUSED_RETRY_MS,
   });
-}
-
-/** Whether nothing was billed for certain: the answer says no, or no connection came about. */
-function isRefusal({ failureClass, code }: FreshetError): boolean {
-  if (failureClass !== 'transient' && failureClass !== 'unknown') return true;
-  return code.startsWith('http_') || code === 'network_econnrefused' || code === 'network_enotfound';
 }
 
 function emitCall({ metrics, observer }: CallPorts, entry: LedgerEntry): void {

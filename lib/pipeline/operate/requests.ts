@@ -35,6 +35,7 @@ export async function reportStatus(ports: OperatePorts): Promise<StatusAnswer> {
     unread: [...sources].filter(source => !isTold(source)),
     paused,
     ledger: { ...(await readLedgers(ports.reports, spaces)), lastUpdate: findLastUpdate(statuses) },
+    queries: await ports.reports.readQueries(),
     budget: await ports.reports.readSpending(ports.caps ?? []),
     flows: await ports.reports.readFlows(spaces),
   };

@@ -2,9 +2,11 @@ import { FreshetError } from '../../core/errors.ts';
 import { type InputRole, type ModelDefinition, modelForRole } from '../../core/model.ts';
 import { rejectOtherModel, UNKNOWN_WORDS_CODE, validateReply } from '../../core/reply.ts';
 import { fullJitterMs } from '../../core/retry.ts';
+import type { ServiceObserver } from '../../ports/embedding-service.ts';
 import type { Clock, Randomness } from '../../ports/process.ts';
 import type { EmbeddingProvider } from '../../ports/provider.ts';
-import { toFreshetError } from '../failures.ts';
+import { isUnbilled, toFreshetError } from '../failures.ts';
+import type { QueryRecorder } from './record-queries.ts';
 import type { CachedVector } from './vector-cache.ts';
 import type { SizedText } from './waiting-texts.ts';
 
@@ -22,6 +24,9 @@ interface CallPorts {
   readonly provider: EmbeddingProvider;
   readonly clock: Clock;
   readonly randomness: Randomness;
+  readonly observer: Pick<ServiceObserver, 'billed'>;
+  /** Notes what calls cost. */
+  readonly queries: Pick<QueryRecorder, 'called'>;
 }
 
 /** Tries after the first of a model that says nothing else. */
@@ -39,7 +44,7 @@ export function createModelCaller(ports: CallPorts, model: ModelDefinition, dead
   return async (texts, role, signal) => {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await callOnce(ports.provider, modelForRole(model, role), { texts, role, signal, deadlineMs });
+        return await callOnce(ports, modelForRole(model, role), { texts, role, signal, deadlineMs });
       } catch (error) {
         const failure = toFreshetError(error);
         if (failure.failureClass !== 'transient' || attempt >= retries || signal.aborted) throw failure;
@@ -53,7 +58,7 @@ export function createModelCaller(ports: CallPorts, model: ModelDefinition, dead
 }
 
 async function callOnce(
-  provider: EmbeddingProvider,
+  ports: CallPorts,
   model: ModelDefinition,
   call: {
     readonly texts: readonly SizedText[];
@@ -63,11 +68,21 @@ async function callOnce(
   },
 ): Promise<readonly (CachedVector | FreshetError)[]> {
   const { texts, role, signal, deadlineMs } = call;
-  const reply = await provider.embed({ texts: texts.map(({ text }) => text), role, signal, deadlineMs });
+  const estimated = texts.reduce((sum, { tokens }) => sum + tokens, 0);
+  const billed = (tokens: number) => {
+    const costUsd = (tokens * model.usdPerMillionTokens) / 1e6;
+    ports.observer.billed(model.alias, { tokens, costUsd });
+    ports.queries.called({ modelAlias: model.alias, texts: texts.length, tokens, costUsd });
+  };
+  const request = { texts: texts.map(({ text }) => text), role, signal, deadlineMs };
+  const reply = await ports.provider.embed(request).catch((error: unknown) => {
+    if (!isUnbilled(toFreshetError(error))) billed(estimated);
+    throw error;
+  });
+  billed(reply.tokens ?? estimated);
   rejectOtherModel(reply, model.modelId);
   const { dimensions, normalized } = model;
   const { vectors, excluded } = validateReply(reply, { count: texts.length, dimensions, normalized });
-  const estimated = texts.reduce((sum, { tokens }) => sum + tokens, 0);
   const share = (reply.tokens ?? estimated) / Math.max(1, estimated);
   return vectors.map((bytes, position) =>
     bytes === null

@@ -1,14 +1,14 @@
 import { FreshetError } from '../../core/errors.ts';
-import type { ModelDefinition } from '../../core/model.ts';
 import { refuseForFailure, ServiceRefusal } from '../../core/service-refusal.ts';
 import type { ServiceLane, ServiceObserver } from '../../ports/embedding-service.ts';
 import type { Clock } from '../../ports/process.ts';
 import { toFreshetError } from '../failures.ts';
+import { describeCall, inSpan, type TracedPorts } from '../spans.ts';
 import type { EmbedTexts } from './call-model.ts';
 import type { CachedVector, VectorCache } from './vector-cache.ts';
 import { type SizedText, type Waiter, type WaitingText, WaitingTexts } from './waiting-texts.ts';
 
-interface QueuePorts {
+interface QueuePorts extends TracedPorts {
   readonly embedTexts: EmbedTexts;
   readonly cache: VectorCache;
   readonly clock: Clock;
@@ -26,6 +26,8 @@ interface QueueLimits {
   readonly queueTokens: number;
 }
 
+type ServedModel = Parameters<typeof describeCall>[0];
+
 /** Tokens per second that are assumed of one worker until a call was measured. */
 const ASSUMED_TOKENS_PER_SECOND = 2000;
 /** How much the last call counts for the measured rate. */
@@ -39,7 +41,7 @@ const LONGEST_RETRY_SECONDS = 60;
  */
 export class EmbedQueue {
   readonly #ports: QueuePorts;
-  readonly #model: Pick<ModelDefinition, 'alias'>;
+  readonly #model: ServedModel;
   readonly #limits: QueueLimits;
   readonly #waiting = new WaitingTexts();
   /** Texts in the queue and in calls, by their keys: equal ones are computed once. */
@@ -47,7 +49,7 @@ export class EmbedQueue {
   #calls = 0;
   #tokensPerSecond = ASSUMED_TOKENS_PER_SECOND;
 
-  constructor(ports: QueuePorts, model: Pick<ModelDefinition, 'alias'>, limits: QueueLimits) {
+  constructor(ports: QueuePorts, model: ServedModel, limits: QueueLimits) {
     this.#ports = ports;
     this.#model = model;
     this.#limits = limits;
@@ -133,12 +135,16 @@ export class EmbedQueue {
   }
 
   #join(sized: SizedText, lane: ServiceLane): WaitingText {
+    const span = this.#ports.tracer?.current();
     const underway = this.#underway.get(sized.key);
     if (underway !== undefined) {
       if (lane === 'query') this.#waiting.promote(underway);
+      if (span !== undefined) underway.spans.add(span);
       return underway;
     }
-    const text: WaitingText = { ...sized, lane, sinceMs: this.#ports.clock.now(), waiters: new Set() };
+    const sinceMs = this.#ports.clock.now();
+    const spans = new Set(span === undefined ? [] : [span]);
+    const text: WaitingText = { ...sized, lane, sinceMs, waiters: new Set(), spans };
     this.#underway.set(text.key, text);
     this.#waiting.add(text);
     return text;
@@ -192,7 +198,9 @@ export class EmbedQueue {
         waitedMs: Math.max(0, startedMs - Math.min(...batch.map(({ sinceMs }) => sinceMs))),
       });
     try {
-      const vectors = await this.#ports.embedTexts(batch, first.role, abort.signal);
+      const vectors = await this.#traceCall(batch, tokens, () =>
+        this.#ports.embedTexts(batch, first.role, abort.signal),
+      );
       this.#measure(tokens, clock.now() - startedMs);
       ended('ok');
       for (const [position, text] of batch.entries()) this.#settle(text, vectors[position]!);
@@ -207,6 +215,14 @@ export class EmbedQueue {
       }
       for (const text of batch) this.#fail(text, failure);
     }
+  }
+
+  /** A call is part of the request that asked first, and linked to the others that share it. */
+  #traceCall<Result>(batch: readonly WaitingText[], tokens: number, call: () => Promise<Result>) {
+    const [parent, ...links] = new Set(batch.flatMap(({ spans }) => [...spans]));
+    const described = describeCall(this.#model, batch.length);
+    const attributes = { ...described.attributes, 'freshet.tokens.estimated': tokens };
+    return inSpan(this.#ports, { ...described, attributes, parent, links }, call);
   }
 
   /** Calls for the texts of a half that somebody still waits for. */

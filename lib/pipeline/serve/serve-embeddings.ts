@@ -9,17 +9,20 @@ import type {
 } from '../../ports/embedding-service.ts';
 import type { Clock, Randomness } from '../../ports/process.ts';
 import type { EmbeddingProvider, Tokenizer } from '../../ports/provider.ts';
+import { inSpan, type TracedPorts } from '../spans.ts';
 import { createModelCaller } from './call-model.ts';
 import { EmbedQueue } from './embed-queue.ts';
 import { prepareRequest } from './prepare-request.ts';
+import type { QueryRecorder } from './record-queries.ts';
 import { VectorCache } from './vector-cache.ts';
 
-interface ServicePorts {
+interface ServicePorts extends TracedPorts {
   readonly providers: ReadonlyMap<string, EmbeddingProvider>;
   readonly tokenizer: Tokenizer;
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly observer: ServiceObserver;
+  readonly queries: Pick<QueryRecorder, 'called'>;
 }
 
 /** Bounds of the service; those of each call are also the provider's. */
@@ -104,8 +107,15 @@ export function createEmbeddingService(
           retryAfterSeconds: NOT_READY_SECONDS,
         });
       requests += 1;
+      const { alias } = request.model;
+      const named = { 'freshet.model': alias, 'freshet.texts': request.texts.length };
       try {
-        return await answer(request);
+        return await inSpan(ports, { name: `embed ${alias}`, kind: 'internal', attributes: named }, span =>
+          answer(request).then(reply => {
+            span.note({ 'freshet.tokens': reply.tokens });
+            return reply;
+          }),
+        );
       } finally {
         requests -= 1;
         if (requests === 0) onIdle?.();
@@ -127,12 +137,12 @@ function serveModel(
   bounds: ServiceBounds,
   cache: VectorCache,
 ): Served {
-  const { clock, randomness, observer } = ports;
+  const { clock, randomness, observer, queries, tracer } = ports;
   const provider = ports.providers.get(model.alias)!;
   const callMs = model.timeoutSeconds === undefined ? bounds.callMs : model.timeoutSeconds * 1000;
-  const embedTexts = createModelCaller({ provider, clock, randomness }, model, callMs);
+  const embedTexts = createModelCaller({ provider, clock, randomness, observer, queries }, model, callMs);
   const { limits } = provider;
-  const queue = new EmbedQueue({ embedTexts, cache, clock, observer }, model, {
+  const queue = new EmbedQueue({ embedTexts, cache, clock, observer, tracer }, model, {
     workers: bounds.workers,
     maxTextsPerCall: Math.min(limits.maxTextsPerCall, bounds.maxTextsPerCall),
     maxTokensPerCall: Math.min(limits.maxTokensPerCall, bounds.maxTokensPerCall),

@@ -1,5 +1,6 @@
 import type { InputRole } from '../../core/model.ts';
 import type { ServiceLane } from '../../ports/embedding-service.ts';
+import type { TraceContext } from '../../ports/tracer.ts';
 import type { CachedVector } from './vector-cache.ts';
 
 /** A text as it is sent, with what it takes of a call. */
@@ -18,6 +19,8 @@ export interface WaitingText extends SizedText {
   lane: ServiceLane;
   readonly sinceMs: number;
   readonly waiters: Set<Waiter>;
+  /** The spans of the requests that wait for it; the first one asked for it first. */
+  readonly spans: Set<TraceContext>;
   /** The call that embeds the text now. Undefined: it is in the queue. */
   call?: { readonly abort: AbortController; readonly texts: readonly WaitingText[] } | undefined;
 }

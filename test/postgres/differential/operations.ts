@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { grantProbe } from '../../../lib/adapters/sql/grants.ts';
+import { createQueryLedger } from '../../../lib/adapters/sql/query-ledger.ts';
 import { listCaps } from '../../../lib/core/budget.ts';
 import { LANES, type Outcome } from '../../../lib/core/model.ts';
 import type { Pace } from '../../../lib/core/pace.ts';
@@ -8,6 +9,7 @@ import { encodeVectorArray } from '../../../lib/core/vectors.ts';
 import type { CallGrant } from '../../../lib/ports/outcome-store.ts';
 import { buildHash } from '../../factories/result-object.ts';
 import { printTimestamp, seconds } from '../../twin/timestamps.ts';
+import { periodStart, queriesUsd } from '../../twin/twin-caps.ts';
 import { sourceOf, spaceOf } from '../../twin/twin-database.ts';
 import { grantProbe as grantProbeOnTwin } from '../../twin/twin-embedding.ts';
 import { readCoverage, retryFailures } from '../../twin/twin-report.ts';
@@ -219,6 +221,31 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     if (times > 1) caps.splice(0, caps.length, ...listCaps(budgetOf(times * (caps[0]?.usd ?? 1))));
     return both(real.detection.liftBudgetPauses, stores.detection.liftBudgetPauses);
   },
+  /** Enters what a query cost, now and then once more after no answer came, and adds up what all cost. */
+  enterQuery: async pair => {
+    const { random, real, twin, server } = pair;
+    // An entry that is written again after it was deleted would count twice: nobody tries for so long.
+    const isKept = (recordedAt: number) => twin.now() - recordedAt < seconds(6 * 86_400);
+    const known = [...twin.queries].flatMap(([id, { recordedAt }]) => (isKept(recordedAt) ? [id] : []));
+    const entryId = known.length > 0 && random.chance(0.3) ? random.pick(known) : nextIdentifier(pair);
+    const entry = {
+      entryId,
+      modelAlias: random.pick(['small', 'other']),
+      calls: 1,
+      texts: 1,
+      tokens: 4,
+      costUsd: 0.25,
+    };
+    await createQueryLedger(server.db).enter([entry]);
+    if (!twin.queries.has(entryId))
+      twin.queries.set(entryId, { costUsd: entry.costUsd, recordedAt: twin.now() });
+    const { providerCalls, costUsd, costUsdToday } = await real.report.readQueries();
+    const today = queriesUsd(twin, periodStart(twin, { period: 'day' }));
+    return {
+      real: [providerCalls, costUsd, costUsdToday],
+      twin: [twin.queries.size, queriesUsd(twin, Number.NEGATIVE_INFINITY), today],
+    };
+  },
   /** Settles, now and then after a run died in a call of one row of a message that had several. */
   settleLostCalls: async pair => {
     const { random, real, stores, twin, space, keys } = pair;
@@ -364,6 +391,15 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   grantCall: pair => {
     const grant = someGrant(pair, nextCall(pair));
     return both(pair.real.embedding.grantCall, pair.stores.embedding.grantCall, pair.space, grant);
+  },
+  /** Notes what a call was billed, and asks for the next one: it sees the bill. */
+  noteBill: async pair => {
+    const { random, real, stores, twin, space } = pair;
+    const callId = random.pick([...twin.grants.keys(), nextCall(pair)]);
+    const costUsd = random.pick([0, 0.5, 2]);
+    await both(real.embedding.noteBill!, stores.embedding.noteBill!, callId, costUsd);
+    const grant = someGrant(pair, nextCall(pair));
+    return both(real.embedding.grantCall, stores.embedding.grantCall, space, grant);
   },
   grantProbe: async pair => {
     const callId =

@@ -271,7 +271,7 @@ async function empty({ server, space }: Pair): Promise<void> {
     'positions',
     'failures',
     'grants',
-    ...['ledger', 'spending'],
+    ...['ledger', 'spending', 'query_ledger', 'query_spending'],
     'control',
     'paces',
     space.vectorTable,

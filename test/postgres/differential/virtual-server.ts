@@ -24,6 +24,7 @@ const VIRTUAL_TIME = `
   ALTER TABLE freshet.leases ALTER first_seen SET DEFAULT twin.now();
   ALTER TABLE freshet.control ALTER since SET DEFAULT twin.now();
   ALTER TABLE freshet.ledger ALTER recorded_at SET DEFAULT twin.now();
+  ALTER TABLE freshet.query_ledger ALTER recorded_at SET DEFAULT twin.now();
   ALTER TABLE freshet.grants ALTER granted_at SET DEFAULT twin.now();`;
 
 /** A history's commits need not survive the server; waiting for the disk would be most of its time. */

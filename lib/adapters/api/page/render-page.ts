@@ -76,8 +76,9 @@ export function renderLogin(refusal: string | undefined): Markup {
 export function renderHits(found: SearchAnswer, withTexts: boolean): Markup {
   const { source, model, hits, exact, degraded } = found;
   const trust = exact ? 'exact' : 'approximate, by the index';
+  const without = degraded.length === 0 ? '' : ` It went without ${degraded.join(' and ')}.`;
   const title = html`<p>Source ${source}, model ${model.alias}, ${hits.length} hits by meaning (${trust}).</p>
-    <p>${describeCoverage(found)}${degraded.length === 0 ? '' : ` It went without ${degraded.join(' and ')}.`}</p>`;
+    <p>${describeCoverage(found)}${without}</p>`;
   if (hits.length === 0) return html`${title}<p>Nothing is embedded yet.</p>`;
   return html`${title}<ol>${hits.map(
     ({ id, score, columns }) => html`<li><strong>${id}</strong> ${score.toFixed(3)}

@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import { adviseFailure } from '../../../core/advise-failure.ts';
+import { formatPeriodEnd, judgeSpending } from '../../../core/budget.ts';
 import { OPERATOR_PAUSE, PIPELINE_SCOPE, sourceScope } from '../../../core/control.ts';
 import { describeBatches, describeLimits, describeQueue, type ModelFlow } from '../../../core/model-flow.ts';
 import { FRESHET } from '../../../core/own-command.ts';
@@ -8,7 +9,7 @@ import { formatCount } from '../../../core/run-end.ts';
 import type { PauseReason } from '../../../ports/control-store.ts';
 import type { ModelReadiness } from '../../../ports/embedding-service.ts';
 import type { ReportedSpace, SourceFailures, StatusAnswer } from '../../../ports/operator.ts';
-import type { Spending } from '../../../ports/report-store.ts';
+import type { QueryTotals, Spending } from '../../../ports/report-store.ts';
 import type { WatchedRows } from '../../../ports/rows-operator.ts';
 
 /** A piece of a page. Texts that were put into it are escaped. */
@@ -43,7 +44,7 @@ const TERMS = [
 export function renderPanels(rows: WatchedRows, models: readonly ModelReadiness[]): Panels {
   const shownModels = renderModels(models);
   if (!rows.isRead) return { ...EMPTY, coverage: renderObstacle(rows), models: shownModels };
-  const { spaces, unread, paused, ledger, budget, flows } = rows.status;
+  const { spaces, unread, paused, ledger, queries, budget, flows } = rows.status;
   const sources = [...spaces.map(space => renderSpace(space, paused)), ...unread.map(renderUnread)];
   return {
     coverage: html`<h2>Coverage</h2>${sources}`,
@@ -52,7 +53,7 @@ export function renderPanels(rows: WatchedRows, models: readonly ModelReadiness[
     failures: html`<h2>Failures</h2>${renderFailures(rows.failures)}`,
     limits: html`<h2>Limits</h2>${flows.map(renderLimits)}`,
     batches: renderBatches(flows),
-    money: html`<h2>Money</h2>${budget.map(renderSpending)}${renderLedger(ledger)}`,
+    money: html`<h2>Money</h2>${budget.map(renderSpending)}${renderLedger(ledger)}${renderQueries(queries)}`,
     models: shownModels,
   };
 }
@@ -169,11 +170,12 @@ function renderQueues(flows: readonly ModelFlow[]): Markup {
 /** A model's limits in words, and how much of each was used as a bar. */
 function renderLimits(flow: ModelFlow): Markup {
   const { model, limits, used } = flow;
-  const bar = (limit: number | null, taken: number, unit: string) =>
-    limit === null
-      ? ''
-      : html`<meter min="0" max="${limit}" value="${Math.min(taken, limit)}"
-          aria-label="${model}: ${formatCount(taken)} of ${formatCount(limit)} ${unit} in the last minute"></meter>`;
+  const bar = (limit: number | null, taken: number, unit: string) => {
+    if (limit === null) return '';
+    const told = `${model}: ${formatCount(taken)} of ${formatCount(limit)} ${unit} in the last minute`;
+    return html`<meter min="0" max="${limit}" value="${Math.min(taken, limit)}"
+      aria-label="${told}"></meter>`;
+  };
   return html`<article>
       <h3>${model}</h3>
       <p>${describeLimits(flow)}.</p>
@@ -182,7 +184,7 @@ function renderLimits(flow: ModelFlow): Markup {
     </article>`;
 }
 
-/** What the batch lane holds; nothing where it holds nothing, as where no model is bought by batch. */
+/** What the batch lane holds; no panel where it holds nothing. */
 function renderBatches(flows: readonly ModelFlow[]): Markup {
   const held = flows.flatMap(({ model, batches }) => (batches === null ? [] : [{ model, batches }]));
   if (held.length === 0) return NONE;
@@ -193,10 +195,14 @@ function renderBatches(flows: readonly ModelFlow[]): Markup {
 }
 
 /** What was spent of a cap in the period that runs, as words and as a bar. */
-function renderSpending({ scope, period, spentUsd, capUsd }: Spending): Markup {
+function renderSpending(spending: Spending): Markup {
+  const { scope, period, spentUsd, capUsd, percent, endsAt } = spending;
   const when = period === 'day' ? 'today' : 'this month';
   const told = `${formatUsd(spentUsd)} of ${formatUsd(capUsd)} ${when}`;
-  return html`<p><span class="figure">${told}</span> by ${scope}</p>
+  const judged = judgeSpending(spending);
+  return html`<p><span class="figure">${told}</span> by ${scope}, ${percent} %</p>
+    <p>${judged === undefined ? '' : html`<strong>The cap is ${judged}.</strong> `}The ${period} ends
+      ${formatPeriodEnd(endsAt)}.</p>
     <meter min="0" max="${capUsd}" value="${Math.min(spentUsd, capUsd)}"
       aria-label="${told}, ${scope}"></meter>`;
 }
@@ -208,6 +214,14 @@ function renderLedger(ledger: StatusAnswer['ledger']): Markup {
     <p>${formatCount(providerCalls)} calls, ${formatCount(tokens)} tokens.</p>
     <p>Last vector written: ${lastUpdate ?? 'never'}.</p>
     ${paidAndLostCalls === 0 ? '' : html`<p>Paid and lost: ${lost}.</p>`}`;
+}
+
+/** What searches and clients had embedded, which is no part of the ledger. */
+function renderQueries({ providerCalls, tokens, costUsd, costUsdToday }: QueryTotals): Markup {
+  if (providerCalls === 0) return html``;
+  const cost = `${formatUsd(costUsd)} for searches and clients, ${formatUsd(costUsdToday)} today`;
+  return html`<p class="figure">${cost}</p>
+    <p>${formatCount(providerCalls)} calls, ${formatCount(tokens)} tokens.</p>`;
 }
 
 function renderModels(models: readonly ModelReadiness[]): Markup {
