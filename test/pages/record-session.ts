@@ -81,6 +81,7 @@ const SESSIONS = {
                 endsAt: '2026-01-01T00:00:00Z',
               },
             ],
+            flows: [],
           },
         }));
       },
