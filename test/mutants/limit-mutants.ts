@@ -84,6 +84,20 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     ],
   },
   {
+    name: 'bought-in-vain-is-necessary',
+    removes: 'entering what was bought and not stored as unnecessary',
+    file: 'lib/adapters/sql/outcome-store.ts',
+    changes: [
+      ['      if (hasUnstored(unwritten, written)) await noteUnstored(transaction, space, unwritten);\n', ''],
+    ],
+  },
+  {
+    name: 'failed-calls-are-necessary',
+    removes: 'counting a call that brought nothing as unnecessary',
+    file: 'lib/adapters/sql/necessary-spending.ts',
+    changes: [["l.outcome = 'ok' AND l.items > 0", 'true']],
+  },
+  {
     name: 'budget-pause-outlives-period',
     removes: 'lifting the pause of a cap when its period is over',
     file: 'lib/adapters/sql/caps.ts',
