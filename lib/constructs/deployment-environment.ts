@@ -33,7 +33,12 @@ interface DeployedResources {
   readonly detectSchedules: readonly Schedule[];
   /** The function that serves clients, and where their tokens say whose they are. */
   readonly api:
-    | { readonly alias: IAlias; readonly claims: NonNullable<WrittenSettings['claims']> }
+    | {
+        readonly alias: IAlias;
+        readonly claims: NonNullable<WrittenSettings['claims']>;
+        /** False: the stage is paused, and nobody may start a look. */
+        readonly nudges: boolean;
+      }
     | undefined;
 }
 
@@ -79,7 +84,9 @@ export function setDeployment(live: LiveFunctions, resources: DeployedResources)
     live.configure(name, 'FRESHET_DEPLOYMENT', Stack.of(live).toJsonString(settings));
   };
   for (const name of FUNCTION_NAMES) configure(name, settingsOf[name] ?? forAll);
-  if (api !== undefined) configure('api', { ...forCallers, claims: api.claims });
+  if (api === undefined) return;
+  const detectFunction = api.nudges ? live.aliases.detect.functionName : undefined;
+  configure('api', { ...forCallers, claims: api.claims, ...(detectFunction && { detectFunction }) });
 }
 
 /** The settings that every function gets. */

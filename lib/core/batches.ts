@@ -36,6 +36,11 @@ export function batchTermsOf(model: ModelDefinition): BatchTerms | undefined {
 
 /** Seconds that a text waits for others before a batch that is not full is submitted. */
 export const COLLECT_SECONDS = 120;
+/**
+ * Seconds for which a changed row counts as edited, whichever pass found it.
+ * They are longer than the ticks for edits lie apart: the other pass may see an edit first.
+ */
+const EDITED_SECONDS = 300;
 /** Seconds between two looks at a batch. */
 export const LOOK_SECONDS = 60;
 /**
@@ -85,6 +90,18 @@ export function cutBatch(
     taken += 1;
   }
   return taken;
+}
+
+/**
+ * Tells whether a version of a row is so young that somebody waits for it.
+ * A version that is no time is of no edit. Without a time zone it counts as UTC, as elsewhere
+ * where only an age is asked for.
+ */
+export function isEdited(version: string | null, nowMs: number): boolean {
+  if (version === null) return false;
+  const hasZone = /[+-]\d\d(:?\d\d)?$|Z$/.test(version);
+  const ageMs = nowMs - Date.parse(hasZone ? version : `${version}Z`);
+  return Math.abs(ageMs) < EDITED_SECONDS * 1000;
 }
 
 /**

@@ -206,3 +206,15 @@ test('the grant of a batch that has not ended is never lost', async () => {
 
   expect(await settleLostCalls(db)).toBe(1);
 });
+
+test('what was collected for a space that is retired asks nobody for a look', async () => {
+  const { real } = await openPair(1);
+  const rows = [{ id: '1', version: null }];
+  await real.joinBatch(space, DISPATCH, [{ contentHash: hashOf(1), tokens: 3, rows }], 3600);
+  expect(await real.isDue(space.model.alias)).toBe(true);
+
+  await opened.run(`UPDATE freshet.spaces SET status = 'retired' WHERE space_id = ${space.spaceId}`);
+
+  expect(await real.isDue(space.model.alias)).toBe(false);
+  expect((await real.readCollected(space.model.alias)).spaces).toEqual([]);
+});

@@ -162,6 +162,25 @@ describe('what was spent in hours that are over', () => {
     expect(await read()).toEqual(before.map(usd => usd + 8));
   });
 
+  test('counts where a transaction lasted longer than an hour stays open', async () => {
+    await spend(1, '150 minutes');
+    await lift(budget);
+    const before = await read();
+
+    await spend(2, '151 minutes');
+    await lift(budget);
+
+    expect(await read()).toEqual(before.map(usd => usd + (usd === 0 ? 0 : 2)));
+  });
+
+  test('counts where the clock was hours ahead when hours were summed up', async () => {
+    await opened.run(`INSERT INTO freshet.spending (hour, space_id, cost_usd)
+      VALUES (date_trunc('hour', now()) + interval '5 hours', ${opened.space.spaceId}, 16)`);
+    await spend(1, '0 minutes');
+
+    expect(await read()).toEqual([1, 1]);
+  });
+
   test('is summed up only where a cap asks for it', async () => {
     await spend(1, '150 minutes');
     await lift({});

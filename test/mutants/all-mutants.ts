@@ -2,6 +2,7 @@ import { API_MUTANTS } from './api-mutants.ts';
 import { BAD_ROW_MUTANTS } from './bad-row-mutants.ts';
 import { BATCH_MUTANTS } from './batch-mutants.ts';
 import { DOCUMENT_MUTANTS } from './document-mutants.ts';
+import { LANE_MUTANTS } from './lane-mutants.ts';
 import { LIMIT_MUTANTS } from './limit-mutants.ts';
 import { LOCAL_RUN_MUTANTS } from './local-run-mutants.ts';
 import type { Mutant } from './mutant.ts';
@@ -16,6 +17,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...BAD_ROW_MUTANTS,
   ...LIMIT_MUTANTS,
   ...BATCH_MUTANTS,
+  ...LANE_MUTANTS,
   ...SEARCH_MUTANTS,
   ...API_MUTANTS,
   ...DOCUMENT_MUTANTS,

@@ -71,6 +71,7 @@ const SESSIONS = {
               providerCalls: 1_412,
               tokens: 2_520_177,
               costUsd: 0.0504,
+              necessaryUsd: 0.0502,
               lastUpdate: since,
             },
             queries: { providerCalls: 38, tokens: 190, costUsd: 0.000004, costUsdToday: 0 },

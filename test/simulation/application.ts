@@ -6,6 +6,7 @@ import type { World } from './world.ts';
 const HABITS: readonly VersionHabit[] = [
   ...['start', 'start', 'start', 'statement', 'coarse', 'forgetful', 'client', 'nullable'],
 ] as VersionHabit[];
+const LONG_BEFORE_MS = 2 * 3_600_000;
 const LONGEST_TRANSACTION_MS = 15 * 60_000;
 
 type Change = { readonly id: string } & (
@@ -25,6 +26,8 @@ export function startApplication(world: World): void {
       world,
       name,
       initial.map(id => ({ id, kind: 'put', text: drawText(world) })),
+      // What was there long before is a backfill, and no edit.
+      world.shape.batch === undefined ? 0 : LONG_BEFORE_MS,
     );
   }
   const transactions = random.between(4, 14);
@@ -73,10 +76,11 @@ function drawChange(world: World, source: string): Change {
 }
 
 /** A transaction that begins and commits at once. */
-export function commitNow(world: World, source: string, changes: readonly Change[]): void {
-  const transaction = openTransaction(world, false);
+export function commitNow(world: World, source: string, changes: readonly Change[], agedMs = 0): void {
+  const opened = openTransaction(world, false);
+  const transaction = { ...opened, startedAt: opened.startedAt - 1000 * agedMs };
   apply(world, source, transaction, changes);
-  world.twin.openTransactions.delete(transaction);
+  world.twin.openTransactions.delete(opened);
 }
 
 /** What `SELECT pg_stat_activity` no longer shows as open is visible to everybody from here on. */

@@ -5,7 +5,8 @@ import type { World } from './world.ts';
 
 /** A message that is acknowledged is gone: what it stood for must be somewhere else by then. */
 export function checkAcknowledged(world: World, component: 'embed' | 'write', { body }: QueueRecord): void {
-  const message = JSON.parse(body) as DispatchMessage | AnnounceMessage;
+  const message = JSON.parse(body) as DispatchMessage | AnnounceMessage | { kind: 'batches' };
+  if (message.kind === 'batches') return;
   if (world.twin.spaces.get(message.spaceId)?.retired) return;
   if (component === 'embed') checkLeases(world, message as DispatchMessage);
   else checkLedger(world, message as AnnounceMessage);

@@ -3,17 +3,41 @@ import type { Invocation } from './invocation.ts';
 import { createRandom } from './random.ts';
 import type { World } from './world.ts';
 
-/** One seed of eight, none of which has a limit a minute: apart from all other chance. */
+const DAY_MS = 86_400_000;
+
+const isCapped = (seed: number) => seed % 8 === 2 || seed % 16 === 14;
+
+/**
+ * One seed of eight, and half of those with batches; none has a limit a minute: apart from all
+ * other chance.
+ */
 export function drawCaps(seed: number) {
-  const usdPerDay = hasCap(seed) ? createRandom(seed + 1).pick([0.01, 0.03, 0.1]) : undefined;
+  const usdPerDay = isCapped(seed) ? createRandom(seed + 1).pick([0.01, 0.03, 0.1]) : undefined;
   return listCaps(usdPerDay === undefined ? undefined : { usdPerDay });
 }
 
-const hasCap = (seed: number) => seed % 8 === 2;
+/** How far the clock of the database is ahead: every other seed with a cap sees the day end. */
+export function drawClockOffsetMs(seed: number, faultPhaseMs: number): number {
+  if (!isCapped(seed) || seed % 32 >= 16) return 0;
+  return DAY_MS - createRandom(seed + 2).below(faultPhaseMs);
+}
 
-/** What a call is billed for each token of its estimate, in two of three seeds with a cap; undefined: less than one. */
+/** Somebody raises the cap while calls wait for it. */
+export function raiseCaps(world: World): void {
+  const [cap] = world.twin.caps;
+  if (cap === undefined) return;
+  world.trace.event('cap is raised');
+  world.twin.caps = listCaps({ usdPerDay: 3 * cap.usd });
+}
+
+/** The day to which what is granted now belongs. */
+export function noteCappedDay({ services, twin }: World): void {
+  services.billedDays.add(new Date(twin.now() / 1000).toISOString().slice(0, 10));
+}
+
+/** What a call is billed for each token of its estimate, in two of three seeds with a cap and no batches; undefined: less than one. */
 export function drawBillFactor(seed: number): number | undefined {
-  return hasCap(seed) && seed % 3 !== 2 ? createRandom(seed + 2).pick([2, 5, 20]) : undefined;
+  return seed % 8 === 2 && seed % 3 !== 2 ? createRandom(seed + 2).pick([2, 5, 20]) : undefined;
 }
 
 /** What a bill is above its estimate, until the database knows it. */
@@ -58,12 +82,11 @@ function untoldUsd({ services }: World): number {
  * What the provider billed may go beyond the cap of a day by one call for each worker, at the most.
  * Where no answer came, nobody knows more of a call than its estimate.
  */
-function checkCaps(world: World, billedUsd: number): void {
+export function checkCaps(world: World, billedUsd: number): void {
   const { services, twin, warm } = world;
   services.billedUsd += billedUsd;
   services.largestUsd = Math.max(services.largestUsd, billedUsd);
-  const day = new Date(twin.now() / 1000).toISOString().slice(0, 10);
-  services.billedDays.add(day);
+  noteCappedDay(world);
   const [cap] = twin.caps;
   if (cap === undefined) return;
   const workers = world.running + warm.embed.length;

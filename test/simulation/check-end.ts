@@ -1,5 +1,6 @@
 import { sourceOf, type TwinSpace } from '../twin/twin-database.ts';
 import { readCoverage } from '../twin/twin-report.ts';
+import { checkBatchesEnd, hasBatchesOpen } from './check-batches.ts';
 import { isOverturned } from './check-writes.ts';
 import { queuesOf } from './services.ts';
 import { needsGuard } from './simulated-guard.ts';
@@ -12,7 +13,12 @@ export function liveSpaces(world: World): TwinSpace[] {
 
 export function isQuiet(world: World): boolean {
   const isDrained = queuesOf(world.services).every(({ messages }) => messages.size === 0);
-  return isDrained && world.running === 0 && liveSpaces(world).every(({ leases }) => leases.size === 0);
+  return (
+    isDrained &&
+    world.running === 0 &&
+    !hasBatchesOpen(world) &&
+    liveSpaces(world).every(({ leases }) => leases.size === 0)
+  );
 }
 
 /** Before any reconcile pass of the calm: what the incremental pass alone must have brought about. */
@@ -43,6 +49,7 @@ export function checkEnd(world: World): void {
       world.violate('accounted', `${callId} never reached the ledger`);
     }
   }
+  checkBatchesEnd(world);
   checkReopened(world);
   checkCost(world);
 }
@@ -80,7 +87,8 @@ function checkCost(world: World): void {
     const [spaceId = '', hash = ''] = key.split('/');
     const space = world.twin.spaces.get(Number(spaceId));
     const adoptions = world.application.adoptions.get(`${space?.space.source.name}/${hash}`) ?? 0;
-    if (purchases > adoptions + lost) {
+    const beside = world.services.bought.beside.get(key) ?? 0;
+    if (purchases > adoptions + beside + lost) {
       world.violate(
         'cost-bound',
         `${key}: ${purchases} purchases, ${adoptions} needed, ${lost} faults, batches of ${batchSize}`,

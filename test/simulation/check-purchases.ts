@@ -60,6 +60,11 @@ export function checkGrant(world: World, invocation: Invocation, spaceId: number
   }
 }
 
+export function notePurchase({ services }: World, spaceId: number, hash: string): void {
+  const key = `${spaceId}/${hash}`;
+  services.purchases.set(key, (services.purchases.get(key) ?? 0) + 1);
+}
+
 /** `isBilled` false: the texts are on their way to the provider; true: it has done its work. */
 export function checkPurchase(
   world: World,
@@ -75,8 +80,7 @@ export function checkPurchase(
     if (!text.startsWith(CANARY)) continue;
     const hash = hashOf(text);
     if (isBilled) {
-      const key = `${spaceId}/${hash}`;
-      world.services.purchases.set(key, (world.services.purchases.get(key) ?? 0) + 1);
+      notePurchase(world, spaceId, hash);
       continue;
     }
     const held = holders.get(hash);

@@ -1,4 +1,6 @@
 import { commitNow, distrustSource } from './application.ts';
+import { raiseCaps } from './check-caps.ts';
+import { watchTick } from './check-freshness.ts';
 import { loseRate } from './check-rate.ts';
 import { invokeDetect, invokeGuard } from './invoke.ts';
 import { acceptMessage } from './service-ports.ts';
@@ -8,6 +10,8 @@ import type { World } from './world.ts';
 
 /** Where the database may say stop, or the provider, or somebody pauses. */
 const GUARD_CHECKS = 8;
+/** Where an edit may be seen by the pass whose rows wait for batches. */
+const RECONCILES_WITH_BATCHES = 8;
 /** How often the row of a limited model's rate is lost. */
 const LOST_RATES = 2;
 
@@ -17,7 +21,10 @@ export function scheduleIncidents(world: World): void {
   const during = (times: number, run: () => void, beforeMs = shape.faultPhaseMs) => {
     for (let count = 0; count < times; count += 1) scheduler.after(random.below(beforeMs), run);
   };
-  const tick = (pass: 'incremental' | 'reconcile') => invokeDetect(world, { pass }, () => undefined);
+  const tick = (pass: 'incremental' | 'reconcile') => {
+    const ended = pass === 'incremental' ? watchTick(world) : () => undefined;
+    invokeDetect(world, { pass }, ended);
+  };
   const everyMs = shape.faultPhaseMs / random.between(3, 8);
   for (
     let atMs = random.below(60_000);
@@ -42,8 +49,17 @@ export function scheduleIncidents(world: World): void {
   during(plan.databaseStops, () => stopWritesForAWhile(world));
   const pauses = plan.databaseStops + plan.keyRevoked + plan.pauses > 0;
   during(pauses ? GUARD_CHECKS : 0, () => invokeGuard(world, () => undefined));
-  during(shape.requestsPerMinute === undefined ? 0 : LOST_RATES, () => loseRate(world));
+  during(shape.limits === undefined ? 0 : LOST_RATES, () => loseRate(world));
+  during(world.twin.caps.length > 0 ? 1 : 0, () => raiseCaps(world));
+  if (shape.batch !== undefined) tickOften(world, () => tick('incremental'));
+  during(shape.batch === undefined ? 0 : RECONCILES_WITH_BATCHES, () => tick('reconcile'));
   during(plan.faultySources, () => breakSourceForAWhile(world));
+}
+
+/** Batches are looked at by ticks alone. */
+function tickOften({ random, scheduler, shape }: World, tick: () => void): void {
+  for (let atMs = 0; atMs < shape.faultPhaseMs; atMs += 60_000 + random.below(90_000))
+    scheduler.after(atMs, tick);
 }
 
 function sendGarbage(world: World): void {

@@ -16,8 +16,10 @@ export interface Invocation {
   poisoned: boolean;
   /** Of the call that is about to be made. */
   grantedCallId: string | undefined;
-  /** Shares of the rate that it took and made no call with. */
-  ratedCalls: number;
+  /** Shares of the rate that it took and made no call with: the tokens of each. */
+  readonly rated: number[];
+  /** What its answered calls were billed above their estimates, until it tells. */
+  readonly excessTokens: number[];
   /** `world.sequence` when the database last took a write that proves something: a result, or the guard's rows. */
   wroteAt: number;
   /** Batches of innocent texts that failed in an outage, since the provider last embedded something for it. */
@@ -41,7 +43,8 @@ export function createInvocation(world: World, component: Component, timeoutMs: 
     recordSequence: world.sequence,
     poisoned: false,
     grantedCallId: undefined,
-    ratedCalls: 0,
+    rated: [],
+    excessTokens: [],
     wroteAt: Number.NEGATIVE_INFINITY,
     failedInOutage: [],
     claims: new Set(),

@@ -1,6 +1,7 @@
 import type { Lane, Space } from '../../lib/core/model.ts';
 import type { Excess } from './check-caps.ts';
 import type { RateWatch } from './check-rate.ts';
+import type { BatchService } from './simulated-batches.ts';
 import { createSimulatedQueue, type SimulatedQueue } from './simulated-queue.ts';
 
 /** What of AWS and of the provider outlives any process. */
@@ -16,6 +17,9 @@ export interface Services {
   readonly billed: Set<string>;
   /** Purchases by `spaceId/contentHash`. */
   readonly purchases: Map<string, number>;
+  /** By `spaceId/contentHash`: how often a text was knowingly bought beside a batch, and `sequence` since when it is in one. */
+  readonly bought: { readonly beside: Map<string, number>; readonly since: Map<string, number> };
+  readonly batches: BatchService;
   /** How often a queue refused a message, by its body. */
   readonly refusals: Map<string, number>;
   /** When a scope was last claimed for a probe, in the database's time. */
@@ -46,6 +50,8 @@ export function createServices(spaces: readonly Space[]): Services {
     objects: new Map(),
     billed: new Set(),
     purchases: new Map(),
+    bought: { beside: new Map(), since: new Map() },
+    batches: { batches: new Map(), uploads: new Map(), results: new Map() },
     refusals: new Map(),
     claimedAt: new Map(),
     rates: new Map(),

@@ -1,7 +1,8 @@
-import { ORPHANS_CONFIRMED } from '../../lib/core/control.ts';
+import { BUDGET_PAUSE, ORPHANS_CONFIRMED } from '../../lib/core/control.ts';
 import type { TwinSpace } from '../twin/twin-database.ts';
 import { retryFailures } from '../twin/twin-report.ts';
 import { commitNow } from './application.ts';
+import { hasBatchesOpen } from './check-batches.ts';
 import { liftCaps } from './check-caps.ts';
 import { checkConvergence, checkEnd, isQuiet, liveSpaces } from './check-end.ts';
 import { forgetVerdicts } from './check-purchases.ts';
@@ -9,6 +10,7 @@ import { scheduleDelivery } from './deliver.ts';
 import { NO_FAULTS } from './fault-plan.ts';
 import { invokeDetect, invokeGuard } from './invoke.ts';
 import { queuesOf } from './services.ts';
+import { endAllBatches } from './simulated-batches.ts';
 import { needsGuard } from './simulated-guard.ts';
 import type { SimulatedQueue } from './simulated-queue.ts';
 import { isKiller } from './texts.ts';
@@ -19,6 +21,10 @@ const TICK_MS = 60_000;
 const MOST_TICKS = 60;
 /** A text that kills takes five rounds of a quarter of an hour, and only so many rows may be on their way at once. */
 const MOST_TICKS_WITH_KILLERS = 400;
+/** Batches are late by hours: after so many ticks they come further apart. */
+const TICKS_A_MINUTE = 20;
+const LONG_TICK_MS = 20 * TICK_MS;
+const MOST_TICKS_WITH_BATCHES = 150;
 /** The first may begin in the middle, the second marks what is gone, the fourth is the first to begin after a whole one that found it marked. */
 const MOST_PASSES = 4;
 /** And the second may begin in the middle too: the cursor of a tick that was cut off can be written hours later, by a call that is slow. */
@@ -61,13 +67,16 @@ function calmDown(world: World): void {
   world.readOnly = false;
   world.trace.event('calm');
   liftCaps(world);
+  endAllBatches(world);
   for (const commit of [...world.application.open.values()]) commit();
   for (const source of world.twin.sources.values()) {
     if (source.hidden) for (const facts of world.application.rows.values()) facts.honest = false;
     Object.assign(source, { hidden: false, rowSecurity: false, fault: undefined });
   }
   for (const { scope, reason } of [...world.twin.pauses]) {
-    if (reason !== 'database' && !reason.startsWith('provider:')) world.stores.control.resume(scope, reason);
+    // What a failure or a cap set ends by itself.
+    if (reason === 'database' || reason === BUDGET_PAUSE || reason.startsWith('provider:')) continue;
+    world.stores.control.resume(scope, reason);
   }
   redrive(world, ['embed', 'write']);
 }
@@ -102,7 +111,9 @@ function tickUntilQuiet(world: World, stop: Stop, stage: string, quiet: () => vo
     // What a tick left for the next one, and knows to wait, is no rest for the incremental pass either.
     const isLeft = stage === 'incremental' && liveSpaces(world).some(({ position }) => position?.unsentSince);
     if ((ticks >= 1 || stage !== 'incremental') && isAtRest && !isLeft) return quiet();
-    world.scheduler.after(findWaitMs(world), () => tickUntilQuiet(world, stop, stage, quiet, ticks + 1));
+    world.scheduler.after(findWaitMs(world, ticks), () =>
+      tickUntilQuiet(world, stop, stage, quiet, ticks + 1),
+    );
   };
   const detect = () => invokeDetect(world, { pass: 'incremental' }, next);
   if (needsGuard(world)) invokeGuard(world, detect);
@@ -119,9 +130,13 @@ function resumeUnusedModels(world: World): void {
 
 const mostPasses = ({ plan }: World) => (plan.slow > 0 ? MOST_PASSES_WITH_SLOW_CALLS : MOST_PASSES);
 
-const mostTicks = ({ plan }: World) => (plan.killerTexts > 0 ? MOST_TICKS_WITH_KILLERS : MOST_TICKS);
+function mostTicks({ plan, shape }: World): number {
+  if (plan.killerTexts > 0) return MOST_TICKS_WITH_KILLERS;
+  return shape.batch === undefined ? MOST_TICKS : MOST_TICKS_WITH_BATCHES;
+}
 
-function findWaitMs(world: World): number {
+function findWaitMs(world: World, ticks: number): number {
+  if (hasBatchesOpen(world)) return ticks < TICKS_A_MINUTE ? TICK_MS : LONG_TICK_MS;
   const nowMs = world.scheduler.nowMs();
   const databaseNowMs = START_MS + nowMs + world.clockOffsetMs;
   let nextMs = Number.POSITIVE_INFINITY;

@@ -3,16 +3,19 @@ import type { EmbedPorts } from '../../lib/pipeline/embed/embed-ports.ts';
 import type { GuardPorts, GuardState } from '../../lib/pipeline/guard/guard-ports.ts';
 import type { RecordPorts } from '../../lib/pipeline/records.ts';
 import type { WritePorts } from '../../lib/pipeline/write/write-step.ts';
+import type { BatchLane, BatchStore } from '../../lib/ports/batches.ts';
 import type { ControlStore, ProbeClaims, SpaceRegistry } from '../../lib/ports/control-store.ts';
 import type { EmbeddingStore } from '../../lib/ports/outcome-store.ts';
 import type { PaceStore } from '../../lib/ports/pace-store.ts';
 import type { LogFields, Logger, Metrics } from '../../lib/ports/process.ts';
 import type { MessageQueue } from '../../lib/ports/queues.ts';
 import { callPort, sleep } from './call-port.ts';
+import { watchBatches } from './check-batches.ts';
 import { noteUntold } from './check-caps.ts';
 import { watchDetection } from './check-staleness.ts';
 import type { Invocation } from './invocation.ts';
 import { createObjects, createSender } from './service-ports.ts';
+import { createBatchProvider } from './simulated-batches.ts';
 import {
   createEventSources,
   createProbedProvider,
@@ -105,6 +108,9 @@ function createDetectPorts(world: World, current: () => Invocation, shared: Shar
     detection: wrapMethods(world, current, watchDetection(world, current)),
     limits: { batchSize, maxInFlight, sliceRows, queuedLeaseSeconds: receivesSeconds(world) },
     drainClock: shared.clock,
+    ...(world.shape.batch && {
+      batches: wrapMethods<Pick<BatchStore, 'isDue'>>(world, current, { isDue: world.stores.batches.isDue }),
+    }),
   };
 }
 
@@ -123,6 +129,7 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
       truncate: async text => ({ text, tokens: text.length }),
     },
     results: createSender(world, current, world.services.results),
+    ...(world.shape.batch && { batches: createBatchLane(world, current) }),
     limits: {
       batchSize: world.shape.batchSize,
       callTimeoutMs: 30_000,
@@ -132,6 +139,11 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
       maxBytesPerColumn: 10_000,
     },
   };
+}
+
+function createBatchLane(world: World, current: () => Invocation): BatchLane {
+  const provider = createBatchProvider(world, current);
+  return { store: wrapMethods<BatchStore>(world, current, watchBatches(world)), providers: () => provider };
 }
 
 function createGuardPorts(world: World, current: () => Invocation, shared: Shared): GuardPorts {

@@ -2,17 +2,25 @@ import { FreshetError } from '../../lib/core/errors.ts';
 import type { FailureClass } from '../../lib/core/model.ts';
 import type { EmbedReply, EmbedRequest } from '../../lib/ports/provider.ts';
 import { DIMENSIONS, vectorOf } from '../doubles/scripted-provider.ts';
+import { checkCalledBeside } from './check-batches.ts';
 import { noteBilled } from './check-caps.ts';
 import { checkPurchase } from './check-purchases.ts';
-import { checkRated } from './check-rate.ts';
+import { checkRated, noteBilledTokens } from './check-rate.ts';
 import type { Invocation } from './invocation.ts';
 import { CANARY, isBlocked, isFailing, isRefused, isUnknown } from './texts.ts';
 import type { World } from './world.ts';
 
 /** No more than any text is estimated to have; `billFactor` says otherwise. */
-const TOKENS_PER_TEXT = 2;
+export const TOKENS_PER_TEXT = 2;
+/** More than any text is estimated to have: what each second seed with a limit of tokens bills. */
+const MANY_TOKENS_PER_TEXT = 9;
 /** Of the models of the factory. */
-const USD_PER_TOKEN = 0.001;
+export const USD_PER_TOKEN = 0.001;
+
+const tokensPerText = ({ seed, shape }: World) =>
+  typeof shape.limits?.tokensPerMinute === 'number' && seed % 16 === 4
+    ? MANY_TOKENS_PER_TEXT
+    : TOKENS_PER_TEXT;
 
 /** One call at the moment when the provider decides about it. Whatever may have been billed is noted before the answer goes out. */
 export function answerCall(
@@ -28,10 +36,12 @@ export function answerCall(
   if (callId === undefined || !(world.twin.grants.has(callId) || world.twin.ledger.has(callId))) {
     world.violate('granted-first', `a call of ${invocation.component} #${invocation.number} has no grant`);
   }
-  checkRated(world, invocation);
+  checkRated(world, invocation, texts);
   checkPurchase(world, invocation, spaceId, texts, false);
+  for (const text of texts) checkCalledBeside(world, invocation, spaceId, text);
   if (random.chance(faults.throttled)) {
     const retryAfterMs = random.chance(0.5) ? random.below(150_000) : undefined;
+    noteBilledTokens(invocation, texts, 0);
     throw failure('throttled', 'rate_limit', retryAfterMs);
   }
   if (isOut(world)) {
@@ -55,6 +65,7 @@ export function answerCall(
     world.hardFaults += 1;
     throw failure('transient', 'timeout');
   }
+  noteBilledTokens(invocation, texts, tokens);
   const known = texts.flatMap((text, index) => (isUnknown(text) ? [] : [{ index, bytes: vectorOf(text) }]));
   const excluded = texts.flatMap((text, index) =>
     isUnknown(text) ? [{ index, reason: 'unknown-words' as const }] : [],
@@ -64,13 +75,10 @@ export function answerCall(
 }
 
 /** What a call is billed, in tokens. */
-function countTokens(
-  { billFactor, twin }: World,
-  callId: string | undefined,
-  texts: readonly string[],
-): number {
+function countTokens(world: World, callId: string | undefined, texts: readonly string[]): number {
+  const { billFactor, twin } = world;
   const estimated = twin.grants.get(callId ?? '')?.estimatedTokens;
-  if (billFactor === undefined || estimated === undefined) return texts.length * TOKENS_PER_TEXT;
+  if (billFactor === undefined || estimated === undefined) return texts.length * tokensPerText(world);
   return billFactor * estimated;
 }
 

@@ -1,6 +1,7 @@
 import { FreshetError } from '../../lib/core/errors.ts';
+import { noteCappedDay } from './check-caps.ts';
 import { checkGrant } from './check-purchases.ts';
-import { checkRateAnswer } from './check-rate.ts';
+import { checkRateAnswer, checkRateNews } from './check-rate.ts';
 import type { Invocation } from './invocation.ts';
 import { isKiller } from './texts.ts';
 import type { World } from './world.ts';
@@ -21,6 +22,7 @@ export function watchEmbedding(world: World, current: () => Invocation): World['
       const refusal = embedding.grantCall(space, grant);
       if (refusal) return refusal;
       checkGrant(world, current(), space.spaceId);
+      noteCappedDay(world);
       current().grantedCallId = grant.callId;
       return undefined;
     },
@@ -35,6 +37,10 @@ export function watchPace(world: World, current: () => Invocation): World['store
       const waitMs = pace.takeRate(alias, ask);
       checkRateAnswer(world, current(), alias, ask, waitMs);
       return waitMs;
+    },
+    noteRate: (alias, news) => {
+      checkRateNews(world, current(), alias, news);
+      pace.noteRate(alias, news);
     },
   };
 }

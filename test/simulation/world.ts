@@ -1,10 +1,12 @@
 import type { Space } from '../../lib/core/model.ts';
+import type { RateLimits } from '../../lib/core/rate.ts';
 import { makeModel, makeSource } from '../factories/space.ts';
 import { openTwin, type TwinStores } from '../twin/open-twin.ts';
 import type { TwinDatabase, TwinObserver } from '../twin/twin-database.ts';
 import { type ApplicationState, createApplicationState } from './application-state.ts';
-import { drawBillFactor, drawCaps } from './check-caps.ts';
+import { drawBillFactor, drawCaps, drawClockOffsetMs } from './check-caps.ts';
 import type { Holdings } from './check-purchases.ts';
+import { drawLimits } from './check-rate.ts';
 import { drawFaultPlan, type FaultPlan, NO_FAULTS } from './fault-plan.ts';
 import type { InvariantName, Violation } from './invariants.ts';
 import type { Component } from './invocation.ts';
@@ -12,6 +14,7 @@ import type { Process } from './invoke.ts';
 import { createRandom, type Random } from './random.ts';
 import { createScheduler, type Scheduler } from './scheduler.ts';
 import { createServices, type Services } from './services.ts';
+import { drawBatchTerms } from './simulated-batches.ts';
 import { createTrace, type Trace } from './trace.ts';
 
 /** What happens at one port call whatever chance says: for the exhaustive suite. */
@@ -39,7 +42,9 @@ export interface Shape {
   readonly tooManyTexts: number;
   readonly faultPhaseMs: number;
   /** What the configuration allows of each model, in one seed of four. */
-  readonly requestsPerMinute: number | undefined;
+  readonly limits: RateLimits | undefined;
+  /** How bulk texts are bought by batch, in one seed of eight. */
+  readonly batch: ReturnType<typeof drawBatchTerms>;
 }
 
 export interface World {
@@ -76,6 +81,8 @@ export interface World {
   readonly overturnedReadings: Map<string, number>;
   /** When a tick last stored that nothing waits in a space, and the invocation that did, by space. */
   readonly unsentCleared: Map<number, { readonly sequence: number; readonly by: number }>;
+  /** How many ticks in a row ended with a version of a row stale, by `spaceId/id`. */
+  readonly staleTicks: Map<string, { readonly version: number | null; readonly ticks: number }>;
   /** Idle processes that remember their last invocation. */
   readonly warm: Readonly<Record<Component, Process[]>>;
   /** `sequence` when somebody last asked for the pause of the database. */
@@ -99,9 +106,10 @@ export function createWorld(
   const random = createRandom(seed);
   const plan = options.plan ?? drawFaultPlan(random);
   const scheduler = createScheduler(random, 0);
-  const requestsPerMinute = options.plan === undefined ? drawRequestsPerMinute(seed) : undefined;
-  const spaces = drawSpaces(random, requestsPerMinute);
-  const shape = { ...drawShape(random), requestsPerMinute };
+  const limits = options.plan === undefined ? drawLimits(seed) : undefined;
+  const batch = options.plan === undefined ? drawBatchTerms(seed) : undefined;
+  const spaces = drawSpaces(random, limits, batch);
+  const shape = { ...drawShape(random), limits, batch };
   let identifiers = 0;
   const newIdentifier = () => {
     identifiers += 1;
@@ -136,6 +144,7 @@ export function createWorld(
       storedReadings: new Map(),
       overturnedReadings: new Map(),
       unsentCleared: new Map(),
+      staleTicks: new Map(),
       warm: { detect: [], embed: [], write: [], guard: [] },
     },
     ...{
@@ -145,7 +154,7 @@ export function createWorld(
       running: 0,
       hasWoken: false,
       hardFaults: 0,
-      clockOffsetMs: 0,
+      clockOffsetMs: options.plan === undefined ? drawClockOffsetMs(seed, shape.faultPhaseMs) : 0,
       readOnly: false,
       databasePausedAt: 0,
     },
@@ -173,12 +182,7 @@ function createDatabaseClock(nowMs: () => number): () => number {
   };
 }
 
-/** Apart from all other chance, so that the histories of the other seeds stay what they are. */
-function drawRequestsPerMinute(seed: number): number | undefined {
-  return seed % 4 === 0 ? createRandom(seed + 1).pick([6, 30, 120]) : undefined;
-}
-
-function drawSpaces(random: Random, requestsPerMinute: number | undefined): Space[] {
+function drawSpaces(random: Random, limits: RateLimits | undefined, batch: Shape['batch']): Space[] {
   const shapes: readonly (readonly (readonly [string, string])[])[] = [
     [['items', 'small']],
     [
@@ -194,13 +198,23 @@ function drawSpaces(random: Random, requestsPerMinute: number | undefined): Spac
   return (shapes[random.pick(weights)] ?? []).map(([name, alias], index) => ({
     spaceId: index + 1,
     source: makeSource({ name, table: name }),
-    model: makeModel({ alias, ...(requestsPerMinute && { limits: { requestsPerMinute } }) }),
+    model: makeModel({
+      alias,
+      ...(limits && { limits: configured(limits) }),
+      ...(batch && { bulk: 'batch', batch }),
+    }),
     status: 'active',
     vectorTable: `vectors_${index + 1}`,
   }));
 }
 
-function drawShape(random: Random): Omit<Shape, 'requestsPerMinute'> {
+/** As a configuration has them: without what nobody limits. */
+const configured = ({ requestsPerMinute, tokensPerMinute }: RateLimits) => ({
+  ...(requestsPerMinute !== null && { requestsPerMinute }),
+  ...(tokensPerMinute !== null && { tokensPerMinute }),
+});
+
+function drawShape(random: Random): Omit<Shape, 'limits' | 'batch'> {
   return {
     batchSize: random.pick([1, 2, 3, 100]),
     maxInFlight: random.pick([2, 4, 1000]),

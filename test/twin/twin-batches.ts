@@ -70,7 +70,10 @@ export function createTwinBatches(twin: TwinDatabase): Synchronous<BatchStore> {
     return open.length;
   };
   const isHeld = (alias: string) => (batchHolds.get(alias) ?? 0) > twin.now();
-  const aliasOf = (spaceId: number) => twin.spaces.get(spaceId)?.space.model.alias;
+  const aliasOf = (spaceId: number) => {
+    const space = twin.spaces.get(spaceId);
+    return space?.retired ? undefined : space?.space.model.alias;
+  };
   const collectedOf = (alias: string) =>
     [...batchTexts.values()].filter(
       ({ spaceId, state }) => state === 'collected' && aliasOf(spaceId) === alias,

@@ -54,7 +54,8 @@ async function isDue(db: SqlDatabase, modelAlias: string): Promise<boolean> {
                     WHERE b.model_alias = ${modelAlias}::text AND b.state <> 'ended'
                       AND b.next_look_at <= now())
         OR (EXISTS (SELECT FROM freshet.spaces AS s JOIN freshet.batch_texts AS t USING (space_id)
-                     WHERE s.model_alias = ${modelAlias}::text AND t.state = 'collected')
+                     WHERE s.model_alias = ${modelAlias}::text AND s.status <> 'retired'
+                       AND t.state = 'collected')
             AND NOT ${isHeld(modelAlias)}) AS due`.execute(db.kysely);
   return rows[0]?.due ?? false;
 }
@@ -97,7 +98,7 @@ async function readCollected(
     SELECT t.space_id AS "spaceId", count(*)::int AS texts,
            extract(epoch FROM now() - min(t.collected_at))::float8 AS "oldestAgeSeconds"
       FROM freshet.spaces AS s JOIN freshet.batch_texts AS t USING (space_id)
-     WHERE s.model_alias = ${modelAlias}::text AND t.state = 'collected'
+     WHERE s.model_alias = ${modelAlias}::text AND s.status <> 'retired' AND t.state = 'collected'
      GROUP BY t.space_id ORDER BY t.space_id`.execute(db.kysely);
   const { enqueued = 0, held = false } = rows[0] ?? {};
   return { spaces: spaces.rows, enqueuedTokens: enqueued, isHeld: held };

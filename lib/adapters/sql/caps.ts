@@ -28,8 +28,28 @@ const periodEnd = sql<string>`to_char(
 const isCapped = sql`(c.source IS NULL OR t.space_id IN (
   SELECT space_id FROM freshet.spaces WHERE source_name = c.source))`;
 
-/** The end of the last hour that was summed up; NULL: none was. */
-const summedUntil = sql`(SELECT max(s.hour) + interval '1 hour' FROM freshet.spending AS s)`;
+/**
+ * Minutes after which an hour is summed up.
+ * A row of the ledger has the time at which its transaction began, and few last longer.
+ */
+const SUMMED_AFTER_MINUTES = 15;
+/**
+ * Hours that are summed up again by each tick.
+ * A transaction that lasted longer, or a clock that stepped back, leaves rows in an hour that was
+ * summed up before.
+ */
+const SUMMED_AGAIN_HOURS = 3;
+
+/** The end of the last hour that may be summed up by now. */
+const closedUntil = sql`date_trunc('hour', (now() - make_interval(mins => ${SUMMED_AFTER_MINUTES}::int))
+                                          AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'`;
+
+/**
+ * The end of the last hour that was summed up; NULL: none was.
+ * Sums of later hours are of a clock that was ahead: the ledger itself counts there.
+ */
+const summedUntil = sql`(SELECT max(s.hour) + interval '1 hour' FROM freshet.spending AS s
+                          WHERE s.hour < ${closedUntil})`;
 
 /**
  * Renders what was spent on cap `c` in its period: settled calls, and calls that are open or lost.
@@ -40,7 +60,7 @@ const summedUntil = sql`(SELECT max(s.hour) + interval '1 hour' FROM freshet.spe
  */
 const spentUsd = sql<number>`(
   (SELECT coalesce(sum(t.cost_usd), 0) FROM freshet.spending AS t
-    WHERE t.hour >= ${periodStart} AND ${isCapped})
+    WHERE t.hour >= ${periodStart} AND t.hour < ${closedUntil} AND ${isCapped})
   + (SELECT coalesce(sum(t.cost_usd), 0) FROM freshet.ledger AS t
       WHERE t.recorded_at >= greatest(${periodStart}, ${summedUntil}) AND ${isCapped})
   + (SELECT coalesce(sum(t.estimated_cost_usd), 0) FROM freshet.grants AS t
@@ -59,23 +79,21 @@ export function renderReachedCap(caps: readonly Cap[], costUsd: number): RawBuil
 }
 
 /**
- * Minutes after which an hour is summed up.
- * A row of the ledger has the time at which its transaction began, and none lasts longer.
+ * Sums up the hours of the ledger that are over, and the last of them again.
+ * Two that do so at once come to the same sums.
  */
-const SUMMED_AFTER_MINUTES = 15;
-
-/** Sums up the hours of the ledger that are over; of two that do so at once, one does it. */
 export async function sumUpSpending(db: SqlDatabase): Promise<void> {
   await sql`
     INSERT INTO freshet.spending (hour, space_id, cost_usd)
     SELECT date_trunc('hour', t.recorded_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC', t.space_id,
            sum(t.cost_usd)
       FROM freshet.ledger AS t
-     WHERE t.recorded_at >= coalesce(${summedUntil}, '-infinity')
-       AND t.recorded_at < date_trunc('hour', (now() - make_interval(mins => ${SUMMED_AFTER_MINUTES}::int))
-                                              AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+     WHERE t.recorded_at >= least(coalesce(${summedUntil}, '-infinity'),
+                                  ${closedUntil} - make_interval(hours => ${SUMMED_AGAIN_HOURS}::int))
+       AND t.recorded_at < ${closedUntil}
      GROUP BY 1, 2
-    ON CONFLICT (hour, space_id) DO NOTHING`.execute(db.kysely);
+    ON CONFLICT (hour, space_id) DO UPDATE SET cost_usd = excluded.cost_usd
+     WHERE abs(spending.cost_usd - excluded.cost_usd) > 1e-9`.execute(db.kysely);
 }
 
 /** Reads what was spent on each cap in its period so far. */

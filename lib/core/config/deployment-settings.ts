@@ -95,6 +95,8 @@ const deploymentSettings = () =>
     bulkEnvironments: z.int().min(1).optional(),
     /** Where a token of a client says whose it is; only `api` is told. */
     claims: z.strictObject({ tenant: text(), scopes: text().optional() }).optional(),
+    /** What `api` starts where an application nudges. Undefined: nudges are not taken. */
+    detectFunction: text().optional(),
   });
 
 /** The settings as the stack writes them. */

@@ -93,6 +93,11 @@ export interface DetectRequest {
    * A local run takes up what may have killed a process once nothing else is left.
    */
   readonly maxAttempts?: number | undefined;
+  /**
+   * True for a look that an application asked for, of an incremental pass.
+   * However many ask, one look begins a second, and each asks the whole of it once.
+   */
+  readonly nudged?: boolean | undefined;
   /** Names of sources; undefined: all sources. */
   readonly sources?: readonly string[] | undefined;
   /** Rows leased at most, over all spaces; undefined: `maxInFlight` alone decides. */

@@ -1,7 +1,7 @@
-import { batchTermsOf, waitingLeaseSeconds } from '../../core/batches.ts';
+import { batchTermsOf, isEdited, waitingLeaseSeconds } from '../../core/batches.ts';
 import type { Space } from '../../core/model.ts';
 import type { BatchLane } from '../../ports/batches.ts';
-import type { Metrics } from '../../ports/process.ts';
+import type { Clock, Metrics } from '../../ports/process.ts';
 import type { TextResult } from './buy-vectors.ts';
 import { estimateSentTokens } from './fit-texts.ts';
 import type { BatchPlan, UniqueText } from './plan-rows.ts';
@@ -22,14 +22,15 @@ export interface DividedPlan {
 interface DivisionPorts {
   readonly batches?: BatchLane | undefined;
   readonly metrics: Metrics;
+  readonly clock: Pick<Clock, 'now'>;
 }
 
 /**
  * Divides the texts of a plan between the batch lane and calls.
  * A text of the bulk lane waits for a batch, unless it has been late or refused there. An edit
- * never waits: it is bought by a call, and counted where the same text stands in a batch. Whoever
- * waits is noted first and vectors are looked for afterwards, so that a vector that comes in
- * between is seen.
+ * never waits, whichever pass saw it first: it is bought by a call, and counted where the same text
+ * stands in a batch. Whoever waits is noted first and vectors are looked for afterwards, so that a
+ * vector that comes in between is seen.
  */
 export async function divideByBatches(
   ports: DivisionPorts,
@@ -43,24 +44,34 @@ export async function divideByBatches(
   if (batches === undefined || terms === undefined || plan.toBuy.length === 0)
     return { plan, brought: nothing, waiting: new Set() };
   const { store } = batches;
+  const nowMs = ports.clock.now();
+  const isEdit = ({ rows }: UniqueText) =>
+    dispatch.lane === 'fresh' || rows.some(({ reading }) => isEdited(reading.version, nowMs));
+  const edits = plan.toBuy.filter(isEdit);
+  const patient = plan.toBuy.filter(text => !isEdit(text));
   const joined =
-    dispatch.lane === 'bulk'
+    patient.length > 0
       ? await store.joinBatch(
           space,
           dispatch.dispatchId,
-          plan.toBuy.map(text => toWaiting(space, text)),
+          patient.map(text => toWaiting(space, text)),
           waitingLeaseSeconds(terms),
         )
       : new Set<string>();
   const others = plan.toBuy.filter(({ contentHash }) => !joined.has(contentHash));
   const hashes = others.map(({ contentHash }) => contentHash);
-  const isEdit = dispatch.lane === 'fresh';
-  const inBatch = isEdit ? await store.takeForEdit(space, hashes) : new Set<string>();
+  const inBatch =
+    edits.length > 0
+      ? await store.takeForEdit(
+          space,
+          edits.map(({ contentHash }) => contentHash),
+        )
+      : new Set<string>();
   const vectors = await store.findVectors(space, hashes);
   const bought = others.filter(({ contentHash }) => vectors.has(contentHash));
   const toBuy = others.filter(({ contentHash }) => !vectors.has(contentHash));
   const beside = toBuy.filter(({ contentHash }) => inBatch.has(contentHash)).length;
-  if (isEdit) metrics.count('TextsBoughtBesideBatch', beside);
+  if (edits.length > 0) metrics.count('TextsBoughtBesideBatch', beside);
   const results = bought.map(({ contentHash }, position): [number, TextResult] => [
     position,
     { kind: 'vector', vector: vectors.get(contentHash)! },

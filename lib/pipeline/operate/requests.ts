@@ -82,6 +82,7 @@ async function readLedgers(reports: ReportStore, spaces: readonly Space[]): Prom
     providerCalls: 0,
     tokens: 0,
     costUsd: 0,
+    necessaryUsd: 0,
     paidAndLostCalls: 0,
     paidAndLostCostUsd: 0,
   };
@@ -94,6 +95,7 @@ function addLedgers(left: LedgerTotals, right: LedgerTotals): LedgerTotals {
     providerCalls: left.providerCalls + right.providerCalls,
     tokens: left.tokens + right.tokens,
     costUsd: left.costUsd + right.costUsd,
+    necessaryUsd: left.necessaryUsd + right.necessaryUsd,
     paidAndLostCalls: left.paidAndLostCalls + right.paidAndLostCalls,
     paidAndLostCostUsd: left.paidAndLostCostUsd + right.paidAndLostCostUsd,
   };

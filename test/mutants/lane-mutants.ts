@@ -1,0 +1,45 @@
+import type { Mutant } from './mutant.ts';
+
+/** Rates, caps and batches, as far as the simulation of the whole pipeline holds them. */
+const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
+  {
+    name: 'rate-without-tokens',
+    removes: 'asking for the tokens of a call, and not for the call alone',
+    file: 'lib/pipeline/embed/keep-rate.ts',
+    changes: [['    tokens: countTokens(request),', '    tokens: 0,']],
+  },
+  {
+    name: 'dearer-than-estimated',
+    removes: 'owing what a call was billed above its estimate',
+    file: 'lib/pipeline/embed/keep-rate.ts',
+    changes: [['failure === undefined ? call.entry.tokens - taken : 0', 'failure === undefined ? 0 : 0']],
+  },
+  {
+    name: 'caps-stay-reached',
+    removes: 'going on once a cap is raised, or its day is over',
+    file: 'lib/pipeline/detect/detect.ts',
+    changes: [['await ports.detection.liftBudgetPauses()', '0']],
+  },
+  {
+    name: 'batches-without-looks',
+    removes: 'looking at batches by the ticks',
+    file: 'lib/pipeline/detect/detect.ts',
+    changes: [["if (request.pass === 'incremental') await askForBatches(ports, spaces);", '']],
+  },
+  {
+    name: 'edits-wait-for-batches',
+    removes: 'buying an edit at once where bulk texts wait for a batch',
+    file: 'lib/pipeline/embed/use-batches.ts',
+    changes: [["    dispatch.lane === 'fresh' || rows.some(", "    dispatch.lane !== 'fresh' && rows.some("]],
+  },
+  {
+    name: 'edits-of-the-other-pass-wait',
+    removes: 'buying an edit at once that the reconcile pass saw first',
+    file: 'lib/pipeline/embed/use-batches.ts',
+    changes: [
+      ['|| rows.some(({ reading }) => isEdited(reading.version, nowMs))', '|| rows.length < nowMs * 0'],
+    ],
+  },
+];
+
+export const LANE_MUTANTS: readonly Mutant[] = MUTANTS.map(mutant => ({ ...mutant, dies: 'simulation' }));

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { isEdited } from '../../lib/core/batches.ts';
+import { openBatchWorld } from '../batches/run-history.ts';
+
+const HOUR_MS = 3_600_000;
+
+test('an edit that the reconcile pass sees first is bought by a call, and old rows wait for a batch', async () => {
+  const world = await openBatchWorld(1, () => ({ polls: 0, end: 'completed' }));
+  try {
+    world.put('1', 'edited a moment ago');
+    world.put('2', 'there for long', 2 * HOUR_MS);
+    await world.detect('reconcile');
+    await world.embed();
+    await world.write();
+
+    expect(world.staleRows().map(({ id }) => id)).toEqual(['2']);
+    expect(world.live).toEqual(new Map([['edited a moment ago', 1]]));
+  } finally {
+    await world.close();
+  }
+});
+
+test('a version is of an edit for five minutes, by any clock', () => {
+  const nowMs = Date.UTC(2026, 0, 1, 12);
+
+  expect(isEdited('2026-01-01 11:56:00.123456+00', nowMs)).toBe(true);
+  expect(isEdited('2026-01-01 11:54:00+00', nowMs)).toBe(false);
+  expect(isEdited('2026-01-01 12:04:00', nowMs)).toBe(true);
+  expect(isEdited('2026-01-01 17:27:00+05:30', nowMs)).toBe(true);
+  expect(isEdited('2026-02-01 12:00:00+00', nowMs)).toBe(false);
+  expect(isEdited('infinity', nowMs)).toBe(false);
+  expect(isEdited(null, nowMs)).toBe(false);
+});
