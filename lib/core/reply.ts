@@ -128,6 +128,8 @@ function arrangeByIndex(reply: ReceivedReply, count: number): (Buffer | Exclusio
       reply.requestId,
     );
   }
+  // What stands alone in a reply belongs to the only text, whatever its number.
+  if (count === 1) return answers.map(([, answer]) => answer);
   const arranged: (Buffer | ExclusionReason | undefined)[] = new Array(count).fill(undefined);
   for (const [index, answer] of answers) {
     if (!Number.isInteger(index) || index < 0 || index >= count || arranged[index] !== undefined) {
@@ -140,6 +142,19 @@ function arrangeByIndex(reply: ReceivedReply, count: number): (Buffer | Exclusio
     arranged[index] = answer;
   }
   return arranged as (Buffer | ExclusionReason)[];
+}
+
+/**
+ * Counts the texts of a call that the server tells apart, by a reply that `validateReply` rejects.
+ * Some servers number every vector 0 or begin anew after each part of a call: they can be asked for
+ * as many texts as are numbered by their places. Others answer the first texts only.
+ * @returns undefined where the reply may be about one of its texts: it lacks less than half
+ */
+export function countTellable(reply: Pick<ReceivedReply, 'items'>, count: number): number | undefined {
+  const { items } = reply;
+  if (items.length !== count) return items.length > 0 && 2 * items.length < count ? items.length : undefined;
+  const ordered = items.findIndex(({ index }, place) => index !== place);
+  return ordered < 0 ? undefined : Math.max(1, ordered);
 }
 
 function rejectForeignDimensions(

@@ -2,11 +2,17 @@ import { FRESHET } from '../core/own-command.ts';
 import type { RunSummary } from './run-ports.ts';
 
 /** Describes what a person should look at after a run that came to its end. */
-export function describeNotices({
-  skipped,
-  orphansKept,
-}: Pick<RunSummary, 'skipped' | 'orphansKept'>): string[] {
-  return [...describeSkipped(skipped), ...describeKeptOrphans(orphansKept)];
+export function describeNotices({ skipped, orphansKept, limitedModels }: NoticedRun): string[] {
+  return [
+    ...describeSkipped(skipped),
+    ...describeKeptOrphans(orphansKept),
+    ...describeLimited(limitedModels),
+  ];
+}
+
+interface NoticedRun extends Pick<RunSummary, 'skipped' | 'orphansKept'> {
+  /** Texts per call of the models whose servers tell no more apart. */
+  readonly limitedModels: ReadonlyMap<string, number>;
 }
 
 /** Describes rows that no statement can look at, a line for each source and SQLSTATE. */
@@ -27,6 +33,18 @@ function describeKeptOrphans(orphansKept: RunSummary['orphansKept']): string[] {
   return orphansKept.map(
     ({ source, cause }) => `Source "${source}": ${KEPT_BECAUSE[cause]}: ${FRESHET} doctor`,
   );
+}
+
+/** Describes models whose calls had to be made smaller, because of the shape of replies. */
+function describeLimited(limitedModels: NoticedRun['limitedModels']): string[] {
+  return [...limitedModels].map(([alias, texts]) => {
+    const size = texts === 1 ? 'one text' : `${texts} texts`;
+    return (
+      `Model "${alias}": its server does not tell apart the vectors of a call of more than ${size}, ` +
+      'so that calls were made smaller. To spare the calls that show it: ' +
+      `models.${alias}.limits.maxTextsPerCall: ${texts}`
+    );
+  });
 }
 
 const KEPT_BECAUSE = {

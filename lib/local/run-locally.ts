@@ -251,7 +251,7 @@ async function runUnderLock(
       { ...ports, countHeldElsewhere },
       request,
     );
-    const notices = describeNotices({ skipped, orphansKept });
+    const notices = describeNotices({ skipped, orphansKept, limitedModels: ports.tally.limitedModels() });
     return { notices, faults, deadLetters, lockLost: lost.signal.aborted };
   } catch (error) {
     if (error instanceof UsageError) throw error;

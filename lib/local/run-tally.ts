@@ -35,6 +35,8 @@ export interface RunTally extends RunObserver {
    * Undefined: no rows were given back.
    */
   recheckAtMs(): number | undefined;
+  /** Texts per call of the models whose servers tell no more apart, the least that was seen. */
+  limitedModels(): ReadonlyMap<string, number>;
   /** Forgets `recheckAtMs`, because the run looks for those rows now. */
   forgetRecheck(): void;
 }
@@ -50,6 +52,7 @@ export function createRunTally(
   let last: ObservedReason | undefined;
   let stop: ObservedReason | undefined;
   let recheckAtMs: number | undefined;
+  const limited = new Map<string, number>();
   return {
     called(entry) {
       calls.providerCalls += 1;
@@ -71,6 +74,9 @@ export function createRunTally(
     paused(_scope, reason) {
       stop ??= reason;
     },
+    callsLimited(modelAlias, textsPerCall) {
+      limited.set(modelAlias, Math.min(textsPerCall, limited.get(modelAlias) ?? textsPerCall));
+    },
     recordFailed(reason) {
       last = reason;
       if (reason.failureClass === 'stop') stop ??= reason;
@@ -90,6 +96,7 @@ export function createRunTally(
     lastReason: () => last,
     stopReason: () => stop,
     recheckAtMs: () => recheckAtMs,
+    limitedModels: () => limited,
     forgetRecheck() {
       recheckAtMs = undefined;
     },

@@ -71,6 +71,8 @@ export interface RunObserver {
   postponed(rows: number, afterSeconds: number, reason: ObservedReason): void;
   /** A step stored a pause reason. The scope stands still until somebody mends the cause. */
   paused(scope: string, reason: ObservedReason): void;
+  /** The server of a model cannot tell apart the vectors of more texts in a call. */
+  callsLimited(modelAlias: string, textsPerCall: number): void;
   /** A message was not acknowledged. */
   recordFailed(reason: ObservedReason): void;
 }

@@ -106,6 +106,7 @@ function listenAsObserver(written: unknown[]): RunObserver {
     rowFailed: listen('rowFailed'),
     postponed: listen('postponed'),
     paused: listen('paused'),
+    callsLimited: listen('callsLimited'),
     recordFailed: listen('recordFailed'),
   };
 }

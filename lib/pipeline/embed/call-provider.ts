@@ -2,13 +2,15 @@ import { BUDGET_PAUSE } from '../../core/control.ts';
 import { FreshetError } from '../../core/errors.ts';
 import type { ExclusionReason, Lane, Space } from '../../core/model.ts';
 import type { RateLimits } from '../../core/rate.ts';
-import { rejectOtherModel, validateReply } from '../../core/reply.ts';
+import { countTellable, rejectOtherModel, validateReply } from '../../core/reply.ts';
 import type { LedgerEntry } from '../../core/result-object.ts';
 import type { EmbeddingStore, GrantHolder, GrantRefusal } from '../../ports/outcome-store.ts';
+import type { EmbedReply } from '../../ports/provider.ts';
 import { describeFailure, isUnbilled, toFreshetError } from '../failures.ts';
 import { describeCall, inSpan } from '../spans.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 import { estimateSentTokens } from './fit-texts.ts';
+import type { MisshapenReply } from './tellable-texts.ts';
 
 type StepPorts = 'providers' | 'clock' | 'randomness' | 'metrics' | 'logger' | 'observer' | 'tracer';
 
@@ -55,6 +57,8 @@ export interface CallResult {
   /** By position, why the model has no vector for a text; `vectors` has null there. */
   readonly excluded?: ReadonlyMap<number, ExclusionReason>;
   readonly failure?: FreshetError;
+  /** Undefined: the call failed in another way, or not at all. */
+  readonly misshapen?: MisshapenReply | undefined;
   /** True: the call had less time than the time-out of its model. */
   readonly isCutShort?: boolean;
   /** What the provider allows a minute, where its answer says so. */
@@ -146,6 +150,7 @@ async function makeCall(
   const startedMs = ports.clock.now();
   let billedTokens: number | undefined;
   let requestId: string | undefined;
+  let reply: EmbedReply | undefined;
   const endCall = (outcome: string, tokens: number, maybeBilled: boolean): MadeCall => {
     const entry: LedgerEntry = {
       callId,
@@ -164,7 +169,7 @@ async function makeCall(
   };
 
   try {
-    const reply = await ports.providers(model.alias).embed({
+    reply = await ports.providers(model.alias).embed({
       texts: texts.map(text => model.documentPrefix + text),
       deadlineMs: request.deadlineMs,
     });
@@ -184,7 +189,8 @@ async function makeCall(
     requestId ??= failure.requestId;
     const maybeBilled = billedTokens !== undefined || !isUnbilled(failure);
     const tokens = maybeBilled ? (billedTokens ?? estimatedTokens) : 0;
-    return { call: endCall(`${failure.failureClass}:${failure.code}`, tokens, maybeBilled), failure };
+    const call = endCall(`${failure.failureClass}:${failure.code}`, tokens, maybeBilled);
+    return { call, failure, misshapen: describeShape(reply, texts.length, failure.code) };
   }
 }
 
@@ -195,6 +201,17 @@ function pausedMeanwhile({ scope, reason }: GrantRefusal): FreshetError {
     code: reason === BUDGET_PAUSE ? BUDGET_PAUSE : PAUSED_CODE,
     retryAfterMs: PAUSED_RETRY_MS,
   });
+}
+
+/** Describes a reply with another number of vectors than texts, or with wrong indexes. */
+function describeShape(
+  reply: EmbedReply | undefined,
+  count: number,
+  code: string,
+): MisshapenReply | undefined {
+  const isMisshapen = code === 'invalid_reply_count' || code === 'invalid_reply_index';
+  if (reply === undefined || !isMisshapen) return undefined;
+  return { answered: reply.items.length, tellable: countTellable(reply, count) };
 }
 
 function emitCall({ metrics, observer }: CallPorts, entry: LedgerEntry): void {

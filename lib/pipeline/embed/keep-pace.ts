@@ -15,10 +15,11 @@ import { describeFailure } from '../failures.ts';
 import type { CallRequest, CallResult } from './call-provider.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 import { estimateSentTokens } from './fit-texts.ts';
+import { keepTellable, learnTellable, limitTexts } from './tellable-texts.ts';
 
 type PacePorts = Pick<
   EmbedPorts,
-  'pace' | 'providers' | 'clock' | 'randomness' | 'logger' | 'limits' | 'runId'
+  'pace' | 'providers' | 'clock' | 'randomness' | 'logger' | 'limits' | 'runId' | 'observer'
 >;
 
 /** What one process knows of the pace of a model. */
@@ -46,7 +47,8 @@ export async function findPace(
   ports: Pick<PacePorts, 'pace' | 'providers' | 'clock'>,
   modelAlias: string,
 ): Promise<Pace> {
-  return (await findKnown(ports, modelAlias)).pace;
+  const { pace } = await findKnown(ports, modelAlias);
+  return keepTellable(ports.providers(modelAlias), pace, ports.clock.now());
 }
 
 async function findKnown(
@@ -82,7 +84,7 @@ interface PacedTurn {
   readonly callsAtOnce: number;
 }
 
-/** The code of a failure for which no provider was asked, because the pace became slower. */
+/** The code of a call that is made again with fewer texts, because the pace became slower. */
 export const RESIZE_CODE = 'texts_per_call';
 
 /**
@@ -97,7 +99,10 @@ export async function takeTurn(
 ): Promise<PacedTurn | 'too-many-texts' | undefined> {
   const { alias } = space.model;
   const known = await findKnown(ports, alias);
-  const isTooLarge = () => texts.length > (known.pace.textsPerCall ?? Number.POSITIVE_INFINITY);
+  const isTooLarge = () => {
+    const { textsPerCall } = keepTellable(ports.providers(alias), known.pace, ports.clock.now());
+    return texts.length > (textsPerCall ?? Number.POSITIVE_INFINITY);
+  };
   if (isTooLarge()) return 'too-many-texts';
   if (known.pace.callsAtOnce === null) {
     known.underWay += 1;
@@ -120,6 +125,7 @@ export async function takeTurn(
  * Ends a turn, and learns from its call; undefined: no call was made.
  * Never rejects: what was bought must not be lost because of what could not be learned. A turn
  * that the row still counts then frees itself.
+ * @returns whether the reply was of no use because the call had too many texts
  */
 export async function endTurn(
   ports: PacePorts,
@@ -127,14 +133,16 @@ export async function endTurn(
   turn: PacedTurn,
   result: CallResult | undefined,
   wasCutShort: boolean,
-): Promise<void> {
+): Promise<boolean> {
   const { alias } = request.space.model;
-  const known = paces.get(ports.providers(alias));
-  if (known === undefined) return;
+  const provider = ports.providers(alias);
+  const known = paces.get(provider);
+  if (known === undefined) return false;
   known.underWay -= 1;
   const before = known.pace;
   const failureCode = result?.failure?.code;
-  const { call } = result ?? {};
+  const { call, misshapen } = result ?? {};
+  const nowMs = ports.clock.now();
   // A call that had less than its time-out says nothing where it got no answer.
   const teaches = failureCode === undefined || (isUnanswered(failureCode) && !wasCutShort);
   if (call !== undefined && teaches) {
@@ -147,8 +155,12 @@ export async function endTurn(
     };
     known.pace = learnPace(before, seen, boundsOf(ports, request));
   }
-  if (turn.turnId === undefined && limitsAlike(before, known.pace)) return;
-  await storeLearned(ports, alias, turn.turnId ?? '', before, known.pace);
+  const tellable = misshapen && learnTellable(provider, request.texts, misshapen, nowMs);
+  if (tellable !== undefined) ports.observer?.callsLimited(alias, tellable);
+  known.pace = keepTellable(provider, known.pace, nowMs);
+  if (turn.turnId !== undefined || !limitsAlike(before, known.pace))
+    await storeLearned(ports, alias, turn.turnId ?? '', before, known.pace);
+  return misshapen?.tellable !== undefined;
 }
 
 /**
@@ -166,6 +178,16 @@ export async function noteLastingRefusal(
   const before = known.pace;
   known.pace = shrinkCalls(before, texts.length);
   if (!limitsAlike(before, known.pace)) await storeLearned(ports, alias, '', before, known.pace);
+}
+
+/** Makes the calls of the next minutes smaller, whose size a provider refuses. Never rejects. */
+export async function noteRefusedSize(
+  ports: PacePorts,
+  request: Pick<CallRequest, 'space' | 'texts'>,
+): Promise<void> {
+  const provider = ports.providers(request.space.model.alias);
+  limitTexts(provider, Math.max(1, Math.floor(request.texts.length / 2)), ports.clock.now());
+  await noteLastingRefusal(ports, request);
 }
 
 async function storeLearned(

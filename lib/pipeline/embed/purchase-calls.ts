@@ -116,8 +116,10 @@ export function openPurchaseCalls(
     async extra(request, repetitions) {
       const madeBefore = made.length;
       const result = await call(request, { retries: extraLeft, ...repetitions }, true);
+      const calls = made.length - madeBefore;
       // A call that was only told to carry fewer texts was not made.
-      extraLeft -= result.failure?.code === RESIZE_CODE ? -1 : Math.max(0, made.length - madeBefore - 1);
+      const isNotMade = calls === 0 && result.failure?.code === RESIZE_CODE;
+      extraLeft -= isNotMade ? -1 : Math.max(0, calls - 1);
       return result;
     },
     lastTry: () =>

@@ -1,0 +1,66 @@
+import type { Pace } from '../../core/pace.ts';
+import type { EmbeddingProvider } from '../../ports/provider.ts';
+
+/** A reply that does not say which vector belongs to which text of its call. */
+export interface MisshapenReply {
+  readonly answered: number;
+  /** Texts of a call that the server tells apart; undefined: the reply may be one text's fault. */
+  readonly tellable: number | undefined;
+}
+
+/** What one process knows of the replies of a server. */
+interface KnownReplies {
+  limit?: { readonly texts: number; readonly untilMs: number };
+  /** The last reply with fewer vectors than texts. */
+  short?: { readonly answered: number; readonly texts: readonly string[] };
+}
+
+/**
+ * Milliseconds for which a process asks a server for no more texts than it tells apart.
+ * Then a call of more is worth a try: the server may be mended.
+ */
+const TELLABLE_MS = 600_000;
+
+const replies = new WeakMap<EmbeddingProvider, KnownReplies>();
+
+/**
+ * Learns from a misshapen reply how many texts of a call the server tells apart.
+ * A reply that lacks a few vectors may be about one of its texts. Where two calls of other texts
+ * lack a quarter at least and are answered by as many vectors, the server answers no more.
+ * @returns undefined where the reply teaches nothing
+ */
+export function learnTellable(
+  provider: EmbeddingProvider,
+  texts: readonly string[],
+  { answered, tellable }: MisshapenReply,
+  nowMs: number,
+): number | undefined {
+  const known = replies.get(provider) ?? {};
+  replies.set(provider, known);
+  const { short } = known;
+  known.short = { answered, texts };
+  const isSameAgain = short !== undefined && short.answered === answered && short.texts !== texts;
+  const isShort = answered > 0 && answered <= 0.75 * texts.length;
+  const limit = tellable ?? (isSameAgain && isShort ? answered : undefined);
+  if (limit !== undefined) limitTexts(provider, limit, nowMs);
+  return limit;
+}
+
+/** Keeps the calls of this process at so many texts, for a while. */
+export function limitTexts(provider: EmbeddingProvider, texts: number, nowMs: number): void {
+  const known = replies.get(provider) ?? {};
+  known.limit = { texts, untilMs: nowMs + TELLABLE_MS };
+  replies.set(provider, known);
+}
+
+/** Whether the server was seen to take no larger calls lately. */
+export function hasTextLimit(provider: EmbeddingProvider, nowMs: number): boolean {
+  return nowMs < (replies.get(provider)?.limit?.untilMs ?? Number.NEGATIVE_INFINITY);
+}
+
+/** Keeps calls as small as the replies of the server need them, however quick these are. */
+export function keepTellable(provider: EmbeddingProvider, pace: Pace, nowMs: number): Pace {
+  const limit = replies.get(provider)?.limit;
+  if (limit === undefined || nowMs >= limit.untilMs) return pace;
+  return { ...pace, textsPerCall: Math.min(limit.texts, pace.textsPerCall ?? Number.POSITIVE_INFINITY) };
+}
