@@ -1,7 +1,7 @@
 import middy from '@middy/core';
-import { parseDetectRequest } from '../../lib/pipeline/detect/detect.ts';
 import { detectAlone } from '../../lib/pipeline/detect/detect-alone.ts';
 import type { DetectPorts, DetectReport, DetectRequest } from '../../lib/pipeline/detect/detect-ports.ts';
+import { parseDetectRequest } from '../../lib/pipeline/detect/detect-request.ts';
 import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';
 import { createLazyHandler, EARLY_TIMEOUT_MS, flushMetrics } from '../lambda.ts';
 

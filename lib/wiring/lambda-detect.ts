@@ -3,6 +3,7 @@ import { readSpending } from '../adapters/sql/caps.ts';
 import { readCoveragePercent } from '../adapters/sql/coverage.ts';
 import { createDetectionStore } from '../adapters/sql/detection-store.ts';
 import { listCaps } from '../core/budget.ts';
+import { findRunMode } from '../core/config/run-modes.ts';
 import type { DetectPorts } from '../pipeline/detect/detect-ports.ts';
 import { toFreshetError } from '../pipeline/failures.ts';
 import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
@@ -31,6 +32,7 @@ export async function wireDetect(dependencies = readLambdaDependencies()): Promi
         readCoveragePercent: (space, timeoutMs) => readCoveragePercent(database, space, timeoutMs),
         queues: createLambdaQueues(settings, config).dispatch,
         limits: { batchSize, maxInFlight, sliceRows, queuedLeaseSeconds },
+        findMode: name => findRunMode(config.modes, name),
         runId: null,
         lock: database.tickLock,
         drainClock: ports.clock,

@@ -2,7 +2,7 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { expect, test } from 'vitest';
 import { parseDeploymentSettings } from '../../lib/core/config/deployment-settings.ts';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
-import { parseDetectRequest } from '../../lib/pipeline/detect/detect.ts';
+import { parseDetectRequest } from '../../lib/pipeline/detect/detect-request.ts';
 import { parseGuardRequest } from '../../lib/pipeline/guard/guard.ts';
 import { createSecretAccess } from '../../lib/wiring/secret-access.ts';
 import { configInput, createStack, openAiSecret } from '../factories/pipeline-stack.ts';

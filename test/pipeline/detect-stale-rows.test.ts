@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { FreshetError } from '../../lib/core/errors.ts';
 import { parseDispatchMessage } from '../../lib/core/messages.ts';
-import { detectStaleRows, parseDetectRequest } from '../../lib/pipeline/detect/detect.ts';
+import { detectStaleRows } from '../../lib/pipeline/detect/detect.ts';
 import { detectAlone } from '../../lib/pipeline/detect/detect-alone.ts';
+import { parseDetectRequest } from '../../lib/pipeline/detect/detect-request.ts';
 import type { TickLock } from '../../lib/ports/detection-store.ts';
 import { holdHorizon, leaseRow, minutesAgo, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
@@ -569,6 +570,7 @@ describe('a request for detect', () => {
     { pass: 'reconcile', maxRows: -1 },
     { pass: 'incremental', resume: true },
     { pass: 'reconcile', resum: true },
+    { pass: 'reconcile', mode: 1 },
   ])('is refused when it is %j', event => {
     expect(() => parseDetectRequest(event)).toThrow(/correct the schedule/);
   });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseDetectRequest } from '../../lib/pipeline/detect/detect.ts';
 import { detectAlone } from '../../lib/pipeline/detect/detect-alone.ts';
+import { parseDetectRequest } from '../../lib/pipeline/detect/detect-request.ts';
 import { createNudgeWindow } from '../../lib/pipeline/serve/nudge-gate.ts';
 import type { TickLock } from '../../lib/ports/detection-store.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';

@@ -1,6 +1,7 @@
 import type { TickLock } from '../../ports/detection-store.ts';
 import { detectStaleRows } from './detect.ts';
 import type { DetectPorts, DetectReport, DetectRequest } from './detect-ports.ts';
+import { applyMode } from './detect-request.ts';
 
 /**
  * Runs one tick of the deployed pipeline, unless another tick of the same pass is at work.
@@ -14,7 +15,8 @@ export async function detectAlone(
   remainingMs: () => number,
 ): Promise<DetectReport> {
   const { lock, logger, metrics } = ports;
-  const detect = () => detectStaleRows(ports, request, remainingMs);
+  const asked = applyMode(ports, request);
+  const detect = () => detectStaleRows(asked.ports, asked.request, remainingMs);
   if (lock === undefined) return detect();
   if (request.nudged) return detectNudged(ports, lock, request, remainingMs);
   const report = await lock.tryAlone(nameOfTick(request), remainingMs(), detect);

@@ -22,6 +22,11 @@ export interface DetectPorts extends TracedPorts {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly limits: DetectLimits;
+  /**
+   * Finds a mode by its name; undefined for local runs, which apply theirs by themselves.
+   * @throws UsageError where there is none
+   */
+  readonly findMode?: ((name: string) => DetectMode) | undefined;
   /** The local run that holds the leases; null for the deployed pipeline. */
   readonly runId: number | null;
   /**
@@ -58,6 +63,12 @@ export interface DetectPorts extends TracedPorts {
   readonly readCoveragePercent?: ((space: Space, timeoutMs: number) => Promise<number>) | undefined;
   /** Looks after texts that clients gave; never rejects. Undefined: it is not for ticks to do. */
   readonly sweepDocuments?: (() => Promise<void>) | undefined;
+}
+
+/** What a tick takes of a mode. */
+export interface DetectMode {
+  readonly batchSize?: number | undefined;
+  readonly maxItems?: number | undefined;
 }
 
 export interface DetectLimits {
@@ -102,6 +113,8 @@ export interface DetectRequest {
   readonly sources?: readonly string[] | undefined;
   /** Rows leased at most, over all spaces; undefined: `maxInFlight` alone decides. */
   readonly maxRows?: number | undefined;
+  /** The mode by which the tick works: its `batchSize`, and `maxItems` as `maxRows`. */
+  readonly mode?: string | undefined;
 }
 
 export interface DetectReport {

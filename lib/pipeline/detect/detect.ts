@@ -1,6 +1,6 @@
 import { batchTermsOf } from '../../core/batches.ts';
 import { isProviderPause, modelScope, sourceScope } from '../../core/control.ts';
-import { FreshetError, SOURCE_FAULT_PREFIX } from '../../core/errors.ts';
+import { SOURCE_FAULT_PREFIX } from '../../core/errors.ts';
 import { writeMessage } from '../../core/messages.ts';
 import type { Space } from '../../core/model.ts';
 import type { ControlStore, PauseReason } from '../../ports/control-store.ts';
@@ -98,43 +98,6 @@ async function askForBatches(ports: DetectPorts, spaces: readonly Space[]): Prom
     const body = writeMessage({ v: 1, kind: 'batches', modelAlias });
     await ports.queues(modelAlias, 'bulk').send([{ body }]);
   }
-}
-
-/**
- * Parses the input of a schedule or an invocation of `detect`.
- * A schedule whose input was mistyped must not look like a schedule that finds nothing.
- * @throws FreshetError with code `bad_request`.
- */
-export function parseDetectRequest(event: unknown): DetectRequest {
-  const { pass, sources, maxRows, maxAttempts, resume, nudged, ...others } = (event ?? {}) as Record<
-    string,
-    unknown
-  >;
-  const validSources =
-    sources === undefined || (Array.isArray(sources) && sources.every(name => typeof name === 'string'));
-  const isCount = (value: unknown) =>
-    value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0);
-  const validRows = isCount(maxRows) && isCount(maxAttempts);
-  const validResume = resume === undefined || (typeof resume === 'boolean' && pass === 'reconcile');
-  const validNudge = nudged === undefined || (typeof nudged === 'boolean' && pass === 'incremental');
-  const validPass = pass === 'incremental' || pass === 'reconcile';
-  const isValid = validPass && validSources && validRows && validResume && validNudge;
-  if (isValid && Object.keys(others).length === 0) {
-    return {
-      pass,
-      sources: sources as string[] | undefined,
-      maxRows: maxRows as number | undefined,
-      maxAttempts: maxAttempts as number | undefined,
-      resume: resume as boolean | undefined,
-      nudged: nudged as boolean | undefined,
-    };
-  }
-  throw new FreshetError(
-    'detect takes { "pass": "incremental" | "reconcile", "resume"?: boolean (with reconcile), ' +
-      '"nudged"?: boolean (with incremental), ' +
-      '"sources"?: [names], "maxRows"?: number, "maxAttempts"?: number }; correct the schedule’s input.',
-    { failureClass: 'unknown', code: 'bad_request' },
-  );
 }
 
 interface LookRequest extends DetectRequest {
