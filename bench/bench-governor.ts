@@ -7,6 +7,8 @@ import { type Fleet, startFleet } from './apparatus/worker-fleet.ts';
 const TOKENS_PER_MINUTE = 120_000;
 /** So many that tokens bind. */
 const REQUESTS_PER_MINUTE = 3_000;
+/** So few that requests bind: the call of an edit takes as much of them as one of a whole batch. */
+const FEW_REQUESTS_PER_MINUTE = 120;
 const BATCH_SIZE = 20;
 const DIMENSIONS = 256;
 /** Whole windows that are measured. */
@@ -57,6 +59,17 @@ export async function benchGovernor(serverUrl: string, options: GovernorOptions)
     await forgetWaitingEdits(fleet);
     print(`\n${describeEdits('no mark of waiting edits', await fleet.edit(EDITS, EDIT_EVERY_MS))}`);
   });
+  for (const hasMark of [true, false]) await benchFewRequests(scene, hasMark);
+}
+
+/** Edits where requests bind, and not tokens. */
+async function benchFewRequests(scene: Scene, hasMark: boolean): Promise<void> {
+  const name = `${FEW_REQUESTS_PER_MINUTE} requests a minute, ${hasMark ? 'edits go first' : 'no mark'}`;
+  const use = async (fleet: Fleet) => {
+    if (!hasMark) await forgetWaitingEdits(fleet);
+    scene.print(describeEdits(name, await fleet.edit(EDITS, EDIT_EVERY_MS)));
+  };
+  await onFleet(scene, 4, true, use, FEW_REQUESTS_PER_MINUTE);
 }
 
 async function onFleet(
@@ -64,10 +77,11 @@ async function onFleet(
   workers: number,
   namesLimits: boolean,
   use: (fleet: Fleet, server: LimitedServer, fromWindow: number) => Promise<void>,
+  requestsPerMinute = REQUESTS_PER_MINUTE,
 ): Promise<void> {
   const databaseUrl = await createBenchDatabase(serverUrl, 'freshet_bench_governor', rows);
   const server = await startLimitedServer({
-    ...{ requestsPerMinute: REQUESTS_PER_MINUTE, tokensPerMinute: TOKENS_PER_MINUTE, windowSeconds },
+    ...{ requestsPerMinute, tokensPerMinute: TOKENS_PER_MINUTE, windowSeconds },
     ...{ namesLimits, dimensions: DIMENSIONS },
   });
   try {

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { benchBatches } from './bench-batches.ts';
 import { benchDecode } from './bench-decode.ts';
 import { benchDetect } from './bench-detect.ts';
 import { benchEmbed } from './bench-embed.ts';
@@ -10,7 +11,7 @@ import { benchServe } from './bench-serve.ts';
 import { benchStage } from './bench-stage.ts';
 import { benchStart } from './bench-start.ts';
 
-const USAGE = `Usage: DATABASE_URL=postgres://… npm run bench [-- embed | detect | stage | decode | meaning | half | search | serve | governor | start] [--rows N] [--repetitions N]
+const USAGE = `Usage: DATABASE_URL=postgres://… npm run bench [-- embed | detect | stage | decode | meaning | half | search | serve | governor | batches | start] [--rows N] [--repetitions N]
 
   embed    Freshet against the usual script at 0 and 50 ms provider latency, and by batch size (20,000 rows, 3 repetitions)
   detect   100 stale rows: the incremental pass and a reconcile slice, at 100,000, 1M and 10M rows
@@ -19,8 +20,9 @@ const USAGE = `Usage: DATABASE_URL=postgres://… npm run bench [-- embed | dete
   meaning  how well models find what is meant in the demo's rows, with LOCAL_MODEL a sentence model too; needs no server
   search   nDCG@10 of searches by vectors, words and both on a judged set, and how fast they are beside bare SQL (100,000 rows)
   half     halfvec against vector on real embeddings: recall, size, time (20,000 rows)
-  serve    the embedding service at three times its capacity, batched against one by one (--seconds 10); needs no server
+  serve    the embedding service at three times its capacity, batched against one by one (--seconds 10), with LOCAL_MODEL a sentence model too; needs no server
   governor four and eight workers before a server that allows so many tokens a minute, with the governor and without (--window-seconds 20)
+  batches  a table bought by batch within the tokens that may be enqueued, and an edit meanwhile (200,000 rows)
   start    CPU of whole commands on a table that is embedded already (10,000 rows, 5 repetitions)
 
 The server must be PostgreSQL on this machine (its CPU is read from /proc) and let the user create databases.`;
@@ -37,7 +39,7 @@ const { values, positionals } = parseArgs({
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 const serverUrl = process.env.DATABASE_URL;
 const [subject = 'embed'] = positionals;
-const onServer = ['embed', 'detect', 'stage', 'half', 'search', 'governor', 'start'];
+const onServer = ['embed', 'detect', 'stage', 'half', 'search', 'governor', 'batches', 'start'];
 if (subject === 'decode') {
   await benchDecode({
     replies: Number(values.rows ?? 1_000),
@@ -47,7 +49,11 @@ if (subject === 'decode') {
 } else if (subject === 'meaning') {
   await benchMeaning({ print });
 } else if (subject === 'serve') {
-  await benchServe({ seconds: Number(values.seconds ?? 10), print });
+  await benchServe({
+    seconds: Number(values.seconds ?? 10),
+    hasLocalModel: process.env.LOCAL_MODEL !== undefined,
+    print,
+  });
 } else if (serverUrl === undefined || !onServer.includes(subject)) {
   process.stderr.write(`${USAGE}\n`);
   process.exitCode = 2;
@@ -61,6 +67,8 @@ if (subject === 'decode') {
   await benchSearch(serverUrl, { rows: Number(values.rows ?? 100_000), print });
 } else if (subject === 'governor') {
   await benchGovernor(serverUrl, { windowSeconds: Number(values['window-seconds'] ?? 20), print });
+} else if (subject === 'batches') {
+  await benchBatches(serverUrl, { rows: Number(values.rows ?? 200_000), print });
 } else if (subject === 'embed') {
   await benchEmbed(serverUrl, {
     rows: Number(values.rows ?? 20_000),

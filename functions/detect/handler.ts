@@ -1,5 +1,5 @@
 import middy from '@middy/core';
-import { detectAlone } from '../../lib/pipeline/detect/detect.ts';
+import { detectAlone } from '../../lib/pipeline/detect/detect-alone.ts';
 import type { DetectPorts, DetectReport, DetectRequest } from '../../lib/pipeline/detect/detect-ports.ts';
 import { parseDetectRequest } from '../../lib/pipeline/detect/detect-request.ts';
 import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';

@@ -189,12 +189,39 @@ describe('the rate of a model', () => {
         ?.rate_share;
     };
     await note(true);
+    await pass(65);
+    await note(true);
 
     expect(await refuse()).toBeCloseTo(0.7, 2);
     expect(await refuse()).toBeCloseTo(0.7, 2);
     await pass(3);
     await note(true);
     expect(await refuse()).toBeLessThan(0.5);
+  });
+
+  test('is the whole of a first limit that an answer names, through the window of those who knew none', async () => {
+    await take({ tokens: 1 });
+    const learned = { requestsPerMinute: null, tokensPerMinute: 6_000 };
+    const note = (isThrottled: boolean) =>
+      store.noteRate('small', {
+        ...{ limits: UNLIMITED, learned, excessTokens: 0, isAnswered: !isThrottled },
+        ...(isThrottled && { throttled: { retryAfterMs: undefined, lowersRate: true } }),
+      });
+    const share = async () =>
+      (await opened.select<{ rate_share: number }>('SELECT rate_share FROM freshet.paces'))[0]?.rate_share;
+    await note(false);
+    for (let refusal = 0; refusal < 5; refusal += 1) {
+      await pass(5);
+      await note(true);
+      await pass(5);
+      await note(false);
+    }
+    expect(await share()).toBe(1);
+
+    await pass(20);
+    await note(false);
+    await note(true);
+    expect(await share()).toBeCloseTo(0.7, 5);
   });
 
   test('is the whole of a lower limit that an answer names, whatever was refused before', async () => {
@@ -207,6 +234,8 @@ describe('the rate of a model', () => {
       });
     const share = async () =>
       (await opened.select<{ rate_share: number }>('SELECT rate_share FROM freshet.paces'))[0]?.rate_share;
+    await note(named(6_000), false);
+    await pass(65);
     await note(named(6_000), false);
     await note(undefined, true);
     expect(await share()).toBeCloseTo(0.7, 5);

@@ -156,6 +156,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['CASE WHEN ${isLower} THEN 1', 'CASE WHEN false THEN 1']],
   },
   {
+    name: 'unlimited-start-lowers',
+    removes: 'explaining the refusals of a first window by the calls of those who knew no limit yet',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [["coalesce(p.tokens_per_minute, 'infinity')", 'p.tokens_per_minute']],
+  },
+  {
     name: 'window-before-lowers-again',
     removes: 'explaining the refusals of a window by the limit that was lowered in it',
     file: 'lib/adapters/sql/rates.ts',
@@ -165,7 +171,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'all-ask-at-once',
     removes: 'asking for the rate one call of a process after the other',
     file: 'lib/pipeline/embed/keep-rate.ts',
-    changes: [['if (ports.runId === null) return ask();', 'return ask();']],
+    changes: [['  if (ports.runId === null) return', '  return']],
   },
   {
     name: 'closed-hours-are-not-counted',
@@ -218,7 +224,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'lasting-refusal-changes-nothing',
     removes: 'making calls smaller that a provider refuses again after the patience that it asked for',
     file: 'lib/pipeline/embed/call-with-retries.ts',
-    changes: [["access === 'probe' && failure?.code === RATE_CODE", 'false']],
+    changes: [["const mayBeSize = access === 'probe' ?", "const mayBeSize = access === 'open' ?"]],
   },
 ];
 

@@ -2,6 +2,22 @@ import type { Mutant } from './mutant.ts';
 
 export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
   {
+    name: 'bulk-holds-its-rows',
+    removes: 'giving rows back for which a run waits long for its share of the rate',
+    file: 'lib/pipeline/embed/keep-rate.ts',
+    changes: [
+      ["const isPatient = request.lane === 'fresh' ||", "const isPatient = request.lane !== 'fresh' ||"],
+    ],
+    dies: 'local-run',
+  },
+  {
+    name: 'cold-processes-begin-alike',
+    removes: 'the chance by which a process begins that remembers no turns',
+    file: 'lib/pipeline/detect/fair-turns.ts',
+    changes: [['Math.floor(ports.randomness.fraction() * items.length)', '0']],
+    dies: 'local-run',
+  },
+  {
     name: 'first-source-takes-all',
     removes: 'beginning each tick of so many rows with another source',
     file: 'lib/pipeline/detect/fair-turns.ts',

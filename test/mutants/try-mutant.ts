@@ -15,6 +15,7 @@ const LOCAL_RUN_SUITES = [
   'test/pipeline/look-ahead.test.ts',
   'test/pipeline/remember-for-round.test.ts',
   'test/pipeline/slow-server.test.ts',
+  'test/pipeline/starving-calls.test.ts',
   'test/pipeline/unreadable-replies.test.ts',
 ];
 /** What happens to the neighbours of a row that the database refuses to write or to look at. */
@@ -27,6 +28,7 @@ const LIMIT_SUITES = [
   'test/database/rates.test.ts',
   'test/pipeline/bills-above-estimates.test.ts',
   'test/pipeline/rates.test.ts',
+  'test/pipeline/refused-sizes.test.ts',
   'test/serve/queries.test.ts',
 ];
 /** What a search shows to whom, and which tokens are let in. */
@@ -40,7 +42,11 @@ const SEARCH_SUITES = [
   'test/serve/tokens.test.ts',
 ];
 /** Who is let in by the API on AWS, and what it answers. */
-const API_SUITES = ['test/functions/api.test.ts', 'test/constructs/service-api.test.ts'];
+const API_SUITES = [
+  'test/functions/api.test.ts',
+  'test/constructs/service-api.test.ts',
+  'test/pipeline/nudged-looks.test.ts',
+];
 /** What tenants see of each other's texts, and what is left of one that was erased or is not kept. */
 const DOCUMENT_SUITES = ['test/database/documents.test.ts', 'test/postgres/erasing-documents.test.ts'];
 const SUITES = {

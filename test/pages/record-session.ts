@@ -26,6 +26,12 @@ const coverage = {
   coveragePercent: 98.95,
 };
 const refused = { ...places, failureClass: 'item', code: 'content', rows: 60, exampleIds: ['88', '1402'] };
+const quote = {
+  ...{ ...places, rows: 1_000, texts: 840, duplicates: 60, copied: 90, touched: 0, excluded: 10 },
+  ...{ sampledShare: 1, calls: 9, tokens: 16_800, leastTokens: 16_296, mostTokens: 17_304, seconds: 5 },
+  ...{ costUsd: 0.000336, leastCostUsd: 0.000326, mostCostUsd: 0.000346, batch: null },
+  aws: { costUsd: 0.000163, callMs: 512, isMeasured: true },
+};
 const plan = { ...places, rows: 118_700, texts: 101_312, tokens: 2_026_240, costUsd: 0.0405 };
 
 const moveTask = (Status: string, moved: number) => ({
@@ -75,6 +81,7 @@ const SESSIONS = {
                 endsAt: '2026-01-01T00:00:00Z',
               },
             ],
+            flows: [],
           },
         }));
       },
@@ -83,6 +90,13 @@ const SESSIONS = {
       words: 'status --region eu-central-1',
       arrange: ({ stubs }) =>
         stubs.cloudFormation.on(DescribeStacksCommand).rejects(refusal('ValidationError')),
+    },
+  ],
+  quote: [
+    {
+      words: 'quote --currency KRW --rate 1300',
+      arrange: ({ answers }) =>
+        answers.set('quote-space', () => ({ answer: { quotes: [quote], next: null } })),
     },
   ],
   logs: [

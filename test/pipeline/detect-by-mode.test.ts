@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { findRunMode } from '../../lib/core/config/run-modes.ts';
-import { detectAlone } from '../../lib/pipeline/detect/detect.ts';
+import { detectAlone } from '../../lib/pipeline/detect/detect-alone.ts';
 import { parseDetectRequest } from '../../lib/pipeline/detect/detect-request.ts';
 import { putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';

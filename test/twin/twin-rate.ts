@@ -126,8 +126,8 @@ function noteRate(
     rate.tokensDue = Math.max(now, rate.tokensDue + excessTokens / ofTokens);
   else rate.tokensDue = now;
   const isLower =
-    (learned?.requestsPerMinute ?? Number.POSITIVE_INFINITY) < (rate.requestsPerMinute ?? 0) ||
-    (learned?.tokensPerMinute ?? Number.POSITIVE_INFINITY) < (rate.tokensPerMinute ?? 0);
+    (learned?.requestsPerMinute ?? Number.POSITIVE_INFINITY) < (rate.requestsPerMinute ?? Number.POSITIVE_INFINITY) ||
+    (learned?.tokensPerMinute ?? Number.POSITIVE_INFINITY) < (rate.tokensPerMinute ?? Number.POSITIVE_INFINITY);
   rate.requestsPerMinute = learned?.requestsPerMinute ?? rate.requestsPerMinute;
   rate.tokensPerMinute = learned?.tokensPerMinute ?? rate.tokensPerMinute;
   if (isApart) {

@@ -110,13 +110,14 @@ export async function takeRate(db: SqlDatabase, modelAlias: string, ask: RateAsk
 }
 
 /**
- * Stores what a call told of the rate: its bill, the limits of its answer, or a refusal.
- * What a call cost less than was taken for it is given back, what it cost more is owed. Refusals
- * within two seconds lower the rate once: they answer calls that were made under the same rate.
- * Where answers name the limit, so do all until the next right answer: a window that is used up
- * refuses until it ends, and says nothing more. A limit that an answer names lower than before
- * explains the refusals before it and in the window after it, and the rate is the whole of the
- * new one: `throttled_at` lies ahead for as long. Further ahead it is of a clock that stepped back.
+ * Stores what a call told of the rate: its bill, the limits of its answer, or a refusal. What a
+ * call cost less than was taken for it is given back, what it cost more is owed. Refusals within
+ * two seconds lower the rate once: they answer calls that were made under the same rate. Where
+ * answers name the limit, so do all until the next right answer: a window that is used up refuses
+ * until it ends, and says nothing more. A limit that an answer names lower than before, or for the
+ * first time, explains the refusals before it and in the window after it, and the rate is the whole
+ * of the new one: `throttled_at` lies ahead for as long. Further ahead it is of a clock that
+ * stepped back.
  */
 export async function noteRate(db: SqlDatabase, modelAlias: string, news: RateNews): Promise<void> {
   const { limits, learned, excessTokens, throttled, isAnswered } = news;
@@ -126,8 +127,9 @@ export async function noteRate(db: SqlDatabase, modelAlias: string, news: RateNe
     OR p.answered_at > p.throttled_at OR p.throttled_at > ${now} + ${WINDOW_SECONDS}::float8)`;
   const isApart = sql`(${isThrottled}::bool AND (p.throttled_at IS NULL
     OR (abs(${now} - p.throttled_at) >= ${THROTTLES_APART_SECONDS}::float8 AND ${isNewEpisode})))`;
-  const isLower = sql`(${learned?.requestsPerMinute ?? null}::float8 < p.requests_per_minute
-    OR ${learned?.tokensPerMinute ?? null}::float8 < p.tokens_per_minute)`;
+  const isLower = sql`(${learned?.requestsPerMinute ?? null}::float8
+      < coalesce(p.requests_per_minute, 'infinity')
+    OR ${learned?.tokensPerMinute ?? null}::float8 < coalesce(p.tokens_per_minute, 'infinity'))`;
   const waitSeconds = Math.min(MOST_WAIT_SECONDS, (throttled?.retryAfterMs ?? 0) / 1000);
   await sql`${prepared}
     UPDATE freshet.paces AS p SET

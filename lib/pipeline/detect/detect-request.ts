@@ -7,7 +7,7 @@ import type { DetectMode, DetectPorts, DetectRequest } from './detect-ports.ts';
  * @throws FreshetError with code `bad_request`.
  */
 export function parseDetectRequest(event: unknown): DetectRequest {
-  const { pass, sources, maxRows, maxAttempts, resume, mode, ...others } = (event ?? {}) as Record<
+  const { pass, sources, maxRows, maxAttempts, resume, nudged, mode, ...others } = (event ?? {}) as Record<
     string,
     unknown
   >;
@@ -17,27 +17,24 @@ export function parseDetectRequest(event: unknown): DetectRequest {
     value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0);
   const validRows = isCount(maxRows) && isCount(maxAttempts);
   const validResume = resume === undefined || (typeof resume === 'boolean' && pass === 'reconcile');
+  const validNudge = nudged === undefined || (typeof nudged === 'boolean' && pass === 'incremental');
   const validMode = mode === undefined || typeof mode === 'string';
   const validPass = pass === 'incremental' || pass === 'reconcile';
-  if (
-    validPass &&
-    validSources &&
-    validRows &&
-    validResume &&
-    validMode &&
-    Object.keys(others).length === 0
-  ) {
+  const isValid = validPass && validSources && validRows && validResume && validNudge && validMode;
+  if (isValid && Object.keys(others).length === 0) {
     return {
       pass,
       sources: sources as string[] | undefined,
       maxRows: maxRows as number | undefined,
       maxAttempts: maxAttempts as number | undefined,
       resume: resume as boolean | undefined,
+      nudged: nudged as boolean | undefined,
       mode: mode as string | undefined,
     };
   }
   throw new FreshetError(
     'detect takes { "pass": "incremental" | "reconcile", "resume"?: boolean (with reconcile), ' +
+      '"nudged"?: boolean (with incremental), ' +
       '"sources"?: [names], "maxRows"?: number, "maxAttempts"?: number, "mode"?: name }; ' +
       'correct the schedule’s input.',
     { failureClass: 'unknown', code: 'bad_request' },

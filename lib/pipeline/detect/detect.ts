@@ -16,43 +16,11 @@ import {
   type PassResult,
   type SpaceReport,
 } from './detect-ports.ts';
-import { applyMode } from './detect-request.ts';
 import { divideTime, orderByTurn } from './fair-turns.ts';
 import { type Look, leaseAsWorkDrains } from './lease-as-work-drains.ts';
 import { detectChangedRows, reconcileSpace } from './passes.ts';
 import { emitSpending } from './spending.ts';
 import { emitAfterFailure, emitStaleness, emitUnlooked } from './staleness.ts';
-
-/**
- * Runs one tick of the deployed pipeline, unless another tick of the same pass is at work.
- * Schedules overlap and are delivered at least once: a tick that finds another of its kind at work
- * ends well. The two passes do not keep each other out, because a full reconcile takes longer than
- * edits may wait.
- */
-export async function detectAlone(
-  ports: DetectPorts,
-  request: DetectRequest,
-  remainingMs: () => number,
-): Promise<DetectReport> {
-  const { lock, logger, metrics } = ports;
-  const asked = applyMode(ports, request);
-  const detect = () => detectStaleRows(asked.ports, asked.request, remainingMs);
-  if (lock === undefined) return detect();
-  const report = await lock.tryAlone(nameOfTick(request), remainingMs(), detect);
-  metrics.count('OverlappedTicks', report === undefined ? 1 : 0);
-  if (report !== undefined) return report;
-  logger.info('tick-overlapped', { pass: request.pass });
-  return { spaces: [], overlapped: true };
-}
-
-/**
- * Names the ticks that keep each other out.
- * A source with a schedule of its own for edits does not wait for the others, nor they for it.
- */
-function nameOfTick({ pass, sources }: DetectRequest): string {
-  const own = pass === 'incremental' && sources !== undefined ? `:${sources.join()}` : '';
-  return `detect:${pass}${own}`;
-}
 
 /**
  * Runs one tick of `detect` over every space that was asked for.

@@ -7,7 +7,8 @@ const looks = new WeakMap<DetectPorts, Map<DetectRequest['pass'], number>>();
  * Puts what a tick looks at into the order of its turns.
  * Where a tick may lease so many rows only, whoever is looked at first may take all of them: each
  * tick of a process begins one further, so that a million stale rows of one source keep ten of
- * another waiting for a tick, and not until they are done.
+ * another waiting for a tick, and not until they are done. The first tick of a process begins by
+ * chance: a Lambda that is cold at each of its ticks would always begin with the same one.
  */
 export function orderByTurn<Item>(
   ports: DetectPorts,
@@ -17,7 +18,7 @@ export function orderByTurn<Item>(
   if (maxRows === undefined || items.length < 2) return items;
   const byPass = looks.get(ports) ?? new Map<DetectRequest['pass'], number>();
   looks.set(ports, byPass);
-  const turn = byPass.get(pass) ?? 0;
+  const turn = byPass.get(pass) ?? Math.floor(ports.randomness.fraction() * items.length);
   byPass.set(pass, turn + 1);
   const first = turn % items.length;
   return [...items.slice(first), ...items.slice(0, first)];

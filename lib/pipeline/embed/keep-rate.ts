@@ -45,6 +45,12 @@ const LAMBDA_WAIT_MS = 500;
  * where the rate is slow.
  */
 const LAMBDA_GOING_ON_MS = 20_000;
+/**
+ * Milliseconds that bulk work of a run on a machine waits, those in line before it included.
+ * Its rows are held so long: an edit of one of them waits too. Whoever asks is granted by chance,
+ * and a process that is slow may lose each time.
+ */
+const BULK_WAIT_MS = 5_000;
 
 /**
  * Takes a call's share of the model's rate, and waits for it where it must.
@@ -59,10 +65,18 @@ export async function waitForRate(
   findClosure: () => FreshetError | undefined,
 ): Promise<FreshetError | 'granted' | 'unlimited'> {
   if (!isLimited(await findLimits(ports, request))) return 'unlimited';
-  const ask = () => askForRate(ports, request, remainingMs, findClosure);
   // A Lambda waits too short a time for a line of its own.
-  if (ports.runId === null) return ask();
-  return inLine(ports.providers(request.space.model.alias), request.lane, ask);
+  if (ports.runId === null) return askForRate(ports, request, remainingMs, findClosure);
+  const beganMs = ports.clock.now();
+  const patienceMs = () => {
+    const leftMs = remainingMs();
+    const isPatient = request.lane === 'fresh' || request.goesOn === true;
+    return isPatient
+      ? leftMs
+      : Math.min(leftMs, SETTLE_RESERVE_MS + BULK_WAIT_MS - (ports.clock.now() - beganMs));
+  };
+  const askInLine = () => askForRate(ports, request, patienceMs, findClosure);
+  return inLine(ports.providers(request.space.model.alias), request.lane, askInLine);
 }
 
 /** The last call of a process in line for its model's rate, by lane. */

@@ -187,6 +187,25 @@ export async function resetBatch(
   return { rows, cursor: next === undefined ? null : { spaceId: next.spaceId, after: null } };
 }
 
+/**
+ * Quotes one space, and says which is next.
+ * A space that stands in for a paused model is left out, and one whose source cannot be read.
+ */
+export async function quoteNextSpace(
+  { spaces, quoteSpace }: OperatePorts,
+  { source, spaceId }: OperateExchanges['quote-space']['request'],
+): Promise<OperateExchanges['quote-space']['answer']> {
+  if (quoteSpace === undefined) throw badRequest('A database on this machine is asked by freshet quote.');
+  const chosen = (await chooseSpaces(spaces, { source })).filter(
+    ({ fallbackFor }) => fallbackFor === undefined,
+  );
+  const place = spaceId === null ? 0 : chosen.findIndex(space => space.spaceId === spaceId);
+  const space = chosen[place];
+  if (space === undefined) throw badRequest('There is no such space any more: begin again without one.');
+  const quote = await quoteSpace(space);
+  return { quotes: quote === undefined ? [] : [quote], next: chosen[place + 1]?.spaceId ?? null };
+}
+
 export async function listFailures(
   ports: OperatePorts,
   { exampleLimit }: OperateExchanges['failures']['request'],
