@@ -104,6 +104,18 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [[' AND p.since >= ${periodStart})', ')']],
   },
   {
+    name: 'cap-taken-for-a-fault',
+    removes: 'telling a cap that is reached from a model or a source at fault',
+    file: 'lib/pipeline/guard/guard.ts',
+    changes: [[' && reason !== BUDGET_PAUSE);', ');']],
+  },
+  {
+    name: 'day-told-of-any-cap',
+    removes: 'telling of the day what everything cost, and not one source',
+    file: 'lib/pipeline/detect/spending.ts',
+    changes: [["if (scope === PIPELINE_SCOPE && period === 'day')", "if (period === 'day')"]],
+  },
+  {
     name: 'granted-rate-unpaid',
     removes: 'owing the tokens that were granted',
     file: 'lib/adapters/sql/rates.ts',

@@ -30,6 +30,8 @@ const LIMIT_SUITES = [
   'test/pipeline/rates.test.ts',
   'test/pipeline/refused-sizes.test.ts',
   'test/serve/queries.test.ts',
+  'test/pipeline/guard-pipeline.test.ts',
+  'test/pipeline/spending.test.ts',
 ];
 /** What a search shows to whom, and which tokens are let in. */
 const SEARCH_SUITES = [
