@@ -10,10 +10,11 @@ import { applyMode } from './detect-request.ts';
  * edits may wait.
  */
 export async function detectAlone(
-  ports: DetectPorts,
-  request: DetectRequest,
+  given: DetectPorts,
+  asked: DetectRequest,
   remainingMs: () => number,
 ): Promise<DetectReport> {
+  const { ports, request } = applyMode(given, asked);
   const { lock, logger, metrics } = ports;
   const asked = applyMode(ports, request);
   const detect = () => detectStaleRows(asked.ports, asked.request, remainingMs);

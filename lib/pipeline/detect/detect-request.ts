@@ -20,15 +20,8 @@ export function parseDetectRequest(event: unknown): DetectRequest {
   const validNudge = nudged === undefined || (typeof nudged === 'boolean' && pass === 'incremental');
   const validMode = mode === undefined || typeof mode === 'string';
   const validPass = pass === 'incremental' || pass === 'reconcile';
-  if (
-    validPass &&
-    validSources &&
-    validRows &&
-    validResume &&
-    validNudge &&
-    validMode &&
-    Object.keys(others).length === 0
-  ) {
+  const isValid = validPass && validSources && validRows && validResume && validNudge && validMode;
+  if (isValid && Object.keys(others).length === 0) {
     return {
       pass,
       sources: sources as string[] | undefined,
