@@ -20,7 +20,7 @@ const USAGE = `Usage: DATABASE_URL=postgres://… npm run bench [-- embed | dete
   meaning  how well models find what is meant in the demo's rows, with LOCAL_MODEL a sentence model too; needs no server
   search   nDCG@10 of searches by vectors, words and both on a judged set, and how fast they are beside bare SQL (100,000 rows)
   half     halfvec against vector on real embeddings: recall, size, time (20,000 rows)
-  serve    the embedding service at three times its capacity, batched against one by one (--seconds 10); needs no server
+  serve    the embedding service at three times its capacity, batched against one by one (--seconds 10), with LOCAL_MODEL a sentence model too; needs no server
   governor four and eight workers before a server that allows so many tokens a minute, with the governor and without (--window-seconds 20)
   batches  a table bought by batch within the tokens that may be enqueued, and an edit meanwhile (200,000 rows)
   start    CPU of whole commands on a table that is embedded already (10,000 rows, 5 repetitions)
@@ -49,7 +49,11 @@ if (subject === 'decode') {
 } else if (subject === 'meaning') {
   await benchMeaning({ print });
 } else if (subject === 'serve') {
-  await benchServe({ seconds: Number(values.seconds ?? 10), print });
+  await benchServe({
+    seconds: Number(values.seconds ?? 10),
+    hasLocalModel: process.env.LOCAL_MODEL !== undefined,
+    print,
+  });
 } else if (serverUrl === undefined || !onServer.includes(subject)) {
   process.stderr.write(`${USAGE}\n`);
   process.exitCode = 2;

@@ -3,5 +3,3 @@ export const CALL_MS = 50;
 export const TEXT_MS = 10;
 /** A text of the load; a number makes each one another. */
 export const TEXT = 'a text of the load, number 000000';
-/** Texts that may wait: about a second of the model's work. */
-export const QUEUED_TEXTS = 80;

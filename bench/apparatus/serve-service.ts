@@ -1,20 +1,59 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { listen } from '../../lib/adapters/api/listen.ts';
+import { openLocalProvider } from '../../lib/adapters/providers/local.ts';
+import { createSystemClock } from '../../lib/adapters/system.ts';
+import { parseConfig } from '../../lib/core/config/parse-config.ts';
 import { estimateTokens } from '../../lib/core/packing.ts';
+import type { EmbeddingProvider } from '../../lib/ports/provider.ts';
 import { createScriptedProvider, embedAll } from '../../test/doubles/scripted-provider.ts';
+import { makeModel } from '../../test/factories/model-definition.ts';
+import { describeRealModel, MODEL_FOLDER, runtimeFolder } from '../../test/local-model/real-model.ts';
 import { openApi } from '../../test/serve/open-api.ts';
-import { CALL_MS, QUEUED_TEXTS, TEXT, TEXT_MS } from '../serve-load.ts';
+import { CALL_MS, TEXT, TEXT_MS } from '../serve-load.ts';
 
 /**
- * Serves a simulated model to a bench, in a process of its own.
- * Argument: texts per call. The model has one worker, and takes the same time on every machine. The
- * script prints its URL and serves until it is killed.
+ * Serves a model to a bench, in a process of its own.
+ * Arguments: texts per call, texts that may wait, and `simulated` or `local`. The model has one
+ * worker. The simulated one takes the same time on every machine; the local one is in the folder
+ * that LOCAL_MODEL names. The script prints its URL and serves until it is killed. `/pauses` tells
+ * how long the process did not look at its events since it was asked last, in milliseconds.
  */
-const maxTextsPerCall = Number(process.argv[2]);
-const provider = createScriptedProvider(async request => {
+const [maxTextsPerCall, queuedTexts] = process.argv.slice(2, 4).map(Number) as [number, number];
+const isLocal = process.argv[4] === 'local';
+
+async function openRealModel(): Promise<EmbeddingProvider> {
+  const { models } = parseConfig({
+    models: { small: describeRealModel() },
+    sources: [{ name: 'notes', table: 'notes', text: { columns: ['title'] }, model: 'small' }],
+  });
+  const places = {
+    ...{ hubUrl: 'http://localhost', cacheFolder: MODEL_FOLDER, directory: MODEL_FOLDER },
+    runtimeFolders: [runtimeFolder('native')],
+  };
+  return openLocalProvider(models.small!, places, createSystemClock());
+}
+
+const simulated = createScriptedProvider(async request => {
   await new Promise(resolve => setTimeout(resolve, CALL_MS + request.texts.length * TEXT_MS));
   return embedAll(request);
 });
-const queueTokens = QUEUED_TEXTS * estimateTokens(TEXT);
-const { app } = openApi({ provider, bounds: { maxTextsPerCall, queueTokens, cacheBytes: 0 } });
-const { url } = await listen(app.fetch, { host: '127.0.0.1', port: 0, maxConnections: 1000 });
+const models = isLocal ? [makeModel({ dimensions: 384, usdPerMillionTokens: 0 })] : undefined;
+const { app } = openApi({
+  provider: isLocal ? { ...simulated, ...(await openRealModel()) } : simulated,
+  ...(models && { models }),
+  bounds: { maxTextsPerCall, queueTokens: queuedTexts * estimateTokens(TEXT), cacheBytes: 0 },
+});
+const delay = monitorEventLoopDelay({ resolution: 5 });
+delay.enable();
+const answer = (request: Request) => {
+  if (!request.url.endsWith('/pauses')) return app.fetch(request);
+  // The histogram counts the time between two of its own looks, which are this far apart.
+  const pauseMs = (nanoseconds: number) => Math.max(0, nanoseconds / 1e6 - 5);
+  const pauses = { p99: pauseMs(delay.percentile(99)), longest: pauseMs(delay.max) };
+  delay.reset();
+  return Response.json(pauses);
+};
+const { url } = await listen(answer as typeof app.fetch, {
+  ...{ host: '127.0.0.1', port: 0, maxConnections: 1000 },
+});
 process.stdout.write(`${url}\n`);

@@ -1,37 +1,26 @@
-import { findKnownModel } from '../../lib/core/config/known-models.ts';
 import {
   type CountedRun,
-  createMoney,
-  describeLines,
-  formatTable,
-  type Money,
+  type PlumbingAssumptions,
+  pricePlumbing,
   totalOf,
-} from './cost-lines.ts';
+} from '../../lib/core/aws-cost.ts';
+import { PRICES, type Price, type PriceSource } from '../../lib/core/aws-prices.ts';
+import { findKnownModel } from '../../lib/core/config/known-models.ts';
+import { createMoney, describeLines, formatTable, type Money } from './cost-lines.ts';
 import {
   breakEvenTokensPerMonth,
   breakEvenTokensPerWake,
   type DeployedStage,
   findProviderMs,
   mostTokensPerMonth,
-  type PlumbingAssumptions,
   priceMonth,
   priceNetwork,
   priceOneWake,
-  pricePlumbing,
   priceWatching,
   usdPerMillionTokens,
   type WatchedStage,
 } from './price-month.ts';
-import {
-  GPU_INSTANCES,
-  GPU_PLANS,
-  type GpuPlan,
-  HOURS_PER_MONTH,
-  HOURS_PER_WAKE,
-  PRICES,
-  type Price,
-  type PriceSource,
-} from './prices.ts';
+import { GPU_INSTANCES, GPU_PLANS, type GpuPlan, HOURS_PER_MONTH, HOURS_PER_WAKE } from './prices.ts';
 
 /** What Batch takes of the price of a call: half. */
 const BATCH_SHARE = 0.5;
@@ -82,7 +71,7 @@ export function composeCostPage({ run, stage, endpoint, assumptions, money, mach
   ]);
   return `# Cost
 
-Written by \`npm run cost\`, which counts anew, or by \`npm run docs:cost\` from the last count (\`bench/cost/counted-run.json\`); do not edit. US dollars are list prices of us-east-1, without free
+Written by \`npm run cost\`, which counts anew, or by \`npm run docs:cost\` from the last count (\`lib/core/counted-run.ts\`); do not edit. US dollars are list prices of us-east-1, without free
 tiers and tax; [each](#prices) stands with its source and that source's date. **Nothing here was read from a bill**: requests, bytes
 and durations are those of ${run.rows.toLocaleString('en-US')} rows of WordNet (${(run.tokens / run.rows).toFixed(1)} tokens a row, ${run.dimensions} dimensions) that the built functions embedded on queues, a bucket, a provider and an embedded
 database in one process, scaled to a million rows. Durations are of that machine (${machine}), not of Lambda.${money.note}

@@ -1,9 +1,10 @@
 import { createTokenizer } from '../../lib/adapters/tokenizer.ts';
 import { CONSUMERS, FUNCTION_SETTINGS } from '../../lib/constructs/function-settings.ts';
+import type { CountedRun, RunFunction } from '../../lib/core/aws-cost.ts';
 import { makeContext } from '../../test/factories/lambda-event.ts';
 import { median } from '../apparatus/measurement.ts';
 import { readWordnetRows } from '../apparatus/wordnet-rows.ts';
-import type { CountedRun, RunFunction } from './cost-lines.ts';
+
 import { type CountedRequest, sumQueueTraffic, sumRequests, sumTraffic } from './count-traffic.ts';
 import { type LoadedFunctions, loadFunctions, pollAsLambda } from './lambda-host.ts';
 import { type CountedDeployment, createItems, openCountedDeployment } from './open-counted-deployment.ts';

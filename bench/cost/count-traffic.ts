@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PGlite } from '@electric-sql/pglite';
-import type { CountedRun, Traffic } from './cost-lines.ts';
+import type { CountedRun, Traffic } from '../../lib/core/aws-cost.ts';
 
 export interface CountedRequest {
   readonly method: string;

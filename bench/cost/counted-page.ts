@@ -1,41 +1,36 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { CLAIM_RETENTION_DAYS } from '../../lib/constructs/function-settings.ts';
+import { type PlumbingAssumptions, UNCOUNTED } from '../../lib/core/aws-cost.ts';
+import { shareConcurrency } from '../../lib/core/config/connections.ts';
+import type { KeptCount } from '../../lib/core/counted-run.ts';
 import { wrapProse } from '../apparatus/wrap-prose.ts';
-import { type CountedRun, createMoney } from './cost-lines.ts';
+import { createMoney } from './cost-lines.ts';
 import { composeCostPage } from './cost-page.ts';
 import type { describeStage } from './describe-stage.ts';
-import type { PlumbingAssumptions } from './price-month.ts';
 
-/** What cannot be counted without an account. `PlumbingAssumptions` says what each number is. */
+/** What cannot be counted without an account, for a stage of one model and the defaults. */
 export const ASSUMPTIONS: PlumbingAssumptions = {
-  providerMs: 500,
-  tracedShare: 0.05,
-  claimRetentionDays: CLAIM_RETENTION_DAYS,
-  claimHours: 1,
-  platformLogBytes: 700,
+  ...UNCOUNTED,
+  bulkEnvironments: shareConcurrency(1, {}).bulk,
 };
-
-/** What `npm run cost` counted, and what it was asked for. */
-export interface KeptCount {
-  readonly machine: string;
-  readonly providerMs: number;
-  readonly currency?: string | undefined;
-  readonly rate?: string | undefined;
-  readonly run: CountedRun;
-}
 
 export const COST_PAGE = path.resolve(import.meta.dirname, '../../docs/cost.md');
 
-const KEPT_COUNT = path.join(import.meta.dirname, 'counted-run.json');
+const KEPT_COUNT = path.resolve(import.meta.dirname, '../../lib/core/counted-run.ts');
 
+/** Writes a count into the module that the quote of a stage reads, in the form that biome asks for. */
 export function keepCount(count: KeptCount): void {
-  writeFileSync(KEPT_COUNT, `${JSON.stringify(count, null, 2)}\n`);
+  const module = readFileSync(KEPT_COUNT, 'utf8');
+  const begin = module.indexOf(BEGIN);
+  const value = JSON.stringify(count, null, 2)
+    .replace(/^( *)"(\w+)":/gm, '$1$2:')
+    .replaceAll("'", '’')
+    .replaceAll('"', "'")
+    .replace(/(?<=[^{[,\s])\n/g, ',\n');
+  writeFileSync(KEPT_COUNT, `${module.slice(0, begin)}${BEGIN}${value};\n`);
 }
 
-export function readCount(): KeptCount {
-  return JSON.parse(readFileSync(KEPT_COUNT, 'utf8'));
-}
+const BEGIN = 'export const KEPT_COUNT: KeptCount = ';
 
 /** Composes the page of a count, at the prices of now. */
 export function composePageOf(

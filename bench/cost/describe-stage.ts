@@ -1,5 +1,6 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import { FUNCTION_SETTINGS } from '../../lib/constructs/function-settings.ts';
+import type { RunFunction } from '../../lib/core/aws-cost.ts';
 import { shareConcurrency } from '../../lib/core/config/connections.ts';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
 import { chooseStage } from '../../lib/core/config/stages.ts';
@@ -8,7 +9,6 @@ import { configInput, createStack, openAiSecret } from '../../test/factories/pip
 import { resourcesOf } from '../../test/templates/resources-of.ts';
 import { countSecrets } from '../../test/templates/rights.ts';
 import { countWatching } from '../../test/templates/shown-metrics.ts';
-import type { RunFunction } from './cost-lines.ts';
 import type { DeployedStage, WatchedStage } from './price-month.ts';
 
 const MINUTES_PER_MONTH = 730 * 60;

@@ -1,12 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { pricePlumbing, totalOf } from '../../lib/core/aws-cost.ts';
+import type { KeptCount } from '../../lib/core/counted-run.ts';
 import { UsageError } from '../../lib/core/errors.ts';
-import { createMoney, totalOf } from './cost-lines.ts';
+import { createMoney } from './cost-lines.ts';
 import { countRun } from './count-run.ts';
-import { ASSUMPTIONS, COST_PAGE, composePageOf, type KeptCount, keepCount } from './counted-page.ts';
+import { ASSUMPTIONS, COST_PAGE, composePageOf, keepCount } from './counted-page.ts';
 import { describeStage } from './describe-stage.ts';
-import { pricePlumbing } from './price-month.ts';
 
 const USAGE = `Usage: npm run cost [-- --rows N] [--provider-ms N] [--currency EUR --rate 0.92] [--out FILE]
 

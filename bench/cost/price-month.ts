@@ -1,7 +1,15 @@
-import { DEFAULT_STAGE_SETTINGS } from '../../lib/core/config/aws-schema.ts';
-import { shareConcurrency } from '../../lib/core/config/connections.ts';
-import { type CostLine, type CountedRun, GB, type RunFunction, type Traffic, totalOf } from './cost-lines.ts';
-import { type GpuPlan, HOURS_PER_MONTH, HOURS_PER_WAKE, PRICES } from './prices.ts';
+import {
+  type CostLine,
+  type CountedRun,
+  GB,
+  MB_PER_GB,
+  type PlumbingAssumptions,
+  pricePlumbing,
+  type Traffic,
+  totalOf,
+} from '../../lib/core/aws-cost.ts';
+import { PRICES } from '../../lib/core/aws-prices.ts';
+import { type GpuPlan, HOURS_PER_MONTH, HOURS_PER_WAKE } from './prices.ts';
 
 /** The parts of a stage that watch it, as counted in its template. */
 export interface WatchedStage {
@@ -60,8 +68,6 @@ export interface DeployedStage extends WatchedStage {
  */
 const POLLERS_PER_QUEUE = 5;
 const POLLS_PER_HOUR = 180;
-
-const MB_PER_GB = 1024;
 
 /**
  * Prices a month of a stage that nobody writes to, without free tiers.
@@ -183,24 +189,6 @@ export function priceNetwork(run: CountedRun): CostLine[] {
   ];
 }
 
-/** What `pricePlumbing` needs and a run cannot count. */
-export interface PlumbingAssumptions {
-  /** Milliseconds of one provider call. `embed` waits for the answer and is billed for it. */
-  readonly providerMs: number;
-  /**
-   * Share of the invocations that X-Ray traces, 0 to 1.
-   * X-Ray's default traces the first request of each second, and this share of the rest.
-   */
-  readonly tracedShare: number;
-  readonly claimRetentionDays: number;
-  /** Hours that a result object is stored before `write` deletes it. */
-  readonly claimHours: number;
-  /** Bytes of Lambda's own JSON lines about an invocation: its start and its report. */
-  readonly platformLogBytes: number;
-}
-
-const DAYS_PER_MONTH = 30;
-
 /**
  * Finds the milliseconds per provider call at which a million rows cost `usd`.
  * Undefined where a million rows cost more even without any wait.
@@ -214,97 +202,4 @@ export function findProviderMs(
   const usdPerMs = (at(1000) - at(0)) / 1000;
   const wait = (usd - at(0)) / usdPerMs;
   return wait > 0 ? wait : undefined;
-}
-
-/**
- * Prices what AWS charges for a million rows.
- * The provider's price and the network (`priceNetwork`) are left out.
- */
-export function pricePlumbing(run: CountedRun, assumptions: PlumbingAssumptions): CostLine[] {
-  const scale = ROWS / run.rows;
-  const invocations = Object.values(run.functions).reduce((sum, one) => sum + one.invocations, 0) * scale;
-  const platformGb = (invocations * assumptions.platformLogBytes) / GB;
-  return [
-    ...(['detect', 'embed', 'write'] as const).map(name => priceFunction(run, name, assumptions)),
-    priceGoingOn(run, assumptions),
-    priceQueues(run),
-    ...priceClaims(run, assumptions),
-    {
-      service: 'CloudWatch Logs',
-      how: `${((run.logBytes * scale) / GB).toFixed(3)} GB of lines and metrics, ${platformGb.toFixed(3)} GB of Lambda’s own (${assumptions.platformLogBytes} bytes an invocation, assumed)`,
-      usd: ((run.logBytes * scale) / GB + platformGb) * PRICES.logGb.usd,
-    },
-    {
-      service: 'X-Ray',
-      how: `${Math.round(invocations * assumptions.tracedShare)} traces (${assumptions.tracedShare * 100} % of the invocations, assumed)`,
-      usd: invocations * assumptions.tracedShare * PRICES.traceRecorded.usd,
-    },
-  ];
-}
-
-/**
- * Prices the ticks of `detect` that go on while the workers of the bulk lane drain the rows.
- * A tick waits for as long as the workers take, which is their invocations one beside the other.
- */
-function priceGoingOn(run: CountedRun, { providerMs }: PlumbingAssumptions): CostLine {
-  const { invocations, invocationMs } = run.functions.embed;
-  const { bulk } = shareConcurrency(1, DEFAULT_STAGE_SETTINGS.maxConcurrency);
-  const eachMs = invocationMs + (run.providerCalls / invocations) * providerMs;
-  const seconds = ((invocations * ROWS) / run.rows) * (eachMs / 1000 / bulk);
-  const { memoryMb } = run.functions.detect;
-  return {
-    service: 'Lambda detect, going on',
-    how: `${Math.round(seconds)} s of ticks beside ${bulk} workers, ${memoryMb} MB`,
-    usd: seconds * (memoryMb / MB_PER_GB) * PRICES.lambdaGbSecond.usd,
-  };
-}
-
-function priceFunction(run: CountedRun, name: RunFunction, { providerMs }: PlumbingAssumptions): CostLine {
-  const { invocations, memoryMb, invocationMs, startMs, environments } = run.functions[name];
-  const scale = ROWS / run.rows;
-  const waitedMs = name === 'embed' ? (run.providerCalls / invocations) * providerMs : 0;
-  const busyMs = invocations * scale * (invocationMs + waitedMs) + environments * startMs;
-  const gbSeconds = (busyMs / 1000) * (memoryMb / MB_PER_GB);
-  const waited = waitedMs > 0 ? ` and ${Math.round(waitedMs)} ms for the provider (assumed)` : '';
-  return {
-    service: `Lambda ${name}`,
-    how: `${Math.round(invocations * scale)} invocations × ${Math.round(invocationMs)} ms${waited}, ${memoryMb} MB, and ${environments} × ${Math.round(startMs)} ms to start`,
-    usd: gbSeconds * PRICES.lambdaGbSecond.usd + invocations * scale * PRICES.lambdaRequest.usd,
-  };
-}
-
-function priceQueues({ rows, sqs }: CountedRun): CostLine {
-  const scale = ROWS / rows;
-  const counts = Object.entries(sqs).map(
-    ([action, { requests, pieces }]) =>
-      `${Math.round(requests * scale)} ${action}${pieces === requests ? '' : ` (${Math.round(pieces * scale)} pieces of 64 KB)`}`,
-  );
-  const pieces = Object.values(sqs).reduce((sum, one) => sum + one.pieces, 0);
-  return { service: 'SQS', how: counts.join(', '), usd: pieces * scale * PRICES.sqsRequest.usd };
-}
-
-function priceClaims(
-  { rows, s3 }: CountedRun,
-  { claimRetentionDays, claimHours }: PlumbingAssumptions,
-): CostLine[] {
-  const scale = ROWS / rows;
-  const keptGb = (s3.keptBytes * scale) / GB;
-  const writtenGb = (s3.putBytes * scale) / GB - keptGb;
-  const storedGbDays = writtenGb * (claimHours / 24) + keptGb * claimRetentionDays;
-  return [
-    {
-      service: 'S3 requests',
-      how:
-        `${Math.round(s3.puts * scale)} PUT, ${Math.round(s3.gets * scale)} GET, ` +
-        `${Math.round(s3.deletes * scale)} DELETE (free)`,
-      usd: scale * (s3.puts * PRICES.s3Put.usd + s3.gets * PRICES.s3Get.usd),
-    },
-    {
-      service: 'S3 storage',
-      how:
-        `${writtenGb.toFixed(2)} GB of results until \`write\` deletes them, within ${claimHours} h (assumed)` +
-        (keptGb === 0 ? '' : `; ${keptGb.toFixed(2)} GB that stay for ${claimRetentionDays} days`),
-      usd: (storedGbDays / DAYS_PER_MONTH) * PRICES.s3GbMonth.usd,
-    },
-  ];
 }

@@ -21,19 +21,36 @@ export function readJudgedRows(): readonly WordnetRow[] {
   return rows.map(([title, summary, tags]) => ({ title, summary, tags: [tags.join(', ')] }));
 }
 
+/** How people ask for a thing that they can name; the words around the name are of no use. */
+const QUESTIONS = [
+  'where can I read about X',
+  'tell me everything you know about X',
+  'what does X mean and where is it used',
+];
+
 /**
- * Reads what people ask: questions that describe a thing, and the name of one.
+ * Reads what people ask: questions that describe a thing, the name of one, and a name in a question.
  * The first were judged by hand before any model was asked. The others are judged by what they are:
- * the rows of a name are those that have it as their title.
+ * the rows of a name are those that have it as their title. What a search is set by may look at
+ * every other query, from the first on; the rest tell what it is worth.
  */
 export function readJudgements(): Readonly<Record<string, readonly Judgement[]>> {
   const questions: readonly (readonly [string, readonly string[]])[] = read('questions.data.json');
   const titles = [...new Set(readJudgedRows().map(({ title }) => title))];
+  const names = titles
+    .filter((_, place) => place % NAMED_EVERY === 0)
+    .map(title => ({ query: title, titles: [title] }));
+  const asked = names.map(({ query, titles }, place) => ({
+    query: QUESTIONS[place % QUESTIONS.length]!.replace('X', () => query),
+    titles,
+  }));
+  const isKept = (_: unknown, place: number) => place % 2 === 1;
   return {
     'forty questions': questions.map(([query, titles]) => ({ query, titles })),
-    names: titles
-      .filter((_, place) => place % NAMED_EVERY === 0)
-      .map(title => ({ query: title, titles: [title] })),
+    'forty questions, every other': questions.filter(isKept).map(([query, titles]) => ({ query, titles })),
+    names,
+    'names in questions': asked,
+    'names in questions, every other': asked.filter(isKept),
   };
 }
 

@@ -1,22 +1,54 @@
 import { UsageError } from '../../lib/core/errors.ts';
-import { withOperator } from '../../lib/wiring/operator.ts';
-import { type Currency, formatQuote } from '../terminal/format-quote.ts';
-import { type CommandBody, workspaceRequest } from './command.ts';
-import type { FlagsOf, HereCommand } from './table.ts';
+import { formatUsd } from '../../lib/core/quantities.ts';
+import type { AskOperator, StageQuote } from '../../lib/ports/operator.ts';
+import { type Currency, formatAmount, formatQuote } from '../terminal/format-quote.ts';
+import type { CommandBody } from './command.ts';
+import type { FlagsOf, OperatorCommand } from './table.ts';
 
-export const quoteCommand: CommandBody<HereCommand<'quote'>> = {
+export const quoteCommand: CommandBody<OperatorCommand<'quote'>> = {
   check: flags => void currencyOf(flags),
-  async run(context) {
-    const { flags, terminal } = context;
+  async run({ flags, terminal, ask, askHere, result }) {
     const currency = currencyOf(flags);
-    const { quotes } = await withOperator(workspaceRequest(context), operator =>
-      operator.ask('quote', flags.source === undefined ? {} : { source: flags.source }),
-    );
-    terminal.result({ quotes, ...(currency && { currency }) });
-    for (const line of quotes.flatMap(quote => formatQuote(quote, currency))) terminal.line(line);
+    const named = flags.source === undefined ? {} : { source: flags.source };
+    const shown = currency && { currency };
+    if (askHere === undefined) {
+      const quotes = await quoteStage(ask, named);
+      result({ quotes, ...shown });
+      for (const quote of quotes) {
+        for (const line of formatQuote(quote, currency)) terminal.line(line);
+        if (quote.rows > 0) terminal.line(formatAws(quote, currency));
+      }
+      return 0;
+    }
+    const { quotes } = await askHere('quote', named);
+    result({ quotes, ...shown });
+    for (const quote of quotes) for (const line of formatQuote(quote, currency)) terminal.line(line);
     return 0;
   },
 };
+
+/** Asks for one space at a time, so that each has an invocation's whole time. */
+async function quoteStage(ask: AskOperator, named: { readonly source?: string }): Promise<StageQuote[]> {
+  const quotes: StageQuote[] = [];
+  let spaceId: number | null = null;
+  do {
+    const answer: Awaited<ReturnType<typeof askNext>> = await askNext(spaceId);
+    quotes.push(...answer.quotes);
+    spaceId = answer.next;
+  } while (spaceId !== null);
+  return quotes;
+
+  function askNext(next: number | null) {
+    return ask('quote-space', { ...named, spaceId: next });
+  }
+}
+
+function formatAws({ aws: { costUsd, callMs, isMeasured } }: StageQuote, currency?: Currency): string {
+  const second = currency === undefined ? '' : `, ${formatAmount(currency, costUsd)},`;
+  const wait = `${Math.round(callMs)} ms a call${isMeasured ? '' : ', assumed'}`;
+  const services = 'for Lambda, SQS, S3 and logs';
+  return `  AWS about ${formatUsd(costUsd)}${second} ${services} at ${wait}; the network apart`;
+}
 
 /** @throws UsageError where one of the two flags is given without the other */
 function currencyOf({ currency, rate }: FlagsOf<'quote'>): Currency | undefined {

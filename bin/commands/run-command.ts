@@ -136,7 +136,7 @@ async function runOnStage(body: CommandBody<OperatorContext>, context: CommandCo
   const { account, ask } = deployment;
   const result = (object: object) =>
     terminal.result({ account, region: deployment.region, stage: deployment.stage, ...object });
-  return body.run({ ...context, ask, deployment, result });
+  return body.run({ ...context, ask, askHere: undefined, deployment, result });
 }
 
 /** Runs a command that a stage can answer too, on a database here. */
@@ -144,7 +144,7 @@ async function runHere(body: CommandBody<OperatorContext>, context: CommandConte
   const { withOperator } = await import('../../lib/wiring/operator.ts');
   const { result } = context.terminal;
   return withOperator(workspaceRequest(context), ({ ask }) =>
-    body.run({ ...context, ask, deployment: undefined, result }),
+    body.run({ ...context, ask, askHere: ask, deployment: undefined, result }),
   );
 }
 

@@ -33,6 +33,7 @@ const pauseScopeFlags = {
 };
 
 const failuresPlace = { summary: 'failed rows by cause, each with what to do', keys: ['failures'] } as const;
+const quoteKeys = ['quotes', 'currency?'];
 const resetPlace = {
   summary: 'makes embedded rows stale, so that they are bought again; without --apply it only counts',
   keys: ['applied', 'spaces', 'rows?'],
@@ -83,8 +84,9 @@ export const commandTable = {
     },
     here: {
       summary: 'what the next run will buy, before it does: texts, tokens, price and time; nothing is bought',
-      keys: ['quotes', 'currency?'],
+      keys: quoteKeys,
     },
+    stage: { summary: 'what the next ticks will buy, and what AWS is paid for it', keys: quoteKeys },
     load: async (): LoadedBody => (await import('./quote.ts')).quoteCommand,
   },
   search: {

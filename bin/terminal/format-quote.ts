@@ -52,10 +52,13 @@ const LABELS = {
   excluded: 'without a text to buy',
 } as const;
 
-function formatIn({ code, rate }: Currency, { costUsd, leastCostUsd, mostCostUsd }: SpaceQuote): string {
-  const format = new Intl.NumberFormat('en', { style: 'currency', currency: code, currencyDisplay: 'code' });
-  const [cost, least, most] = [costUsd, leastCostUsd, mostCostUsd].map(usd =>
-    format.format(usd * rate).replaceAll('\u00a0', ' '),
-  );
+function formatIn(currency: Currency, { costUsd, leastCostUsd, mostCostUsd }: SpaceQuote): string {
+  const [cost, least, most] = [costUsd, leastCostUsd, mostCostUsd].map(usd => formatAmount(currency, usd));
   return `, ${cost} (${least} to ${most})`;
+}
+
+/** Formats US dollars in a second currency. */
+export function formatAmount({ code, rate }: Currency, usd: number): string {
+  const format = new Intl.NumberFormat('en', { style: 'currency', currency: code, currencyDisplay: 'code' });
+  return format.format(usd * rate).replaceAll('\u00a0', ' ');
 }

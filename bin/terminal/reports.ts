@@ -78,11 +78,24 @@ export function reportLedger(ledger: StatusAnswer['ledger'], terminal: Terminal)
     `so far: ${formatCount(ledger.providerCalls)} provider calls, ${formatCount(ledger.tokens)} ` +
       `tokens, ${formatUsd(ledger.costUsd)}; last update ${ledger.lastUpdate ?? 'never'}`,
   );
+  const paidUsd = ledger.costUsd + ledger.paidAndLostCostUsd;
+  // A stage of an older version does not say what was necessary.
+  if (paidUsd > 0 && ledger.necessaryUsd !== undefined) terminal.line(describePaid(paidUsd, ledger));
   if (ledger.paidAndLostCalls > 0)
     terminal.line(
       `paid and lost: ${formatCount(ledger.paidAndLostCalls)} calls, about ` +
         `${formatUsd(ledger.paidAndLostCostUsd)}`,
     );
+}
+
+/** The factor is rounded up to the hundredth: it is 1.00 only where nothing was bought in vain. */
+function describePaid(
+  paidUsd: number,
+  { necessaryUsd }: Pick<StatusAnswer['ledger'], 'necessaryUsd'>,
+): string {
+  const told = `necessary: ${formatUsd(necessaryUsd)} of ${formatUsd(paidUsd)} paid`;
+  if (necessaryUsd <= 0) return told;
+  return `${told}, ${(Math.ceil((100 * paidUsd) / necessaryUsd - 1e-6) / 100).toFixed(2)} times as much`;
 }
 
 /** Prints what vectors for searches and clients cost, where they cost anything. */

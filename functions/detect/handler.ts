@@ -1,5 +1,6 @@
 import middy from '@middy/core';
-import { detectAlone, parseDetectRequest } from '../../lib/pipeline/detect/detect.ts';
+import { parseDetectRequest } from '../../lib/pipeline/detect/detect.ts';
+import { detectAlone } from '../../lib/pipeline/detect/detect-alone.ts';
 import type { DetectPorts, DetectReport, DetectRequest } from '../../lib/pipeline/detect/detect-ports.ts';
 import type { LambdaDependencies } from '../../lib/wiring/lambda.ts';
 import { createLazyHandler, EARLY_TIMEOUT_MS, flushMetrics } from '../lambda.ts';

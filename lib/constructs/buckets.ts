@@ -2,8 +2,8 @@ import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import { CLAIM_RETENTION_DAYS } from '../core/messages.ts';
 import { acknowledge } from './acknowledge.ts';
-import { CLAIM_RETENTION_DAYS } from './function-settings.ts';
 
 interface ClaimsBucketProps {
   /** Undefined: the objects are encrypted by S3. */

@@ -12,7 +12,7 @@ import {
 } from './observed-pipeline.ts';
 
 /** How wide the widget of the budget is. */
-export const BUDGET_WIDTH = 5;
+const BUDGET_WIDTH = 5;
 
 /**
  * The alarms on money: what the calls of a day cost, and the caps, where each is configured.

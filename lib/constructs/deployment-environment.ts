@@ -27,11 +27,18 @@ interface DeployedResources {
   /** Model alias → ARN of the secret of its key. */
   readonly keySecrets: Readonly<Record<string, string>>;
   readonly consumers: ConsumerMappings;
+  /** Environments of `embed` at once for a backfill of each model. */
+  readonly bulkEnvironments: number;
   /** The schedules that start `detect`. */
   readonly detectSchedules: readonly Schedule[];
   /** The function that serves clients, and where their tokens say whose they are. */
   readonly api:
-    | { readonly alias: IAlias; readonly claims: NonNullable<WrittenSettings['claims']> }
+    | {
+        readonly alias: IAlias;
+        readonly claims: NonNullable<WrittenSettings['claims']>;
+        /** False: the stage is paused, and nobody may start a look. */
+        readonly nudges: boolean;
+      }
     | undefined;
 }
 
@@ -42,7 +49,7 @@ interface DeployedResources {
  * @throws UsageError where the settings do not fit the environment of a function.
  */
 export function setDeployment(live: LiveFunctions, resources: DeployedResources): void {
-  const { consumers, detectSchedules, api } = resources;
+  const { consumers, detectSchedules, bulkEnvironments, api } = resources;
   const ids = (mappings: readonly EventSourceMapping[]) =>
     mappings.map(mapping => mapping.eventSourceMappingId);
   const forAll = describeDeployment(live, resources);
@@ -64,6 +71,7 @@ export function setDeployment(live: LiveFunctions, resources: DeployedResources)
       ...(api !== undefined && { api: api.alias.functionName }),
     },
     scheduleNames: detectSchedules.map(schedule => schedule.scheduleName),
+    bulkEnvironments,
   };
   const settingsOf: Partial<Record<FunctionName, WrittenSettings>> = {
     guard: forGuard,
@@ -76,7 +84,9 @@ export function setDeployment(live: LiveFunctions, resources: DeployedResources)
     live.configure(name, 'FRESHET_DEPLOYMENT', Stack.of(live).toJsonString(settings));
   };
   for (const name of FUNCTION_NAMES) configure(name, settingsOf[name] ?? forAll);
-  if (api !== undefined) configure('api', { ...forCallers, claims: api.claims });
+  if (api === undefined) return;
+  const detectFunction = api.nudges ? live.aliases.detect.functionName : undefined;
+  configure('api', { ...forCallers, claims: api.claims, ...(detectFunction && { detectFunction }) });
 }
 
 /** The settings that every function gets. */

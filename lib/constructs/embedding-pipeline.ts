@@ -32,6 +32,7 @@ import { PipelineDashboard } from './pipeline-dashboard.ts';
 import { PipelineFunctions } from './pipeline-functions.ts';
 import { createOutputs } from './pipeline-outputs.ts';
 import type { EmbeddingPipelineProps } from './pipeline-props.ts';
+import { startStatement } from './policy-statements.ts';
 import { DeadLetterQueue, type PipelineLane, PipelineQueues, type QueuePair } from './queues.ts';
 import { describeSecrets, resolveSecrets } from './secrets.ts';
 import { ServiceApi } from './service-api.ts';
@@ -162,7 +163,7 @@ export class EmbeddingPipeline extends Construct {
       api &&
       new ServiceApi(this, 'Api', {
         ...{ settings: api, assets, network: this.network, live, logRetention, encryptionKeys: keys },
-        statements: functions.serviceStatements,
+        statements: [...functions.serviceStatements, startStatement(this.aliases.detect)],
         hasDocuments: config.documents !== undefined,
       });
     this.eventSources = new PipelineConsumers(this, 'Consumers', {
@@ -192,8 +193,13 @@ export class EmbeddingPipeline extends Construct {
       claims: claims.bucket,
       keySecrets: secrets.providerSecrets,
       consumers: this.eventSources,
+      bulkEnvironments: shareConcurrency(aliases.length, maxConcurrency).bulk,
       detectSchedules: [...Object.values(detectSchedules), ...Object.values(schedules.sourceSchedules)],
-      api: this.service && { alias: this.service.alias, claims: chooseClaimPaths(config, api ?? {}) },
+      api: this.service && {
+        alias: this.service.alias,
+        claims: chooseClaimPaths(config, api ?? {}),
+        nudges: enabled,
+      },
     });
     new DeploymentTrigger(this, 'Migration', {
       run: this.functions.migrate,

@@ -115,20 +115,6 @@ export function visibilitySeconds(consumer: 'embed' | 'write'): number {
   );
 }
 
-export const QUEUE_RETENTION_DAYS = 4;
-
-/**
- * Days that a dead letter stays: the most that SQS keeps anything.
- * The age of a dead letter counts from its first send.
- */
-export const DEAD_LETTER_RETENTION_DAYS = 14;
-
-/**
- * Days that a result object stays: longer than whatever can still name the object.
- * What a later redrive finds gone is embedded again.
- */
-export const CLAIM_RETENTION_DAYS = Math.max(QUEUE_RETENTION_DAYS, DEAD_LETTER_RETENTION_DAYS) + 1;
-
 /** Bytes that Lambda accepts as the environment of a function, names included. */
 export const ENVIRONMENT_BYTES = 4096;
 

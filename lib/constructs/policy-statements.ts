@@ -1,5 +1,6 @@
 import { ArnFormat, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IAlias } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { ModelDefinition } from '../core/model.ts';
@@ -36,6 +37,11 @@ export function endpointStatements(scope: Construct, models: readonly ModelDefin
   ]);
   if (resources.length === 0) return [];
   return [new PolicyStatement({ actions: ['sagemaker:InvokeEndpoint'], resources })];
+}
+
+/** The right to start the live version of a function. */
+export function startStatement(alias: IAlias): PolicyStatement {
+  return new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [alias.functionArn] });
 }
 
 const RECEIVE_ACTIONS = [

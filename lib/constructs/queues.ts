@@ -3,15 +3,10 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { nameOfLane, RESULTS_NAME } from '../core/config/queue-names.ts';
+import { DEAD_LETTER_RETENTION_DAYS, QUEUE_RETENTION_DAYS } from '../core/messages.ts';
 import type { Lane } from '../core/model.ts';
 import { encryptionOf } from './encryption-keys.ts';
-import {
-  DEAD_LETTER_RETENTION_DAYS,
-  LANES,
-  MAX_RECEIVE_COUNT,
-  QUEUE_RETENTION_DAYS,
-  visibilitySeconds,
-} from './function-settings.ts';
+import { LANES, MAX_RECEIVE_COUNT, visibilitySeconds } from './function-settings.ts';
 
 export interface PipelineLane {
   readonly alias: string;

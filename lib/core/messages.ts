@@ -147,6 +147,21 @@ const MAX_DELAY_SECONDS = 900;
  */
 export const MAX_RECEIVE_COUNT = 5;
 
+/** Days that a message waits for its consumer. */
+export const QUEUE_RETENTION_DAYS = 4;
+
+/**
+ * Days that a dead letter stays: the most that SQS keeps anything.
+ * The age of a dead letter counts from its first send.
+ */
+export const DEAD_LETTER_RETENTION_DAYS = 14;
+
+/**
+ * Days that a result object stays: longer than whatever can still name the object.
+ * What a later redrive finds gone is embedded again.
+ */
+export const CLAIM_RETENTION_DAYS = Math.max(QUEUE_RETENTION_DAYS, DEAD_LETTER_RETENTION_DAYS) + 1;
+
 /**
  * Parses the object in `body`, which must have exactly these keys, each with a valid value.
  * A key of `defaults` may be missing.

@@ -32,7 +32,10 @@ type RefusalCode = keyof typeof REFUSALS;
 export class ServiceRefusal extends Error {
   override readonly name = 'ServiceRefusal';
   readonly code: RefusalCode;
-  /** The field of the body that is at fault, as `texts[3]`. Undefined: none is. */
+  /**
+   * The field of the body that is at fault, or the place of a text, or '': all texts.
+   * Undefined: none is.
+   */
   readonly param: string | undefined;
   /** Seconds after which the same request may succeed. Undefined: nobody knows. */
   readonly retryAfterSeconds: number | undefined;

@@ -9,6 +9,15 @@ export const SERVICE_ROUTES = {
   '/openapi.json': 'GET',
 } as const;
 
+/** The address by which applications say that rows changed, where there is something to look. */
+export const NUDGE_ROUTES = { '/v1/nudge': 'POST' } as const;
+
+/** The addresses of searches as jobs, where a process remembers them. */
+export const SEARCH_JOB_ROUTES = {
+  '/v1/jobs/search': 'POST',
+  '/v1/jobs/search/{job_id}': 'GET',
+} as const;
+
 /** The addresses of texts without a table, where the configuration has documents. */
 export const ITEM_ROUTES = {
   '/v1/vectors/embed': 'POST',
@@ -24,5 +33,6 @@ export const SERVICE_SCOPES: Readonly<Record<string, string>> = {
   '/v1/embed': 'embed',
   '/v1/embeddings': 'embed',
   '/v1/search': 'search',
+  ...Object.fromEntries(Object.keys(SEARCH_JOB_ROUTES).map(route => [route, 'search'])),
   ...Object.fromEntries(Object.keys(ITEM_ROUTES).map(route => [route, 'write'])),
 };

@@ -13,17 +13,18 @@ interface RoundMemory {
 
 /**
  * Gives the second pass of a round the answers that the first pass was given.
- * The two passes follow each other within milliseconds. Both ask which runs died, whether the
- * source is still what it was, and how much is in flight. Rows leased since the first answer are
- * added to the rows in flight; rows finished since are not taken off.
+ * The two passes follow each other within milliseconds. Both ask which runs died, which caps are
+ * over, whether the source is still what it was, and how much is in flight. Rows leased since the
+ * first answer are added to the rows in flight; rows finished since are not taken off.
  */
 export function rememberForRound(store: DetectionStore, clock: Clock): RoundMemory {
   const lostCalls = createMemory<void>(clock);
   const deadRuns = createMemory<void>(clock);
+  const budgetPauses = createMemory<void>(clock);
   const faults = createMemory<SourceFault | undefined>(clock);
   const inFlight = createMemory<{ leases: number }>(clock);
   const beginRound = () => {
-    for (const memory of [lostCalls, deadRuns, faults, inFlight]) memory.forget();
+    for (const memory of [lostCalls, deadRuns, budgetPauses, faults, inFlight]) memory.forget();
   };
   const noteLeased = async <Leased extends { readonly rows: readonly LeasedRow[] }>(
     spaceId: number,
@@ -59,6 +60,13 @@ export function rememberForRound(store: DetectionStore, clock: Clock): RoundMemo
           expired = await store.expireLeasesOfDeadRuns();
         });
         return expired;
+      },
+      async liftBudgetPauses() {
+        let lifted = 0;
+        await budgetPauses.ask(0, async () => {
+          lifted = await store.liftBudgetPauses();
+        });
+        return lifted;
       },
       findSourceFault: space => faults.ask(space.spaceId, () => store.findSourceFault(space)),
       async countInFlight(space) {

@@ -2,6 +2,8 @@ import { createApp } from '../adapters/api/create-app.ts';
 import { createItems } from '../adapters/api/item-routes.ts';
 import { type Listener, listen } from '../adapters/api/listen.ts';
 import { createPage } from '../adapters/api/page/page-routes.ts';
+import { answerSearch } from '../adapters/api/search-answers.ts';
+import { createSearchJobRoutes } from '../adapters/api/search-job-routes.ts';
 import { createServiceMetrics } from '../adapters/api/service-metrics.ts';
 import { createTokenCheck } from '../adapters/api/verify-tokens.ts';
 import { openTracer } from '../adapters/open-tracer.ts';
@@ -14,6 +16,7 @@ import { UsageError } from '../core/errors.ts';
 import { isLoopbackHost } from '../core/providers.ts';
 import { createNudgeGate } from '../pipeline/serve/nudge-gate.ts';
 import { createQueryRecorder } from '../pipeline/serve/record-queries.ts';
+import { createSearchJobs, forgetErased } from '../pipeline/serve/search-jobs.ts';
 import { createEmbeddingService, type WarmableService } from '../pipeline/serve/serve-embeddings.ts';
 import { warmUpModel } from '../pipeline/serve/warm-up.ts';
 import { createRowsWatch } from '../pipeline/serve/watch-rows.ts';
@@ -78,12 +81,20 @@ export async function serveLocally(request: ServeRequest): Promise<void> {
       { service, clock, verifyToken, maxBodyBytes: bodyBytes },
     );
     const nudge = { sources, nudge: createNudgeGate(operator.nudge, { clock, logger }) };
-    const documents = rows.serveDocuments(nudge.nudge);
+    const searchJobs = createSearchJobs({
+      search: (...asked) => answerSearch({ search, logger }, ...asked),
+      ...{ clock, randomness, logger, signal: request.signal },
+      claimPaths: config.sources.flatMap(source => Object.values(source.search?.claims ?? {})),
+    });
+    const documents = forgetErased(rows.serveDocuments(nudge.nudge), searchJobs);
     // A deployed pipeline of the same configuration has result objects.
     const resultDays = config.aws === undefined ? undefined : RESULT_DAYS;
     const items = documents && createItems({ documents, logger }, { maxBodyBytes: bodyBytes, resultDays });
     const app = createApp(
-      { service, clock, logger, verifyToken, metrics, search, items, page, nudge, tracer },
+      {
+        ...{ service, clock, logger, verifyToken, metrics, search, items, page, nudge, tracer },
+        searchJobs: createSearchJobRoutes(searchJobs, { maxBodyBytes: bodyBytes }),
+      },
       { allowedHosts, maxBodyBytes: bodyBytes, requestsPerMinute },
     );
     const listener = await listen(app.fetch, { ...settings, maxConnections: settings.limits.connections });

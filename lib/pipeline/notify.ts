@@ -1,4 +1,4 @@
-import { describeAlarmNotification, parseAlarmNotification } from '../core/alarms.ts';
+import { describeAlarmNotification, parseAlarmNotification } from '../core/alarm-notification.ts';
 import type { Logger, Webhook } from '../ports/process.ts';
 
 export interface NotifyPorts {

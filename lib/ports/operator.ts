@@ -1,5 +1,6 @@
 import type { FailureClass, Lane } from '../core/model.ts';
 import type { ModelFlow } from '../core/model-flow.ts';
+import type { SpaceQuote } from '../core/quote.ts';
 import type { PauseReason } from './control-store.ts';
 import type {
   Coverage,
@@ -52,6 +53,14 @@ export interface OperateExchanges {
   readonly backfill: {
     readonly request: { readonly source?: string | undefined; readonly model?: string | undefined };
     readonly answer: { readonly spaces: readonly { readonly source: string; readonly model: string }[] };
+  };
+  /**
+   * Quotes what the next ticks buy for one space, without buying or writing anything.
+   * The request is repeated with `next` in place of `spaceId` until that is null.
+   */
+  readonly 'quote-space': {
+    readonly request: { readonly source?: string | undefined; readonly spaceId: number | null };
+    readonly answer: { readonly quotes: readonly StageQuote[]; readonly next: number | null };
   };
   /** Redrives up to `limit` letters. The request is repeated until nothing is received. */
   readonly redrive: { readonly request: RedriveRequest; readonly answer: RedriveAnswer };
@@ -110,6 +119,18 @@ export interface SpaceResetPlan extends ResetPlan {
   readonly source: string;
   readonly model: string;
   readonly costUsd: number;
+}
+
+/** What the vectors of a space cost on a stage: the quote of its texts, and what AWS is paid. */
+export interface StageQuote extends SpaceQuote {
+  readonly aws: {
+    /** Lambda, SQS, S3, logs and traces; without the network. */
+    readonly costUsd: number;
+    /** Milliseconds of a call, while which a function waits. */
+    readonly callMs: number;
+    /** False: no call was measured yet, and `callMs` is assumed. */
+    readonly isMeasured: boolean;
+  };
 }
 
 export interface ResetCursor {

@@ -78,6 +78,12 @@ export interface LedgerTotals {
   readonly providerCalls: number;
   readonly tokens: number;
   readonly costUsd: number;
+  /**
+   * What one purchase of each distinct text version that was stored costs.
+   * Not in it: calls that brought nothing, and texts that were edited or deleted while they were
+   * bought. Equal texts that two workers bought at the same moment are in it twice.
+   */
+  readonly necessaryUsd: number;
   /** Calls that were granted over 15 minutes ago and never settled. */
   readonly paidAndLostCalls: number;
   readonly paidAndLostCostUsd: number;

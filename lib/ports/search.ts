@@ -95,6 +95,28 @@ export interface SearchService {
   explain(request: SearchRequest, caller: SearchCaller, signal: AbortSignal): Promise<SearchPlan>;
 }
 
+/** A search that runs while its client does something else. It never holds what was asked for. */
+export interface SearchJob {
+  readonly jobId: string;
+  readonly status: 'pending' | 'running' | 'succeeded' | 'failed';
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+  /** Why it failed, in our own words. */
+  readonly failure: { readonly code: string; readonly message: string } | null;
+  /** The answer as it was found; null until then. */
+  readonly result: SearchAnswer | null;
+}
+
+/** The jobs of a process: its memory is where they are, and they end with it. */
+export interface SearchJobs {
+  /** @throws ServiceRefusal `rate_limited` where the caller has too many that have not ended */
+  submit(request: SearchRequest, caller: SearchCaller): SearchJob;
+  /** @throws ServiceRefusal `not_found` for one that is another's, over, or nobody's */
+  find(jobId: string, caller: SearchCaller): SearchJob;
+  /** Forgets what searches of a tenant found until now, because texts of hers were erased. */
+  forget(tenant: string): void;
+}
+
 /** How a search is done. */
 export interface SearchPlan {
   readonly source: string;
@@ -160,6 +182,8 @@ export interface WordsRequest extends SearchScope {
   readonly vector: Buffer | undefined;
   readonly limit: number;
   readonly after: { readonly words: number; readonly id: string } | undefined;
+  /** Rows that have less than this of the weight of the query's words are no hits, 0 to 1. */
+  readonly leastShare: number;
   readonly columns: readonly string[];
 }
 

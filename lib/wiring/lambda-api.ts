@@ -9,6 +9,7 @@ import {
   MAX_ANSWER_NUMBERS,
 } from '../adapters/api/gateway.ts';
 import { createItems } from '../adapters/api/item-routes.ts';
+import type { startNudged } from '../adapters/aws/start-nudged.ts';
 import { isReachable, type SqlDatabase } from '../adapters/sql/database.ts';
 import { createQueryLedger } from '../adapters/sql/query-ledger.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
@@ -19,6 +20,7 @@ import { RESULT_DAYS } from '../core/documents.ts';
 import { ServiceRefusal } from '../core/service-refusal.ts';
 import { sha256Hex } from '../core/text.ts';
 import { refuseUnknownSource } from '../pipeline/search/prepare-search.ts';
+import { createNudgeWindow } from '../pipeline/serve/nudge-gate.ts';
 import { createQueryRecorder, type QueryRecorder } from '../pipeline/serve/record-queries.ts';
 import { createEmbeddingService } from '../pipeline/serve/serve-embeddings.ts';
 import type { DocumentService } from '../ports/documents.ts';
@@ -94,6 +96,7 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
         search: searchLazily(ports, database, service, cursorKey),
         items: keepDocuments(ports, database, limits.bodyBytes),
         verifyToken: createGatewayTokenCheck(settings.claims),
+        nudge: createNudge(ports),
       },
       {
         allowedHosts: undefined,
@@ -115,6 +118,25 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
       close: database.close,
     };
   });
+}
+
+/** Starts `detect` for applications. Undefined: the stage is paused, and takes no nudges. */
+function createNudge({ settings, config, clock, logger }: LambdaPorts) {
+  const { detectFunction, region } = settings;
+  if (detectFunction === undefined) return undefined;
+  let client: Parameters<typeof startNudged>[0] | undefined;
+  const start = async () => {
+    const [{ startNudged }, { createLambdaClient }] = await Promise.all([
+      import('../adapters/aws/start-nudged.ts'),
+      import('../adapters/aws/event-sources.ts'),
+    ]);
+    client ??= createLambdaClient({ region });
+    await startNudged(client, detectFunction);
+  };
+  return {
+    sources: config.sources.map(({ name }) => name),
+    nudge: createNudgeWindow(start, { clock, logger }),
+  };
 }
 
 /**

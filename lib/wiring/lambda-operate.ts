@@ -13,6 +13,7 @@ import type { DeadLetterSource } from '../ports/operator.ts';
 import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
 import { createLambdaQueues } from './lambda-clients.ts';
 import { openWithDatabase } from './lambda-ports.ts';
+import { quoteOnStage } from './stage-quotes.ts';
 
 export async function wireOperate(dependencies = readLambdaDependencies()): Promise<Wired<OperatePorts>> {
   return wireLambda('operate', dependencies, () =>
@@ -26,6 +27,7 @@ export async function wireOperate(dependencies = readLambdaDependencies()): Prom
         resets: createResetStore(database),
         detection,
         caps: listCaps(config.budget),
+        quoteSpace: space => quoteOnStage(ports, space),
         redrive: {
           stale: createRedriveStore(database),
           detection,

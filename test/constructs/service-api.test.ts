@@ -1,6 +1,6 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
-import { ITEM_ROUTES, SERVICE_ROUTES } from '../../lib/core/service-routes.ts';
+import { ITEM_ROUTES, NUDGE_ROUTES, SERVICE_ROUTES } from '../../lib/core/service-routes.ts';
 import { apiInput, configInput, createStack, demoSecret, openAiSecret } from '../factories/pipeline-stack.ts';
 import { resourcesOf } from '../templates/resources-of.ts';
 import { policiesOf, rightsOf } from '../templates/rights.ts';
@@ -55,7 +55,7 @@ describe('the API of a stage', () => {
       IdentitySource: ['$request.header.Authorization'],
     });
     expect(routes.map(({ properties }) => properties.RouteKey).sort()).toEqual(
-      Object.entries(SERVICE_ROUTES)
+      Object.entries({ ...SERVICE_ROUTES, ...NUDGE_ROUTES })
         .map(([path, method]) => `${method} ${path}`)
         .sort(),
     );
@@ -73,7 +73,7 @@ describe('the API of a stage', () => {
       Object.entries(table).map(([path, method]) => `${method} ${path}`);
 
     expect(routes.map(({ properties }) => properties.RouteKey).sort()).toEqual(
-      [...keys(SERVICE_ROUTES), ...keys(ITEM_ROUTES)].sort(),
+      [...keys(SERVICE_ROUTES), ...keys(NUDGE_ROUTES), ...keys(ITEM_ROUTES)].sort(),
     );
     for (const { properties } of routes) expect(properties.AuthorizationType).toBe('JWT');
   });
@@ -96,6 +96,31 @@ describe('the API of a stage', () => {
       expect(permission.properties.FunctionName).toEqual({ Ref: id });
       expect(JSON.stringify(permission.properties.SourceArn)).toContain('PipelineApiHttp');
     }
+  });
+
+  test('may start the live version of detect and nothing else, and is told of it unless the stage is paused', () => {
+    const detect = resourcesOf(template, 'AWS::Lambda::Alias').find(({ id }) =>
+      /^PipelineLivedetect/.test(id),
+    )!;
+    const settingsOf = (from: Template) => {
+      const service = resourcesOf<{ Environment: { Variables: { FRESHET_DEPLOYMENT: unknown } } }>(
+        from,
+        'AWS::Lambda::Function',
+      ).find(({ id }) => /^PipelineApiService/.test(id))!;
+      return JSON.stringify(service.properties.Environment.Variables.FRESHET_DEPLOYMENT);
+    };
+    const policies = policiesOf(template).filter(({ owner }) => owner.startsWith('PipelineApiService'));
+    const starts = policies
+      .flatMap(({ statements }) => statements)
+      .filter(({ Action }) => JSON.stringify(Action).includes('lambda:'));
+    const paused = Template.fromStack(createStack(withApi(), { paused: true }));
+
+    expect(starts).toEqual([
+      { Action: 'lambda:InvokeFunction', Effect: 'Allow', Resource: { Ref: detect.id } },
+    ]);
+    expect(settingsOf(template)).toMatch(/detectFunction/);
+    expect(settingsOf(template)).toContain(detect.id);
+    expect(settingsOf(paused)).not.toMatch(/detectFunction/);
   });
 
   test('takes a bounded rate, and logs nothing that a client wrote', () => {
@@ -126,6 +151,7 @@ describe('the API of a stage', () => {
       String.raw`\"claims\":{\"tenant\":\"tenant\"}`,
     );
     expect(rightsOf(policiesOf(template), 'PipelineApiServiceRole')).toEqual({
+      'lambda:InvokeFunction': [expect.stringMatching(/^<Livedetect\w+>$/)],
       'secretsmanager:GetSecretValue': [demoSecret, openAiSecret].sort(),
     });
   });

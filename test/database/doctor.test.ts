@@ -187,7 +187,7 @@ describe('inspectDatabase', () => {
 
     expect(finding).toMatchObject({ ok: false, severity: 'warning' });
     expect(finding?.statement).toBe(
-      `CREATE INDEX CONCURRENTLY ON "freshet"."${space?.vectorTable}" USING hnsw (embedding vector_cosine_ops);`,
+      `CREATE INDEX CONCURRENTLY ON "freshet"."${space?.vectorTable}" USING hnsw (embedding vector_cosine_ops) WITH (ef_construction = 200);`,
     );
   });
 });

@@ -143,7 +143,7 @@ describe('a space of half floats', () => {
     const [finding] = await inspectVectors(db, space!.source);
 
     expect(finding?.statement).toBe(
-      `CREATE INDEX CONCURRENTLY ON "freshet"."${space?.vectorTable}" USING hnsw (embedding halfvec_cosine_ops);`,
+      `CREATE INDEX CONCURRENTLY ON "freshet"."${space?.vectorTable}" USING hnsw (embedding halfvec_cosine_ops) WITH (ef_construction = 200);`,
     );
     // Of the table that stands, whatever the configuration asks for by now.
     const { storage: _, ...source } = space!.source;

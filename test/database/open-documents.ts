@@ -1,17 +1,20 @@
 import { SignJWT } from 'jose';
 import { createApp } from '../../lib/adapters/api/create-app.ts';
 import { createItems } from '../../lib/adapters/api/item-routes.ts';
+import { answerSearch } from '../../lib/adapters/api/search-answers.ts';
+import { createSearchJobRoutes } from '../../lib/adapters/api/search-job-routes.ts';
 import { createServiceMetrics } from '../../lib/adapters/api/service-metrics.ts';
 import { createTokenCheck } from '../../lib/adapters/api/verify-tokens.ts';
 import { createDocumentStore } from '../../lib/adapters/sql/document-store.ts';
 import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
 import { migrate } from '../../lib/adapters/sql/migrations/migrate.ts';
-import { createSystemClock } from '../../lib/adapters/system.ts';
+import { createSystemClock, createSystemRandomness } from '../../lib/adapters/system.ts';
 import { createTokenizer } from '../../lib/adapters/tokenizer.ts';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
 import { suggestNearest } from '../../lib/core/config/describe-issues.ts';
 import { usedAliases } from '../../lib/core/config/pipeline-config.ts';
 import { createDocumentService } from '../../lib/pipeline/documents/keep-documents.ts';
+import { createSearchJobs, forgetErased } from '../../lib/pipeline/serve/search-jobs.ts';
 import { createEmbeddingService } from '../../lib/pipeline/serve/serve-embeddings.ts';
 import type { Tracer } from '../../lib/ports/tracer.ts';
 import { createLocalAccess, createProviders } from '../../lib/wiring/providers.ts';
@@ -76,13 +79,20 @@ export async function openDocuments(
       nudges += 1;
     },
   });
+  const search = searchOpened(workspace)(service, tracer);
+  const randomness = createSystemRandomness();
+  const jobs = createSearchJobs({
+    search: (...asked) => answerSearch({ search, logger }, ...asked),
+    ...{ clock, randomness, logger, claimPaths: [], signal: new AbortController().signal },
+  });
   const app = createApp(
     {
       ...{ service, clock, logger, metrics, tracer },
       verifyToken: await createTokenCheck(tokens, { SECRET }),
-      search: searchOpened(workspace)(service, tracer),
+      search,
+      searchJobs: createSearchJobRoutes(jobs, { maxBodyBytes: MAX_BODY_BYTES }),
       items: createItems(
-        { documents: given, logger },
+        { documents: forgetErased(given, jobs)!, logger },
         { maxBodyBytes: MAX_BODY_BYTES, resultDays: undefined },
       ),
     },

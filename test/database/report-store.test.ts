@@ -254,6 +254,7 @@ describe('readLedger', () => {
       providerCalls: 2,
       tokens: 200,
       costUsd: 0.5,
+      necessaryUsd: 0.5,
       paidAndLostCalls: 1,
       paidAndLostCostUsd: 0.5,
     });
@@ -264,6 +265,7 @@ describe('readLedger', () => {
       providerCalls: 0,
       tokens: 0,
       costUsd: 0,
+      necessaryUsd: 0,
       paidAndLostCalls: 0,
       paidAndLostCostUsd: 0,
     });

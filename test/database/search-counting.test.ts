@@ -5,9 +5,9 @@ import { createSystemClock } from '../../lib/adapters/system.ts';
 import { clientOf, openSearched } from './open-searched.ts';
 import { openTestDatabase } from './open-test-database.ts';
 
-/** Up to 1,920 rows are compared at so many dimensions, and 576 where a filter or tenant is named. */
+/** Up to 1,920 rows are compared at so many dimensions, and 2,880 where a filter or tenant is named. */
 const DIMENSIONS = 2000;
-const ROWS = 2000;
+const ROWS = 6000;
 const vector = [1, ...Array<number>(DIMENSIONS - 1).fill(0)];
 
 let db: SqlDatabase;
@@ -28,7 +28,7 @@ beforeAll(async () => {
   notes = await openSearched({ ...db, kysely: counting }, { dimensions: DIMENSIONS, clock });
   const vectors = sql.id('freshet', notes.space.vectorTable);
   await sql`INSERT INTO public.notes (id, title, tenant, price)
-    SELECT n, 'note', CASE WHEN n <= 1000 THEN 'a' ELSE 'b' END, n FROM generate_series(1, ${ROWS}::int) AS n`.execute(
+    SELECT n, 'note', CASE WHEN n <= 5 THEN 'c' WHEN n <= 3000 THEN 'a' ELSE 'b' END, n FROM generate_series(1, ${ROWS}::int) AS n`.execute(
     db.kysely,
   );
   await sql`INSERT INTO ${vectors} (item_id, outcome, source_version, source_xid, read_at, embedding, embedded_at)
@@ -63,12 +63,12 @@ describe('rows that were counted as many', () => {
   it('say nothing of another filter or tenant', async () => {
     expect(await ask({})).toMatchObject({ exact: false });
     expect(await ask({}, clientOf('a'))).toMatchObject({ exact: false });
-    const few = { type: 'gt', key: 'price', value: 1990 };
+    const few = { type: 'gt', key: 'price', value: 5990 };
 
-    expect(await ask({ filter: few })).toEqual({ ids: ['1991', '1992'], exact: true });
-    expect(await ask({}, clientOf('c'))).toEqual({ ids: [], exact: true });
-    expect(await ask({ filter: few }, clientOf('b'))).toEqual({ ids: ['1991', '1992'], exact: true });
-    expect(await ask({}, clientOf('b'))).toEqual({ ids: ['1001', '1002'], exact: false });
+    expect(await ask({ filter: few })).toEqual({ ids: ['5991', '5992'], exact: true });
+    expect(await ask({}, clientOf('c'))).toEqual({ ids: ['1', '2'], exact: true });
+    expect(await ask({ filter: few }, clientOf('b'))).toEqual({ ids: ['5991', '5992'], exact: true });
+    expect(await ask({}, clientOf('b'))).toEqual({ ids: ['3001', '3002'], exact: false });
   });
 
   it('are compared, each of them, once they were counted as few', async () => {
@@ -88,9 +88,9 @@ describe('rows that were counted as many', () => {
   it('are compared at once where the walk ends without a full page', async () => {
     const filter = { type: 'ne', key: 'title', value: 'gone' };
     expect(await ask({ filter })).toMatchObject({ exact: false });
-    await sql`UPDATE public.notes SET title = 'gone' WHERE id <> 1999`.execute(db.kysely);
+    await sql`UPDATE public.notes SET title = 'gone' WHERE id <> 5999`.execute(db.kysely);
 
-    expect(await ask({ filter })).toEqual({ ids: ['1999'], exact: true });
+    expect(await ask({ filter })).toEqual({ ids: ['5999'], exact: true });
     await sql`UPDATE public.notes SET title = 'note'`.execute(db.kysely);
   });
 });

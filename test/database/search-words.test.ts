@@ -116,12 +116,24 @@ describe('a hybrid search', () => {
     // The text asks for [1, 0, 0]: 1 is farthest by its vector and the only one by its words.
     expect(idsOf(found)).toEqual(['1', '2', '3', '4']);
     expect(found.hits[0]).toMatchObject({
-      score: 1 / 64 + 1 / 61,
+      score: 1 / 14 + 1 / 11,
       scores: { semantic: expect.closeTo(0), keyword: expect.any(Number), rerank: null },
     });
     expect(found).toMatchObject({ keyword: 'complete', exact: true, degraded: [], next: null });
     const weights = { semantic: 1, keyword: 0 };
     expect(idsOf(await search({ query: 'furry', mode: 'hybrid', weights }))).toEqual(['2', '3', '4', '1']);
+  });
+
+  it('takes no row by its words that has less than three tenths of their weight', async () => {
+    const { write, search } = await open();
+    await write(animals);
+    const query = 'small furry animal boat';
+
+    const found = await search({ query, mode: 'hybrid' });
+
+    const byWords = found.hits.filter(({ scores }) => scores.keyword !== null);
+    expect(idsOf({ hits: byWords }).sort()).toEqual(['1', '4']);
+    expect(idsOf(await search({ query, mode: 'keyword' }))).toEqual(['1', '4', '2']);
   });
 
   it('answers without the words where they take too long, and says so', async () => {

@@ -42,6 +42,7 @@ export const NOTHING_DONE = {
   providerCalls: 0,
   tokens: 0,
   costUsd: 0,
+  necessaryUsd: 0,
   paidAndLostCalls: 0,
   paidAndLostCostUsd: 0,
   lastUpdate: null,

@@ -1,4 +1,4 @@
-import type { CountedRun } from '../../bench/cost/cost-lines.ts';
+import type { CountedRun } from '../../lib/core/aws-cost.ts';
 
 /** A run of 1,000 rows in round figures: a million are a thousand times as much. */
 export function makeCountedRun(changes: Partial<CountedRun> = {}): CountedRun {

@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
+import { mockClient } from 'aws-sdk-client-mock';
 import { Hono } from 'hono';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -138,6 +140,49 @@ async function ask(event: APIGatewayProxyEventV2, invoke: Invoke = handler) {
 }
 const embed = (options: Parameters<typeof makeEvent>[1]) => ask(makeEvent('POST /v1/embed', options));
 const texts = (count: number) => Array.from({ length: count }, (_, index) => `text ${index}`);
+
+describe('a nudge', () => {
+  const starts = mockClient(LambdaClient);
+  beforeEach(() => starts.reset());
+  const nudge = async (written: WrittenSettings, body: object = { source: 'notes' }) => {
+    const variables = { FRESHET_DEPLOYMENT: JSON.stringify(written) };
+    const invoke = createHandler((await wireApi({ ...around(), variables })).ports);
+    return () => ask(makeEvent('POST /v1/nudge', { body }), invoke);
+  };
+  const stage = { ...settings, detectFunction: 'stage-detect:live' };
+
+  test('starts detect without waiting for its end, twice a second at most, and opens no database', async () => {
+    const send = await nudge(stage);
+    const answers = [];
+    for (let count = 0; count < 20; count += 1) answers.push(await send());
+
+    expect(answers.map(({ status, json }) => [status, json])).toEqual(
+      Array(20).fill([200, { accepted: true }]),
+    );
+    const calls = starts.commandCalls(InvokeCommand).map(({ args }) => args[0].input);
+    expect(calls.length).toBeGreaterThanOrEqual(2);
+    expect(calls.length).toBeLessThan(20);
+    expect(calls[0]).toMatchObject({ FunctionName: 'stage-detect:live', InvocationType: 'Event' });
+    expect(JSON.parse(Buffer.from(calls[0]!.Payload as Uint8Array).toString())).toEqual({
+      ...{ pass: 'incremental', nudged: true },
+    });
+    expect(opened).toBe(0);
+  });
+
+  test('is refused where it cannot be passed on, where it names no source, and on a paused stage', async () => {
+    starts
+      .on(InvokeCommand)
+      .rejects(Object.assign(new Error('canary'), { name: 'TooManyRequestsException' }));
+
+    const lost = await (await nudge(stage))();
+    const unknown = await (await nudge(stage, { source: 'note' }))();
+    const paused = await (await nudge(settings))();
+
+    expect([lost.status, unknown.status, paused.status]).toEqual([503, 400, 404]);
+    expect(lines.join()).toMatch(/nudge-lost/);
+    expect(lines.join() + JSON.stringify(lost.json)).not.toMatch(/canary/);
+  });
+});
 
 describe('the function of the service', () => {
   test('answers both shapes of embeddings, and what it is, without opening the database', async () => {

@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { totalOf } from '../../bench/cost/cost-lines.ts';
 import { PLUMBING_CEILING_USD } from '../../bench/cost/cost-page.ts';
-import { ASSUMPTIONS, COST_PAGE, composePageOf, readCount } from '../../bench/cost/counted-page.ts';
+import { ASSUMPTIONS, COST_PAGE, composePageOf } from '../../bench/cost/counted-page.ts';
 import { describeStage } from '../../bench/cost/describe-stage.ts';
-import { pricePlumbing } from '../../bench/cost/price-month.ts';
+import { pricePlumbing, totalOf } from '../../lib/core/aws-cost.ts';
+import { KEPT_COUNT } from '../../lib/core/counted-run.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
 import { countSecrets } from '../templates/rights.ts';
 import { countWatching, metricsOfAlarms } from '../templates/shown-metrics.ts';
@@ -34,7 +34,7 @@ describe('what a stage pays for whether rows change or not', () => {
 });
 
 describe('docs/cost.md', () => {
-  const count = readCount();
+  const count = KEPT_COUNT;
 
   test('is what the last count costs at the prices of now', () => {
     const page = composePageOf(count, described);

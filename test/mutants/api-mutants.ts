@@ -74,6 +74,35 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     file: 'lib/adapters/api/gateway.ts',
     changes: [["Buffer.byteLength(JSON.stringify(result.body ?? '')) <= MAX_ANSWER_BYTES", 'true']],
   },
+  {
+    name: 'nudged-looks-without-a-pause',
+    removes: 'one look a second, whoever asks',
+    file: 'lib/pipeline/detect/detect-alone.ts',
+    changes: [['    await clock?.sleep(Math.max(0, NUDGED_EVERY_MS - (clock.now() - beganMs)));\n', '']],
+  },
+  {
+    name: 'nudge-that-comes-second-forgotten',
+    removes: 'looking once more for who was kept out by a look that had begun before',
+    file: 'lib/pipeline/detect/detect-alone.ts',
+    changes: [
+      [
+        "const second = await lock.tryAlone('detect:nudged', remainingMs(), look);",
+        'const second = undefined;',
+      ],
+    ],
+  },
+  {
+    name: 'every-nudge-passed-on',
+    removes: 'passing two nudges a second on, however many come',
+    file: 'lib/pipeline/serve/nudge-gate.ts',
+    changes: [['    if (passedAtMs.length >= PASSES_A_SECOND) return;\n', '']],
+  },
+  {
+    name: 'nudge-on-a-paused-stage',
+    removes: 'taking no nudges on a stage that was deployed paused',
+    file: 'lib/constructs/deployment-environment.ts',
+    changes: [['api.nudges ? live', 'true ? live']],
+  },
 ];
 
 export const API_MUTANTS: readonly Mutant[] = MUTANTS.map(mutant => ({ ...mutant, dies: 'api' }));

@@ -84,10 +84,36 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     ],
   },
   {
+    name: 'bought-in-vain-is-necessary',
+    removes: 'entering what was bought and not stored as unnecessary',
+    file: 'lib/adapters/sql/outcome-store.ts',
+    changes: [
+      ['      if (hasUnstored(unwritten, written)) await noteUnstored(transaction, space, unwritten);\n', ''],
+    ],
+  },
+  {
+    name: 'failed-calls-are-necessary',
+    removes: 'counting a call that brought nothing as unnecessary',
+    file: 'lib/adapters/sql/necessary-spending.ts',
+    changes: [["l.outcome = 'ok' AND l.items > 0", 'true']],
+  },
+  {
     name: 'budget-pause-outlives-period',
     removes: 'lifting the pause of a cap when its period is over',
     file: 'lib/adapters/sql/caps.ts',
     changes: [[' AND p.since >= ${periodStart})', ')']],
+  },
+  {
+    name: 'cap-taken-for-a-fault',
+    removes: 'telling a cap that is reached from a model or a source at fault',
+    file: 'lib/pipeline/guard/guard.ts',
+    changes: [[' && reason !== BUDGET_PAUSE);', ');']],
+  },
+  {
+    name: 'day-told-of-any-cap',
+    removes: 'telling of the day what everything cost, and not one source',
+    file: 'lib/pipeline/detect/spending.ts',
+    changes: [["if (scope === PIPELINE_SCOPE && period === 'day')", "if (period === 'day')"]],
   },
   {
     name: 'granted-rate-unpaid',
@@ -210,7 +236,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'lasting-refusal-changes-nothing',
     removes: 'making calls smaller that a provider refuses again after the patience that it asked for',
     file: 'lib/pipeline/embed/call-with-retries.ts',
-    changes: [["access === 'probe' && failure?.code === RATE_CODE", 'false']],
+    changes: [["const mayBeSize = access === 'probe' ?", "const mayBeSize = access === 'open' ?"]],
   },
 ];
 

@@ -23,11 +23,15 @@ const BAD_ROW_SUITES = ['test/database/one-bad-row.test.ts', 'test/database/one-
 /** What keeps a bill within its caps, and calls within what a provider allows a minute. */
 const LIMIT_SUITES = [
   'test/database/caps.test.ts',
+  'test/database/necessary-spending.test.ts',
   'test/database/query-ledger.test.ts',
   'test/database/rates.test.ts',
   'test/pipeline/bills-above-estimates.test.ts',
   'test/pipeline/rates.test.ts',
+  'test/pipeline/refused-sizes.test.ts',
   'test/serve/queries.test.ts',
+  'test/pipeline/guard-pipeline.test.ts',
+  'test/pipeline/spending.test.ts',
 ];
 /** What a search shows to whom, and which tokens are let in. */
 const SEARCH_SUITES = [
@@ -40,7 +44,11 @@ const SEARCH_SUITES = [
   'test/serve/tokens.test.ts',
 ];
 /** Who is let in by the API on AWS, and what it answers. */
-const API_SUITES = ['test/functions/api.test.ts', 'test/constructs/service-api.test.ts'];
+const API_SUITES = [
+  'test/functions/api.test.ts',
+  'test/constructs/service-api.test.ts',
+  'test/pipeline/nudged-looks.test.ts',
+];
 /** What tenants see of each other's texts, and what is left of one that was erased or is not kept. */
 const DOCUMENT_SUITES = ['test/database/documents.test.ts', 'test/postgres/erasing-documents.test.ts'];
 const SUITES = {

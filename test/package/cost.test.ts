@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
-import { totalOf } from '../../bench/cost/cost-lines.ts';
 import { PLUMBING_CEILING_USD } from '../../bench/cost/cost-page.ts';
 import { countRun } from '../../bench/cost/count-run.ts';
 import { ASSUMPTIONS } from '../../bench/cost/counted-page.ts';
-import { pricePlumbing } from '../../bench/cost/price-month.ts';
+import { pricePlumbing, totalOf } from '../../lib/core/aws-cost.ts';
 
 const ROWS = 1_000;
 const VECTOR_BYTES = 1536 * 4;

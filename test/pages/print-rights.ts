@@ -15,6 +15,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/:secret:/, "the models' keys"],
   [/:event-source-mapping:/, "this stack's event source mappings"],
   [/:(endpoint|inference-component)\//, 'the SageMaker endpoints that models name'],
+  [/^<Livedetect\w+>$/, 'the alias of `detect`'],
   [/^<Live\w+>$/, 'the alias of its function'],
 ];
 

@@ -26,6 +26,12 @@ const coverage = {
   coveragePercent: 98.95,
 };
 const refused = { ...places, failureClass: 'item', code: 'content', rows: 60, exampleIds: ['88', '1402'] };
+const quote = {
+  ...{ ...places, rows: 1_000, texts: 840, duplicates: 60, copied: 90, touched: 0, excluded: 10 },
+  ...{ sampledShare: 1, calls: 9, tokens: 16_800, leastTokens: 16_296, mostTokens: 17_304, seconds: 5 },
+  ...{ costUsd: 0.000336, leastCostUsd: 0.000326, mostCostUsd: 0.000346, batch: null },
+  aws: { costUsd: 0.000163, callMs: 512, isMeasured: true },
+};
 const plan = { ...places, rows: 118_700, texts: 101_312, tokens: 2_026_240, costUsd: 0.0405 };
 
 const moveTask = (Status: string, moved: number) => ({
@@ -65,6 +71,7 @@ const SESSIONS = {
               providerCalls: 1_412,
               tokens: 2_520_177,
               costUsd: 0.0504,
+              necessaryUsd: 0.0502,
               lastUpdate: since,
             },
             queries: { providerCalls: 38, tokens: 190, costUsd: 0.000004, costUsdToday: 0 },
@@ -74,6 +81,7 @@ const SESSIONS = {
                 endsAt: '2026-01-01T00:00:00Z',
               },
             ],
+            flows: [],
           },
         }));
       },
@@ -82,6 +90,13 @@ const SESSIONS = {
       words: 'status --region eu-central-1',
       arrange: ({ stubs }) =>
         stubs.cloudFormation.on(DescribeStacksCommand).rejects(refusal('ValidationError')),
+    },
+  ],
+  quote: [
+    {
+      words: 'quote --currency KRW --rate 1300',
+      arrange: ({ answers }) =>
+        answers.set('quote-space', () => ({ answer: { quotes: [quote], next: null } })),
     },
   ],
   logs: [

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { FreshetError } from '../../lib/core/errors.ts';
 import { parseDispatchMessage } from '../../lib/core/messages.ts';
-import { detectAlone, detectStaleRows, parseDetectRequest } from '../../lib/pipeline/detect/detect.ts';
+import { detectStaleRows, parseDetectRequest } from '../../lib/pipeline/detect/detect.ts';
+import { detectAlone } from '../../lib/pipeline/detect/detect-alone.ts';
 import type { TickLock } from '../../lib/ports/detection-store.ts';
 import { holdHorizon, leaseRow, minutesAgo, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';

@@ -42,6 +42,26 @@ describe('the two passes of a round', () => {
     expect(await passes()).toEqual([2, 2, 2]);
   });
 
+  test('lift the pauses of caps once, and count them once', async () => {
+    const { world } = makeRemembering(5);
+    let lifts = 0;
+    const store = {
+      ...world.detectPorts.detection,
+      liftBudgetPauses: async () => {
+        lifts += 1;
+        return 1;
+      },
+    };
+    const { detection, beginRound } = rememberForRound(store, world.clock);
+
+    const first = [await detection.liftBudgetPauses(), await detection.liftBudgetPauses()];
+    beginRound();
+
+    expect(first).toEqual([1, 0]);
+    expect(await detection.liftBudgetPauses()).toBe(1);
+    expect(lifts).toBe(2);
+  });
+
   test('ask again what was heard more than a second ago', async () => {
     const { world, ports } = makeRemembering(5);
 

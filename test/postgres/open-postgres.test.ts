@@ -1,5 +1,7 @@
+import { connect, createServer, type Socket } from 'node:net';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openPostgres } from '../../lib/adapters/postgres/open-postgres.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
 import { createSourceTable } from '../database/open-space.ts';
@@ -17,7 +19,65 @@ async function terminateOthers(): Promise<void> {
     WHERE datname = current_database() AND pid <> pg_backend_pid()`.execute(db.kysely);
 }
 
+/** Stands before the server of the tests and counts who connects and who is still connected. */
+async function countConnections() {
+  const target = new URL(process.env.DATABASE_URL ?? '');
+  const sockets = new Set<Socket>();
+  let made = 0;
+  const proxy = createServer(socket => {
+    made += 1;
+    sockets.add(socket);
+    const behind = connect(Number(target.port), target.hostname);
+    for (const [from, to] of [
+      [socket, behind],
+      [behind, socket],
+    ] as const) {
+      from.pipe(to);
+      from.on('error', () => to.destroy());
+    }
+    socket.on('close', () => sockets.delete(socket));
+  });
+  await new Promise<void>(resolve => proxy.listen(0, '127.0.0.1', resolve));
+  const address = proxy.address();
+  const url = new URL(target.href);
+  url.hostname = '127.0.0.1';
+  url.port = String(typeof address === 'object' && address !== null ? address.port : 0);
+  url.pathname = (await sql<{ name: string }>`SELECT current_database() AS name`.execute(db.kysely))
+    .rows[0]!.name;
+  return {
+    url: url.href,
+    made: () => made,
+    open: () => sockets.size,
+    close: () => new Promise(resolve => proxy.close(resolve)),
+  };
+}
+
 describe('openPostgres', () => {
+  it('works on the connection on which it checked the server', async () => {
+    const counted = await countConnections();
+    const opened = await openPostgres({ connectionString: counted.url, maxConnections: 4 });
+
+    const { rows } = await sql<{ zone: string }>`SELECT current_setting('TimeZone') AS zone`.execute(
+      opened.kysely,
+    );
+    const made = counted.made();
+    await opened.close();
+    await counted.close();
+
+    expect(rows).toEqual([{ zone: 'UTC' }]);
+    expect(made).toBe(1);
+  });
+
+  it('leaves no connection behind where nothing was asked of it', async () => {
+    const counted = await countConnections();
+    const opened = await openPostgres({ connectionString: counted.url, maxConnections: 4 });
+
+    await opened.close();
+    await counted.close();
+
+    expect({ made: counted.made(), open: counted.open() }).toEqual({ made: 1, open: 0 });
+  });
+
   it('tells a run that its lock is lost when the server ends the connection', async () => {
     const run = await db.beginRun();
 

@@ -72,6 +72,38 @@ describe('POST /v1/embed', () => {
   });
 });
 
+describe('a request that is wrong', () => {
+  test.each([
+    ['/v1/embeddings', { input: [] }, 'input', 'expected at least one'],
+    ['/v1/embeddings', { input: { text: 'one' } }, 'input', 'expected a text, or an array of texts'],
+    ['/v1/embeddings', { input: [[1, 2]] }, 'input', 'expected a text, or an array of texts'],
+  ])('of %s with %j names the field and what was expected', async (path, body, param, told) => {
+    const { post } = openApi();
+
+    const { status, json } = await post(path, { model, ...body });
+
+    expect([status, json.error.param]).toEqual([400, param]);
+    expect(json.error.message).toContain(told);
+  });
+
+  test('ends in the middle of its body: nobody is left to answer, and no failure is logged', async () => {
+    const { send, lines } = openApi();
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode('{"model":'));
+        controller.error(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
+      },
+    });
+
+    const { status } = await send('/v1/embed', {
+      ...{ method: 'POST', body, duplex: 'half' },
+      headers: { 'content-type': 'application/json' },
+    } as RequestInit);
+
+    expect([status, lines]).toEqual([499, []]);
+  });
+});
+
 describe('POST /v1/embeddings', () => {
   test('answers in the shape of OpenAI', async () => {
     const { post } = openApi();
@@ -115,7 +147,7 @@ describe('POST /v1/embeddings', () => {
 
 /** One line of the table of inputs: what is sent, and what is answered. */
 const REFUSED: readonly (readonly [string, string, unknown, number, string, string | null, RegExp])[] = [
-  ['an empty list', '/v1/embed', { model, texts: [] }, 400, 'invalid_request', null, /at least one/],
+  ['an empty list', '/v1/embed', { model, texts: [] }, 400, 'invalid_request', 'texts', /at least one/],
   ['an empty text', '/v1/embed', { model, texts: ['a', ' \n'] }, 400, 'invalid_request', 'texts[1]', /empty/],
   ['an empty input', '/v1/embeddings', { model, input: '' }, 400, 'invalid_request', 'input[0]', /empty/],
   ['no JSON', '/v1/embed', '{"model":', 400, 'invalid_request', 'body', /no JSON/],

@@ -9,7 +9,7 @@ import { createSystemClock } from '../../lib/adapters/system.ts';
 import { createTokenizer } from '../../lib/adapters/tokenizer.ts';
 import type { ModelDefinition } from '../../lib/core/model.ts';
 import type { ModelFlow } from '../../lib/core/model-flow.ts';
-import { ITEM_ROUTES, SERVICE_ROUTES } from '../../lib/core/service-routes.ts';
+import { ITEM_ROUTES, SEARCH_JOB_ROUTES, SERVICE_ROUTES } from '../../lib/core/service-routes.ts';
 import { createQueryRecorder } from '../../lib/pipeline/serve/record-queries.ts';
 import { createEmbeddingService, type ServiceBounds } from '../../lib/pipeline/serve/serve-embeddings.ts';
 import { createRowsWatch } from '../../lib/pipeline/serve/watch-rows.ts';
@@ -146,7 +146,7 @@ interface Documented {
 type Responses = Readonly<Record<string, { readonly content?: { 'application/json': { schema: object } } }>>;
 
 const { paths, components } = describeApi({
-  routes: { ...SERVICE_ROUTES, ...ITEM_ROUTES, '/v1/nudge': 'POST', '/metrics': 'GET' },
+  routes: { ...SERVICE_ROUTES, ...SEARCH_JOB_ROUTES, ...ITEM_ROUTES, '/v1/nudge': 'POST', '/metrics': 'GET' },
   tokens: 'for-v1',
   aliases: ['small'],
 }) as Documented;

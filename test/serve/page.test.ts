@@ -14,6 +14,7 @@ const SPACE: ReportedSpace = {
 };
 const LEDGER = {
   ...{ providerCalls: 3, tokens: 4000, costUsd: 0.25, paidAndLostCalls: 1, paidAndLostCostUsd: 0.01 },
+  ...{ necessaryUsd: 0.24 },
   lastUpdate: '2026-01-01 00:00:00+00',
 };
 const QUERIES = { providerCalls: 1200, tokens: 9000, costUsd: 0.75, costUsdToday: 0.125 };
@@ -124,6 +125,7 @@ describe('the page', () => {
     expect(shown).toContain('articles · small: 3 rows, item invalid_text');
     expect(shown).toMatch(/To do: .*retry/);
     expect(shown).toContain('$0.2500 so far');
+    expect(shown).toContain('$0.2400 of $0.2600 paid was necessary.');
     expect(shown).toContain('$0.2000 of $1.0000 today by pipeline, 20 % The day ends 2026-01-03 00:00 UTC.');
     expect(shown).toContain(
       'by source:articles, 150 % The cap is reached. The month ends 2026-02-01 00:00 UTC.',

@@ -41,6 +41,7 @@ export const LONG_SUITES = [
   'test/database/key-types.test.ts',
   'test/database/list-tables.test.ts',
   'test/database/loose-sources.test.ts',
+  'test/database/necessary-spending.test.ts',
   'test/database/one-bad-look.test.ts',
   'test/database/one-bad-row.test.ts',
   'test/database/operating.test.ts',

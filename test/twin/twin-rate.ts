@@ -126,8 +126,10 @@ function noteRate(
     rate.tokensDue = Math.max(now, rate.tokensDue + excessTokens / ofTokens);
   else rate.tokensDue = now;
   const isLower =
-    (learned?.requestsPerMinute ?? Number.POSITIVE_INFINITY) < (rate.requestsPerMinute ?? Number.POSITIVE_INFINITY) ||
-    (learned?.tokensPerMinute ?? Number.POSITIVE_INFINITY) < (rate.tokensPerMinute ?? Number.POSITIVE_INFINITY);
+    (learned?.requestsPerMinute ?? Number.POSITIVE_INFINITY) <
+      (rate.requestsPerMinute ?? Number.POSITIVE_INFINITY) ||
+    (learned?.tokensPerMinute ?? Number.POSITIVE_INFINITY) <
+      (rate.tokensPerMinute ?? Number.POSITIVE_INFINITY);
   rate.requestsPerMinute = learned?.requestsPerMinute ?? rate.requestsPerMinute;
   rate.tokensPerMinute = learned?.tokensPerMinute ?? rate.tokensPerMinute;
   if (isApart) {

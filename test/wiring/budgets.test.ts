@@ -102,6 +102,33 @@ describe('a run', () => {
   });
 });
 
+describe('what a person searches for', () => {
+  const entries = async () =>
+    (
+      await sql<{ model: string; calls: number; tokens: number; usd: number }>`
+        SELECT model_alias AS model, calls::int AS calls, tokens::int AS tokens, cost_usd AS usd
+          FROM freshet.query_ledger`.execute(opened.database.kysely)
+    ).rows;
+
+  test('is entered at its price, and no row is', async () => {
+    await run({});
+    expect(await entries()).toEqual([]);
+
+    await opened.search('a text of forty characters, or about it.', 'items');
+
+    expect(await entries()).toEqual([{ model: 'billed', calls: 1, tokens: 10, usd: 0.1 }]);
+  });
+
+  test('is found where it cannot be entered', async () => {
+    await run({});
+    await sql`ALTER TABLE freshet.query_ledger RENAME TO taken_away`.execute(opened.database.kysely);
+
+    const { hits } = await opened.search('a text of forty characters, or about it.', 'items');
+
+    expect(hits.length).toBeGreaterThan(0);
+  });
+});
+
 describe('the section `budget`', () => {
   test('refuses names that no source has, amounts that are none, and unknown keys', () => {
     expect(() => parseConfig(describeConfig({ perSource: { itms: { usdPerDay: 1 } } }))).toThrow(

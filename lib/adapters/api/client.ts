@@ -3,6 +3,8 @@ import type {
   EmbedRequestBody,
   EmbedResponseBody,
   NudgeRequestBody,
+  SearchJobRequestBody,
+  SearchJobResponseBody,
   SearchRequestBody,
   SearchResponseBody,
 } from './schemas.ts';
@@ -93,6 +95,35 @@ export async function search(
   const { response, json } = await send('/v1/search', request, { ...options, timeoutMs });
   const { hits } = Object(json) as { readonly hits?: unknown };
   if (response?.ok === true && Array.isArray(hits)) return json as SearchResponseBody;
+  throw new SearchError(readFailure(response, json));
+}
+
+/**
+ * Lets a search run that takes long, of up to 1,000 hits: `readSearchJob` fetches what it found.
+ * @throws SearchError where the service refused or did not answer
+ */
+export function searchAsJob(
+  request: SearchJobRequestBody,
+  options: SearchOptions,
+): Promise<SearchJobResponseBody> {
+  return askJob('/v1/jobs/search', request, options, 'POST');
+}
+
+/** Asks how a search stands, for a day after it was asked for. As `searchAsJob`. */
+export function readSearchJob(jobId: string, options: SearchOptions): Promise<SearchJobResponseBody> {
+  return askJob(`/v1/jobs/search/${encodeURIComponent(jobId)}`, undefined, options, 'GET');
+}
+
+async function askJob(
+  path: string,
+  body: object | undefined,
+  options: SearchOptions,
+  method: 'POST' | 'GET',
+): Promise<SearchJobResponseBody> {
+  const { timeoutMs = TIMEOUTS_MS.rt } = options;
+  const { response, json } = await send(path, body, { ...options, timeoutMs }, method);
+  const { job_id: jobId } = Object(json) as { readonly job_id?: unknown };
+  if (response?.ok === true && typeof jobId === 'string') return json as SearchJobResponseBody;
   throw new SearchError(readFailure(response, json));
 }
 

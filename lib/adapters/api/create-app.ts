@@ -4,7 +4,13 @@ import { suggestNearest } from '../../core/config/describe-issues.ts';
 import { describeUnexpected } from '../../core/errors.ts';
 import type { ModelDefinition } from '../../core/model.ts';
 import { ServiceRefusal } from '../../core/service-refusal.ts';
-import { ITEM_ROUTES, SERVICE_ROUTES, SERVICE_SCOPES } from '../../core/service-routes.ts';
+import {
+  ITEM_ROUTES,
+  NUDGE_ROUTES,
+  SEARCH_JOB_ROUTES,
+  SERVICE_ROUTES,
+  SERVICE_SCOPES,
+} from '../../core/service-routes.ts';
 import { TenantQuota } from '../../core/tenant-quota.ts';
 import type { EmbeddingService } from '../../ports/embedding-service.ts';
 import type { Clock, Logger } from '../../ports/process.ts';
@@ -37,6 +43,8 @@ interface ApiPorts {
   readonly search: SearchService;
   /** Undefined: the configuration has no documents. */
   readonly items?: ApiItems | undefined;
+  /** Undefined: nothing remembers a search once it is answered. */
+  readonly searchJobs?: ApiItems | undefined;
   /** Undefined: there is no page. */
   readonly page?: ApiPage | undefined;
   /** Undefined: there are no runs that could be nudged. */
@@ -59,8 +67,8 @@ export interface ApiItems {
 interface NudgePort {
   /** Names of the sources of the configuration. */
   readonly sources: readonly string[];
-  /** Makes the runs that watch look soon. */
-  readonly nudge: () => void;
+  /** Makes those look soon who embed the rows. */
+  readonly nudge: () => void | Promise<void>;
 }
 
 /** The numbers of the requests, and the text of `/metrics`. */
@@ -93,11 +101,12 @@ const EMBEDDING_ROUTES = ['/v1/embed', '/v1/embeddings'];
  * Every answer that is no success is an error object of OpenAI's shape, in our own words.
  */
 export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
-  const { service, clock, metrics, page, nudge, items } = ports;
+  const { service, clock, metrics, page, nudge, items, searchJobs } = ports;
   const routes: Routes = {
     ...SERVICE_ROUTES,
+    ...(searchJobs !== undefined && SEARCH_JOB_ROUTES),
     ...(items !== undefined && ITEM_ROUTES),
-    ...(nudge !== undefined && { '/v1/nudge': 'POST' }),
+    ...(nudge !== undefined && NUDGE_ROUTES),
     ...(metrics.print !== undefined && { '/metrics': 'GET' }),
     ...page?.routes,
   };
@@ -162,7 +171,7 @@ export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
       const { source } = readBody(nudgeRequest, await readJson(context.req.raw, settings.maxBodyBytes));
       if (source !== undefined && !nudge.sources.includes(source))
         throw refuseField('source', `there is no such source${suggestNearest(source, nudge.sources)}`);
-      nudge.nudge();
+      await nudge.nudge();
       return context.json({ accepted: true });
     });
   app.get('/v1/models', context => context.json(answerModels(service.models)));
@@ -183,6 +192,7 @@ export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
     const tokens = ports.verifyToken === undefined ? 'nowhere' : (settings.tokensElsewhere ?? 'for-v1');
     return context.json(describeApi({ routes, tokens, aliases }));
   });
+  searchJobs?.mount(app, request => identities.get(request));
   items?.mount(app, request => identities.get(request));
   page?.mount(app);
   return app;
@@ -260,8 +270,13 @@ function refuse(
     context.header('allow', findRoute(path, context.req.method)?.methods.join(', '));
   if (retryAfterSeconds !== undefined) context.header('retry-after', String(retryAfterSeconds));
   const field = path === '/v1/embed' ? 'texts' : 'input';
-  const param =
-    refusal.param !== undefined && /^\d+$/.test(refusal.param) ? `${field}[${refusal.param}]` : refusal.param;
+  const param = nameParam(refusal.param, field);
   const status = refusal.status as ContentfulStatusCode;
   return context.json({ error: { code, message, type, param: param ?? null } }, status);
+}
+
+/** Names the text at fault, or '', all of them, as the field of the address is called. */
+function nameParam(param: string | undefined, field: string): string | undefined {
+  if (param === '') return field;
+  return param !== undefined && /^\d+$/.test(param) ? `${field}[${param}]` : param;
 }

@@ -11,6 +11,8 @@ import {
   nudgeRequest,
   nudgeResponse,
   readyResponse,
+  searchJobRequest,
+  searchJobResponse,
   searchRequest,
   searchResponse,
 } from './schemas.ts';
@@ -46,6 +48,15 @@ const OPERATIONS: readonly Operation[] = [
     ...{ path: '/v1/search', method: 'post', summary: 'Rows by meaning, and how far to trust them' },
     ...{ request: searchRequest, response: searchResponse, isGuarded: true },
     refusals: [...EMBED_REFUSALS, 404, 409],
+  },
+  {
+    ...{ path: '/v1/jobs/search', method: 'post', summary: 'As /v1/search, fetched later: 202 with a job' },
+    ...{ request: searchJobRequest, response: searchJobResponse, success: 202, isGuarded: true },
+    refusals: [400, 401, 403, 413, 415, 429, 500, 503],
+  },
+  {
+    ...{ path: '/v1/jobs/search/{job_id}', method: 'get', summary: 'What a search found', isGuarded: true },
+    ...{ response: searchJobResponse, refusals: FOUND_REFUSALS },
   },
   {
     ...{ path: '/v1/vectors/embed', method: 'post', summary: 'Keeps a text of an item, to be embedded' },

@@ -47,17 +47,23 @@ export function requireOwnOrigin(headers: Headers): void {
 
 /**
  * Reads a body as JSON, and stops reading where it is over the limit.
- * @throws ServiceRefusal `payload_too_large` or `invalid_request`
+ * @throws ServiceRefusal `payload_too_large`, `invalid_request` or `client_left`
  */
 export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
   const announced = Number(request.headers.get('content-length') ?? 0);
   if (announced > maxBytes) throw tooLarge(maxBytes);
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of request.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw tooLarge(maxBytes);
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request.body ?? []) {
+      bytes += chunk.byteLength;
+      if (bytes > maxBytes) throw tooLarge(maxBytes);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof ServiceRefusal) throw error;
+    // Nothing but the client's connection is read here: it is gone, or was too slow and cut off.
+    throw new ServiceRefusal('client_left', 'The client left before its body was read.');
   }
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)));

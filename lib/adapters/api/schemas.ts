@@ -46,7 +46,7 @@ export const embedResponse = z.object({
 export const embeddingsRequest = z.strictObject({
   model,
   input: z
-    .union([z.string(), z.array(z.string())])
+    .union([z.string(), z.array(z.string())], { error: 'expected a text, or an array of texts' })
     .meta({ description: 'One text, or 1 to 2048 texts. Tokens are not taken.' }),
   encoding_format: z.enum(['float', 'base64']).default('float'),
   dimensions: z
@@ -126,6 +126,11 @@ export const searchRequest = z.strictObject({
   min_score: z.number().min(-1).max(1).optional(),
 });
 
+/** A search as a job finds more at once, and has no pages. */
+export const searchJobRequest = searchRequest
+  .omit({ cursor: true })
+  .extend({ limit: z.int().min(1).max(1000).default(100) });
+
 export const searchResponse = z.object({
   source: z.string(),
   model: z.object({
@@ -159,6 +164,15 @@ export const searchResponse = z.object({
   took_ms: z.number(),
 });
 
+export const searchJobResponse = z.object({
+  job_id: z.string(),
+  status: z.enum(['pending', 'running', 'succeeded', 'failed']),
+  created_at: z.string(),
+  expires_at: z.string().meta({ description: 'From then on nobody finds it.' }),
+  failure: nullable(z.object({ code: z.string(), message: z.string() })),
+  result: nullable(searchResponse).meta({ description: 'As /v1/search answers, once it succeeded.' }),
+});
+
 export const nudgeRequest = z.strictObject({
   source: z.string().min(1).max(63).optional().meta({ description: 'A source of the configuration.' }),
   ids: z
@@ -188,6 +202,8 @@ export const errorResponse = z.object({
 
 export type SearchRequestBody = z.input<typeof searchRequest>;
 export type SearchResponseBody = z.output<typeof searchResponse>;
+export type SearchJobRequestBody = z.input<typeof searchJobRequest>;
+export type SearchJobResponseBody = z.output<typeof searchJobResponse>;
 export type NudgeRequestBody = z.input<typeof nudgeRequest>;
 export type EmbedRequestBody = z.input<typeof embedRequest>;
 export type EmbedResponseBody = z.output<typeof embedResponse>;

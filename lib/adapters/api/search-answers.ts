@@ -12,7 +12,7 @@ const RETRY_SECONDS = 5;
 export function toSearchRequest({
   min_score: minScore,
   ...request
-}: z.output<typeof searchRequest>): SearchRequest {
+}: Omit<z.output<typeof searchRequest>, 'cursor'> & { readonly cursor?: string | undefined }): SearchRequest {
   return { ...request, minScore };
 }
 

@@ -14,18 +14,20 @@ export interface Proxies {
  * The name in lower case wins, as it does for other programs. `ALL_PROXY` counts where no proxy is
  * named for the scheme; where one is, it is not even looked at, as it often names one of SOCKS. A
  * host without a scheme is one of http.
- * @returns undefined where no proxy is named
+ * @returns undefined where no proxy is named, or none is asked (`NO_PROXY=*`)
  * @throws UsageError for what is no address of a proxy. The error never repeats it: it can hold a
  *   password
  */
 export function readProxies(variables: Readonly<Record<string, string | undefined>>): Proxies | undefined {
   const read = (name: string) => variables[name.toLowerCase()]?.trim() || variables[name]?.trim() || '';
+  const noProxy = read('NO_PROXY');
+  if (noProxy === '*') return undefined;
   const choose = (name: string) =>
     read(name) === '' ? parseProxy('ALL_PROXY', read('ALL_PROXY')) : parseProxy(name, read(name));
   const httpProxy = choose('HTTP_PROXY');
   const httpsProxy = choose('HTTPS_PROXY');
   if (httpProxy === '' && httpsProxy === '') return undefined;
-  return { httpProxy, httpsProxy, noProxy: read('NO_PROXY') };
+  return { httpProxy, httpsProxy, noProxy };
 }
 
 function parseProxy(variable: string, value: string): string {

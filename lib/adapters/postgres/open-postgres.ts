@@ -11,7 +11,7 @@ import { type CheckedServer, checkServer } from './check-server.ts';
 import { beginPostgresRun, createPostgresTickLock } from './locks.ts';
 import { accessByEndpoint, accessByUrl, type PostgresEndpoint, type ServerAccess } from './login.ts';
 import { nameStatements, sendBuffersUncopied } from './send-statements.ts';
-import { connectClient, endSession } from './sessions.ts';
+import { beginWith, connectClient, endSession } from './sessions.ts';
 
 /** Milliseconds that statements have at the close, when nobody waits for them any more. */
 const CLOSE_MS = 250;
@@ -49,7 +49,8 @@ type OpenOptions = { readonly maxConnections: number; readonly applicationName?:
 
 /**
  * Connects to a PostgreSQL ≥ 15 with pgvector ≥ 0.8.0.
- * By a connection string, TLS is as the string says (`sslmode=verify-full&sslrootcert=…`). By an
+ * By a connection string, TLS is as the string says (`sslmode=verify-full&sslrootcert=…`), and the
+ * server is checked before the pool exists, on the connection that becomes its first. By an
  * endpoint, TLS is verify-full.
  * @throws UsageError where the server is too old, has no pgvector or is a pooler that shares its
  * sessions, and, by a connection string, for a failure to connect that the person can mend.
@@ -59,11 +60,13 @@ export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
   const access = await createAccess(options);
   const check = (client: pg.Client) =>
     checkServer({ client, connect: () => connectClient(access), connections: options.maxConnections });
-  let checked = 'connectionString' in options ? await checkByItself(access, check) : undefined;
+  const client = 'connectionString' in options ? await connectClient(access) : undefined;
+  let checked = client && (await check(client).catch(error => endThenThrow(client, error)));
+  const first = client && beginWith(client, access);
   const pool = new pg.Pool({
     ...access.settings,
     // The pool gives each client its own settings; the types say that a client takes none.
-    Client: access.Client as unknown as new () => pg.ClientBase,
+    Client: (first ?? access).Client as unknown as new () => pg.ClientBase,
     max: options.maxConnections,
     onConnect: async client => {
       // Nothing is set on a connection before the server is known to keep it apart.
@@ -114,6 +117,7 @@ export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
       // A statement that waits for a lock would keep the process for ever.
       const timer = setTimeout(() => connected.forEach(breakOff), CLOSE_MS);
       await kysely.destroy().finally(() => clearTimeout(timer));
+      await first?.end();
     },
   };
 }
@@ -130,16 +134,10 @@ async function createAccess(options: OpenOptions): Promise<ServerAccess> {
   return { ...access, settings };
 }
 
-/**
- * Checks the server on a connection before the pool exists.
- * Failures of this connection are explained to a person.
- */
-async function checkByItself(
-  access: ServerAccess,
-  check: (client: pg.Client) => Promise<CheckedServer>,
-): Promise<CheckedServer> {
-  const client = await connectClient(access);
-  return check(client).finally(() => endSession(client));
+/** Ends the connection on which the server was checked in vain. */
+async function endThenThrow(client: pg.Client, error: unknown): Promise<never> {
+  await endSession(client);
+  throw error;
 }
 
 /**

@@ -37,6 +37,41 @@ function createClient({ Client, settings }: ServerAccess): pg.Client {
   }
 }
 
+/** A client that waits to be the first of a pool. */
+interface FirstClient {
+  /** Makes the pool's clients; the first is the one that waits. */
+  readonly Client: typeof pg.Client;
+  /** Ends the client where no pool took it. Never rejects. */
+  end(): Promise<void>;
+}
+
+/**
+ * Lets a pool begin with a client that is connected already.
+ * A command asks the server one question before it opens a pool: a session for that alone costs
+ * the server as much as dozens of its statements.
+ */
+export function beginWith(connected: pg.Client, { Client }: Pick<ServerAccess, 'Client'>): FirstClient {
+  let waiting: pg.Client | undefined = connected;
+  const take = (): pg.Client | undefined => {
+    const taken = waiting;
+    waiting = undefined;
+    return taken;
+  };
+  // The pool connects each client that it made, and hears of it in a later turn.
+  const hear = (heard: () => void) => process.nextTick(heard);
+  connected.connect = hear as unknown as typeof connected.connect;
+  function FirstOrNew(settings: pg.ClientConfig): pg.Client {
+    return take() ?? new Client(settings);
+  }
+  return {
+    Client: FirstOrNew as unknown as typeof pg.Client,
+    end: async () => {
+      const untaken = take();
+      if (untaken !== undefined) await endSession(untaken);
+    },
+  };
+}
+
 /** Milliseconds to wait for the server; a server that is there closes within a few. */
 const END_MS = 1_000;
 

@@ -115,7 +115,9 @@ function describeSearchIndex(
         'them all. Build it once the first load is through ' +
           '(before, it makes each write a hundred times dearer).'),
     ...(tooWide === undefined && {
-      statement: `CREATE INDEX CONCURRENTLY ON ${table} USING hnsw (embedding ${operators});`,
+      statement:
+        `CREATE INDEX CONCURRENTLY ON ${table} USING hnsw (embedding ${operators}) ` +
+        'WITH (ef_construction = 200);',
     }),
   };
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../../ports/process.ts';
 import type { FoundRow, NearestRequest, SearchPlan, SearchScope } from '../../ports/search.ts';
 import type { SqlDatabase } from './database.ts';
 import type { FreshetTables } from './freshet-tables.ts';
-import { EF_SEARCH, exactRowsOf, isNarrow, readInScope } from './search-predicate.ts';
+import { EF_PER_HIT, efBoundsOf, exactRowsOf, isNarrow, readInScope } from './search-predicate.ts';
 import { readVector, renderExact, renderSearched, renderWalk, toFoundRow } from './search-statements.ts';
 
 /** Milliseconds for which a scope of many rows is taken to have many. */
@@ -63,7 +63,7 @@ export async function findNearest(
 ): Promise<{ readonly rows: readonly FoundRow[]; readonly isExact: boolean } | undefined> {
   const isIndexed = request.source.index === 'valid';
   const walksAtOnce = isIndexed && many.has(request);
-  const settings = { ...SEARCH_SETTINGS, ...(walksAtOnce && walkSettings(request.limit)) };
+  const settings = { ...SEARCH_SETTINGS, ...(walksAtOnce && walkSettings(request)) };
   return readInScope(db, request, settings, async transaction => {
     const vector = await readNear(transaction, request);
     if (vector === undefined) return undefined;
@@ -72,7 +72,7 @@ export async function findNearest(
       const found = await compareEach(transaction, request, vector, most);
       if (found.counted <= most) return { rows: found.rows, isExact: true };
       many.set(request);
-      await setWalk(transaction, request.limit);
+      await setWalk(transaction, request);
     }
     if (isIndexed) {
       const rows = await walk(transaction, request, vector);
@@ -126,16 +126,19 @@ async function walk(
   return near.map(toFoundRow);
 }
 
-const efSearchOf = (limit: number) => Math.min(EF_SEARCH.most, Math.max(EF_SEARCH.least, limit * 2));
+function efSearchOf(request: NearestRequest): number {
+  const { least, most } = efBoundsOf(isNarrow(request));
+  return Math.min(most, Math.max(least, request.limit * EF_PER_HIT));
+}
 
 /** Sorting is made dear, so that the order comes from the index and the walk can end early. */
-const walkSettings = (limit: number) => ({
-  ...{ 'hnsw.iterative_scan': 'strict_order', 'hnsw.ef_search': String(efSearchOf(limit)) },
+const walkSettings = (request: NearestRequest) => ({
+  ...{ 'hnsw.iterative_scan': 'strict_order', 'hnsw.ef_search': String(efSearchOf(request)) },
   enable_sort: 'off',
 });
 
-async function setWalk(transaction: Kysely<FreshetTables>, limit: number): Promise<void> {
-  const calls = Object.entries(walkSettings(limit)).map(
+async function setWalk(transaction: Kysely<FreshetTables>, request: NearestRequest): Promise<void> {
+  const calls = Object.entries(walkSettings(request)).map(
     ([name, value]) => sql`set_config(${name}, ${value}, true)`,
   );
   await sql`SELECT ${sql.join(calls)}`.execute(transaction);
@@ -153,7 +156,7 @@ async function explain(
       FROM (SELECT ${renderSearched(request)} LIMIT ${exactUpTo + 1}::int) AS counted`.execute(transaction);
   const counted = found[0]?.rows ?? 0;
   const walks = source.index === 'valid' && counted > exactUpTo;
-  if (walks) await setWalk(transaction, request.limit);
+  if (walks) await setWalk(transaction, request);
   const most = source.index === 'valid' ? exactUpTo : undefined;
   const statement = walks ? renderWalk(request, vector) : renderExact(request, vector, most);
   const { rows } = await sql<Record<string, string>>`EXPLAIN ${statement}`.execute(transaction);
@@ -164,7 +167,7 @@ async function explain(
     counted,
     exactUpTo,
     index: source.index,
-    efSearch: walks ? efSearchOf(request.limit) : null,
+    efSearch: walks ? efSearchOf(request) : null,
     tenant: source.tenant !== undefined && (caller.kind === 'client' || caller.tenant !== undefined),
     rowLevelSecurity: source.role !== undefined && caller.kind === 'client',
     plan: rows.map(row => hideValues(Object.values(row)[0] ?? '')),

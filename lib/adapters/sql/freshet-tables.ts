@@ -89,6 +89,8 @@ export interface FreshetTables {
     recorded_at: Generated<string>;
     /** What its grant reserved; NULL: the call had no grant, or an older writer entered it. */
     estimated_tokens: number | null;
+    /** What of the cost bought stored texts; NULL: all of it, where it was answered for rows. */
+    necessary_usd: number | null;
   };
   /** What was spent in hours that are over. */
   'freshet.spending': { hour: string; space_id: number; cost_usd: number };

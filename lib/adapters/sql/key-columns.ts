@@ -108,7 +108,16 @@ export function storedColumn(place: number): string {
   return numbered('item_id', place);
 }
 
+/** What was made of a key before: a run renders the same key several times for each batch. */
+const known = new WeakMap<readonly KeyColumn[], KeyColumns>();
+
 export function keyColumnsOf({ keyColumns }: Pick<ResolvedSource, 'keyColumns'>): KeyColumns {
+  const made = known.get(keyColumns) ?? makeKeyColumns(keyColumns);
+  known.set(keyColumns, made);
+  return made;
+}
+
+function makeKeyColumns(keyColumns: readonly KeyColumn[]): KeyColumns {
   const parts = keyColumns.map(formOf);
   const isComposite = parts.length > 1;
   const named = (alias: string, name: string): RawBuilder<unknown>[] =>
@@ -138,6 +147,8 @@ export function keyColumnsOf({ keyColumns }: Pick<ResolvedSource, 'keyColumns'>)
     storedNames: sql.join(parts.map((_, place) => sql.id(numbered('item_id', place)))),
     givenNames: sql.join(parts.map((_, place) => sql.id(numbered('id', place)))),
     unnested(ids) {
+      const [part] = parts;
+      if (part !== undefined && !isComposite) return sql`${arrayLiteral(ids)}::${part.parameterType}[]`;
       const values = ids.map(id => splitId(id, parts.length));
       const lists = parts.map(
         (part, place) =>

@@ -8,6 +8,7 @@ import { type Culprit, changeEach, divideRows, mayBeOfOneRow, withinSavepoint } 
 import { arrayLiteral, forceGenericPlans, prepared } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
 import { expireLeases, releaseLeases } from './lease-stages.ts';
+import { noteUnstored } from './necessary-spending.ts';
 import { copyOutcomes, lockOutcomes, touchOutcomes, upsertOutcomes } from './outcomes.ts';
 import { nameSourceFault } from './source-faults.ts';
 
@@ -85,10 +86,18 @@ function writeUnwritten(
       );
       if (unwritten.length === 0) return REPEATED;
       const written = await write(transaction, unwritten);
+      if (hasUnstored(unwritten, written)) await noteUnstored(transaction, space, unwritten);
       const applied = written.embedded + written.excluded + written.failed + written.copied + written.touched;
       const ids = new Set(unwritten.flatMap(idsOf));
       return { repeated: false, ...written, overtaken: Math.max(0, ids.size - applied) };
     });
+}
+
+/** Whether an outcome was bought that nobody wants any more, or that could not be written. */
+function hasUnstored(results: readonly ResultObject[], written: Written): boolean {
+  const brought = results.reduce((sum, { outcomes }) => sum + outcomes.length, 0);
+  const stored = written.embedded + written.excluded + written.failed;
+  return stored < brought || written.refused !== undefined;
 }
 
 /** Writes outcomes, copies, touches and verdicts, and ends the leases of their rows. */

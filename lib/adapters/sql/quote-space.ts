@@ -50,8 +50,17 @@ interface QuotedSpace {
 /** Beginning of the outcomes of rows that the database could not read or write. */
 const UNREADABLE = 'undelivered:sqlstate';
 
+/** What was quoted before: a run renders several statements of a space for each batch. */
+const known = new WeakMap<Space, QuotedSpace>();
+
 /** Quotes the identifiers and types of a space for its statements; `keyColumnsOf` has its key. */
 export function quoteSpace(space: Space): QuotedSpace {
+  const quoted = known.get(space) ?? quoteNames(space);
+  known.set(space, quoted);
+  return quoted;
+}
+
+function quoteNames(space: Space): QuotedSpace {
   const { source } = space;
   const keys = keyColumnsOf(source);
   const version = sql.id('s', source.versionColumn);

@@ -10,6 +10,7 @@ import { neverVersion } from './fragments.ts';
 import { renderLost } from './grants.ts';
 import { areEqual, type KeyColumns, keyColumnsOf, listKey } from './key-columns.ts';
 import { readModelFlows } from './model-flow.ts';
+import { necessaryUsd } from './necessary-spending.ts';
 import { readQueries } from './query-ledger.ts';
 import { quoteSpace } from './quote-space.ts';
 
@@ -160,6 +161,8 @@ async function readLedger(db: SqlDatabase, space: Space): Promise<LedgerTotals> 
               FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS tokens,
            (SELECT coalesce(sum(cost_usd), 0)
               FROM freshet.ledger WHERE space_id = ${space.spaceId}) AS "costUsd",
+           (SELECT coalesce(sum(${necessaryUsd}), 0)
+              FROM freshet.ledger AS l WHERE l.space_id = ${space.spaceId}) AS "necessaryUsd",
            g.calls AS "paidAndLostCalls", g.cost AS "paidAndLostCostUsd"
       FROM (SELECT count(*)::float8 AS calls, coalesce(sum(estimated_cost_usd), 0) AS cost
               FROM freshet.grants AS g

@@ -4,7 +4,7 @@ import { cosineOperatorClass } from '../../core/vectors.ts';
 import { GRANTEE } from './drop-view.ts';
 import { quoteName } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
-import { EF_SEARCH, exactRowsOf } from './search-predicate.ts';
+import { EF_PER_HIT, efBoundsOf, exactRowsOf } from './search-predicate.ts';
 
 const COMMENT = 'Search that Freshet keeps; made anew with the view of the source.';
 /** As many hits as a person may ask for. */
@@ -132,12 +132,13 @@ function renderBody(schema: string, space: Space, extension: string): string {
   const pairs = `FROM ${table} AS s JOIN ${quoteName(schema, source.name)} AS e
       ON ${names.map(name => `s.${name} = e.${name}`).join(' AND ')}`;
   const most = exactRowsOf(model, false);
+  const whole = efBoundsOf(false);
   return `
 -- ${JSON.stringify([storageOf(space), listOutput(space)])}
 #variable_conflict use_column
 DECLARE
-  few integer := CASE WHEN row_security_active(${quoteLiteral(table)}::regclass)
-                      THEN ${exactRowsOf(model, true)} ELSE ${most} END;
+  narrow boolean := row_security_active(${quoteLiteral(table)}::regclass);
+  few integer := CASE WHEN narrow THEN ${exactRowsOf(model, true)} ELSE ${most} END;
   counted integer;
   indexed boolean;
   scan text := current_setting('hnsw.iterative_scan', true);
@@ -162,7 +163,8 @@ BEGIN
   IF indexed AND counted > few THEN
     PERFORM set_config('hnsw.iterative_scan', 'strict_order', true),
       set_config('enable_sort', 'off', true), set_config('hnsw.ef_search',
-        least(${EF_SEARCH.most}, greatest(${EF_SEARCH.least}, $2 * 2))::text, true);
+        least(${whole.most}, greatest(CASE WHEN narrow THEN ${efBoundsOf(true).least} ELSE ${whole.least} END,
+                                      $2 * ${EF_PER_HIT}))::text, true);
     RETURN QUERY
       WITH walk AS MATERIALIZED (
         SELECT ${list('e')}, ${distance} AS far ${pairs} ORDER BY ${distance} LIMIT $2)

@@ -124,7 +124,9 @@ function renderRanked(
     ({ query, rows }) => sql`(v.keywords @@ ${query}::tsquery)::int * ${weigh(rows)}::float8`,
   );
   // The density of the words decides among rows that have the same ones.
-  const score = sql`${sql.join(weights, sql` + `)} + ts_rank_cd(v.keywords, ${any}, 33)::float8`;
+  const matched = sql.join(weights, sql` + `);
+  const share = sql`(${matched}) / ${terms.reduce((sum, { rows }) => sum + weigh(rows), 0)}::float8`;
+  const score = sql`${matched} + ts_rank_cd(v.keywords, ${any}, 33)::float8`;
   const distance =
     request.vector === undefined
       ? sql`NULL::float8`
@@ -141,11 +143,13 @@ function renderRanked(
                           NOT IN (SELECT ${listKey(keys.carried('e'))} FROM allwords AS e)
                     ) AS u ORDER BY u.place LIMIT ${MOST_RANKED}::int
     ), ranked AS MATERIALIZED (
-      SELECT ${keys.carry(keys.carried('f'))}, ${score} AS words, count(*) OVER () AS ranked
+      SELECT ${keys.carry(keys.carried('f'))}, ${score} AS words, ${share} AS share,
+             count(*) OVER () AS ranked
         FROM found AS f
         JOIN ${vectors} AS v ON ${areEqual(keys.stored('v'), keys.carried('f'))} AND v.chunk = 0
     ), page AS MATERIALIZED (
-      SELECT * FROM ranked AS r WHERE true ${renderAfter(request, ranked)}
+      SELECT * FROM ranked AS r
+       WHERE r.share >= ${request.leastShare}::float8 ${renderAfter(request, ranked)}
        ORDER BY r.words DESC, ${listKey(ranked)} LIMIT ${request.limit}::int
     )
     SELECT ${keys.text(keys.carried('page'))} AS id, page.words, page.ranked::float8 AS ranked,

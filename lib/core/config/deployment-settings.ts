@@ -91,8 +91,12 @@ const deploymentSettings = () =>
     scheduleNames: z.array(text()).optional(),
     /** Name in this repository (`detect`, `embed`, …) → name of the deployed function. */
     functions: z.record(text(), text()).optional(),
+    /** Environments of `embed` at once for a backfill of each model; only `operate` is told. */
+    bulkEnvironments: z.int().min(1).optional(),
     /** Where a token of a client says whose it is; only `api` is told. */
     claims: z.strictObject({ tenant: text(), scopes: text().optional() }).optional(),
+    /** What `api` starts where an application nudges. Undefined: nudges are not taken. */
+    detectFunction: text().optional(),
   });
 
 /** The settings as the stack writes them. */

@@ -39,7 +39,10 @@ export interface DetectPorts extends TracedPorts {
    * What says that batches are to be looked at. Undefined: local runs look at them by themselves.
    */
   readonly batches?: Pick<BatchStore, 'isDue'> | undefined;
-  /** Reads what was spent on each cap. Undefined for local runs, and where no budget is configured. */
+  /**
+   * Reads what was spent on each cap.
+   * Undefined for local runs, and where no budget is configured.
+   */
   readonly readSpending?: (() => Promise<readonly Spending[]>) | undefined;
   /** Undefined for local runs, which share the work by their leases. */
   readonly lock?: TickLock | undefined;
@@ -90,6 +93,11 @@ export interface DetectRequest {
    * A local run takes up what may have killed a process once nothing else is left.
    */
   readonly maxAttempts?: number | undefined;
+  /**
+   * True for a look that an application asked for, of an incremental pass.
+   * However many ask, one look begins a second, and each asks the whole of it once.
+   */
+  readonly nudged?: boolean | undefined;
   /** Names of sources; undefined: all sources. */
   readonly sources?: readonly string[] | undefined;
   /** Rows leased at most, over all spaces; undefined: `maxInFlight` alone decides. */

@@ -23,36 +23,6 @@ import { emitSpending } from './spending.ts';
 import { emitAfterFailure, emitStaleness, emitUnlooked } from './staleness.ts';
 
 /**
- * Runs one tick of the deployed pipeline, unless another tick of the same pass is at work.
- * Schedules overlap and are delivered at least once: a tick that finds another of its kind at work
- * ends well. The two passes do not keep each other out, because a full reconcile takes longer than
- * edits may wait.
- */
-export async function detectAlone(
-  ports: DetectPorts,
-  request: DetectRequest,
-  remainingMs: () => number,
-): Promise<DetectReport> {
-  const { lock, logger, metrics } = ports;
-  const detect = () => detectStaleRows(ports, request, remainingMs);
-  if (lock === undefined) return detect();
-  const report = await lock.tryAlone(nameOfTick(request), remainingMs(), detect);
-  metrics.count('OverlappedTicks', report === undefined ? 1 : 0);
-  if (report !== undefined) return report;
-  logger.info('tick-overlapped', { pass: request.pass });
-  return { spaces: [], overlapped: true };
-}
-
-/**
- * Names the ticks that keep each other out.
- * A source with a schedule of its own for edits does not wait for the others, nor they for it.
- */
-function nameOfTick({ pass, sources }: DetectRequest): string {
-  const own = pass === 'incremental' && sources !== undefined ? `:${sources.join()}` : '';
-  return `detect:${pass}${own}`;
-}
-
-/**
  * Runs one tick of `detect` over every space that was asked for.
  * A space that fails is reported and does not stop the others, nor does one that has much to do.
  * @throws FreshetError for what concerns no space in particular: the registry, and the leases of
@@ -136,25 +106,32 @@ async function askForBatches(ports: DetectPorts, spaces: readonly Space[]): Prom
  * @throws FreshetError with code `bad_request`.
  */
 export function parseDetectRequest(event: unknown): DetectRequest {
-  const { pass, sources, maxRows, maxAttempts, resume, ...others } = (event ?? {}) as Record<string, unknown>;
+  const { pass, sources, maxRows, maxAttempts, resume, nudged, ...others } = (event ?? {}) as Record<
+    string,
+    unknown
+  >;
   const validSources =
     sources === undefined || (Array.isArray(sources) && sources.every(name => typeof name === 'string'));
   const isCount = (value: unknown) =>
     value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0);
   const validRows = isCount(maxRows) && isCount(maxAttempts);
   const validResume = resume === undefined || (typeof resume === 'boolean' && pass === 'reconcile');
+  const validNudge = nudged === undefined || (typeof nudged === 'boolean' && pass === 'incremental');
   const validPass = pass === 'incremental' || pass === 'reconcile';
-  if (validPass && validSources && validRows && validResume && Object.keys(others).length === 0) {
+  const isValid = validPass && validSources && validRows && validResume && validNudge;
+  if (isValid && Object.keys(others).length === 0) {
     return {
       pass,
       sources: sources as string[] | undefined,
       maxRows: maxRows as number | undefined,
       maxAttempts: maxAttempts as number | undefined,
       resume: resume as boolean | undefined,
+      nudged: nudged as boolean | undefined,
     };
   }
   throw new FreshetError(
     'detect takes { "pass": "incremental" | "reconcile", "resume"?: boolean (with reconcile), ' +
+      '"nudged"?: boolean (with incremental), ' +
       '"sources"?: [names], "maxRows"?: number, "maxAttempts"?: number }; correct the schedule’s input.',
     { failureClass: 'unknown', code: 'bad_request' },
   );

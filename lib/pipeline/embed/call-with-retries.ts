@@ -3,6 +3,7 @@ import { isUnanswered } from '../../core/pace.ts';
 import { mayBlameText } from '../../core/provider-failure-codes.ts';
 import { fullJitterMs } from '../../core/retry.ts';
 import type { EmbeddingProvider } from '../../ports/provider.ts';
+import { PROBE_TEXT } from '../failures.ts';
 import {
   type CallRequest,
   type CallResult,
@@ -18,11 +19,13 @@ import {
   expectCallMs,
   nameUnanswered,
   noteLastingRefusal,
+  noteRefusedSize,
   RESIZE_CODE,
   takeTurn,
   timeoutOf,
 } from './keep-pace.ts';
 import { noteCallRate, waitForRate } from './keep-rate.ts';
+import { hasTextLimit } from './tellable-texts.ts';
 import { gateOf } from './throttle-gate.ts';
 
 /** How often a call may be repeated at most. */
@@ -96,10 +99,14 @@ export async function callWithRetries(
       const closedMs = access === 'open' ? gate.closedMs(ports.clock.now()) : 0;
       return closedMs > 0 ? gateClosed(gate.code(), closedMs) : undefined;
     };
-    const retried = await repeatCall(ports, request, { remainingMs, findClosure }, own);
+    const repeated = await repeatCall(ports, request, { remainingMs, findClosure }, own);
+    const isLasting = gate.lasts(ports.clock.now());
+    const mayBeSize = access === 'probe' ? !isLasting : isSizeKnown(ports, request);
+    const retried = mayBeSize ? await judgeRefusal(ports, request, repeated, remainingMs) : repeated;
+    if (isLasting && access === 'probe' && retried.result.failure?.code === RATE_CODE)
+      await noteLastingRefusal(ports, request);
     ({ failure } = retried.result);
     ended = retried.calls.length > 0;
-    if (access === 'probe' && failure?.code === RATE_CODE) await noteLastingRefusal(ports, request);
     return retried;
   } finally {
     const throttled =
@@ -107,6 +114,31 @@ export async function callWithRetries(
     if (failure && throttled) gate.close(ports.clock.now(), failure.code, failure.retryAfterMs);
     if (access === 'probe') gate.endProbe(ended && !throttled);
   }
+}
+
+/**
+ * Tells a call that is too large for a limit from a limit that lasts.
+ * The provider asked for patience and got it, or takes no larger calls as far as is known. Where it
+ * answers a harmless text at once, the size of the call was refused: smaller calls need not wait.
+ */
+async function judgeRefusal(
+  ports: EmbedPorts,
+  request: Omit<CallRequest, 'deadlineMs'>,
+  refused: RetriedCall,
+  remainingMs: () => number,
+): Promise<RetriedCall> {
+  if (refused.result.failure?.code !== RATE_CODE || request.texts.length === 1) return refused;
+  const probe = { ...request, texts: [PROBE_TEXT], rows: 0, holder: undefined, goesOn: true };
+  const made = await callInTurn(ports, probe, { remainingMs, findClosure: () => undefined });
+  const calls = [...refused.calls, ...(made?.result.call === undefined ? [] : [made.result.call])];
+  if (made === undefined || made.result.failure !== undefined) return { ...refused, calls };
+  await noteRefusedSize(ports, request);
+  return { ...refused, calls, result: { failure: tooManyTexts() } };
+}
+
+/** Whether a refusal of the call is likely to be one of its size. */
+function isSizeKnown(ports: EmbedPorts, { space }: Pick<CallRequest, 'space'>): boolean {
+  return hasTextLimit(ports.providers(space.model.alias), ports.clock.now());
 }
 
 /**
@@ -148,6 +180,7 @@ async function repeatCall(
     }
     othersSucceeded ||= countSuccesses(provider) > (successesAtFailure ?? Number.POSITIVE_INFINITY);
     successesAtFailure ??= countSuccesses(provider);
+    if (failure.code === RATE_CODE && isSizeKnown(ports, request)) return { calls, result, othersSucceeded };
     const waitMs =
       attempt < countRetries(failure, bounds, request.texts.length)
         ? findWaitMs(failure, attempt, ports.randomness.fraction())

@@ -142,17 +142,21 @@ async function findWorthDeciding(
   space: Space,
   readings: readonly SourceReading[],
 ): Promise<{ readonly stale: readonly SourceReading[]; readonly doubled: ReadonlySet<string> }> {
-  const byId = Map.groupBy(readings, ({ id }) => id);
-  const doubtful = [...byId.values()].flatMap(rows =>
-    rows.filter(row => rows.length === 1 && (isFresh(row) || isDoubled(row))).map(({ id }) => id),
-  );
+  const byId = new Map<string, SourceReading>();
+  const seenTwice = new Set<string>();
+  for (const reading of readings) {
+    if (byId.has(reading.id)) seenTwice.add(reading.id);
+    else byId.set(reading.id, reading);
+  }
+  const isDoubtful = (row: SourceReading) => !seenTwice.has(row.id) && (isFresh(row) || isDoubled(row));
+  const doubtful = [...byId.values()].filter(isDoubtful).map(({ id }) => id);
+  // As usual: no row reads fresh, and no key stands twice.
+  if (doubtful.length === 0 && seenTwice.size === 0) return { stale: readings, doubled: seenTwice };
   const hidden = doubtful.length === 0 ? [] : await ports.embedding.findDoubledKeys(space, doubtful);
-  const doubled = new Set([...hidden, ...[...byId.keys()].filter(id => (byId.get(id)?.length ?? 0) > 1)]);
-  const stale = [...byId.values()].flatMap(([reading]) => {
-    if (reading === undefined) return [];
+  const doubled = new Set([...hidden, ...seenTwice]);
+  const stale = [...byId.values()].filter(reading => {
     const isDecided = doubled.has(reading.id) === isDoubled(reading);
-    const isNeedless = isDecided && (isDoubled(reading) || isFresh(reading));
-    return isNeedless ? [] : [reading];
+    return !(isDecided && (isDoubled(reading) || isFresh(reading)));
   });
   return { stale, doubled };
 }

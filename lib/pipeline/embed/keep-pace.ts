@@ -15,7 +15,7 @@ import { describeFailure } from '../failures.ts';
 import type { CallRequest, CallResult } from './call-provider.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 import { estimateSentTokens } from './fit-texts.ts';
-import { keepTellable, learnTellable } from './tellable-texts.ts';
+import { keepTellable, learnTellable, limitTexts } from './tellable-texts.ts';
 
 type PacePorts = Pick<
   EmbedPorts,
@@ -178,6 +178,16 @@ export async function noteLastingRefusal(
   const before = known.pace;
   known.pace = shrinkCalls(before, texts.length);
   if (!limitsAlike(before, known.pace)) await storeLearned(ports, alias, '', before, known.pace);
+}
+
+/** Makes the calls of the next minutes smaller, whose size a provider refuses. Never rejects. */
+export async function noteRefusedSize(
+  ports: PacePorts,
+  request: Pick<CallRequest, 'space' | 'texts'>,
+): Promise<void> {
+  const provider = ports.providers(request.space.model.alias);
+  limitTexts(provider, Math.max(1, Math.floor(request.texts.length / 2)), ports.clock.now());
+  await noteLastingRefusal(ports, request);
 }
 
 async function storeLearned(

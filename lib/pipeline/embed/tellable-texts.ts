@@ -42,8 +42,20 @@ export function learnTellable(
   const isSameAgain = short !== undefined && short.answered === answered && short.texts !== texts;
   const isShort = answered > 0 && answered <= 0.75 * texts.length;
   const limit = tellable ?? (isSameAgain && isShort ? answered : undefined);
-  if (limit !== undefined) known.limit = { texts: limit, untilMs: nowMs + TELLABLE_MS };
+  if (limit !== undefined) limitTexts(provider, limit, nowMs);
   return limit;
+}
+
+/** Keeps the calls of this process at so many texts, for a while. */
+export function limitTexts(provider: EmbeddingProvider, texts: number, nowMs: number): void {
+  const known = replies.get(provider) ?? {};
+  known.limit = { texts, untilMs: nowMs + TELLABLE_MS };
+  replies.set(provider, known);
+}
+
+/** Whether the server was seen to take no larger calls lately. */
+export function hasTextLimit(provider: EmbeddingProvider, nowMs: number): boolean {
+  return nowMs < (replies.get(provider)?.limit?.untilMs ?? Number.NEGATIVE_INFINITY);
 }
 
 /** Keeps calls as small as the replies of the server need them, however quick these are. */

@@ -33,6 +33,8 @@ interface ThrottleGate {
   close(nowMs: number, code: string, hintMs: number | undefined): void;
   /** Milliseconds until the gate may be entered again, by one caller; 0: it is open. */
   closedMs(nowMs: number): number;
+  /** Whether refusals have lasted for so long that one call a minute is made at most. */
+  lasts(nowMs: number): boolean;
   /** The code of the call that closed the gate last. */
   code(): string;
   /** Ends the probe. `answered`: the provider did not ask for patience again. */
@@ -55,6 +57,7 @@ function createThrottleGate(): ThrottleGate {
   let lastCode = 'throttled';
   const lasts = (nowMs: number) => nowMs - (refusedSinceMs ?? nowMs) >= PROBE_INTERVAL_MS;
   return {
+    lasts,
     code: () => lastCode,
     closedMs: nowMs => (closedUntilMs === undefined ? 0 : Math.max(1, closedUntilMs - nowMs)),
     enter(nowMs) {

@@ -238,8 +238,8 @@ async function alignMapping(
 
 /**
  * Counts the pauses by who has to do something about them.
- * A pause that an operator set is meant, and a cap that is reached is counted by itself. Every other
- * pause is somebody's to mend.
+ * A pause that an operator set is meant, and a cap that is reached is counted by itself. Every
+ * other pause is somebody's to mend.
  */
 function emitPauses({ metrics, mappings, hasCaps }: GuardPorts, reasons: readonly PauseReason[]): void {
   const capped = reasons.filter(({ reason }) => reason === BUDGET_PAUSE);

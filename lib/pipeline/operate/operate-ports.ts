@@ -1,7 +1,8 @@
 import type { Cap } from '../../core/budget.ts';
+import type { Space } from '../../core/model.ts';
 import type { ControlStore, SpaceRegistry } from '../../ports/control-store.ts';
 import type { DetectionStore } from '../../ports/detection-store.ts';
-import type { DeadLetterSource } from '../../ports/operator.ts';
+import type { DeadLetterSource, StageQuote } from '../../ports/operator.ts';
 import type { EmbeddingStore } from '../../ports/outcome-store.ts';
 import type { Logger, Randomness } from '../../ports/process.ts';
 import type { DispatchQueues, MessageQueue, ReceivingQueue } from '../../ports/queues.ts';
@@ -16,6 +17,11 @@ export interface OperatePorts {
   readonly logger: Logger;
   /** Caps of the budget; undefined: none is configured. */
   readonly caps?: readonly Cap[] | undefined;
+  /**
+   * Quotes the texts of a space; resolves with undefined where its source cannot be read.
+   * Undefined on one machine, where `freshet quote` asks the workspace.
+   */
+  readonly quoteSpace?: ((space: Space) => Promise<StageQuote | undefined>) | undefined;
   /**
    * Undefined on one machine, which keeps no dead letters.
    * There dead letters end with their run, and their rows are stale again.

@@ -9,6 +9,7 @@ import {
   listFailures,
   pauseScope,
   planResets,
+  quoteNextSpace,
   reportStatus,
   resetBatch,
   restartReconcile,
@@ -93,6 +94,14 @@ const definitions: { readonly [Name in OperateName]: OperateRequestDefinition<Na
     keys: { source: optional(isText), model: optional(isText) },
     writes: true,
     answer: restartReconcile,
+  },
+  'quote-space': {
+    keys: {
+      source: optional(isText),
+      spaceId: value => value === null || Number.isSafeInteger(value),
+    },
+    writes: false,
+    answer: quoteNextSpace,
   },
   redrive: {
     keys: {

@@ -82,6 +82,7 @@ async function readLedgers(reports: ReportStore, spaces: readonly Space[]): Prom
     providerCalls: 0,
     tokens: 0,
     costUsd: 0,
+    necessaryUsd: 0,
     paidAndLostCalls: 0,
     paidAndLostCostUsd: 0,
   };
@@ -94,6 +95,7 @@ function addLedgers(left: LedgerTotals, right: LedgerTotals): LedgerTotals {
     providerCalls: left.providerCalls + right.providerCalls,
     tokens: left.tokens + right.tokens,
     costUsd: left.costUsd + right.costUsd,
+    necessaryUsd: left.necessaryUsd + right.necessaryUsd,
     paidAndLostCalls: left.paidAndLostCalls + right.paidAndLostCalls,
     paidAndLostCostUsd: left.paidAndLostCostUsd + right.paidAndLostCostUsd,
   };
@@ -183,6 +185,25 @@ export async function resetBatch(
   if (after !== null) return { rows, cursor: { spaceId: space.spaceId, after } };
   const next = chosen[place + 1];
   return { rows, cursor: next === undefined ? null : { spaceId: next.spaceId, after: null } };
+}
+
+/**
+ * Quotes one space, and says which is next.
+ * A space that stands in for a paused model is left out, and one whose source cannot be read.
+ */
+export async function quoteNextSpace(
+  { spaces, quoteSpace }: OperatePorts,
+  { source, spaceId }: OperateExchanges['quote-space']['request'],
+): Promise<OperateExchanges['quote-space']['answer']> {
+  if (quoteSpace === undefined) throw badRequest('A database on this machine is asked by freshet quote.');
+  const chosen = (await chooseSpaces(spaces, { source })).filter(
+    ({ fallbackFor }) => fallbackFor === undefined,
+  );
+  const place = spaceId === null ? 0 : chosen.findIndex(space => space.spaceId === spaceId);
+  const space = chosen[place];
+  if (space === undefined) throw badRequest('There is no such space any more: begin again without one.');
+  const quote = await quoteSpace(space);
+  return { quotes: quote === undefined ? [] : [quote], next: chosen[place + 1]?.spaceId ?? null };
 }
 
 export async function listFailures(

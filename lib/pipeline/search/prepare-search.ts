@@ -15,6 +15,11 @@ import type {
 /** Candidates of a list that is ordered anew: five for each hit, and 50 at least. */
 const CANDIDATES_PER_HIT = 5;
 const LEAST_CANDIDATES = 50;
+/**
+ * Of the weight of the query's words, what a row has at least that takes part in a hybrid search.
+ * Ranks do not tell a row with one common word of many from one with all of them.
+ */
+const FUSED_SHARE = 0.3;
 
 interface PreparePorts {
   readonly store: Pick<SearchStore, 'find' | 'names'>;
@@ -104,6 +109,7 @@ export async function prepareSearch(
             ...{ ...scope, query: query!, limit: wanted },
             vector: near !== undefined && 'vector' in near ? near.vector : undefined,
             after: position && { words: -position.distance, id: position.id },
+            leastShare: mode === 'hybrid' ? FUSED_SHARE : 0,
           },
   };
 }

@@ -27,7 +27,9 @@ export async function prepareRequest(
   tokenizer: Tokenizer,
 ): Promise<readonly SizedText[]> {
   if (texts.length === 0)
-    throw new ServiceRefusal('invalid_request', 'The list of texts is empty: expected at least one.');
+    throw new ServiceRefusal('invalid_request', 'The list of texts is empty: expected at least one.', {
+      param: '',
+    });
   if (texts.length > MAX_TEXTS_PER_REQUEST)
     throw new ServiceRefusal(
       'batch_too_large',

@@ -244,6 +244,10 @@ describe('readProxies', () => {
     );
   });
 
+  it('looks at no proxy where NO_PROXY is for every host', () => {
+    expect(readProxies({ ALL_PROXY: 'socks5://other.example:1080', no_proxy: '*' })).toBeUndefined();
+  });
+
   it.each([
     ['socks5://user:canary@proxy.example:1080', /HTTPS_PROXY names no proxy of http or https/],
     ['http://user:canary@', /HTTPS_PROXY is no address of a proxy/],

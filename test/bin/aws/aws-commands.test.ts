@@ -261,6 +261,48 @@ describe('aws status', () => {
   });
 });
 
+describe('aws quote', () => {
+  const quote = {
+    ...{ source: 'ai_items', model: 'small', rows: 5_000, texts: 4_000, duplicates: 1_000, copied: 0 },
+    ...{ touched: 0, excluded: 0, sampledShare: 1, calls: 40, tokens: 90_000, leastTokens: 45_000 },
+    ...{ mostTokens: 180_000, costUsd: 0.0018, leastCostUsd: 0.0009, mostCostUsd: 0.0036, seconds: null },
+    ...{ batch: null, aws: { costUsd: 0.0009, callMs: 500, isMeasured: false } },
+  };
+
+  test('asks for one space after the other, and says of each what the provider and AWS are paid', async () => {
+    console.answers.set('quote-space', ({ spaceId }) => ({
+      answer:
+        spaceId === null
+          ? { quotes: [quote], next: 2 }
+          : { quotes: [{ ...quote, model: 'large', rows: 0, texts: 0, duplicates: 0 }], next: null },
+    }));
+
+    const { code, output } = await console.run('quote --source ai_items --currency KRW --rate 1300');
+
+    expect(code).toBe(0);
+    expect(console.asked).toEqual([
+      { request: 'quote-space', source: 'ai_items', spaceId: null },
+      { request: 'quote-space', source: 'ai_items', spaceId: 2 },
+    ]);
+    expect(output).toContain('ai_items · small   to embed: 5,000 rows = 4,000 texts to buy + 1,000 of the');
+    expect(output).toContain('$0.0018 ($0.0009 to $0.0036), KRW 2 (KRW 1 to KRW 5), time not known yet');
+    expect(output).toContain(
+      '  AWS about $0.0009, KRW 1, for Lambda, SQS, S3 and logs at 500 ms a call, assumed;',
+    );
+    expect(output.match(/AWS about/g)).toHaveLength(1);
+    const json = JSON.parse((await console.run('quote --json')).output);
+    expect(json.quotes[0].aws).toEqual({ costUsd: 0.0009, callMs: 500, isMeasured: false });
+  });
+
+  test('says that a stage of an older version does not answer it', async () => {
+    console.answers.set('quote-space', () => ({
+      error: { message: 'There is no such request.', failureClass: 'unknown', code: 'bad_request' },
+    }));
+
+    expect((await console.run('quote')).code).toBe(2);
+  });
+});
+
 describe('aws pause and resume', () => {
   beforeEach(() => {
     console.answers.set('pause', () => ({ answer: { changed: true, paused: [pause] } }));

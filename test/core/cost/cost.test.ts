@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { createMoney, totalOf } from '../../../bench/cost/cost-lines.ts';
+import { createMoney } from '../../../bench/cost/cost-lines.ts';
 import { composeCostPage, describePrices, listPrices } from '../../../bench/cost/cost-page.ts';
+import { ASSUMPTIONS } from '../../../bench/cost/counted-page.ts';
 import {
   breakEvenTokensPerMonth,
   breakEvenTokensPerWake,
@@ -9,10 +10,10 @@ import {
   priceMonth,
   priceNetwork,
   priceOneWake,
-  pricePlumbing,
   priceWatching,
 } from '../../../bench/cost/price-month.ts';
 import { GPU_PLANS } from '../../../bench/cost/prices.ts';
+import { pricePlumbing, priceQuotedRows, totalOf } from '../../../lib/core/aws-cost.ts';
 import { makeCountedRun } from '../../factories/counted-run.ts';
 
 const assumptions = {
@@ -21,6 +22,7 @@ const assumptions = {
   claimRetentionDays: 15,
   claimHours: 1,
   platformLogBytes: 1000,
+  bulkEnvironments: 8,
 };
 const watched = {
   alarms: 14,
@@ -41,6 +43,33 @@ const stage = {
 const run = makeCountedRun();
 const usdOf = (lines: readonly { service: string; usd: number }[], service: string) =>
   lines.find(line => line.service === service)?.usd;
+
+describe('the plumbing of quoted rows', () => {
+  const quoted = { rows: 1_000_000, calls: 10_000, batchSize: 100, callMs: 400, bulkEnvironments: 8 };
+  const priced = (changes: Partial<typeof quoted> = {}) => priceQuotedRows(run, { ...quoted, ...changes });
+
+  test('is that of docs/cost.md where messages, calls and waits are the same', () => {
+    expect(priced()).toBeCloseTo(totalOf(pricePlumbing(run, { ...ASSUMPTIONS, providerMs: 400 })), 9);
+  });
+
+  test('grows with messages, calls and waits, and is nothing for nothing', () => {
+    expect(priced({ batchSize: 50, calls: 20_000 })).toBeGreaterThan(1.9 * priced());
+    expect(priced({ calls: 20_000 })).toBeGreaterThan(priced());
+    expect(priced({ callMs: 800 }) - priced()).toBeCloseTo(
+      // A gigabyte of embed waits for each call, and half of one of detect for an eighth of them.
+      10_000 * 0.4 * (1 + 0.5 / 8) * 0.0000133334,
+      9,
+    );
+    expect(priced({ rows: 0, calls: 0 })).toBe(0);
+  });
+
+  test('of a few rows pays no more starts than it has messages', () => {
+    const few = priced({ rows: 100, calls: 1 });
+
+    expect(few).toBeLessThan(priced({ rows: 1_000, calls: 10 }));
+    expect(few).toBeGreaterThan(0);
+  });
+});
 
 describe('the plumbing of a million rows', () => {
   const lines = pricePlumbing(run, assumptions);

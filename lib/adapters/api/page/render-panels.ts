@@ -208,10 +208,12 @@ function renderSpending(spending: Spending): Markup {
 }
 
 function renderLedger(ledger: StatusAnswer['ledger']): Markup {
-  const { providerCalls, tokens, costUsd, paidAndLostCalls, paidAndLostCostUsd, lastUpdate } = ledger;
+  const { providerCalls, tokens, costUsd, necessaryUsd, paidAndLostCalls, paidAndLostCostUsd, lastUpdate } =
+    ledger;
   const lost = `${formatCount(paidAndLostCalls)} calls, about ${formatUsd(paidAndLostCostUsd)}`;
   return html`<p class="figure">${formatUsd(costUsd)} so far</p>
-    <p>${formatCount(providerCalls)} calls, ${formatCount(tokens)} tokens.</p>
+    <p>${formatCount(providerCalls)} calls, ${formatCount(tokens)} tokens.
+      ${formatUsd(necessaryUsd)} of ${formatUsd(costUsd + paidAndLostCostUsd)} paid was necessary.</p>
     <p>Last vector written: ${lastUpdate ?? 'never'}.</p>
     ${paidAndLostCalls === 0 ? '' : html`<p>Paid and lost: ${lost}.</p>`}`;
 }

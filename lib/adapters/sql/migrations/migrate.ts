@@ -17,6 +17,7 @@ import { migration0011Rates } from './0011.ts';
 import { migration0012Spending } from './0012.ts';
 import { migration0013Documents } from './0013.ts';
 import { migration0014Queries } from './0014.ts';
+import { migration0015Necessary } from './0015.ts';
 import { readSchemaVersion, refuseIncompatible } from './schema-version.ts';
 
 interface Migration {
@@ -50,6 +51,7 @@ export const MIGRATIONS: readonly Migration[] = [
   migration0012Spending,
   migration0013Documents,
   migration0014Queries,
+  migration0015Necessary,
 ];
 
 /** The version of schema `freshet` that this code needs, by which it is known to the schema. */

@@ -1,0 +1,36 @@
+import type { SearchJob, SearchJobs } from '../../ports/search.ts';
+import type { ApiItems } from './create-app.ts';
+import { readJson } from './guard-requests.ts';
+import { readBody, type SearchJobResponseBody, searchJobRequest } from './schemas.ts';
+import { toCaller, toSearchRequest } from './search-answers.ts';
+
+/** Makes what answers clients that let a search run and fetch what it found later. */
+export function createSearchJobRoutes(
+  jobs: Pick<SearchJobs, 'submit' | 'find'>,
+  { maxBodyBytes }: { readonly maxBodyBytes: number },
+): ApiItems {
+  return {
+    mount(app, identify) {
+      app.post('/v1/jobs/search', async context => {
+        const request = context.req.raw;
+        const body = readBody(searchJobRequest, await readJson(request, maxBodyBytes));
+        const job = jobs.submit(toSearchRequest(body), toCaller(identify(request)));
+        return context.json(toSearchJobBody(job), 202);
+      });
+      app.get('/v1/jobs/search/:job_id', context => {
+        const job = jobs.find(context.req.param('job_id'), toCaller(identify(context.req.raw)));
+        return context.json(toSearchJobBody(job));
+      });
+    },
+  };
+}
+
+function toSearchJobBody(job: SearchJob): SearchJobResponseBody {
+  const { jobId, status, createdAtMs, expiresAtMs, failure, result } = job;
+  return {
+    ...{ job_id: jobId, status, failure },
+    created_at: new Date(createdAtMs).toISOString(),
+    expires_at: new Date(expiresAtMs).toISOString(),
+    result: result && { ...result, hits: [...result.hits], degraded: [...result.degraded] },
+  };
+}
