@@ -8,9 +8,9 @@ import { vectorForText } from '../test/doubles/vector-for-text.ts';
 import { createBenchDatabase, onServer } from './apparatus/database.ts';
 
 const DIMENSIONS = 64;
-const TEXTS_PER_BATCH = 20_000;
-/** Tokens that the service lets unfinished batches hold: about four of them. */
-const ENQUEUED_TOKENS = 1_600_000;
+/** Batches of a table, which come in at least three rounds: a text has about seven tokens. */
+const BATCHES = 10;
+const ENQUEUED_TOKENS_PER_ROW = 2.5;
 /** A run of the command for each look; so many are enough for any number of batches here. */
 const MOST_RUNS = 40;
 
@@ -30,14 +30,15 @@ export async function benchBatches(serverUrl: string, { rows, print }: BatchesOp
     summary: 'a few words',
     tags: ['batch'],
   }));
+  const terms = { maxTexts: Math.ceil(rows / BATCHES), maxEnqueuedTokens: ENQUEUED_TOKENS_PER_ROW * rows };
   const databaseUrl = await createBenchDatabase(serverUrl, 'freshet_bench_batches', texts);
   const service = await startBatchService({
     fateOf: () => ({ polls: 1, end: 'completed' }),
-    maxEnqueuedTokens: ENQUEUED_TOKENS,
+    maxEnqueuedTokens: terms.maxEnqueuedTokens,
   });
   const front = await startFront(service.baseUrl);
   const { directory, remove } = makeFolder();
-  writeFileSync(path.join(directory, 'freshet.config.ts'), writeConfig());
+  writeFileSync(path.join(directory, 'freshet.config.ts'), writeConfig(terms));
   const environment = {
     DATABASE_URL: databaseUrl,
     OPENAI_API_KEY: 'sk-bench',
@@ -53,7 +54,9 @@ export async function benchBatches(serverUrl: string, { rows, print }: BatchesOp
   const query = (text: string) => onServer(databaseUrl, async client => (await client.query(text)).rows[0]);
   try {
     await run('migrate');
-    print(`${rows} rows, ${TEXTS_PER_BATCH} texts a batch, ${ENQUEUED_TOKENS} tokens may be enqueued\n`);
+    print(
+      `${rows} rows, ${terms.maxTexts} texts a batch, ${terms.maxEnqueuedTokens} tokens may be enqueued\n`,
+    );
     print('| run | seconds | batches submitted | rows embedded |\n|---|---|---|---|');
     for (let number = 1; number <= MOST_RUNS; number += 1) {
       const seconds = await run('run');
@@ -95,11 +98,10 @@ async function benchEdit(
   );
 }
 
-function writeConfig(): string {
+function writeConfig(batch: { readonly maxTexts: number; readonly maxEnqueuedTokens: number }): string {
   const model = {
     ...{ provider: 'openai', modelId: 'batched', dimensions: DIMENSIONS, usdPerMillionTokens: 0.02 },
-    ...{ sendDimensions: true, bulk: 'batch' },
-    batch: { maxTexts: TEXTS_PER_BATCH, maxEnqueuedTokens: ENQUEUED_TOKENS },
+    ...{ sendDimensions: true, bulk: 'batch', batch },
   };
   return `export default ${JSON.stringify({
     models: { batched: model },

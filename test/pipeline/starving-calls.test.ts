@@ -31,7 +31,7 @@ test('a run gives rows back for which it waits long for its share, so that an ed
   const result = await embedRecord(ports, message, () => INVOCATION_MS - (world.clock.now() - beganMs));
 
   expect(result).toBe('returned');
-  expect(world.clock.now() - beganMs).toBeLessThanOrEqual(6_000);
+  expect(world.clock.now() - beganMs).toBeLessThanOrEqual(31_000);
   putRow(world.twin, space, '3', 'edited');
   await detectStaleRows(world.detectPorts, { pass: 'incremental' }, () => INVOCATION_MS);
   expect(spaceOf(world.twin, space).leases.get('3')).toMatchObject({ lane: 'fresh', attempts: 0 });

@@ -50,7 +50,7 @@ const LAMBDA_GOING_ON_MS = 20_000;
  * Its rows are held so long: an edit of one of them waits too. Whoever asks is granted by chance,
  * and a process that is slow may lose each time.
  */
-const BULK_WAIT_MS = 5_000;
+const BULK_WAIT_MS = 30_000;
 
 /**
  * Takes a call's share of the model's rate, and waits for it where it must.
