@@ -16,8 +16,7 @@ export async function detectAlone(
 ): Promise<DetectReport> {
   const { ports, request } = applyMode(given, asked);
   const { lock, logger, metrics } = ports;
-  const asked = applyMode(ports, request);
-  const detect = () => detectStaleRows(asked.ports, asked.request, remainingMs);
+  const detect = () => detectStaleRows(ports, request, remainingMs);
   if (lock === undefined) return detect();
   if (request.nudged) return detectNudged(ports, lock, request, remainingMs);
   const report = await lock.tryAlone(nameOfTick(request), remainingMs(), detect);
