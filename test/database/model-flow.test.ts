@@ -50,9 +50,13 @@ describe('how the work of a model flows', () => {
     await paces.takeTurn(alias, { callId: '00000000-0000-4000-8000-000000000001', runId: null }, 60);
     await paces.takeRate(alias, ask);
     await paces.takeRate(alias, ask);
+    const learned = { requestsPerMinute: 60, tokensPerMinute: 9_000 };
+    const news = { ...{ limits: LIMITS, excessTokens: 0 }, learned };
+    await paces.noteRate(alias, { ...news, isAnswered: true });
+    // The limit was named longer ago than the window that it explains.
+    await opened.run('UPDATE freshet.paces SET throttled_at = NULL');
     await paces.noteRate(alias, {
-      ...{ limits: LIMITS, excessTokens: 0, isAnswered: false },
-      learned: { requestsPerMinute: 60, tokensPerMinute: 9_000 },
+      ...{ ...news, isAnswered: false },
       throttled: { retryAfterMs: 30_000, lowersRate: true },
     });
     await opened.run(
