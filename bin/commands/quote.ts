@@ -1,7 +1,6 @@
 import { UsageError } from '../../lib/core/errors.ts';
-import { formatUsd } from '../../lib/core/quantities.ts';
 import type { AskOperator, StageQuote } from '../../lib/ports/operator.ts';
-import { type Currency, formatAmount, formatQuote } from '../terminal/format-quote.ts';
+import { type Currency, formatQuote } from '../terminal/format-quote.ts';
 import type { CommandBody } from './command.ts';
 import type { FlagsOf, OperatorCommand } from './table.ts';
 
@@ -14,10 +13,7 @@ export const quoteCommand: CommandBody<OperatorCommand<'quote'>> = {
     if (askHere === undefined) {
       const quotes = await quoteStage(ask, named);
       result({ quotes, ...shown });
-      for (const quote of quotes) {
-        for (const line of formatQuote(quote, currency)) terminal.line(line);
-        if (quote.rows > 0) terminal.line(formatAws(quote, currency));
-      }
+      for (const quote of quotes) for (const line of formatQuote(quote, currency)) terminal.line(line);
       return 0;
     }
     const { quotes } = await askHere('quote', named);
@@ -41,13 +37,6 @@ async function quoteStage(ask: AskOperator, named: { readonly source?: string })
   function askNext(next: number | null) {
     return ask('quote-space', { ...named, spaceId: next });
   }
-}
-
-function formatAws({ aws: { costUsd, callMs, isMeasured } }: StageQuote, currency?: Currency): string {
-  const second = currency === undefined ? '' : `, ${formatAmount(currency, costUsd)},`;
-  const wait = `${Math.round(callMs)} ms a call${isMeasured ? '' : ', assumed'}`;
-  const services = 'for Lambda, SQS, S3 and logs';
-  return `  AWS about ${formatUsd(costUsd)}${second} ${services} at ${wait}; the network apart`;
 }
 
 /** @throws UsageError where one of the two flags is given without the other */

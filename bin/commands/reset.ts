@@ -1,8 +1,8 @@
 import { UsageError } from '../../lib/core/errors.ts';
 import { FRESHET } from '../../lib/core/own-command.ts';
-import { formatUsd } from '../../lib/core/quantities.ts';
 import { formatCount } from '../../lib/core/run-end.ts';
-import type { OutcomeSelection, ResetCursor, SpaceResetPlan } from '../../lib/ports/operator.ts';
+import type { OutcomeSelection, ResetCursor } from '../../lib/ports/operator.ts';
+import { formatQuote } from '../terminal/format-quote.ts';
 import { confirm } from '../terminal/terminal.ts';
 import type { CommandBody } from './command.ts';
 import type { OperatorCommand } from './table.ts';
@@ -56,9 +56,12 @@ async function resetWithProgress(
   whatComesNext: string,
 ): Promise<number> {
   const { spaces } = await ask('plan-reset', selection);
+  // The type holds for a stage of this version alone.
+  if (spaces.some(({ calls }) => calls === undefined))
+    throw new UsageError('The stage runs an older version, whose resets have no quote.', 'npm run deploy');
   const total = spaces.reduce((sum, space) => sum + space.rows, 0);
   if (flags.apply !== true) result({ applied: false, spaces });
-  for (const space of spaces) terminal.line(describePlan(space));
+  for (const space of spaces) for (const line of formatQuote(space)) terminal.line(line);
   if (total === 0 && flags.apply === true) result({ applied: true, spaces, rows: 0 });
   if (total === 0) return 0;
   if (flags.apply !== true) {
@@ -83,11 +86,4 @@ async function resetWithProgress(
   const next = cursor === null ? whatComesNext : 'interrupted: the same command goes on with the others.';
   terminal.line(`${formatCount(rows)} rows are stale; ${next}`);
   return cursor === null ? 0 : 1;
-}
-
-function describePlan({ source, model, rows, texts, tokens, costUsd }: SpaceResetPlan): string {
-  return (
-    `${source} · ${model}: ${formatCount(rows)} rows; to embed them again: ${formatCount(texts)} ` +
-    `different texts, about ${formatCount(tokens)} tokens, ${formatUsd(costUsd)}`
-  );
 }

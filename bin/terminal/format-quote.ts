@@ -1,6 +1,7 @@
 import { formatDuration, formatUsd } from '../../lib/core/quantities.ts';
 import type { SpaceQuote } from '../../lib/core/quote.ts';
 import { formatCount } from '../../lib/core/run-end.ts';
+import type { StageQuote } from '../../lib/ports/operator.ts';
 
 /** A second currency that prices are shown in. */
 export interface Currency {
@@ -10,8 +11,11 @@ export interface Currency {
   readonly rate: number;
 }
 
-/** Lines on what a purchase takes: rows as a sum, tokens and price with their range, and time. */
-export function formatQuote(quote: SpaceQuote, currency?: Currency): string[] {
+/**
+ * Lines on what a purchase takes: rows as a sum, tokens and price with their range, time, and on a
+ * stage what AWS is paid.
+ */
+export function formatQuote(quote: SpaceQuote | StageQuote, currency?: Currency): string[] {
   const terms = (['duplicates', 'copied', 'touched', 'excluded'] as const)
     .filter(name => quote[name] > 0)
     .map(name => ` + ${formatCount(quote[name])} ${LABELS[name]}`);
@@ -21,7 +25,8 @@ export function formatQuote(quote: SpaceQuote, currency?: Currency): string[] {
   const lines = [
     `${quote.source} · ${quote.model}   to embed: ${formatCount(quote.rows)} rows = ${sum}${sample}`,
   ];
-  if (quote.texts === 0) return lines;
+  const aws = 'aws' in quote && quote.rows > 0 ? [formatAws(quote, currency)] : [];
+  if (quote.texts === 0) return [...lines, ...aws];
   const { seconds } = quote;
   const time = seconds === null ? 'time not known yet' : `about ${formatDuration(seconds * 1000)}`;
   return [
@@ -31,7 +36,15 @@ export function formatQuote(quote: SpaceQuote, currency?: Currency): string[] {
       `(${formatUsd(quote.leastCostUsd)} to ${formatUsd(quote.mostCostUsd)})` +
       `${currency === undefined ? '' : formatIn(currency, quote)}, ${time}`,
     ...formatBatch(quote.batch),
+    ...aws,
   ];
+}
+
+function formatAws({ aws: { costUsd, callMs, isMeasured } }: StageQuote, currency?: Currency): string {
+  const second = currency === undefined ? '' : `, ${formatAmount(currency, costUsd)},`;
+  const wait = `${Math.round(callMs)} ms a call${isMeasured ? '' : ', assumed'}`;
+  const services = 'for Lambda, SQS, S3 and logs';
+  return `  AWS about ${formatUsd(costUsd)}${second} ${services} at ${wait}; the network apart`;
 }
 
 function formatBatch(batch: SpaceQuote['batch']): string[] {
@@ -58,7 +71,7 @@ function formatIn(currency: Currency, { costUsd, leastCostUsd, mostCostUsd }: Sp
 }
 
 /** Formats US dollars in a second currency. */
-export function formatAmount({ code, rate }: Currency, usd: number): string {
+function formatAmount({ code, rate }: Currency, usd: number): string {
   const format = new Intl.NumberFormat('en', { style: 'currency', currency: code, currencyDisplay: 'code' });
   return format.format(usd * rate).replaceAll('\u00a0', ' ');
 }

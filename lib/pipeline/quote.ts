@@ -1,25 +1,39 @@
 import { batchTermsOf } from '../core/batches.ts';
 import type { Space } from '../core/model.ts';
-import { type CountedRows, composeQuote, countParts, type SpaceQuote } from '../core/quote.ts';
+import {
+  type CountedRows,
+  composeQuote,
+  countParts,
+  type QuoteBasis,
+  type SpaceQuote,
+} from '../core/quote.ts';
 import { configuredLimits, lowerLimits, UNLIMITED } from '../core/rate.ts';
 import type { EmbeddingStore } from '../ports/outcome-store.ts';
 import type { PaceStore } from '../ports/pace-store.ts';
 import type { EmbeddingProvider, Tokenizer } from '../ports/provider.ts';
-import type { QuoteStore } from '../ports/report-store.ts';
+import type { QuoteStore, ResetPlan } from '../ports/report-store.ts';
 import { estimateSentTokens } from './embed/fit-texts.ts';
 import { decideRow, planBatch, type RowDecision } from './embed/plan-rows.ts';
 
-/** What a quote works with: the steps of `embed` as far as nothing is bought or written. */
-interface QuotePorts {
-  readonly quotes: QuoteStore;
-  readonly embedding: Pick<EmbeddingStore, 'readRows' | 'lookUpHashes'>;
+/** What says how fast and at which price a model's calls are. */
+interface BasisPorts {
+  readonly quotes: Pick<QuoteStore, 'measureCalls'>;
   readonly pace: Pick<PaceStore, 'readRateLimits'>;
-  readonly provider: EmbeddingProvider;
-  readonly tokenizer: Tokenizer;
+  readonly provider: Pick<EmbeddingProvider, 'limits'>;
   readonly limits: {
     readonly batchSize: number;
     /** Calls of the model at the same time. */
     readonly callsAtOnce: number;
+  };
+}
+
+/** What a quote works with: the steps of `embed` as far as nothing is bought or written. */
+interface QuotePorts extends BasisPorts {
+  readonly quotes: QuoteStore;
+  readonly embedding: Pick<EmbeddingStore, 'readRows' | 'lookUpHashes'>;
+  readonly provider: EmbeddingProvider;
+  readonly tokenizer: Tokenizer;
+  readonly limits: BasisPorts['limits'] & {
     readonly maxBytesPerColumn: number;
     readonly maxCharacters?: number | undefined;
   };
@@ -35,11 +49,28 @@ const PAGE_ROWS = 1_000;
  * @throws FreshetError where the database fails.
  */
 export async function quoteTexts(ports: QuotePorts, space: Space): Promise<SpaceQuote> {
-  const { provider, limits } = ports;
   const staleRows = await ports.quotes.countStaleRows(space);
   const parts = countParts(staleRows);
   const counted = await countRows(ports, space, await ports.quotes.listStaleRows(space, parts));
-  return composeQuote({ source: space.source.name, model: space.model.alias, staleRows }, counted, parts, {
+  const place = { source: space.source.name, model: space.model.alias, staleRows };
+  return composeQuote(place, counted, parts, await readBasis(ports, space));
+}
+
+/**
+ * Quotes what buying the texts of outcomes again takes, as a reset has it done.
+ * Their lengths were kept when they were bought: nothing is read of the source.
+ * @throws FreshetError where the database fails.
+ */
+export async function quoteReset(ports: BasisPorts, space: Space, plan: ResetPlan): Promise<SpaceQuote> {
+  const { rows, texts, copied, excluded, tokens: estimatedTokens } = plan;
+  const counted = { rows, texts, copied, duplicates: rows - texts - copied - excluded, touched: 0 };
+  const place = { source: space.source.name, model: space.model.alias, staleRows: rows };
+  return composeQuote(place, { ...counted, estimatedTokens }, 1, await readBasis(ports, space));
+}
+
+async function readBasis(ports: BasisPorts, space: Space): Promise<QuoteBasis> {
+  const { provider, limits } = ports;
+  return {
     usdPerMillionTokens: space.model.usdPerMillionTokens,
     textsPerCall: Math.min(limits.batchSize, provider.limits.maxTextsPerCall),
     tokensPerCall: provider.limits.maxTokensPerCall,
@@ -50,7 +81,7 @@ export async function quoteTexts(ports: QuotePorts, space: Space): Promise<Space
     ),
     batch: batchTermsOf(space.model),
     measured: await ports.quotes.measureCalls(space),
-  });
+  };
 }
 
 async function countRows(ports: QuotePorts, space: Space, ids: readonly string[]): Promise<CountedRows> {

@@ -7,7 +7,6 @@ import type {
   FailureGroup,
   LedgerTotals,
   QueryTotals,
-  ResetPlan,
   ResetSelection,
   Spending,
 } from './report-store.ts';
@@ -31,7 +30,7 @@ export interface OperateExchanges {
   readonly resume: { readonly request: { readonly scope: string }; readonly answer: PauseAnswer };
   readonly 'plan-reset': {
     readonly request: OutcomeSelection;
-    readonly answer: { readonly spaces: readonly SpaceResetPlan[] };
+    readonly answer: { readonly spaces: readonly (SpaceQuote | StageQuote)[] };
   };
   /** Resets one batch. The request is repeated with the cursor until the cursor is null. */
   readonly reset: {
@@ -113,12 +112,6 @@ export interface PauseAnswer {
 export interface OutcomeSelection extends ResetSelection {
   readonly source?: string | undefined;
   readonly model?: string | undefined;
-}
-
-export interface SpaceResetPlan extends ResetPlan {
-  readonly source: string;
-  readonly model: string;
-  readonly costUsd: number;
 }
 
 /** What the vectors of a space cost on a stage: the quote of its texts, and what AWS is paid. */

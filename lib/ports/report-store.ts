@@ -147,9 +147,13 @@ export interface ResetPlan {
    * Equal texts count once. A text whose vector a row outside the selection keeps does not count.
    */
   readonly texts: number;
+  /** Rows whose text keeps its vector in a row outside the selection. */
+  readonly copied: number;
+  /** Rows without a text to buy. */
+  readonly excluded: number;
   /**
-   * Tokens of the texts that must be bought, as counted when they were bought before.
-   * Where no count is stored, the number is estimated from the length of the text.
+   * Tokens of the texts that must be bought, as they were estimated when they were bought before.
+   * Where no estimate is stored, it is made from the length of the text.
    */
   readonly tokens: number;
 }

@@ -13,7 +13,7 @@ import type { DeadLetterSource } from '../ports/operator.ts';
 import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
 import { createLambdaQueues } from './lambda-clients.ts';
 import { openWithDatabase } from './lambda-ports.ts';
-import { quoteOnStage } from './stage-quotes.ts';
+import { quoteOnStage, quoteResetOnStage } from './stage-quotes.ts';
 
 export async function wireOperate(dependencies = readLambdaDependencies()): Promise<Wired<OperatePorts>> {
   return wireLambda('operate', dependencies, () =>
@@ -28,6 +28,7 @@ export async function wireOperate(dependencies = readLambdaDependencies()): Prom
         detection,
         caps: listCaps(config.budget),
         quoteSpace: space => quoteOnStage(ports, space),
+        quoteReset: (space, plan) => quoteResetOnStage(ports, space, plan),
         redrive: {
           stale: createRedriveStore(database),
           detection,

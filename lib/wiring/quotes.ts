@@ -9,8 +9,8 @@ import type { Space } from '../core/model.ts';
 import type { SpaceQuote } from '../core/quote.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN } from '../pipeline/embed/embed-ports.ts';
 import { readIfSourceIntact } from '../pipeline/failures.ts';
-import { quoteTexts } from '../pipeline/quote.ts';
-import type { Spending } from '../ports/report-store.ts';
+import { quoteReset, quoteTexts } from '../pipeline/quote.ts';
+import type { ResetPlan, Spending } from '../ports/report-store.ts';
 import { createLocalAccess, createProviders } from './providers.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -40,6 +40,29 @@ export async function quoteSpaces(workspace: Workspace, spaces: readonly Space[]
     if (quote !== undefined) quotes.push(quote);
   }
   return quotes;
+}
+
+/**
+ * Quotes what a reset of a space has bought again.
+ * @throws Error for a space of another configuration.
+ */
+export async function quoteResetHere(
+  { config, database, environment }: Workspace,
+  space: Space,
+  plan: ResetPlan,
+): Promise<SpaceQuote> {
+  const providers = await createProviders(config, createLocalAccess(environment), createSystemClock());
+  const provider = providers.get(space.model.alias);
+  if (provider === undefined) throw new Error(`There is no model ${JSON.stringify(space.model.alias)}.`);
+  const { batchSize, concurrency } = config.limits;
+  return quoteReset(
+    {
+      ...{ quotes: createQuoteStore(database), pace: createPaceStore(database), provider },
+      limits: { batchSize, callsAtOnce: concurrency },
+    },
+    space,
+    plan,
+  );
 }
 
 /** What is spent of each cap of the budget. */

@@ -8,12 +8,14 @@ import type { DeploymentSettings } from '../core/config/deployment-settings.ts';
 import type { PipelineConfig } from '../core/config/pipeline-config.ts';
 import { KEPT_COUNT } from '../core/counted-run.ts';
 import type { Space } from '../core/model.ts';
+import type { SpaceQuote } from '../core/quote.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN } from '../pipeline/embed/embed-ports.ts';
 import { readIfSourceIntact } from '../pipeline/failures.ts';
-import { quoteTexts } from '../pipeline/quote.ts';
+import { quoteReset, quoteTexts } from '../pipeline/quote.ts';
 import type { StageQuote } from '../ports/operator.ts';
 import type { Clock } from '../ports/process.ts';
 import type { SecretStore } from '../ports/provider.ts';
+import type { ResetPlan } from '../ports/report-store.ts';
 import { createLambdaProviders } from './lambda-clients.ts';
 
 /** What the function `operate` quotes with. */
@@ -31,32 +33,52 @@ interface StageQuotePorts {
  * the function has no right.
  */
 export async function quoteOnStage(ports: StageQuotePorts, space: Space): Promise<StageQuote | undefined> {
-  const { settings, config, database, secrets, clock } = ports;
-  const { batchSize, concurrency, maxCharacters } = config.limits;
-  const provider = (await createLambdaProviders(settings, config, secrets, clock))(space.model.alias);
-  const bulkEnvironments = settings.bulkEnvironments ?? concurrency;
-  const quotes = createQuoteStore(database);
+  const { config, database } = ports;
+  const basis = await openBasis(ports, space);
   return readIfSourceIntact(async () => {
     const quote = await quoteTexts(
       {
-        quotes,
-        embedding: createEmbeddingStore(database),
-        pace: createPaceStore(database),
-        provider,
-        tokenizer: createTokenizer(),
+        ...{ ...basis, embedding: createEmbeddingStore(database), tokenizer: createTokenizer() },
         limits: {
-          ...{ batchSize, maxCharacters, callsAtOnce: bulkEnvironments },
+          ...{ ...basis.limits, maxCharacters: config.limits.maxCharacters },
           maxBytesPerColumn: DEFAULT_MAX_BYTES_PER_COLUMN,
         },
       },
       space,
     );
-    const measured = await quotes.measureCalls(space);
-    const isMeasured = measured.tokens > 0 && quote.calls > 0;
-    const callMs = isMeasured
-      ? (quote.tokens * measured.latencyMs) / measured.tokens / quote.calls
-      : UNCOUNTED.providerMs;
-    const costUsd = priceQuotedRows(KEPT_COUNT.run, { ...quote, batchSize, callMs, bulkEnvironments });
-    return { ...quote, aws: { costUsd, callMs, isMeasured } };
+    return priceOnStage(basis, space, quote);
   });
+}
+
+/** Quotes what a reset of a space of a stage has bought again, and what AWS is paid for it. */
+export async function quoteResetOnStage(
+  ports: StageQuotePorts,
+  space: Space,
+  plan: ResetPlan,
+): Promise<StageQuote> {
+  const basis = await openBasis(ports, space);
+  return priceOnStage(basis, space, await quoteReset(basis, space, plan));
+}
+
+async function openBasis({ settings, config, database, secrets, clock }: StageQuotePorts, space: Space) {
+  const { batchSize, concurrency } = config.limits;
+  return {
+    quotes: createQuoteStore(database),
+    pace: createPaceStore(database),
+    provider: (await createLambdaProviders(settings, config, secrets, clock))(space.model.alias),
+    limits: { batchSize, callsAtOnce: settings.bulkEnvironments ?? concurrency },
+  };
+}
+
+type Basis = Awaited<ReturnType<typeof openBasis>>;
+
+async function priceOnStage({ quotes, limits }: Basis, space: Space, quote: SpaceQuote): Promise<StageQuote> {
+  const measured = await quotes.measureCalls(space);
+  const isMeasured = measured.tokens > 0 && quote.calls > 0;
+  const callMs = isMeasured
+    ? (quote.tokens * measured.latencyMs) / measured.tokens / quote.calls
+    : UNCOUNTED.providerMs;
+  const { batchSize, callsAtOnce: bulkEnvironments } = limits;
+  const costUsd = priceQuotedRows(KEPT_COUNT.run, { ...quote, batchSize, callMs, bulkEnvironments });
+  return { ...quote, aws: { costUsd, callMs, isMeasured } };
 }

@@ -2,11 +2,15 @@ import { sql } from 'kysely';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createHandler } from '../../functions/operate/handler.ts';
 import { createControlStore } from '../../lib/adapters/sql/control-store.ts';
+import { createPaceStore } from '../../lib/adapters/sql/pace-store.ts';
+import { createQuoteStore } from '../../lib/adapters/sql/quote-store.ts';
 import { createReportStore } from '../../lib/adapters/sql/report-store.ts';
 import { createResetStore } from '../../lib/adapters/sql/reset-store.ts';
 import type { OperatePorts } from '../../lib/pipeline/operate/operate-ports.ts';
+import { quoteReset } from '../../lib/pipeline/quote.ts';
 import type { ResetCursor } from '../../lib/ports/operator.ts';
 import { createRecordingLogger } from '../doubles/recording-logger.ts';
+import { createScriptedProvider } from '../doubles/scripted-provider.ts';
 import { makeContext } from '../factories/lambda-event.ts';
 import { storeOutcome } from '../factories/outcome-row.ts';
 import { buildConfig, buildModel, buildSourceConfig } from '../factories/pipeline-config.ts';
@@ -22,11 +26,16 @@ beforeEach(async () => {
   const model = buildModel({ usdPerMillionTokens: 20 });
   opened = await openSpace(db, {}, {}, buildConfig([buildSourceConfig()], [model]));
   const { space } = opened;
+  const basis = {
+    ...{ quotes: createQuoteStore(db), pace: createPaceStore(db), provider: createScriptedProvider() },
+    limits: { batchSize: 2, callsAtOnce: 1 },
+  };
   ports = {
     spaces: { list: async () => [space], find: async id => (id === space.spaceId ? space : undefined) },
     control: createControlStore(db),
     reports: createReportStore(db),
     resets: createResetStore(db),
+    quoteReset: (of, plan) => quoteReset(basis, of, plan),
     detection: opened.detection,
     logger: createRecordingLogger(),
   };
@@ -87,8 +96,26 @@ describe('a reset', () => {
 
     // aa once by its 100 tokens, bb 50, cc by its 40 characters; the empty row costs nothing, the refused one is left to retry.
     expect(spaces).toEqual([
-      { source: 'ai_items', model: 'small', rows: 5, texts: 3, tokens: 160, costUsd: 0.0032 },
+      {
+        ...{ source: 'ai_items', model: 'small', rows: 5, texts: 3, duplicates: 1, copied: 0, touched: 0 },
+        ...{ excluded: 1, sampledShare: 1, calls: 2, tokens: 160, leastTokens: 80, mostTokens: 320 },
+        ...{ costUsd: 0.0032, leastCostUsd: 0.0016, mostCostUsd: 0.0064, seconds: null, batch: null },
+      },
     ]);
+  });
+
+  it('quotes tokens and time by what the calls of the model were billed', async () => {
+    await opened.run(
+      `INSERT INTO freshet.ledger (call_id, space_id, model_alias, lane, items, unique_texts, tokens, cost_usd,
+         latency_ms, outcome, estimated_tokens)
+       SELECT gen_random_uuid(), ${opened.space.spaceId}, 'small', 'bulk', 1, 1, 200, 0, 500, 'ok', 100
+         FROM generate_series(1, 20)`,
+    );
+
+    const { spaces } = await ask<{ spaces: object[] }>({ request: 'plan-reset' });
+
+    // Twice the estimate, three percent at least about it; two calls, one after the other.
+    expect(spaces).toMatchObject([{ tokens: 320, leastTokens: 310, mostTokens: 330, seconds: 0.8 }]);
   });
 
   it('buys no text whose vector another row keeps', async () => {
@@ -96,7 +123,7 @@ describe('a reset', () => {
 
     const { spaces } = await ask<{ spaces: object[] }>({ request: 'plan-reset', olderThan: '2026-03-01' });
 
-    expect(spaces).toMatchObject([{ rows: 2, texts: 1, tokens: 10 }]);
+    expect(spaces).toMatchObject([{ rows: 2, texts: 1, copied: 1, tokens: 10 }]);
   });
 
   it('makes rows stale in batches, deletes nothing, and finds nothing to do the second time', async () => {

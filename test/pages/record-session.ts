@@ -32,7 +32,12 @@ const quote = {
   ...{ costUsd: 0.000336, leastCostUsd: 0.000326, mostCostUsd: 0.000346, batch: null },
   aws: { costUsd: 0.000163, callMs: 512, isMeasured: true },
 };
-const plan = { ...places, rows: 118_700, texts: 101_312, tokens: 2_026_240, costUsd: 0.0405 };
+const plan = {
+  ...{ ...places, rows: 118_700, texts: 101_312, duplicates: 17_348, copied: 0, touched: 0, excluded: 40 },
+  ...{ sampledShare: 1, calls: 1_014, tokens: 2_026_240, leastTokens: 1_965_453, mostTokens: 2_087_027 },
+  ...{ costUsd: 0.0405, leastCostUsd: 0.0393, mostCostUsd: 0.0417, seconds: 260, batch: null },
+  aws: { costUsd: 0.0193, callMs: 512, isMeasured: true },
+};
 
 const moveTask = (Status: string, moved: number) => ({
   Results: [

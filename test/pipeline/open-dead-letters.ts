@@ -57,6 +57,7 @@ export function openDeadLetters(
     ...shared,
     reports: createReportStore(db),
     resets: createResetStore(db),
+    quoteReset: () => Promise.reject(new Error('No dead letter asks for a quote.')),
     detection: opened.detection,
     redrive: {
       ...shared,

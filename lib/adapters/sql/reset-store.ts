@@ -25,17 +25,19 @@ async function planReset(db: SqlDatabase, space: Space, selection: ResetSelectio
   const { rows } = await sql<ResetPlan>`
     WITH texts AS (
       SELECT count(*) FILTER (WHERE ${isChosen(space, selection)}) AS rows,
-             v.outcome <> 'embedded' OR NOT bool_and(${isChosen(space, selection)}) AS kept,
+             NOT bool_and(${isChosen(space, selection)}) AS kept, v.outcome = 'embedded' AS bought,
              coalesce(nullif(max(v.tokens), 0), ceil(max(v.kept_length) / 4.0)) AS tokens
         FROM ${vectors} AS v
        GROUP BY v.content_hash, v.outcome, 
                 CASE WHEN v.content_hash IS NULL THEN ${keys.text(keys.stored('v'))} END
     )
     SELECT coalesce(sum(rows), 0)::float8 AS rows,
-           count(*) FILTER (WHERE rows > 0 AND NOT kept)::float8 AS texts,
-           coalesce(sum(tokens) FILTER (WHERE rows > 0 AND NOT kept), 0)::float8 AS tokens
+           count(*) FILTER (WHERE rows > 0 AND bought AND NOT kept)::float8 AS texts,
+           coalesce(sum(rows) FILTER (WHERE bought AND kept), 0)::float8 AS copied,
+           coalesce(sum(rows) FILTER (WHERE NOT bought), 0)::float8 AS excluded,
+           coalesce(sum(tokens) FILTER (WHERE rows > 0 AND bought AND NOT kept), 0)::float8 AS tokens
       FROM texts`.execute(db.kysely);
-  return rows[0] ?? { rows: 0, texts: 0, tokens: 0 };
+  return rows[0] ?? { rows: 0, texts: 0, copied: 0, excluded: 0, tokens: 0 };
 }
 
 /**

@@ -1,12 +1,13 @@
 import type { Cap } from '../../core/budget.ts';
 import type { Space } from '../../core/model.ts';
+import type { SpaceQuote } from '../../core/quote.ts';
 import type { ControlStore, SpaceRegistry } from '../../ports/control-store.ts';
 import type { DetectionStore } from '../../ports/detection-store.ts';
 import type { DeadLetterSource, StageQuote } from '../../ports/operator.ts';
 import type { EmbeddingStore } from '../../ports/outcome-store.ts';
 import type { Logger, Randomness } from '../../ports/process.ts';
 import type { DispatchQueues, MessageQueue, ReceivingQueue } from '../../ports/queues.ts';
-import type { RedriveStore, ReportStore, ResetStore } from '../../ports/report-store.ts';
+import type { RedriveStore, ReportStore, ResetPlan, ResetStore } from '../../ports/report-store.ts';
 
 export interface OperatePorts {
   readonly spaces: SpaceRegistry;
@@ -17,6 +18,8 @@ export interface OperatePorts {
   readonly logger: Logger;
   /** Caps of the budget; undefined: none is configured. */
   readonly caps?: readonly Cap[] | undefined;
+  /** Quotes what a reset has bought again. */
+  readonly quoteReset: (space: Space, plan: ResetPlan) => Promise<SpaceQuote | StageQuote>;
   /**
    * Quotes the texts of a space; resolves with undefined where its source cannot be read.
    * Undefined on one machine, where `freshet quote` asks the workspace.

@@ -8,6 +8,7 @@ import {
 } from '../../core/control.ts';
 import { FreshetError } from '../../core/errors.ts';
 import type { Space } from '../../core/model.ts';
+import type { SpaceQuote } from '../../core/quote.ts';
 import type { ControlStore, PauseReason, SpaceRegistry } from '../../ports/control-store.ts';
 import type {
   OperateExchanges,
@@ -15,7 +16,7 @@ import type {
   PauseAnswer,
   ReportedSpace,
   SourceFailures,
-  SpaceResetPlan,
+  StageQuote,
   StatusAnswer,
 } from '../../ports/operator.ts';
 import type { Coverage, LedgerTotals, ReportStore } from '../../ports/report-store.ts';
@@ -150,17 +151,10 @@ async function requireScope({ spaces }: OperatePorts, scope: string): Promise<vo
 export async function planResets(
   ports: OperatePorts,
   selection: OutcomeSelection,
-): Promise<{ readonly spaces: readonly SpaceResetPlan[] }> {
-  const spaces: SpaceResetPlan[] = [];
-  for (const space of await chooseSpaces(ports.spaces, selection)) {
-    const plan = await ports.resets.plan(space, selection);
-    spaces.push({
-      source: space.source.name,
-      model: space.model.alias,
-      ...plan,
-      costUsd: (plan.tokens * space.model.usdPerMillionTokens) / 1_000_000,
-    });
-  }
+): Promise<OperateExchanges['plan-reset']['answer']> {
+  const spaces: (SpaceQuote | StageQuote)[] = [];
+  for (const space of await chooseSpaces(ports.spaces, selection))
+    spaces.push(await ports.quoteReset(space, await ports.resets.plan(space, selection)));
   return { spaces };
 }
 

@@ -22,10 +22,10 @@ const pause = { scope: 'pipeline', reason: 'operator', detail: 'OPS-1', since: '
 const plan = {
   source: 'ai_items',
   model: 'small',
-  rows: 12_000,
-  texts: 9_000,
-  tokens: 90_000,
-  costUsd: 0.0018,
+  ...{ rows: 12_000, texts: 9_000, duplicates: 3_000, copied: 0, touched: 0, excluded: 0, sampledShare: 1 },
+  ...{ calls: 90, tokens: 90_000, leastTokens: 87_300, mostTokens: 92_700, seconds: 30 },
+  ...{ costUsd: 0.0018, leastCostUsd: 0.0017, mostCostUsd: 0.0019, batch: null },
+  aws: { costUsd: 0.002, callMs: 512, isMeasured: true },
 };
 
 describe('finding the deployment', () => {
@@ -426,9 +426,11 @@ describe('aws reset', () => {
     const { code, output } = await console.run('reset --model small --older-than 2026-03-01');
 
     expect(code).toBe(0);
+    expect(output).toContain('to embed: 12,000 rows = 9,000 texts to buy + 3,000 of the same text');
     expect(output).toContain(
-      '12,000 rows; to embed them again: 9,000 different texts, about 90,000 tokens, $0.0018',
+      'about 90,000 tokens (87,300 to 92,700) in 90 calls, $0.0018 ($0.0017 to $0.0019), about 30.0 s',
     );
+    expect(output).toContain('AWS about $0.0020');
     expect(console.asked).toEqual([{ request: 'plan-reset', model: 'small', olderThan: '2026-03-01' }]);
   });
 
