@@ -1,9 +1,8 @@
 import { nameTable } from '../../lib/core/config/choose-table.ts';
 import { findVectorColumns, type TableFacts } from '../../lib/core/config/judge-tables.ts';
 import { UsageError } from '../../lib/core/errors.ts';
-import { formatUsd } from '../../lib/core/quantities.ts';
-import { formatCount } from '../../lib/core/run-end.ts';
 import { withTables } from '../../lib/wiring/init.ts';
+import { formatQuote } from '../terminal/format-quote.ts';
 import { openPrompts, type Prompts } from '../terminal/prompts.ts';
 import { countErrors, reportFindings } from '../terminal/reports.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -76,9 +75,9 @@ function showWritten({ file, workflow, estimate }: Written, source: Source, term
   );
   terminal.line(`  text     ${textColumns.join(', ')}`);
   terminal.line(`  model    ${model}`);
-  const rows = `${estimate.isCounted ? '' : 'about '}${formatCount(estimate.rows)} rows`;
-  const cost = `about ${formatCount(estimate.tokens)} tokens, ${formatUsd(estimate.costUsd)}`;
-  terminal.line(`  cost     ${rows}, ${cost} for the first run; then only what changes`);
+  const counted = estimate.isCounted ? '' : ', by the planner’s number of rows';
+  terminal.line(`  cost     of the first run${counted}; then only what changes:`);
+  for (const line of formatQuote(estimate)) terminal.line(line);
 }
 
 function showVectorColumns(table: TableFacts, terminal: Terminal): void {

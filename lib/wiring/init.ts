@@ -7,14 +7,18 @@ import type { DoctorFinding } from '../adapters/sql/doctor-sources.ts';
 import { listTables, measureTexts } from '../adapters/sql/list-tables.ts';
 import { MIGRATE_COMMAND } from '../adapters/sql/migrations/schema-version.ts';
 import { resolveSource } from '../adapters/sql/resolve-source.ts';
+import { batchTermsOf } from '../core/batches.ts';
 import { composeConfig, composeWorkflow, type NewSource } from '../core/config/compose-config.ts';
 import type { TableFacts } from '../core/config/judge-tables.ts';
 import { parseConfig } from '../core/config/parse-config.ts';
+import type { PipelineConfig } from '../core/config/pipeline-config.ts';
 import { UsageError } from '../core/errors.ts';
 import type { ModelDefinition } from '../core/model.ts';
 import { FRESHET } from '../core/own-command.ts';
-import { estimateTokensOfLength } from '../core/packing.ts';
+import { estimateTokens, estimateTokensOfLength } from '../core/packing.ts';
 import { PROVIDERS } from '../core/providers.ts';
+import { composeQuote, type SpaceQuote } from '../core/quote.ts';
+import { configuredLimits } from '../core/rate.ts';
 import {
   chooseDatabase,
   type Environment,
@@ -42,12 +46,9 @@ interface InitRequest {
 interface WrittenConfig {
   readonly file: string;
   readonly workflow: string | undefined;
-  readonly estimate: {
-    readonly rows: number;
-    /** False: `rows` is the planner's estimate. */
+  readonly estimate: SpaceQuote & {
+    /** False: `rows` is the planner's estimate, and no texts are known to be equal. */
     readonly isCounted: boolean;
-    readonly tokens: number;
-    readonly costUsd: number;
   };
   /** What the doctor says, but for what the first run does by itself. */
   readonly findings: readonly DoctorFinding[];
@@ -193,16 +194,10 @@ async function writeFor(
   if (request.workflow) await writeNewFile(join(directory, WORKFLOW_FILE), composeWorkflow(run), force);
   const { config, file } = await loadConfig(output, directory);
   const findings = await inspectDatabase(database, config);
-  const tokens = Math.ceil(measured.rows * estimateTokensOfLength(measured.characters, measured.bytes));
   return {
     file,
     workflow: request.workflow ? relative('.', WORKFLOW_FILE) : undefined,
-    estimate: {
-      rows: measured.rows,
-      isCounted: measured.isCounted,
-      tokens,
-      costUsd: (tokens * model.usdPerMillionTokens) / 1_000_000,
-    },
+    estimate: { ...quoteFirstRun(source, config, measured), isCounted: measured.isCounted },
     // A run migrates before it embeds.
     findings: findings.filter(({ statement }) => statement !== MIGRATE_COMMAND),
     next: [
@@ -210,6 +205,34 @@ async function writeFor(
       `${FRESHET} ${run.words}`,
     ],
   };
+}
+
+/**
+ * Quotes the first run of a source, of which nothing is embedded yet.
+ * No provider is opened, whose key may be missing still: of its limits those of the model count.
+ */
+function quoteFirstRun(
+  { table, model: alias }: NewSource,
+  { models, limits }: PipelineConfig,
+  { rows, texts, empty, characters, bytes }: Awaited<ReturnType<typeof measureTexts>>,
+): SpaceQuote {
+  const model = models[alias]!;
+  const tokensPerText = estimateTokensOfLength(characters, bytes) + estimateTokens(model.documentPrefix);
+  const counted = { rows, texts, duplicates: rows - texts - empty, copied: 0, touched: 0 };
+  return composeQuote(
+    { source: table, model: alias, staleRows: rows },
+    { ...counted, estimatedTokens: Math.ceil(texts * tokensPerText) },
+    1,
+    {
+      usdPerMillionTokens: model.usdPerMillionTokens,
+      textsPerCall: Math.min(limits.batchSize, model.limits?.maxTextsPerCall ?? limits.batchSize),
+      tokensPerCall: model.limits?.maxTokensPerCall ?? Number.POSITIVE_INFINITY,
+      callsAtOnce: limits.concurrency,
+      limits: configuredLimits(model),
+      batch: batchTermsOf(model),
+      measured: { tokens: 0, latencyMs: 0, comparedTokens: 0, estimatedTokens: 0, ratios: [] },
+    },
+  );
 }
 
 function keyVariablesOf({ provider }: ModelDefinition): readonly string[] {

@@ -51,7 +51,9 @@ describe('init', () => {
     expect(code, errors).toBe(0);
     expect(output).toContain('Wrote freshet.config.ts.');
     expect(output).toContain('text     title, body\n');
-    expect(output).toMatch(/cost {5}40 rows, about \d{3} tokens, \$0\.0000/);
+    expect(output).toMatch(
+      /to embed: 40 rows = \d+ texts to buy.*\n {2}about \d{3} tokens \(\d+ to \d+\) in 1 calls, \$0\.0000/,
+    );
     expect(output).toContain('has vectors already, in "embedding" (vector(3))');
     expect(output).toContain('CREATE INDEX CONCURRENTLY ON "public"."articles" ("updated_at", "id");');
     expect(output).toMatch(/Next:\n {2}npm run freshet -- run\n$/);

@@ -93,13 +93,25 @@ describe('the measure of the texts', () => {
   };
 
   test('counts rows, and the characters and bytes of a mean row without what is NULL', async () => {
-    expect(await measure(['title'])).toEqual({ rows: 0, isCounted: true, characters: 0, bytes: 0 });
+    expect(await measure(['title'])).toEqual({
+      ...{ rows: 0, texts: 0, empty: 0, isCounted: true, characters: 0, bytes: 0 },
+    });
 
     await sql`INSERT INTO public.articles (id, title, tags) VALUES (1, 'gräber', '{a,b}'), (2, NULL, '{}')`.execute(
       db.kysely,
     );
     // "gräber\na, b" and "".
-    expect(await measure(['title', 'tags'])).toEqual({ rows: 2, isCounted: true, characters: 5.5, bytes: 6 });
+    expect(await measure(['title', 'tags'])).toEqual({
+      ...{ rows: 2, texts: 1, empty: 1, isCounted: true, characters: 11, bytes: 12 },
+    });
+  });
+
+  test('counts equal texts once', async () => {
+    await sql`INSERT INTO public.articles (id, title) VALUES (3, 'same'), (4, 'same'), (5, 'another')`.execute(
+      db.kysely,
+    );
+
+    expect(await measure(['title'])).toMatchObject({ rows: 5, texts: 3, empty: 1 });
   });
 
   test('takes the planner’s estimate of a large table', async () => {

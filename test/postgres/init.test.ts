@@ -58,7 +58,7 @@ describe('init on a server', () => {
         textColumns: ['note'],
       },
       workflow: join('.github', 'workflows', 'freshet.yml'),
-      estimate: { rows: 30, isCounted: true },
+      estimate: { rows: 30, duplicates: 0, isCounted: true },
       next: ['npm run freshet -- run'],
     });
     expect(existsSync(join(directory, '.github/workflows/freshet.yml'))).toBe(true);
@@ -81,7 +81,9 @@ describe('init on a server', () => {
     expect(output).toMatch(
       / {2}export DATABASE_URL=…\n {2}export OPENAI_API_KEY=…\n {2}npm run freshet -- run\n$/,
     );
-    expect(output).toMatch(/cost {5}30 rows, about \d+ tokens, \$0\.0000/);
+    expect(output).toMatch(
+      /to embed: 30 rows = 30 texts to buy\n {2}about \d+ tokens \(\d+ to \d+\) in 1 calls, \$0\.0000/,
+    );
   });
 
   it('leaves no file behind where the database cannot be reached', async () => {

@@ -72,39 +72,55 @@ function describeTable({ role, isSchemaUsable, isReadable, ...facts }: ListedTab
   };
 }
 
-/** How much text a source has; the lengths are those of a mean row. */
+/** How much text a source has; the lengths are those of a mean text. */
 interface TextMeasure {
   readonly rows: number;
-  /** False: the planner's estimate. */
+  /** False: the planner's estimate, and nothing is known of equal texts. */
   readonly isCounted: boolean;
+  /** Texts that differ. */
+  readonly texts: number;
+  /** Rows without any text. */
+  readonly empty: number;
   readonly characters: number;
   readonly bytes: number;
 }
 
 /** Rows up to which they are counted; of more, the planner knows how many. */
 const COUNTED_ROWS = 100_000;
-/** Rows whose texts are measured. */
+/** Rows whose texts are measured where they are too many to be counted. */
 const MEASURED_ROWS = 500;
 /** Characters that are measured of a text: longer ones are cut by most models. */
 const MEASURED_CHARACTERS = 100_000;
 
 /**
- * Measures the texts of a source from its first rows, and counts or estimates its rows.
+ * Measures the texts of a source: all of them, each once, or of a large table its first rows.
  * The lengths are measured by the server: no text leaves it.
  */
 export async function measureTexts(db: SqlDatabase, source: ResolvedSource): Promise<TextMeasure> {
   const table = sql.id(source.schema, source.table);
+  const { rows: counted } = await sql<{ rows: number }>`
+    SELECT count(*)::float8 AS rows
+      FROM (SELECT FROM ${table} LIMIT ${COUNTED_ROWS + 1}::int) AS counted`.execute(db.kysely);
+  const isCounted = (counted[0]?.rows ?? 0) <= COUNTED_ROWS;
   const text = sql`concat_ws(E'\n', ${sql.join(source.textColumns.map(renderText))})`;
-  const { rows } = await sql<{ rows: number; characters: number; bytes: number }>`
-    SELECT (SELECT count(*)::float8 FROM (SELECT FROM ${table} LIMIT ${COUNTED_ROWS + 1}::int) AS counted)
-             AS rows,
-           coalesce(avg(char_length(body)), 0)::float8 AS characters,
-           coalesce(avg(octet_length(body)), 0)::float8 AS bytes
-      FROM (SELECT left(${text}, ${MEASURED_CHARACTERS}::int) AS body FROM ${table} AS s
-             LIMIT ${MEASURED_ROWS}::int) AS measured`.execute(db.kysely);
-  const measured = rows[0] ?? { rows: 0, characters: 0, bytes: 0 };
-  if (measured.rows <= COUNTED_ROWS) return { ...measured, isCounted: true };
-  return { ...measured, rows: await estimateRows(db, source), isCounted: false };
+  const { rows } = await sql<Omit<TextMeasure, 'isCounted'>>`
+    WITH texts AS (
+      SELECT count(*) AS rows, max(char_length(body)) AS characters, max(octet_length(body)) AS bytes,
+             bool_or(body ~ '\\S') AS is_text
+        FROM (SELECT left(${text}, ${MEASURED_CHARACTERS}::int) AS body FROM ${table} AS s
+               LIMIT ${isCounted ? COUNTED_ROWS : MEASURED_ROWS}::int) AS read
+       GROUP BY md5(body)
+    )
+    SELECT coalesce(sum(rows), 0)::float8 AS rows, (count(*) FILTER (WHERE is_text))::float8 AS texts,
+           coalesce(sum(rows) FILTER (WHERE NOT is_text), 0)::float8 AS empty,
+           coalesce(avg(characters) FILTER (WHERE is_text), 0)::float8 AS characters,
+           coalesce(avg(bytes) FILTER (WHERE is_text), 0)::float8 AS bytes
+      FROM texts`.execute(db.kysely);
+  const measured = rows[0] ?? { rows: 0, texts: 0, empty: 0, characters: 0, bytes: 0 };
+  if (isCounted) return { ...measured, isCounted };
+  const estimated = await estimateRows(db, source);
+  const empty = Math.round((estimated * measured.empty) / Math.max(1, measured.rows));
+  return { ...measured, rows: estimated, texts: estimated - empty, empty, isCounted };
 }
 
 /** The planner's estimate, which follows the size of the table where the last ANALYZE is old. */
