@@ -1,7 +1,7 @@
-import { listCaps } from '../../lib/core/budget.ts';
+import { type Cap, listCaps } from '../../lib/core/budget.ts';
 import type { Invocation } from './invocation.ts';
 import { createRandom } from './random.ts';
-import type { World } from './world.ts';
+import { START_MS, type World } from './world.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -22,6 +22,11 @@ export function drawClockOffsetMs(seed: number, faultPhaseMs: number): number {
   return DAY_MS - createRandom(seed + 2).below(faultPhaseMs);
 }
 
+/** What a call is billed for each token of its estimate, in two of three seeds with a cap and no batches; undefined: less than one. */
+export function drawBillFactor(seed: number): number | undefined {
+  return seed % 8 === 2 && seed % 3 !== 2 ? createRandom(seed + 2).pick([2, 5, 20]) : undefined;
+}
+
 /** Somebody raises the cap while calls wait for it. */
 export function raiseCaps(world: World): void {
   const [cap] = world.twin.caps;
@@ -30,74 +35,128 @@ export function raiseCaps(world: World): void {
   world.twin.caps = listCaps({ usdPerDay: 3 * cap.usd });
 }
 
-/** The day to which what is granted now belongs. */
-export function noteCappedDay({ services, twin }: World): void {
-  services.billedDays.add(new Date(twin.now() / 1000).toISOString().slice(0, 10));
-}
-
-/** What a call is billed for each token of its estimate, in two of three seeds with a cap and no batches; undefined: less than one. */
-export function drawBillFactor(seed: number): number | undefined {
-  return seed % 8 === 2 && seed % 3 !== 2 ? createRandom(seed + 2).pick([2, 5, 20]) : undefined;
-}
-
-/** What a bill is above its estimate, until the database knows it. */
-export interface Excess {
-  readonly usd: number;
-  readonly invocation: Invocation;
-  /** No answer came, or the database did not take it: only the estimate is known. */
-  isUntold: boolean;
-}
-
-/** The provider bills a call. */
-export function noteBilled(
-  world: World,
-  invocation: Invocation,
-  callId: string | undefined,
-  billedUsd: number,
-): void {
-  const { billFactor, services, twin } = world;
-  const grant = twin.grants.get(callId ?? '');
-  if (billFactor !== undefined && grant !== undefined) {
-    const usd = billedUsd - grant.estimatedCostUsd;
-    services.excesses.set(grant.callId, { usd, invocation, isUntold: false });
-  }
-  checkCaps(world, billedUsd);
-}
-
-/** The bill of a call does not reach the database. */
-export function noteUntold(world: World, callId: string | undefined): void {
-  const excess = world.services.excesses.get(callId ?? '');
-  if (excess) excess.isUntold = true;
-}
-
-/** What was billed and cannot be known: the answer was lost, or its process with it. */
-function untoldUsd({ services }: World): number {
-  let sum = 0;
-  for (const { usd, invocation, isUntold } of services.excesses.values())
-    if (isUntold || invocation.state === 'dead' || invocation.state === 'frozen') sum += Math.max(0, usd);
-  return sum;
-}
-
-/**
- * What the provider billed may go beyond the cap of a day by one call for each worker, at the most.
- * Where no answer came, nobody knows more of a call than its estimate.
- */
-export function checkCaps(world: World, billedUsd: number): void {
-  const { services, twin, warm } = world;
-  services.billedUsd += billedUsd;
-  services.largestUsd = Math.max(services.largestUsd, billedUsd);
-  noteCappedDay(world);
-  const [cap] = twin.caps;
-  if (cap === undefined) return;
-  const workers = world.running + warm.embed.length;
-  const most = cap.usd * services.billedDays.size + workers * services.largestUsd + untoldUsd(world);
-  if (services.billedUsd > most + 1e-9)
-    world.violate('cap-kept', `${services.billedUsd} $ are billed under a cap of ${cap.usd} $ a day`);
-}
-
-/** Somebody raises the cap, and what waited goes on. */
+/** Nothing is capped any more, and what waited goes on. */
 export function liftCaps(world: World): void {
   if (world.twin.caps.length === 0) return;
   world.trace.event('cap is lifted');
   world.twin.caps = [];
+}
+
+/** A call that was granted under a cap. */
+interface CappedCall {
+  readonly period: CappedPeriod;
+  readonly invocation: Invocation;
+  readonly estimatedUsd: number;
+  billedUsd: number;
+  /** What the database knows: its estimate, its bill, or that alone which it will ever know. */
+  known: 'estimate' | 'bill' | 'estimate for ever';
+}
+
+/** A day of the database's clock. A day to which the clock steps back begins anew. */
+interface CappedPeriod {
+  readonly calls: CappedCall[];
+  billedUsd: number;
+  /** Of the guard's probes, which are granted whatever is capped. */
+  probesUsd: number;
+  /** The cap when the last call was granted, and the calls of which nobody could know the bill by then, itself among them. */
+  cap: Cap;
+  unknown: readonly CappedCall[];
+}
+
+/** What was granted under a cap. */
+export interface CapWatch {
+  readonly calls: Map<string, CappedCall>;
+  readonly newest: Map<Invocation, CappedCall>;
+  readonly periods: Map<string, CappedPeriod>;
+  /** How often the clock stepped back over midnight. */
+  repeatedDays: number;
+}
+
+export const createCapWatch = (): CapWatch => ({
+  calls: new Map(),
+  newest: new Map(),
+  periods: new Map(),
+  repeatedDays: 0,
+});
+
+const printDay = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+
+/** A call is granted; a cap that is lifted asks nothing of it. */
+export function noteGranted(world: World, invocation: Invocation, callId: string, isProbe = false): void {
+  const { twin, services } = world;
+  const [cap] = twin.caps;
+  const grant = twin.grants.get(callId);
+  if (cap === undefined || grant === undefined || services.capped.calls.has(callId)) return;
+  const period = periodOf(world, grant.grantedAt / 1000, cap);
+  const estimatedUsd = grant.estimatedCostUsd;
+  const call: CappedCall = { period, invocation, estimatedUsd, billedUsd: 0, known: 'estimate' };
+  services.capped.calls.set(callId, call);
+  if (isProbe) return;
+  period.calls.push(call);
+  services.capped.newest.set(invocation, call);
+  Object.assign(period, { cap, unknown: period.calls.filter(each => isUnknown(world, each)) });
+}
+
+function periodOf({ services: { capped } }: World, grantedMs: number, cap: Cap): CappedPeriod {
+  const name = `${printDay(grantedMs)}, ${capped.repeatedDays}`;
+  const period = capped.periods.get(name) ?? {
+    ...{ calls: [], billedUsd: 0, probesUsd: 0, cap, unknown: [] },
+  };
+  capped.periods.set(name, period);
+  return period;
+}
+
+/** Nobody can know the bill: the call is under way, or its answer was lost, or its process with it. */
+function isUnknown({ services }: World, call: CappedCall): boolean {
+  const { invocation, known } = call;
+  if (known !== 'estimate') return known === 'estimate for ever';
+  if (invocation.state === 'running') return services.capped.newest.get(invocation) === call;
+  return invocation.state === 'dead' || invocation.state === 'frozen';
+}
+
+/**
+ * The database is told the bill of a call. Of one whose grant is taken for lost it keeps the
+ * estimate: whoever tells is older than any Lambda can be.
+ */
+export function noteTold({ services, twin }: World, callId: string): void {
+  const call = services.capped.calls.get(callId);
+  if (call) call.known = twin.grants.get(callId)?.isLost ? 'estimate for ever' : 'bill';
+}
+
+/** The bill of a call does not reach the database. */
+export function noteUntold({ services }: World, callId: string | undefined): void {
+  const call = services.capped.calls.get(callId ?? '');
+  if (call?.known === 'estimate') call.known = 'estimate for ever';
+}
+
+/** The clock of the database stepped back, by so much. */
+export function noteStepBack({ scheduler, clockOffsetMs, services }: World, stepMs: number): void {
+  const nowMs = START_MS + scheduler.nowMs() + clockOffsetMs;
+  if (printDay(nowMs + stepMs) !== printDay(nowMs)) services.capped.repeatedDays += 1;
+}
+
+/**
+ * The provider bills a call, or a text of a batch.
+ *
+ * A call belongs to the day on which it was granted, whenever it is billed. Each day goes beyond
+ * its cap by itself: by what bills are above their estimates, of the calls that were under way when
+ * its last one was granted, and of those of which no answer came or no bill was told. Statements of
+ * the twin come one after the other; on PostgreSQL two that ask at one moment do not see each other.
+ */
+export function noteBilled(world: World, callId: string | undefined, usd: number): void {
+  const call = world.services.capped.calls.get(callId ?? '');
+  if (call === undefined) return;
+  const { period } = call;
+  call.billedUsd += usd;
+  period.billedUsd += usd;
+  if (call.invocation.component === 'guard') period.probesUsd += usd;
+  const beyond = period.unknown.map(({ billedUsd, estimatedUsd }) => Math.max(0, billedUsd - estimatedUsd));
+  const most = period.cap.usd + period.probesUsd + beyond.reduce((sum, each) => sum + each, 0);
+  if (period.billedUsd > most + 1e-9) {
+    const seen = `${beyond.length} calls could not be known when the last one was granted`;
+    world.violate(
+      'cap-kept',
+      `${period.billedUsd} $ of a day are billed under a cap of ${period.cap.usd} $; ${seen}`,
+    );
+  }
 }

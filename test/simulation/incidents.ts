@@ -1,5 +1,5 @@
 import { commitNow, distrustSource } from './application.ts';
-import { raiseCaps } from './check-caps.ts';
+import { noteStepBack, raiseCaps } from './check-caps.ts';
 import { watchTick } from './check-freshness.ts';
 import { loseRate } from './check-rate.ts';
 import { drawRaisingRows, raiseForAWhile } from './check-skipped.ts';
@@ -85,7 +85,9 @@ function pauseForAWhile(world: World): void {
 
 function stepClockBack(world: World): void {
   world.application.clockStepped = true;
-  world.clockOffsetMs -= world.random.between(1, 20 * 60_000);
+  const stepMs = world.random.between(1, 20 * 60_000);
+  world.clockOffsetMs -= stepMs;
+  noteStepBack(world, stepMs);
   world.trace.event('clock steps back', 0, () => `to ${world.clockOffsetMs} ms`);
 }
 

@@ -32,7 +32,8 @@ export const INVARIANTS = {
   'granted-first': 'A provider call is granted before it is made. [13]',
   'rate-kept':
     'Never more calls are granted than the limit of the configuration and a burst allow; a row that was lost, one burst more.',
-  'cap-kept': 'What is billed within the period of a cap exceeds it by one call for each worker at the most.',
+  'cap-kept':
+    'Calls that were granted within one period of a cap are billed no more than the cap, and what the bills of calls that were under way at once, or got no answer, are above their estimates.',
   'rated-first': 'A call of a limited model is made with a share of the rate of its own.',
   'edits-first':
     'For two seconds after an edit was refused a share of the rate, bulk work is granted none before it.',

@@ -1,5 +1,5 @@
 import type { Lane, Space } from '../../lib/core/model.ts';
-import type { Excess } from './check-caps.ts';
+import { type CapWatch, createCapWatch } from './check-caps.ts';
 import type { RateWatch } from './check-rate.ts';
 import type { BatchService } from './simulated-batches.ts';
 import { createSimulatedQueue, type SimulatedQueue } from './simulated-queue.ts';
@@ -26,12 +26,8 @@ export interface Services {
   readonly claimedAt: Map<string, number>;
   /** What was granted of the rate of each model. */
   readonly rates: Map<string, RateWatch>;
-  /** What the provider billed, and the days of the database's time on which it did. */
-  billedUsd: number;
-  largestUsd: number;
-  readonly billedDays: Set<string>;
-  /** What bills are above their estimates, by call. */
-  readonly excesses: Map<string, Excess>;
+  /** What was granted and billed under a cap. */
+  readonly capped: CapWatch;
   providerCalls: number;
   /** Until then every call fails; the next outage begins later than that. In virtual time. */
   outageUntilMs: number;
@@ -55,9 +51,8 @@ export function createServices(spaces: readonly Space[]): Services {
     refusals: new Map(),
     claimedAt: new Map(),
     rates: new Map(),
-    billedDays: new Set(),
-    excesses: new Map(),
-    ...{ billedUsd: 0, largestUsd: 0, providerCalls: 0, outageUntilMs: 0, nextOutageMs: 0 },
+    capped: createCapWatch(),
+    ...{ providerCalls: 0, outageUntilMs: 0, nextOutageMs: 0 },
   };
 }
 

@@ -3,7 +3,7 @@ import type { FailureClass } from '../../lib/core/model.ts';
 import type { BatchLine, BatchProvider, BatchStanding, BatchText } from '../../lib/ports/batches.ts';
 import { DIMENSIONS, vectorOf } from '../doubles/scripted-provider.ts';
 import { callPort } from './call-port.ts';
-import { checkCaps } from './check-caps.ts';
+import { noteBilled } from './check-caps.ts';
 import { checkPurchase, notePurchase } from './check-purchases.ts';
 import { NO_FAULTS } from './fault-plan.ts';
 import type { Invocation } from './invocation.ts';
@@ -199,7 +199,7 @@ function answerText(
   if (isHard && random.chance(0.1)) return random.chance(0.5) ? [] : [{ contentHash, reply: undefined }];
   batch.billedTexts += 1;
   notePurchase(world, batch.spaceId, contentHash);
-  checkCaps(world, TOKENS_PER_TEXT * USD_PER_TOKEN * BATCH_PRICE_SHARE);
+  noteBilled(world, batch.batchId, TOKENS_PER_TEXT * USD_PER_TOKEN * BATCH_PRICE_SHARE);
   const isUseless = random.chance(world.faults.unusableVector);
   // Paid, and to be bought once more.
   if (isUseless) world.hardFaults += 1;

@@ -5,6 +5,7 @@ import type { EventSource, EventSources } from '../../lib/ports/queues.ts';
 import { seconds } from '../twin/timestamps.ts';
 import { grantProbe } from '../twin/twin-embedding.ts';
 import { callPort } from './call-port.ts';
+import { noteGranted } from './check-caps.ts';
 import { scheduleDelivery } from './deliver.ts';
 import type { Invocation } from './invocation.ts';
 import { queuesOf } from './services.ts';
@@ -119,11 +120,14 @@ export function createProbedProvider(
 /** Grants the guard's probes as `lambda-guard.ts` does, and remembers whose call each is. */
 export function watchProbeGrants(
   world: World,
+  current: () => Invocation,
   granted: Map<string, string>,
 ): (...args: Parameters<GuardState['embedding']['grantCall']>) => undefined {
   return ({ model }, grant) => {
     granted.set(model.alias, grant.callId);
-    return grantProbe(world.twin, grant);
+    grantProbe(world.twin, grant);
+    noteGranted(world, current(), grant.callId, true);
+    return undefined;
   };
 }
 

@@ -155,7 +155,7 @@ function createGuardPorts(world: World, current: () => Invocation, shared: Share
     spaces: shared.spaces,
     probes: wrapMethods<ProbeClaims>(world, current, watchClaims(world, current)),
     embedding: wrapMethods<Pick<EmbeddingStore, 'grantCall' | 'revokeGrant'>>(world, current, {
-      grantCall: watchProbeGrants(world, granted),
+      grantCall: watchProbeGrants(world, current, granted),
       revokeGrant: embedding.revokeGrant,
     }),
     outcomes: wrapMethods(world, current, watchOutcomes(world, current)),
@@ -192,7 +192,7 @@ function createEmbedding(world: World, current: () => Invocation): EmbeddingStor
   const noteBill = async (callId: string, costUsd: number) => {
     const effect = () => {
       world.stores.embedding.noteBill?.(callId, costUsd);
-      world.services.excesses.delete(callId);
+      noteTold(world, callId);
     };
     try {
       await callPort(world, current(), 'noteBill', 'database', effect);

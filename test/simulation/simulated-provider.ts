@@ -59,7 +59,7 @@ export function answerCall(
   invocation.failedInOutage.length = 0;
   if (callId !== undefined) services.billed.add(callId);
   const tokens = countTokens(world, callId, texts);
-  noteBilled(world, invocation, callId, tokens * USD_PER_TOKEN);
+  noteBilled(world, callId, tokens * USD_PER_TOKEN);
   checkPurchase(world, invocation, spaceId, texts, true);
   if (random.chance(faults.billedTimeout)) {
     world.hardFaults += 1;

@@ -1,5 +1,5 @@
 import { FreshetError } from '../../lib/core/errors.ts';
-import { noteCappedDay } from './check-caps.ts';
+import { noteGranted } from './check-caps.ts';
 import { checkGrant } from './check-purchases.ts';
 import { checkRateAnswer, checkRateNews } from './check-rate.ts';
 import type { Invocation } from './invocation.ts';
@@ -22,7 +22,7 @@ export function watchEmbedding(world: World, current: () => Invocation): World['
       const refusal = embedding.grantCall(space, grant);
       if (refusal) return refusal;
       checkGrant(world, current(), space.spaceId);
-      noteCappedDay(world);
+      noteGranted(world, current(), grant.callId);
       current().grantedCallId = grant.callId;
       return undefined;
     },
