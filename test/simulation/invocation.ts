@@ -28,6 +28,8 @@ export interface Invocation {
   readonly claims: Set<string>;
   /** `world.sequence` of the tick's whole look at a space, by space. */
   readonly looks: Map<number, number>;
+  /** Rows that its looks skipped, and of which it has not told yet, by space. */
+  readonly untold: Map<number, number>;
   /** Whoever waits for an answer hears that none will come. */
   died: () => void;
 }
@@ -49,6 +51,7 @@ export function createInvocation(world: World, component: Component, timeoutMs: 
     failedInOutage: [],
     claims: new Set(),
     looks: new Map(),
+    untold: new Map(),
     died: () => undefined,
   };
 }
