@@ -400,6 +400,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['const patienceMs = request.goesOn\n', 'const patienceMs = request.goesOn === null\n']],
   },
   {
+    name: 'failure-forgotten',
+    removes: 'smaller calls where a failed one takes the share of the rate that the next one waits for',
+    file: 'lib/pipeline/embed/buy-vectors.ts',
+    changes: [['if (ended && results.size === 0) await', 'if (ended && results.size < 0) await']],
+  },
+  {
     name: 'refused-share-taken',
     removes: 'making no call where the rate grants none',
     file: 'lib/pipeline/embed/keep-rate.ts',
