@@ -1,6 +1,7 @@
 import { batchTermsOf, isEdited, waitingLeaseSeconds } from '../../core/batches.ts';
 import type { Space } from '../../core/model.ts';
 import type { BatchLane } from '../../ports/batches.ts';
+import type { SourceReading } from '../../ports/outcome-store.ts';
 import type { Clock, Metrics } from '../../ports/process.ts';
 import type { TextResult } from './buy-vectors.ts';
 import { estimateSentTokens } from './fit-texts.ts';
@@ -45,8 +46,9 @@ export async function divideByBatches(
     return { plan, brought: nothing, waiting: new Set() };
   const { store } = batches;
   const nowMs = ports.clock.now();
-  const isEdit = ({ rows }: UniqueText) =>
-    dispatch.lane === 'fresh' || rows.some(({ reading }) => isEdited(reading.version, nowMs));
+  const isEdit = ({ contentHash, rows }: UniqueText) =>
+    dispatch.lane === 'fresh' ||
+    rows.some(({ reading }) => isEdited(reading.version, nowMs) || hadOtherText(reading, contentHash));
   const edits = plan.toBuy.filter(isEdit);
   const patient = plan.toBuy.filter(text => !isEdit(text));
   const joined =
@@ -85,6 +87,16 @@ export async function divideByBatches(
       ),
     ),
   };
+}
+
+/**
+ * Whether the space holds an outcome of another text of the row.
+ * Such a row was edited, however old its version is: `now()` of a long transaction is of its
+ * beginning. What a reset took the hash from was not.
+ */
+function hadOtherText({ stored }: SourceReading, contentHash: string): boolean {
+  const storedHash = stored?.contentHash ?? contentHash;
+  return storedHash !== contentHash;
 }
 
 function toWaiting(space: Space, { text, contentHash, rows }: UniqueText) {
