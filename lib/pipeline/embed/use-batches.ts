@@ -28,10 +28,11 @@ interface DivisionPorts {
 
 /**
  * Divides the texts of a plan between the batch lane and calls.
- * A text of the bulk lane waits for a batch, unless it has been late or refused there. An edit
- * never waits, whichever pass saw it first: it is bought by a call, and counted where the same text
- * stands in a batch. Whoever waits is noted first and vectors are looked for afterwards, so that a
- * vector that comes in between is seen.
+ * A text of the bulk lane waits for a batch, unless it has been late or refused there. What is seen
+ * to be an edit never waits, whichever pass saw it first: it is bought by a call, and counted where
+ * the same text stands in a batch. A new row of a long transaction is not told from one of a load.
+ * Whoever waits is noted first and vectors are looked for afterwards, so that a vector that comes
+ * in between is seen.
  */
 export async function divideByBatches(
   ports: DivisionPorts,
