@@ -26,6 +26,8 @@ export interface Invocation {
   readonly failedInOutage: { readonly texts: readonly string[]; readonly recordSequence: number }[];
   /** Scopes that it may probe once. */
   readonly claims: Set<string>;
+  /** Hash of the text that the space held of a row when it read the row, by `spaceId/id`; null: of none. */
+  readonly storedHashes: Map<string, string | null>;
   /** `world.sequence` of the tick's whole look at a space, by space. */
   readonly looks: Map<number, number>;
   /** Rows that its looks skipped, and of which it has not told yet, by space. */
@@ -50,6 +52,7 @@ export function createInvocation(world: World, component: Component, timeoutMs: 
     wroteAt: Number.NEGATIVE_INFINITY,
     failedInOutage: [],
     claims: new Set(),
+    storedHashes: new Map(),
     looks: new Map(),
     untold: new Map(),
     died: () => undefined,

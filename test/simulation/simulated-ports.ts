@@ -144,7 +144,10 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
 
 function createBatchLane(world: World, current: () => Invocation): BatchLane {
   const provider = createBatchProvider(world, current);
-  return { store: wrapMethods<BatchStore>(world, current, watchBatches(world)), providers: () => provider };
+  return {
+    store: wrapMethods<BatchStore>(world, current, watchBatches(world, current)),
+    providers: () => provider,
+  };
 }
 
 function createGuardPorts(world: World, current: () => Invocation, shared: Shared): GuardPorts {
