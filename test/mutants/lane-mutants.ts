@@ -30,15 +30,24 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'edits-wait-for-batches',
     removes: 'buying an edit at once where bulk texts wait for a batch',
     file: 'lib/pipeline/embed/use-batches.ts',
-    changes: [["    dispatch.lane === 'fresh' || rows.some(", "    dispatch.lane !== 'fresh' && rows.some("]],
+    changes: [
+      [
+        "    dispatch.lane === 'fresh' ||\n    rows.some(",
+        "    dispatch.lane !== 'fresh' &&\n    rows.some(",
+      ],
+    ],
   },
   {
     name: 'edits-of-the-other-pass-wait',
     removes: 'buying an edit at once that the reconcile pass saw first',
     file: 'lib/pipeline/embed/use-batches.ts',
-    changes: [
-      ['|| rows.some(({ reading }) => isEdited(reading.version, nowMs))', '|| rows.length < nowMs * 0'],
-    ],
+    changes: [['isEdited(reading.version, nowMs) ||', 'isEdited(null, nowMs) ||']],
+  },
+  {
+    name: 'edits-of-long-transactions-wait',
+    removes: 'buying an edit at once whose version is of the beginning of a long transaction',
+    file: 'lib/pipeline/embed/use-batches.ts',
+    changes: [[' || hadOtherText(reading, contentHash)', " || hadOtherText(reading, '') === null"]],
   },
 ];
 

@@ -16,6 +16,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     ],
   },
   {
+    name: 'skipped-rows-untold',
+    removes: 'telling of rows that no look can compare',
+    file: 'lib/pipeline/detect/passes.ts',
+    changes: [['    skipped.push(...(slice.skipped ?? []));\n', '']],
+  },
+  {
     name: 'watermark-passes-limit',
     removes: 'stopping the watermark at the first stale row that the limit left out',
     file: 'lib/pipeline/detect/passes.ts',
@@ -392,6 +398,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'waiting longer for a share of the rate where a call goes on after one that failed',
     file: 'lib/pipeline/embed/keep-rate.ts',
     changes: [['const patienceMs = request.goesOn\n', 'const patienceMs = request.goesOn === null\n']],
+  },
+  {
+    name: 'failure-forgotten',
+    removes: 'smaller calls where a failed one takes the share of the rate that the next one waits for',
+    file: 'lib/pipeline/embed/buy-vectors.ts',
+    changes: [['if (ended && results.size === 0) await', 'if (ended && results.size < 0) await']],
   },
   {
     name: 'refused-share-taken',

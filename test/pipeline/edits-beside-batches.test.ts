@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { isEdited } from '../../lib/core/batches.ts';
 import { openBatchWorld } from '../batches/run-history.ts';
+import { spaceOf } from '../twin/twin-database.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -15,6 +16,44 @@ test('an edit that the reconcile pass sees first is bought by a call, and old ro
 
     expect(world.staleRows().map(({ id }) => id)).toEqual(['2']);
     expect(world.live).toEqual(new Map([['edited a moment ago', 1]]));
+  } finally {
+    await world.close();
+  }
+});
+
+test('a row whose text is another than the one that was embedded waits for no batch, however old its version', async () => {
+  const world = await openBatchWorld(1, () => ({ polls: 0, end: 'completed' }));
+  try {
+    world.put('1', 'as it was');
+    await world.work();
+    // A transaction that began ten minutes before it ended: the version is of its beginning.
+    world.put('1', 'as a long transaction left it', HOUR_MS / 6);
+    world.put('2', 'a load of a long transaction', HOUR_MS / 6);
+    await world.detect('reconcile');
+    await world.embed();
+    await world.write();
+
+    expect(world.staleRows().map(({ id }) => id)).toEqual(['2']);
+    expect(world.live.get('as a long transaction left it')).toBe(1);
+  } finally {
+    await world.close();
+  }
+});
+
+test('a row that was reset waits for a batch: its text is no edit', async () => {
+  const world = await openBatchWorld(1, () => ({ polls: 0, end: 'completed' }));
+  try {
+    world.put('1', 'as it was');
+    await world.work();
+    const outcomes = spaceOf(world.twin, world.space).outcomes;
+    outcomes.set('1', { ...outcomes.get('1')!, version: null, xid: null, contentHash: null });
+    world.advance(HOUR_MS);
+    await world.detect('reconcile');
+    await world.embed();
+    await world.write();
+
+    expect(world.staleRows().map(({ id }) => id)).toEqual(['1']);
+    expect(world.live).toEqual(new Map([['as it was', 1]]));
   } finally {
     await world.close();
   }

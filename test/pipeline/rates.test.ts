@@ -182,6 +182,30 @@ describe('a fleet before a server that allows so much a minute', () => {
     expect(provider.requests.length).toBeLessThanOrEqual(20);
   });
 
+  test.each([
+    ['a text that is refused', 'refused', { tokensPerMinute: 60 }],
+    ['a text at which the server breaks', 'breaks', { tokensPerMinute: 60 }],
+    ['calls that are too large', 'too-large', { tokensPerMinute: 60 }],
+    ['a text that is refused, one call a minute', 'refused', { requestsPerMinute: 1 }],
+  ] as const)(
+    'comes to the end of %s, although the call before takes what the next one waits for',
+    async (_, fault, limits) => {
+      const { world, space } = openWorld(limits, 10);
+      putRow(world.twin, space, '00002', 'a text at fault');
+      const provider = createScriptedProvider(request => {
+        if (fault === 'too-large' && request.texts.length > 2) return failWith('too-large', 'http_413');
+        if (!request.texts.includes('a text at fault')) return embedAll(request);
+        if (fault === 'refused') return failWith('item', 'http_400');
+        return fault === 'breaks' ? failWith('transient', 'http_500') : embedAll(request);
+      });
+
+      await driveFleet(world, 60, 2, [{ ...world.embedPorts, providers: () => provider }], LONG_POLL_MS);
+
+      expect(findStaleRows(world.twin, space).map(({ id }) => id)).toEqual([]);
+      expect(provider.requests.length).toBeLessThanOrEqual(30);
+    },
+  );
+
   test('asks nothing of the database where no limit is known', async () => {
     const { world } = openWorld(undefined, 50);
     const server = createRateLimitedServer(world.clock, { requestsPerMinute: 1e9, tokensPerMinute: 1e9 });

@@ -1,11 +1,14 @@
+import { isEdited } from '../../lib/core/batches.ts';
+import type { Space } from '../../lib/core/model.ts';
+import type { AwaitedText } from '../../lib/ports/batches.ts';
 import { liveSpaces } from './check-end.ts';
 import type { Invocation } from './invocation.ts';
 import { billedUsd } from './simulated-batches.ts';
 import { hashOf } from './texts.ts';
-import type { World } from './world.ts';
+import { START_MS, type World } from './world.ts';
 
 /** The batch store, with what the checks of purchases need to know of its calls. */
-export function watchBatches(world: World): World['stores']['batches'] {
+export function watchBatches(world: World, current: () => Invocation): World['stores']['batches'] {
   const { batches } = world.stores;
   const allow = (spaceId: number, hashes: Iterable<string>) => {
     for (const hash of hashes) {
@@ -15,6 +18,10 @@ export function watchBatches(world: World): World['stores']['batches'] {
   };
   return {
     ...batches,
+    joinBatch: (space, dispatchId, texts, leaseSeconds) => {
+      for (const text of texts) checkPatience(world, current(), space, text);
+      return batches.joinBatch(space, dispatchId, texts, leaseSeconds);
+    },
     takeForEdit: (space, hashes) => {
       const inBatch = batches.takeForEdit(space, hashes);
       allow(space.spaceId, inBatch);
@@ -38,6 +45,26 @@ export function watchBatches(world: World): World['stores']['batches'] {
       return batches.releaseTexts(batchId);
     },
   };
+}
+
+/**
+ * No row begins to wait that is an edit: of which the space held another text, or which has a young version.
+ * A row of which the space had no text may wait where its transaction was open for longer: it looks like one of a load.
+ */
+function checkPatience(
+  world: World,
+  { number, storedHashes }: Invocation,
+  { spaceId, source }: Space,
+  { contentHash, rows }: AwaitedText,
+): void {
+  const nowMs = START_MS + world.scheduler.nowMs();
+  for (const { id, version } of rows) {
+    const isHonest = world.application.rows.get(`${source.name}/${id}`)?.honest ?? false;
+    const isYoung = isHonest && isEdited(version, nowMs) && Date.parse(version ?? '') <= nowMs;
+    const storedHash = storedHashes.get(`${spaceId}/${id}`) ?? contentHash;
+    if (isYoung || storedHash !== contentHash)
+      world.violate('edits-wait-for-nobody', `#${number} lets ${spaceId}/${id} wait for a batch`);
+  }
 }
 
 /** No call buys what stood in a batch at work, or was brought by one, since before its message was taken up. */

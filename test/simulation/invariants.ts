@@ -17,6 +17,8 @@ export const INVARIANTS = {
     'A text is paid for at most once per time that a row took it on, and once per fault that can lose a purchase. [10]',
   'batch-settled':
     'Every batch ends: the ledger has its bill to the cent and once, and no grant and no file of it is left.',
+  'edits-wait-for-nobody':
+    'No row waits for a batch whose version is younger than five minutes, or of which the space held another text.',
   'object-before-message':
     'An announcement names an object that is stored, whole; an object never changes. [11]',
   'nothing-after-return': 'An invocation that returned asks nothing of any port. [12]',
@@ -51,6 +53,7 @@ export const INVARIANTS = {
     'At every step eligible = fresh + excluded + failed + in flight + stale, and 100 % means that no row is missing. [19]',
   'no-text-outside': 'No message, object, log line or pause reason holds text of a row. [20]',
   'idle-second-run': 'A run over what is fresh makes no provider call and changes no outcome. [23]',
+  'skipped-told': 'A tick that ends tells of every row that its looks could not compare.',
   'no-surprise': 'Nothing rejects with anything but a classified failure.',
 } as const;
 

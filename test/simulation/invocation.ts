@@ -29,8 +29,12 @@ export interface Invocation {
   readonly doubts: Map<string, Doubt>;
   /** Scopes that it may probe once. */
   readonly claims: Set<string>;
+  /** Hash of the text that the space held of a row when it read the row, by `spaceId/id`; null: of none. */
+  readonly storedHashes: Map<string, string | null>;
   /** `world.sequence` of the tick's whole look at a space, by space. */
   readonly looks: Map<number, number>;
+  /** Rows that its looks skipped, and of which it has not told yet, by space. */
+  readonly untold: Map<number, number>;
   /** Whoever waits for an answer hears that none will come. */
   died: () => void;
 }
@@ -52,7 +56,9 @@ export function createInvocation(world: World, component: Component, timeoutMs: 
     failedInOutage: [],
     doubts: new Map(),
     claims: new Set(),
+    storedHashes: new Map(),
     looks: new Map(),
+    untold: new Map(),
     died: () => undefined,
   };
 }

@@ -16,6 +16,11 @@ export const REGRESSION_SEEDS: readonly { readonly seed: number; readonly showed
     showed:
       'A message was given back between a call that failed and the next, and paid for the first for ever.',
   },
+  // failure-forgotten
+  {
+    seed: 4_268,
+    showed: 'Its share of tokens went to a call that failed each time, and the smaller call never got one.',
+  },
   // without `keepMark` of settle-event-sources.ts
   { seed: 17_546, showed: 'Two guards at once left an event source closed and unmarked, for ever.' },
 ];

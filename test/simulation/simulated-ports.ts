@@ -11,8 +11,9 @@ import type { LogFields, Logger, Metrics } from '../../lib/ports/process.ts';
 import type { MessageQueue } from '../../lib/ports/queues.ts';
 import { callPort, sleep } from './call-port.ts';
 import { watchBatches } from './check-batches.ts';
-import { noteTold, noteUntold } from './check-caps.ts';
+import { noteBillTold, noteUntold } from './check-caps.ts';
 import { noteAnswered, noteDoubt } from './check-refusals.ts';
+import { noteTold } from './check-skipped.ts';
 import { watchDetection } from './check-staleness.ts';
 import type { Invocation } from './invocation.ts';
 import { createObjects, createSender } from './service-ports.ts';
@@ -93,7 +94,7 @@ function createShared(world: World, current: () => Invocation) {
     },
     randomness: { fraction: world.random.fraction, identifier: world.newIdentifier },
     metrics: SILENT,
-    logger: createWatchedLogger(world),
+    logger: createWatchedLogger(world, current),
     runId: null,
     objects: createObjects(world, current),
   };
@@ -144,7 +145,10 @@ function createEmbedPorts(world: World, current: () => Invocation, shared: Share
 
 function createBatchLane(world: World, current: () => Invocation): BatchLane {
   const provider = createBatchProvider(world, current);
-  return { store: wrapMethods<BatchStore>(world, current, watchBatches(world)), providers: () => provider };
+  return {
+    store: wrapMethods<BatchStore>(world, current, watchBatches(world, current)),
+    providers: () => provider,
+  };
 }
 
 function createGuardPorts(world: World, current: () => Invocation, shared: Shared): GuardPorts {
@@ -192,7 +196,7 @@ function createEmbedding(world: World, current: () => Invocation): EmbeddingStor
   const noteBill = async (callId: string, costUsd: number) => {
     const effect = () => {
       world.stores.embedding.noteBill?.(callId, costUsd);
-      noteTold(world, callId);
+      noteBillTold(world, callId);
     };
     try {
       await callPort(world, current(), 'noteBill', 'database', effect);
@@ -244,7 +248,7 @@ function createProvider(
 
 const UNCLASSIFIED_EVENTS: readonly string[] = ['record-failed', 'space-failed', 'provider-failure-unknown'];
 
-function createWatchedLogger(world: World): Logger {
+function createWatchedLogger(world: World, current: () => Invocation): Logger {
   const watch = (event: string, fields: LogFields = {}) => {
     for (const value of Object.values(fields)) {
       if (typeof value === 'string' && value.includes(CANARY))
@@ -253,6 +257,7 @@ function createWatchedLogger(world: World): Logger {
     if (UNCLASSIFIED_EVENTS.includes(event) && fields.code === 'unexpected') {
       world.violate('no-surprise', `${event}: an error that nobody classified`);
     }
+    noteTold(current(), event, fields);
     world.trace.event(`log ${event}`, 0, () => JSON.stringify(fields));
   };
   return { info: watch, warn: watch, error: watch };

@@ -16,6 +16,8 @@ export function watchEmbedding(world: World, current: () => Invocation): World['
       if (readings.some(({ columns }) => columns.some(text => text !== null && isKiller(text)))) {
         current().poisoned = true;
       }
+      for (const { id, stored } of readings)
+        current().storedHashes.set(`${space.spaceId}/${id}`, stored?.contentHash ?? null);
       return readings;
     },
     grantCall: (space, grant) => {

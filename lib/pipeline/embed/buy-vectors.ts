@@ -47,10 +47,7 @@ interface Buying {
   readonly calls: PurchaseCalls;
   readonly pending: TextGroup[];
   readonly redelivered: boolean;
-  /**
-   * True: a text was accepted lately, so that a refusal is about a text.
-   * False: a refusal may be about the configuration.
-   */
+  /** A text was accepted lately; where none was, a refusal may be about the configuration. */
   proven: boolean;
   ended: FreshetError | undefined;
   unansweredTexts: number;
@@ -108,6 +105,7 @@ export async function buyVectors(
     await buyGroup(buying, group);
   }
   const { results, ended, unansweredTexts } = buying;
+  if (ended && results.size === 0) await calls.keepFailure(ended);
   return { results, calls: calls.made, ended, unansweredTexts };
 }
 

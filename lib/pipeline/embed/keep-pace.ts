@@ -172,11 +172,15 @@ export async function noteLastingRefusal(
   ports: PacePorts,
   { space, texts }: Pick<CallRequest, 'space' | 'texts'>,
 ): Promise<void> {
-  const { alias } = space.model;
+  await makeCallsSmaller(ports, space.model.alias, texts.length);
+}
+
+/** Makes the calls after one of so many texts carry half of them at the most. Never rejects. */
+export async function makeCallsSmaller(ports: PacePorts, alias: string, texts: number): Promise<void> {
   const known = paces.get(ports.providers(alias));
-  if (known === undefined || texts.length === 1) return;
+  if (known === undefined || texts === 1) return;
   const before = known.pace;
-  known.pace = shrinkCalls(before, texts.length);
+  known.pace = shrinkCalls(before, texts);
   if (!limitsAlike(before, known.pace)) await storeLearned(ports, alias, '', before, known.pace);
 }
 

@@ -42,9 +42,10 @@ const LAMBDA_WAIT_MS = 500;
 /**
  * Milliseconds that a Lambda waits for a call that goes on where one failed.
  * Given back, its message would come again for the call that failed, and never get to the next one
- * where the rate is slow.
+ * where the rate is slow. It lasts for a limit of one call a minute, and for a text that takes as
+ * much of the rate; of several texts the next message sends fewer (`keepFailure`).
  */
-const LAMBDA_GOING_ON_MS = 20_000;
+const LAMBDA_GOING_ON_MS = 65_000;
 /**
  * Milliseconds that bulk work of a run on a machine waits, those in line before it included.
  * Its rows are held so long: an edit of one of them waits too. Whoever asks is granted by chance,

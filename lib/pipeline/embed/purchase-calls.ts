@@ -2,10 +2,10 @@ import { FreshetError } from '../../core/errors.ts';
 import type { Lane, Space } from '../../core/model.ts';
 import { evenSize } from '../../core/pace.ts';
 import { PROBE_TEXT } from '../failures.ts';
-import type { CallResult, MadeCall } from './call-provider.ts';
+import { type CallResult, isRefusedGrant, type MadeCall } from './call-provider.ts';
 import { callWithRetries, MAX_RETRIES, type RetryBounds } from './call-with-retries.ts';
 import type { EmbedPorts } from './embed-ports.ts';
-import { findPace, RESIZE_CODE } from './keep-pace.ts';
+import { findPace, makeCallsSmaller, RESIZE_CODE } from './keep-pace.ts';
 
 /**
  * Extra calls that a batch may make for every hundred texts.
@@ -44,6 +44,12 @@ export interface PurchaseCalls {
   fit(texts: number): Promise<number>;
   /** Takes one of the smaller calls that may follow a call without an answer; an answer refills. */
   shrink(): boolean;
+  /**
+   * Makes the next calls smaller where a failed one cannot be followed up, and nothing was decided.
+   * The next purchase would make the same call, and use up the rate or the time anew that the call
+   * after it waits for. Never rejects.
+   */
+  keepFailure(ended: FreshetError): Promise<void>;
   /** Extra calls that the purchase may still make. */
   extraLeft(): number;
   /**
@@ -82,12 +88,15 @@ export function openPurchaseCalls(
   let extraLeft = Math.max(1, Math.ceil(texts / 100)) * EXTRA_CALLS_PER_HUNDRED;
   const smallerCalls = space.model.maxRetries ?? SMALLER_CALLS;
   let smallerCallsLeft = smallerCalls;
+  /** Of the last call for rows that the provider did not put off. */
+  let failedTexts = 1;
   const call = async ({ texts, ids }: TextsToBuy, bounds: Partial<RetryBounds>, goesOn = false) => {
     const holder = dispatchId === undefined ? undefined : { runId: ports.runId, dispatchId, ids };
     const request = { space, lane, texts, rows: ids.length, holder, goesOn };
     const retried = await callWithRetries(ports, request, remainingMs, bounds);
     made.push(...retried.calls);
     if (retried.result.vectors) smallerCallsLeft = smallerCalls;
+    if (ids.length > 0 && retried.calls.some(({ entry }) => !isThrottled(entry))) failedTexts = texts.length;
     return { ...retried.result, othersSucceeded: retried.othersSucceeded };
   };
   const retriesBeforeProbe = Math.max(0, (space.model.maxRetries ?? MAX_RETRIES) - 1);
@@ -103,6 +112,10 @@ export function openPurchaseCalls(
       return true;
     },
     extraLeft: () => extraLeft,
+    async keepFailure({ failureClass, code }) {
+      const isPutOff = code === 'out_of_time' || (failureClass === 'throttled' && !isRefusedGrant(code));
+      if (isPutOff) await makeCallsSmaller(ports, space.model.alias, failedTexts);
+    },
     first: request =>
       call(request, {
         retries: smallerCallsLeft,
@@ -126,6 +139,8 @@ export function openPurchaseCalls(
       call(PROBE_REQUEST, { retries: 0, retriesInvalidReply: 0, retriesDoubtfulAnswer: 0 }, true),
   };
 }
+
+const isThrottled = ({ outcome }: MadeCall['entry']) => outcome.startsWith('throttled:');
 
 function budgetUsedUp(): FreshetError {
   return new FreshetError('The batch used up its extra calls; the rest of its rows are sent again.', {

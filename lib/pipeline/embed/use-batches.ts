@@ -1,6 +1,7 @@
 import { batchTermsOf, isEdited, waitingLeaseSeconds } from '../../core/batches.ts';
 import type { Space } from '../../core/model.ts';
 import type { BatchLane } from '../../ports/batches.ts';
+import type { SourceReading } from '../../ports/outcome-store.ts';
 import type { Clock, Metrics } from '../../ports/process.ts';
 import type { TextResult } from './buy-vectors.ts';
 import { estimateSentTokens } from './fit-texts.ts';
@@ -27,10 +28,11 @@ interface DivisionPorts {
 
 /**
  * Divides the texts of a plan between the batch lane and calls.
- * A text of the bulk lane waits for a batch, unless it has been late or refused there. An edit
- * never waits, whichever pass saw it first: it is bought by a call, and counted where the same text
- * stands in a batch. Whoever waits is noted first and vectors are looked for afterwards, so that a
- * vector that comes in between is seen.
+ * A text of the bulk lane waits for a batch, unless it has been late or refused there. What is seen
+ * to be an edit never waits, whichever pass saw it first: it is bought by a call, and counted where
+ * the same text stands in a batch. A new row of a long transaction is not told from one of a load.
+ * Whoever waits is noted first and vectors are looked for afterwards, so that a vector that comes
+ * in between is seen.
  */
 export async function divideByBatches(
   ports: DivisionPorts,
@@ -45,8 +47,9 @@ export async function divideByBatches(
     return { plan, brought: nothing, waiting: new Set() };
   const { store } = batches;
   const nowMs = ports.clock.now();
-  const isEdit = ({ rows }: UniqueText) =>
-    dispatch.lane === 'fresh' || rows.some(({ reading }) => isEdited(reading.version, nowMs));
+  const isEdit = ({ contentHash, rows }: UniqueText) =>
+    dispatch.lane === 'fresh' ||
+    rows.some(({ reading }) => isEdited(reading.version, nowMs) || hadOtherText(reading, contentHash));
   const edits = plan.toBuy.filter(isEdit);
   const patient = plan.toBuy.filter(text => !isEdit(text));
   const joined =
@@ -85,6 +88,16 @@ export async function divideByBatches(
       ),
     ),
   };
+}
+
+/**
+ * Whether the space holds an outcome of another text of the row.
+ * Such a row was edited, however old its version is: `now()` of a long transaction is of its
+ * beginning. What a reset took the hash from was not.
+ */
+function hadOtherText({ stored }: SourceReading, contentHash: string): boolean {
+  const storedHash = stored?.contentHash ?? contentHash;
+  return storedHash !== contentHash;
 }
 
 function toWaiting(space: Space, { text, contentHash, rows }: UniqueText) {
