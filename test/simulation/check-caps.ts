@@ -118,7 +118,7 @@ function isUnknown({ services }: World, call: CappedCall): boolean {
  * The database is told the bill of a call. Of one whose grant is taken for lost it keeps the
  * estimate: whoever tells is older than any Lambda can be.
  */
-export function noteTold({ services, twin }: World, callId: string): void {
+export function noteBillTold({ services, twin }: World, callId: string): void {
   const call = services.capped.calls.get(callId);
   if (call) call.known = twin.grants.get(callId)?.isLost ? 'estimate for ever' : 'bill';
 }

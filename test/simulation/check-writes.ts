@@ -2,6 +2,7 @@ import { vectorOf } from '../doubles/scripted-provider.ts';
 import { printTimestamp } from '../twin/timestamps.ts';
 import type { TwinObserver, TwinOutcome, TwinSpace } from '../twin/twin-database.ts';
 import { noteHolder, noteVerdict } from './check-purchases.ts';
+import { isDoubtedTwice } from './check-refusals.ts';
 import { isRefused, isUnknown, preparedOf } from './texts.ts';
 import { START_MS, type World } from './world.ts';
 
@@ -62,12 +63,16 @@ function checkContent(world: World, space: TwinSpace, after: TwinOutcome): void 
       ? text === ''
       : outcome === 'excluded:unknown-words'
         ? isUnknown(text)
-        : outcome.startsWith('refused:') && isRefusable(world, text);
+        : outcome.startsWith('refused:') && isRefusable(world, space, outcome, text);
   if (!isRight) world.violate('honest-outcome', `${name}: ${outcome} for "${text}"`);
 }
 
-/** A text is refused for itself, or because its vector came back unusable, alone and twice. */
-function isRefusable(world: World, text: string): boolean {
+/**
+ * A text is refused for itself, because its vector came back unusable, alone and twice, or because
+ * no answer came, twice and alone, while others got one.
+ */
+function isRefusable(world: World, { space }: TwinSpace, outcome: string, text: string): boolean {
+  if (isDoubtedTwice(world, space.spaceId, outcome, text)) return true;
   const { unusableVector, wrongCount, wrongIndex, wrongDimensions } = world.plan;
   return isRefused(text) || unusableVector + wrongCount + wrongIndex + wrongDimensions > 0;
 }

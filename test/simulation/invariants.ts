@@ -4,7 +4,8 @@ export const INVARIANTS = {
   'no-ghosts': 'At the end no outcome belongs to a row that is gone. [2]',
   'right-vector':
     'A stored vector is, at every moment, the one of the text whose hash stands beside it. [3, 4]',
-  'honest-outcome': 'An outcome never claims a version of the row whose text it was not made from. [3]',
+  'honest-outcome':
+    'An outcome never claims a version of the row whose text it was not made from, and blames no text that the provider neither refused nor failed at twice. [3]',
   quiescent: 'After the faults the queues empty, the leases end and no row keeps anybody busy. [6]',
   accounted:
     'What a provider may have billed stands in the ledger or among the grants that were not settled. [7]',

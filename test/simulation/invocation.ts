@@ -1,3 +1,4 @@
+import type { Doubt } from './check-refusals.ts';
 import type { World } from './world.ts';
 
 export type Component = 'detect' | 'embed' | 'write' | 'guard';
@@ -24,6 +25,8 @@ export interface Invocation {
   wroteAt: number;
   /** Batches of innocent texts that failed in an outage, since the provider last embedded something for it. */
   readonly failedInOutage: { readonly texts: readonly string[]; readonly recordSequence: number }[];
+  /** Texts that its calls failed with, by message, space and text. */
+  readonly doubts: Map<string, Doubt>;
   /** Scopes that it may probe once. */
   readonly claims: Set<string>;
   /** Hash of the text that the space held of a row when it read the row, by `spaceId/id`; null: of none. */
@@ -51,6 +54,7 @@ export function createInvocation(world: World, component: Component, timeoutMs: 
     excessTokens: [],
     wroteAt: Number.NEGATIVE_INFINITY,
     failedInOutage: [],
+    doubts: new Map(),
     claims: new Set(),
     storedHashes: new Map(),
     looks: new Map(),

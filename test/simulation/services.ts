@@ -19,6 +19,8 @@ export interface Services {
   readonly purchases: Map<string, number>;
   /** By `spaceId/contentHash`: how often a text was knowingly bought beside a batch, and `sequence` since when it is in one. */
   readonly bought: { readonly beside: Map<string, number>; readonly since: Map<string, number> };
+  /** Texts that failed alone after they had failed, and others not, by `spaceId/text`. */
+  readonly doubtedTwice: Set<string>;
   readonly batches: BatchService;
   /** How often a queue refused a message, by its body. */
   readonly refusals: Map<string, number>;
@@ -47,6 +49,7 @@ export function createServices(spaces: readonly Space[]): Services {
     billed: new Set(),
     purchases: new Map(),
     bought: { beside: new Map(), since: new Map() },
+    doubtedTwice: new Set(),
     batches: { batches: new Map(), uploads: new Map(), results: new Map() },
     refusals: new Map(),
     claimedAt: new Map(),

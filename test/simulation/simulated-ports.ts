@@ -11,7 +11,8 @@ import type { LogFields, Logger, Metrics } from '../../lib/ports/process.ts';
 import type { MessageQueue } from '../../lib/ports/queues.ts';
 import { callPort, sleep } from './call-port.ts';
 import { watchBatches } from './check-batches.ts';
-import { noteUntold } from './check-caps.ts';
+import { noteBillTold, noteUntold } from './check-caps.ts';
+import { noteAnswered, noteDoubt } from './check-refusals.ts';
 import { noteTold } from './check-skipped.ts';
 import { watchDetection } from './check-staleness.ts';
 import type { Invocation } from './invocation.ts';
@@ -195,7 +196,7 @@ function createEmbedding(world: World, current: () => Invocation): EmbeddingStor
   const noteBill = async (callId: string, costUsd: number) => {
     const effect = () => {
       world.stores.embedding.noteBill?.(callId, costUsd);
-      noteTold(world, callId);
+      noteBillTold(world, callId);
     };
     try {
       await callPort(world, current(), 'noteBill', 'database', effect);
@@ -227,15 +228,20 @@ function createProvider(
     embed: request => {
       const invocation = current();
       const callId = invocation.grantedCallId;
-      const answer = callPort(world, invocation, `embed ${alias}`, 'provider', () => {
-        const granted = world.twin.grants.get(invocation.grantedCallId ?? '');
-        return answerCall(world, invocation, granted?.spaceId ?? 0, request);
-      });
-      if (world.billFactor === undefined) return answer;
-      return answer.catch(failure => {
-        noteUntold(world, callId);
-        throw failure;
-      });
+      const spaceId = world.twin.grants.get(callId ?? '')?.spaceId ?? 0;
+      return callPort(world, invocation, `embed ${alias}`, 'provider', () =>
+        answerCall(world, invocation, spaceId, request),
+      ).then(
+        reply => {
+          noteAnswered(invocation);
+          return reply;
+        },
+        failure => {
+          noteUntold(world, callId);
+          noteDoubt(world, invocation, spaceId, request.texts, failure.code);
+          throw failure;
+        },
+      );
     },
   };
 }
