@@ -98,7 +98,10 @@ export class EmbeddingPipeline extends Construct {
     const address = claimAddress(this, { stage, vpc: props.endpoints === true ? props.vpc : undefined });
     const secrets = describeSecrets(props);
     const maxConcurrency = props.maxConcurrency ?? {};
-    const when = { ...DEFAULT_STAGE_SETTINGS.schedules, ...props.schedules };
+    const when = {
+      ...{ ...DEFAULT_STAGE_SETTINGS.schedules, ...props.schedules },
+      modes: { ...DEFAULT_STAGE_SETTINGS.schedules.modes, ...props.schedules?.modes },
+    };
     const sloMinutes = props.sloMinutes ?? DEFAULT_STAGE_SETTINGS.sloMinutes;
     const region = Stack.of(this).region;
     const api = props.api && apiSection.parse(props.api);
@@ -111,8 +114,7 @@ export class EmbeddingPipeline extends Construct {
       api,
       scheduledTicks: countTicks(when),
       maxConnections: props.database.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
-      incremental: when.incremental,
-      sourceSchedules: when.sources,
+      schedules: when,
       sloMinutes,
     });
     const aliases = usedAliases(config);

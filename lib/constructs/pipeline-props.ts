@@ -55,9 +55,12 @@ export interface EmbeddingPipelineProps {
   /**
    * When the schedules start `detect`: `rate(…)` or `cron(…)`, with an IANA time zone.
    * `sources` are sources with a schedule of their own for edits: name → expression.
+   * `modes` name modes of the configuration, by which their ticks work.
    * @default incremental rate(5 minutes), full cron(0 3 * * ? *), timeZone UTC
    */
-  readonly schedules?: Partial<StageSchedules>;
+  readonly schedules?: Partial<Omit<StageSchedules, 'modes'>> & {
+    readonly modes?: Partial<StageSchedules['modes']>;
+  };
   /**
    * Environments at once: of each alias's two queues, and of `write`.
    * `embed` bounds all queues of all aliases together, in place of `fresh` and `bulk`.

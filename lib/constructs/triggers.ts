@@ -8,6 +8,7 @@ import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Trigger } from 'aws-cdk-lib/triggers';
 import { Construct, type IConstruct } from 'constructs';
+import type { StageSettings } from '../core/config/aws-schema.ts';
 import type { Lane } from '../core/model.ts';
 import { keyStatements } from './encryption-keys.ts';
 import { CONSUMERS, LANES } from './function-settings.ts';
@@ -26,6 +27,8 @@ interface PipelineSchedulesProps {
   readonly timeZone: string;
   /** Sources with a schedule of their own for edits: name → expression. */
   readonly sources: Readonly<Record<string, string>>;
+  /** Modes that ticks take: of `incremental`, of walks, and of single sources. */
+  readonly modes: StageSettings['schedules']['modes'];
   /** Names of all sources. */
   readonly sourceNames: readonly string[];
   readonly enabled: boolean;
@@ -54,7 +57,8 @@ export class PipelineSchedules extends Construct {
 
   constructor(scope: Construct, id: string, props: PipelineSchedulesProps) {
     super(scope, id);
-    const { detect, guard, deadLetterQueue, deadLetterKey, timeZone, enabled, sources } = props;
+    const { detect, guard, deadLetterQueue, deadLetterKey, timeZone, enabled, sources, modes } = props;
+    const by = (mode: string | undefined) => mode !== undefined && { mode };
     const others = props.sourceNames.filter(name => !Object.hasOwn(sources, name));
     const create = (
       name: string,
@@ -78,22 +82,26 @@ export class PipelineSchedules extends Construct {
         'incremental',
         detect,
         props.incremental,
-        { pass: 'incremental', ...(others.length < props.sourceNames.length && { sources: others }) },
+        {
+          pass: 'incremental',
+          ...(others.length < props.sourceNames.length && { sources: others }),
+          ...by(modes.incremental),
+        },
         'edits, by time',
       ),
-      full: create('full', detect, props.full, { pass: 'reconcile' }, 'all rows: begins'),
+      full: create('full', detect, props.full, { pass: 'reconcile', ...by(modes.full) }, 'all rows: begins'),
       continue: create(
         'continue',
         detect,
         CONTINUE,
-        { pass: 'reconcile', resume: true },
+        { pass: 'reconcile', resume: true, ...by(modes.full) },
         'all rows: goes on',
       ),
       guard: create('guard', guard, 'rate(1 minute)', { action: 'check' }, 'pauses, resumes, probes'),
     };
     this.sourceSchedules = Object.fromEntries(
       Object.entries(sources).map(([source, expression]) => {
-        const event = { pass: 'incremental', sources: [source] };
+        const event = { pass: 'incremental', sources: [source], ...by(modes.sources[source]) };
         return [source, create(`source-${source}`, detect, expression, event, `edits of ${source}`)];
       }),
     );

@@ -239,6 +239,40 @@ describe('a source with a schedule of its own', () => {
     ]);
   });
 
+  test('takes the mode that is named for it, as the other schedules do theirs', () => {
+    const { stack, create } = createOwnStack();
+    create('Blog', {
+      config: { ...config, modes: { gentle: { batchSize: 10 } } },
+      schedules: {
+        sources: { news: 'rate(2 minutes)' },
+        modes: { full: 'maintenance', sources: { news: 'gentle' } },
+      },
+      maxConcurrency: { embed: 4 },
+    });
+    const inputs = resourcesOf<{ Target: { Input: string } }>(
+      Template.fromStack(stack),
+      'AWS::Scheduler::Schedule',
+    ).map(({ properties }) => JSON.parse(properties.Target.Input));
+
+    expect(inputs.filter(({ pass }) => pass !== undefined)).toEqual([
+      { pass: 'incremental', sources: ['ai_items'] },
+      { pass: 'reconcile', mode: 'maintenance' },
+      { pass: 'reconcile', resume: true, mode: 'maintenance' },
+      { pass: 'incremental', sources: ['news'], mode: 'gentle' },
+    ]);
+  });
+
+  test.each([
+    [{ full: 'maintenanc' }, '.modes.full: "maintenanc" is no mode of a run. Did you mean maintenance?'],
+    [{ sources: { ai_items: 'bootstrap' } }, '.modes.sources.ai_items is of a source that has no schedule'],
+    [{ sources: { news: 'x' } }, '.modes.sources.news: "x" is no mode of a run.'],
+  ])('is refused with the modes %j', (modes, expected) => {
+    const { create } = createOwnStack();
+    const schedules = { sources: { news: 'rate(2 minutes)' }, modes };
+
+    expect(() => create('Blog', { config, schedules, maxConcurrency: { embed: 4 } })).toThrow(expected);
+  });
+
   test.each([
     ['is no source', { nws: 'rate(1 minute)' }, 'schedules.sources.nws is no source; did you mean "news"?'],
     ['is slower than promised', { news: 'rate(1 hour)' }, 'schedules.sources.news looks for edits every 60'],

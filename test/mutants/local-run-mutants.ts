@@ -105,13 +105,6 @@ export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
     dies: 'local-run',
   },
   {
-    name: 'skipped-rows-untold',
-    removes: 'telling of rows that no look can compare',
-    file: 'lib/pipeline/detect/passes.ts',
-    changes: [['    skipped.push(...(slice.skipped ?? []));\n', '']],
-    dies: 'local-run',
-  },
-  {
     name: 'tellable-texts-kept-to-oneself',
     removes: 'telling other workers how many texts the replies of a server tell apart',
     file: 'lib/pipeline/embed/keep-pace.ts',

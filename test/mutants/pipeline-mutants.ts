@@ -16,6 +16,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     ],
   },
   {
+    name: 'skipped-rows-untold',
+    removes: 'telling of rows that no look can compare',
+    file: 'lib/pipeline/detect/passes.ts',
+    changes: [['    skipped.push(...(slice.skipped ?? []));\n', '']],
+  },
+  {
     name: 'watermark-passes-limit',
     removes: 'stopping the watermark at the first stale row that the limit left out',
     file: 'lib/pipeline/detect/passes.ts',

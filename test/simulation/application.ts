@@ -115,7 +115,7 @@ function commitRow(
   application.rows.set(key, {
     sequence: world.sequence,
     committedAtMs: world.scheduler.nowMs(),
-    honest: isHonest(world, name, habit, version, before),
+    honest: isHonest(world, name, habit, version, before) && !twin.sources.get(name)?.raising.has(id),
   });
   application.committedHashes.set(`${key}/${transaction.xid}`, hash);
   application.commitSequences.set(`${key}/${transaction.xid}`, world.sequence);

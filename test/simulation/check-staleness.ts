@@ -1,4 +1,5 @@
 import type { Space } from '../../lib/core/model.ts';
+import { noteSkipped } from './check-skipped.ts';
 import { isOverturned } from './check-writes.ts';
 import type { Invocation } from './invocation.ts';
 import type { World } from './world.ts';
@@ -12,6 +13,11 @@ export function watchDetection(world: World, current: () => Invocation): World['
       // A look that goes on sees only what lies behind its beginning.
       if (request.from === undefined) current().looks.set(space.spaceId, world.sequence);
       return detection.leaseChangedRows(space, request);
+    },
+    leaseStaleSlice: (space, request) => {
+      const slice = detection.leaseStaleSlice(space, request);
+      noteSkipped(current(), space.spaceId, slice);
+      return slice;
     },
     writeUnsent: (space, left) => {
       if (!left) world.unsentCleared.set(space.spaceId, { sequence: world.sequence, by: current().number });

@@ -2,6 +2,7 @@ import { commitNow, distrustSource } from './application.ts';
 import { raiseCaps } from './check-caps.ts';
 import { watchTick } from './check-freshness.ts';
 import { loseRate } from './check-rate.ts';
+import { drawRaisingRows, raiseForAWhile } from './check-skipped.ts';
 import { invokeDetect, invokeGuard } from './invoke.ts';
 import { acceptMessage } from './service-ports.ts';
 import { queuesOf } from './services.ts';
@@ -54,6 +55,7 @@ export function scheduleIncidents(world: World): void {
   if (shape.batch !== undefined) tickOften(world, () => tick('incremental'));
   during(shape.batch === undefined ? 0 : RECONCILES_WITH_BATCHES, () => tick('reconcile'));
   during(plan.faultySources, () => breakSourceForAWhile(world));
+  during(drawRaisingRows(world.seed), () => raiseForAWhile(world));
 }
 
 /** Batches are looked at by ticks alone. */

@@ -51,6 +51,7 @@ export const INVARIANTS = {
     'At every step eligible = fresh + excluded + failed + in flight + stale, and 100 % means that no row is missing. [19]',
   'no-text-outside': 'No message, object, log line or pause reason holds text of a row. [20]',
   'idle-second-run': 'A run over what is fresh makes no provider call and changes no outcome. [23]',
+  'skipped-told': 'A tick that ends tells of every row that its looks could not compare.',
   'no-surprise': 'Nothing rejects with anything but a classified failure.',
 } as const;
 

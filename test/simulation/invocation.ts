@@ -30,6 +30,8 @@ export interface Invocation {
   readonly storedHashes: Map<string, string | null>;
   /** `world.sequence` of the tick's whole look at a space, by space. */
   readonly looks: Map<number, number>;
+  /** Rows that its looks skipped, and of which it has not told yet, by space. */
+  readonly untold: Map<number, number>;
   /** Whoever waits for an answer hears that none will come. */
   died: () => void;
 }
@@ -52,6 +54,7 @@ export function createInvocation(world: World, component: Component, timeoutMs: 
     claims: new Set(),
     storedHashes: new Map(),
     looks: new Map(),
+    untold: new Map(),
     died: () => undefined,
   };
 }

@@ -7,6 +7,7 @@ import { type QueueRecord, type RecordResult, takeRecords } from '../../lib/pipe
 import { createWriteStep, type WriteStep } from '../../lib/pipeline/write/write-step.ts';
 import { drawThawMs } from './call-port.ts';
 import { checkAcknowledged, checkPauseEnded } from './check-acknowledged.ts';
+import { checkTold } from './check-skipped.ts';
 import { type Component, createInvocation, type Invocation, kill } from './invocation.ts';
 import { createPorts, type SimulatedPorts } from './simulated-ports.ts';
 import type { World } from './world.ts';
@@ -140,6 +141,7 @@ function runInvocation(
   const settle = () => {
     if (invocation.state !== 'running') return;
     invocation.state = 'returned';
+    checkTold(world, invocation);
     world.trace.event(`${component} returns`, invocation.number);
     end(true);
   };

@@ -12,6 +12,7 @@ import type { MessageQueue } from '../../lib/ports/queues.ts';
 import { callPort, sleep } from './call-port.ts';
 import { watchBatches } from './check-batches.ts';
 import { noteUntold } from './check-caps.ts';
+import { noteTold } from './check-skipped.ts';
 import { watchDetection } from './check-staleness.ts';
 import type { Invocation } from './invocation.ts';
 import { createObjects, createSender } from './service-ports.ts';
@@ -92,7 +93,7 @@ function createShared(world: World, current: () => Invocation) {
     },
     randomness: { fraction: world.random.fraction, identifier: world.newIdentifier },
     metrics: SILENT,
-    logger: createWatchedLogger(world),
+    logger: createWatchedLogger(world, current),
     runId: null,
     objects: createObjects(world, current),
   };
@@ -241,7 +242,7 @@ function createProvider(
 
 const UNCLASSIFIED_EVENTS: readonly string[] = ['record-failed', 'space-failed', 'provider-failure-unknown'];
 
-function createWatchedLogger(world: World): Logger {
+function createWatchedLogger(world: World, current: () => Invocation): Logger {
   const watch = (event: string, fields: LogFields = {}) => {
     for (const value of Object.values(fields)) {
       if (typeof value === 'string' && value.includes(CANARY))
@@ -250,6 +251,7 @@ function createWatchedLogger(world: World): Logger {
     if (UNCLASSIFIED_EVENTS.includes(event) && fields.code === 'unexpected') {
       world.violate('no-surprise', `${event}: an error that nobody classified`);
     }
+    noteTold(current(), event, fields);
     world.trace.event(`log ${event}`, 0, () => JSON.stringify(fields));
   };
   return { info: watch, warn: watch, error: watch };

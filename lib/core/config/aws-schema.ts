@@ -145,6 +145,8 @@ const schedule = wordLike(
   scheduleExpectation,
 );
 
+const modeName = word('expected the name of a mode, such as "maintenance"');
+
 const schedules = z.strictObject(
   {
     incremental: schedule.default('rate(5 minutes)'),
@@ -156,6 +158,21 @@ const schedules = z.strictObject(
         error: 'expected an object such as { articles: "rate(1 minute)" }',
       })
       .default({}),
+    /** Modes of ticks: for edits, for walks, and for sources with a schedule of their own. */
+    modes: z
+      .strictObject(
+        {
+          incremental: modeName.optional(),
+          full: modeName.optional(),
+          sources: z
+            .record(word('expected the name of a source'), modeName, {
+              error: 'expected an object such as { articles: "maintenance" }',
+            })
+            .default({}),
+        },
+        { error: 'expected an object such as { full: "maintenance" }' },
+      )
+      .prefault({}),
   },
   { error: 'expected an object such as { incremental: "rate(5 minutes)", full: "cron(0 3 * * ? *)" }' },
 );

@@ -13,9 +13,9 @@ import {
 } from './aws-limits.ts';
 import type { AwsStage, GpuSection } from './aws-schema.ts';
 import { type ConcurrencyInput, findTooManyConnections } from './connections.ts';
-import { formatPath, suggestNearest } from './describe-issues.ts';
+import { formatPath } from './describe-issues.ts';
 import { aliasesOf, type PipelineConfig, usedAliases } from './pipeline-config.ts';
-import { findSlowSchedule } from './stages.ts';
+import { findScheduleFaults, type PlannedSchedules } from './schedule-faults.ts';
 
 /** The settings of a stage that decide whether its deployment can work. */
 export interface PlannedDeployment {
@@ -36,9 +36,8 @@ export interface PlannedDeployment {
   readonly maxConnections: number;
   /** The service for clients. Undefined: the stage has none. */
   readonly api?: Pick<ApiSection, 'environments' | 'claims'> | undefined;
-  /** When schedules start a look for edits: of all sources, and of single ones. */
-  readonly incremental: string;
-  readonly sourceSchedules: Readonly<Record<string, string>>;
+  /** When schedules start `detect`, and by which mode. */
+  readonly schedules: PlannedSchedules;
   /** The promise: an edit is embedded within this many minutes. */
   readonly sloMinutes: number;
 }
@@ -66,8 +65,7 @@ export function requireDeployable(config: PipelineConfig, deployment: PlannedDep
       apiEnvironments: deployment.api?.environments,
     }),
     ...findApiProblems(config, deployment.stage, deployment.api),
-    ...findBrokenPromise(deployment),
-    ...findStrangeSchedules(config, deployment),
+    ...findScheduleFaults(config, deployment),
   ];
   if (problems.length === 0) return;
   throw cannotBeDeployed(`Stage ${deployment.stage}`, problems);
@@ -141,38 +139,6 @@ function findMissingSecret(
   return [
     `The model ${alias} needs a key: put it into Secrets Manager (aws secretsmanager create-secret ` +
       `--name freshet/${alias} --secret-string …) and name its ARN at ${path}.`,
-  ];
-}
-
-function findBrokenPromise(deployment: PlannedDeployment): string[] {
-  const { stage, incremental, sourceSchedules, sloMinutes } = deployment;
-  const schedules = [
-    [['incremental'], incremental] as const,
-    ...Object.entries(sourceSchedules).map(([name, expression]) => [['sources', name], expression] as const),
-  ];
-  return schedules.flatMap(([place, expression]) => {
-    const message = findSlowSchedule(expression, sloMinutes);
-    return message === undefined
-      ? []
-      : [`${formatPath(['aws', 'stages', stage, 'schedules', ...place])} ${message}.`];
-  });
-}
-
-/** Finds schedules of unknown sources, and an `incremental` that no source is left for. */
-function findStrangeSchedules(
-  { sources }: PipelineConfig,
-  { stage, sourceSchedules }: PlannedDeployment,
-): string[] {
-  const path = formatPath(['aws', 'stages', stage, 'schedules', 'sources']);
-  const names = sources.map(({ name }) => name);
-  const scheduled = Object.keys(sourceSchedules);
-  const strange = scheduled
-    .filter(name => !names.includes(name))
-    .map(name => `${path}.${name} is no source${suggestNearest(name, names)} (known: ${names.join(', ')}).`);
-  if (strange.length > 0 || names.some(name => !scheduled.includes(name))) return strange;
-  return [
-    `${path} names every source, so that schedules.incremental has none left: leave the ` +
-      'sources out whose schedule it can be.',
   ];
 }
 

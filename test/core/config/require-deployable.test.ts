@@ -16,8 +16,7 @@ const deployment: PlannedDeployment = {
   tickSeconds: 300,
   scheduledTicks: 3,
   maxConnections: 200,
-  incremental: 'rate(5 minutes)',
-  sourceSchedules: {},
+  schedules: { incremental: 'rate(5 minutes)', sources: {}, modes: { sources: {} } },
   sloMinutes: 15,
 };
 
@@ -42,7 +41,10 @@ function refusalOf(
 
 describe('a deployment', () => {
   test('that looks less often than it promises is refused, by both keys', () => {
-    const refusal = refusalOf({}, { incremental: 'rate(1 hour)', sloMinutes: 5 });
+    const refusal = refusalOf(
+      {},
+      { schedules: { ...deployment.schedules, incremental: 'rate(1 hour)' }, sloMinutes: 5 },
+    );
     expect(refusal).toContain('aws.stages.prod.schedules.incremental looks for edits every 60 minutes');
     expect(refusal).toContain('sloMinutes promises their vectors within 5');
   });
