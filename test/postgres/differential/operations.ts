@@ -246,16 +246,31 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       twin: [twin.queries.size, queriesUsd(twin, Number.NEGATIVE_INFINITY), today],
     };
   },
-  /** Settles, now and then after a run died in a call of one row of a message that had several. */
+  /**
+   * Settles, now and then after a run died in a call of one row of a message that had several, or
+   * after the result of a Lambda has waited longer for the writer than any Lambda lives.
+   */
   settleLostCalls: async pair => {
     const { random, real, stores, twin, space, keys } = pair;
-    const ofRuns = [...spaceOf(twin, space).leases.values()].filter(({ runId }) => runId !== null);
+    const leases = [...spaceOf(twin, space).leases.values()];
+    const ofRuns = leases.filter(({ runId }) => runId !== null);
+    const ofLambdas = leases.filter(({ runId }) => runId === null);
+    const grantOne = (id: string, dispatchId: string, runId: number | null) => {
+      const grant = { ...someGrant(pair, nextCall(pair)), holder: { runId, dispatchId, ids: [id] } };
+      return both(real.embedding.grantCall, stores.embedding.grantCall, space, grant);
+    };
     if (ofRuns.length > 0 && random.chance(0.7)) {
       const { id, runId, dispatchId } = random.pick(ofRuns);
       await both(real.embedding.beginEmbedding, stores.embedding.beginEmbedding, space, dispatchId, keys);
-      const holder = { runId, dispatchId, ids: [id] };
-      const grant = { ...someGrant(pair, nextCall(pair)), holder };
-      await both(real.embedding.grantCall, stores.embedding.grantCall, space, grant);
+      await grantOne(id, dispatchId, runId);
+    } else if (ofLambdas.length > 0 && random.chance(0.5)) {
+      const { id, dispatchId } = random.pick(ofLambdas);
+      await both(real.embedding.beginEmbedding, stores.embedding.beginEmbedding, space, dispatchId, keys);
+      await grantOne(id, dispatchId, null);
+      const announced = [space, dispatchId, [id], 3600] as const;
+      await both(real.embedding.markAnnounced, stores.embedding.markAnnounced, ...announced);
+      pair.nowMicros += seconds(1000);
+      await pair.server.setNow(pair.nowMicros);
     }
     return both(real.detection.settleLostCalls, stores.detection.settleLostCalls);
   },
