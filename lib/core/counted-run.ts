@@ -15,7 +15,7 @@ export interface KeptCount {
  * Written by `npm run cost`.
  */
 export const KEPT_COUNT: KeptCount = {
-  machine: 'Node 24.21.0, 2 shared cores, x64, under a load of 3.6',
+  machine: 'Node 24.21.0, 2 shared cores, x64, under a load of 2.1',
   providerMs: 500,
   run: {
     rows: 5000,
@@ -24,23 +24,23 @@ export const KEPT_COUNT: KeptCount = {
     functions: {
       detect: {
         invocations: 2,
-        invocationMs: 70.70005999999921,
+        invocationMs: 32.39131599999928,
         memoryMb: 512,
-        startMs: 480.0052600000017,
+        startMs: 232.83271299999979,
         environments: 1,
       },
       embed: {
         invocations: 50,
-        invocationMs: 40.99581599999874,
+        invocationMs: 22.670110000000932,
         memoryMb: 1024,
-        startMs: 437.0907479999987,
+        startMs: 282.8433619999996,
         environments: 12,
       },
       write: {
         invocations: 5,
-        invocationMs: 362.8003319999989,
+        invocationMs: 166.26321449999978,
         memoryMb: 1024,
-        startMs: 284.0488169999953,
+        startMs: 173.81876550000106,
         environments: 6,
       },
     },
@@ -62,8 +62,8 @@ export const KEPT_COUNT: KeptCount = {
       puts: 50,
       gets: 50,
       deletes: 50,
-      putBytes: 31588610,
-      getBytes: 31588610,
+      putBytes: 31588773,
+      getBytes: 31588773,
       keptBytes: 0,
     },
     queueTraffic: {
@@ -76,13 +76,13 @@ export const KEPT_COUNT: KeptCount = {
       receivedBytes: 41209500,
     },
     database: {
-      sentBytes: 32386378,
-      receivedBytes: 1538362,
+      sentBytes: 32388259,
+      receivedBytes: 1538686,
     },
-    logBytes: 35522,
+    logBytes: 35482,
     idleMs: {
-      detect: 27.77229299999817,
-      guard: 33.43107400000008,
+      detect: 12.77003700000023,
+      guard: 8.546366999999009,
     },
     idleLogBytes: {
       detect: 588,
