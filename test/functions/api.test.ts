@@ -216,6 +216,15 @@ describe('the function of the service', () => {
     expect(json.paths['/health'].get.security).toEqual([{ bearer: [] }]);
   });
 
+  test('runs no search as a job, and says what to ask', async () => {
+    const answer = await ask(makeEvent('POST /v1/jobs/search', { body: { source: 'notes', query: 'a' } }));
+
+    expect(answer).toMatchObject({ status: 404, json: { error: { code: 'not_found' } } });
+    expect(answer.json.error.message).toContain('POST /v1/search');
+    expect((await ask(makeEvent('POST /v1/jobs/search', { body: {}, claims: {} }))).status).toBe(401);
+    expect(opened).toBe(0);
+  });
+
   test('takes claims from the authorizer alone: a token in a header says nothing', async () => {
     const payload = Buffer.from(JSON.stringify({ tenant: 'a', scope: 'embed search' })).toString('base64url');
     const forged = {
