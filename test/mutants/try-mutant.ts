@@ -62,7 +62,7 @@ const SUITES = {
   search: SEARCH_SUITES,
   api: API_SUITES,
   documents: DOCUMENT_SUITES,
-  batches: ['test/batches/histories.test.ts'],
+  batches: ['test/batches/histories.test.ts', 'test/batches/late-upload.test.ts'],
 } as const;
 /** As `npm test` has it: a busy machine must not look as if something had been noticed. */
 const TEST_TIMEOUT_MS = 60_000;
