@@ -7,6 +7,7 @@ import {
   createLocalContext,
   type LocalRunLimits,
   type LocalRunPorts,
+  type NoticedRows,
   type RunSummary,
 } from './run-ports.ts';
 
@@ -48,8 +49,7 @@ export interface LookAhead {
   /** Ids of the spaces that were looked at and are not left out for a fault. */
   spaceIds(): number[];
   faults(): RunSummary['faults'];
-  orphansKept(): RunSummary['orphansKept'];
-  skipped(): RunSummary['skipped'];
+  noticed(): NoticedRows;
 }
 
 type KnownFault = RunSummary['faults'][number] & {
@@ -67,8 +67,8 @@ type KnownFault = RunSummary['faults'][number] & {
 export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookAhead {
   const { clock, tally } = ports;
   const faults = new Map<number, KnownFault>();
-  const orphansKept = new Map<number, RunSummary['orphansKept'][number]>();
-  const skipped = new Map<string, RunSummary['skipped'][number]>();
+  const orphansKept = new Map<number, NoticedRows['orphansKept'][number]>();
+  const skipped = new Map<string, NoticedRows['skipped'][number]>();
   const known = new Map<number, SpaceReport>();
   let begun = new Set<number>();
   let complete = new Set<number>();
@@ -170,8 +170,7 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
     leasedRows: () => leasedRows,
     spaceIds: () => [...known.keys()].filter(id => !faults.has(id)),
     faults: () => [...faults.values()].map(({ source, code, message }) => ({ source, code, message })),
-    orphansKept: () => [...orphansKept.values()],
-    skipped: () => [...skipped.values()],
+    noticed: () => ({ orphansKept: [...orphansKept.values()], skipped: [...skipped.values()] }),
     async lookForEdits(maxRows) {
       nextEditsAtMs = clock.now() + EDITS_EVERY_MS;
       try {
