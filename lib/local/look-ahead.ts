@@ -2,7 +2,14 @@ import { BUDGET_PAUSE, isProviderPause, OPERATOR_PAUSE } from '../core/control.t
 import { FreshetError } from '../core/errors.ts';
 import type { DetectReport, DetectRequest, SpaceReport } from '../pipeline/detect/detect-ports.ts';
 import { describeFailure } from '../pipeline/failures.ts';
-import { countDown, createLocalContext, type LocalRunPorts, type RunSummary } from './run-ports.ts';
+import {
+  countDown,
+  createLocalContext,
+  type LocalRunLimits,
+  type LocalRunPorts,
+  type NoticedRows,
+  type RunSummary,
+} from './run-ports.ts';
 import { createSuspectTurns } from './suspect-turns.ts';
 
 /** Milliseconds until the round after a failed one; doubled with each failure, up to the cap. */
@@ -43,8 +50,7 @@ export interface LookAhead {
   /** Ids of the spaces that were looked at and are not left out for a fault. */
   spaceIds(): number[];
   faults(): RunSummary['faults'];
-  orphansKept(): RunSummary['orphansKept'];
-  skipped(): RunSummary['skipped'];
+  noticed(): NoticedRows;
 }
 
 type KnownFault = RunSummary['faults'][number] & {
@@ -62,8 +68,8 @@ type KnownFault = RunSummary['faults'][number] & {
 export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookAhead {
   const { clock, tally } = ports;
   const faults = new Map<number, KnownFault>();
-  const orphansKept = new Map<number, RunSummary['orphansKept'][number]>();
-  const skipped = new Map<string, RunSummary['skipped'][number]>();
+  const orphansKept = new Map<number, NoticedRows['orphansKept'][number]>();
+  const skipped = new Map<string, NoticedRows['skipped'][number]>();
   const known = new Map<number, SpaceReport>();
   let begun = new Set<number>();
   let complete = new Set<number>();
@@ -182,8 +188,7 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
     leasedRows: () => leasedRows,
     spaceIds: () => [...known.keys()].filter(id => !faults.has(id)),
     faults: () => [...faults.values()].map(({ source, code, message }) => ({ source, code, message })),
-    orphansKept: () => [...orphansKept.values()],
-    skipped: () => [...skipped.values()],
+    noticed: () => ({ orphansKept: [...orphansKept.values()], skipped: [...skipped.values()] }),
     async lookForEdits(maxRows) {
       nextEditsAtMs = clock.now() + EDITS_EVERY_MS;
       try {
