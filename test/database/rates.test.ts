@@ -137,6 +137,24 @@ describe('the rate of a model', () => {
     expect(await take({ tokens: 1 })).toBe(0);
   });
 
+  test('leaves nothing of the burst after a refusal, and saves none while the provider asks to wait', async () => {
+    const requests = { requestsPerMinute: 60, tokensPerMinute: null };
+    for (const { limits, second } of [
+      { limits: ask().limits, second: 97 },
+      { limits: requests, second: 1 },
+    ]) {
+      await take({ limits, tokens: 1 });
+      await store.noteRate('small', {
+        ...{ limits, excessTokens: -1, isAnswered: false },
+        throttled: { retryAfterMs: 5_000, lowersRate: false },
+      });
+      await pass(5);
+
+      between(await take({ limits, tokens: second }), 900, 1_040);
+      await pass(60);
+    }
+  });
+
   test('takes over the limits that an answer names, below those of the configuration', async () => {
     await take({ tokens: 1 });
     const learned = { requestsPerMinute: null, tokensPerMinute: 600 };
