@@ -162,6 +162,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['lowersRate: isGranted', 'lowersRate: true']],
   },
   {
+    name: 'unnamed-window-lowers-again',
+    removes: 'taking refusals without an answer between for one, where no answer names the limit',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [['abs(${now} - p.throttled_at) >= ${UNANSWERED_APART_SECONDS}::float8', 'true']],
+  },
+  {
     name: 'burst-after-refusal',
     removes: 'having nothing saved after a refusal, and saving nothing while the provider asks to wait',
     file: 'lib/adapters/sql/rates.ts',

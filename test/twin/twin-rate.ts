@@ -9,6 +9,7 @@ import {
   STEPPED_SECONDS,
   THROTTLED_SHARE,
   THROTTLES_APART_SECONDS,
+  UNANSWERED_APART_SECONDS,
   USED_SHARE,
   WINDOW_SECONDS,
 } from '../../lib/core/rate.ts';
@@ -117,7 +118,8 @@ function noteRate(
     throttled?.lowersRate === true &&
     (rate.throttledAt === null ||
       (Math.abs(now - rate.throttledAt) >= THROTTLES_APART_SECONDS &&
-        ((rate.requestsPerMinute ?? rate.tokensPerMinute) === null ||
+        (((rate.requestsPerMinute ?? rate.tokensPerMinute) === null &&
+          Math.abs(now - rate.throttledAt) >= UNANSWERED_APART_SECONDS) ||
           (rate.answeredAt ?? Number.NEGATIVE_INFINITY) > rate.throttledAt ||
           rate.throttledAt > now + WINDOW_SECONDS)));
   const share = shareNow(rate, now);
