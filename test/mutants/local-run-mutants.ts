@@ -49,7 +49,14 @@ export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
     name: 'suspects-in-turn',
     removes: 'taking up last what may have killed a process',
     file: 'lib/local/look-ahead.ts',
-    changes: [['...(!takesSuspects && { maxAttempts: 0 })', '...(leasedRows < 0 && { maxAttempts: 0 })']],
+    changes: [['takesSuspects ? {} : { maxAttempts: 0 }', 'takesSuspects ? {} : {}']],
+    dies: 'local-run',
+  },
+  {
+    name: 'suspects-have-no-turn',
+    removes: 'the share of a run that rows have which may have killed a process',
+    file: 'lib/local/suspect-turns.ts',
+    changes: [['return others < everyRows ? 0', 'return others < everyRows || atRows >= 0 ? 0']],
     dies: 'local-run',
   },
   {

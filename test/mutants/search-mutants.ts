@@ -139,8 +139,10 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'scope-not-asked',
     removes: 'asking for the scope of an address',
-    file: 'lib/adapters/api/create-app.ts',
-    changes: [['scopes === undefined || scopes.has(needed)', 'scopes === undefined || scopes.size >= 0']],
+    file: 'lib/adapters/api/guard-requests.ts',
+    changes: [
+      ['scopes === undefined || needed.some', 'scopes === undefined || scopes.size >= 0 || needed.some'],
+    ],
   },
 ];
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { countBatchesAhead } from '../../lib/local/look-ahead.ts';
+import { countBatchesAhead } from '../../lib/local/batches-ahead.ts';
 import { createRecentProgress } from '../../lib/local/run-tally.ts';
 import { createVirtualClock } from '../doubles/virtual-clock.ts';
 

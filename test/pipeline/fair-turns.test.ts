@@ -3,7 +3,7 @@ import { runUntilFresh } from '../../lib/local/run-until-fresh.ts';
 import { detectStaleRows } from '../../lib/pipeline/detect/detect.ts';
 import type { DetectPorts } from '../../lib/pipeline/detect/detect-ports.ts';
 import { embedAll } from '../doubles/scripted-provider.ts';
-import { findStaleRows, minutesAgo, putRow } from '../factories/logged-twin.ts';
+import { findStaleRows, leaseRow, minutesAgo, putRow } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
 import { printTimestamp } from '../twin/timestamps.ts';
@@ -112,4 +112,27 @@ describe('a source of many stale rows beside one of ten', () => {
 
     expect(largeLeft).toBeGreaterThan(1_500);
   });
+});
+
+test('rows that were in a call when a process died have their turn in a local run, behind ten times as many others', async () => {
+  const world = openSources(3_000, 0);
+  const suspects = new Set(Array.from({ length: 12 }, (_, row) => String(row * 200).padStart(5, '0')));
+  const died = { stage: 'embedding', lane: 'bulk', runId: 7, expiresAt: 0 } as const;
+  for (const id of suspects) leaseRow(world.twin, large, id, died);
+  const othersBefore: number[] = [];
+  let others = 0;
+  world.provider.script = async request => {
+    await world.clock.sleep(500);
+    for (const text of request.texts) {
+      if (suspects.has(text.slice(5).padStart(5, '0'))) othersBefore.push(others);
+      else others += 1;
+    }
+    return embedAll(request);
+  };
+
+  await runUntilFresh(toLocalRunPorts(world, { batchSize: 10, concurrency: 2 }));
+
+  expect(othersBefore).toHaveLength(12);
+  expect(othersBefore[0]).toBeGreaterThan(900);
+  expect(othersBefore.at(-1)).toBeLessThan(2_000);
 });

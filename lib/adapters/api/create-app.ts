@@ -7,6 +7,7 @@ import { ServiceRefusal } from '../../core/service-refusal.ts';
 import {
   ITEM_ROUTES,
   NUDGE_ROUTES,
+  REFUSED_ROUTES,
   SEARCH_JOB_ROUTES,
   SERVICE_ROUTES,
   SERVICE_SCOPES,
@@ -19,7 +20,7 @@ import type { Tracer } from '../../ports/tracer.ts';
 import { describeApi } from './describe-api.ts';
 import { answerEmbeddings, answerModels, answerTexts } from './embed-answers.ts';
 import { createRouteFinder, type Routes } from './find-route.ts';
-import { readJson, requireHost, requireJsonWrite, requireOwnOrigin } from './guard-requests.ts';
+import { readJson, requireHost, requireJsonWrite, requireOwnOrigin, requireScope } from './guard-requests.ts';
 import {
   embeddingsRequest,
   embedRequest,
@@ -110,7 +111,7 @@ export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
     ...(metrics.print !== undefined && { '/metrics': 'GET' }),
     ...page?.routes,
   };
-  const findRoute = createRouteFinder(routes);
+  const findRoute = createRouteFinder({ ...REFUSED_ROUTES, ...routes });
   const app = new Hono();
   app.use(async (context, next) => {
     const startedMs = clock.now();
@@ -137,7 +138,7 @@ export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
   app.use('/v1/*', async ({ req, env }, next) => {
     const identity = await requireToken(ports, req.header('authorization'), env);
     if (identity !== undefined) {
-      requireScope(identity, SERVICE_SCOPES[findRoute(req.path, req.method)?.route ?? '']);
+      requireScope(identity, SERVICE_SCOPES[findRoute(req.path, req.method)?.route ?? ''] ?? []);
       if (quota !== undefined) requireQuota(quota, identity, clock.now());
       identities.set(req.raw, identity);
     }
@@ -192,11 +193,26 @@ export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
     const tokens = ports.verifyToken === undefined ? 'nowhere' : (settings.tokensElsewhere ?? 'for-v1');
     return context.json(describeApi({ routes, tokens, aliases }));
   });
-  searchJobs?.mount(app, request => identities.get(request));
+  // Asked first: it leaves ids that are of no search to the texts.
+  (searchJobs ?? NO_SEARCH_JOBS).mount(app, request => identities.get(request));
   items?.mount(app, request => identities.get(request));
   page?.mount(app);
+  app.notFound(() => {
+    throw new ServiceRefusal('not_found', 'There is no such job.');
+  });
   return app;
 }
+
+/** Says where searches run as jobs, and what to ask here. */
+const NO_SEARCH_JOBS: ApiItems = {
+  mount: app =>
+    void app.post('/v1/jobs/search', () => {
+      throw new ServiceRefusal(
+        'not_found',
+        'Searches run as jobs on `freshet serve` alone, which remembers them: POST /v1/search answers here.',
+      );
+    }),
+};
 
 function findModel(models: readonly ModelDefinition[], name: string): ModelDefinition {
   const found = models.find(({ alias }) => alias === name);
@@ -235,11 +251,6 @@ function requireRoom(
     `The request has ${texts} texts; of model "${alias}" at most ` +
       `${Math.floor(maxAnswerNumbers / dimensions)} fit into one answer here.`,
   );
-}
-
-function requireScope({ scopes }: TokenIdentity, needed: string | undefined): void {
-  if (needed === undefined || scopes === undefined || scopes.has(needed)) return;
-  throw new ServiceRefusal('forbidden', `The token lacks the scope ${needed}.`);
 }
 
 function requireQuota(quota: TenantQuota, { tenant = '' }: TokenIdentity, nowMs: number): void {

@@ -112,7 +112,7 @@ interface LookRequest extends DetectRequest {
 async function detectSpace(
   ports: DetectPorts,
   space: Space,
-  { pass, resume = false, maxAttempts, allowance, rest, walkMs }: LookRequest,
+  { pass, resume = false, maxAttempts, expiredOnly = false, allowance, rest, walkMs }: LookRequest,
   remainingMs: () => number,
 ): Promise<Look> {
   const named = {
@@ -147,7 +147,7 @@ async function detectSpace(
         ? await detectChangedRows(
             ports,
             space,
-            { capacity, maxAttempts },
+            { capacity, maxAttempts, expiredOnly },
             rest === 'stored' ? undefined : rest,
           )
         : await reconcileSpace(ports, space, { capacity, resume, maxAttempts }, walkMs);

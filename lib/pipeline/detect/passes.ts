@@ -10,6 +10,9 @@ interface PassLimits {
   readonly maxAttempts: number | undefined;
 }
 
+/** `expiredOnly`: no row is looked at but those whose lease expired. */
+type ChangedLimits = PassLimits & { readonly expiredOnly?: boolean };
+
 /**
  * Runs the incremental pass of one space, or goes on with it where `rest` says.
  * The horizon is read before the scan, so that a row that is committed between the two is above the
@@ -17,16 +20,18 @@ interface PassLimits {
  * a watermark starts at the horizon: older rows belong to the reconcile pass. A look that goes on
  * sees nothing in front of its beginning: the watermark obeys the horizon of the tick's first look,
  * and what any look of the tick left unsent. A space that is full is looked at all the same, so
- * that it is known whether edits wait.
+ * that it is known whether edits wait. A look at what expired says nothing of the others: it
+ * leaves the watermark as it is.
  */
 export async function detectChangedRows(
   ports: DetectPorts,
   space: Space,
-  { capacity, maxAttempts }: PassLimits,
+  { capacity, maxAttempts, expiredOnly = false }: ChangedLimits,
   rest?: ScanRest | undefined,
 ): Promise<PassResult & { readonly rest: ScanRest | undefined }> {
   if (capacity <= 0 && ports.reportsStaleness === false) return { ...NOTHING_DETECTED, rest: undefined };
   const { detection } = ports;
+  if (expiredOnly) return { ...(await leaseExpired(ports, space, capacity)), rest: undefined };
   const position = await detection.readPosition(space);
   const horizon = rest === undefined ? await detection.readHorizon(space) : rest.horizon;
   const watermark = position.watermark ?? horizon;
@@ -51,6 +56,16 @@ export async function detectChangedRows(
     ...{ ...NOTHING_DETECTED, leased: rows.length, sent, unsent: left, skipped },
     rest: firstUnsent === null ? undefined : { from: firstUnsent, horizon, refusedVersions },
   };
+}
+
+/** Leases rows whose lease expired, and no others: without a watermark no row is found changed. */
+async function leaseExpired(ports: DetectPorts, space: Space, capacity: number): Promise<PassResult> {
+  const scan = { limit: Math.max(0, capacity), watermark: null };
+  const found = await dispatchRows(ports, space, 'fresh', dispatch =>
+    ports.detection.leaseChangedRows(space, { ...dispatch, ...scan }),
+  );
+  const { rows, sent, skipped = [] } = found;
+  return { ...NOTHING_DETECTED, leased: rows.length, sent, skipped };
 }
 
 /**
