@@ -54,6 +54,9 @@ const CALLS_PER_MESSAGE = 5;
  */
 const MOST_BATCH_LOOK_MS = 900_000;
 
+/** The reason of the abort: without one, it makes an error with a stack for nobody. */
+const GIVEN_UP = 'given up';
+
 /** What a run is opened with, beside its workspace. */
 interface LocalRunRequest {
   readonly tally: RunTally;
@@ -142,10 +145,12 @@ export async function openLocalRun(
   const paced = { pace: createPaceStore(database), providers: findProvider, clock };
   for (const alias of providers.keys()) await findPace(paced, alias);
   const batchProviders = await createBatchProviders(config, createLocalAccess(workspace.environment), clock);
+  let givenUp = new AbortController();
   const embedPorts: EmbedPorts = {
     ...shared,
     ...portsOf('embed'),
     ...paced,
+    givenUp: () => givenUp.signal,
     embedding,
     tokenizer: createTokenizer(),
     results: queues.results,
@@ -185,6 +190,11 @@ export async function openLocalRun(
     callsAtOnce: alias => knownCallsAtOnce(findProvider(alias)),
     limits: { ...limits, invocationTimeoutMs, maxWaitMs: request.maxWaitMs, maxItems: request.maxItems },
     signal: request.signal,
+    giveUpCalls: () => {
+      givenUp.abort(GIVEN_UP);
+      // A run that watches makes calls again.
+      givenUp = new AbortController();
+    },
     onProgress: request.onProgress,
   };
   return {

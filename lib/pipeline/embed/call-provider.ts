@@ -12,7 +12,15 @@ import type { EmbedPorts } from './embed-ports.ts';
 import { estimateCallTokens } from './fit-texts.ts';
 import type { MisshapenReply } from './tellable-texts.ts';
 
-type StepPorts = 'providers' | 'clock' | 'randomness' | 'metrics' | 'logger' | 'observer' | 'tracer';
+type StepPorts =
+  | 'providers'
+  | 'clock'
+  | 'randomness'
+  | 'metrics'
+  | 'logger'
+  | 'observer'
+  | 'tracer'
+  | 'givenUp';
 
 interface CallPorts extends Pick<EmbedPorts, StepPorts> {
   readonly embedding: Pick<EmbeddingStore, 'grantCall' | 'noteBill'>;
@@ -172,6 +180,7 @@ async function makeCall(
     reply = await ports.providers(model.alias).embed({
       texts: texts.map(text => model.documentPrefix + text),
       deadlineMs: request.deadlineMs,
+      signal: ports.givenUp?.(),
     });
     requestId = reply.requestId;
     billedTokens = reply.tokens ?? estimatedTokens;
