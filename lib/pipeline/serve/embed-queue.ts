@@ -178,6 +178,7 @@ export class EmbedQueue {
       this.#changed();
       void this.#call(batch).finally(() => {
         this.#calls -= 1;
+        this.#changed();
         this.#startCalls();
       });
     }
@@ -259,7 +260,7 @@ export class EmbedQueue {
 
   #changed(): void {
     const { count: texts, tokens } = this.#waiting;
-    this.#ports.observer.queued(this.#model.alias, { texts, tokens });
+    this.#ports.observer.queued(this.#model.alias, { texts, tokens, calls: this.#calls });
   }
 }
 
