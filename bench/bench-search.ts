@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { sql } from 'kysely';
@@ -8,13 +8,17 @@ import { createHashProvider } from '../lib/adapters/providers/hash.ts';
 import { createStaticProvider } from '../lib/adapters/providers/static.ts';
 import type { SqlDatabase } from '../lib/adapters/sql/database.ts';
 import { parseConfig } from '../lib/core/config/parse-config.ts';
+import type { PipelineConfig } from '../lib/core/config/pipeline-config.ts';
+import type { EmbeddingProvider } from '../lib/ports/provider.ts';
 import type { SearchRequest, SearchService } from '../lib/ports/search.ts';
 import { openSearch } from '../lib/wiring/open-search.ts';
 import { readEnvironment } from '../lib/wiring/workspace.ts';
+import { describeRealModel, runtimeFolder } from '../test/local-model/real-model.ts';
 import { createBenchDatabase, onServer } from './apparatus/database.ts';
 import { measureRecall, readFarthest } from './apparatus/measure-recall.ts';
 import { timeStatements } from './apparatus/time-statements.ts';
 import { readWordnetRows, type WordnetRow } from './apparatus/wordnet-rows.ts';
+import { openRealModel } from './bench-meaning.ts';
 import { measureRanking, readJudgedRows, readJudgements } from './meaning/measure-ranking.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
@@ -32,7 +36,7 @@ export async function benchSearch(
   const { print } = options;
   print('| judged set | model | mode | queries | nDCG@10 |');
   print('|---|---|---|---:|---:|');
-  for (const model of ['hash', 'static'])
+  for (const model of ['hash', 'static', ...(process.env.LOCAL_MODEL === undefined ? [] : ['local'])])
     await withSearch(serverUrl, { rows: readJudgedRows(), model }, async ({ search }) => {
       for (const [name, judged] of Object.entries(readJudgements()))
         for (const [mode, asked] of Object.entries(readModes())) {
@@ -107,9 +111,12 @@ async function withSearch(
         search: { columns: ['title'], filters: ['language', 'rank'], keywords: { language: 'english' } },
       },
     ],
+    ...(model === 'local' && { models: { local: describeRealModel() } }),
     ...(process.env.RERANK_URL && { rerankers: { server: { dialect: 'tei', url: process.env.RERANK_URL } } }),
   };
   writeFileSync(path.join(folder, 'freshet.config.mjs'), `export default ${JSON.stringify(written)};\n`);
+  if (model === 'local')
+    symlinkSync(path.join(runtimeFolder('native'), 'node_modules'), path.join(folder, 'node_modules'));
   const url = await createBenchDatabase(serverUrl, DATABASE, rows);
   await onServer(url, client =>
     client.query(`ALTER TABLE public.ai_items ADD COLUMN language text, ADD COLUMN rank integer;
@@ -121,8 +128,7 @@ async function withSearch(
     run(folder, url);
     await sql`VACUUM ANALYZE`.execute(db.kysely);
     const config = parseConfig(written);
-    const definition = config.models[model]!;
-    const provider = model === 'hash' ? createHashProvider(definition) : createStaticProvider(definition);
+    const provider = await openModel(model, config);
     const service = openSearch(
       { database: db, config, environment: readEnvironment({}) },
       {
@@ -145,6 +151,11 @@ async function withSearch(
     await db.close();
     await onServer(serverUrl, client => client.query(`DROP DATABASE IF EXISTS ${DATABASE} WITH (FORCE)`));
   }
+}
+
+async function openModel(name: string, { models }: PipelineConfig): Promise<EmbeddingProvider> {
+  if (name === 'local') return openRealModel();
+  return name === 'hash' ? createHashProvider(models.hash!) : createStaticProvider(models.static!);
 }
 
 function run(folder: string, url: string): void {

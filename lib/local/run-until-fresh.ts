@@ -61,11 +61,12 @@ export async function runUntilFresh(ports: LocalRunPorts): Promise<RunSummary> {
   } finally {
     ports.signal?.removeEventListener('abort', interrupt);
     await endRun(run);
+    ports.onEnded?.(run.lookAhead.noticed());
   }
   return {
     ...{ ...ports.tally.totals(), interrupted: ports.signal?.aborted ?? false },
     ...{ deadLetters: await countDeadLetters(ports), faults: run.lookAhead.faults() },
-    ...{ orphansKept: run.lookAhead.orphansKept(), skipped: run.lookAhead.skipped() },
+    ...run.lookAhead.noticed(),
   };
 }
 

@@ -189,6 +189,8 @@ export interface WordsRequest extends SearchScope {
 
 export interface FoundWords {
   readonly rows: readonly FoundRow[];
+  /** Of the weight of the query's words, what each has that some row has. */
+  readonly shares: readonly number[];
   /** Whether more rows have the words than were ranked, or words were left out for it. */
   readonly isPartial: boolean;
 }
@@ -200,6 +202,8 @@ export interface FoundRow {
   readonly columns: readonly unknown[];
   /** How well the words fit, of a search by words: larger is better. */
   readonly words?: number | undefined;
+  /** The words that the row has, by their places in `shares`. */
+  readonly terms?: readonly number[] | undefined;
   /** float32; where `withVectors` asked for it. */
   readonly vector?: Float32Array | undefined;
 }

@@ -162,6 +162,39 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['lowersRate: isGranted', 'lowersRate: true']],
   },
   {
+    name: 'unnamed-window-lowers-again',
+    removes: 'taking refusals without an answer between for one, where no answer names the limit',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [['abs(${now} - p.throttled_at) >= ${UNANSWERED_APART_SECONDS}::float8', 'true']],
+  },
+  {
+    name: 'burst-after-refusal',
+    removes: 'having nothing saved after a refusal, and saving nothing while the provider asks to wait',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [
+      ['greatest(CASE WHEN ${isRefused} THEN', 'greatest(CASE WHEN false THEN'],
+      ['requests_due = CASE WHEN ${isRefused} THEN', 'requests_due = CASE WHEN false THEN'],
+    ],
+  },
+  {
+    name: 'saved-while-told-to-wait',
+    removes: 'saving nothing of the rate while the provider asks to wait',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [['sql`${now} + ${waitSeconds}::float8 + ${BURST_SECONDS}', 'sql`${now} + ${BURST_SECONDS}']],
+  },
+  {
+    name: 'refusal-teaches-no-limit',
+    removes: 'learning the limit that a refusal names',
+    file: 'lib/pipeline/embed/call-provider.ts',
+    changes: [['failure.rateLimits ?? reply?.rateLimits', 'reply?.rateLimits']],
+  },
+  {
+    name: 'window-end-taken-for-size',
+    removes: 'telling a window that is nearly used up from a call that is too large',
+    file: 'lib/pipeline/embed/call-with-retries.ts',
+    changes: [['if (wasAnsweredLately(provider, request, ports.clock.now())) return refused;', '']],
+  },
+  {
     name: 'lower-limit-lowered-again',
     removes: 'taking a lower limit that an answer names whole, whatever was refused before',
     file: 'lib/adapters/sql/rates.ts',

@@ -12,16 +12,23 @@ export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'cold-processes-begin-alike',
-    removes: 'the chance by which a process begins that remembers no turns',
+    removes: 'the chance by which a tick of fewer rows than sources begins',
     file: 'lib/pipeline/detect/fair-turns.ts',
-    changes: [['Math.floor(ports.randomness.fraction() * items.length)', '0']],
+    changes: [['Math.floor(randomness.fraction() * items.length)', '0']],
     dies: 'local-run',
   },
   {
     name: 'first-source-takes-all',
-    removes: 'beginning each tick of so many rows with another source',
+    removes: 'dividing the rows of a tick among the sources',
     file: 'lib/pipeline/detect/fair-turns.ts',
-    changes: [['const first = turn % items.length;', 'const first = 0 * turn;']],
+    changes: [['return Math.ceil(allowance / turns);', 'return turns > 0 ? allowance : 0;']],
+    dies: 'local-run',
+  },
+  {
+    name: 'rest-of-a-tick-unused',
+    removes: 'leaving what a source does not need of a tick to the others',
+    file: 'lib/pipeline/detect/fair-turns.ts',
+    changes: [['if (!hasMore || allowance() <= 0)', 'if (!hasMore || allowance() > 0)']],
     dies: 'local-run',
   },
   {

@@ -106,6 +106,18 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [[' AND v.keywords_read_at = v.read_at', '']],
   },
   {
+    name: 'words-always-unmet',
+    removes: 'telling the words that the nearest rows have from those that vectors are blind to',
+    file: 'lib/core/fuse-legs.ts',
+    changes: [['met.has(term) ? 0 :', 'met.size < 0 ? 0 :']],
+  },
+  {
+    name: 'absent-words-weigh-nothing',
+    removes: 'the weight of words that no row has',
+    file: 'lib/adapters/sql/search-words.ts',
+    changes: [['weigh(Math.max(1, rows)) ** 3', '(rows === 0 ? 0 : weigh(rows) ** 3)']],
+  },
+  {
     name: 'words-of-any-tenant',
     removes: 'the predicate from the texts that a reranker is sent',
     file: 'lib/adapters/sql/search-statements.ts',

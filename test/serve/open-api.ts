@@ -28,6 +28,7 @@ export const BOUNDS: ServiceBounds = {
   maxTextsPerCall: 100,
   maxTokensPerCall: 8192,
   queueTokens: 1000,
+  queueMs: 30_000,
   cacheBytes: 1_000_000,
   deadlineMs: 30_000,
   callMs: 30_000,

@@ -150,7 +150,8 @@ function findGrowth(leasedInSlice: number, capacityLeft: number): number {
   return leasedInSlice === 0 ? 2 : Math.min(2, capacityLeft / leasedInSlice);
 }
 
-function addOrphans(sum: OrphanReport | undefined, slice: OrphanReport): OrphanReport {
+/** Adds up what was removed of several ranges of keys. */
+export function addOrphans(sum: OrphanReport | undefined, slice: OrphanReport): OrphanReport {
   if (sum === undefined) return slice;
   return {
     marked: sum.marked + slice.marked,

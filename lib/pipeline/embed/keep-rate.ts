@@ -5,7 +5,7 @@ import type { EmbeddingProvider } from '../../ports/provider.ts';
 import { describeFailure } from '../failures.ts';
 import type { CallRequest, CallResult } from './call-provider.ts';
 import { type EmbedPorts, SETTLE_RESERVE_MS } from './embed-ports.ts';
-import { estimateSentTokens } from './fit-texts.ts';
+import { estimateCallTokens } from './fit-texts.ts';
 import { busyElsewhere } from './keep-pace.ts';
 
 type RatePorts = Pick<EmbedPorts, 'pace' | 'providers' | 'clock' | 'logger' | 'runId'>;
@@ -112,7 +112,7 @@ async function askForRate(
   const { model } = request.space;
   const ask = {
     lane: request.lane,
-    tokens: countTokens(request),
+    tokens: estimateCallTokens(request),
     limits: configuredLimits(model),
     largestTokens: ports.providers(model.alias).limits.maxTokensPerCall,
   };
@@ -153,7 +153,7 @@ export async function noteCallRate(
   if (!isKnown) return;
   const isThrottled = failure?.code === 'rate_limit';
   const throttled = isThrottled ? { retryAfterMs: failure.retryAfterMs, lowersRate: isGranted } : undefined;
-  const taken = isGranted ? countTokens(request) : 0;
+  const taken = isGranted ? estimateCallTokens(request) : 0;
   const excessTokens = isThrottled || failure === undefined ? call.entry.tokens - taken : 0;
   try {
     await ports.pace.noteRate(model.alias, {
@@ -162,8 +162,4 @@ export async function noteCallRate(
   } catch (error) {
     ports.logger.warn('rate-not-stored', { modelAlias: model.alias, code: describeFailure(error).code });
   }
-}
-
-function countTokens({ space, texts }: RatedRequest): number {
-  return texts.reduce((sum, text) => sum + estimateSentTokens(space, text), 0);
 }
