@@ -82,6 +82,18 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['STABLE SECURITY INVOKER', 'STABLE SECURITY DEFINER']],
   },
   {
+    name: 'function-trusts-few',
+    removes: 'counting in the function that searches in SQL where statistics say that there are few rows',
+    file: 'lib/adapters/sql/search-function.ts',
+    changes: [['> ${SURELY_MANY} * few INTO many', '> 0 * few INTO many']],
+  },
+  {
+    name: 'function-counts-nobody’s-rows',
+    removes: 'counting in the function that searches in SQL what policies leave to the caller',
+    file: 'lib/adapters/sql/search-function.ts',
+    changes: [['IF indexed AND NOT narrow THEN', 'IF indexed THEN']],
+  },
+  {
     name: 'function-reads-no-source',
     removes: 'joining the source in the function that searches in SQL',
     file: 'lib/adapters/sql/search-function.ts',
