@@ -213,6 +213,26 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['THEN ${now} + ${WINDOW_SECONDS}::float8\n', 'THEN p.throttled_at\n']],
   },
   {
+    name: 'held-rows-not-lent',
+    removes: 'lending rows to edits while their call waits for the rate',
+    file: 'lib/pipeline/embed/keep-rate.ts',
+    changes: [
+      ["if (request.lane === 'fresh' || request.held === undefined) return waiting;", 'return waiting;'],
+    ],
+  },
+  {
+    name: 'lent-rows-bought-anyway',
+    removes: 'making no call for rows that an edit took over',
+    file: 'lib/pipeline/embed/lend-rows.ts',
+    changes: [["back.length === lent.length ? answer : 'taken'", 'answer']],
+  },
+  {
+    name: 'lent-rows-not-taken-back',
+    removes: 'taking lent rows back before their call is made',
+    file: 'lib/pipeline/embed/lend-rows.ts',
+    changes: [['await embedding.beginEmbedding(space, dispatchId, lent)', 'lent']],
+  },
+  {
     name: 'all-ask-at-once',
     removes: 'asking for the rate one call of a process after the other',
     file: 'lib/pipeline/embed/keep-rate.ts',

@@ -27,6 +27,7 @@ const LIMIT_SUITES = [
   'test/database/query-ledger.test.ts',
   'test/database/rates.test.ts',
   'test/pipeline/bills-above-estimates.test.ts',
+  'test/pipeline/edits-of-held-rows.test.ts',
   'test/pipeline/halved-limit.test.ts',
   'test/pipeline/rates.test.ts',
   'test/pipeline/refused-sizes.test.ts',

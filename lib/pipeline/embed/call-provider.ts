@@ -10,6 +10,7 @@ import { describeFailure, isUnbilled, toFreshetError } from '../failures.ts';
 import { describeCall, inSpan } from '../spans.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 import { estimateCallTokens } from './fit-texts.ts';
+import type { LendableRows } from './lend-rows.ts';
 import type { MisshapenReply } from './tellable-texts.ts';
 
 type StepPorts =
@@ -35,6 +36,8 @@ export interface CallRequest {
   readonly rows: number;
   /** Undefined: the call is for no row. */
   readonly holder?: GrantHolder | undefined;
+  /** Rows that are lent to edits while a bulk call waits for its rate; undefined: none are. */
+  readonly held?: LendableRows | undefined;
   /** Milliseconds from the start of the call. */
   readonly deadlineMs: number;
   /**
