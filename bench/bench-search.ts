@@ -16,6 +16,7 @@ import { describeRealModel, runtimeFolder } from '../test/local-model/real-model
 import { createBenchDatabase, onServer } from './apparatus/database.ts';
 import { measureRecall, readFarthest } from './apparatus/measure-recall.ts';
 import { measureSpeed, readVectors, type SearchedRows } from './apparatus/search-speed.ts';
+import { serveLateInteraction } from './apparatus/serve-late-interaction.ts';
 import { readWordnetRows, type WordnetRow } from './apparatus/wordnet-rows.ts';
 import { openRealModel } from './bench-meaning.ts';
 import { measureRanking, readJudgedRows, readJudgements } from './meaning/measure-ranking.ts';
@@ -32,19 +33,12 @@ export async function benchSearch(
   options: { readonly rows: number; readonly print: Print },
 ): Promise<void> {
   const { print } = options;
-  print('| judged set | model | mode | queries | nDCG@10 |');
-  print('|---|---|---|---:|---:|');
-  for (const model of ['hash', 'static', ...(process.env.LOCAL_MODEL === undefined ? [] : ['local'])])
-    await withSearch(serverUrl, { rows: readJudgedRows(), model }, async ({ search }) => {
-      for (const [name, judged] of Object.entries(readJudgements()))
-        for (const [mode, asked] of Object.entries(readModes())) {
-          const value = await measureRanking(judged, async query => {
-            const { hits } = await search({ ...asked, query, limit: LIMIT });
-            return hits.map(({ columns }) => String(columns.title));
-          });
-          print(`| ${name} | \`${model}\` | ${mode} | ${judged.length} | ${value.toFixed(3)} |`);
-        }
-    });
+  const own = process.env.LOCAL_MODEL === undefined ? undefined : await serveLateInteraction();
+  await measureModes(serverUrl, process.env.RERANK_URL ?? own?.url, print).finally(() => own?.close());
+  if (own !== undefined && process.env.RERANK_URL === undefined)
+    print(
+      '\nReranked: by late interaction with all-MiniLM-L6-v2 (bench/apparatus), which is no cross-encoder.',
+    );
   print('');
   const rows = await readWordnetRows(options.rows);
   for (const model of ['hash', 'static'])
@@ -54,6 +48,25 @@ export async function benchSearch(
       await buildIndex(opened);
       await measureSpeed(opened, 'HNSW', 200, print);
       await measureScopes(opened, print);
+    });
+}
+
+/** Measures nDCG@10 of each way of searching on the judged sets. */
+async function measureModes(serverUrl: string, rerankUrl: string | undefined, print: Print): Promise<void> {
+  print('| judged set | model | mode | queries | nDCG@10 |');
+  print('|---|---|---|---:|---:|');
+  const rows = readJudgedRows();
+  for (const model of ['hash', 'static', ...(process.env.LOCAL_MODEL === undefined ? [] : ['local'])])
+    await withSearch(serverUrl, { rows, model, rerankUrl }, async ({ search }) => {
+      for (const [name, judged] of Object.entries(readJudgements()))
+        for (const [mode, asked] of Object.entries(readModes(rerankUrl))) {
+          const value = await measureRanking(judged, async query => {
+            const { hits, degraded } = await search({ ...asked, query, limit: LIMIT });
+            if (degraded.length > 0) throw new Error(`a search went without ${degraded.join()}`);
+            return hits.map(({ columns }) => String(columns.title));
+          });
+          print(`| ${name} | \`${model}\` | ${mode} | ${judged.length} | ${value.toFixed(3)} |`);
+        }
     });
 }
 
@@ -67,14 +80,20 @@ async function buildIndex({ db, table }: Opened): Promise<void> {
   });
 }
 
-/** The ways of searching; a reranker takes part where `RERANK_URL` names a server of TEI's dialect. */
-function readModes(): Record<string, Pick<SearchRequest, 'mode' | 'rerank'>> {
+/**
+ * The ways of searching.
+ * A reranker takes part where `RERANK_URL` names a server of TEI's dialect, else one that is made
+ * of the sentence model where `LOCAL_MODEL` names its folder.
+ */
+function readModes(rerankUrl: string | undefined): Record<string, Pick<SearchRequest, 'mode' | 'rerank'>> {
+  const rerank = { model: 'server' };
   return {
     semantic: { mode: 'semantic' },
     keyword: { mode: 'keyword' },
     hybrid: { mode: 'hybrid' },
-    ...(process.env.RERANK_URL && {
-      'hybrid, reranked': { mode: 'hybrid' as const, rerank: { model: 'server' } },
+    ...(rerankUrl !== undefined && {
+      'semantic, reranked': { mode: 'semantic' as const, rerank },
+      'hybrid, reranked': { mode: 'hybrid' as const, rerank },
     }),
   };
 }
@@ -84,10 +103,16 @@ interface Opened extends SearchedRows {
   readonly table: string;
 }
 
+interface BenchedSource {
+  readonly rows: readonly WordnetRow[];
+  readonly model: string;
+  readonly rerankUrl?: string | undefined;
+}
+
 /** Embeds the rows by a run of the command line, and opens their search in this process. */
 async function withSearch(
   serverUrl: string,
-  { rows, model }: { readonly rows: readonly WordnetRow[]; readonly model: string },
+  { rows, model, rerankUrl }: BenchedSource,
   use: (opened: Opened) => Promise<void>,
 ): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'freshet-search-'));
@@ -104,7 +129,9 @@ async function withSearch(
       },
     ],
     ...(model === 'local' && { models: { local: describeRealModel() } }),
-    ...(process.env.RERANK_URL && { rerankers: { server: { dialect: 'tei', url: process.env.RERANK_URL } } }),
+    ...(rerankUrl !== undefined && {
+      rerankers: { server: { dialect: 'tei', url: rerankUrl, timeoutMs: 60_000 } },
+    }),
   };
   writeFileSync(path.join(folder, 'freshet.config.mjs'), `export default ${JSON.stringify(written)};\n`);
   if (model === 'local')
