@@ -25,6 +25,15 @@ export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
     dies: 'local-run',
   },
   {
+    name: 'crowd-holds-back-others',
+    removes: 'leasing rows of tenants that stand behind the mass change of another',
+    file: 'lib/pipeline/detect/passes.ts',
+    changes: [
+      ['if (look.limit === 0 || leased.length === 0)', 'if (look.limit >= 0 || leased.length === 0)'],
+    ],
+    dies: 'local-run',
+  },
+  {
     name: 'rest-of-a-tick-unused',
     removes: 'leaving what a source does not need of a tick to the others',
     file: 'lib/pipeline/detect/fair-turns.ts',
