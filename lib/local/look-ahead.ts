@@ -27,7 +27,9 @@ export interface LookAhead {
   round(maxRows: number, idle: boolean): Promise<void>;
   /**
    * Runs an incremental pass alone, at most `maxRows` rows, while the workers have messages enough.
-   * An edit would otherwise wait until they have none: minutes, where a rate holds them up.
+   * An edit would otherwise wait until they have none: minutes, where a rate holds them up. Where
+   * the last pass left changed rows in every space, none runs: it would lease the oldest of these,
+   * and an edit is the newest.
    * @throws FreshetError with the reason why the run must end.
    */
   lookForEdits(maxRows: number): Promise<void>;
@@ -79,6 +81,8 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
    */
   let takesSuspects = ports.passes === 'incremental';
   let looked = false;
+  /** Whether each space has changed rows that were seen and not leased. */
+  let leftChanged = false;
   let failedRounds = 0;
   let nextAtMs = 0;
   let nextEditsAtMs = 0;
@@ -91,14 +95,17 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
     looked = false;
   };
 
-  const detect = (
+  const detect = async (
     pass: DetectRequest['pass'],
     maxRows: number,
     which: Pick<DetectRequest, 'maxAttempts' | 'expiredOnly'> = takesSuspects ? {} : { maxAttempts: 0 },
   ): Promise<DetectReport> => {
     const remainingMs = countDown(clock, ports.limits.invocationTimeoutMs);
     const request = { pass, maxRows, sources: ports.sources, ...which };
-    return ports.handlers.detect(request, createLocalContext('detect', remainingMs));
+    const report = await ports.handlers.detect(request, createLocalContext('detect', remainingMs));
+    if (pass === 'incremental' && !which.expiredOnly)
+      leftChanged = report.spaces.every(({ leased, unsent }) => leased > 0 && unsent);
+    return report;
   };
 
   const postponeRounds = (error: unknown) => {
@@ -190,6 +197,7 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
     noticed: () => ({ orphansKept: [...orphansKept.values()], skipped: [...skipped.values()] }),
     async lookForEdits(maxRows) {
       nextEditsAtMs = clock.now() + EDITS_EVERY_MS;
+      if (leftChanged) return;
       try {
         const changed = await detect('incremental', maxRows);
         leasedRows += sumLeased(changed);
@@ -203,7 +211,7 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
       nextEditsAtMs = clock.now() + EDITS_EVERY_MS;
       const leasedBefore = leasedRows;
       try {
-        ports.beginRound?.();
+        ports.beginRound?.(idle);
         const turnRows = await takeTurnOfSuspects(maxRows);
         const changed = await detect('incremental', maxRows - turnRows);
         leasedRows += sumLeased(changed);

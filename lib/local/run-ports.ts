@@ -60,9 +60,10 @@ export interface LocalRunPorts {
   readonly onHeldElsewhere?: ((held: HeldRows) => void) | undefined;
   /**
    * Called before each round of looking for stale rows.
-   * What `detect` heard in the round before no longer holds.
+   * What `detect` heard in the round before no longer holds. `idle`: nothing of the run is under
+   * way.
    */
-  readonly beginRound?: (() => void) | undefined;
+  readonly beginRound?: ((idle: boolean) => void) | undefined;
   /**
    * The passes that must find nothing before the run is done. Default: `both`.
    * With `incremental`, no reconcile pass runs and no pause reason is lifted.

@@ -85,6 +85,8 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
         maxTextsPerCall: config.limits.batchSize,
         maxTokensPerCall: limits.batchTokens,
         queueTokens: limits.queueTokens,
+        // A request of one client at a time waits for nobody.
+        queueMs: seconds * 1000,
         cacheBytes: limits.cacheBytes,
         deadlineMs: seconds * 1000,
         callMs: Math.min(config.limits.timeoutSeconds, seconds) * 1000,

@@ -19,8 +19,7 @@ test(`${HISTORIES} histories of expired, cancelled, partial, late, doubled and o
     expect(faults, `history ${seed}`).toEqual([]);
   }
   const counts = [...met].map(([kind, times]) => `${kind} ${times}`).join(', ');
-  process.stdout.write(`of ${HISTORIES} histories met: ${counts}
-`);
+  process.stdout.write(`of ${HISTORIES} histories met: ${counts}\n`);
   if (HISTORIES < 60) return;
 
   expect([...met].filter(([, times]) => times === 0)).toEqual([]);

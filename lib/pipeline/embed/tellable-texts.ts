@@ -1,5 +1,6 @@
 import type { Pace } from '../../core/pace.ts';
 import type { EmbeddingProvider } from '../../ports/provider.ts';
+import { estimateCallTokens, type TextsOfCall } from './fit-texts.ts';
 
 /** A reply that does not say which vector belongs to which text of its call. */
 export interface MisshapenReply {
@@ -8,9 +9,17 @@ export interface MisshapenReply {
   readonly tellable: number | undefined;
 }
 
+/** What a provider may limit of one call. */
+interface CallSize {
+  readonly texts: number;
+  readonly tokens: number;
+}
+
 /** What one process knows of the replies of a server. */
 interface KnownReplies {
   limit?: { readonly texts: number; readonly untilMs: number };
+  /** The largest call that was answered lately. */
+  largest?: CallSize & { readonly atMs: number };
   /** The last reply with fewer vectors than texts. */
   short?: { readonly answered: number; readonly texts: readonly string[] };
   /** The most texts that the last call answered rightly might have carried. */
@@ -68,6 +77,34 @@ export function limitTexts(provider: EmbeddingProvider, texts: number, nowMs: nu
 /** Whether the server was seen to take no larger calls lately. */
 export function hasTextLimit(provider: EmbeddingProvider, nowMs: number): boolean {
   return nowMs < (replies.get(provider)?.limit?.untilMs ?? Number.NEGATIVE_INFINITY);
+}
+
+const sizeOf = (call: TextsOfCall): CallSize => ({
+  texts: call.texts.length,
+  tokens: estimateCallTokens(call),
+});
+
+/** Remembers for a while that a call of this size was answered. */
+export function noteAnswered(provider: EmbeddingProvider, call: TextsOfCall, nowMs: number): void {
+  const known = replies.get(provider) ?? {};
+  replies.set(provider, known);
+  const { largest } = known;
+  const size = sizeOf(call);
+  const isOld = largest === undefined || nowMs - largest.atMs >= TELLABLE_MS;
+  const isLarger = !isOld && size.texts >= largest.texts && size.tokens >= largest.tokens;
+  if (isOld || isLarger) known.largest = { ...size, atMs: nowMs };
+}
+
+/**
+ * Whether a call of this size was answered lately: then no refusal is about the size.
+ * Near the end of a provider's window what is left does for a harmless text and for no whole call.
+ * Told apart by a probe alone, calls would shrink to one text.
+ */
+export function wasAnsweredLately(provider: EmbeddingProvider, call: TextsOfCall, nowMs: number): boolean {
+  const largest = replies.get(provider)?.largest;
+  if (largest === undefined || nowMs - largest.atMs >= TELLABLE_MS) return false;
+  const size = sizeOf(call);
+  return size.texts <= largest.texts && size.tokens <= largest.tokens;
 }
 
 /** Keeps calls as small as the replies of the server need them, however quick these are. */
