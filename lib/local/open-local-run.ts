@@ -10,7 +10,7 @@ import { createBatchStore } from '../adapters/sql/batch-store.ts';
 import { createControlStore } from '../adapters/sql/control-store.ts';
 import { createDetectionStore } from '../adapters/sql/detection-store.ts';
 import { createEmbeddingStore } from '../adapters/sql/embedding-store.ts';
-import { openSpaces } from '../adapters/sql/open-spaces.ts';
+import { registryOf } from '../adapters/sql/open-spaces.ts';
 import { createOutcomeStore } from '../adapters/sql/outcome-store.ts';
 import { createPaceStore } from '../adapters/sql/pace-store.ts';
 import { createJsonLogger, createSystemClock, createSystemRandomness } from '../adapters/system.ts';
@@ -19,7 +19,7 @@ import { listCaps } from '../core/budget.ts';
 import { nameProviders } from '../core/config/pipeline-config.ts';
 import { FreshetError } from '../core/errors.ts';
 import { MAX_RECEIVE_COUNT, parseAnnounceMessage } from '../core/messages.ts';
-import { LANES } from '../core/model.ts';
+import { LANES, type Space } from '../core/model.ts';
 import { tickAllBatches } from '../pipeline/batch/tick-batches.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN, type EmbedPorts } from '../pipeline/embed/embed-ports.ts';
 import { findPace, knownCallsAtOnce } from '../pipeline/embed/keep-pace.ts';
@@ -59,6 +59,8 @@ const GIVEN_UP = 'given up';
 
 /** What a run is opened with, beside its workspace. */
 interface LocalRunRequest {
+  /** The spaces of the configuration, as `prepareDatabase` found them. */
+  readonly spaces: readonly Space[];
   readonly tally: RunTally;
   readonly runId: number;
   readonly maxWaitMs: number;
@@ -116,7 +118,7 @@ export async function openLocalRun(
   const outcomes = createOutcomeStore(database);
   const tracer = await openTracer(clock);
   const shared = {
-    spaces: await openSpaces(database, config),
+    spaces: registryOf(request.spaces),
     control: createControlStore(database),
     clock,
     randomness,

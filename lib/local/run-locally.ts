@@ -160,7 +160,7 @@ async function runOnce(
   const signal = AbortSignal.any([options.signal, operator.stopped]);
   operator.stopped.addEventListener('abort', () => options.onStopRequested?.());
   const { nextNudge } = operator;
-  const request = { ...options, signal, runId: lock.runId, nextNudge };
+  const request = { ...options, spaces, signal, runId: lock.runId, nextNudge };
   const held = (spaceIds: readonly number[]) =>
     countHeldElsewhere(
       reports,

@@ -274,6 +274,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['THEN p.granted_at - ${now} ELSE 0 END AS stepped', 'THEN 0 ELSE 0 END AS stepped']],
   },
   {
+    name: 'failure-forgotten',
+    removes: 'smaller calls where a failed one takes the share of the rate that the next one waits for',
+    file: 'lib/pipeline/embed/buy-vectors.ts',
+    changes: [['if (ended && results.size === 0) await', 'if (ended && results.size < 0) await']],
+  },
+  {
     name: 'refused-come-back-together',
     removes: 'a moment of its own for each message that comes back',
     file: 'lib/adapters/sql/rates.ts',
