@@ -234,7 +234,7 @@ function renderQueries({ providerCalls, tokens, costUsd, costUsdToday }: QueryTo
 }
 
 /** What clients and searches ask of this service, beside the rows. */
-function renderService({ queues, recent: { answered, refused, p95Ms } }: ServiceLoad): Markup {
+export function renderService({ queues, recent: { answered, refused, p95Ms } }: ServiceLoad): Markup {
   const requests = (count: number) => `${formatCount(count)} ${count === 1 ? 'request' : 'requests'}`;
   const speed =
     p95Ms === null ? '' : html`<p class="figure">95 of 100 requests within ${formatDuration(p95Ms)}</p>`;
