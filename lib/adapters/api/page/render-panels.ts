@@ -242,11 +242,13 @@ export function renderService({ queues, recent: { answered, refused, p95Ms } }: 
   return html`<h2>Service</h2>
     ${speed}
     <p>${told} in the last minute.</p>
-    <ul>${queues.map(
-      ({ model, texts, tokens, calls }) => html`<li><strong>${model}</strong>: ${formatCount(texts)}
-        ${texts === 1 ? 'text waits' : 'texts wait'} with ${formatCount(tokens)} tokens,
-        ${formatCount(calls)} ${calls === 1 ? 'call' : 'calls'} under way.</li>`,
-    )}</ul>`;
+    <ul>${queues.map(queue => html`<li><strong>${queue.model}</strong>: ${describeLoad(queue)}.</li>`)}</ul>`;
+}
+
+function describeLoad({ texts, tokens, calls }: ServiceLoad['queues'][number]): string {
+  const waiting = `${formatCount(texts)} ${texts === 1 ? 'text waits' : 'texts wait'}`;
+  const underway = `${formatCount(calls)} ${calls === 1 ? 'call' : 'calls'} under way`;
+  return `${waiting} with ${formatCount(tokens)} tokens, ${underway}`;
 }
 
 function renderModels(models: readonly ModelReadiness[]): Markup {
