@@ -74,12 +74,12 @@ export function lowerLimits(a: RateLimits, b: RateLimits): RateLimits {
 
 /**
  * Reads the limits that an answer's headers name; undefined: they name none.
- * Some gateways answer 0 or -1 where they do not know.
+ * Some gateways answer 0, -1 or `unlimited` where they do not know or have none.
  */
 export function parseRateHeaders(header: (name: string) => string | null): RateLimits | undefined {
   const read = (name: string) => {
-    const limit = Number(header(name) ?? Number.NaN);
-    return Number.isFinite(limit) && limit > 0 ? limit : null;
+    const text = header(name)?.trim() ?? '';
+    return /^\d{1,15}(\.\d+)?$/.test(text) && Number(text) >= 1 ? Number(text) : null;
   };
   const limits = {
     requestsPerMinute: read('x-ratelimit-limit-requests'),

@@ -82,6 +82,7 @@ export function rememberForRound(store: DetectionStore, clock: Clock): RoundMemo
         return (await inFlight.ask(space.spaceId, ask)).leases;
       },
       leaseChangedRows: (space, request) => noteLeased(space.spaceId, store.leaseChangedRows(space, request)),
+      leaseBehindCrowd: (space, request) => noteLeased(space.spaceId, store.leaseBehindCrowd(space, request)),
       leaseStaleSlice: (space, request) => noteLeased(space.spaceId, store.leaseStaleSlice(space, request)),
     },
   };

@@ -73,6 +73,8 @@ export interface LocalRunPorts {
   readonly sources?: readonly string[] | undefined;
   /** After its abort no new message is taken, and the batches in hand have five seconds. */
   readonly signal?: AbortSignal | undefined;
+  /** Gives up the provider calls under way, so that what was bought before can be written. */
+  readonly giveUpCalls?: (() => void) | undefined;
   /** Called after each invocation. The caller decides how often to show the totals. */
   readonly onProgress?: ((totals: RunTotals) => void) | undefined;
   /** Called when the run ends, before it resolves or rejects. */

@@ -156,6 +156,8 @@ export interface SearchedSource {
   readonly hasKeywords: boolean;
   /** That of its vectors, as it was when the search began. */
   readonly index: SearchPlan['index'];
+  /** Rows of its vector table by its pages and the last statistics; 0 where there are none. */
+  readonly likelyRows: number;
 }
 
 /** What a search is kept to: the rows that its caller may see, and its filter. */

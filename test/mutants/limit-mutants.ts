@@ -213,6 +213,26 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['THEN ${now} + ${WINDOW_SECONDS}::float8\n', 'THEN p.throttled_at\n']],
   },
   {
+    name: 'held-rows-not-lent',
+    removes: 'lending rows to edits while their call waits for the rate',
+    file: 'lib/pipeline/embed/keep-rate.ts',
+    changes: [
+      ["if (request.lane === 'fresh' || request.held === undefined) return waiting;", 'return waiting;'],
+    ],
+  },
+  {
+    name: 'lent-rows-bought-anyway',
+    removes: 'making no call for rows that an edit took over',
+    file: 'lib/pipeline/embed/lend-rows.ts',
+    changes: [["back.length === lent.length ? answer : 'taken'", 'answer']],
+  },
+  {
+    name: 'lent-rows-not-taken-back',
+    removes: 'taking lent rows back before their call is made',
+    file: 'lib/pipeline/embed/lend-rows.ts',
+    changes: [['await embedding.beginEmbedding(space, dispatchId, lent)', 'lent']],
+  },
+  {
     name: 'all-ask-at-once',
     removes: 'asking for the rate one call of a process after the other',
     file: 'lib/pipeline/embed/keep-rate.ts',
@@ -252,6 +272,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'telling a clock that stepped back from a rate that is owed',
     file: 'lib/adapters/sql/rates.ts',
     changes: [['THEN p.granted_at - ${now} ELSE 0 END AS stepped', 'THEN 0 ELSE 0 END AS stepped']],
+  },
+  {
+    name: 'failure-forgotten',
+    removes: 'smaller calls where a failed one takes the share of the rate that the next one waits for',
+    file: 'lib/pipeline/embed/buy-vectors.ts',
+    changes: [['if (ended && results.size === 0) await', 'if (ended && results.size < 0) await']],
   },
   {
     name: 'refused-come-back-together',

@@ -2,6 +2,16 @@ import type { Mutant } from './mutant.ts';
 
 export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
   {
+    name: 'one-failure-condemns',
+    removes: 'asking again for a text that failed alone once',
+    file: 'lib/pipeline/embed/buy-vectors.ts',
+    changes: [
+      ['if (isSuspect(group) && buying.proven) {', 'if (group.positions.length === 1) {'],
+      ['buying.proven = ![failure, group.doubt.failure].some(', 'buying.proven &&= ![failure].some('],
+    ],
+    dies: 'local-run',
+  },
+  {
     name: 'bulk-holds-its-rows',
     removes: 'giving rows back for which a run waits long for its share of the rate',
     file: 'lib/pipeline/embed/keep-rate.ts',
@@ -22,6 +32,15 @@ export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
     removes: 'dividing the rows of a tick among the sources',
     file: 'lib/pipeline/detect/fair-turns.ts',
     changes: [['return Math.ceil(allowance / turns);', 'return turns > 0 ? allowance : 0;']],
+    dies: 'local-run',
+  },
+  {
+    name: 'crowd-holds-back-others',
+    removes: 'leasing rows of tenants that stand behind the mass change of another',
+    file: 'lib/pipeline/detect/passes.ts',
+    changes: [
+      ['if (look.limit === 0 || leased.length === 0)', 'if (look.limit >= 0 || leased.length === 0)'],
+    ],
     dies: 'local-run',
   },
   {

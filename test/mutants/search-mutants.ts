@@ -64,6 +64,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['caller.tenant ?? null, claims', 'claims']],
   },
   {
+    name: 'large-for-any-scope',
+    removes: 'counting the rows of a filter or tenant in a large table',
+    file: 'lib/adapters/sql/find-nearest.ts',
+    changes: [['!isNarrow(request) && request.source.likelyRows', 'request.source.likelyRows']],
+  },
+  {
     name: 'many-for-ever',
     removes: 'counting rows again that were many',
     file: 'lib/adapters/sql/find-nearest.ts',

@@ -10,6 +10,7 @@ export const HISTORIES = Number(process.env.FRESHET_MUTANT_HISTORIES ?? 1_000);
 /** What the simulation leaves out, held by tests of its own. */
 const LOCAL_RUN_SUITES = [
   'test/core/dispatch/batch-tier.test.ts',
+  'test/pipeline/doubtful-answers.test.ts',
   'test/pipeline/fair-turns.test.ts',
   'test/pipeline/half-vectors.test.ts',
   'test/pipeline/look-ahead.test.ts',
@@ -27,6 +28,7 @@ const LIMIT_SUITES = [
   'test/database/query-ledger.test.ts',
   'test/database/rates.test.ts',
   'test/pipeline/bills-above-estimates.test.ts',
+  'test/pipeline/edits-of-held-rows.test.ts',
   'test/pipeline/halved-limit.test.ts',
   'test/pipeline/rates.test.ts',
   'test/pipeline/refused-sizes.test.ts',

@@ -3,11 +3,11 @@ import { runUntilFresh } from '../../lib/local/run-until-fresh.ts';
 import { detectStaleRows } from '../../lib/pipeline/detect/detect.ts';
 import type { DetectPorts } from '../../lib/pipeline/detect/detect-ports.ts';
 import { embedAll } from '../doubles/scripted-provider.ts';
-import { findStaleRows, leaseRow, minutesAgo, putRow } from '../factories/logged-twin.ts';
+import { findStaleRows, leaseRow, minutesAgo, putRow, storeOutcome } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
 import { printTimestamp } from '../twin/timestamps.ts';
-import { spaceOf } from '../twin/twin-database.ts';
+import { sourceOf, spaceOf } from '../twin/twin-database.ts';
 import { toLocalRunPorts } from './run-world.ts';
 
 const large = makeSpace({ source: { name: 'large', table: 'large' } });
@@ -137,4 +137,41 @@ test('rows that were in a call when a process died have their turn in a local ru
   expect(othersBefore).toHaveLength(12);
   expect(othersBefore[0]).toBeGreaterThan(900);
   expect(othersBefore.at(-1)).toBeLessThan(2_000);
+});
+
+describe('ten rows of a tenant behind a mass change of another', () => {
+  const shared = makeSpace({ source: { tenantColumn: 'tenant' } });
+
+  /** Ticks that go by until the ten rows are leased; each tick stores what the one before it leased. */
+  async function countTicks(space: typeof shared, crowd: number): Promise<number> {
+    const world = makeWorld([space]);
+    const { rows } = sourceOf(world.twin, space);
+    const put = (id: string, tenant: string, minutes: number) => {
+      putRow(world.twin, space, id, `text ${id}`, minutesAgo(world.twin, minutes));
+      rows.set(id, { ...rows.get(id)!, tenant });
+    };
+    for (let row = 0; row < crowd; row += 1) put(String(row).padStart(6, '0'), 'crowd', 5);
+    const few = Array.from({ length: 10 }, (_, row) => `9${String(row).padStart(5, '0')}`);
+    for (const id of few) put(id, 'few', 4);
+    await world.detectPorts.detection.writeWatermark(space, [printTimestamp(minutesAgo(world.twin, 10))]);
+    const { leases } = spaceOf(world.twin, space);
+    for (let tick = 1; ; tick += 1) {
+      await detectStaleRows(world.detectPorts, { pass: 'incremental', maxRows: 100 }, () => TICK_MS);
+      if (few.every(id => leases.has(id))) return tick;
+      for (const id of leases.keys())
+        storeOutcome(world.twin, space, id, {
+          ...{ outcome: 'embedded', contentHash: null },
+          version: rows.get(id)!.version,
+        });
+      leases.clear();
+    }
+  }
+
+  test('are leased by the first look, where the tenant’s column is known', async () => {
+    expect(await countTicks(shared, 2_000)).toBe(1);
+  });
+
+  test('wait for all of it, where it is not', async () => {
+    expect(await countTicks(makeSpace(), 2_000)).toBe(21);
+  });
 });

@@ -149,9 +149,9 @@ describe('a local run that remembers for a round', () => {
     const { world, beginRound, ports } = makeRemembering(6_000);
 
     let rounds = 0;
-    const countRound = () => {
+    const countRound = (idle: boolean) => {
       rounds += 1;
-      beginRound();
+      beginRound(idle);
     };
     const parts = toLocalRunPorts({ ...world, detectPorts: ports }, {}, { beginRound: countRound });
     await runUntilFresh(parts);

@@ -112,15 +112,17 @@ export async function takeRate(db: SqlDatabase, modelAlias: string, ask: RateAsk
 
 /**
  * Stores what a call told of the rate: its bill, the limits of its answer, or a refusal. What a
- * call cost less than was taken for it is given back, what it cost more is owed. Refusals within
- * two seconds lower the rate once: they answer calls that were made under the same rate. A refusal
- * says that the provider has nothing saved: of the burst none is left, and none is saved while it
- * asks to wait. Its next window would be used up before its end by the burst that was. So do all
- * until the next right answer: a window that is used up refuses until it ends, and says nothing
- * more. Where no answer names the limit, one in thirty seconds counts: it may be far below. A limit that an answer names lower than before, or for the
- * first time, explains the refusals before it and in the window after it, and the rate is the whole
- * of the new one: `throttled_at` lies ahead for as long. Further ahead it is of a clock that
- * stepped back.
+ * call cost less than was taken for it is given back, what it cost more is owed.
+ *
+ * A refusal says that the provider has nothing saved: of the burst none is left, and none is saved
+ * while it asks to wait. The burst would use up its next window before that ends.
+ *
+ * Refusals within two seconds lower the rate once: they answer calls that were made under the same
+ * rate. So do all until the next right answer: a window that is used up refuses until it ends, and
+ * says nothing more. Where no answer names the limit, one in thirty seconds counts: the limit may
+ * be far below. One that an answer names lower than before, or for the first time, explains the
+ * refusals before it and in the window after it, and the rate is the whole of the new one:
+ * `throttled_at` lies ahead for as long. Further ahead it is of a clock that stepped back.
  */
 export async function noteRate(db: SqlDatabase, modelAlias: string, news: RateNews): Promise<void> {
   const { limits, learned, excessTokens, throttled, isAnswered } = news;

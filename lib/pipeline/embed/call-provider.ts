@@ -10,9 +10,18 @@ import { describeFailure, isUnbilled, toFreshetError } from '../failures.ts';
 import { describeCall, inSpan } from '../spans.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 import { estimateCallTokens } from './fit-texts.ts';
+import type { LendableRows } from './lend-rows.ts';
 import type { MisshapenReply } from './tellable-texts.ts';
 
-type StepPorts = 'providers' | 'clock' | 'randomness' | 'metrics' | 'logger' | 'observer' | 'tracer';
+type StepPorts =
+  | 'providers'
+  | 'clock'
+  | 'randomness'
+  | 'metrics'
+  | 'logger'
+  | 'observer'
+  | 'tracer'
+  | 'givenUp';
 
 interface CallPorts extends Pick<EmbedPorts, StepPorts> {
   readonly embedding: Pick<EmbeddingStore, 'grantCall' | 'noteBill'>;
@@ -27,6 +36,8 @@ export interface CallRequest {
   readonly rows: number;
   /** Undefined: the call is for no row. */
   readonly holder?: GrantHolder | undefined;
+  /** Rows that are lent to edits while a bulk call waits for its rate; undefined: none are. */
+  readonly held?: LendableRows | undefined;
   /** Milliseconds from the start of the call. */
   readonly deadlineMs: number;
   /**
@@ -172,6 +183,7 @@ async function makeCall(
     reply = await ports.providers(model.alias).embed({
       texts: texts.map(text => model.documentPrefix + text),
       deadlineMs: request.deadlineMs,
+      signal: ports.givenUp?.(),
     });
     requestId = reply.requestId;
     billedTokens = reply.tokens ?? estimatedTokens;

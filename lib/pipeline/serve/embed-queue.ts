@@ -1,12 +1,11 @@
 import { FreshetError } from '../../core/errors.ts';
-import { formatDuration } from '../../core/quantities.ts';
-import { refuseForFailure, ServiceRefusal } from '../../core/service-refusal.ts';
+import { refuseForFailure } from '../../core/service-refusal.ts';
 import type { ServiceLane, ServiceObserver } from '../../ports/embedding-service.ts';
 import type { Clock } from '../../ports/process.ts';
 import { toFreshetError } from '../failures.ts';
 import { describeCall, inSpan, type TracedPorts } from '../spans.ts';
 import type { EmbedTexts } from './call-model.ts';
-import { QueuePace } from './queue-pace.ts';
+import { type QueueBounds, QueuePace, requireRoom } from './queue-pace.ts';
 import type { CachedVector, VectorCache } from './vector-cache.ts';
 import { type SizedText, type Waiter, type WaitingText, WaitingTexts } from './waiting-texts.ts';
 
@@ -17,17 +16,9 @@ interface QueuePorts extends TracedPorts {
   readonly observer: ServiceObserver;
 }
 
-/** What a queue takes, and what one call of it takes. */
-interface QueueLimits {
-  /** Calls at the same time. */
-  readonly workers: number;
-  readonly maxTextsPerCall: number;
-  readonly maxTokensPerCall: number;
+/** What one call of a queue takes, beside what bounds the queue. */
+interface QueueLimits extends QueueBounds {
   readonly maxBytesPerCall: number;
-  /** Tokens that may wait. A request above it is taken where nothing waits, else never. */
-  readonly queueTokens: number;
-  /** Milliseconds that a request may expect to take, by the measured pace of the queue. */
-  readonly queueMs: number;
 }
 
 /** Who waits for texts. */
@@ -39,8 +30,6 @@ interface Waiting {
 }
 
 type ServedModel = Parameters<typeof describeCall>[0];
-
-const LONGEST_RETRY_SECONDS = 60;
 
 /**
  * The queue of one model: batches form while workers are busy, and an idle service adds no wait.
@@ -80,7 +69,13 @@ export class EmbedQueue {
       texts.flatMap((text, position) => (found[position] === undefined ? [[text.key, text] as const] : [])),
     );
     const fresh = [...missing.values()].filter(({ key }) => !this.#underway.has(key));
-    this.#refuseOverflow(sumTokens(fresh));
+    const { tokens, count } = this.#waiting;
+    requireRoom(
+      this.#pace,
+      this.#limits,
+      { texts: count, tokens, calledTokens: this.#calledTokens },
+      { texts: fresh.length, tokens: sumTokens(fresh) },
+    );
     this.#ports.observer.looked(this.#model.alias, {
       hits: found.filter(vector => vector !== undefined).length,
       joined: missing.size - fresh.length,
@@ -90,26 +85,6 @@ export class EmbedQueue {
     const placeOf = (key: string) => texts.findIndex(text => text.key === key);
     const computed = await this.#waitFor([...missing.values()], { lane, signal, placeOf });
     return texts.map(({ key }, position) => found[position] ?? computed.get(key)!);
-  }
-
-  /** Refuses what would wait too long. What comes to an empty queue is taken, whatever its size. */
-  #refuseOverflow(newTokens: number): void {
-    const waiting = this.#waiting.tokens;
-    if (newTokens === 0 || waiting === 0) return;
-    const { queueTokens, queueMs, workers } = this.#limits;
-    const beforeIt = this.#calledTokens + waiting;
-    const expectedMs = this.#pace.measuredMs(beforeIt + newTokens) ?? 0;
-    if (waiting + newTokens <= queueTokens && expectedMs <= queueMs) return;
-    const seconds = Math.ceil(this.#pace.expectedMs(beforeIt, workers) / 1000);
-    throw new ServiceRefusal(
-      'rate_limited',
-      expectedMs > queueMs
-        ? `The queue of the model is full: the request would take about ${formatDuration(expectedMs)}, and ` +
-            `${formatDuration(queueMs)} is the most.`
-        : `The queue of the model is full: ${waiting} tokens wait, the request has ${newTokens}, and ` +
-            `${queueTokens} is the most.`,
-      { retryAfterSeconds: Math.min(LONGEST_RETRY_SECONDS, Math.max(1, seconds)) },
-    );
   }
 
   /** Waits for texts, and leaves all of them when the client leaves or one of them fails. */
