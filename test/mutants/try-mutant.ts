@@ -53,7 +53,11 @@ const API_SUITES = [
   'test/pipeline/nudged-looks.test.ts',
 ];
 /** What tenants see of each other's texts, and what is left of one that was erased or is not kept. */
-const DOCUMENT_SUITES = ['test/database/documents.test.ts', 'test/postgres/erasing-documents.test.ts'];
+const DOCUMENT_SUITES = [
+  'test/database/documents.test.ts',
+  'test/database/search-jobs.test.ts',
+  'test/postgres/erasing-documents.test.ts',
+];
 const SUITES = {
   'local-run': LOCAL_RUN_SUITES,
   'bad-row': BAD_ROW_SUITES,
@@ -61,7 +65,7 @@ const SUITES = {
   search: SEARCH_SUITES,
   api: API_SUITES,
   documents: DOCUMENT_SUITES,
-  batches: ['test/batches/histories.test.ts'],
+  batches: ['test/batches/histories.test.ts', 'test/batches/late-upload.test.ts'],
 } as const;
 /** As `npm test` has it: a busy machine must not look as if something had been noticed. */
 const TEST_TIMEOUT_MS = 60_000;

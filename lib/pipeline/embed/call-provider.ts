@@ -13,7 +13,15 @@ import { estimateCallTokens } from './fit-texts.ts';
 import type { LendableRows } from './lend-rows.ts';
 import type { MisshapenReply } from './tellable-texts.ts';
 
-type StepPorts = 'providers' | 'clock' | 'randomness' | 'metrics' | 'logger' | 'observer' | 'tracer';
+type StepPorts =
+  | 'providers'
+  | 'clock'
+  | 'randomness'
+  | 'metrics'
+  | 'logger'
+  | 'observer'
+  | 'tracer'
+  | 'givenUp';
 
 interface CallPorts extends Pick<EmbedPorts, StepPorts> {
   readonly embedding: Pick<EmbeddingStore, 'grantCall' | 'noteBill'>;
@@ -175,6 +183,7 @@ async function makeCall(
     reply = await ports.providers(model.alias).embed({
       texts: texts.map(text => model.documentPrefix + text),
       deadlineMs: request.deadlineMs,
+      signal: ports.givenUp?.(),
     });
     requestId = reply.requestId;
     billedTokens = reply.tokens ?? estimatedTokens;

@@ -192,7 +192,7 @@ async function repeatCall(
       return { calls, result, othersSucceeded };
     }
     ports.metrics.duration('RetryWait', waitMs);
-    await ports.clock.sleep(waitMs);
+    await ports.clock.sleep(waitMs, ports.givenUp?.());
   }
 }
 
@@ -243,6 +243,7 @@ async function callInTurn(
       }
       const { failure, call } = result;
       if (isTooLarge) return { result: { ...result, failure: tooManyTexts() } };
+      if (failure?.code === 'aborted') return { result: { ...result, failure: outOfTime() } };
       if (call === undefined || failure === undefined || !isUnanswered(failure.code)) return { result };
       const named = nameUnanswered(failure, request, call.entry.latencyMs);
       return { result: { ...result, failure: named, isCutShort: deadlineMs < timeoutMs } };

@@ -15,7 +15,7 @@ import { describeFailure } from '../failures.ts';
 import type { CallRequest, CallResult } from './call-provider.ts';
 import type { EmbedPorts } from './embed-ports.ts';
 import { estimateCallTokens } from './fit-texts.ts';
-import { keepTellable, learnTellable, limitTexts } from './tellable-texts.ts';
+import { keepTellable, learnTellable, limitTexts, noteTold } from './tellable-texts.ts';
 
 type PacePorts = Pick<
   EmbedPorts,
@@ -155,6 +155,8 @@ export async function endTurn(
     };
     known.pace = learnPace(before, seen, boundsOf(ports, request));
   }
+  if (call !== undefined && failureCode === undefined)
+    noteTold(provider, before.textsPerCall ?? request.texts.length);
   const tellable = misshapen && learnTellable(provider, request.texts, misshapen, nowMs);
   if (tellable !== undefined) ports.observer?.callsLimited(alias, tellable);
   known.pace = keepTellable(provider, known.pace, nowMs);

@@ -22,6 +22,8 @@ interface KnownReplies {
   largest?: CallSize & { readonly atMs: number };
   /** The last reply with fewer vectors than texts. */
   short?: { readonly answered: number; readonly texts: readonly string[] };
+  /** The most texts that the last call answered rightly might have carried. */
+  told?: number;
 }
 
 /**
@@ -35,7 +37,9 @@ const replies = new WeakMap<EmbeddingProvider, KnownReplies>();
 /**
  * Learns from a misshapen reply how many texts of a call the server tells apart.
  * A reply that lacks a few vectors may be about one of its texts. Where two calls of other texts
- * lack a quarter at least and are answered by as many vectors, the server answers no more.
+ * lack a quarter at least and are answered by as many vectors, the server answers no more. Nor does
+ * it where several vectors lack, and there are as many as calls were kept to before: so a worker
+ * learns by one call what the worker learned that kept them so small.
  * @returns undefined where the reply teaches nothing
  */
 export function learnTellable(
@@ -50,9 +54,17 @@ export function learnTellable(
   known.short = { answered, texts };
   const isSameAgain = short !== undefined && short.answered === answered && short.texts !== texts;
   const isShort = answered > 0 && answered <= 0.75 * texts.length;
-  const limit = tellable ?? (isSameAgain && isShort ? answered : undefined);
+  const isAsBefore = answered === known.told && texts.length - answered > 1;
+  const limit = tellable ?? (isAsBefore || (isSameAgain && isShort) ? answered : undefined);
   if (limit !== undefined) limitTexts(provider, limit, nowMs);
   return limit;
+}
+
+/** Notes that a call was answered rightly, which might have carried so many texts. */
+export function noteTold(provider: EmbeddingProvider, mostTexts: number): void {
+  const known = replies.get(provider) ?? {};
+  known.told = mostTexts;
+  replies.set(provider, known);
 }
 
 /** Keeps the calls of this process at so many texts, for a while. */

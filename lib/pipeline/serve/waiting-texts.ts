@@ -1,3 +1,4 @@
+import type { FreshetError } from '../../core/errors.ts';
 import type { InputRole } from '../../core/model.ts';
 import type { ServiceLane } from '../../ports/embedding-service.ts';
 import type { TraceContext } from '../../ports/tracer.ts';
@@ -27,7 +28,7 @@ export interface WaitingText extends SizedText {
 
 export interface Waiter {
   resolve(vector: CachedVector): void;
-  reject(reason: unknown): void;
+  reject(failure: FreshetError): void;
 }
 
 /** What one call takes. */
