@@ -23,12 +23,14 @@ export interface CountBeforehand {
  * Ten thousand rows are counted in 20 ms. A million take a second or two, and the run begins
  * meanwhile.
  */
-const COUNT_FIRST_MS = 100;
+const COUNT_FIRST_MS = 150;
 /**
  * Milliseconds from a count that took too long to the next try, which has no limit.
  * It reads both tables whole, by several processes: the first rows are embedded before.
  */
 const COUNT_AGAIN_MS = 1_000;
+/** The reason of each abort. Without one, an abort makes an error with a stack for nobody. */
+const NEEDED = 'needed';
 
 /**
  * Begins to count the rows, and waits for the count for a moment.
@@ -67,22 +69,22 @@ export async function countBeforehand({
   try {
     await Promise.race([shown, clock.sleep(COUNT_FIRST_MS, waited.signal)]);
   } finally {
-    waited.abort();
+    waited.abort(NEEDED);
   }
   return {
     read() {
-      needed.abort();
+      needed.abort(NEEDED);
       return counted;
     },
     async ifFresh() {
-      needed.abort();
+      needed.abort(NEEDED);
       const before = await counted.catch(() => []);
       const isWhole = before.length === spaces.length;
       return isWhole && before.every(({ stale, inFlight }) => stale + inFlight === 0) ? before : undefined;
     },
     close() {
       closed = true;
-      needed.abort();
+      needed.abort(NEEDED);
     },
   };
 }

@@ -6,6 +6,8 @@ import type { Clock } from '../../ports/process.ts';
  * To open a session takes about as long, and costs the server as much as dozens of statements.
  */
 const PATIENCE_MS = 25;
+/** The reason of each abort. Without one, an abort makes an error with a stack for nobody. */
+const ENDED = 'ended';
 
 /** The part of a pool that tells which connections are free, and when one comes back. */
 interface GrowingPool extends Pick<pg.Pool, 'idleCount' | 'totalCount'> {
@@ -50,10 +52,10 @@ export function growPatiently<Client>(
   const waitForOne = async () => {
     const over = new AbortController();
     const awake = new AbortController();
-    void clock.sleep(PATIENCE_MS, awake.signal).then(() => over.abort());
+    void clock.sleep(PATIENCE_MS, awake.signal).then(() => over.abort(ENDED));
     do await nextRelease(over.signal);
     while (!over.signal.aborted && !isFree() && mayWait());
-    awake.abort();
+    awake.abort(ENDED);
   };
 
   return async () => {
