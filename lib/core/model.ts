@@ -142,6 +142,8 @@ export interface ResolvedSource {
   readonly storage?: VectorStorage;
   /** The text search configuration of the words that are kept. Undefined: none are. */
   readonly keywordLanguage?: string | undefined;
+  /** The column that says whose a row is. Undefined: `detect` divides no look among tenants. */
+  readonly tenantColumn?: string | undefined;
 }
 
 /**

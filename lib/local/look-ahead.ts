@@ -5,10 +5,11 @@ import { describeFailure } from '../pipeline/failures.ts';
 import {
   countDown,
   createLocalContext,
-  type LocalRunLimits,
   type LocalRunPorts,
+  type NoticedRows,
   type RunSummary,
 } from './run-ports.ts';
+import { createSuspectTurns } from './suspect-turns.ts';
 
 /** Milliseconds until the round after a failed one; doubled with each failure, up to the cap. */
 const RETRY_BASE_MS = 1_000;
@@ -26,7 +27,9 @@ export interface LookAhead {
   round(maxRows: number, idle: boolean): Promise<void>;
   /**
    * Runs an incremental pass alone, at most `maxRows` rows, while the workers have messages enough.
-   * An edit would otherwise wait until they have none: minutes, where a rate holds them up.
+   * An edit would otherwise wait until they have none: minutes, where a rate holds them up. Where
+   * the last pass left changed rows in every space, none runs: it would lease the oldest of these,
+   * and an edit is the newest.
    * @throws FreshetError with the reason why the run must end.
    */
   lookForEdits(maxRows: number): Promise<void>;
@@ -48,8 +51,7 @@ export interface LookAhead {
   /** Ids of the spaces that were looked at and are not left out for a fault. */
   spaceIds(): number[];
   faults(): RunSummary['faults'];
-  orphansKept(): RunSummary['orphansKept'];
-  skipped(): RunSummary['skipped'];
+  noticed(): NoticedRows;
 }
 
 type KnownFault = RunSummary['faults'][number] & {
@@ -67,22 +69,25 @@ type KnownFault = RunSummary['faults'][number] & {
 export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookAhead {
   const { clock, tally } = ports;
   const faults = new Map<number, KnownFault>();
-  const orphansKept = new Map<number, RunSummary['orphansKept'][number]>();
-  const skipped = new Map<string, RunSummary['skipped'][number]>();
+  const orphansKept = new Map<number, NoticedRows['orphansKept'][number]>();
+  const skipped = new Map<string, NoticedRows['skipped'][number]>();
   const known = new Map<number, SpaceReport>();
   let begun = new Set<number>();
   let complete = new Set<number>();
   let exhausted = false;
   /**
-   * Whether rows are taken up too that were in a call when a process died.
+   * Whether rows are taken up too that were in a call when a process died, beyond their turns.
    * They come last, over the whole table: runs that die early then do not die with the same rows.
    */
   let takesSuspects = ports.passes === 'incremental';
   let looked = false;
+  /** Whether each space has changed rows that were seen and not leased. */
+  let leftChanged = false;
   let failedRounds = 0;
   let nextAtMs = 0;
   let nextEditsAtMs = 0;
   let leasedRows = 0;
+  const suspectTurns = createSuspectTurns();
 
   const startOver = () => {
     begun = new Set();
@@ -90,10 +95,17 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
     looked = false;
   };
 
-  const detect = (pass: DetectRequest['pass'], maxRows: number): Promise<DetectReport> => {
+  const detect = async (
+    pass: DetectRequest['pass'],
+    maxRows: number,
+    which: Pick<DetectRequest, 'maxAttempts' | 'expiredOnly'> = takesSuspects ? {} : { maxAttempts: 0 },
+  ): Promise<DetectReport> => {
     const remainingMs = countDown(clock, ports.limits.invocationTimeoutMs);
-    const request = { pass, maxRows, sources: ports.sources, ...(!takesSuspects && { maxAttempts: 0 }) };
-    return ports.handlers.detect(request, createLocalContext('detect', remainingMs));
+    const request = { pass, maxRows, sources: ports.sources, ...which };
+    const report = await ports.handlers.detect(request, createLocalContext('detect', remainingMs));
+    if (pass === 'incremental' && !which.expiredOnly)
+      leftChanged = report.spaces.every(({ leased, unsent }) => leased > 0 && unsent);
+    return report;
   };
 
   const postponeRounds = (error: unknown) => {
@@ -141,6 +153,18 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
     if (report.passEnded && begun.has(report.spaceId)) complete.add(report.spaceId);
   };
 
+  /** Takes up some of what is left alone once its turn has come; resolves with the rows leased. */
+  const takeTurnOfSuspects = async (maxRows: number): Promise<number> => {
+    const allowed = Math.min(maxRows, suspectTurns.allowedAfter(leasedRows));
+    if (allowed === 0) return 0;
+    const found = await detect('incremental', allowed, { expiredOnly: true });
+    const rows = sumLeased(found);
+    leasedRows += rows;
+    suspectTurns.noteTurn(leasedRows, rows);
+    noteSpaces(found, 'incremental');
+    return rows;
+  };
+
   /** Takes up, once nothing else is left, what was left alone; resolves with the rows leased. */
   const takeSuspects = async (maxRows: number): Promise<number> => {
     if (takesSuspects) return 0;
@@ -170,10 +194,10 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
     leasedRows: () => leasedRows,
     spaceIds: () => [...known.keys()].filter(id => !faults.has(id)),
     faults: () => [...faults.values()].map(({ source, code, message }) => ({ source, code, message })),
-    orphansKept: () => [...orphansKept.values()],
-    skipped: () => [...skipped.values()],
+    noticed: () => ({ orphansKept: [...orphansKept.values()], skipped: [...skipped.values()] }),
     async lookForEdits(maxRows) {
       nextEditsAtMs = clock.now() + EDITS_EVERY_MS;
+      if (leftChanged) return;
       try {
         const changed = await detect('incremental', maxRows);
         leasedRows += sumLeased(changed);
@@ -187,11 +211,12 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
       nextEditsAtMs = clock.now() + EDITS_EVERY_MS;
       const leasedBefore = leasedRows;
       try {
-        ports.beginRound?.();
-        const changed = await detect('incremental', maxRows);
-        const changedRows = sumLeased(changed);
-        leasedRows += changedRows;
+        ports.beginRound?.(idle);
+        const turnRows = await takeTurnOfSuspects(maxRows);
+        const changed = await detect('incremental', maxRows - turnRows);
+        leasedRows += sumLeased(changed);
         noteSpaces(changed, 'incremental');
+        const changedRows = turnRows + sumLeased(changed);
         if (changedRows >= maxRows) return;
         if (ports.passes === 'incremental') return noteChanged(changed, idle);
         const walked = await detect('reconcile', maxRows - changedRows);
@@ -220,39 +245,6 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
       }
     },
   };
-}
-
-/**
- * The least batches that a run leases ahead.
- * They are enough that `detect` looks seldom while a provider is slow. They are few enough that
- * several runs find work side by side in a small table.
- */
-const MIN_BATCHES_AHEAD = 24;
-/**
- * How many times the least a run leases ahead at most.
- * A run that works off more than that in a second looks more than once a second.
- */
-const MOST_TIMES_MIN = 4;
-/**
- * The share of `maxInFlight` that one run leases at most.
- * All runs share `maxInFlight`, so that another run finds room too.
- */
-const MOST_OF_IN_FLIGHT = 0.5;
-
-/**
- * Counts the batches that a run leases ahead: about as many as it works off in a second.
- * Each look costs the database the same, however many rows it finds. A run that finishes thousands
- * of rows a second looks about once a second, which is as often as an edit needs.
- * `finishedRows` are the rows of the last second. Where they are 0, as at the first look and while
- * a run waits for its provider, the answer is the least.
- */
-export function countBatchesAhead(
-  { batchSize, concurrency, maxInFlight }: Pick<LocalRunLimits, 'batchSize' | 'concurrency' | 'maxInFlight'>,
-  finishedRows: number,
-): number {
-  const least = Math.max(3 * concurrency, MIN_BATCHES_AHEAD);
-  const most = Math.min(MOST_TIMES_MIN * least, Math.floor((MOST_OF_IN_FLIGHT * maxInFlight) / batchSize));
-  return Math.max(least, Math.min(most, Math.ceil(finishedRows / batchSize)));
 }
 
 const sumLeased = ({ spaces }: DetectReport) => spaces.reduce((sum, { leased }) => sum + leased, 0);

@@ -28,7 +28,7 @@ import { type CountBeforehand, countBeforehand } from './count-beforehand.ts';
 import { describeNotices } from './describe-notices.ts';
 import { describeFailedRow, type LineFile } from './failure-log.ts';
 import { openLocalRun } from './open-local-run.ts';
-import type { LocalRunPorts, RunSummary } from './run-ports.ts';
+import type { LocalRunPorts, NoticedRows, RunSummary } from './run-ports.ts';
 import { createRunTally, type RunTally, type RunTotals } from './run-tally.ts';
 import { isLiftedByRun, runUntilFresh } from './run-until-fresh.ts';
 import { watchSources } from './watch-sources.ts';
@@ -160,7 +160,7 @@ async function runOnce(
   const signal = AbortSignal.any([options.signal, operator.stopped]);
   operator.stopped.addEventListener('abort', () => options.onStopRequested?.());
   const { nextNudge } = operator;
-  const request = { ...options, signal, runId: lock.runId, nextNudge };
+  const request = { ...options, spaces, signal, runId: lock.runId, nextNudge };
   const held = (spaceIds: readonly number[]) =>
     countHeldElsewhere(
       reports,
@@ -246,18 +246,20 @@ async function runUnderLock(
   void lock.lost.then(() => lost.abort());
   const signal = AbortSignal.any([request.signal, lost.signal]);
   const { ports, close } = await openLocalRun(workspace, { ...request, signal });
+  let noticed: NoticedRows = { orphansKept: [], skipped: [] };
+  const describe = () => describeNotices({ ...noticed, limitedModels: ports.tally.limitedModels() });
+  const onEnded = (seen: NoticedRows) => {
+    noticed = seen;
+  };
   try {
-    const { faults, deadLetters, orphansKept, skipped } = await runOrWatch(
-      { ...ports, countHeldElsewhere },
-      request,
-    );
-    const notices = describeNotices({ skipped, orphansKept, limitedModels: ports.tally.limitedModels() });
-    return { notices, faults, deadLetters, lockLost: lost.signal.aborted };
+    const run = await runOrWatch({ ...ports, countHeldElsewhere, onEnded }, request);
+    const { faults, deadLetters } = run;
+    return { notices: describe(), faults, deadLetters, lockLost: lost.signal.aborted };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     const { code, message } = describeFailure(error);
     const stop = { code, message: describeStop({ code, message }, workspace) };
-    return { error: stop, notices: [], faults: [], deadLetters: 0, lockLost: lost.signal.aborted };
+    return { error: stop, notices: describe(), faults: [], deadLetters: 0, lockLost: lost.signal.aborted };
   } finally {
     await close();
     await lock.end().catch(() => undefined);

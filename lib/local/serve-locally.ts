@@ -80,7 +80,7 @@ export async function serveLocally(request: ServeRequest): Promise<void> {
     const search = rows.serveSearch(service, tracer);
     const page = createPage(
       { rows: operator, watch: createRowsWatch(operator.ask, clock), search, logger, sources },
-      { service, clock, verifyToken, maxBodyBytes: bodyBytes },
+      { service, readLoad: metrics.readLoad, clock, verifyToken, maxBodyBytes: bodyBytes },
     );
     const nudge = { sources, nudge: createNudgeGate(operator.nudge, { clock, logger }) };
     const searchJobs = createSearchJobs({

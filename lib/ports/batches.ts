@@ -174,7 +174,12 @@ export interface BatchStore {
     hashes: readonly string[],
     claimSeconds: number,
   ): Promise<ReadonlySet<string>>;
-  noteFile(batchId: string, inputFileId: string): Promise<void>;
+  /**
+   * Notes the uploaded file of a batch; true: the batch may be created of it.
+   * A batch that was looked for meanwhile counts as never created: the file is then to be deleted,
+   * and the batch is looked at again for that. Null: nobody knows whether there is a file.
+   */
+  noteFile(batchId: string, inputFileId: string | null): Promise<boolean>;
   /** The provider has the batch: it is `open`. A batch in another state stays as it is. */
   noteSubmitted(batchId: string, providerBatchId: string): Promise<void>;
   noteFenced(batchId: string): Promise<void>;

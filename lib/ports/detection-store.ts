@@ -81,6 +81,20 @@ export interface DetectionStore {
   ): Promise<ChangedRows>;
 
   /**
+   * Leases stale rows behind `from` of tenants that did not crowd a full page of `page` ids.
+   * A tenant crowds it that has more than a tenth of the rows. Only the newest `walkedRows` rows of
+   * the scan are looked at, which bounds the price. Without a tenant column nothing is leased.
+   */
+  leaseBehindCrowd(
+    space: Space,
+    request: LeaseRequest & {
+      readonly from: ScanPlace;
+      readonly page: readonly string[];
+      readonly walkedRows: number;
+    },
+  ): Promise<Pick<ChangedRows, 'rows'>>;
+
+  /**
    * The key that ends a slice of `rows` keys after `cursor`.
    * Null: the slice is the last slice and has no upper end.
    */

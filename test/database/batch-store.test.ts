@@ -51,7 +51,7 @@ async function readReal() {
     beside, encode(vector, 'hex') AS vector FROM freshet.batch_texts ORDER BY 1`);
   const batches =
     await opened.select(`SELECT batch_id::text AS batch, state, outcome, texts, tokens::int AS tokens,
-    file_ids AS files, provider_batch_id AS provider, cancelled_at IS NOT NULL AS cancelled,
+    file_ids AS files, input_file_id AS input, provider_batch_id AS provider, cancelled_at IS NOT NULL AS cancelled,
     released_at IS NOT NULL AS released, looks_at_end AS looks, next_look_at <= now() AS due
     FROM freshet.batches ORDER BY 1`);
   const leases = await opened.select(`SELECT item_id AS id, stage, run_id AS run, expires_at > now() AS live,
@@ -75,7 +75,12 @@ function readTwin({ twin }: Pair) {
     batches: byFirst(
       [...twin.batches.values()].map(batch => ({
         ...{ batch: batch.batchId, state: batch.state, outcome: batch.outcome, texts: batch.texts },
-        ...{ tokens: batch.tokens, files: batch.fileIds, provider: batch.providerBatchId },
+        ...{
+          tokens: batch.tokens,
+          files: batch.fileIds,
+          input: batch.inputFileId,
+          provider: batch.providerBatchId,
+        },
         ...{ cancelled: batch.isCancelled, released: batch.isReleased, looks: batch.looksAtEnd },
         due: batch.nextLookAt <= twin.now(),
       })),
@@ -120,6 +125,7 @@ function drawOperation({ randomness, twin }: Pair): [string, (store: BatchStore)
     },
   }));
   const later = below(2) * 3600;
+  const fileId = below(2) === 0 ? 'file_2' : null;
   const callId = batchIdOf(100 + below(3));
   const end = {
     outcome: 'completed',
@@ -143,6 +149,8 @@ function drawOperation({ randomness, twin }: Pair): [string, (store: BatchStore)
     ['releaseCollected', store => store.releaseCollected(space, later)],
     ['beginBatch', store => store.beginBatch({ ...batch, ...terms }, hashes, 0)],
     ['beginBatch', store => store.beginBatch({ ...batch, ...terms }, hashes, 0)],
+    ['noteFile', store => store.noteFile(batchId, fileId)],
+    ['noteFenced', store => store.noteFenced(batchId)],
     ['noteSubmitted', store => store.noteSubmitted(batchId, 'batch_9')],
     ['noteCancelled', store => store.noteCancelled(batchId)],
     ['noteEnded', store => store.noteEnded(batchId)],

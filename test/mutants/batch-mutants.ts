@@ -50,6 +50,17 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['    if (isRefusal(failure)) return takeBack(', '    if (failure) return takeBack(']],
   },
   {
+    name: 'overtaken-process-creates',
+    removes: 'telling a process that was frozen for long that its batch was given up',
+    file: 'lib/pipeline/batch/submit-batch.ts',
+    changes: [
+      [
+        'if (!(await store.noteFile(batchId, fileId))) {',
+        'if ((await store.noteFile(batchId, fileId)) === null) {',
+      ],
+    ],
+  },
+  {
     name: 'dead-letters-of-files',
     removes: 'deleting the files of a batch once its results are stored',
     file: 'lib/pipeline/batch/follow-batch.ts',

@@ -2,6 +2,16 @@ import type { Mutant } from './mutant.ts';
 
 export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
   {
+    name: 'one-failure-condemns',
+    removes: 'asking again for a text that failed alone once',
+    file: 'lib/pipeline/embed/buy-vectors.ts',
+    changes: [
+      ['if (isSuspect(group) && buying.proven) {', 'if (group.positions.length === 1) {'],
+      ['buying.proven = ![failure, group.doubt.failure].some(', 'buying.proven &&= ![failure].some('],
+    ],
+    dies: 'local-run',
+  },
+  {
     name: 'bulk-holds-its-rows',
     removes: 'giving rows back for which a run waits long for its share of the rate',
     file: 'lib/pipeline/embed/keep-rate.ts',
@@ -12,16 +22,32 @@ export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'cold-processes-begin-alike',
-    removes: 'the chance by which a process begins that remembers no turns',
+    removes: 'the chance by which a tick of fewer rows than sources begins',
     file: 'lib/pipeline/detect/fair-turns.ts',
-    changes: [['Math.floor(ports.randomness.fraction() * items.length)', '0']],
+    changes: [['Math.floor(randomness.fraction() * items.length)', '0']],
     dies: 'local-run',
   },
   {
     name: 'first-source-takes-all',
-    removes: 'beginning each tick of so many rows with another source',
+    removes: 'dividing the rows of a tick among the sources',
     file: 'lib/pipeline/detect/fair-turns.ts',
-    changes: [['const first = turn % items.length;', 'const first = 0 * turn;']],
+    changes: [['return Math.ceil(allowance / turns);', 'return turns > 0 ? allowance : 0;']],
+    dies: 'local-run',
+  },
+  {
+    name: 'crowd-holds-back-others',
+    removes: 'leasing rows of tenants that stand behind the mass change of another',
+    file: 'lib/pipeline/detect/passes.ts',
+    changes: [
+      ['if (look.limit === 0 || leased.length === 0)', 'if (look.limit >= 0 || leased.length === 0)'],
+    ],
+    dies: 'local-run',
+  },
+  {
+    name: 'rest-of-a-tick-unused',
+    removes: 'leaving what a source does not need of a tick to the others',
+    file: 'lib/pipeline/detect/fair-turns.ts',
+    changes: [['if (!hasMore || allowance() <= 0)', 'if (!hasMore || allowance() > 0)']],
     dies: 'local-run',
   },
   {
@@ -49,7 +75,14 @@ export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
     name: 'suspects-in-turn',
     removes: 'taking up last what may have killed a process',
     file: 'lib/local/look-ahead.ts',
-    changes: [['...(!takesSuspects && { maxAttempts: 0 })', '...(leasedRows < 0 && { maxAttempts: 0 })']],
+    changes: [['takesSuspects ? {} : { maxAttempts: 0 }', 'takesSuspects ? {} : {}']],
+    dies: 'local-run',
+  },
+  {
+    name: 'suspects-have-no-turn',
+    removes: 'the share of a run that rows have which may have killed a process',
+    file: 'lib/local/suspect-turns.ts',
+    changes: [['return others < everyRows ? 0', 'return others < everyRows || atRows >= 0 ? 0']],
     dies: 'local-run',
   },
   {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { isEdited } from '../../lib/core/batches.ts';
-import { openBatchWorld } from '../batches/run-history.ts';
+import { openBatchWorld } from '../batches/batch-world.ts';
 import { spaceOf } from '../twin/twin-database.ts';
 
 const HOUR_MS = 3_600_000;

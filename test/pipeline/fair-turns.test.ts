@@ -3,11 +3,11 @@ import { runUntilFresh } from '../../lib/local/run-until-fresh.ts';
 import { detectStaleRows } from '../../lib/pipeline/detect/detect.ts';
 import type { DetectPorts } from '../../lib/pipeline/detect/detect-ports.ts';
 import { embedAll } from '../doubles/scripted-provider.ts';
-import { findStaleRows, minutesAgo, putRow } from '../factories/logged-twin.ts';
+import { findStaleRows, leaseRow, minutesAgo, putRow, storeOutcome } from '../factories/logged-twin.ts';
 import { makeSpace } from '../factories/space.ts';
 import { makeWorld, type World } from '../factories/world.ts';
 import { printTimestamp } from '../twin/timestamps.ts';
-import { spaceOf } from '../twin/twin-database.ts';
+import { sourceOf, spaceOf } from '../twin/twin-database.ts';
 import { toLocalRunPorts } from './run-world.ts';
 
 const large = makeSpace({ source: { name: 'large', table: 'large' } });
@@ -31,7 +31,7 @@ const leasedOf = (world: World, space = small) => spaceOf(world.twin, space).lea
 
 describe('a source of many stale rows beside one of ten', () => {
   test.each(['incremental', 'reconcile'] as const)(
-    'takes the rows of one tick of two where a tick may lease no more: %s',
+    'has its rows in each tick that may lease so many only, and leaves the others to the large one: %s',
     async pass => {
       const world = openSources(1_000, 10);
       for (const space of [large, small])
@@ -39,29 +39,31 @@ describe('a source of many stale rows beside one of ten', () => {
       const leased: number[] = [];
 
       for (let tick = 0; tick < 4; tick += 1) {
-        await detectStaleRows(world.detectPorts, { pass, maxRows: 100 }, () => TICK_MS);
+        const { randomness } = world.detectPorts;
+        const cold = { ...world.detectPorts, randomness: { ...randomness, fraction: () => 0 } };
+        await detectStaleRows(cold, { pass, maxRows: 100 }, () => TICK_MS);
         leased.push(leasedOf(world));
       }
 
-      expect(leased.slice(1)).toEqual([10, 10, 10]);
+      expect(leased).toEqual([10, 10, 10, 10]);
       expect(leasedOf(world, large)).toBe(390);
     },
   );
 
-  test('takes its rows within a few ticks that are each of a process of its own, as of a cold Lambda', async () => {
+  test('takes its rows within a few ticks of one row, each of a process of its own, as of a cold Lambda', async () => {
     const world = openSources(10_000, 10);
     for (const space of [large, small])
       await world.detectPorts.detection.writeWatermark(space, [printTimestamp(minutesAgo(world.twin, 10))]);
     let ticks = 0;
 
-    while (leasedOf(world) === 0 && ticks < 20) {
+    while (leasedOf(world) === 0 && ticks < 40) {
       const cold = { ...world.detectPorts };
-      await detectStaleRows(cold, { pass: 'incremental', maxRows: 100 }, () => TICK_MS);
+      await detectStaleRows(cold, { pass: 'incremental', maxRows: 1 }, () => TICK_MS);
       ticks += 1;
     }
 
-    expect(leasedOf(world)).toBe(10);
-    expect(ticks).toBeLessThan(20);
+    expect(leasedOf(world)).toBe(1);
+    expect(ticks).toBeLessThan(40);
   });
 
   test('leaves the other half of a tick in which its walk over the keys does not end', async () => {
@@ -111,5 +113,65 @@ describe('a source of many stale rows beside one of ten', () => {
     ]);
 
     expect(largeLeft).toBeGreaterThan(1_500);
+  });
+});
+
+test('rows that were in a call when a process died have their turn in a local run, behind ten times as many others', async () => {
+  const world = openSources(3_000, 0);
+  const suspects = new Set(Array.from({ length: 12 }, (_, row) => String(row * 200).padStart(5, '0')));
+  const died = { stage: 'embedding', lane: 'bulk', runId: 7, expiresAt: 0 } as const;
+  for (const id of suspects) leaseRow(world.twin, large, id, died);
+  const othersBefore: number[] = [];
+  let others = 0;
+  world.provider.script = async request => {
+    await world.clock.sleep(500);
+    for (const text of request.texts) {
+      if (suspects.has(text.slice(5).padStart(5, '0'))) othersBefore.push(others);
+      else others += 1;
+    }
+    return embedAll(request);
+  };
+
+  await runUntilFresh(toLocalRunPorts(world, { batchSize: 10, concurrency: 2 }));
+
+  expect(othersBefore).toHaveLength(12);
+  expect(othersBefore[0]).toBeGreaterThan(900);
+  expect(othersBefore.at(-1)).toBeLessThan(2_000);
+});
+
+describe('ten rows of a tenant behind a mass change of another', () => {
+  const shared = makeSpace({ source: { tenantColumn: 'tenant' } });
+
+  /** Ticks that go by until the ten rows are leased; each tick stores what the one before it leased. */
+  async function countTicks(space: typeof shared, crowd: number): Promise<number> {
+    const world = makeWorld([space]);
+    const { rows } = sourceOf(world.twin, space);
+    const put = (id: string, tenant: string, minutes: number) => {
+      putRow(world.twin, space, id, `text ${id}`, minutesAgo(world.twin, minutes));
+      rows.set(id, { ...rows.get(id)!, tenant });
+    };
+    for (let row = 0; row < crowd; row += 1) put(String(row).padStart(6, '0'), 'crowd', 5);
+    const few = Array.from({ length: 10 }, (_, row) => `9${String(row).padStart(5, '0')}`);
+    for (const id of few) put(id, 'few', 4);
+    await world.detectPorts.detection.writeWatermark(space, [printTimestamp(minutesAgo(world.twin, 10))]);
+    const { leases } = spaceOf(world.twin, space);
+    for (let tick = 1; ; tick += 1) {
+      await detectStaleRows(world.detectPorts, { pass: 'incremental', maxRows: 100 }, () => TICK_MS);
+      if (few.every(id => leases.has(id))) return tick;
+      for (const id of leases.keys())
+        storeOutcome(world.twin, space, id, {
+          ...{ outcome: 'embedded', contentHash: null },
+          version: rows.get(id)!.version,
+        });
+      leases.clear();
+    }
+  }
+
+  test('are leased by the first look, where the tenant’s column is known', async () => {
+    expect(await countTicks(shared, 2_000)).toBe(1);
+  });
+
+  test('wait for all of it, where it is not', async () => {
+    expect(await countTicks(makeSpace(), 2_000)).toBe(21);
   });
 });

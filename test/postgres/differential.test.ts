@@ -46,12 +46,12 @@ afterAll(async () => {
 
 async function openLane(): Promise<Lane> {
   const migrated = await openTestDatabase();
-  const search = { filters: [], keywords: { language: 'simple' } };
+  const search = { filters: [], tenant: 'title', keywords: { language: 'simple' } };
   const items = await openSpace(migrated, {}, { text: { columns: ['title'] }, search });
   const pairs = await openSpace(
     migrated,
     { name: 'pairs', keyColumns: COMPOSITE_COLUMNS },
-    { name: 'pairs', table: 'pairs', text: { columns: ['title'] } },
+    { name: 'pairs', table: 'pairs', text: { columns: ['title'] }, search: { filters: [], tenant: 'title' } },
   );
   // A history begins and ends with empty tables; the lane's first one begins so too.
   await items.run('DELETE FROM freshet.positions');

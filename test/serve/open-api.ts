@@ -101,7 +101,8 @@ export function openApi(settings: Settings = {}) {
       sources: settings.sources ?? ['articles'],
     },
   };
-  const page = watched && createPage(watched, { service, clock, verifyToken, maxBodyBytes });
+  const page =
+    watched && createPage(watched, { service, readLoad: metrics.readLoad, clock, verifyToken, maxBodyBytes });
   const app = createApp(
     {
       service,

@@ -108,7 +108,8 @@ export function createWorld(
   const scheduler = createScheduler(random, 0);
   const limits = options.plan === undefined ? drawLimits(seed) : undefined;
   const batch = options.plan === undefined ? drawBatchTerms(seed) : undefined;
-  const spaces = drawSpaces(random, limits, batch);
+  const hasTenants = options.plan === undefined && seed % 8 === 6;
+  const spaces = drawSpaces(random, limits, batch, hasTenants);
   const shape = { ...drawShape(random), limits, batch };
   let identifiers = 0;
   const newIdentifier = () => {
@@ -182,7 +183,12 @@ function createDatabaseClock(nowMs: () => number): () => number {
   };
 }
 
-function drawSpaces(random: Random, limits: RateLimits | undefined, batch: Shape['batch']): Space[] {
+function drawSpaces(
+  random: Random,
+  limits: RateLimits | undefined,
+  batch: Shape['batch'],
+  hasTenants: boolean,
+): Space[] {
   const shapes: readonly (readonly (readonly [string, string])[])[] = [
     [['items', 'small']],
     [
@@ -197,7 +203,8 @@ function drawSpaces(random: Random, limits: RateLimits | undefined, batch: Shape
   const weights = [0, 0, 0, 1, 2];
   return (shapes[random.pick(weights)] ?? []).map(([name, alias], index) => ({
     spaceId: index + 1,
-    source: makeSource({ name, table: name }),
+    // The text of a row stands for its tenant.
+    source: makeSource({ name, table: name, ...(hasTenants && { tenantColumn: 'tenant' }) }),
     model: makeModel({
       alias,
       ...(limits && { limits: configured(limits) }),

@@ -126,7 +126,7 @@ export function createTwinBatches(twin: TwinDatabase): Synchronous<BatchStore> {
           text.beside = true;
           inBatch.add(text.contentHash);
         } else if (text.state === 'collected') {
-          Object.assign(text, { state: 'live', changedAt: twin.now() });
+          Object.assign(text, { state: 'live', beside: false, changedAt: twin.now() });
           free(space.spaceId, [text.contentHash]);
         }
       }
@@ -202,7 +202,14 @@ export function createTwinBatches(twin: TwinDatabase): Synchronous<BatchStore> {
       });
       return new Set(taken.map(({ contentHash }) => contentHash));
     },
-    noteFile: (batchId, inputFileId) => change(batchId, batch => Object.assign(batch, { inputFileId })),
+    noteFile(batchId, inputFileId) {
+      const batch = batches.get(batchId);
+      if (batch?.state === 'settled' || batch?.state === 'ended') {
+        const fileIds = [...batch.fileIds, ...(inputFileId === null ? [] : [inputFileId])];
+        Object.assign(batch, { fileIds, state: 'settled', nextLookAt: twin.now() });
+      } else if (batch && inputFileId !== null) Object.assign(batch, { inputFileId });
+      return batch?.state === 'submitting' && !batch.isFenced;
+    },
     noteSubmitted: (batchId, providerBatchId) =>
       change(batchId, batch => {
         if (batch.state === 'submitting') Object.assign(batch, { state: 'open', providerBatchId });

@@ -15,6 +15,8 @@ export interface TwinRow {
   readonly version: Micros | null;
   /** `xmin`. */
   readonly xid: number;
+  /** Undefined: the text stands for the column of the tenant too. */
+  readonly tenant?: string;
 }
 
 export interface TwinSource {

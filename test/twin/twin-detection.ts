@@ -17,7 +17,7 @@ import {
   visibleRows,
 } from './twin-database.ts';
 import { ownLeases } from './twin-leases.ts';
-import { countUnsentRows, leaseChangedRows, leaseStaleSlice } from './twin-leasing.ts';
+import { countUnsentRows, leaseBehindCrowd, leaseChangedRows, leaseStaleSlice } from './twin-leasing.ts';
 
 /**
  * Opens `DetectionStore` on the twin.
@@ -46,6 +46,7 @@ export function createTwinDetection(twin: TwinDatabase): Synchronous<DetectionSt
     writeReconcileCursor: (space, cursor, passEnded) => writeReconcileCursor(twin, space, cursor, passEnded),
     readHorizon: () => readHorizon(twin),
     leaseChangedRows: (space, request) => leaseChangedRows(twin, space, request),
+    leaseBehindCrowd: (space, request) => leaseBehindCrowd(twin, space, request),
     findSliceEnd: (space, cursor, rows) => {
       const keys = visibleRows(sourceOf(twin, space)).map(({ id }) => id);
       const rest = keys.filter(id => isWithin(id, cursor, null)).sort(compareKeys);

@@ -77,6 +77,40 @@ export function leaseChangedRows(
   };
 }
 
+/** `lease-behind-crowd.ts` */
+export function leaseBehindCrowd(
+  twin: TwinDatabase,
+  space: Space,
+  request: Parameters<DetectionStore['leaseBehindCrowd']>[1],
+): Pick<ChangedRows, 'rows'> {
+  if (space.source.tenantColumn === undefined) return { rows: [] };
+  const now = twin.now();
+  const table = spaceOf(twin, space);
+  const source = sourceOf(twin, space);
+  const { from, page, walkedRows, limit } = request;
+  const tenantOf = (row: TwinRow | undefined) => row?.tenant ?? row?.text ?? '';
+  const rowsOfPage = page.flatMap(id => visibleRow(source, id) ?? []);
+  const counts = Map.groupBy(rowsOfPage, tenantOf);
+  const isCrowding = (tenant: string) => 10 * (counts.get(tenant)?.length ?? 0) > page.length;
+  const beginning = readNullable(from.version);
+  // A row that raises fails the statement, and with it all others: they wait for the scan.
+  const walked = visibleRows(source)
+    .filter(row => row.version !== null && beginning !== null && row.version >= beginning)
+    .filter(row => row.version !== beginning || compareKeys(row.id, from.id) >= 0)
+    .sort((a, b) => compareVersions(b.version, a.version) || compareKeys(b.id, a.id))
+    .slice(0, walkedRows)
+    .filter(row => !isCrowding(tenantOf(row)));
+  if (walked.some(({ id }) => source.raising.has(id))) return { rows: [] };
+  const candidates = walked
+    .filter(row => table.outcomes.get(row.id)?.version !== row.version)
+    .filter(row => !isDoubled(table.outcomes.get(row.id)))
+    .filter(row => isFreeForEdit(table.leases.get(row.id), row, now))
+    .sort((a, b) => compareVersions(a.version, b.version) || compareKeys(a.id, b.id))
+    .map(row => candidateOf(table, row, false));
+  const chosen = candidates.slice(0, limit).filter(candidate => isAllowed(candidate, request));
+  return { rows: leaseRows(table, chosen, request, now) };
+}
+
 /** `countUnsentRows` of `lease-changed-rows.ts` */
 export function countUnsentRows(twin: TwinDatabase, space: Space, atMost: number): number {
   const now = twin.now();

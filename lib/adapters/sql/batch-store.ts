@@ -18,7 +18,7 @@ export function createBatchStore(db: SqlDatabase): BatchStore {
     postponeLook: (batchId, seconds) => change(batchId, sql`next_look_at = now() + ${toInterval(seconds)}`),
     readCollected: modelAlias => readCollected(db, modelAlias),
     beginBatch: (batch, hashes, claimSeconds) => beginBatch(db, batch, hashes, claimSeconds),
-    noteFile: (batchId, inputFileId) => change(batchId, sql`input_file_id = ${inputFileId}::text`),
+    noteFile: (batchId, inputFileId) => noteFile(db, batchId, inputFileId),
     noteSubmitted: (batchId, providerBatchId) =>
       change(
         batchId,
@@ -203,6 +203,26 @@ function ingestPart(db: SqlDatabase, batch: StoredBatch, part: BatchPart): Promi
     return entry;
   });
 }
+
+/**
+ * A batch that is over takes the file among those that its next look deletes.
+ * Where no file is known, that look asks the provider for one.
+ */
+async function noteFile(db: SqlDatabase, batchId: string, inputFileId: string | null): Promise<boolean> {
+  const { rows } = await sql<{ awaited: boolean }>`
+    UPDATE freshet.batches AS b SET
+      input_file_id = CASE WHEN ${isOver} THEN b.input_file_id
+                           ELSE coalesce(${inputFileId}::text, b.input_file_id) END,
+      file_ids = CASE WHEN ${isOver} THEN array_remove(b.file_ids || ${inputFileId}::text, NULL)
+                      ELSE b.file_ids END,
+      next_look_at = CASE WHEN ${isOver} THEN now() ELSE b.next_look_at END,
+      state = CASE WHEN ${isOver} THEN 'settled' ELSE b.state END
+     WHERE b.batch_id = ${batchId}::uuid
+    RETURNING b.state = 'submitting' AND b.fenced_at IS NULL AS awaited`.execute(db.kysely);
+  return rows[0]?.awaited ?? false;
+}
+
+const isOver = sql`b.state IN ('settled', 'ended')`;
 
 function releaseTexts(db: SqlDatabase, batchId: string): Promise<number> {
   return inTransaction(db, async transaction => {

@@ -7,6 +7,7 @@ import { type SqlDatabase, TICK_LOCK_CLASS } from './database.ts';
 import { changeEach } from './divide-rows.ts';
 import { arrayLiteral } from './fragments.ts';
 import { settleLostCalls } from './grants.ts';
+import { leaseBehindCrowd } from './lease-behind-crowd.ts';
 import { countUnsentRows, leaseChangedRows } from './lease-changed-rows.ts';
 import { abandonLeases, confirmSent } from './lease-stages.ts';
 import { findSliceEnd, leaseStaleSlice } from './lease-stale-rows.ts';
@@ -44,6 +45,7 @@ export function createDetectionStore(
     writeReconcileCursor: (space, cursor, passEnded) => writeReconcileCursor(db, space, cursor, passEnded),
     readHorizon: space => readHorizon(db, space, marginSeconds),
     leaseChangedRows: (space, request) => leaseChangedRows(db, space, request),
+    leaseBehindCrowd: (space, request) => leaseBehindCrowd(db, space, request),
     findSliceEnd: (space, cursor, rows) => findSliceEnd(db, space, cursor, rows),
     leaseStaleSlice: (space, request) => leaseStaleSlice(db, space, request),
     removeOrphans: (space, slice) => removeOrphans(db, space, slice),

@@ -178,7 +178,7 @@ async function leaseChangedWithin(
  * Renders whether an edit made the row's outcome stale, as its version tells.
  * A key that stands twice stays as it is, whichever of its rows changes: only a reconcile looks.
  */
-function isOutdated({
+export function isOutdated({
   version,
   isDoubled,
   isUnembedded,

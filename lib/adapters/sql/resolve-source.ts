@@ -42,6 +42,7 @@ export async function resolveSource(
       ? { name, isArray: false, isApart: true as const }
       : requireText(requireColumn(db, columns, name, subject), subject),
   );
+  const tenant = config.search?.tenant;
   const texts = textColumns.filter(column => !('isApart' in column));
   const names = [...keyColumns, version, ...texts].map(({ name }) => name);
   await requireReadable(db, table, names, subject);
@@ -63,6 +64,8 @@ export async function resolveSource(
     ...(config.onOutage && { onOutage: config.onOutage }),
     ...(config.storage && { storage: config.storage }),
     ...(config.search?.keywords && { keywordLanguage: config.search.keywords.language }),
+    // A search says what is wrong with a column that is not there; nobody waits for it here.
+    ...(columns.some(({ name }) => name === tenant) && { tenantColumn: tenant }),
   };
 }
 

@@ -195,9 +195,14 @@ async function send(
     );
   } catch (error) {
     const { code } = await hold(error);
+    await store.noteFile(batchId, null);
     return takeBack(`refused:${code}`, []);
   }
-  await store.noteFile(batchId, fileId);
+  if (!(await store.noteFile(batchId, fileId))) {
+    // The process was frozen for so long that the batch was given up: others have its texts.
+    ports.logger.warn('batch-overtaken', { batchId, texts: texts.length });
+    return false;
+  }
   let providerBatchId: string;
   try {
     providerBatchId = await inBatchCall(ports, 'create', () =>

@@ -105,6 +105,11 @@ export interface DetectRequest {
    */
   readonly maxAttempts?: number | undefined;
   /**
+   * True for a look of the incremental pass at rows alone whose lease expired.
+   * Those that may have killed a process stand behind all others: so they have a turn.
+   */
+  readonly expiredOnly?: boolean | undefined;
+  /**
    * True for a look that an application asked for, of an incremental pass.
    * However many ask, one look begins a second, and each asks the whole of it once.
    */

@@ -7,10 +7,8 @@ import type { DetectMode, DetectPorts, DetectRequest } from './detect-ports.ts';
  * @throws FreshetError with code `bad_request`.
  */
 export function parseDetectRequest(event: unknown): DetectRequest {
-  const { pass, sources, maxRows, maxAttempts, resume, nudged, mode, ...others } = (event ?? {}) as Record<
-    string,
-    unknown
-  >;
+  const { pass, sources, maxRows, maxAttempts, expiredOnly, resume, nudged, mode, ...others } = (event ??
+    {}) as Record<string, unknown>;
   const validSources =
     sources === undefined || (Array.isArray(sources) && sources.every(name => typeof name === 'string'));
   const isCount = (value: unknown) =>
@@ -18,15 +16,19 @@ export function parseDetectRequest(event: unknown): DetectRequest {
   const validRows = isCount(maxRows) && isCount(maxAttempts);
   const validResume = resume === undefined || (typeof resume === 'boolean' && pass === 'reconcile');
   const validNudge = nudged === undefined || (typeof nudged === 'boolean' && pass === 'incremental');
+  const validExpired =
+    expiredOnly === undefined || (typeof expiredOnly === 'boolean' && pass === 'incremental');
   const validMode = mode === undefined || typeof mode === 'string';
   const validPass = pass === 'incremental' || pass === 'reconcile';
-  const isValid = validPass && validSources && validRows && validResume && validNudge && validMode;
+  const isValid =
+    validPass && validSources && validRows && validResume && validNudge && validExpired && validMode;
   if (isValid && Object.keys(others).length === 0) {
     return {
       pass,
       sources: sources as string[] | undefined,
       maxRows: maxRows as number | undefined,
       maxAttempts: maxAttempts as number | undefined,
+      expiredOnly: expiredOnly as boolean | undefined,
       resume: resume as boolean | undefined,
       nudged: nudged as boolean | undefined,
       mode: mode as string | undefined,
@@ -34,7 +36,7 @@ export function parseDetectRequest(event: unknown): DetectRequest {
   }
   throw new FreshetError(
     'detect takes { "pass": "incremental" | "reconcile", "resume"?: boolean (with reconcile), ' +
-      '"nudged"?: boolean (with incremental), ' +
+      '"nudged"?: boolean, "expiredOnly"?: boolean (both with incremental), ' +
       '"sources"?: [names], "maxRows"?: number, "maxAttempts"?: number, "mode"?: name }; ' +
       'correct the schedule’s input.',
     { failureClass: 'unknown', code: 'bad_request' },

@@ -16,7 +16,7 @@ import {
   type PassResult,
   type SpaceReport,
 } from './detect-ports.ts';
-import { divideTime, orderByTurn } from './fair-turns.ts';
+import { divideTime, type FirstLook, leaseWhatIsLeft, orderByTurn, shareOut } from './fair-turns.ts';
 import { type Look, leaseAsWorkDrains } from './lease-as-work-drains.ts';
 import { detectChangedRows, reconcileSpace } from './passes.ts';
 import { emitSpending } from './spending.ts';
@@ -50,20 +50,23 @@ export async function detectStaleRows(
     asked: DetectRequest,
     turns: number,
     rest?: Look['rest'],
-  ): Promise<Look> => {
+  ): Promise<FirstLook> => {
     const walkMs = divideTime(remainingMs, turns);
+    const share = shareOut(allowance, turns);
     const found = await traceLook(ports, space, asked, () =>
-      detectSpace(ports, space, { ...asked, allowance, rest, walkMs }, remainingMs),
+      detectSpace(ports, space, { ...asked, allowance: share, rest, walkMs }, remainingMs),
     );
     allowance -= found.report.leased;
-    return found;
+    return { ...found, share, rest: allowance > 0 ? found.rest : undefined };
   };
-  const looks: (Look & { readonly space: Space })[] = [];
+  const first: (FirstLook & { readonly space: Space })[] = [];
   for (const space of orderByTurn(ports, request, spaces))
-    looks.push({ space, ...(await look(space, request, spaces.length - looks.length)) });
+    first.push({ space, ...(await look(space, request, spaces.length - first.length)) });
   // A pass that ends meanwhile is not begun again by the tick that ended it.
   const again = { ...request, ...(request.pass === 'reconcile' && { resume: true }) };
   const goOn = (space: Space, rest: Look['rest'], turns: number) => look(space, again, turns, rest);
+  const takeRest = ({ space, rest }: (typeof first)[number]) => goOn(space, rest, 1);
+  const looks = await leaseWhatIsLeft(first, takeRest, () => allowance);
   if (request.pass === 'incremental') await askForBatches(ports, spaces);
   return { spaces: await leaseAsWorkDrains(ports, looks, goOn, remainingMs) };
 }
@@ -112,7 +115,7 @@ interface LookRequest extends DetectRequest {
 async function detectSpace(
   ports: DetectPorts,
   space: Space,
-  { pass, resume = false, maxAttempts, allowance, rest, walkMs }: LookRequest,
+  { pass, resume = false, maxAttempts, expiredOnly = false, allowance, rest, walkMs }: LookRequest,
   remainingMs: () => number,
 ): Promise<Look> {
   const named = {
@@ -147,14 +150,14 @@ async function detectSpace(
         ? await detectChangedRows(
             ports,
             space,
-            { capacity, maxAttempts },
+            { capacity, maxAttempts, expiredOnly },
             rest === 'stored' ? undefined : rest,
           )
         : await reconcileSpace(ports, space, { capacity, resume, maxAttempts }, walkMs);
     emitPass(ports, space, result);
     if (result.passEnded) await emitCoverage(ports, space, remainingMs);
     if (tells) await emitStaleness(ports, space, result.unsent);
-    return { report: { ...named, ...result }, rest: allowance > result.leased ? left : undefined };
+    return { report: { ...named, ...result }, rest: left };
   } catch (error) {
     const { code, message, failureClass } = describeFailure(error);
     ports.metrics.count('SpaceFailures', 1);

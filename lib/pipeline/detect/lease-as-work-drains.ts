@@ -1,5 +1,6 @@
 import type { Space } from '../../core/model.ts';
 import type { DetectPorts, ScanRest, SpaceReport } from './detect-ports.ts';
+import { addOrphans } from './passes.ts';
 
 /** What a look at a space came to. */
 export interface Look {
@@ -66,10 +67,14 @@ export async function leaseAsWorkDrains(
   return looks.map(({ report }) => report);
 }
 
-function addLooks(before: SpaceReport, after: SpaceReport): SpaceReport {
+/** Adds what a look that went on found to what the looks before it did. */
+export function addLooks(before: SpaceReport, after: SpaceReport): SpaceReport {
+  const orphans = after.orphans && addOrphans(before.orphans, after.orphans);
   return {
     ...before,
     ...after,
+    ...(orphans && { orphans }),
+    skipped: [...before.skipped, ...after.skipped],
     leased: before.leased + after.leased,
     sent: before.sent + after.sent,
     slices: before.slices + after.slices,

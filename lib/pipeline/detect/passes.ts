@@ -1,5 +1,5 @@
 import type { Space } from '../../core/model.ts';
-import type { OrphanReport, SkippedRow } from '../../ports/detection-store.ts';
+import type { LeasedRow, OrphanReport, ScanPlace, SkippedRow } from '../../ports/detection-store.ts';
 import { type DetectPorts, NOTHING_DETECTED, type PassResult, type ScanRest } from './detect-ports.ts';
 import { dispatchRows } from './dispatch-rows.ts';
 import { isBlind, noteUnsent } from './staleness.ts';
@@ -10,6 +10,9 @@ interface PassLimits {
   readonly maxAttempts: number | undefined;
 }
 
+/** `expiredOnly`: no row is looked at but those whose lease expired. */
+type ChangedLimits = PassLimits & { readonly expiredOnly?: boolean };
+
 /**
  * Runs the incremental pass of one space, or goes on with it where `rest` says.
  * The horizon is read before the scan, so that a row that is committed between the two is above the
@@ -17,29 +20,35 @@ interface PassLimits {
  * a watermark starts at the horizon: older rows belong to the reconcile pass. A look that goes on
  * sees nothing in front of its beginning: the watermark obeys the horizon of the tick's first look,
  * and what any look of the tick left unsent. A space that is full is looked at all the same, so
- * that it is known whether edits wait.
+ * that it is known whether edits wait. A look at what expired says nothing of the others: it
+ * leaves the watermark as it is.
  */
 export async function detectChangedRows(
   ports: DetectPorts,
   space: Space,
-  { capacity, maxAttempts }: PassLimits,
+  { capacity, maxAttempts, expiredOnly = false }: ChangedLimits,
   rest?: ScanRest | undefined,
 ): Promise<PassResult & { readonly rest: ScanRest | undefined }> {
   if (capacity <= 0 && ports.reportsStaleness === false) return { ...NOTHING_DETECTED, rest: undefined };
   const { detection } = ports;
+  if (expiredOnly) return { ...(await leaseExpired(ports, space, capacity)), rest: undefined };
   const position = await detection.readPosition(space);
   const horizon = rest === undefined ? await detection.readHorizon(space) : rest.horizon;
   const watermark = position.watermark ?? horizon;
-  const scan = { limit: Math.max(0, capacity), maxAttempts, watermark, from: rest?.from };
-  const {
-    rows,
-    firstUnsent,
-    skipped = [],
-    sent,
-    refused,
-  } = await dispatchRows(ports, space, 'fresh', dispatch =>
+  const isShared = space.source.tenantColumn !== undefined && capacity > 1;
+  const kept = isShared ? Math.ceil(capacity / CAPACITY_PER_KEPT) : 0;
+  const scan = { limit: Math.max(0, capacity - kept), maxAttempts, watermark, from: rest?.from };
+  const page = await dispatchRows(ports, space, 'fresh', dispatch =>
     detection.leaseChangedRows(space, { ...dispatch, ...scan }),
   );
+  const { firstUnsent, skipped = [] } = page;
+  const others =
+    firstUnsent === null
+      ? undefined
+      : await leaseBehindCrowd(ports, space, page.rows, { limit: kept, maxAttempts, from: firstUnsent });
+  const refused = [...page.refused, ...(others?.refused ?? [])];
+  const leased = page.rows.length + (others?.rows.length ?? 0);
+  const sent = page.sent + (others?.sent ?? 0);
   const left = firstUnsent !== null || isBlind(space, watermark);
   await noteUnsent(ports, space, position.unsentSince, left);
   const refusedVersions = [...(rest?.refusedVersions ?? []), ...refused.map(row => row.version)];
@@ -48,9 +57,51 @@ export async function detectChangedRows(
     await detection.writeWatermark(space, [horizon, ...unsent]);
   }
   return {
-    ...{ ...NOTHING_DETECTED, leased: rows.length, sent, unsent: left, skipped },
+    ...{ ...NOTHING_DETECTED, leased, sent, unsent: left, skipped },
     rest: firstUnsent === null ? undefined : { from: firstUnsent, horizon, refusedVersions },
   };
+}
+
+/** One of so many rows that a look may lease is kept for tenants that a page has no room for. */
+const CAPACITY_PER_KEPT = 8;
+/** Rows of a page by which it is told who fills it. */
+const SAMPLED_ROWS = 400;
+/** Rows that are walked for others at most: a twentieth of a second, beside a page of thousands. */
+const WALKED_ROWS = 100_000;
+
+/**
+ * Leases rows of tenants that stand behind a page which others fill.
+ * A mass change of one tenant then keeps ten rows of another waiting for a look, and not until all
+ * of it is done. The watermark waits for the page all the same.
+ */
+function leaseBehindCrowd(
+  ports: DetectPorts,
+  space: Space,
+  leased: readonly LeasedRow[],
+  look: { readonly limit: number; readonly maxAttempts: number | undefined; readonly from: ScanPlace },
+):
+  | Promise<{
+      readonly rows: readonly LeasedRow[];
+      readonly sent: number;
+      readonly refused: readonly LeasedRow[];
+    }>
+  | undefined {
+  if (look.limit === 0 || leased.length === 0) return undefined;
+  const step = Math.ceil(leased.length / SAMPLED_ROWS);
+  const page = leased.filter((_, place) => place % step === 0).map(({ id }) => id);
+  return dispatchRows(ports, space, 'fresh', dispatch =>
+    ports.detection.leaseBehindCrowd(space, { ...dispatch, ...look, page, walkedRows: WALKED_ROWS }),
+  );
+}
+
+/** Leases rows whose lease expired, and no others: without a watermark no row is found changed. */
+async function leaseExpired(ports: DetectPorts, space: Space, capacity: number): Promise<PassResult> {
+  const scan = { limit: Math.max(0, capacity), watermark: null };
+  const found = await dispatchRows(ports, space, 'fresh', dispatch =>
+    ports.detection.leaseChangedRows(space, { ...dispatch, ...scan }),
+  );
+  const { rows, sent, skipped = [] } = found;
+  return { ...NOTHING_DETECTED, leased: rows.length, sent, skipped };
 }
 
 /**
@@ -135,7 +186,8 @@ function findGrowth(leasedInSlice: number, capacityLeft: number): number {
   return leasedInSlice === 0 ? 2 : Math.min(2, capacityLeft / leasedInSlice);
 }
 
-function addOrphans(sum: OrphanReport | undefined, slice: OrphanReport): OrphanReport {
+/** Adds up what was removed of several ranges of keys. */
+export function addOrphans(sum: OrphanReport | undefined, slice: OrphanReport): OrphanReport {
   if (sum === undefined) return slice;
   return {
     marked: sum.marked + slice.marked,

@@ -172,6 +172,7 @@ export class EmbedQueue {
         this.#calledTokens -= tokens;
         // A call that was given up says nothing of how long it would have taken.
         if (batch[0]?.call?.abort.signal.aborted !== true) this.#pace.ended(call, clock.now());
+        this.#changed();
         this.#startCalls();
       });
     }
@@ -247,7 +248,7 @@ export class EmbedQueue {
 
   #changed(): void {
     const { count: texts, tokens } = this.#waiting;
-    this.#ports.observer.queued(this.#model.alias, { texts, tokens });
+    this.#ports.observer.queued(this.#model.alias, { texts, tokens, calls: this.#calls });
   }
 }
 

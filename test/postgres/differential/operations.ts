@@ -325,6 +325,18 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       request,
     );
   },
+  leaseBehindCrowd: pair => {
+    const version = someTime(pair) ?? printTimestamp(pair.nowMicros);
+    const from = { version, id: pair.random.pick(pair.keys) };
+    const page = pair.keys.filter(() => pair.random.chance(0.5));
+    const request = { ...someRequest(pair, 'fresh'), from, page, walkedRows: pair.random.pick([1, 3, 50]) };
+    return both(
+      pair.real.detection.leaseBehindCrowd,
+      pair.stores.detection.leaseBehindCrowd,
+      pair.space,
+      request,
+    );
+  },
   leaseStaleSlice: pair => {
     const request = { ...someRequest(pair, 'bulk'), ...someRange(pair) };
     return both(
@@ -554,6 +566,7 @@ export const WEIGHTED_NAMES: readonly string[] = Object.keys(OPERATIONS).flatMap
     writeResult: 6,
     writeResults: 3,
     leaseChangedRows: 5,
+    leaseBehindCrowd: 2,
     leaseStaleSlice: 4,
     beginEmbedding: 4,
     removeOrphans: 8,

@@ -5,7 +5,7 @@ import { streamSSE } from 'hono/streaming';
 import * as z from 'zod';
 import { UsageError } from '../../../core/errors.ts';
 import { ServiceRefusal } from '../../../core/service-refusal.ts';
-import type { EmbeddingService } from '../../../ports/embedding-service.ts';
+import type { EmbeddingService, ServiceLoad } from '../../../ports/embedding-service.ts';
 import type { Clock, Logger } from '../../../ports/process.ts';
 import type { RowsOperator, RowsWatch } from '../../../ports/rows-operator.ts';
 import type { SearchService } from '../../../ports/search.ts';
@@ -33,6 +33,8 @@ interface PagePorts {
 
 interface PageSettings {
   readonly service: EmbeddingService;
+  /** What the service has to do, as `/metrics` says it too. */
+  readonly readLoad: (atMs: number) => ServiceLoad;
   readonly clock: Clock;
   readonly verifyToken: VerifyToken | undefined;
   readonly maxBodyBytes: number;
@@ -97,9 +99,10 @@ export function createPage(ports: PagePorts, settings: PageSettings): ApiPage {
 
 function mountPage(app: Hono, ports: PagePorts, settings: PageSettings): void {
   const { rows, watch, sources } = ports;
-  const { service, clock, verifyToken, maxBodyBytes } = settings;
+  const { service, readLoad, clock, verifyToken, maxBodyBytes } = settings;
   const requireSession = (context: Context) => requireAdmin(verifyToken, getCookie(context, SESSION_COOKIE));
-  const readPanels = async () => renderPanels(await watch.read(), service.readiness());
+  const readPanels = async () =>
+    renderPanels(await watch.read(), { models: service.readiness(), load: readLoad(clock.now()) });
 
   for (const address of Object.keys(PAGE_ROUTES))
     app.use(address, async (context, next) => {

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { openSpace, request } from './open-space.ts';
+import { openTestDatabase } from './open-test-database.ts';
+
+const FROM = { version: '2026-02-01 00:00:00+00', id: '1' };
+
+/** Thirty rows of one tenant in a mass change, then three of another and one of none. */
+async function openTenants() {
+  const db = await openTestDatabase();
+  const search = { filters: [], tenant: 'summary' };
+  const items = await openSpace(db, {}, { text: { columns: ['title'] }, search });
+  await items.run(`INSERT INTO public.ai_items (id, title, summary, updated_at)
+    SELECT n, 't', CASE WHEN n <= 30 THEN 'crowd' WHEN n <= 33 THEN 'few' END,
+           CASE WHEN n <= 30 THEN '2026-02-01 00:00Z' ELSE '2026-02-02 00:00Z' END::timestamptz
+      FROM generate_series(1, 34) AS n`);
+  const leaseBehind = async (walkedRows: number, limit = 10) => {
+    const page = ['1', '2', '3'];
+    const asked = { ...request({ limit }, 'fresh'), from: FROM, page, walkedRows };
+    return (await items.detection.leaseBehindCrowd(items.space, asked)).rows.map(({ id }) => id);
+  };
+  return { ...items, leaseBehind };
+}
+
+test('rows of tenants that do not crowd a page are leased behind it, from the newest end, once', async () => {
+  const { db, leaseBehind } = await openTenants();
+  try {
+    expect(await leaseBehind(2)).toEqual(['33', '34']);
+    expect(await leaseBehind(100, 1)).toEqual(['31']);
+    expect(await leaseBehind(100)).toEqual(['32']);
+    expect(await leaseBehind(100)).toEqual([]);
+  } finally {
+    await db.close();
+  }
+});
+
+test('a column that is gone keeps nobody from being embedded: nothing is leased behind the crowd', async () => {
+  const { db, run, leaseBehind, leaseChanged } = await openTenants();
+  try {
+    await run('ALTER TABLE public.ai_items DROP COLUMN summary');
+
+    expect(await leaseBehind(100)).toEqual([]);
+    expect((await leaseChanged('2026-01-01')).rows).toHaveLength(34);
+  } finally {
+    await db.close();
+  }
+});
