@@ -71,7 +71,9 @@ async function readQuestions({ kysely }: SqlDatabase, count: number): Promise<re
  * Times searches one after the other and two at once, in milliseconds.
  * Beside some stands bare SQL twice: the same walk with the same candidates, and the cheapest
  * statement, `ORDER BY embedding <=> $1 LIMIT 10` on the view with the session as it is. The three
- * take turns in going first, since whoever comes later finds the pages in memory.
+ * take turns in going first, since whoever comes later finds the pages in memory. Processor time is
+ * that of this process and of the database's, told where nothing else runs in them: one after the
+ * other.
  */
 export async function measureSpeed(
   opened: SearchedRows,
@@ -84,9 +86,9 @@ export async function measureSpeed(
   print(`${index}, ${queries} queries, ${LIMIT} hits each, load ${load} on this machine`);
   print(
     '| search | at once | p50 ms | p95 ms | p99 ms | bare SQL p50 | more, median of pairs | ' +
-      'top-k alone p50 | more than that, median of pairs |',
+      'top-k alone p50 | more than that, median of pairs | CPU p50 | p95 | bare SQL CPU p50 | more, median of pairs |',
   );
-  print('|---|---:|---:|---:|---:|---:|---:|---:|---:|');
+  print('|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|');
   for (const way of WAYS)
     for (const atOnce of [1, 2]) {
       const readTimes = timeStatements(50);
@@ -103,19 +105,23 @@ async function measureWay(
   questions: readonly Question[],
   atOnce: number,
 ): Promise<readonly string[]> {
-  const times: Record<'own' | 'bare' | 'cheapest', number>[] = [];
+  const times: Record<'own' | 'bare' | 'cheapest' | 'ownCpu' | 'bareCpu', number>[] = [];
   const askAll = async (question: Question, place: number) => {
-    const took = { own: 0, bare: 0, cheapest: 0 };
+    const took = { own: 0, bare: 0, cheapest: 0, ownCpu: 0, bareCpu: 0 };
     const turns = [
       async () => {
         const asked = ask(question, place);
+        const before = readCpuMs();
         took.own = await time(() => search(asked));
+        took.ownCpu = readCpuMs() - before;
       },
       ...(bare === undefined
         ? []
         : [
             async () => {
+              const before = readCpuMs();
               took.bare = await time(() => askBare(db, question.vector, bare));
+              took.bareCpu = readCpuMs() - before;
             },
             async () => {
               took.cheapest = await time(() => askCheapest(db, question.vector));
@@ -127,6 +133,7 @@ async function measureWay(
   };
   // What is opened once is not timed.
   await search(ask(questions[0]!, questions.length));
+  const readCpuMs = await followCpu(db);
   const waiting = [...questions.entries()];
   const work = async () => {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await askAll(next[1], next[0]);
@@ -144,10 +151,44 @@ async function measureWay(
       0.5,
     ),
   ]);
-  const shown = cells.map(each => each.toFixed(1));
-  return bare === undefined
-    ? [...shown, '–', '–', '–', '–']
-    : [...shown, ...beside.map(each => each.toFixed(1))];
+  const ownCpu = times.map(took => took.ownCpu);
+  const cpu = [at(ownCpu, 0.5), at(ownCpu, 0.95)];
+  const bareCpu = [
+    at(
+      times.map(took => took.bareCpu),
+      0.5,
+    ),
+    at(
+      times.map(took => took.ownCpu - took.bareCpu),
+      0.5,
+    ),
+  ];
+  const show = (values: readonly number[], isTold = true) =>
+    values.map(each => (isTold ? each.toFixed(1) : '–'));
+  const hasBare = bare !== undefined;
+  return [
+    ...[...show(cells), ...show(beside, hasBare)],
+    ...[...show(cpu, atOnce === 1), ...show(bareCpu, hasBare && atOnce === 1)],
+  ];
+}
+
+/** Gives what reads the processor time of this process and of the database's sessions until now. */
+async function followCpu({ kysely }: SqlDatabase): Promise<() => number> {
+  const { rows } = await sql<{ pid: number }>`
+    SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'`.execute(
+    kysely,
+  );
+  return () => {
+    const { user, system } = process.cpuUsage();
+    const sessions = rows.map(({ pid }) => {
+      try {
+        return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
+      } catch {
+        return 0;
+      }
+    });
+    return (user + system) / 1000 + sessions.reduce((sum, each) => sum + each, 0);
+  };
 }
 
 async function time(work: () => Promise<unknown>): Promise<number> {

@@ -150,6 +150,9 @@ const REMEDIES: Codes = {
   forbidden_address:
     'Its name leads to an address where no provider is: one of a link-local network or of metadata, ' +
     'another machine than this one for localhost, or over http (allowHttp) a public one. Check baseUrl.',
+  redirect:
+    'The server sends calls to another address, and neither texts nor a key follow it there: give the ' +
+    'address that answers by itself (baseUrl: https in place of http, or the host that it names).',
   embeddings_unsupported:
     'The model, or the server as it was started, makes no embeddings: name a model for embeddings ' +
     '(modelId), or start the server for them (llama.cpp: --embeddings).',

@@ -13,7 +13,7 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 };
 const NUMBER = /^\d+(\.\d+)?$/;
 const DURATION = /^(\d+(\.\d+)?(ns|us|µs|μs|ms|[smhd]))+$/;
-/** A date of HTTP, or of ISO 8601: of other words `Date.parse` takes any year. */
+/** A date of HTTP in its three forms, or of ISO 8601: of others `Date.parse` takes any year. */
 const DATE = /^([A-Z][a-z]{2,8},? .*\d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d)/;
 /** From here on a number of seconds is a moment since 1970, or one in milliseconds. */
 const MOMENT_SECONDS = 1e9;

@@ -276,5 +276,6 @@ function findMeantPause({
 }
 
 function describePause({ scope, reason, detail }: NonNullable<SpaceReport['pausedBy']>[number]): string {
-  return `${scope} is paused (${reason}): ${detail || 'no detail given'}.`;
+  const told = detail || 'no detail given';
+  return `${scope} is paused (${reason}): ${told}${told.endsWith('.') ? '' : '.'}`;
 }

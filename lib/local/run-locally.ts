@@ -1,7 +1,7 @@
 import { createControlStore } from '../adapters/sql/control-store.ts';
 import type { RunLock } from '../adapters/sql/database.ts';
 import { createReportStore } from '../adapters/sql/report-store.ts';
-import { countBuffersAsHeap, createSystemClock } from '../adapters/system.ts';
+import { boundYoungHeap, countBuffersAsHeap, createSystemClock } from '../adapters/system.ts';
 import { formatPath } from '../core/config/describe-issues.ts';
 import { usedAliases } from '../core/config/pipeline-config.ts';
 import { UsageError } from '../core/errors.ts';
@@ -131,15 +131,18 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
 }
 
 /**
- * Counts buffers with the heap once the first invocation is over, and reports the progress.
+ * Counts buffers with the heap once the first invocation is over, bounds the room for new objects
+ * once it is large enough, and reports the progress.
  * By then the modules of a run are loaded. Node refuses the code that it has compiled already, of
  * its own modules too, once a flag of V8 has changed, and compiles them anew.
  */
 function settleThenReport(onProgress: RunOptions['onProgress']): RunOptions['onProgress'] {
   let isCounted = false;
+  let isBounded = false;
   return totals => {
     if (!isCounted) countBuffersAsHeap();
     isCounted = true;
+    if (!isBounded) isBounded = boundYoungHeap();
     onProgress(totals);
   };
 }

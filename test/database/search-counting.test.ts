@@ -91,6 +91,9 @@ describe('rows that were counted as many', () => {
   it('say nothing of another filter or tenant', async () => {
     expect(await ask({})).toMatchObject({ exact: false });
     expect(await ask({}, clientOf('a'))).toMatchObject({ exact: false });
+    const all = { type: 'gt', key: 'price', value: 0 };
+    expect(await ask({ filter: all })).toMatchObject({ exact: false });
+    expect(await ask({ filter: all }, clientOf('b'))).toMatchObject({ exact: false });
     const few = { type: 'gt', key: 'price', value: 5990 };
 
     expect(await ask({ filter: few })).toEqual({ ids: ['5991', '5992'], exact: true });

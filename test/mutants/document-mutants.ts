@@ -3,6 +3,12 @@ import type { Mutant } from './mutant.ts';
 
 const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
+    name: 'text-gone-for-ever',
+    removes: 'taking a text again that was deleted before a later model asked for it',
+    file: 'lib/adapters/sql/document-store.ts',
+    changes: [['AND s.text_hash = g.text_hash AND NOT (', 'AND false AND NOT (']],
+  },
+  {
     name: 'search-job-of-any-tenant',
     removes: 'looking who asks for what a search as a job found',
     file: 'lib/pipeline/serve/search-jobs.ts',

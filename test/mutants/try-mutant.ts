@@ -52,6 +52,18 @@ const API_SUITES = [
   'test/constructs/service-api.test.ts',
   'test/pipeline/nudged-looks.test.ts',
 ];
+/** What the service refuses, computes and says, and what its models are made of. */
+const SERVICE_SUITES = [
+  'test/adapters/local/local-provider.test.ts',
+  'test/adapters/local/model-files.test.ts',
+  'test/adapters/static/static-provider.test.ts',
+  'test/core/reply/require-vectors.test.ts',
+  'test/serve/answers.test.ts',
+  'test/serve/embed-texts.test.ts',
+  'test/serve/queue.test.ts',
+  'test/serve/serve-command.test.ts',
+  'test/serve/warm-up.test.ts',
+];
 /** What tenants see of each other's texts, and what is left of one that was erased or is not kept. */
 const DOCUMENT_SUITES = [
   'test/database/documents.test.ts',
@@ -64,6 +76,7 @@ const SUITES = {
   limits: LIMIT_SUITES,
   search: SEARCH_SUITES,
   api: API_SUITES,
+  service: SERVICE_SUITES,
   documents: DOCUMENT_SUITES,
   batches: ['test/batches/histories.test.ts', 'test/batches/late-upload.test.ts'],
 } as const;

@@ -300,6 +300,31 @@ describe('the page', () => {
     expect(second.coverage).toContain('151 fresh');
   });
 
+  test('sends what the service does while the rows are still being read', async () => {
+    const { rows } = createRows();
+    let isHeld = false;
+    const ask = ((name: string, details: object) =>
+      isHeld ? new Promise(() => undefined) : rows.ask(name as 'status', details)) as AskOperator;
+    const { app, post } = openApi({ rows: { ...rows, ask } });
+    const left = new AbortController();
+    const response = await app.request('http://localhost/page/events', { signal: left.signal });
+    const reader = response.body!.getReader();
+    const readPanels = async () => {
+      const text = new TextDecoder().decode((await reader.read()).value);
+      return JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? 'null') as Record<string, string>;
+    };
+
+    await readPanels();
+    isHeld = true;
+    await post('/v1/embed', { model: 'small', texts: ['a'] });
+    const second = await readPanels();
+    await reader.cancel();
+    left.abort();
+
+    expect(Object.keys(second)).toEqual(['service']);
+    expect(second.service).toContain('1 request answered');
+  });
+
   test('is not there where the service has no rows to show', async () => {
     const { send } = openApi();
 

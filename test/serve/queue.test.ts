@@ -142,6 +142,22 @@ describe('the queue of a model', () => {
     expect(fourth.headers.get('retry-after')).toBe('3');
   });
 
+  test('refuses no query for the documents that wait: it goes before them', async () => {
+    const { provider, release } = createHeldProvider();
+    const { post } = openApi({ provider, bounds: { maxTextsPerCall: 10, queueTokens: 30 } });
+    const texts = (name: string) => Array.from({ length: 10 }, (_, position) => `${name}${position}`);
+    const first = ['a', 'b', 'c'].map(name => post('/v1/embed', embed(texts(name))));
+    await settled();
+
+    expect((await post('/v1/embed', embed(texts('d')))).status).toBe(429);
+    const query = post('/v1/embed', embed(['query'], { input_type: 'query' }));
+    await settled();
+    for (let call = 0; call < 4; call += 1) await release();
+
+    expect((await query).status).toBe(200);
+    expect((await Promise.all(first)).map(({ status }) => status)).toEqual([200, 200, 200]);
+  });
+
   test('takes the slowness of an idle service for none of a full one', async () => {
     const { provider, release } = createHeldProvider();
     const clock = createHandClock();

@@ -69,13 +69,8 @@ export class EmbedQueue {
       texts.flatMap((text, position) => (found[position] === undefined ? [[text.key, text] as const] : [])),
     );
     const fresh = [...missing.values()].filter(({ key }) => !this.#underway.has(key));
-    const { tokens, count } = this.#waiting;
-    requireRoom(
-      this.#pace,
-      this.#limits,
-      { texts: count, tokens, calledTokens: this.#calledTokens },
-      { texts: fresh.length, tokens: sumTokens(fresh) },
-    );
+    const ahead = { ...this.#waiting.aheadOf(lane), calledTokens: this.#calledTokens };
+    requireRoom(this.#pace, this.#limits, ahead, { texts: fresh.length, tokens: sumTokens(fresh) });
     this.#ports.observer.looked(this.#model.alias, {
       hits: found.filter(vector => vector !== undefined).length,
       joined: missing.size - fresh.length,

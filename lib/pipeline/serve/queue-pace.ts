@@ -66,34 +66,34 @@ const CALLS_BEFORE_PACE = 2;
 
 /**
  * Refuses new texts that would wait too long.
- * What comes to an empty queue is taken, whatever its size, so that nothing is refused for ever.
- * @param waiting what is in the queue; `calledTokens` are those in calls
+ * What nothing goes before is taken, whatever its size, so that nothing is refused for ever.
+ * @param ahead what goes before them in the queue; `calledTokens` are those in calls
  * @throws ServiceRefusal `rate_limited`
  */
 export function requireRoom(
   pace: QueuePace,
   { workers, maxTextsPerCall, maxTokensPerCall, queueTokens, queueMs }: QueueBounds,
-  waiting: Amount & { readonly calledTokens: number },
+  ahead: Amount & { readonly calledTokens: number },
   added: Amount,
 ): void {
-  if (added.texts === 0 || waiting.texts === 0) return;
-  const texts = waiting.texts + added.texts;
-  const tokens = waiting.tokens + added.tokens;
-  const expectedMs = pace.measuredMs(waiting.calledTokens + tokens);
+  if (added.texts === 0 || ahead.texts === 0) return;
+  const texts = ahead.texts + added.texts;
+  const tokens = ahead.tokens + added.tokens;
+  const expectedMs = pace.measuredMs(ahead.calledTokens + tokens);
   const calls = workers * CALLS_BEFORE_PACE;
   const isLate =
     expectedMs === undefined
       ? tokens > calls * maxTokensPerCall || texts > calls * maxTextsPerCall
       : expectedMs > queueMs;
   if (!isLate && tokens <= queueTokens) return;
-  const beforeIt = waiting.calledTokens + waiting.tokens;
+  const beforeIt = ahead.calledTokens + ahead.tokens;
   const waitMs = pace.measuredMs(beforeIt) ?? (beforeIt * 1000) / (ASSUMED_TOKENS_PER_SECOND * workers);
   throw new ServiceRefusal(
     'rate_limited',
     expectedMs !== undefined && isLate
       ? `The queue of the model is full: the request would take about ${formatDuration(expectedMs)}, and ` +
           `${formatDuration(queueMs)} is the most.`
-      : `The queue of the model is full: ${waiting.tokens} tokens wait, and the request has ${added.tokens}.`,
+      : `The queue of the model is full: ${ahead.tokens} tokens wait, and the request has ${added.tokens}.`,
     { retryAfterSeconds: Math.min(LONGEST_RETRY_SECONDS, Math.max(1, Math.ceil(waitMs / 1000))) },
   );
 }

@@ -234,7 +234,7 @@ function renderQueries({ providerCalls, tokens, costUsd, costUsdToday }: QueryTo
 }
 
 /** What clients and searches ask of this service, beside the rows. */
-function renderService({ queues, recent: { answered, refused, p95Ms } }: ServiceLoad): Markup {
+export function renderService({ queues, recent: { answered, refused, p95Ms } }: ServiceLoad): Markup {
   const requests = (count: number) => `${formatCount(count)} ${count === 1 ? 'request' : 'requests'}`;
   const speed =
     p95Ms === null ? '' : html`<p class="figure">95 of 100 requests within ${formatDuration(p95Ms)}</p>`;
@@ -242,11 +242,13 @@ function renderService({ queues, recent: { answered, refused, p95Ms } }: Service
   return html`<h2>Service</h2>
     ${speed}
     <p>${told} in the last minute.</p>
-    <ul>${queues.map(
-      ({ model, texts, tokens, calls }) => html`<li><strong>${model}</strong>: ${formatCount(texts)}
-        ${texts === 1 ? 'text waits' : 'texts wait'} with ${formatCount(tokens)} tokens,
-        ${formatCount(calls)} ${calls === 1 ? 'call' : 'calls'} under way.</li>`,
-    )}</ul>`;
+    <ul>${queues.map(queue => html`<li><strong>${queue.model}</strong>: ${describeLoad(queue)}.</li>`)}</ul>`;
+}
+
+function describeLoad({ texts, tokens, calls }: ServiceLoad['queues'][number]): string {
+  const waiting = `${formatCount(texts)} ${texts === 1 ? 'text waits' : 'texts wait'}`;
+  const underway = `${formatCount(calls)} ${calls === 1 ? 'call' : 'calls'} under way`;
+  return `${waiting} with ${formatCount(tokens)} tokens, ${underway}`;
 }
 
 function renderModels(models: readonly ModelReadiness[]): Markup {
