@@ -193,6 +193,32 @@ describe('the rate of a model', () => {
     between(granted, allowed - burst, allowed + 2 * burst);
   });
 
+  test('is as much as a limit that an answer names higher, at once', async () => {
+    const named = (tokensPerMinute: number) => ({ requestsPerMinute: null, tokensPerMinute });
+    const note = { limits: UNLIMITED, excessTokens: 0, isAnswered: true };
+    await take({ limits: UNLIMITED, tokens: 1 });
+    await store.noteRate('small', { ...note, learned: named(600) });
+    expect(await take({ limits: UNLIMITED, tokens: 97 })).toBe(0);
+    between(await take({ limits: UNLIMITED, tokens: 97 }), 9_000, 10_100);
+    await pass(10.1);
+
+    await store.noteRate('small', { ...note, learned: named(6_000) });
+
+    expect(await take({ limits: UNLIMITED, tokens: 970 })).toBe(0);
+    between(await take({ limits: UNLIMITED, tokens: 970 }), 9_000, 10_100);
+  });
+
+  test('of one model takes nothing of that of another', async () => {
+    expect(await take({ tokens: 970 })).toBe(0);
+    await store.noteRate('small', {
+      ...{ limits: ask().limits, excessTokens: 0, isAnswered: false },
+      throttled: { retryAfterMs: 60_000, lowersRate: true },
+    });
+
+    expect(await store.takeRate('large', ask({ tokens: 970 }))).toBe(0);
+    expect(await take()).toBeGreaterThan(50_000);
+  });
+
   test('is rebuilt from the configuration where its row is lost, for all workers at once', async () => {
     await take();
     await opened.run('DELETE FROM freshet.paces');
