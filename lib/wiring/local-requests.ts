@@ -28,7 +28,7 @@ import type { OperatePorts } from '../pipeline/operate/operate-ports.ts';
 import type { OperateExchanges } from '../ports/operator.ts';
 import type { SearchAnswer, SearchPlan } from '../ports/search.ts';
 import { explainAsOperator, type OwnSearch, searchAsOperator } from './open-search.ts';
-import { quoteResetHere, quoteSpaces } from './quotes.ts';
+import { createResetQuotes, quoteSpaces } from './quotes.ts';
 import type { Workspace } from './workspace.ts';
 
 /**
@@ -191,7 +191,7 @@ async function openOperatePorts(workspace: Workspace): Promise<OperatePorts> {
     control: createControlStore(database),
     reports: createReportStore(database),
     resets: createResetStore(database),
-    quoteReset: (space, plan) => quoteResetHere(workspace, space, plan),
+    quoteReset: createResetQuotes(workspace),
     detection: createDetectionStore(database),
     logger: silentLogger,
     caps: listCaps(workspace.config.budget),

@@ -43,26 +43,29 @@ export async function quoteSpaces(workspace: Workspace, spaces: readonly Space[]
 }
 
 /**
- * Quotes what a reset of a space has bought again.
- * @throws Error for a space of another configuration.
+ * Makes what quotes a reset of a space: what is bought again. The providers are made once.
+ * It throws Error for a space of another configuration.
  */
-export async function quoteResetHere(
-  { config, database, environment }: Workspace,
-  space: Space,
-  plan: ResetPlan,
-): Promise<SpaceQuote> {
-  const providers = await createProviders(config, createLocalAccess(environment), createSystemClock());
-  const provider = providers.get(space.model.alias);
-  if (provider === undefined) throw new Error(`There is no model ${JSON.stringify(space.model.alias)}.`);
-  const { batchSize, concurrency } = config.limits;
-  return quoteReset(
-    {
-      ...{ quotes: createQuoteStore(database), pace: createPaceStore(database), provider },
-      limits: { batchSize, callsAtOnce: concurrency },
-    },
-    space,
-    plan,
-  );
+export function createResetQuotes({
+  config,
+  database,
+  environment,
+}: Workspace): (space: Space, plan: ResetPlan) => Promise<SpaceQuote> {
+  let made: ReturnType<typeof createProviders> | undefined;
+  return async (space, plan) => {
+    made ??= createProviders(config, createLocalAccess(environment), createSystemClock());
+    const provider = (await made).get(space.model.alias);
+    if (provider === undefined) throw new Error(`There is no model ${JSON.stringify(space.model.alias)}.`);
+    const { batchSize, concurrency } = config.limits;
+    return quoteReset(
+      {
+        ...{ quotes: createQuoteStore(database), pace: createPaceStore(database), provider },
+        limits: { batchSize, callsAtOnce: concurrency },
+      },
+      space,
+      plan,
+    );
+  };
 }
 
 /** What is spent of each cap of the budget. */

@@ -25,6 +25,16 @@ const EQUAL_EVERY = 100;
 
 const UNREADABLE = ['no json', '{"v":99}', '{}'];
 
+/** Takes the exports that Lambda invokes out of what was built. */
+export function loadFunctions(load: <Module>(name: keyof Functions) => Module): Functions {
+  return {
+    migrate: load<{ handler: Functions['migrate'] }>('migrate').handler,
+    detect: load<{ handler: Functions['detect'] }>('detect').handler,
+    embed: load<{ handler: Functions['embed'] }>('embed').handler,
+    write: load<{ handler: Functions['write'] }>('write').handler,
+  };
+}
+
 /** Creates the rows of the test; no two texts are equal but those that are so on purpose. */
 export async function createRows(db: SqlDatabase, rows: number): Promise<void> {
   await sql`CREATE TABLE public.ai_items (id bigint PRIMARY KEY, title text, summary text,

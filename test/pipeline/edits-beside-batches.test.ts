@@ -40,6 +40,24 @@ test('a row whose text is another than the one that was embedded waits for no ba
   }
 });
 
+test('a row whose text changed without its version waits for a batch: the walk found it, and nobody else will', async () => {
+  const world = await openBatchWorld(1, () => ({ polls: 0, end: 'completed' }));
+  try {
+    world.put('1', 'as it was');
+    await world.work();
+    world.advance(HOUR_MS);
+    world.put('1', 'as a mass change left it', HOUR_MS);
+    await world.detect('reconcile');
+    await world.embed();
+    await world.write();
+
+    expect(world.staleRows().map(({ id }) => id)).toEqual(['1']);
+    expect(world.live).toEqual(new Map([['as it was', 1]]));
+  } finally {
+    await world.close();
+  }
+});
+
 test('a row that was reset waits for a batch: its text is no edit', async () => {
   const world = await openBatchWorld(1, () => ({ polls: 0, end: 'completed' }));
   try {

@@ -1,23 +1,16 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type * as Detect from '../../functions/detect/handler.ts';
-import type * as Embed from '../../functions/embed/handler.ts';
-import type * as Migrate from '../../functions/migrate/handler.ts';
-import type * as Write from '../../functions/write/handler.ts';
-import { type DatabaseBehindTls, openDatabaseBehindTls } from '../database/database-behind-tls.ts';
+import type { DatabaseBehindTls } from '../database/database-behind-tls.ts';
 import {
   createRows,
   embedEverything,
   expectEverythingEmbedded,
   type Functions,
+  loadFunctions,
   misbehave,
 } from '../deployments/embed-everything.ts';
-import {
-  DATABASE_ARN,
-  type Deployment,
-  describeConfig,
-  openDeployment,
-} from '../deployments/open-deployment.ts';
+import { type Deployment, describeConfig } from '../deployments/open-deployment.ts';
+import { openDeploymentBehindTls } from '../deployments/open-deployment-behind-tls.ts';
 import { synthesiseHandlers } from '../deployments/synthesised-handlers.ts';
 import { makeContext } from '../factories/lambda-event.ts';
 
@@ -31,19 +24,12 @@ let functions: Functions;
 let lines: string[];
 
 beforeAll(async () => {
-  behindTls = await openDatabaseBehindTls(DATABASE_ARN);
-  const { place, login } = behindTls;
-  deployment = await openDeployment({ dimensions: DIMENSIONS, database: place, databaseSecret: login });
+  ({ behindTls, deployment } = await openDeploymentBehindTls(DIMENSIONS));
   built = synthesiseHandlers(describeConfig(deployment.provider, DIMENSIONS));
   vi.stubEnv('LAMBDA_TASK_ROOT', built.folderOf('migrate'));
   lines = [];
   vi.spyOn(process.stdout, 'write').mockImplementation(chunk => lines.push(String(chunk)) > 0);
-  functions = {
-    migrate: built.load<typeof Migrate>('migrate').handler,
-    detect: built.load<typeof Detect>('detect').handler,
-    embed: built.load<typeof Embed>('embed').handler,
-    write: built.load<typeof Write>('write').handler,
-  };
+  functions = loadFunctions(built.load);
 });
 afterAll(async () => {
   vi.restoreAllMocks();

@@ -9,14 +9,10 @@ import { createLambda as createMigrate } from '../../functions/migrate/handler.t
 import { createLambda as createWrite } from '../../functions/write/handler.ts';
 import { openPostgres } from '../../lib/adapters/postgres/open-postgres.ts';
 import type { WrittenSettings } from '../../lib/core/config/deployment-settings.ts';
-import { type DatabaseBehindTls, openDatabaseBehindTls } from '../database/database-behind-tls.ts';
+import type { DatabaseBehindTls } from '../database/database-behind-tls.ts';
 import { createSourceTable } from '../database/open-space.ts';
-import {
-  DATABASE_ARN,
-  type Deployment,
-  describeConfig,
-  openDeployment,
-} from '../deployments/open-deployment.ts';
+import { DATABASE_ARN, type Deployment, describeConfig } from '../deployments/open-deployment.ts';
+import { openDeploymentBehindTls } from '../deployments/open-deployment-behind-tls.ts';
 import { type LoopbackLambdaApi, startLoopbackLambdaApi } from '../doubles/loopback-lambda-api.ts';
 import { makeContext, makeSqsEvent } from '../factories/lambda-event.ts';
 import { startTlsProxy } from '../servers/start-tls-proxy.ts';
@@ -31,9 +27,7 @@ let directory: string;
 let lines: string[];
 
 beforeEach(async () => {
-  behindTls = await openDatabaseBehindTls(DATABASE_ARN);
-  const { place, login, database } = behindTls;
-  deployment = await openDeployment({ dimensions: DIMENSIONS, database: place, databaseSecret: login });
+  ({ behindTls, deployment } = await openDeploymentBehindTls(DIMENSIONS));
   api = await startLoopbackLambdaApi([...MAPPINGS.embed.served, ...MAPPINGS.write]);
   process.env.AWS_ENDPOINT_URL_LAMBDA = api.endpoint;
   directory = mkdtempSync(join(tmpdir(), 'freshet-function-'));
@@ -42,7 +36,7 @@ beforeEach(async () => {
     JSON.stringify(describeConfig(deployment.provider, DIMENSIONS)),
   );
   lines = [];
-  await createSourceTable(database);
+  await createSourceTable(behindTls.database);
 });
 afterEach(async () => {
   delete process.env.AWS_ENDPOINT_URL_LAMBDA;

@@ -1,13 +1,9 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type * as Detect from '../../functions/detect/handler.ts';
-import type * as Embed from '../../functions/embed/handler.ts';
 import type * as Guard from '../../functions/guard/handler.ts';
-import type * as Migrate from '../../functions/migrate/handler.ts';
-import type * as Write from '../../functions/write/handler.ts';
 import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { COMPATIBLE_FROM, migrate, NEEDED_VERSION } from '../../lib/adapters/sql/migrations/migrate.ts';
-import { type DatabaseBehindTls, openDatabaseBehindTls } from '../database/database-behind-tls.ts';
+import type { DatabaseBehindTls } from '../database/database-behind-tls.ts';
 import { openTestDatabase } from '../database/open-test-database.ts';
 import { buildHandlers } from '../deployments/built-handlers.ts';
 import {
@@ -15,15 +11,12 @@ import {
   embedEverything,
   expectEverythingEmbedded,
   type Functions,
+  loadFunctions,
   misbehave,
 } from '../deployments/embed-everything.ts';
 import { listArchives, readArchive, unpackFunctions } from '../deployments/older-functions.ts';
-import {
-  DATABASE_ARN,
-  type Deployment,
-  describeConfig,
-  openDeployment,
-} from '../deployments/open-deployment.ts';
+import { type Deployment, describeConfig } from '../deployments/open-deployment.ts';
+import { openDeploymentBehindTls } from '../deployments/open-deployment-behind-tls.ts';
 import { type LoopbackLambdaApi, startLoopbackLambdaApi } from '../doubles/loopback-lambda-api.ts';
 import { makeContext } from '../factories/lambda-event.ts';
 
@@ -40,20 +33,13 @@ let unpacked: ReturnType<typeof unpackFunctions>;
 let newer: Functions;
 
 beforeEach(async () => {
-  behindTls = await openDatabaseBehindTls(DATABASE_ARN);
-  const { place, login } = behindTls;
-  deployment = await openDeployment({ dimensions: DIMENSIONS, database: place, databaseSecret: login });
+  ({ behindTls, deployment } = await openDeploymentBehindTls(DIMENSIONS));
   api = await startLoopbackLambdaApi([...MAPPINGS.embed.served, ...MAPPINGS.write]);
   const config = describeConfig(deployment.provider, DIMENSIONS);
   built = buildHandlers(['migrate', 'detect', 'embed', 'write'], config);
   vi.stubEnv('LAMBDA_TASK_ROOT', built.folderOf('migrate'));
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  newer = {
-    migrate: built.load<typeof Migrate>('migrate').handler,
-    detect: built.load<typeof Detect>('detect').handler,
-    embed: built.load<typeof Embed>('embed').handler,
-    write: built.load<typeof Write>('write').handler,
-  };
+  newer = loadFunctions(built.load);
   await createRows(behindTls.database, ROWS);
 });
 afterEach(async () => {

@@ -48,7 +48,7 @@ export function watchBatches(world: World, current: () => Invocation): World['st
 }
 
 /**
- * No row begins to wait that is an edit: of which the space held another text, or which has a young version.
+ * No row begins to wait that is an edit: of which the space held another text and version, or which has a young version.
  * A row of which the space had no text may wait where its transaction was open for longer: it looks like one of a load.
  */
 function checkPatience(

@@ -18,7 +18,7 @@ export const INVARIANTS = {
   'batch-settled':
     'Every batch ends: the ledger has its bill to the cent and once, and no grant and no file of it is left.',
   'edits-wait-for-nobody':
-    'No row waits for a batch whose version is younger than five minutes, or of which the space held another text.',
+    'No row waits for a batch whose version is younger than five minutes, or of which the space held another text and version.',
   'object-before-message':
     'An announcement names an object that is stored, whole; an object never changes. [11]',
   'nothing-after-return': 'An invocation that returned asks nothing of any port. [12]',

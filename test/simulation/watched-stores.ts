@@ -16,8 +16,11 @@ export function watchEmbedding(world: World, current: () => Invocation): World['
       if (readings.some(({ columns }) => columns.some(text => text !== null && isKiller(text)))) {
         current().poisoned = true;
       }
-      for (const { id, stored } of readings)
-        current().storedHashes.set(`${space.spaceId}/${id}`, stored?.contentHash ?? null);
+      for (const { id, version, stored } of readings) {
+        // What changed without its version is no edit: only the walk over all keys finds it.
+        const hash = stored?.version === version ? null : (stored?.contentHash ?? null);
+        current().storedHashes.set(`${space.spaceId}/${id}`, hash);
+      }
       return readings;
     },
     grantCall: (space, grant) => {

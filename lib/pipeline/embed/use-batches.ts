@@ -91,13 +91,14 @@ export async function divideByBatches(
 }
 
 /**
- * Whether the space holds an outcome of another text of the row.
+ * Whether the space holds an outcome of another text and version of the row.
  * Such a row was edited, however old its version is: `now()` of a long transaction is of its
- * beginning. What a reset took the hash from was not.
+ * beginning. What a reset took the hash from was not. A text that changed without its version was
+ * found by a walk over all keys, hours or a day later: nobody waits for it.
  */
-function hadOtherText({ stored }: SourceReading, contentHash: string): boolean {
+function hadOtherText({ stored, version }: SourceReading, contentHash: string): boolean {
   const storedHash = stored?.contentHash ?? contentHash;
-  return storedHash !== contentHash;
+  return storedHash !== contentHash && stored?.version !== version;
 }
 
 function toWaiting(space: Space, { text, contentHash, rows }: UniqueText) {
