@@ -11,7 +11,7 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 120_000,
     maxWorkers: 1,
-    globalSetup: 'test/setup/bundle-program.ts',
+    globalSetup: ['test/setup/temporary-folder.ts', 'test/setup/bundle-program.ts'],
     env: { AWS_EMF_ENVIRONMENT: 'Local', TZ: 'UTC' },
   },
 });

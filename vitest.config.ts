@@ -24,7 +24,11 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
-    globalSetup: ['test/setup/make-empty-database.ts', 'test/setup/bundle-program.ts'],
+    globalSetup: [
+      'test/setup/temporary-folder.ts',
+      'test/setup/make-empty-database.ts',
+      'test/setup/bundle-program.ts',
+    ],
     env: { AWS_EMF_ENVIRONMENT: 'Local', TZ: 'UTC' },
   },
 });

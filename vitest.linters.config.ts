@@ -8,6 +8,7 @@ if (process.env.TEMPLATE_LINTERS === undefined) {
 export default defineConfig({
   test: {
     include: ['test/linters/**/*.test.ts'],
+    globalSetup: 'test/setup/temporary-folder.ts',
     testTimeout: 60_000,
     hookTimeout: 600_000,
     maxWorkers: 1,

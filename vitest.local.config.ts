@@ -8,6 +8,7 @@ if (process.env.LOCAL_MODEL === undefined) {
 export default defineConfig({
   test: {
     include: ['test/local-model/**/*.test.ts'],
+    globalSetup: 'test/setup/temporary-folder.ts',
     testTimeout: 180_000,
     hookTimeout: 180_000,
     maxWorkers: 2,

@@ -12,6 +12,7 @@ export default defineConfig({
   test: {
     include: ['test/moto/**/*.test.ts'],
     sequence: { concurrent: true },
+    globalSetup: 'test/setup/temporary-folder.ts',
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

@@ -32,7 +32,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
-    globalSetup: 'test/setup/bundle-program.ts',
+    globalSetup: ['test/setup/temporary-folder.ts', 'test/setup/bundle-program.ts'],
     env: { AWS_EMF_ENVIRONMENT: 'Local', TZ: 'UTC' },
   },
 });

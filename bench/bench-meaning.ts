@@ -31,7 +31,7 @@ export async function benchMeaning({ print }: { readonly print: (line: string) =
 }
 
 /** all-MiniLM-L6-v2 as int8, which .ci/local-model puts into the folder LOCAL_MODEL. */
-function openRealModel(): Promise<EmbeddingProvider> {
+export function openRealModel(): Promise<EmbeddingProvider> {
   const { models } = parseConfig({
     models: { minilm: describeRealModel() },
     sources: [{ name: 'items', table: 'items', text: { columns: ['title'] }, model: 'minilm' }],

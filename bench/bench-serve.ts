@@ -1,23 +1,32 @@
+import type { ChildProcess } from 'node:child_process';
+import { median } from './apparatus/measurement.ts';
 import { startScript } from './apparatus/run-script.ts';
-import { CALL_MS, TEXT, TEXT_MS } from './serve-load.ts';
+import { CALL_MS, percentile, type ServiceUsage, TEXT_MS, type TextKind, writeText } from './serve-load.ts';
 
 const CLIENTS = 200;
 const OVERLOAD = 3;
+/** Texts of a call: as many as provider local computes at once. */
+const BATCH = 16;
+/** Clients that keep a service at work: a call is under way, and two are full behind it. */
+const BUSY_CLIENTS = 3 * BATCH;
+/** Both services are measured in turn, so many times: a machine is not always as fast. */
+const ROUNDS = 3;
+/** A bound that nothing reaches. */
+const UNBOUNDED_MS = 600_000;
 
-/** A model behind the service. */
-interface ServedModel {
-  readonly name: 'simulated' | 'local';
-  readonly textsPerCall: number;
-  /** Texts per second, in full calls. */
-  readonly capacity: number;
-  /** About a second of the model's work, and four calls at least: one of them is under way. */
-  readonly queuedTexts: number;
+type ModelName = 'simulated' | 'local';
+
+interface Running {
+  readonly process: ChildProcess;
+  readonly url: string;
 }
 
 interface Load {
+  readonly kind: TextKind;
+  readonly clients: number;
+  /** Infinity: a client asks again as soon as it is answered. */
   readonly perSecond: number;
   readonly seconds: number;
-  readonly clients: number;
 }
 
 interface Answers {
@@ -25,28 +34,21 @@ interface Answers {
   /** Milliseconds of each request that was answered with a vector, in order. */
   readonly latenciesMs: number[];
   readonly elapsedMs: number;
+  readonly usage: ServiceUsage;
 }
 
-/** How long the process of the service did not look at its events, in milliseconds. */
-interface Pauses {
-  readonly p99: number;
-  readonly longest: number;
+/** What a service does where nothing is refused and a full call always waits. */
+interface Pace {
+  readonly perSecond: number;
+  readonly modelCpuMs: number;
+  readonly ownCpuMs: number;
 }
-
-const SIMULATED_TEXTS = 20;
-const SIMULATED_CAPACITY = (SIMULATED_TEXTS * 1000) / (CALL_MS + SIMULATED_TEXTS * TEXT_MS);
-const SIMULATED: ServedModel = {
-  ...{ name: 'simulated', textsPerCall: SIMULATED_TEXTS, capacity: SIMULATED_CAPACITY },
-  queuedTexts: SIMULATED_CAPACITY,
-};
-/** Provider local computes as many at once. */
-const LOCAL_TEXTS = 16;
 
 /**
- * Sends requests at three times the capacity of a service, from 200 clients.
- * The same load goes to a service that batches and to one that embeds text by text. The first model
- * is simulated, so that its figures tell of the queue and not of the machine. With a folder of a
- * real one the same goes to that, whose capacity is measured first.
+ * Measures batches against calls of one text, and sends three times the capacity from 200 clients.
+ * The first model is simulated, so that its figures tell of the queue and not of the machine. With
+ * a folder of a real one the same goes to that, for short texts and for sentences: what its texts
+ * share of a call is the smaller, the longer they are.
  */
 export async function benchServe(options: {
   readonly seconds: number;
@@ -54,111 +56,129 @@ export async function benchServe(options: {
   readonly print: (line: string) => void;
 }): Promise<void> {
   const { seconds, hasLocalModel, print } = options;
-  await benchModel(SIMULATED, seconds, print);
+  const ideal = ((CALL_MS + TEXT_MS) / (CALL_MS / BATCH + TEXT_MS)).toFixed(1);
+  print(`simulated: ${CALL_MS} ms a call and ${TEXT_MS} ms a text, so that batches are worth ${ideal}x`);
+  await benchModel('simulated', 'queries', seconds, print);
   if (!hasLocalModel) return;
-  const capacity = await measureCapacity(seconds);
-  const queuedTexts = Math.max(4 * LOCAL_TEXTS, Math.round(capacity));
-  await benchModel({ name: 'local', textsPerCall: LOCAL_TEXTS, capacity, queuedTexts }, seconds, print);
+  for (const kind of ['queries', 'sentences'] as const) await benchModel('local', kind, seconds, print);
 }
 
-async function benchModel(model: ServedModel, seconds: number, print: (line: string) => void): Promise<void> {
-  const { name, capacity, queuedTexts } = model;
-  const perSecond = capacity * OVERLOAD;
-  print(
-    `${name}: ${CLIENTS} clients, ${Math.round(perSecond)} requests/s for ${seconds} s at a capacity of ` +
-      `${Math.round(capacity)}/s; ${Math.round(queuedTexts)} texts may wait, ` +
-      `${Math.round((queuedTexts * 1000) / capacity)} ms of its work`,
-  );
-  const served: number[] = [];
-  for (const textsPerCall of [model.textsPerCall, 1]) {
-    const load = { perSecond, seconds, clients: CLIENTS };
-    const { answers, pauses } = await serveLoad({ ...model, textsPerCall }, load);
-    served.push(rateOf(answers));
-    print(describe(textsPerCall, answers, pauses));
+async function benchModel(
+  name: ModelName,
+  kind: TextKind,
+  seconds: number,
+  print: (line: string) => void,
+): Promise<void> {
+  const label = name === 'local' ? `local, ${kind}` : name;
+  const { batched, single } = await compare(name, kind, seconds / ROUNDS);
+  for (const [texts, pace] of [[BATCH, batched] as const, [1, single] as const])
+    print(
+      `${label}, up to ${texts} texts a call: ${pace.perSecond.toFixed(1)} texts/s; CPU a text: service ` +
+        `${pace.ownCpuMs.toFixed(2)} ms, model ${pace.modelCpuMs.toFixed(2)} ms`,
+    );
+  const byCpu = `${(single.modelCpuMs / batched.modelCpuMs).toFixed(1)}x by the model's CPU`;
+  const byRate = `${(batched.perSecond / single.perSecond).toFixed(1)}x by texts a second`;
+  print(`${label}, batched against one by one: ${byRate}${name === 'local' ? `, ${byCpu}` : ''}`);
+
+  // A quarter of what the clients have under way at once: more could never wait.
+  const queueMs = Math.round((CLIENTS * 1000) / batched.perSecond / 4);
+  const service = await serve(name, BATCH, queueMs);
+  try {
+    const perSecond = OVERLOAD * batched.perSecond;
+    const answers = await load(service.url, { kind, clients: CLIENTS, perSecond, seconds });
+    print(`${label}, ${CLIENTS} clients, ${Math.round(perSecond)} requests/s: ${describe(answers, queueMs)}`);
+  } finally {
+    service.process.kill();
   }
-  print(`${name}, batched against one by one: ${(served[0]! / served[1]!).toFixed(1)}x`);
 }
 
-/** Texts per second of the real model where a full call always waits and nothing is refused. */
-async function measureCapacity(seconds: number): Promise<number> {
-  const model = { name: 'local', textsPerCall: LOCAL_TEXTS, capacity: 0, queuedTexts: 100_000 } as const;
-  const { answers } = await serveLoad(model, {
-    ...{ perSecond: 100_000, seconds: Math.min(5, seconds) },
-    clients: 3 * LOCAL_TEXTS,
-  });
-  return rateOf(answers);
+/** Measures a service that batches and one that does not, in turn; gives the medians. */
+async function compare(name: ModelName, kind: TextKind, seconds: number) {
+  const services = [await serve(name, BATCH, UNBOUNDED_MS), await serve(name, 1, UNBOUNDED_MS)];
+  try {
+    const paces: Pace[][] = [[], []];
+    const asked = { kind, clients: BUSY_CLIENTS, perSecond: Number.POSITIVE_INFINITY, seconds };
+    for (let round = 0; round < ROUNDS; round += 1)
+      for (const [place, { url }] of services.entries()) {
+        const { latenciesMs, elapsedMs, usage } = await load(url, asked);
+        const texts = latenciesMs.length;
+        paces[place]!.push({
+          perSecond: (texts * 1000) / elapsedMs,
+          ...{ modelCpuMs: usage.modelCpuMs / texts, ownCpuMs: usage.ownCpuMs / texts },
+        });
+      }
+    const middle = (measured: readonly Pace[]): Pace => ({
+      perSecond: median(measured.map(pace => pace.perSecond)),
+      modelCpuMs: median(measured.map(pace => pace.modelCpuMs)),
+      ownCpuMs: median(measured.map(pace => pace.ownCpuMs)),
+    });
+    return { batched: middle(paces[0]!), single: middle(paces[1]!) };
+  } finally {
+    for (const { process: child } of services) child.kill();
+  }
 }
 
-async function serveLoad(
-  { name, textsPerCall, queuedTexts }: ServedModel,
-  asked: Load,
-): Promise<{ readonly answers: Answers; readonly pauses: Pauses }> {
+/** Starts a service, and lets it load its model. */
+async function serve(name: ModelName, textsPerCall: number, queueMs: number): Promise<Running> {
+  const words = [textsPerCall, queueMs].map(String);
   const { process: child, firstLine: url } = await startScript('apparatus/serve-service.ts', [
-    ...[textsPerCall, queuedTexts].map(String),
+    ...words,
     name,
   ]);
-  try {
-    // The first call loads a model.
-    await ask(url, 0, { statuses: new Map(), latenciesMs: [] });
-    await readPauses(url);
-    const answers = await load(url, asked);
-    return { answers, pauses: await readPauses(url) };
-  } finally {
-    child.kill();
-  }
+  await load(url, { kind: 'queries', clients: BATCH, perSecond: Number.POSITIVE_INFINITY, seconds: 0.5 });
+  return { process: child, url };
 }
 
-async function readPauses(url: string): Promise<Pauses> {
-  return (await (await fetch(`${url}/pauses`)).json()) as Pauses;
-}
+let lastNumber = 0;
 
-/** Sends requests at a fixed rate, whether or not the earlier ones were answered. */
-async function load(url: string, { perSecond, seconds, clients }: Load): Promise<Answers> {
-  const answers = { statuses: new Map<number, number>(), latenciesMs: [] };
+/** Sends requests at a fixed rate, but never more at once than there are clients. */
+async function load(url: string, { kind, clients, perSecond, seconds }: Load): Promise<Answers> {
+  await readUsage(url);
+  const counted = { statuses: new Map<number, number>(), latenciesMs: [] };
   const underway = new Set<Promise<void>>();
   const startedMs = performance.now();
   const endsMs = startedMs + seconds * 1000;
   for (let sent = 0; sent < perSecond * seconds && performance.now() < endsMs; sent += 1) {
     const waitMs = startedMs + (sent * 1000) / perSecond - performance.now();
     if (waitMs > 0) await new Promise(resolve => setTimeout(resolve, waitMs));
-    // No more are under way than there are clients.
     if (underway.size >= clients) await Promise.race(underway);
-    const asked = ask(url, sent, answers).finally(() => underway.delete(asked));
+    lastNumber += 1;
+    const asked = ask(url, writeText(kind, lastNumber), counted).finally(() => underway.delete(asked));
     underway.add(asked);
   }
   await Promise.all(underway);
-  return { ...answers, elapsedMs: performance.now() - startedMs };
+  const elapsedMs = performance.now() - startedMs;
+  return { ...counted, elapsedMs, usage: await readUsage(url) };
+}
+
+async function readUsage(url: string): Promise<ServiceUsage> {
+  return (await (await fetch(`${url}/usage`)).json()) as ServiceUsage;
 }
 
 async function ask(
   url: string,
-  number: number,
-  { statuses, latenciesMs }: Omit<Answers, 'elapsedMs'>,
+  text: string,
+  { statuses, latenciesMs }: Pick<Answers, 'statuses' | 'latenciesMs'>,
 ): Promise<void> {
   const startedMs = performance.now();
-  const texts = [TEXT.slice(0, -6) + String(number).padStart(6, '0')];
   const response = await fetch(`${url}/v1/embed`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ model: 'small', texts, input_type: 'query' }),
+    body: JSON.stringify({ model: 'small', texts: [text], input_type: 'query' }),
   });
   await response.arrayBuffer();
   statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
   if (response.ok) latenciesMs.push(performance.now() - startedMs);
 }
 
-function describe(textsPerCall: number, answers: Answers, pauses: Pauses): string {
-  const { statuses, latenciesMs } = answers;
-  const sorted = latenciesMs.toSorted((left, right) => left - right);
-  const at = (share: number) => Math.round(sorted[Math.floor(share * (sorted.length - 1))] ?? 0);
+function describe({ statuses, latenciesMs, elapsedMs, usage }: Answers, queueMs: number): string {
   const counted = [...statuses].sort().map(([status, count]) => `${count} x ${status}`);
+  const at = (share: number) => Math.round(percentile(latenciesMs, share));
+  const p99 = usage.answeredP99Ms;
   return (
-    `${String(textsPerCall).padStart(3)} texts per call: ${Math.round(rateOf(answers))}/s; ` +
-    `${counted.join(', ')}; p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, p99 ${at(0.99)} ms; the process paused ` +
-    `for ${pauses.p99.toFixed(0)} ms at p99, ${pauses.longest.toFixed(0)} ms at the longest`
+    `${((latenciesMs.length * 1000) / elapsedMs).toFixed(1)} texts/s; ${counted.join(', ')}; bound of the queue ` +
+    `${queueMs} ms; p99 in the service ${Math.round(p99)} ms (${(p99 / queueMs).toFixed(1)}x the bound), as clients ` +
+    `see it p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, p99 ${at(0.99)} ms; the service paused for ` +
+    `${usage.pauseP99Ms.toFixed(0)} ms at p99, ${usage.longestPauseMs.toFixed(0)} ms at the longest`
   );
-}
-
-function rateOf({ latenciesMs, elapsedMs }: Answers): number {
-  return (latenciesMs.length * 1000) / elapsedMs;
 }

@@ -28,5 +28,6 @@ process.stdout.on('error', error => {
   throw error;
 });
 
-const code = await runCommandLine(words, terminal, interruption.signal);
-process.stdout.write('', () => process.exit(interruption.signal.aborted ? INTERRUPTED : code));
+void runCommandLine(words, terminal, interruption.signal).then(code =>
+  process.stdout.write('', () => process.exit(interruption.signal.aborted ? INTERRUPTED : code)),
+);

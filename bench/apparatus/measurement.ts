@@ -46,6 +46,18 @@ const PARENT = 1;
 const OWN_TICKS = [11, 12] as const;
 const ENDED_CHILDREN_TICKS = [13, 14] as const;
 
+const toMs = (ticks: number) => (ticks * 1000) / CLOCK_TICKS_PER_SECOND;
+
+/** CPU that the living children of a process used so far, in milliseconds. Linux. */
+export function readChildrenCpuMs(parent: string): number {
+  let ticks = 0;
+  for (const entry of readdirSync('/proc')) {
+    const stat = /^\d+$/.test(entry) ? readStat(entry) : undefined;
+    if (stat?.[PARENT] === parent) ticks += sumFields(stat, OWN_TICKS);
+  }
+  return toMs(ticks);
+}
+
 /**
  * Returns a function that reads the CPU which the server behind a URL has used so far.
  * The CPU is user and system time in milliseconds of all processes of the server: of those that
@@ -60,14 +72,9 @@ async function watchDatabaseCpu(databaseUrl: string): Promise<() => number> {
   const postmaster = backend?.[PARENT];
   if (postmaster === undefined)
     throw new Error('the PostgreSQL server is not on this machine: its CPU cannot be read');
-  return () => {
-    let ticks = sumFields(readStat(postmaster), [...OWN_TICKS, ...ENDED_CHILDREN_TICKS]);
-    for (const entry of readdirSync('/proc')) {
-      const stat = /^\d+$/.test(entry) ? readStat(entry) : undefined;
-      if (stat?.[PARENT] === postmaster) ticks += sumFields(stat, OWN_TICKS);
-    }
-    return (ticks * 1000) / CLOCK_TICKS_PER_SECOND;
-  };
+  return () =>
+    toMs(sumFields(readStat(postmaster), [...OWN_TICKS, ...ENDED_CHILDREN_TICKS])) +
+    readChildrenCpuMs(postmaster);
 }
 
 function sumFields(stat: readonly string[] | undefined, fields: readonly number[]): number {

@@ -2,4 +2,4 @@ import { mapStacks } from './map-stacks.ts';
 
 // The program in one bundle: its stacks name the files that it was made from.
 mapStacks(import.meta.dirname);
-await import('../main.ts');
+void import('../main.ts');

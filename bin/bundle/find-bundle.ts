@@ -1,6 +1,5 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 
 /** The checkout. */
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -12,7 +11,7 @@ const CACHE = path.join(ROOT, '.cache');
 export interface BundleRecord {
   /** Size in bytes and time of the last change, by path from the checkout. */
   readonly inputs: Readonly<Record<string, readonly [bytes: number, changedMs: number]>>;
-  /** Sizes in bytes by name, of what must be there; the first file is the entry. */
+  /** Sizes in bytes by name, of what must be there; the first file is the program. */
   readonly outputs: Readonly<Record<string, number>>;
 }
 
@@ -28,8 +27,9 @@ export interface BundlePlace {
 /**
  * Finds the bundle of the command line, which starts in a third of the time that the sources need.
  * A bundle that is missing or was made from other sources is made anew.
- * @returns the URL of its entry; undefined where there is none and none can be made: without
- * esbuild, in a folder that cannot be written to, from sources that do not compile
+ * @returns the path of the program, for `load-program.cjs`; undefined where there is none and none
+ *   can be made: without esbuild, in a folder that cannot be written to, from sources that do not
+ *   compile
  */
 export async function findBundle(): Promise<string | undefined> {
   const place: BundlePlace = {
@@ -39,7 +39,7 @@ export async function findBundle(): Promise<string | undefined> {
   };
   const current = readCurrent(place) ?? (await remake(place));
   const entry = current && Object.keys(current.outputs)[0];
-  return entry === undefined ? undefined : pathToFileURL(path.join(place.programs, entry)).href;
+  return entry === undefined ? undefined : path.join(place.programs, entry);
 }
 
 /** Reads the record of a bundle that is whole and that these sources would give again. */

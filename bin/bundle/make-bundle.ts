@@ -12,6 +12,7 @@ const FURTHER_INPUTS = [
   'node_modules/.package-lock.json',
   'bin/bundle/find-bundle.ts',
   'bin/bundle/make-bundle.ts',
+  'bin/bundle/load-program.cjs',
 ];
 
 /** The clock of file systems goes in steps, of 4 ms and less. */
@@ -20,16 +21,17 @@ const CLOCK_STEP_MS = 10;
 /** Files of earlier bundles stay so long, for a process that has not loaded all of its own. */
 const KEPT_MS = 7 * 24 * 60 * 60_000;
 
-/** The bundle of the command line: its files by name, with the entry first, and its sources. */
+/** The bundle of the command line: the program, then its source map, and the sources. */
 interface ProgramBundle {
   readonly files: readonly { readonly name: string; readonly contents: Uint8Array }[];
   readonly metafile: Metafile;
 }
 
 /**
- * Bundles the command line with its libraries, as ES modules with their source maps.
- * What the sources import lazily is a file of its own. The SDK of AWS and the tokenizer stay
- * packages: they would double the time that this takes. PGlite reads files beside its own.
+ * Bundles the command line with its libraries into one function, with its source map.
+ * `load-program.cjs` runs it. What the sources import lazily is in it too, and runs when it is
+ * asked for. The SDK of AWS and the tokenizer stay packages: they would double the time that this
+ * takes. PGlite reads files beside its own.
  * @param folder where the files will lie, which source maps tell the way to the sources from
  * @param packed for an installed package, whose command has another name
  * @throws where the sources do not compile
@@ -37,40 +39,47 @@ interface ProgramBundle {
 export function bundleProgram(root: string, folder: string, packed = false): ProgramBundle {
   const { outputFiles = [], metafile } = buildSync({
     ...OPTIONS,
-    ...(packed && { define: { FRESHET_COMMAND: JSON.stringify(PACKED_COMMAND) } }),
+    define: {
+      ...OPTIONS.define,
+      ...(packed && { FRESHET_COMMAND: JSON.stringify(PACKED_COMMAND) }),
+    },
     absWorkingDir: root,
     outdir: folder,
   });
   const files = outputFiles
     .map(file => ({ name: path.relative(folder, file.path), contents: file.contents }))
-    .sort((left, right) => Number(isEntry(right.name)) - Number(isEntry(left.name)));
+    .sort((left, right) => left.name.length - right.name.length);
   return { files, metafile: metafile! };
 }
 
-const isEntry = (name: string) => /^entry-\w+\.mjs$/.test(name);
-
 const OPTIONS = {
-  entryPoints: ['bin/bundle/entry.ts'],
+  entryPoints: { program: 'bin/bundle/entry.ts' },
   write: false,
   metafile: true,
   bundle: true,
-  splitting: true,
-  format: 'esm',
-  outExtension: { '.js': '.mjs' },
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
   // A name tells the contents: bundles share what is equal in them, and none overwrites another.
   entryNames: '[name]-[hash]',
-  chunkNames: '[name]-[hash]',
   platform: 'node',
   target: 'node22',
   mainFields: ['module', 'main'],
   legalComments: 'none',
+  // Half of the bytes, which are in memory while the program runs.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  // Every byte is one character: the file is read without decoding.
+  charset: 'ascii',
   sourcemap: true,
   sourcesContent: false,
+  define: { 'import.meta.dirname': '__dirname', 'import.meta.url': 'moduleUrl' },
+  // The whole file is one expression, the function of a module.
   banner: {
     js:
-      "import { createRequire as createRequireOf } from 'node:module'; const require = " +
-      'createRequireOf(import.meta.url);',
+      '(function (exports, require, module, __filename, __dirname) { const moduleUrl = ' +
+      "require('node:url').pathToFileURL(__filename).href;",
   },
+  footer: { js: '})' },
   external: [
     '@aws-sdk/*',
     '@smithy/*',

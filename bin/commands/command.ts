@@ -1,6 +1,6 @@
 import type { AskOperator } from '../../lib/ports/operator.ts';
 import type { ConsoleDependencies, DeployedStage } from '../../lib/wiring/deployment.ts';
-import type { AskLocally } from '../../lib/wiring/local-requests.ts';
+import type { LocalOperator } from '../../lib/wiring/operator.ts';
 import type { WorkspaceRequest } from '../../lib/wiring/workspace.ts';
 import { type Flags, type FlagValues, switchFlag, textFlag } from '../terminal/flags.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -85,8 +85,8 @@ export interface CommandContext<Known extends Flags = Flags> {
 /** What a command that has the place `stage` gets, at each of its places. */
 export interface OperatorContext<Known extends Flags = Flags> extends CommandContext<Known> {
   readonly ask: AskOperator;
-  /** Asks the database here also what no stage answers; undefined on a stage. */
-  readonly askHere: AskLocally | undefined;
+  /** The database here, which is asked also what no stage answers; undefined on a stage. */
+  readonly here: LocalOperator | undefined;
   /** The stage that is operated; undefined: a database here. */
   readonly deployment: DeployedStage | undefined;
   /**

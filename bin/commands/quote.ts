@@ -6,17 +6,17 @@ import type { FlagsOf, OperatorCommand } from './table.ts';
 
 export const quoteCommand: CommandBody<OperatorCommand<'quote'>> = {
   check: flags => void currencyOf(flags),
-  async run({ flags, terminal, ask, askHere, result }) {
+  async run({ flags, terminal, ask, here, result }) {
     const currency = currencyOf(flags);
     const named = flags.source === undefined ? {} : { source: flags.source };
     const shown = currency && { currency };
-    if (askHere === undefined) {
+    if (here === undefined) {
       const quotes = await quoteStage(ask, named);
       result({ quotes, ...shown });
       for (const quote of quotes) for (const line of formatQuote(quote, currency)) terminal.line(line);
       return 0;
     }
-    const { quotes } = await askHere('quote', named);
+    const { quotes } = await here.ask('quote', named);
     result({ quotes, ...shown });
     for (const quote of quotes) for (const line of formatQuote(quote, currency)) terminal.line(line);
     return 0;

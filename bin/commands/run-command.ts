@@ -136,15 +136,15 @@ async function runOnStage(body: CommandBody<OperatorContext>, context: CommandCo
   const { account, ask } = deployment;
   const result = (object: object) =>
     terminal.result({ account, region: deployment.region, stage: deployment.stage, ...object });
-  return body.run({ ...context, ask, askHere: undefined, deployment, result });
+  return body.run({ ...context, ask, here: undefined, deployment, result });
 }
 
 /** Runs a command that a stage can answer too, on a database here. */
 async function runHere(body: CommandBody<OperatorContext>, context: CommandContext): Promise<number> {
   const { withOperator } = await import('../../lib/wiring/operator.ts');
   const { result } = context.terminal;
-  return withOperator(workspaceRequest(context), ({ ask }) =>
-    body.run({ ...context, ask, askHere: ask, deployment: undefined, result }),
+  return withOperator(workspaceRequest(context), here =>
+    body.run({ ...context, ask: here.ask, here, deployment: undefined, result }),
   );
 }
 

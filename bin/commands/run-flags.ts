@@ -1,5 +1,6 @@
 import {
   amountFlag,
+  currencyFlag,
   durationFlag,
   switchFlag,
   textFlag,
@@ -66,4 +67,10 @@ export const initFlags = {
   embedded: switchFlag('look at the embedded database in .freshet'),
   force: switchFlag('overwrite files that exist'),
   yes: switchFlag('ask nothing: take what is proposed'),
+};
+
+export const quoteFlags = {
+  source: textFlag('NAME', 'only this source'),
+  currency: currencyFlag('CODE', 'show the price in this currency too; needs --rate'),
+  rate: amountFlag('N', 'units of that currency for one US dollar'),
 };

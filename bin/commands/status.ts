@@ -2,6 +2,7 @@ import {
   describeBatches,
   describeLimits,
   describeQueue,
+  hasLimits,
   isAtWork,
   type ModelFlow,
 } from '../../lib/core/model-flow.ts';
@@ -71,8 +72,9 @@ function reportStatus(
 
 function describeFlow(flow: ModelFlow): readonly string[] {
   const { model, queues, batches } = flow;
+  const subject = hasLimits(flow) ? 'limits' : 'calls';
   return [
-    ...(isAtWork(flow) ? [`limits of ${model}: ${describeLimits(flow)}`] : []),
+    ...(isAtWork(flow) ? [`${subject} of ${model}: ${describeLimits(flow)}`] : []),
     ...queues.map(queue => `queue of ${model}, ${queue.lane}: ${describeQueue(queue)}`),
     ...(batches === null ? [] : [`batches of ${model}: ${describeBatches(batches)}`]),
   ];

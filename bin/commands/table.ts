@@ -1,6 +1,4 @@
 import {
-  amountFlag,
-  currencyFlag,
   durationFlag,
   type Flags,
   type FlagValues,
@@ -17,7 +15,7 @@ import type {
   placeFlags,
   StageContext,
 } from './command.ts';
-import { benchFlags, initFlags, RUN_KEYS, runFlags, STATUS_KEYS } from './run-flags.ts';
+import { benchFlags, initFlags, quoteFlags, RUN_KEYS, runFlags, STATUS_KEYS } from './run-flags.ts';
 import { explainPlace, searchFlags, searchPlace } from './search-flags.ts';
 import { serveFlags, tokenFlags } from './serve-flags.ts';
 
@@ -77,11 +75,7 @@ export const commandTable = {
     load: async (): LoadedBody => (await import('./status.ts')).statusCommand,
   },
   quote: {
-    flags: {
-      source: textFlag('NAME', 'only this source'),
-      currency: currencyFlag('CODE', 'show the price in this currency too; needs --rate'),
-      rate: amountFlag('N', 'units of that currency for one US dollar'),
-    },
+    flags: quoteFlags,
     here: {
       summary: 'what the next run will buy, before it does: texts, tokens, price and time; nothing is bought',
       keys: quoteKeys,
@@ -198,6 +192,7 @@ export const commandTable = {
   },
   nudge: {
     here: { summary: 'makes the runs that watch look now, not after their interval', keys: ['runs'] },
+    stage: { summary: 'looks for edited rows now, not at the next tick', keys: ['started'] },
     load: async (): LoadedBody => (await import('./nudge.ts')).nudgeCommand,
   },
   reset: {

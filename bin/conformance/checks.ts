@@ -21,6 +21,18 @@ interface Check {
 
 const TEXTS = ['A small animal with whiskers.', 'Interest rates rose again.', 'Der Zug hat Verspätung.'];
 
+/** Texts of which a model for one language may know no word. */
+const UNUSUAL_TEXTS = [
+  '🌊👩‍👩‍👧‍👦',
+  'שלום עולם',
+  '日本語のテキスト',
+  '한국어 문장',
+  'Zürich, cafe\u0301',
+  'zero\u200bwidth',
+  '"\\\n\t.',
+  '𝒳',
+];
+
 /** The least cosine of equal vectors: half precision and reordered additions stay above it. */
 const SAME = 0.999;
 const NORM_TOLERANCE = 0.01;
@@ -97,17 +109,22 @@ const VECTOR_CHECKS: readonly Check[] = [
       ),
   },
   {
-    name: 'unicode: any text has a vector',
+    name: 'unicode: words beside any other characters have a vector',
     run: async service =>
-      void (await embed(service, [
-        '🌊👩‍👩‍👧‍👦',
-        'שלום עולם',
-        '日本語のテキスト',
-        'e\u0301',
-        '\u200b',
-        '"\\\n\t',
-        '𝒳',
-      ])),
+      void (await embed(
+        service,
+        UNUSUAL_TEXTS.map(text => `a small animal ${text}`),
+      )),
+  },
+  {
+    name: 'scripts: a text of any script has a vector, or 422 invalid_text by itself',
+    run: async service => {
+      for (const text of UNUSUAL_TEXTS) {
+        const answer = await service.post({ model: service.model, texts: [text], normalize: true });
+        if (answer.status === 200) readServiceVectors(answer, 1);
+        else insistOnError(answer, [422], ['invalid_text']);
+      }
+    },
   },
   {
     name: 'length: a text of 200,000 characters is cut, or refused by itself',

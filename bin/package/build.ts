@@ -48,13 +48,15 @@ function nameCommand(): void {
   writeFileSync(file, definition + readFileSync(file, 'utf8'));
 }
 
-/** Bundles the command line, with an entry beside it whose name never changes. */
+/** Bundles the command line, with an entry beside it whose name never changes, and what runs it. */
 function buildProgram(): void {
   const folder = path.join(dist, 'program');
   mkdirSync(folder, { recursive: true });
   const { files } = bundleProgram(root, folder, true);
   for (const { name, contents } of files) writeFileSync(path.join(folder, name), contents);
-  writeFileSync(path.join(folder, 'entry.mjs'), `import './${files[0]!.name}';\n`);
+  const program = `require('node:path').join(__dirname, ${JSON.stringify(files[0]!.name)})`;
+  writeFileSync(path.join(folder, 'entry.cjs'), `require('./load-program.cjs')(${program});\n`);
+  cpSync(path.join(root, 'bin/bundle/load-program.cjs'), path.join(folder, 'load-program.cjs'));
   cpSync(path.join(root, 'bin/package/entry.js'), path.join(dist, 'bin/freshet.js'));
   for (const name of ['require-node.cjs', 'compile-cache.cjs'])
     cpSync(path.join(root, 'bin', name), path.join(dist, 'bin', name));

@@ -3,4 +3,4 @@
 import './require-node.cjs';
 import './compile-cache.cjs';
 
-await import('../program/entry.mjs');
+await import('../program/entry.cjs');

@@ -1,5 +1,6 @@
 import { chmod, lstat, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UsageError } from '../core/errors.ts';
 
 /** Rights of a folder and of a file that hold texts of rows: their owner's alone. */
 const FOLDER_MODE = 0o700;
@@ -10,10 +11,24 @@ export const PRIVATE_FILE_MODE = 0o600;
  * An earlier version, or the umask of a shell, may have made it wider. What cannot be narrowed
  * stays: the folder of another user cannot be changed here, and a file system without rights has
  * none to give.
+ * @throws UsageError where the folder cannot be made
  */
 export async function makePrivateFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+  await mkdir(folder, { recursive: true, mode: FOLDER_MODE }).catch((error: NodeJS.ErrnoException) => {
+    throw cannotMake(folder, error.code ?? 'unknown');
+  });
   await narrow(folder, FOLDER_MODE);
+}
+
+function cannotMake(folder: string, code: string): UsageError {
+  if (code === 'EEXIST' || code === 'ENOTDIR')
+    return new UsageError(`${folder} cannot be made: a file stands in its place. Move that file away.`);
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new UsageError(`${folder} cannot be made: no space is left there (${code}).`);
+  return new UsageError(
+    `${folder} cannot be made (${code}): Freshet keeps its log there. Work in a folder that this user ` +
+      'may write to.',
+  );
 }
 
 /**

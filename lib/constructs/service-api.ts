@@ -8,7 +8,7 @@ import type { IAlias, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { ApiSection } from '../core/config/api-schema.ts';
-import { ITEM_ROUTES, NUDGE_ROUTES, SERVICE_ROUTES } from '../core/service-routes.ts';
+import { ITEM_ROUTES, NUDGE_ROUTES, REFUSED_ROUTES, SERVICE_ROUTES } from '../core/service-routes.ts';
 import type { EncryptionKeys } from './encryption-keys.ts';
 import { FUNCTION_SETTINGS, type FunctionAssets } from './function-settings.ts';
 import { type FunctionNetwork, HandlerFunction } from './handler-function.ts';
@@ -81,7 +81,10 @@ export class ServiceApi extends Construct {
       description: 'Freshet: embeds and searches for clients',
       createDefaultStage: false,
     });
-    this.#addRoutes(settings, { ...SERVICE_ROUTES, ...NUDGE_ROUTES, ...(props.hasDocuments && ITEM_ROUTES) });
+    this.#addRoutes(settings, {
+      ...{ ...SERVICE_ROUTES, ...NUDGE_ROUTES, ...REFUSED_ROUTES },
+      ...(props.hasDocuments && ITEM_ROUTES),
+    });
     this.url = this.#addStage(settings, logRetention, encryptionKeys);
   }
 

@@ -148,7 +148,8 @@ export function adviseFailure(
   { failureClass, code }: { readonly failureClass: string; readonly code: string },
   place: FailurePlace,
 ): string {
-  const isOutage = failureClass === 'undelivered' && code !== 'undelivered' && !code.startsWith('sqlstate_');
+  const isOfRow = /^(undelivered|text-gone|sqlstate_.*)$/.test(code);
+  const isOutage = failureClass === 'undelivered' && !isOfRow;
   if (isOutage) return RECORDED_OUTAGE[place];
   const found = adviceByCode.find(([pattern]) => pattern.test(code))?.[1] ?? GENERAL;
   return found[place];

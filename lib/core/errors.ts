@@ -1,4 +1,5 @@
 import type { FailureClass } from './model.ts';
+import type { RateLimits } from './rate.ts';
 
 /**
  * The one form of a port's failure; the adapter creates it where the failure enters.
@@ -12,6 +13,8 @@ export class FreshetError extends Error {
   /** Milliseconds that the other side asked us to wait. Undefined where it did not ask. */
   readonly retryAfterMs: number | undefined;
   readonly requestId: string | undefined;
+  /** What a provider allows a minute, where its refusal says so. */
+  readonly rateLimits: RateLimits | undefined;
   /**
    * What a person can do, as a sentence that the message ends with.
    * Undefined: nothing is known.
@@ -25,6 +28,7 @@ export class FreshetError extends Error {
       code: string;
       retryAfterMs?: number | undefined;
       requestId?: string | undefined;
+      rateLimits?: RateLimits | undefined;
       advice?: string | undefined;
     },
   ) {
@@ -33,6 +37,7 @@ export class FreshetError extends Error {
     this.code = details.code;
     this.retryAfterMs = details.retryAfterMs;
     this.requestId = details.requestId;
+    this.rateLimits = details.rateLimits;
     this.advice = details.advice;
   }
 }

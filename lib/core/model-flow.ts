@@ -52,16 +52,14 @@ export interface BatchedTexts {
   readonly heldBy: string | null;
 }
 
-/** What `status` and the page say of a model's limits, as parts of a sentence. */
+/** What `status` and the page say of a model's calls and of its limits, where it has any. */
 export function describeLimits(flow: ModelFlow): string {
   const { limits, used, share, throttledAt, waitSeconds, isEditFirst, calls, callsAtOnce } = flow;
   const { requestsPerMinute, tokensPerMinute } = limits;
   const of = (limit: number | null) => (limit === null ? '' : ` of ${formatCount(limit)}`);
-  const isUnlimited = requestsPerMinute === null && tokensPerMinute === null;
   return [
     `${formatCount(used.requests)}${of(requestsPerMinute)} requests and ` +
       `${formatCount(used.tokens)}${of(tokensPerMinute)} tokens in the last minute`,
-    ...(isUnlimited ? ['no limit is known'] : []),
     ...(calls > 0 ? [`${calls}${of(callsAtOnce)} ${calls === 1 ? 'call' : 'calls'} under way`] : []),
     ...(throttledAt === null
       ? []
@@ -73,6 +71,11 @@ export function describeLimits(flow: ModelFlow): string {
     ...(waitSeconds > 0 ? [`the provider asks to wait ${formatDuration(waitSeconds * 1000)}`] : []),
     ...(isEditFirst ? ['bulk work lets an edit go first'] : []),
   ].join('; ');
+}
+
+/** Whether anything is known to limit the calls of a model; nothing limits a built-in one. */
+export function hasLimits({ limits }: ModelFlow): boolean {
+  return limits.requestsPerMinute !== null || limits.tokensPerMinute !== null;
 }
 
 /** What they say of the rows of a lane. */

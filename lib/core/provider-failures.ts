@@ -3,6 +3,7 @@ import { codeOfNetworkFailure } from './failures.ts';
 import type { FailureClass } from './model.ts';
 import { failureClassOf, isForeignAnswer } from './provider-failure-codes.ts';
 import { type FieldSource, PROVIDERS, type ProviderName } from './providers.ts';
+import type { RateLimits } from './rate.ts';
 
 /**
  * What an adapter could read of a failure.
@@ -34,6 +35,8 @@ export interface ProviderSignal {
   readonly about?: 'no_capacity' | 'endpoint_not_found' | 'payload_too_large' | undefined;
   readonly retryAfterMs?: number | undefined;
   readonly requestId?: string | undefined;
+  /** What the provider allows a minute, where the answer says so. */
+  readonly rateLimits?: RateLimits | undefined;
   /** Node's code of an error below HTTP, such as `ECONNRESET`. */
   readonly networkCode?: string | undefined;
   readonly timedOut?: boolean | undefined;
@@ -147,6 +150,9 @@ const REMEDIES: Codes = {
   forbidden_address:
     'Its name leads to an address where no provider is: one of a link-local network or of metadata, ' +
     'another machine than this one for localhost, or over http (allowHttp) a public one. Check baseUrl.',
+  redirect:
+    'The server sends calls to another address, and neither texts nor a key follow it there: give the ' +
+    'address that answers by itself (baseUrl: https in place of http, or the host that it names).',
   embeddings_unsupported:
     'The model, or the server as it was started, makes no embeddings: name a model for embeddings ' +
     '(modelId), or start the server for them (llama.cpp: --embeddings).',
@@ -176,6 +182,7 @@ export function classifyProviderFailure(signal: ProviderSignal): FreshetError {
     advice,
     retryAfterMs: signal.retryAfterMs ?? (code === 'cold' ? COLD_RETRY_MS : undefined),
     requestId: signal.requestId,
+    rateLimits: signal.rateLimits,
   });
 }
 

@@ -30,6 +30,13 @@ export const THROTTLED_SHARE = 0.7;
 /** Seconds in which several refusals count as one: they answer calls of one moment. */
 export const THROTTLES_APART_SECONDS = 2;
 /**
+ * Seconds after which a further refusal lowers the rate though no call was answered in between.
+ * A window that is used up refuses until it ends, at any rate: each of these refusals would lower
+ * the rate of the next window. Where that is more than half of a minute, the rate was more than
+ * twice the limit, and is lowered twice.
+ */
+export const UNANSWERED_APART_SECONDS = 30;
+/**
  * Seconds for which a lower limit explains refusals: what was admitted before it counts too.
  * A provider that names its limits counts by the minute.
  */
@@ -67,12 +74,12 @@ export function lowerLimits(a: RateLimits, b: RateLimits): RateLimits {
 
 /**
  * Reads the limits that an answer's headers name; undefined: they name none.
- * Some gateways answer 0 or -1 where they do not know.
+ * Some gateways answer 0, -1 or `unlimited` where they do not know or have none.
  */
 export function parseRateHeaders(header: (name: string) => string | null): RateLimits | undefined {
   const read = (name: string) => {
-    const limit = Number(header(name) ?? Number.NaN);
-    return Number.isFinite(limit) && limit > 0 ? limit : null;
+    const text = header(name)?.trim() ?? '';
+    return /^\d{1,15}(\.\d+)?$/.test(text) && Number(text) >= 1 ? Number(text) : null;
   };
   const limits = {
     requestsPerMinute: read('x-ratelimit-limit-requests'),

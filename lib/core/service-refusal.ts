@@ -1,4 +1,5 @@
 import type { FreshetError } from './errors.ts';
+import { UNKNOWN_WORDS_CODE } from './reply.ts';
 
 /** What can be refused, each with its status of HTTP and what OpenAI calls such an error. */
 const REFUSALS = {
@@ -68,21 +69,33 @@ const THROTTLED_SECONDS = 5;
  * Turns a failure of a provider into what a client is told: the class, never the provider's words.
  * A provider that asks for patience asks the client for it. Only a text that was alone in its call
  * is blamed.
+ * @param place of the text that failed, in the request that is refused
  */
-export function refuseForFailure({ failureClass, code, retryAfterMs }: FreshetError): ServiceRefusal {
+export function refuseForFailure(failure: FreshetError, place: number): ServiceRefusal {
+  const { failureClass, code, retryAfterMs } = failure;
   if (failureClass === 'throttled') {
     const retryAfterSeconds = Math.ceil((retryAfterMs ?? THROTTLED_SECONDS * 1000) / 1000);
     return new ServiceRefusal('rate_limited', 'The provider of the model asks for patience.', {
       retryAfterSeconds,
     });
   }
+  const param = String(place);
+  if (code === UNKNOWN_WORDS_CODE)
+    return new ServiceRefusal('invalid_text', `Text ${place} has no word that the model knows (${code}).`, {
+      param,
+    });
   if (failureClass === 'item')
-    return new ServiceRefusal('invalid_text', `The provider refuses a text of the request (${code}).`);
-  if (failureClass === 'too-large')
     return new ServiceRefusal(
-      'text_too_long',
-      `A text of the request is too large for the provider (${code}).`,
+      'invalid_text',
+      `The provider refuses text ${place} of the request (${code}).`,
+      {
+        param,
+      },
     );
+  if (failureClass === 'too-large')
+    return new ServiceRefusal('text_too_long', `Text ${place} is too large for the provider (${code}).`, {
+      param,
+    });
   return new ServiceRefusal(
     'provider_failed',
     `The provider of the model failed (class ${failureClass}, code ${code}).`,

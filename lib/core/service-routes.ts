@@ -16,7 +16,14 @@ export const NUDGE_ROUTES = { '/v1/nudge': 'POST' } as const;
 export const SEARCH_JOB_ROUTES = {
   '/v1/jobs/search': 'POST',
   '/v1/jobs/search/{job_id}': 'GET',
+  '/v1/jobs/{job_id}': 'GET',
 } as const;
+
+/** The addresses that say, where no process remembers searches, what to ask instead. */
+export const REFUSED_ROUTES = { '/v1/jobs/search': 'POST' } as const;
+
+/** How ids of searches as jobs begin. Jobs of texts and of searches have one address. */
+export const SEARCH_JOB_PREFIX = 'search_';
 
 /** The addresses of texts without a table, where the configuration has documents. */
 export const ITEM_ROUTES = {
@@ -28,11 +35,15 @@ export const ITEM_ROUTES = {
   '/v1/vectors/{asset_id}/{segment_id}': 'DELETE',
 } as const;
 
-/** What a token must be for, where the configuration says which claim holds its scopes. */
-export const SERVICE_SCOPES: Readonly<Record<string, string>> = {
-  '/v1/embed': 'embed',
-  '/v1/embeddings': 'embed',
-  '/v1/search': 'search',
-  ...Object.fromEntries(Object.keys(SEARCH_JOB_ROUTES).map(route => [route, 'search'])),
-  ...Object.fromEntries(Object.keys(ITEM_ROUTES).map(route => [route, 'write'])),
+/**
+ * What a token must be for, where the configuration says which claim holds its scopes.
+ * One of several suffices here, and what answers says which: the id of a job tells its kind.
+ */
+export const SERVICE_SCOPES: Readonly<Record<string, readonly string[]>> = {
+  '/v1/embed': ['embed'],
+  '/v1/embeddings': ['embed'],
+  '/v1/search': ['search'],
+  ...Object.fromEntries(Object.keys(SEARCH_JOB_ROUTES).map(route => [route, ['search']])),
+  ...Object.fromEntries(Object.keys(ITEM_ROUTES).map(route => [route, ['write']])),
+  '/v1/jobs/{job_id}': ['write', 'search'],
 };

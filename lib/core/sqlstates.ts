@@ -194,11 +194,11 @@ const SQLSTATES: readonly SqlStateWords[] = [
     states: /^53300$/,
     failureClass: 'transient',
     meaning: 'the server has no free connection',
-    remedy: 'Lower --concurrency, or raise max_connections.',
+    remedy: 'Lower --concurrency, or raise max_connections, or the CONNECTION LIMIT of role or database.',
     connecting: ({ server }) => ({
       message:
-        `${server} has no free connection. Lower --concurrency, or raise max_connections (of a pooler: ` +
-        'the size of its pool).',
+        `${server} has no free connection. Lower --concurrency, or raise max_connections, or the ` +
+        'CONNECTION LIMIT of role or database (of a pooler: the size of its pool).',
     }),
   },
   {

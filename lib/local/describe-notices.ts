@@ -1,7 +1,7 @@
 import { FRESHET } from '../core/own-command.ts';
-import type { RunSummary } from './run-ports.ts';
+import type { NoticedRows } from './run-ports.ts';
 
-/** Describes what a person should look at after a run that came to its end. */
+/** Describes what a person should look at after a run, whatever ended it. */
 export function describeNotices({ skipped, orphansKept, limitedModels }: NoticedRun): string[] {
   return [
     ...describeSkipped(skipped),
@@ -10,13 +10,13 @@ export function describeNotices({ skipped, orphansKept, limitedModels }: Noticed
   ];
 }
 
-interface NoticedRun extends Pick<RunSummary, 'skipped' | 'orphansKept'> {
+interface NoticedRun extends NoticedRows {
   /** Texts per call of the models whose servers tell no more apart. */
   readonly limitedModels: ReadonlyMap<string, number>;
 }
 
 /** Describes rows that no statement can look at, a line for each source and SQLSTATE. */
-function describeSkipped(skipped: RunSummary['skipped']): string[] {
+function describeSkipped(skipped: NoticedRows['skipped']): string[] {
   const kinds = Map.groupBy(skipped, ({ source, code }) => `Source "${source}": ${code}`);
   return [...kinds].map(([kind, rows]) => {
     const ids = rows.slice(0, MAX_NAMED_ROWS).map(({ id }) => id);
@@ -29,7 +29,7 @@ function describeSkipped(skipped: RunSummary['skipped']): string[] {
 const MAX_NAMED_ROWS = 5;
 
 /** Describes sources with vectors of no row, which a person should look at. */
-function describeKeptOrphans(orphansKept: RunSummary['orphansKept']): string[] {
+function describeKeptOrphans(orphansKept: NoticedRows['orphansKept']): string[] {
   return orphansKept.map(
     ({ source, cause }) => `Source "${source}": ${KEPT_BECAUSE[cause]}: ${FRESHET} doctor`,
   );

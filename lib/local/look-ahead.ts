@@ -2,7 +2,13 @@ import { BUDGET_PAUSE, isProviderPause, OPERATOR_PAUSE } from '../core/control.t
 import { FreshetError } from '../core/errors.ts';
 import type { DetectReport, DetectRequest, SpaceReport } from '../pipeline/detect/detect-ports.ts';
 import { describeFailure } from '../pipeline/failures.ts';
-import { countDown, createLocalContext, type LocalRunPorts, type RunSummary } from './run-ports.ts';
+import {
+  countDown,
+  createLocalContext,
+  type LocalRunPorts,
+  type NoticedRows,
+  type RunSummary,
+} from './run-ports.ts';
 import { createSuspectTurns } from './suspect-turns.ts';
 
 /** Milliseconds until the round after a failed one; doubled with each failure, up to the cap. */
@@ -21,7 +27,9 @@ export interface LookAhead {
   round(maxRows: number, idle: boolean): Promise<void>;
   /**
    * Runs an incremental pass alone, at most `maxRows` rows, while the workers have messages enough.
-   * An edit would otherwise wait until they have none: minutes, where a rate holds them up.
+   * An edit would otherwise wait until they have none: minutes, where a rate holds them up. Where
+   * the last pass left changed rows in every space, none runs: it would lease the oldest of these,
+   * and an edit is the newest.
    * @throws FreshetError with the reason why the run must end.
    */
   lookForEdits(maxRows: number): Promise<void>;
@@ -43,8 +51,7 @@ export interface LookAhead {
   /** Ids of the spaces that were looked at and are not left out for a fault. */
   spaceIds(): number[];
   faults(): RunSummary['faults'];
-  orphansKept(): RunSummary['orphansKept'];
-  skipped(): RunSummary['skipped'];
+  noticed(): NoticedRows;
 }
 
 type KnownFault = RunSummary['faults'][number] & {
@@ -62,8 +69,8 @@ type KnownFault = RunSummary['faults'][number] & {
 export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookAhead {
   const { clock, tally } = ports;
   const faults = new Map<number, KnownFault>();
-  const orphansKept = new Map<number, RunSummary['orphansKept'][number]>();
-  const skipped = new Map<string, RunSummary['skipped'][number]>();
+  const orphansKept = new Map<number, NoticedRows['orphansKept'][number]>();
+  const skipped = new Map<string, NoticedRows['skipped'][number]>();
   const known = new Map<number, SpaceReport>();
   let begun = new Set<number>();
   let complete = new Set<number>();
@@ -74,6 +81,8 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
    */
   let takesSuspects = ports.passes === 'incremental';
   let looked = false;
+  /** Whether each space has changed rows that were seen and not leased. */
+  let leftChanged = false;
   let failedRounds = 0;
   let nextAtMs = 0;
   let nextEditsAtMs = 0;
@@ -86,14 +95,17 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
     looked = false;
   };
 
-  const detect = (
+  const detect = async (
     pass: DetectRequest['pass'],
     maxRows: number,
     which: Pick<DetectRequest, 'maxAttempts' | 'expiredOnly'> = takesSuspects ? {} : { maxAttempts: 0 },
   ): Promise<DetectReport> => {
     const remainingMs = countDown(clock, ports.limits.invocationTimeoutMs);
     const request = { pass, maxRows, sources: ports.sources, ...which };
-    return ports.handlers.detect(request, createLocalContext('detect', remainingMs));
+    const report = await ports.handlers.detect(request, createLocalContext('detect', remainingMs));
+    if (pass === 'incremental' && !which.expiredOnly)
+      leftChanged = report.spaces.every(({ leased, unsent }) => leased > 0 && unsent);
+    return report;
   };
 
   const postponeRounds = (error: unknown) => {
@@ -182,10 +194,10 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
     leasedRows: () => leasedRows,
     spaceIds: () => [...known.keys()].filter(id => !faults.has(id)),
     faults: () => [...faults.values()].map(({ source, code, message }) => ({ source, code, message })),
-    orphansKept: () => [...orphansKept.values()],
-    skipped: () => [...skipped.values()],
+    noticed: () => ({ orphansKept: [...orphansKept.values()], skipped: [...skipped.values()] }),
     async lookForEdits(maxRows) {
       nextEditsAtMs = clock.now() + EDITS_EVERY_MS;
+      if (leftChanged) return;
       try {
         const changed = await detect('incremental', maxRows);
         leasedRows += sumLeased(changed);
@@ -199,7 +211,7 @@ export function createLookAhead(ports: LocalRunPorts, onWalk: () => void): LookA
       nextEditsAtMs = clock.now() + EDITS_EVERY_MS;
       const leasedBefore = leasedRows;
       try {
-        ports.beginRound?.();
+        ports.beginRound?.(idle);
         const turnRows = await takeTurnOfSuspects(maxRows);
         const changed = await detect('incremental', maxRows - turnRows);
         leasedRows += sumLeased(changed);
@@ -264,5 +276,6 @@ function findMeantPause({
 }
 
 function describePause({ scope, reason, detail }: NonNullable<SpaceReport['pausedBy']>[number]): string {
-  return `${scope} is paused (${reason}): ${detail || 'no detail given'}.`;
+  const told = detail || 'no detail given';
+  return `${scope} is paused (${reason}): ${told}${told.endsWith('.') ? '' : '.'}`;
 }

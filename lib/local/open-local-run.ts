@@ -10,7 +10,7 @@ import { createBatchStore } from '../adapters/sql/batch-store.ts';
 import { createControlStore } from '../adapters/sql/control-store.ts';
 import { createDetectionStore } from '../adapters/sql/detection-store.ts';
 import { createEmbeddingStore } from '../adapters/sql/embedding-store.ts';
-import { openSpaces } from '../adapters/sql/open-spaces.ts';
+import { registryOf } from '../adapters/sql/open-spaces.ts';
 import { createOutcomeStore } from '../adapters/sql/outcome-store.ts';
 import { createPaceStore } from '../adapters/sql/pace-store.ts';
 import { createJsonLogger, createSystemClock, createSystemRandomness } from '../adapters/system.ts';
@@ -19,7 +19,7 @@ import { listCaps } from '../core/budget.ts';
 import { nameProviders } from '../core/config/pipeline-config.ts';
 import { FreshetError } from '../core/errors.ts';
 import { MAX_RECEIVE_COUNT, parseAnnounceMessage } from '../core/messages.ts';
-import { LANES } from '../core/model.ts';
+import { LANES, type Space } from '../core/model.ts';
 import { tickAllBatches } from '../pipeline/batch/tick-batches.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN, type EmbedPorts } from '../pipeline/embed/embed-ports.ts';
 import { findPace, knownCallsAtOnce } from '../pipeline/embed/keep-pace.ts';
@@ -54,8 +54,13 @@ const CALLS_PER_MESSAGE = 5;
  */
 const MOST_BATCH_LOOK_MS = 900_000;
 
+/** The reason of the abort: without one, it makes an error with a stack for nobody. */
+const GIVEN_UP = 'given up';
+
 /** What a run is opened with, beside its workspace. */
 interface LocalRunRequest {
+  /** The spaces of the configuration, as `prepareDatabase` found them. */
+  readonly spaces: readonly Space[];
   readonly tally: RunTally;
   readonly runId: number;
   readonly maxWaitMs: number;
@@ -113,7 +118,7 @@ export async function openLocalRun(
   const outcomes = createOutcomeStore(database);
   const tracer = await openTracer(clock);
   const shared = {
-    spaces: await openSpaces(database, config),
+    spaces: registryOf(request.spaces),
     control: createControlStore(database),
     clock,
     randomness,
@@ -142,10 +147,12 @@ export async function openLocalRun(
   const paced = { pace: createPaceStore(database), providers: findProvider, clock };
   for (const alias of providers.keys()) await findPace(paced, alias);
   const batchProviders = await createBatchProviders(config, createLocalAccess(workspace.environment), clock);
+  let givenUp = new AbortController();
   const embedPorts: EmbedPorts = {
     ...shared,
     ...portsOf('embed'),
     ...paced,
+    givenUp: () => givenUp.signal,
     embedding,
     tokenizer: createTokenizer(),
     results: queues.results,
@@ -185,6 +192,11 @@ export async function openLocalRun(
     callsAtOnce: alias => knownCallsAtOnce(findProvider(alias)),
     limits: { ...limits, invocationTimeoutMs, maxWaitMs: request.maxWaitMs, maxItems: request.maxItems },
     signal: request.signal,
+    giveUpCalls: () => {
+      givenUp.abort(GIVEN_UP);
+      // A run that watches makes calls again.
+      givenUp = new AbortController();
+    },
     onProgress: request.onProgress,
   };
   return {

@@ -1,7 +1,7 @@
 import { createControlStore } from '../adapters/sql/control-store.ts';
 import type { RunLock } from '../adapters/sql/database.ts';
 import { createReportStore } from '../adapters/sql/report-store.ts';
-import { countBuffersAsHeap, createSystemClock } from '../adapters/system.ts';
+import { boundYoungHeap, countBuffersAsHeap, createSystemClock } from '../adapters/system.ts';
 import { formatPath } from '../core/config/describe-issues.ts';
 import { usedAliases } from '../core/config/pipeline-config.ts';
 import { UsageError } from '../core/errors.ts';
@@ -28,7 +28,7 @@ import { type CountBeforehand, countBeforehand } from './count-beforehand.ts';
 import { describeNotices } from './describe-notices.ts';
 import { describeFailedRow, type LineFile } from './failure-log.ts';
 import { openLocalRun } from './open-local-run.ts';
-import type { LocalRunPorts, RunSummary } from './run-ports.ts';
+import type { LocalRunPorts, NoticedRows, RunSummary } from './run-ports.ts';
 import { createRunTally, type RunTally, type RunTotals } from './run-tally.ts';
 import { isLiftedByRun, runUntilFresh } from './run-until-fresh.ts';
 import { watchSources } from './watch-sources.ts';
@@ -131,15 +131,18 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
 }
 
 /**
- * Counts buffers with the heap once the first invocation is over, and reports the progress.
+ * Counts buffers with the heap once the first invocation is over, bounds the room for new objects
+ * once it is large enough, and reports the progress.
  * By then the modules of a run are loaded. Node refuses the code that it has compiled already, of
  * its own modules too, once a flag of V8 has changed, and compiles them anew.
  */
 function settleThenReport(onProgress: RunOptions['onProgress']): RunOptions['onProgress'] {
   let isCounted = false;
+  let isBounded = false;
   return totals => {
     if (!isCounted) countBuffersAsHeap();
     isCounted = true;
+    if (!isBounded) isBounded = boundYoungHeap();
     onProgress(totals);
   };
 }
@@ -160,7 +163,7 @@ async function runOnce(
   const signal = AbortSignal.any([options.signal, operator.stopped]);
   operator.stopped.addEventListener('abort', () => options.onStopRequested?.());
   const { nextNudge } = operator;
-  const request = { ...options, signal, runId: lock.runId, nextNudge };
+  const request = { ...options, spaces, signal, runId: lock.runId, nextNudge };
   const held = (spaceIds: readonly number[]) =>
     countHeldElsewhere(
       reports,
@@ -246,18 +249,20 @@ async function runUnderLock(
   void lock.lost.then(() => lost.abort());
   const signal = AbortSignal.any([request.signal, lost.signal]);
   const { ports, close } = await openLocalRun(workspace, { ...request, signal });
+  let noticed: NoticedRows = { orphansKept: [], skipped: [] };
+  const describe = () => describeNotices({ ...noticed, limitedModels: ports.tally.limitedModels() });
+  const onEnded = (seen: NoticedRows) => {
+    noticed = seen;
+  };
   try {
-    const { faults, deadLetters, orphansKept, skipped } = await runOrWatch(
-      { ...ports, countHeldElsewhere },
-      request,
-    );
-    const notices = describeNotices({ skipped, orphansKept, limitedModels: ports.tally.limitedModels() });
-    return { notices, faults, deadLetters, lockLost: lost.signal.aborted };
+    const run = await runOrWatch({ ...ports, countHeldElsewhere, onEnded }, request);
+    const { faults, deadLetters } = run;
+    return { notices: describe(), faults, deadLetters, lockLost: lost.signal.aborted };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     const { code, message } = describeFailure(error);
     const stop = { code, message: describeStop({ code, message }, workspace) };
-    return { error: stop, notices: [], faults: [], deadLetters: 0, lockLost: lost.signal.aborted };
+    return { error: stop, notices: describe(), faults: [], deadLetters: 0, lockLost: lost.signal.aborted };
   } finally {
     await close();
     await lock.end().catch(() => undefined);

@@ -60,9 +60,10 @@ export interface LocalRunPorts {
   readonly onHeldElsewhere?: ((held: HeldRows) => void) | undefined;
   /**
    * Called before each round of looking for stale rows.
-   * What `detect` heard in the round before no longer holds.
+   * What `detect` heard in the round before no longer holds. `idle`: nothing of the run is under
+   * way.
    */
-  readonly beginRound?: (() => void) | undefined;
+  readonly beginRound?: ((idle: boolean) => void) | undefined;
   /**
    * The passes that must find nothing before the run is done. Default: `both`.
    * With `incremental`, no reconcile pass runs and no pause reason is lifted.
@@ -72,8 +73,12 @@ export interface LocalRunPorts {
   readonly sources?: readonly string[] | undefined;
   /** After its abort no new message is taken, and the batches in hand have five seconds. */
   readonly signal?: AbortSignal | undefined;
+  /** Gives up the provider calls under way, so that what was bought before can be written. */
+  readonly giveUpCalls?: (() => void) | undefined;
   /** Called after each invocation. The caller decides how often to show the totals. */
   readonly onProgress?: ((totals: RunTotals) => void) | undefined;
+  /** Called when the run ends, before it resolves or rejects. */
+  readonly onEnded?: ((noticed: NoticedRows) => void) | undefined;
 }
 
 /** The limits of a run; times are in milliseconds. */
@@ -93,12 +98,8 @@ export interface LocalRunLimits {
   readonly maxItems?: number | undefined;
 }
 
-/** What a run did and found, as `runUntilFresh` resolves with it. */
-export interface RunSummary extends RunTotals {
-  /** The signal was aborted. */
-  readonly interrupted: boolean;
-  /** Messages that were delivered too often and never worked on to their end. */
-  readonly deadLetters: number;
+/** What a run saw that a person should look at, whatever ended it. */
+export interface NoticedRows {
   /** Sources of which vectors without a row were kept, and why. */
   readonly orphansKept: readonly {
     readonly source: string;
@@ -106,6 +107,14 @@ export interface RunSummary extends RunTotals {
   }[];
   /** Rows that the database could not look at, with the SQLSTATE of each. */
   readonly skipped: readonly ({ readonly source: string } & SkippedRow)[];
+}
+
+/** What a run did and found, as `runUntilFresh` resolves with it. */
+export interface RunSummary extends RunTotals, NoticedRows {
+  /** The signal was aborted. */
+  readonly interrupted: boolean;
+  /** Messages that were delivered too often and never worked on to their end. */
+  readonly deadLetters: number;
   /** Spaces that were left out because their source or a statement on it failed. */
   readonly faults: readonly { readonly source: string; readonly code: string; readonly message: string }[];
 }

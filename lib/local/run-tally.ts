@@ -124,17 +124,24 @@ function describeFailedCall(entry: LedgerEntry): ObservedReason | undefined {
 }
 
 const WINDOW_MS = 1_000;
+/** Milliseconds of a run from which its pace can be told. */
+const LEAST_WINDOW_MS = 200;
 
 /** How fast a run works off rows. */
 export interface RecentProgress {
   /** Told the rows done since some beginning, whenever their number grew. */
   note(rowsDone: number): void;
-  /** The rows done in the last second. */
+  /**
+   * The rows done in the last second.
+   * In its first second a run is taken to go on as it began: its pace would be known too late for a
+   * run of few seconds.
+   */
   finishedRows(): number;
 }
 
 /** Creates the progress of a run; the `rowsDone` before now count as done long ago. */
 export function createRecentProgress(clock: Clock, rowsDone: number): RecentProgress {
+  const begunAtMs = clock.now();
   /** The first note stands at the window's beginning or before; all others are within. */
   let noted: { readonly atMs: number; readonly rowsDone: number }[] = [
     { atMs: Number.NEGATIVE_INFINITY, rowsDone },
@@ -151,7 +158,9 @@ export function createRecentProgress(clock: Clock, rowsDone: number): RecentProg
     },
     finishedRows() {
       forget();
-      return (noted.at(-1)?.rowsDone ?? 0) - (noted[0]?.rowsDone ?? 0);
+      const rows = (noted.at(-1)?.rowsDone ?? 0) - (noted[0]?.rowsDone ?? 0);
+      const seenMs = Math.max(LEAST_WINDOW_MS, clock.now() - begunAtMs);
+      return Math.round(rows * Math.max(1, WINDOW_MS / seenMs));
     },
   };
 }

@@ -1,21 +1,16 @@
 import { BUDGET_PAUSE, DATABASE_PAUSE, isProviderPause } from '../core/control.ts';
 import { FreshetError } from '../core/errors.ts';
-import { parseAnnounceMessage, parseDispatchMessage } from '../core/messages.ts';
 import type { Space } from '../core/model.ts';
 import { findPauseReasons } from '../pipeline/pauses.ts';
 import type { ControlStore, PauseReason } from '../ports/control-store.ts';
 import type { ObservedReason } from '../ports/process.ts';
 import { countBatchesAhead } from './batches-ahead.ts';
+import { endRun } from './end-run.ts';
 import { createLookAhead, type LookAhead } from './look-ahead.ts';
 import type { LocalRunPorts, RunSummary } from './run-ports.ts';
 import { createRecentProgress, type RecentProgress } from './run-tally.ts';
 import { createWaitForOthers, type WaitForOthers } from './wait-for-others.ts';
 import { createRunWorkers, createWakeSignal, type RunWorkers, type WakeSignal } from './workers.ts';
-
-/** Milliseconds for the batches in hand once a run is told to stop; all takes five seconds. */
-const GRACE_MS = 4_000;
-/** Milliseconds that giving rows back may take: another session may hold their locks. */
-const GIVE_BACK_MS = 500;
 
 /** A run with its parts and with what its loop remembers. */
 interface Run {
@@ -60,12 +55,13 @@ export async function runUntilFresh(ports: LocalRunPorts): Promise<RunSummary> {
     await turnUntilDone(run);
   } finally {
     ports.signal?.removeEventListener('abort', interrupt);
-    await endRun(run);
+    await endRun({ ...run, isDetecting: () => run.detecting });
+    ports.onEnded?.(run.lookAhead.noticed());
   }
   return {
     ...{ ...ports.tally.totals(), interrupted: ports.signal?.aborted ?? false },
     ...{ deadLetters: await countDeadLetters(ports), faults: run.lookAhead.faults() },
-    ...{ orphansKept: run.lookAhead.orphansKept(), skipped: run.lookAhead.skipped() },
+    ...run.lookAhead.noticed(),
   };
 }
 
@@ -249,45 +245,6 @@ function findWaitMs({ ports, lookAhead, workers, progressAtMs, others }: Run): n
     progressAtMs + limits.maxWaitMs,
   ].filter(moment => moment !== undefined && moment > now) as number[];
   return Math.min(now + limits.maxWaitMs, ...moments) - now;
-}
-
-/** Writes what was bought while the grace lasts, then frees everything left for another run. */
-async function endRun(run: Run): Promise<void> {
-  const { ports, workers, wake } = run;
-  const endsAtMs = ports.clock.now() + GRACE_MS;
-  workers.shorten(GRACE_MS);
-  const isBusy = async () =>
-    run.detecting ||
-    workers.isWriting() ||
-    workers.embedding() > 0 ||
-    (await ports.queues.results.depth()).visible > 0;
-  while (ports.clock.now() < endsAtMs && (await isBusy())) {
-    await workers.startWrite();
-    await wake.wait(endsAtMs - ports.clock.now());
-  }
-  try {
-    await Promise.race([abandonQueued(ports), ports.clock.sleep(GIVE_BACK_MS)]);
-  } catch {
-    // The database is gone or refuses. Every lease of the run ends with its lock at the latest.
-  }
-}
-
-/**
- * Frees the rows of every message that is left, so that no other run waits for their leases.
- * A message that was only queued, or given up in the middle, was no attempt. The result of an
- * unwritten announcement is lost, and its rows are embedded again.
- */
-async function abandonQueued(ports: LocalRunPorts): Promise<void> {
-  const { queues, spaces, embedding, outcomes } = ports;
-  const waiting = queues.dispatch.flatMap(({ queue }) => queue.remainingBodies()).map(parseDispatchMessage);
-  for (const { spaceId, dispatchId, ids } of waiting) {
-    const space = await spaces.find(spaceId);
-    if (space) await embedding.postponeLeases(space, dispatchId, ids, 0);
-  }
-  for (const { spaceId, dispatchId, ids } of queues.results.remainingBodies().map(parseAnnounceMessage)) {
-    const space = await spaces.find(spaceId);
-    if (space && ids.length > 0) await outcomes.expireLeases(space, dispatchId, ids);
-  }
 }
 
 async function countDeadLetters({ queues }: LocalRunPorts): Promise<number> {

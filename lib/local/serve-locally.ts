@@ -36,6 +36,8 @@ interface ServeRequest extends WorkspaceRequest {
   readonly onListening: (served: { readonly url: string; readonly models: readonly string[] }) => void;
 }
 
+/** The part of a request's time that it may expect to take where nothing else is configured. */
+const QUEUE_SHARE = 3;
 /** Requests in hand have this long after a signal; the process ends a second later. */
 const GRACE_MS = 4000;
 const CLOSE_MS = 500;
@@ -78,7 +80,7 @@ export async function serveLocally(request: ServeRequest): Promise<void> {
     const search = rows.serveSearch(service, tracer);
     const page = createPage(
       { rows: operator, watch: createRowsWatch(operator.ask, clock), search, logger, sources },
-      { service, clock, verifyToken, maxBodyBytes: bodyBytes },
+      { service, readLoad: metrics.readLoad, clock, verifyToken, maxBodyBytes: bodyBytes },
     );
     const nudge = { sources, nudge: createNudgeGate(operator.nudge, { clock, logger }) };
     const searchJobs = createSearchJobs({
@@ -143,6 +145,7 @@ function boundsOf({ limits }: PipelineConfig, { limits: own }: ServiceSection) {
     maxTextsPerCall: limits.batchSize,
     maxTokensPerCall: own.batchTokens,
     queueTokens: own.queueTokens,
+    queueMs: (own.queueSeconds ?? own.timeoutSeconds / QUEUE_SHARE) * 1000,
     cacheBytes: own.cacheBytes,
     deadlineMs: own.timeoutSeconds * 1000,
     callMs: Math.min(limits.timeoutSeconds, own.timeoutSeconds) * 1000,

@@ -1,4 +1,5 @@
 import type { InputRole, ModelDefinition } from '../core/model.ts';
+import type { RecentTotals } from '../core/recent-requests.ts';
 
 /** Which requests are served first: those that a person waits for, or those of a batch. */
 export type ServiceLane = 'query' | 'document';
@@ -65,8 +66,23 @@ export interface ServiceObserver {
   billed(model: string, bill: { readonly tokens: number; readonly costUsd: number }): void;
   /** Texts were taken out of the queue because their client left. */
   dropped(model: string, texts: number): void;
-  /** The queue of a model changed. */
-  queued(model: string, waiting: { readonly texts: number; readonly tokens: number }): void;
+  /** The queue of a model changed, or its calls under way did. */
+  queued(model: string, waiting: ServiceQueue): void;
+}
+
+/** What a model has before it. */
+interface ServiceQueue {
+  /** Texts that wait. */
+  readonly texts: number;
+  readonly tokens: number;
+  /** Calls under way. */
+  readonly calls: number;
+}
+
+/** How much the service has to do, and how its requests of the last minute went. */
+export interface ServiceLoad {
+  readonly queues: readonly (ServiceQueue & { readonly model: string })[];
+  readonly recent: RecentTotals;
 }
 
 interface ServiceCall {

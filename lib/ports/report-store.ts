@@ -11,9 +11,10 @@ import type { LeasedRow, LeaseRequest } from './detection-store.ts';
 export interface ReportStore {
   /**
    * Counts the rows of a space in one statement, that is in one snapshot.
-   * `eligible = fresh + excluded + failed + inFlight + stale` always holds.
+   * `eligible = fresh + excluded + failed + inFlight + stale` always holds. With `timeoutMs` it
+   * rejects with code `sqlstate_57014` where that takes longer.
    */
-  readCoverage(space: Space): Promise<Coverage>;
+  readCoverage(space: Space, timeoutMs?: number): Promise<Coverage>;
   /**
    * Counts the stale rows of a space whose live lease belongs to another run than `runId`.
    * It reads the leases, not the whole table.

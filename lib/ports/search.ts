@@ -156,6 +156,8 @@ export interface SearchedSource {
   readonly hasKeywords: boolean;
   /** That of its vectors, as it was when the search began. */
   readonly index: SearchPlan['index'];
+  /** Rows of its vector table by its pages and the last statistics; 0 where there are none. */
+  readonly likelyRows: number;
 }
 
 /** What a search is kept to: the rows that its caller may see, and its filter. */
@@ -189,6 +191,8 @@ export interface WordsRequest extends SearchScope {
 
 export interface FoundWords {
   readonly rows: readonly FoundRow[];
+  /** Of the weight of the query's words, what each has that some row has. */
+  readonly shares: readonly number[];
   /** Whether more rows have the words than were ranked, or words were left out for it. */
   readonly isPartial: boolean;
 }
@@ -200,6 +204,8 @@ export interface FoundRow {
   readonly columns: readonly unknown[];
   /** How well the words fit, of a search by words: larger is better. */
   readonly words?: number | undefined;
+  /** The words that the row has, by their places in `shares`. */
+  readonly terms?: readonly number[] | undefined;
   /** float32; where `withVectors` asked for it. */
   readonly vector?: Float32Array | undefined;
 }

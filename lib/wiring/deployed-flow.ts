@@ -14,7 +14,7 @@ import { UsageError } from '../core/errors.ts';
 import { LANES } from '../core/model.ts';
 import type { DeadLetterSource } from '../ports/operator.ts';
 import type { EventSource } from '../ports/queues.ts';
-import { type DeployedStage, unknownName } from './deployment.ts';
+import { type DeployedStage, startDetect, unknownName } from './deployment.ts';
 
 /**
  * A queue of the deployment under the name that people use.
@@ -149,10 +149,28 @@ export async function readFlow({ settings, clients }: DeployedStage): Promise<Fl
     const { state } = await callAwsForPerson('lambda:GetEventSourceMapping', () => sources.read(id));
     eventSources.push({ feeds, mappingId: id, state });
   }
+  return { eventSources, schedules: await readSchedules({ settings, clients }) };
+}
+
+async function readSchedules({
+  settings,
+  clients,
+}: Pick<DeployedStage, 'settings' | 'clients'>): Promise<Flow['schedules']> {
   const schedules: Flow['schedules'][number][] = [];
   for (const name of settings.scheduleNames ?? [])
     schedules.push({ name, state: await readSchedule(clients.scheduler, name) });
-  return { eventSources, schedules };
+  return schedules;
+}
+
+/**
+ * Starts a look for edited rows beside those of the schedules.
+ * Resolves with false where somebody has switched every schedule off: nothing is started then.
+ */
+export async function nudgeStage(deployment: DeployedStage): Promise<boolean> {
+  const schedules = await readSchedules(deployment);
+  if (schedules.length > 0 && schedules.every(({ state }) => state === 'disabled')) return false;
+  await startDetect(deployment, { pass: 'incremental', nudged: true });
+  return true;
 }
 
 /**

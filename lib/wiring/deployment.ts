@@ -162,19 +162,30 @@ async function readStage({ lambda }: ConsoleClients, operate: string): Promise<F
  * @throws UsageError where the deployment does not say which function detects.
  */
 export async function startBackfill(
-  { ask, functions, clients, deploymentLine }: DeployedStage,
+  deployment: DeployedStage,
   selection: OperateExchanges['backfill']['request'],
 ): Promise<OperateExchanges['backfill']['answer']> {
-  const detect = functions.detect;
-  if (detect === undefined)
-    throw new UsageError(
-      'The deployment does not say which function detects: it was made by an older version.',
-      deploymentLine,
-    );
-  const answer = await ask('backfill', selection);
+  requireDetect(deployment);
+  const answer = await deployment.ask('backfill', selection);
   const sources = [...new Set(answer.spaces.map(({ source }) => source))];
-  await startFunction(clients.lambda, detect, { pass: 'reconcile', sources });
+  await startDetect(deployment, { pass: 'reconcile', sources });
   return answer;
+}
+
+/**
+ * Starts the function that detects, and does not wait for its end.
+ * @throws UsageError where the deployment does not say which function detects.
+ */
+export async function startDetect(deployment: DeployedStage, request: object): Promise<void> {
+  await startFunction(deployment.clients.lambda, requireDetect(deployment), request);
+}
+
+function requireDetect({ functions: { detect }, deploymentLine }: DeployedStage): string {
+  if (detect !== undefined) return detect;
+  throw new UsageError(
+    'The deployment does not say which function detects: it was made by an older version.',
+    deploymentLine,
+  );
 }
 
 const LOOK_EVERY_MS = 2000;

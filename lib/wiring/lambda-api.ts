@@ -51,6 +51,9 @@ const LONGEST_REQUEST_SECONDS = 24;
 /** Milliseconds that an answer waits until the database has taken what it cost. */
 const RECORD_MS = 3000;
 
+/** Milliseconds that the answer to a text waits until a look of `detect` is started, at most. */
+const NUDGE_MS = 2000;
+
 /**
  * Wires the embedding service of a deployment.
  * The database is opened for searches, and for what calls cost where they cost anything: texts are
@@ -82,6 +85,8 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
         maxTextsPerCall: config.limits.batchSize,
         maxTokensPerCall: limits.batchTokens,
         queueTokens: limits.queueTokens,
+        // A request of one client at a time waits for nobody.
+        queueMs: seconds * 1000,
         cacheBytes: limits.cacheBytes,
         deadlineMs: seconds * 1000,
         callMs: Math.min(config.limits.timeoutSeconds, seconds) * 1000,
@@ -90,13 +95,21 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
     for (const { alias } of models) service.warmed(alias, undefined);
     const { FRESHET_DEPLOYMENT = '' } = dependencies.variables;
     const cursorKey = Buffer.from(sha256Hex(FRESHET_DEPLOYMENT), 'hex');
+    const nudge = createNudge(ports);
+    // A text is kept whether or not somebody looks soon: the schedule finds it too.
+    const nudged = () =>
+      waitAtMost(
+        NUDGE_MS,
+        nudge?.nudge().catch(() => undefined),
+        clock,
+      );
     const app = createApp(
       {
         ...{ service, clock, logger, metrics: observer, tracer },
         search: searchLazily(ports, database, service, cursorKey),
-        items: keepDocuments(ports, database, limits.bodyBytes),
+        items: keepDocuments(ports, database, limits.bodyBytes, nudged),
         verifyToken: createGatewayTokenCheck(settings.claims),
-        nudge: createNudge(ports),
+        nudge,
       },
       {
         allowedHosts: undefined,
@@ -147,11 +160,20 @@ function createNudge({ settings, config, clock, logger }: LambdaPorts) {
 function recordFirst(answer: AnswerEvent, queries: QueryRecorder, clock: Clock): AnswerEvent {
   return async (...request) => {
     const answered = await answer(...request);
-    const isWritten = new AbortController();
-    await Promise.race([queries.write(), clock.sleep(RECORD_MS, isWritten.signal)]);
-    isWritten.abort();
+    await waitAtMost(RECORD_MS, queries.write(), clock);
     return answered;
   };
+}
+
+/** Waits for what never rejects, but not for ever. */
+async function waitAtMost(
+  mostMs: number,
+  awaited: Promise<unknown> | undefined,
+  clock: Pick<Clock, 'sleep'>,
+): Promise<void> {
+  const isOver = new AbortController();
+  await Promise.race([awaited, clock.sleep(mostMs, isOver.signal)]);
+  isOver.abort();
 }
 
 interface KeptDatabase {
@@ -192,11 +214,16 @@ function keepOpen({ clock, openDatabase }: LambdaPorts): KeptDatabase {
   };
 }
 
-/** Takes texts of clients, where the configuration has documents; the next tick embeds them. */
-function keepDocuments({ config, logger }: LambdaPorts, kept: KeptDatabase, maxBodyBytes: number) {
+/** Takes texts of clients, where the configuration has documents; `nudge` makes `detect` look. */
+function keepDocuments(
+  { config, logger }: LambdaPorts,
+  kept: KeptDatabase,
+  maxBodyBytes: number,
+  nudge: () => Promise<void>,
+) {
   const section = config.documents;
   if (section === undefined) return undefined;
-  const open = async () => openDocuments({ database: await kept.open(), config }, section, () => undefined);
+  const open = async () => openDocuments({ database: await kept.open(), config }, section, nudge);
   const documents: DocumentService = {
     submit: async (...asked) => (await open()).submit(...asked),
     findJob: async (...asked) => (await open()).findJob(...asked),

@@ -46,7 +46,7 @@ export async function listenForOperator(workspace: Workspace, runId: number): Pr
       return nudge.signal;
     },
     close: async () => {
-      closed.abort();
+      closed.abort('closed');
       await listening;
     },
   };

@@ -10,11 +10,11 @@ interface OpenedDocuments {
   readonly config: PipelineConfig;
 }
 
-/** Opens documents over a database; `nudge` makes the runs that watch look soon. */
+/** Opens documents over a database; `nudge` makes those look soon who embed the texts. */
 export function openDocuments(
   { database, config }: OpenedDocuments,
   { model, filters, keepText }: NonNullable<PipelineConfig['documents']>,
-  nudge: () => void,
+  nudge: () => void | Promise<void>,
 ): DocumentService {
   return createDocumentService({
     store: createDocumentStore(database, config),

@@ -69,9 +69,21 @@ export function searchByService(service: EmbeddingService, cursorKey: Buffer): S
     async embedQuery({ alias }, text, signal) {
       const model = service.models.find(each => each.alias === alias)!;
       const asked = { model, texts: [text], role: 'query', truncate: true, signal } as const;
-      return (await service.embed(asked)).vectors[0]!;
+      const reply = await service.embed(asked).catch((error: unknown) => {
+        throw nameQuery(error);
+      });
+      return reply.vectors[0]!;
     },
   };
+}
+
+/** A search has one text, which its client calls `query`. */
+function nameQuery(error: unknown): unknown {
+  if (!(error instanceof ServiceRefusal) || error.param !== '0') return error;
+  const message = error.message
+    .replace(/\bText 0\b/, 'The query')
+    .replace('text 0 of the request', 'the query');
+  return new ServiceRefusal(error.code, message, { param: 'query' });
 }
 
 /** A person has asked, and waits this long for the numbers beside the hits. */

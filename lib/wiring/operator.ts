@@ -22,7 +22,7 @@ const TAKEN_WITHIN_MS = 25_000;
 const ANSWERED_WITHIN_MS = 10 * 60_000;
 const LOOK_EVERY_MS = 250;
 
-interface LocalOperator {
+export interface LocalOperator {
   readonly ask: AskLocally;
   /** Asks every run on the database to look now. A run that does not watch ends as it would. */
   nudgeRuns(): Promise<NudgeAnswer>;

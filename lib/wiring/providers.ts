@@ -34,8 +34,7 @@ export async function createProviders(
 ): Promise<ReadonlyMap<string, EmbeddingProvider>> {
   const { addHeaders, openNetwork } = await import('../adapters/network/open-network.ts');
   const models = usedAliases(config).map(alias => config.models[alias]!);
-  const isInProcess = models.every(({ provider }) => PROVIDERS[provider].isInProcess);
-  const network = openNetwork(undefined, isInProcess ? undefined : readProxies(process.env));
+  const network = openNetwork(undefined, readProxies(process.env, listUrls(models, access)));
   const providers = new Map<string, EmbeddingProvider>();
   for (const model of models) {
     const headers = access.headersOf?.(model) ?? {};
@@ -63,7 +62,7 @@ export async function createBatchProviders(
   if (models.length === 0) return new Map();
   const { addHeaders, openNetwork } = await import('../adapters/network/open-network.ts');
   const { createOpenAiBatches } = await import('../adapters/providers/openai-batches.ts');
-  const network = openNetwork(undefined, readProxies(process.env));
+  const network = openNetwork(undefined, readProxies(process.env, listUrls(models, access)));
   return new Map(
     models.map(model => {
       const own = addHeaders(network, access.headersOf?.(model) ?? {});
@@ -71,6 +70,13 @@ export async function createBatchProviders(
       return [model.alias, createOpenAiBatches(model, { key: access.keyOf(model), baseUrl }, own, clock)];
     }),
   );
+}
+
+/** Lists where the calls of these models go to. */
+function listUrls(models: readonly ModelDefinition[], { baseUrls }: ProviderAccess): string[] {
+  return models
+    .filter(({ provider }) => !PROVIDERS[provider].isInProcess)
+    .map(({ provider, baseUrl }) => baseUrl ?? baseUrls?.[provider] ?? PROVIDERS[provider].url ?? '');
 }
 
 /** Loads the adapter of each provider where a model needs it. */

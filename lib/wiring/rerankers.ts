@@ -40,7 +40,7 @@ async function openReranker(
   const { createReranker } = await import('../adapters/rerank/create-reranker.ts');
   const { readProxies } = await import('../adapters/network/proxies.ts');
   const key = section.key && readKey(name, section.key.env, variables[section.key.env]);
-  const network = openNetwork(undefined, readProxies(process.env));
+  const network = openNetwork(undefined, readProxies(process.env, [section.url]));
   return createReranker(
     name,
     section,

@@ -38,15 +38,19 @@ beforeEach(() => {
 afterEach(() => rmSync(checkout, { recursive: true, force: true }));
 
 const PROGRAM = `import { greeting } from '../lib/greeting.ts';
-if (process.argv[2] === 'wait') {
-  process.stdout.write('waiting\\n');
-  await new Promise(resolve => process.stdin.once('data', resolve));
-  process.stdin.unref();
+void main();
+async function main() {
+  if (process.argv[2] === 'wait') {
+    process.stdout.write('waiting\\n');
+    await new Promise(resolve => process.stdin.once('data', resolve));
+    process.stdin.unref();
+  }
+  if (process.argv[3] === 'much') for (let turn = 0; turn < 2e9; turn += 1);
+  const { late } = await import('../lib/late.ts');
+  const [, frame = ''] = new Error('for its stack').stack!.split('\\n');
+  const isBundled = import.meta.url.includes('.cache');
+  process.stdout.write(JSON.stringify({ greeting, late, isBundled, frame: frame.trim() }) + '\\n');
 }
-const { late } = await import('../lib/late.ts');
-const [, frame = ''] = new Error('for its stack').stack!.split('\\n');
-const isBundled = import.meta.url.includes('.cache');
-process.stdout.write(JSON.stringify({ greeting, late, isBundled, frame: frame.trim() }) + '\\n');
 `;
 
 function write(file: string, text: string): void {
@@ -86,7 +90,7 @@ describe('the command line of a checkout', () => {
   test('names the sources in its stacks', () => {
     start();
 
-    expect(start().frame).toMatch(/^at (async )?file:\/\/.*\/bin\/main\.ts:8:\d+$/);
+    expect(start().frame).toMatch(/^at (async )?(main \()?file:\/\/.*\/bin\/main\.ts:11:\d+\)?$/);
   });
 
   test.each([
@@ -203,7 +207,7 @@ describe('the command line of a checkout', () => {
     );
 
     for (const text of starts) expect(JSON.parse(text)).toMatchObject({ greeting: 'one', late: 'late' });
-    expect(bundled().filter(name => !/-[A-Z0-9]{8}\.mjs(\.map)?$/.test(name))).toEqual([]);
+    expect(bundled().filter(name => !/-[A-Z0-9]{8}\.cjs(\.map)?$/.test(name))).toEqual([]);
   });
 
   test('works after it was killed while it made the bundle, at whatever moment', async () => {
@@ -237,7 +241,7 @@ describe('the command line of a checkout', () => {
 
   test('removes what bundles of the last days do not have', () => {
     start();
-    const [old, recent] = ['chunk-AAAAAAAA.mjs', 'chunk-BBBBBBBB.mjs'].map(name =>
+    const [old, recent] = ['program-AAAAAAAA.cjs', 'program-BBBBBBBB.cjs'].map(name =>
       path.join(programs(), name),
     );
     for (const file of [old!, recent!]) appendFileSync(file, 'of an earlier bundle');
@@ -249,6 +253,85 @@ describe('the command line of a checkout', () => {
     expect([existsSync(old!), existsSync(recent!)]).toEqual([false, true]);
   });
 });
+
+describe('the code that V8 made of the program', () => {
+  test('is kept by the first start of a command, and used by the next', () => {
+    start('status');
+    const [kept] = codeFiles();
+    expect(kept).toMatch(/^program-[A-Z0-9]{8}-status\.code$/);
+    const made = statSync(inCompiled(kept!)).mtimeMs;
+
+    expect(start('status')).toMatchObject({ greeting: 'one', late: 'late', isBundled: true });
+    expect(codeFiles()).toEqual([kept]);
+    expect(statSync(inCompiled(kept!)).mtimeMs).toBe(made);
+  });
+
+  test('is another for another command, and for another program', () => {
+    start('status');
+    start('run');
+    expect(codeFiles()).toHaveLength(2);
+    write('lib/greeting.ts', `export const greeting: string = 'two';\n`);
+    letClockStep();
+
+    expect(start('run').greeting).toBe('two');
+    expect(codeFiles()).toHaveLength(3);
+  });
+
+  test.each([
+    ['half of it', (code: Buffer) => code.subarray(0, code.length / 2)],
+    ['nothing', () => Buffer.alloc(0)],
+    ['a changed byte', (code: Buffer) => Buffer.concat([code.subarray(0, -1), Buffer.of(code.at(-1)! ^ 1)])],
+  ])('is not used where %s is left of it, and made anew', (_, damage) => {
+    start('status');
+    const file = inCompiled(codeFiles()[0]!);
+    const whole = readFileSync(file);
+    writeFileSync(file, damage(whole));
+
+    expect(start('status')).toMatchObject({ greeting: 'one', isBundled: true });
+    expect(Math.abs(statSync(file).size - whole.length)).toBeLessThan(whole.length / 4);
+  });
+
+  test('is made anew by a start that does much more', () => {
+    start('run');
+    const file = inCompiled(codeFiles()[0]!);
+    const cpuMs = readFileSync(file).readUInt32LE(4);
+    start('run', 'much');
+
+    expect(readFileSync(file).readUInt32LE(4)).toBeGreaterThan(2 * cpuMs);
+  });
+
+  test('is kept of the last three programs', () => {
+    for (const word of ['two', 'three', 'four', 'five']) {
+      start('status');
+      write('lib/greeting.ts', `export const greeting: string = '${word}';\n`);
+      letClockStep();
+    }
+
+    expect(start('status').greeting).toBe('five');
+    expect(codeFiles()).toHaveLength(3);
+  });
+
+  test('is neither looked for nor kept where Node is to keep no compiled code', () => {
+    process.env.NODE_DISABLE_COMPILE_CACHE = '1';
+    try {
+      expect(start('status')).toMatchObject({ greeting: 'one', isBundled: true });
+    } finally {
+      delete process.env.NODE_DISABLE_COMPILE_CACHE;
+    }
+    expect(existsSync(path.join(checkout, '.cache/compiled'))).toBe(false);
+  });
+});
+
+const codeFiles = () =>
+  readdirSync(path.join(checkout, '.cache/compiled'), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.code'))
+    .map(name => path.basename(name));
+
+/** The path of a file by its name, whatever Node names the folder between. */
+function inCompiled(name: string): string {
+  const compiled = path.join(checkout, '.cache/compiled');
+  return path.join(compiled, readdirSync(compiled)[0]!, name);
+}
 
 const programs = () => path.join(checkout, '.cache/programs');
 

@@ -72,6 +72,7 @@ describe('the page in a browser', () => {
     await seen(page, '99.16 % covered');
     await seen(page, 'articles · slow: 2 rows, item invalid_text');
     await seen(page, /^\$0\.00\d\d of \$1\.0000 today$/);
+    await seen(page, /^(No request|\d+ requests? answered, \d+ refused) in the last minute\.$/);
 
     const between = [...figures].map(Number.parseFloat).filter(percent => percent > 0 && percent < 99);
     expect(between.length).toBeGreaterThanOrEqual(2);
@@ -90,6 +91,7 @@ describe('the page in a browser', () => {
         await page.getByLabel('Words or a sentence').fill('secret story 3');
         await page.keyboard.press('Enter');
         await seen(page, /hits by meaning/);
+        await seen(page, /0 texts wait with 0 tokens/);
         await page.addScriptTag({ content: axe }).catch(() => page.evaluate(axe));
         const { violations } = (await page.evaluate('axe.run()')) as {
           violations: { id: string; nodes: { html: string }[] }[];

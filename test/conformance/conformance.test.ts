@@ -61,6 +61,8 @@ describe('the checks', () => {
     ['constant', 'difference'],
     ['unnormalised', 'normalisation: normalize true'],
     ['ascii', 'unicode'],
+    ['ascii', 'scripts'],
+    ['one-script', 'scripts'],
     ['crashes-on-length', 'length'],
     ['small-batch', 'batch'],
     ['strict-fields', 'hashes'],

@@ -1,6 +1,6 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
-import { ITEM_ROUTES, NUDGE_ROUTES, SERVICE_ROUTES } from '../../lib/core/service-routes.ts';
+import { ITEM_ROUTES, NUDGE_ROUTES, REFUSED_ROUTES, SERVICE_ROUTES } from '../../lib/core/service-routes.ts';
 import { apiInput, configInput, createStack, demoSecret, openAiSecret } from '../factories/pipeline-stack.ts';
 import { resourcesOf } from '../templates/resources-of.ts';
 import { policiesOf, rightsOf } from '../templates/rights.ts';
@@ -55,7 +55,7 @@ describe('the API of a stage', () => {
       IdentitySource: ['$request.header.Authorization'],
     });
     expect(routes.map(({ properties }) => properties.RouteKey).sort()).toEqual(
-      Object.entries({ ...SERVICE_ROUTES, ...NUDGE_ROUTES })
+      Object.entries({ ...SERVICE_ROUTES, ...NUDGE_ROUTES, ...REFUSED_ROUTES })
         .map(([path, method]) => `${method} ${path}`)
         .sort(),
     );
@@ -73,7 +73,7 @@ describe('the API of a stage', () => {
       Object.entries(table).map(([path, method]) => `${method} ${path}`);
 
     expect(routes.map(({ properties }) => properties.RouteKey).sort()).toEqual(
-      [...keys(SERVICE_ROUTES), ...keys(NUDGE_ROUTES), ...keys(ITEM_ROUTES)].sort(),
+      [SERVICE_ROUTES, NUDGE_ROUTES, REFUSED_ROUTES, ITEM_ROUTES].flatMap(keys).sort(),
     );
     for (const { properties } of routes) expect(properties.AuthorizationType).toBe('JWT');
   });

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createDocumentStore } from '../../lib/adapters/sql/document-store.ts';
 import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
+import { fingerprintDocument, nameJob } from '../../lib/core/documents.ts';
 import { type Documents, openDocuments } from './open-documents.ts';
 
 let documents: Documents;
@@ -276,6 +277,28 @@ describe('a text that is not kept', () => {
     );
     expect(await outcomes(first)).toEqual([{ segment: '1', outcome: 'embedded' }]);
     expect(await outcomes(other)).toEqual([{ segment: '1', outcome: 'undelivered:text-gone' }]);
+
+    // The same text again is what mends it, in the space that lacks it alone.
+    const spent = async () => {
+      const { rows } = await sql<{
+        texts: number;
+      }>`SELECT sum(unique_texts)::int AS texts FROM freshet.ledger`.execute(documents.database.kysely);
+      return rows[0]?.texts;
+    };
+    const before = (await spent()) ?? 0;
+    const key = { assetId: 'book', segmentId: '1', textHash: fingerprintDocument('a', LIGHTHOUSE) };
+    const item = { ...key, text: LIGHTHOUSE, metadata: {} };
+    const jobId = nameJob({ ...key, tenant: 'a', model: 'static' });
+    const store = createDocumentStore(documents.database, both);
+    await store.write('a', 'static', [{ ...item, jobId }]);
+    expect(await texts()).toEqual([LIGHTHOUSE]);
+    await documents.runIn(run);
+    expect(await outcomes(first)).toEqual([{ segment: '1', outcome: 'embedded' }]);
+    expect(await outcomes(other)).toEqual([{ segment: '1', outcome: 'embedded' }]);
+    expect(await spent()).toBe(before + 1);
+    expect(await store.dropTexts()).toBe(1);
+    await store.write('a', 'static', [{ ...item, jobId }]);
+    expect(await texts()).toEqual([]);
   });
 
   test('that was not delivered is kept, to be tried again', async () => {

@@ -37,6 +37,18 @@ describe('migrate', () => {
     expect(reports.flatMap(report => report.applied)).toHaveLength(MIGRATIONS.length);
   });
 
+  it('leaves no table two indexes that are the same', async () => {
+    await migrate(db);
+    const { rows } = await sql<{ indexes: string[] }>`
+      SELECT array_agg(i.indexrelid::regclass::text ORDER BY 1) AS indexes
+        FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
+       WHERE c.relnamespace = 'freshet'::regnamespace
+       GROUP BY i.indrelid, i.indkey, i.indclass, i.indisunique, pg_get_expr(i.indpred, i.indrelid)
+      HAVING count(*) > 1`.execute(db.kysely);
+
+    expect(rows).toEqual([]);
+  });
+
   it('leaves nothing of a migration that fails, and keeps those before it', async () => {
     const broken = {
       version: latest + 1,

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createPaceStore } from '../../lib/adapters/sql/pace-store.ts';
 import { createReportStore } from '../../lib/adapters/sql/report-store.ts';
-import { describeBatches, describeLimits, describeQueue } from '../../lib/core/model-flow.ts';
+import { describeBatches, describeLimits, describeQueue, hasLimits } from '../../lib/core/model-flow.ts';
 import { type OpenedSpace, openSpace } from './open-space.ts';
 import { openTestDatabase } from './open-test-database.ts';
 
@@ -82,6 +82,14 @@ describe('how the work of a model flows', () => {
         'throttled at 2026-01-01, now at 70 % of the limit; the provider asks to wait 30.0 s; ' +
         'bulk work lets an edit go first',
     );
+  });
+
+  test('says nothing of limits where there are none', async () => {
+    const flow = { ...(await readFlow()), used: { requests: 2, tokens: 1_200 } };
+
+    expect(hasLimits(flow)).toBe(false);
+    expect(describeLimits(flow)).toBe('2 requests and 1,200 tokens in the last minute');
+    expect(hasLimits({ ...flow, limits: LIMITS })).toBe(true);
   });
 
   test('counts the rows of each lane by what they wait for, and the open batches', async () => {

@@ -108,7 +108,16 @@ describe('the rate of a model', () => {
     const [row] = await opened.select<{ rate_share: number }>('SELECT rate_share FROM freshet.paces');
     expect(row?.rate_share).toBeCloseTo(0.7, 5);
 
-    await pass(3);
+    await pass(29);
+    await store.noteRate('small', {
+      limits,
+      excessTokens: 0,
+      isAnswered: false,
+      throttled: { retryAfterMs: undefined, lowersRate: true },
+    });
+    const [same] = await opened.select<{ rate_share: number }>('SELECT rate_share FROM freshet.paces');
+    expect(same?.rate_share).toBeCloseTo(0.7, 5);
+    await pass(2);
     await store.noteRate('small', {
       limits,
       excessTokens: 0,
@@ -117,7 +126,7 @@ describe('the rate of a model', () => {
     });
     const [lower] = await opened.select<{ rate_share: number }>('SELECT rate_share FROM freshet.paces');
     expect(lower?.rate_share).toBeGreaterThan(0.48);
-    expect(lower?.rate_share).toBeLessThan(0.5);
+    expect(lower?.rate_share).toBeLessThan(0.51);
     await pass(3600);
     expect(await take({ tokens: 140 })).toBe(0);
   });
@@ -135,6 +144,24 @@ describe('the rate of a model', () => {
     between(await take({ tokens: 1 }), 590_000, 600_000);
     await pass(601);
     expect(await take({ tokens: 1 })).toBe(0);
+  });
+
+  test('leaves nothing of the burst after a refusal, and saves none while the provider asks to wait', async () => {
+    const requests = { requestsPerMinute: 60, tokensPerMinute: null };
+    for (const { limits, second } of [
+      { limits: ask().limits, second: 97 },
+      { limits: requests, second: 1 },
+    ]) {
+      await take({ limits, tokens: 1 });
+      await store.noteRate('small', {
+        ...{ limits, excessTokens: -1, isAnswered: false },
+        throttled: { retryAfterMs: 5_000, lowersRate: false },
+      });
+      await pass(5);
+
+      between(await take({ limits, tokens: second }), 900, 1_040);
+      await pass(60);
+    }
   });
 
   test('takes over the limits that an answer names, below those of the configuration', async () => {
@@ -164,6 +191,32 @@ describe('the rate of a model', () => {
     const allowed = rate * (20 + (performance.now() - beganMs) / 1000);
 
     between(granted, allowed - burst, allowed + 2 * burst);
+  });
+
+  test('is as much as a limit that an answer names higher, at once', async () => {
+    const named = (tokensPerMinute: number) => ({ requestsPerMinute: null, tokensPerMinute });
+    const note = { limits: UNLIMITED, excessTokens: 0, isAnswered: true };
+    await take({ limits: UNLIMITED, tokens: 1 });
+    await store.noteRate('small', { ...note, learned: named(600) });
+    expect(await take({ limits: UNLIMITED, tokens: 97 })).toBe(0);
+    between(await take({ limits: UNLIMITED, tokens: 97 }), 9_000, 10_100);
+    await pass(10.1);
+
+    await store.noteRate('small', { ...note, learned: named(6_000) });
+
+    expect(await take({ limits: UNLIMITED, tokens: 970 })).toBe(0);
+    between(await take({ limits: UNLIMITED, tokens: 970 }), 9_000, 10_100);
+  });
+
+  test('of one model takes nothing of that of another', async () => {
+    expect(await take({ tokens: 970 })).toBe(0);
+    await store.noteRate('small', {
+      ...{ limits: ask().limits, excessTokens: 0, isAnswered: false },
+      throttled: { retryAfterMs: 60_000, lowersRate: true },
+    });
+
+    expect(await store.takeRate('large', ask({ tokens: 970 }))).toBe(0);
+    expect(await take()).toBeGreaterThan(50_000);
   });
 
   test('is rebuilt from the configuration where its row is lost, for all workers at once', async () => {

@@ -60,9 +60,40 @@ describe('rows that were counted as many', () => {
     expect(statements).toBe(3);
   });
 
+  /** Asks twice, at more than the memory of counts apart; the first measures the coverage too. */
+  const countStatements = async (first: number) => {
+    statements = 0;
+    await ask({});
+    await expect.poll(() => statements).toBe(first + 2);
+    nowMs += 31_000;
+    statements = 0;
+    expect(await ask({})).toEqual({ ids: ['1', '2'], exact: false });
+    return statements;
+  };
+
+  it('are not counted at all where everything is searched and the table’s pages tell', async () => {
+    expect(await countStatements(3)).toBe(3);
+  });
+
+  it('are counted where the table has no statistics', async () => {
+    const table = sql`${`freshet.${notes.space.vectorTable}`}::text::regclass`;
+    const { rows } = await sql<{ reltuples: number; relpages: number }>`
+      SELECT reltuples, relpages FROM pg_class WHERE oid = ${table}`.execute(db.kysely);
+    await sql`UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE oid = ${table}`.execute(db.kysely);
+
+    expect(await countStatements(5)).toBe(5);
+
+    const { reltuples, relpages } = rows[0]!;
+    await sql`UPDATE pg_class SET reltuples = ${reltuples}::float4, relpages = ${relpages}::int
+      WHERE oid = ${table}`.execute(db.kysely);
+  });
+
   it('say nothing of another filter or tenant', async () => {
     expect(await ask({})).toMatchObject({ exact: false });
     expect(await ask({}, clientOf('a'))).toMatchObject({ exact: false });
+    const all = { type: 'gt', key: 'price', value: 0 };
+    expect(await ask({ filter: all })).toMatchObject({ exact: false });
+    expect(await ask({ filter: all }, clientOf('b'))).toMatchObject({ exact: false });
     const few = { type: 'gt', key: 'price', value: 5990 };
 
     expect(await ask({ filter: few })).toEqual({ ids: ['5991', '5992'], exact: true });

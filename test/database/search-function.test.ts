@@ -187,6 +187,74 @@ describe('the function that searches a source in SQL', () => {
     expect(walked).toMatchObject(['1', '2', '3'].map(id => ({ id, exact: false, left: '40 off on' })));
     expect(narrowed).toMatchObject(['1', '71', '72'].map(id => ({ id })));
   });
+
+  describe('with statistics that say how many rows there are', () => {
+    const READ = sql<{
+      read: number;
+    }>`SELECT (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int AS read
+      FROM pg_stat_xact_user_tables WHERE relname = 'notes'`;
+    /** Claims a number of rows for both tables; -1 is what a table has that was never analysed. */
+    const claim = async (rows: number, tables = ['notes', 'vectors_1']) =>
+      sql`UPDATE pg_class SET reltuples = ${rows}::float4,
+          relpages = greatest(1, pg_relation_size(oid) / current_setting('block_size')::int)
+        WHERE relname = ANY (${tables}::text[])`.execute(db.kysely);
+    const write = async (setUp = '') => {
+      const { write: writeRows, space } = await openSearched(db, { setUp });
+      expect(space.vectorTable).toBe('vectors_1');
+      await writeRows(Array.from({ length: 60 }, (_, n) => ({ id: n + 1, vector: [1, n / 10, 0] })));
+      await sql`CREATE INDEX ON freshet.vectors_1 USING hnsw (embedding vector_cosine_ops)`.execute(
+        db.kysely,
+      );
+    };
+    const look = () =>
+      db.kysely.transaction().execute(async transaction => {
+        const before = (await READ.execute(transaction)).rows[0]?.read ?? 0;
+        const hits = await ask(', 3', { kysely: transaction });
+        const after = (await READ.execute(transaction)).rows[0]?.read ?? 0;
+        return { ids: idsOf(hits), exact: hits.every(({ exact }) => exact), read: after - before };
+      });
+
+    it('counts nothing where both tables are far larger than what is compared', async () => {
+      await write();
+      await claim(100_000_000);
+
+      const walked = await look();
+
+      expect(walked).toMatchObject({ ids: ['1', '2', '3'], exact: false });
+      expect(walked.read).toBeLessThan(10);
+      // Fewer than were asked for: the statistics were wrong, and every row is compared.
+      const all = await ask(', 100');
+      expect([all.length, all.every(({ exact }) => exact)]).toEqual([60, true]);
+    });
+
+    it.each([
+      ['never analysed', -1, undefined],
+      ['a source of few rows', 60, ['notes']],
+      ['few vectors', 60, ['vectors_1']],
+    ] as const)('compares every row with statistics of %s', async (_, rows, tables) => {
+      await write();
+      await claim(100_000_000);
+      await claim(rows, tables && [...tables]);
+
+      expect(await look()).toMatchObject({ ids: ['1', '2', '3'], exact: true });
+    });
+
+    it('counts what policies leave to the caller, whatever the statistics say', async () => {
+      await write(`CREATE ROLE ${ROLE} NOLOGIN;
+        ALTER TABLE public.notes ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY few ON public.notes TO ${ROLE} USING (id < 50)`);
+      await sql`GRANT USAGE ON SCHEMA embeddings TO ${sql.id(ROLE)}`.execute(db.kysely);
+      await sql`GRANT SELECT ON public.notes, embeddings.notes TO ${sql.id(ROLE)}`.execute(db.kysely);
+      await claim(100_000_000);
+
+      const hits = await db.kysely.transaction().execute(async transaction => {
+        await sql`SELECT set_config('role', ${ROLE}, true)`.execute(transaction);
+        return ask(', 3', { kysely: transaction });
+      });
+
+      expect(hits).toMatchObject(['1', '2', '3'].map(id => ({ id, exact: true })));
+    });
+  });
 });
 
 async function readFunction() {

@@ -107,7 +107,7 @@ describe('a search by words', () => {
 });
 
 describe('a hybrid search', () => {
-  it('fuses both lists by their ranks, and gives each hit the scores of its legs', async () => {
+  it('puts first what vectors are blind to, and gives each hit the scores of its legs', async () => {
     const { write, search } = await open();
     await write(animals);
 
@@ -116,7 +116,7 @@ describe('a hybrid search', () => {
     // The text asks for [1, 0, 0]: 1 is farthest by its vector and the only one by its words.
     expect(idsOf(found)).toEqual(['1', '2', '3', '4']);
     expect(found.hits[0]).toMatchObject({
-      score: 1 / 14 + 1 / 11,
+      score: 1.5,
       scores: { semantic: expect.closeTo(0), keyword: expect.any(Number), rerank: null },
     });
     expect(found).toMatchObject({ keyword: 'complete', exact: true, degraded: [], next: null });
@@ -124,16 +124,40 @@ describe('a hybrid search', () => {
     expect(idsOf(await search({ query: 'furry', mode: 'hybrid', weights }))).toEqual(['2', '3', '4', '1']);
   });
 
-  it('takes no row by its words that has less than three tenths of their weight', async () => {
+  it('gives words that no row has their share of the query', async () => {
     const { write, search } = await open();
     await write(animals);
-    const query = 'small furry animal boat';
+
+    const found = await search({ query: 'boats, dragons, unicorns', mode: 'hybrid' });
+
+    const boat = found.hits.find(({ id }) => id === '4');
+    expect(boat?.score).toBeCloseTo(Math.SQRT1_2 + 1.5 / 3);
+  });
+
+  it('puts no row before what is meant for a word that the nearest rows have', async () => {
+    const { write, search } = await open();
+    await write([
+      { id: 1, title: 'a harbour at the sea', vector: [0.9, 0.44, 0] },
+      { id: 2, title: 'a harbour', vector: [1, 0, 0] },
+      { id: 3, title: 'a pier', vector: [0.95, 0.31, 0] },
+      { id: 4, title: 'harbour thoughts', vector: [0, 1, 0] },
+    ]);
+
+    const found = await search({ query: 'harbour', mode: 'hybrid' });
+
+    expect(idsOf(found)).toEqual(['2', '1', '3', '4']);
+  });
+
+  it('takes no row by its words that has less than a fifth of their weight', async () => {
+    const { write, search } = await open();
+    await write(animals);
+    const query = 'small furry animal boat sea';
 
     const found = await search({ query, mode: 'hybrid' });
 
     const byWords = found.hits.filter(({ scores }) => scores.keyword !== null);
-    expect(idsOf({ hits: byWords }).sort()).toEqual(['1', '4']);
-    expect(idsOf(await search({ query, mode: 'keyword' }))).toEqual(['1', '4', '2']);
+    expect(idsOf({ hits: byWords }).sort()).toEqual(['1', '2', '4']);
+    expect(idsOf(await search({ query, mode: 'keyword' }))).toEqual(['1', '4', '2', '3']);
   });
 
   it('answers without the words where they take too long, and says so', async () => {

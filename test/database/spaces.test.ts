@@ -69,6 +69,24 @@ describe('ensureSpaces', () => {
     );
   });
 
+  it('updates nothing the second time, so that a run with nothing to do asks less', async () => {
+    await createSourceTable(db);
+    await ensureSpaces(db, buildConfig());
+    const kinds: string[] = [];
+    const watched = db.kysely.withPlugin({
+      transformQuery: ({ node }) => {
+        kinds.push(node.kind);
+        return node;
+      },
+      transformResult: async ({ result }) => result,
+    });
+
+    await ensureSpaces({ ...db, kysely: watched }, buildConfig());
+
+    expect(kinds).toContain('SelectQueryNode');
+    expect(kinds).not.toContain('UpdateQueryNode');
+  });
+
   it('starts a new space for changed dimensions, keeps the former vectors and points the view at the new one', async () => {
     await createSourceTable(db);
     const [former] = await ensureSpaces(db, buildConfig());

@@ -15,6 +15,7 @@ export type Flaw =
   | 'constant'
   | 'unnormalised'
   | 'ascii'
+  | 'one-script'
   | 'drops-empty'
   | 'crashes-on-length'
   | 'small-batch'
@@ -70,6 +71,8 @@ function answer(
   if (flaw !== 'any-model' && body.model !== SERVICE.model) return refuse(404, 'model_not_found');
   const texts = readTexts(body.texts, flaw);
   if (texts === undefined) return refuse(422, 'invalid_request');
+  if (flaw === 'one-script' && texts.some(text => /^\p{Script=Hebrew}/u.test(text)))
+    return refuse(500, 'unknown_words');
   if (texts.some(text => text.length > 100_000) && flaw === 'crashes-on-length')
     return refuse(500, 'crashed');
   const most = flaw === 'small-batch' ? 32 : SERVICE.maxTexts;

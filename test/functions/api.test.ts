@@ -216,6 +216,15 @@ describe('the function of the service', () => {
     expect(json.paths['/health'].get.security).toEqual([{ bearer: [] }]);
   });
 
+  test('runs no search as a job, and says what to ask', async () => {
+    const answer = await ask(makeEvent('POST /v1/jobs/search', { body: { source: 'notes', query: 'a' } }));
+
+    expect(answer).toMatchObject({ status: 404, json: { error: { code: 'not_found' } } });
+    expect(answer.json.error.message).toContain('POST /v1/search');
+    expect((await ask(makeEvent('POST /v1/jobs/search', { body: {}, claims: {} }))).status).toBe(401);
+    expect(opened).toBe(0);
+  });
+
   test('takes claims from the authorizer alone: a token in a header says nothing', async () => {
     const payload = Buffer.from(JSON.stringify({ tenant: 'a', scope: 'embed search' })).toString('base64url');
     const forged = {
@@ -517,6 +526,40 @@ describe('texts that clients give to the function', () => {
     expect(erased).toMatchObject({ status: 202, json: { status: 'pending', segment_id: null } });
     expect(erased.json.remains[0].what).toBe('result_objects');
     expect(await count()).toBe(0);
+  });
+
+  test('start detect at once, twice a second at most, and are taken where that fails or hangs', async () => {
+    const starts = mockClient(LambdaClient);
+    const stage = JSON.stringify({ ...settings, detectFunction: 'stage-detect:live' });
+    const near = { ...around(database), directory: documentsDirectory };
+    const variables = { FRESHET_DEPLOYMENT: stage };
+    const open = async () => createHandler((await wireApi({ ...near, variables })).ports);
+    const send = async (to: Invoke, segment: string) =>
+      (await ask(makeEvent('POST /v1/vectors/embed', { body: { ...item, segment_id: segment }, claims }), to))
+        .status;
+
+    const first = await open();
+    const statuses = [await send(first, 'n:1'), await send(first, 'n:2'), await send(first, 'n:3')];
+    const calls = starts.commandCalls(InvokeCommand).map(({ args }) => args[0].input);
+    starts
+      .on(InvokeCommand)
+      .rejects(Object.assign(new Error('canary'), { name: 'TooManyRequestsException' }));
+    statuses.push(await send(await open(), 'n:4'));
+    starts.on(InvokeCommand).callsFake(() => new Promise(() => undefined));
+    statuses.push(await send(await open(), 'n:5'));
+    starts.reset();
+    statuses.push(await send(invoke, 'n:6'));
+
+    expect(statuses).toEqual([202, 202, 202, 202, 202, 202]);
+    expect(calls.length).toBeGreaterThanOrEqual(1);
+    expect(calls[0]).toMatchObject({ FunctionName: 'stage-detect:live', InvocationType: 'Event' });
+    expect(JSON.parse(Buffer.from(calls[0]!.Payload as Uint8Array).toString())).toEqual({
+      ...{ pass: 'incremental', nudged: true },
+    });
+    expect(lines.join()).toMatch(/nudge-lost/);
+    expect(lines.join()).not.toMatch(/canary/);
+    expect(starts.commandCalls(InvokeCommand)).toEqual([]);
+    await sql`DELETE FROM freshet.documents`.execute(database.kysely);
   });
 
   test('are listed in its document, which has their addresses only with the section', async () => {

@@ -8,6 +8,7 @@ import { LOCAL_RUN_MUTANTS } from './local-run-mutants.ts';
 import type { Mutant } from './mutant.ts';
 import { PIPELINE_MUTANTS } from './pipeline-mutants.ts';
 import { SEARCH_MUTANTS } from './search-mutants.ts';
+import { SERVICE_MUTANTS } from './service-mutants.ts';
 import { STATEMENT_MUTANTS } from './statement-mutants.ts';
 
 /** Every mutant, in the order in which they are tried. */
@@ -20,6 +21,7 @@ export const ALL_MUTANTS: readonly Mutant[] = [
   ...LANE_MUTANTS,
   ...SEARCH_MUTANTS,
   ...API_MUTANTS,
+  ...SERVICE_MUTANTS,
   ...DOCUMENT_MUTANTS,
   ...STATEMENT_MUTANTS,
 ];

@@ -66,7 +66,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'answers-before-it-is-entered',
     removes: 'entering what a request cost before it is answered',
     file: 'lib/wiring/lambda-api.ts',
-    changes: [['Promise.race([queries.write(), ', 'Promise.race([undefined, ']],
+    changes: [['waitAtMost(RECORD_MS, queries.write(), clock)', 'waitAtMost(RECORD_MS, undefined, clock)']],
   },
   {
     name: 'answer-of-any-size',
@@ -96,6 +96,18 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'passing two nudges a second on, however many come',
     file: 'lib/pipeline/serve/nudge-gate.ts',
     changes: [['    if (passedAtMs.length >= PASSES_A_SECOND) return;\n', '']],
+  },
+  {
+    name: 'text-that-nudges-nobody',
+    removes: 'starting detect for a text that was given to the function',
+    file: 'lib/wiring/lambda-api.ts',
+    changes: [['nudge?.nudge().catch(() => undefined),', 'undefined,']],
+  },
+  {
+    name: 'text-that-waits-for-its-nudge',
+    removes: 'answering to a text though the start of detect hangs',
+    file: 'lib/wiring/lambda-api.ts',
+    changes: [['        NUDGE_MS,\n', '        3_600_000,\n']],
   },
   {
     name: 'nudge-on-a-paused-stage',

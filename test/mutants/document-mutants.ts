@@ -3,6 +3,30 @@ import type { Mutant } from './mutant.ts';
 
 const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
+    name: 'text-gone-for-ever',
+    removes: 'taking a text again that was deleted before a later model asked for it',
+    file: 'lib/adapters/sql/document-store.ts',
+    changes: [['AND s.text_hash = g.text_hash AND NOT (', 'AND false AND NOT (']],
+  },
+  {
+    name: 'search-job-of-any-tenant',
+    removes: 'looking who asks for what a search as a job found',
+    file: 'lib/pipeline/serve/search-jobs.ts',
+    changes: [['if (job?.owner === ownerOf(caller)) return job;', 'if (job !== undefined) return job;']],
+  },
+  {
+    name: 'search-job-for-any-scope',
+    removes: 'the scope of searches, where the address is that of jobs of texts too',
+    file: 'lib/adapters/api/search-job-routes.ts',
+    changes: [["        if (identity !== undefined) requireScope(identity, ['search']);\n", '']],
+  },
+  {
+    name: 'job-for-any-scope',
+    removes: 'the scope of texts, where the address is that of jobs of searches too',
+    file: 'lib/adapters/api/item-routes.ts',
+    changes: [["    if (identity !== undefined) requireScope(identity, ['write']);\n", '']],
+  },
+  {
     name: 'text-of-any-tenant',
     removes: 'the tenant from the hash by which vectors, verdicts and batches of documents are found',
     file: 'lib/core/documents.ts',

@@ -6,7 +6,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'rate-without-tokens',
     removes: 'asking for the tokens of a call, and not for the call alone',
     file: 'lib/pipeline/embed/keep-rate.ts',
-    changes: [['    tokens: countTokens(request),', '    tokens: 0,']],
+    changes: [['    tokens: estimateCallTokens(request),', '    tokens: 0,']],
   },
   {
     name: 'dearer-than-estimated',

@@ -162,6 +162,39 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['lowersRate: isGranted', 'lowersRate: true']],
   },
   {
+    name: 'unnamed-window-lowers-again',
+    removes: 'taking refusals without an answer between for one, where no answer names the limit',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [['abs(${now} - p.throttled_at) >= ${UNANSWERED_APART_SECONDS}::float8', 'true']],
+  },
+  {
+    name: 'burst-after-refusal',
+    removes: 'having nothing saved after a refusal, and saving nothing while the provider asks to wait',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [
+      ['greatest(CASE WHEN ${isRefused} THEN', 'greatest(CASE WHEN false THEN'],
+      ['requests_due = CASE WHEN ${isRefused} THEN', 'requests_due = CASE WHEN false THEN'],
+    ],
+  },
+  {
+    name: 'saved-while-told-to-wait',
+    removes: 'saving nothing of the rate while the provider asks to wait',
+    file: 'lib/adapters/sql/rates.ts',
+    changes: [['sql`${now} + ${waitSeconds}::float8 + ${BURST_SECONDS}', 'sql`${now} + ${BURST_SECONDS}']],
+  },
+  {
+    name: 'refusal-teaches-no-limit',
+    removes: 'learning the limit that a refusal names',
+    file: 'lib/pipeline/embed/call-provider.ts',
+    changes: [['failure.rateLimits ?? reply?.rateLimits', 'reply?.rateLimits']],
+  },
+  {
+    name: 'window-end-taken-for-size',
+    removes: 'telling a window that is nearly used up from a call that is too large',
+    file: 'lib/pipeline/embed/call-with-retries.ts',
+    changes: [['if (wasAnsweredLately(provider, request, ports.clock.now())) return refused;', '']],
+  },
+  {
     name: 'lower-limit-lowered-again',
     removes: 'taking a lower limit that an answer names whole, whatever was refused before',
     file: 'lib/adapters/sql/rates.ts',
@@ -178,6 +211,26 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'explaining the refusals of a window by the limit that was lowered in it',
     file: 'lib/adapters/sql/rates.ts',
     changes: [['THEN ${now} + ${WINDOW_SECONDS}::float8\n', 'THEN p.throttled_at\n']],
+  },
+  {
+    name: 'held-rows-not-lent',
+    removes: 'lending rows to edits while their call waits for the rate',
+    file: 'lib/pipeline/embed/keep-rate.ts',
+    changes: [
+      ["if (request.lane === 'fresh' || request.held === undefined) return waiting;", 'return waiting;'],
+    ],
+  },
+  {
+    name: 'lent-rows-bought-anyway',
+    removes: 'making no call for rows that an edit took over',
+    file: 'lib/pipeline/embed/lend-rows.ts',
+    changes: [["back.length === lent.length ? answer : 'taken'", 'answer']],
+  },
+  {
+    name: 'lent-rows-not-taken-back',
+    removes: 'taking lent rows back before their call is made',
+    file: 'lib/pipeline/embed/lend-rows.ts',
+    changes: [['await embedding.beginEmbedding(space, dispatchId, lent)', 'lent']],
   },
   {
     name: 'all-ask-at-once',
@@ -219,6 +272,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'telling a clock that stepped back from a rate that is owed',
     file: 'lib/adapters/sql/rates.ts',
     changes: [['THEN p.granted_at - ${now} ELSE 0 END AS stepped', 'THEN 0 ELSE 0 END AS stepped']],
+  },
+  {
+    name: 'failure-forgotten',
+    removes: 'smaller calls where a failed one takes the share of the rate that the next one waits for',
+    file: 'lib/pipeline/embed/buy-vectors.ts',
+    changes: [['if (ended && results.size === 0) await', 'if (ended && results.size < 0) await']],
   },
   {
     name: 'refused-come-back-together',

@@ -2,6 +2,16 @@ import type { Mutant } from './mutant.ts';
 
 export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
   {
+    name: 'one-failure-condemns',
+    removes: 'asking again for a text that failed alone once',
+    file: 'lib/pipeline/embed/buy-vectors.ts',
+    changes: [
+      ['if (isSuspect(group) && buying.proven) {', 'if (group.positions.length === 1) {'],
+      ['buying.proven = ![failure, group.doubt.failure].some(', 'buying.proven &&= ![failure].some('],
+    ],
+    dies: 'local-run',
+  },
+  {
     name: 'bulk-holds-its-rows',
     removes: 'giving rows back for which a run waits long for its share of the rate',
     file: 'lib/pipeline/embed/keep-rate.ts',

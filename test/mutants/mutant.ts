@@ -6,7 +6,7 @@ export interface Mutant {
   readonly file: string;
   /** Each text stands exactly once in the file, or the mutant no longer applies and is to be brought up to date. */
   readonly changes: readonly (readonly [find: string, replacement: string])[];
-  /** The simulation holds decisions, PostgreSQL (against the twin) statements, tests the local run, which is not simulated, one bad row, searches, the API on AWS, texts of clients, and what money hangs on: caps, rates and batches. */
+  /** The simulation holds decisions, PostgreSQL (against the twin) statements, tests the local run, which is not simulated, one bad row, searches, the API on AWS, the service and its models, texts of clients, and what money hangs on: caps, rates and batches. */
   readonly dies:
     | 'simulation'
     | 'postgres'
@@ -16,5 +16,6 @@ export interface Mutant {
     | 'batches'
     | 'search'
     | 'api'
+    | 'service'
     | 'documents';
 }

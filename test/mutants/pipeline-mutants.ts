@@ -388,22 +388,10 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['judgeProbe(buying, failure, await buying.calls.lastTry());', 'buying.proven = true;']],
   },
   {
-    name: 'one-failure-condemns',
-    removes: 'asking again for a text that failed alone once',
-    file: 'lib/pipeline/embed/buy-vectors.ts',
-    changes: [['if (isSuspect(group) && buying.proven) {', 'if (group.positions.length === 1) {']],
-  },
-  {
     name: 'a-call-that-goes-on-gives-up',
     removes: 'waiting longer for a share of the rate where a call goes on after one that failed',
     file: 'lib/pipeline/embed/keep-rate.ts',
     changes: [['const patienceMs = request.goesOn\n', 'const patienceMs = request.goesOn === null\n']],
-  },
-  {
-    name: 'failure-forgotten',
-    removes: 'smaller calls where a failed one takes the share of the rate that the next one waits for',
-    file: 'lib/pipeline/embed/buy-vectors.ts',
-    changes: [['if (ended && results.size === 0) await', 'if (ended && results.size < 0) await']],
   },
   {
     name: 'refused-share-taken',

@@ -64,6 +64,12 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['caller.tenant ?? null, claims', 'claims']],
   },
   {
+    name: 'large-for-any-scope',
+    removes: 'counting the rows of a filter or tenant in a large table',
+    file: 'lib/adapters/sql/find-nearest.ts',
+    changes: [['!isNarrow(request) && request.source.likelyRows', 'request.source.likelyRows']],
+  },
+  {
     name: 'many-for-ever',
     removes: 'counting rows again that were many',
     file: 'lib/adapters/sql/find-nearest.ts',
@@ -74,6 +80,18 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'running the function that searches in SQL with its caller’s rights',
     file: 'lib/adapters/sql/search-function.ts',
     changes: [['STABLE SECURITY INVOKER', 'STABLE SECURITY DEFINER']],
+  },
+  {
+    name: 'function-trusts-few',
+    removes: 'counting in the function that searches in SQL where statistics say that there are few rows',
+    file: 'lib/adapters/sql/search-function.ts',
+    changes: [['> ${SURELY_MANY} * few INTO many', '> 0 * few INTO many']],
+  },
+  {
+    name: 'function-counts-nobody’s-rows',
+    removes: 'counting in the function that searches in SQL what policies leave to the caller',
+    file: 'lib/adapters/sql/search-function.ts',
+    changes: [['IF indexed AND NOT narrow THEN', 'IF indexed THEN']],
   },
   {
     name: 'function-reads-no-source',
@@ -92,6 +110,18 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'leaving out words that code without any left beside a later vector',
     file: 'lib/adapters/sql/search-words.ts',
     changes: [[' AND v.keywords_read_at = v.read_at', '']],
+  },
+  {
+    name: 'words-always-unmet',
+    removes: 'telling the words that the nearest rows have from those that vectors are blind to',
+    file: 'lib/core/fuse-legs.ts',
+    changes: [['met.has(term) ? 0 :', 'met.size < 0 ? 0 :']],
+  },
+  {
+    name: 'absent-words-weigh-nothing',
+    removes: 'the weight of words that no row has',
+    file: 'lib/adapters/sql/search-words.ts',
+    changes: [['weigh(Math.max(1, rows)) ** 3', '(rows === 0 ? 0 : weigh(rows) ** 3)']],
   },
   {
     name: 'words-of-any-tenant',
@@ -139,8 +169,10 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'scope-not-asked',
     removes: 'asking for the scope of an address',
-    file: 'lib/adapters/api/create-app.ts',
-    changes: [['scopes === undefined || scopes.has(needed)', 'scopes === undefined || scopes.size >= 0']],
+    file: 'lib/adapters/api/guard-requests.ts',
+    changes: [
+      ['scopes === undefined || needed.some', 'scopes === undefined || scopes.size >= 0 || needed.some'],
+    ],
   },
 ];
 

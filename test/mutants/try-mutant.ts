@@ -10,6 +10,7 @@ export const HISTORIES = Number(process.env.FRESHET_MUTANT_HISTORIES ?? 1_000);
 /** What the simulation leaves out, held by tests of its own. */
 const LOCAL_RUN_SUITES = [
   'test/core/dispatch/batch-tier.test.ts',
+  'test/pipeline/doubtful-answers.test.ts',
   'test/pipeline/fair-turns.test.ts',
   'test/pipeline/half-vectors.test.ts',
   'test/pipeline/look-ahead.test.ts',
@@ -27,6 +28,8 @@ const LIMIT_SUITES = [
   'test/database/query-ledger.test.ts',
   'test/database/rates.test.ts',
   'test/pipeline/bills-above-estimates.test.ts',
+  'test/pipeline/edits-of-held-rows.test.ts',
+  'test/pipeline/halved-limit.test.ts',
   'test/pipeline/rates.test.ts',
   'test/pipeline/refused-sizes.test.ts',
   'test/serve/queries.test.ts',
@@ -49,14 +52,31 @@ const API_SUITES = [
   'test/constructs/service-api.test.ts',
   'test/pipeline/nudged-looks.test.ts',
 ];
+/** What the service refuses, computes and says, and what its models are made of. */
+const SERVICE_SUITES = [
+  'test/adapters/local/local-provider.test.ts',
+  'test/adapters/local/model-files.test.ts',
+  'test/adapters/static/static-provider.test.ts',
+  'test/core/reply/require-vectors.test.ts',
+  'test/serve/answers.test.ts',
+  'test/serve/embed-texts.test.ts',
+  'test/serve/queue.test.ts',
+  'test/serve/serve-command.test.ts',
+  'test/serve/warm-up.test.ts',
+];
 /** What tenants see of each other's texts, and what is left of one that was erased or is not kept. */
-const DOCUMENT_SUITES = ['test/database/documents.test.ts', 'test/postgres/erasing-documents.test.ts'];
+const DOCUMENT_SUITES = [
+  'test/database/documents.test.ts',
+  'test/database/search-jobs.test.ts',
+  'test/postgres/erasing-documents.test.ts',
+];
 const SUITES = {
   'local-run': LOCAL_RUN_SUITES,
   'bad-row': BAD_ROW_SUITES,
   limits: LIMIT_SUITES,
   search: SEARCH_SUITES,
   api: API_SUITES,
+  service: SERVICE_SUITES,
   documents: DOCUMENT_SUITES,
   batches: ['test/batches/histories.test.ts', 'test/batches/late-upload.test.ts'],
 } as const;

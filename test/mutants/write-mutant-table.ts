@@ -14,6 +14,7 @@ const WHERE_TRIED: Readonly<Record<Mutant['dies'], string>> = {
   batches: 'histories of batches',
   search: 'tests of searches and tokens, on PostgreSQL',
   api: 'tests of the API on AWS, on PostgreSQL',
+  service: 'tests of the service and its models',
   documents: 'tests of texts of clients, on PostgreSQL',
 };
 

@@ -245,12 +245,12 @@ describe('the package', () => {
 
   test('imports no package that its manifest does not name', () => {
     const files = readdirSync(installed, { recursive: true, encoding: 'utf8' }).filter(
-      file => /\.m?js$/.test(file) && !file.startsWith('dist/handlers/'),
+      file => /\.[cm]?js$/.test(file) && !file.startsWith('dist/handlers/'),
     );
     const imported = files.flatMap(file =>
       [
         ...readFileSync(path.join(installed, file), 'utf8').matchAll(
-          /^\s*(?:import|export)\b[^;'"]*?\bfrom\s*['"]([^'".][^'"]*)['"]|\bimport\(\s*['"]([^'".][^'"]*)['"]/gm,
+          /^\s*(?:import|export)\b[^;'"]*?\bfrom\s*['"]([^'".][^'"]*)['"]|\b(?:import|require)\(\s*['"]([^'".][^'"]*)['"]/gm,
         ),
       ].map(([, from, lazily]) => from ?? lazily!),
     );

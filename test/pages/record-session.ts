@@ -189,6 +189,7 @@ const SESSIONS = {
       arrange: ({ answers }) => answers.set('backfill', () => ({ answer: { spaces: [places] } })),
     },
   ],
+  nudge: [{ words: 'nudge' }],
   reset: [
     { words: 'reset --model small', arrange: withPlan },
     {

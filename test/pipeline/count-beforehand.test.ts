@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { FreshetError } from '../../lib/core/errors.ts';
 import { countBeforehand } from '../../lib/local/count-beforehand.ts';
 import type { Coverage, ReportStore } from '../../lib/ports/report-store.ts';
 import { createVirtualClock } from '../doubles/virtual-clock.ts';
@@ -17,8 +18,11 @@ function buildCoverage(counts: Partial<Coverage> = {}): Coverage {
 /** Begins to count one space, whose statement takes `ms` of virtual time and then ends as given. */
 async function countOne(ms: number, outcome: Coverage | Error) {
   const seen: (readonly Coverage[])[] = [];
-  const readCoverage = async () => {
-    await clock.sleep(ms);
+  const begunAtMs: number[] = [];
+  const readCoverage = async (_: unknown, timeoutMs = Number.POSITIVE_INFINITY) => {
+    begunAtMs.push(clock.now() - startedAtMs);
+    await clock.sleep(Math.min(ms, timeoutMs));
+    if (ms > timeoutMs) throw new FreshetError('late', { failureClass: 'stop', code: 'sqlstate_57014' });
     if (outcome instanceof Error) throw outcome;
     return outcome;
   };
@@ -29,7 +33,7 @@ async function countOne(ms: number, outcome: Coverage | Error) {
     clock,
     onCounted: coverages => seen.push(coverages),
   });
-  return { before, seen, waitedMs: clock.now() - startedAtMs };
+  return { before, seen, begunAtMs, waitedMs: clock.now() - startedAtMs };
 }
 
 it('shows a small table before the run begins', async () => {
@@ -39,12 +43,38 @@ it('shows a small table before the run begins', async () => {
 });
 
 it('lets the run begin while a large table is counted, and shows the count when it is there', async () => {
-  const { before, seen, waitedMs } = await countOne(60_000, buildCoverage({ stale: 1, fresh: 2 }));
+  const { seen, waitedMs } = await countOne(60_000, buildCoverage({ stale: 1, fresh: 2 }));
   const seenAtFirst = seen.length;
 
-  await before.read();
+  await clock.sleep(62_000);
 
-  expect([waitedMs <= 500, seenAtFirst, seen.length]).toEqual([true, 0, 1]);
+  expect([waitedMs, seenAtFirst, seen.length]).toEqual([150, 0, 1]);
+});
+
+it('counts a large table a second later, so that the first rows are embedded before', async () => {
+  const { begunAtMs } = await countOne(60_000, buildCoverage());
+
+  await clock.sleep(5_000);
+
+  expect(begunAtMs).toEqual([0, 1_150]);
+});
+
+it('counts a large table at once where its count is asked for', async () => {
+  const { before, begunAtMs } = await countOne(60_000, buildCoverage());
+
+  await clock.sleep(300);
+  const counted = await before.read();
+
+  expect([counted, begunAtMs]).toEqual([[buildCoverage()], [0, 450]]);
+});
+
+it('does not count a large table once the run is over', async () => {
+  const { before, begunAtMs } = await countOne(60_000, buildCoverage());
+
+  before.close();
+  await clock.sleep(5_000);
+
+  expect(begunAtMs).toEqual([0]);
 });
 
 it('shows nothing once the run is over', async () => {

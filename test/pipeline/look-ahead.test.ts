@@ -66,6 +66,46 @@ describe('looking ahead with both passes', () => {
   });
 });
 
+describe('looking for edits', () => {
+  /** Looks twice at spaces that leased and left this, and counts how often `detect` was asked. */
+  async function countLooks(...found: Pick<SpaceReport, 'leased' | 'unsent'>[]) {
+    const parts = toLocalRunPorts(makeWorld(), {}, { passes: 'incremental' });
+    let looks = 0;
+    const detect = async () => {
+      looks += 1;
+      return {
+        spaces: found.map((space, spaceId) => ({
+          ...{ ...space, spaceId, source: 'items', model: 'small', sent: space.leased },
+          ...{ passBegan: false, passEnded: false, skipped: [], slices: 0 },
+        })),
+      };
+    };
+    const ports = { ...parts, handlers: { ...parts.handlers, detect } };
+    const lookAhead = createLookAhead(ports, () => undefined);
+    await lookAhead.round(MANY_ROWS, false);
+    await lookAhead.lookForEdits(100);
+    return looks;
+  }
+
+  test('asks for nothing while the last pass left changed rows: an edit would come behind them', async () => {
+    expect(await countLooks({ leased: MANY_ROWS, unsent: true })).toBe(1);
+  });
+
+  test.each([
+    ['nothing was left', [{ leased: 100, unsent: false }]],
+    ['nothing was leased, so that it is not known what waits', [{ leased: 0, unsent: true }]],
+    [
+      'another space has none left',
+      [
+        { leased: 900, unsent: true },
+        { leased: 100, unsent: false },
+      ],
+    ],
+  ])('asks where %s', async (_, found) => {
+    expect(await countLooks(...found)).toBe(2);
+  });
+});
+
 test('a row that no look can compare is told once, and holds up no other, now and after it is mended', async () => {
   const space = makeSpace();
   const world = makeWorld([space]);

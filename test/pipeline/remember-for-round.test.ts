@@ -36,7 +36,7 @@ describe('the two passes of a round', () => {
     };
 
     const first = await passes();
-    beginRound();
+    beginRound(true);
 
     expect(first).toEqual([1, 1, 1]);
     expect(await passes()).toEqual([2, 2, 2]);
@@ -55,7 +55,7 @@ describe('the two passes of a round', () => {
     const { detection, beginRound } = rememberForRound(store, world.clock);
 
     const first = [await detection.liftBudgetPauses(), await detection.liftBudgetPauses()];
-    beginRound();
+    beginRound(true);
 
     expect(first).toEqual([1, 0]);
     expect(await detection.liftBudgetPauses()).toBe(1);
@@ -69,7 +69,22 @@ describe('the two passes of a round', () => {
     await world.clock.sleep(1_001);
     await detectStaleRows(ports, { pass: 'reconcile' }, plenty);
 
-    expect(asked(world)).toEqual([2, 2, 2]);
+    expect(asked(world)).toEqual([1, 2, 2]);
+  });
+
+  test('ask who died after five seconds, and at once where nothing of the run is under way', async () => {
+    const { world, beginRound, ports } = makeRemembering(5);
+    const look = async (idle: boolean) => {
+      beginRound(idle);
+      await detectStaleRows(ports, { pass: 'incremental' }, plenty);
+      return asked(world)[0];
+    };
+
+    const seen = [await look(true), await look(false)];
+    await world.clock.sleep(5_001);
+    seen.push(await look(false), await look(false), await look(true));
+
+    expect(seen).toEqual([1, 1, 2, 2, 3]);
   });
 
   test('ask again what failed', async () => {
@@ -122,7 +137,7 @@ describe('the two passes of a round', () => {
     await detectStaleRows(ports, { pass: 'incremental' }, plenty);
     sourceOf(world.twin, makeSpace()).fault = { code: 'source-swapped', message: 'another table' };
 
-    beginRound();
+    beginRound(true);
     const report = await detectStaleRows(ports, { pass: 'incremental' }, plenty);
 
     expect(report.spaces[0]?.fault).toMatchObject({ code: 'source-swapped' });
@@ -130,19 +145,19 @@ describe('the two passes of a round', () => {
 });
 
 describe('a local run that remembers for a round', () => {
-  test('does all there is to do, and asks once a round', async () => {
+  test('does all there is to do, asks once a round, and who died at its beginning and its end', async () => {
     const { world, beginRound, ports } = makeRemembering(6_000);
 
     let rounds = 0;
-    const countRound = () => {
+    const countRound = (idle: boolean) => {
       rounds += 1;
-      beginRound();
+      beginRound(idle);
     };
     const parts = toLocalRunPorts({ ...world, detectPorts: ports }, {}, { beginRound: countRound });
     await runUntilFresh(parts);
 
     expect(countOutcomes(spaceOf(world.twin, makeSpace()), 'embedded')).toBe(6_000);
     expect(rounds).toBeGreaterThan(2);
-    expect(asked(world)).toEqual([rounds, rounds, rounds]);
+    expect(asked(world)).toEqual([2, rounds, rounds]);
   });
 });

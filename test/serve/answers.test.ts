@@ -173,6 +173,15 @@ const REFUSED: readonly (readonly [string, string, unknown, number, string, stri
     /did you mean truncate/,
   ],
   [
+    'a misspelt key that must be there',
+    '/v1/embed',
+    { model, textz: ['a'] },
+    400,
+    'invalid_request',
+    'textz',
+    /did you mean texts/,
+  ],
+  [
     'an unknown model',
     '/v1/embed',
     { model: 'smal', texts: ['a'] },
@@ -304,8 +313,8 @@ describe('a provider that fails', () => {
     ['stop', 'unauthorized', 502, 'provider_failed', /class stop, code unauthorized/],
     ['transient', 'timeout', 502, 'provider_failed', /class transient, code timeout/],
     ['unknown', 'unclassified', 502, 'provider_failed', /class unknown/],
-    ['item', 'invalid_text', 422, 'invalid_text', /refuses a text/],
-    ['too-large', 'payload_too_large', 422, 'text_too_long', /too large/],
+    ['item', 'invalid_text', 422, 'invalid_text', /refuses text 0/],
+    ['too-large', 'payload_too_large', 422, 'text_too_long', /Text 0 is too large/],
     ['throttled', 'rate_limit', 429, 'rate_limited', /patience/],
   ] as const)(
     'with class %s is answered by what it means',

@@ -94,6 +94,16 @@ describe('embedTexts', () => {
     expect(provider.requests).toEqual([]);
   });
 
+  test('asks nobody else where one of the texts is refused, though another might take it', async () => {
+    const { url } = await serve({ provider: createScriptedProvider(() => failWith('item', 'invalid_text')) });
+    const { url: fallbackUrl, provider } = await serve();
+
+    const asked = embedTexts(['a'], { url, fallbackUrl, profile: 'rt', models });
+
+    await expect(asked).rejects.toMatchObject({ status: 422, code: 'invalid_text' });
+    expect(provider.requests).toEqual([]);
+  });
+
   test('says what went wrong, without the texts', async () => {
     const { url } = await serve({ isWarm: false });
 

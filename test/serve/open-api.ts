@@ -28,6 +28,7 @@ export const BOUNDS: ServiceBounds = {
   maxTextsPerCall: 100,
   maxTokensPerCall: 8192,
   queueTokens: 1000,
+  queueMs: 30_000,
   cacheBytes: 1_000_000,
   deadlineMs: 30_000,
   callMs: 30_000,
@@ -100,7 +101,8 @@ export function openApi(settings: Settings = {}) {
       sources: settings.sources ?? ['articles'],
     },
   };
-  const page = watched && createPage(watched, { service, clock, verifyToken, maxBodyBytes });
+  const page =
+    watched && createPage(watched, { service, readLoad: metrics.readLoad, clock, verifyToken, maxBodyBytes });
   const app = createApp(
     {
       service,

@@ -1,12 +1,13 @@
 import { SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { createTokenCheck } from '../../lib/adapters/api/verify-tokens.ts';
+import { createSystemClock } from '../../lib/adapters/system.ts';
 import { FreshetError, UsageError } from '../../lib/core/errors.ts';
 import type { ModelFlow } from '../../lib/core/model-flow.ts';
 import type { AskOperator, ReportedSpace, StatusAnswer } from '../../lib/ports/operator.ts';
 import type { RowsOperator } from '../../lib/ports/rows-operator.ts';
 import type { SearchAnswer, SearchService } from '../../lib/ports/search.ts';
-import { openApi } from './open-api.ts';
+import { createHeldProvider, openApi, settled } from './open-api.ts';
 
 const SPACE: ReportedSpace = {
   ...{ source: 'articles', model: 'small', eligible: 200, fresh: 150, stale: 40, inFlight: 5, failed: 3 },
@@ -174,6 +175,47 @@ describe('the page', () => {
     expect(text).not.toContain(CANARY);
   });
 
+  test('shows the service’s own queue, as /metrics does, also where the rows cannot be read', async () => {
+    let nowMs = Date.now();
+    const clock = { ...createSystemClock(), now: () => nowMs };
+    const held = createHeldProvider();
+    const ask = async () => {
+      throw new Error('away');
+    };
+    const { send, post } = openApi({
+      ...{ rows: { ...createRows().rows, ask }, provider: held.provider, clock },
+      bounds: { queueTokens: 1 },
+    });
+    const read = async () => (await send('/')).text.replaceAll(/<[^>]+>/g, '').replaceAll(/\s+/g, ' ');
+    const embed = (...texts: string[]) => post('/v1/embed', { model: 'small', texts });
+    const before = await read();
+    const warm = embed('z');
+    await held.release();
+    await warm;
+    const first = embed('a', 'b');
+    await settled();
+    const second = embed('c');
+    await settled();
+    const refused = await embed('d');
+    const busy = await read();
+    const { text: metrics } = await send('/metrics');
+    await held.release();
+    await held.release();
+    await Promise.all([first, second]);
+    const after = await read();
+    nowMs += 61_000;
+
+    expect(before).toContain('No request in the last minute.');
+    expect(refused.status).toBe(429);
+    expect(busy).toMatch(/1 request answered, 1 refused in the last minute\./);
+    expect(busy).toMatch(/small: 1 text waits with \d+ tokens, 1 call under way\./);
+    expect(metrics).toContain('embed_calls_in_flight{model="small"} 1');
+    expect(metrics).toContain('embed_last_minute_refused 1');
+    expect(after).toMatch(/95 of 100 requests within \d+ ms 3 requests answered, 1 refused/);
+    expect(after).toContain('small: 0 texts wait with 0 tokens, 0 calls under way.');
+    expect(await read()).toContain('No request in the last minute.');
+  });
+
   test('names a source whose rows cannot be read beside those that can', async () => {
     const { send } = openApi(createRows({ unread: ['broken_view'] }));
 
@@ -252,10 +294,35 @@ describe('the page', () => {
     left.abort();
 
     expect(Object.keys(first)).toEqual([
-      ...['coverage', 'queues', 'pauses', 'failures', 'limits', 'batches', 'money', 'models'],
+      ...['coverage', 'queues', 'pauses', 'failures', 'limits', 'batches', 'money', 'service', 'models'],
     ]);
     expect(Object.keys(second)).toEqual(['coverage']);
     expect(second.coverage).toContain('151 fresh');
+  });
+
+  test('sends what the service does while the rows are still being read', async () => {
+    const { rows } = createRows();
+    let isHeld = false;
+    const ask = ((name: string, details: object) =>
+      isHeld ? new Promise(() => undefined) : rows.ask(name as 'status', details)) as AskOperator;
+    const { app, post } = openApi({ rows: { ...rows, ask } });
+    const left = new AbortController();
+    const response = await app.request('http://localhost/page/events', { signal: left.signal });
+    const reader = response.body!.getReader();
+    const readPanels = async () => {
+      const text = new TextDecoder().decode((await reader.read()).value);
+      return JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? 'null') as Record<string, string>;
+    };
+
+    await readPanels();
+    isHeld = true;
+    await post('/v1/embed', { model: 'small', texts: ['a'] });
+    const second = await readPanels();
+    await reader.cancel();
+    left.abort();
+
+    expect(Object.keys(second)).toEqual(['service']);
+    expect(second.service).toContain('1 request answered');
   });
 
   test('is not there where the service has no rows to show', async () => {

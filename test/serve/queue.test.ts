@@ -8,6 +8,19 @@ const embed = (texts: readonly string[], more: object = {}) => ({ model, texts, 
 const textsOf = (provider: { readonly requests: readonly { readonly texts: readonly string[] }[] }) =>
   provider.requests.map(({ texts }) => texts);
 
+/** A clock that only a test moves: no deadline passes by itself. */
+function createHandClock() {
+  let nowMs = 0;
+  return {
+    now: () => nowMs,
+    advance: (ms: number) => {
+      nowMs += ms;
+    },
+    sleep: (_: number, signal?: AbortSignal) =>
+      new Promise<void>(resolve => signal?.addEventListener('abort', () => resolve())),
+  };
+}
+
 describe('the queue of a model', () => {
   test('sends the texts of an idle service at once, and gathers while a call is under way', async () => {
     const { provider, release } = createHeldProvider();
@@ -39,15 +52,13 @@ describe('the queue of a model', () => {
   test('takes no more tokens into a call than fit, and a text that fits nowhere alone', async () => {
     const { provider, release } = createHeldProvider();
     const { post } = openApi({ provider, bounds: { maxTokensPerCall: 10 } });
-    const long = 'long '.repeat(20);
+    const long = 'long '.repeat(9);
 
-    const answers = ['x', `${long}1`, 'short', 'other', `${long}2`].map(text =>
-      post('/v1/embed', embed([text])),
-    );
-    for (let call = 0; call < 4; call += 1) await release();
+    const answers = ['x', long, 'short', 'other'].map(text => post('/v1/embed', embed([text])));
+    for (let call = 0; call < 3; call += 1) await release();
     await Promise.all(answers);
 
-    expect(textsOf(provider).map(texts => texts.length)).toEqual([1, 1, 2, 1]);
+    expect(textsOf(provider).map(texts => texts.length)).toEqual([1, 1, 2]);
   });
 
   test('refuses whole what is over its bound with 429 and Retry-After, beside requests that it answers', async () => {
@@ -85,6 +96,84 @@ describe('the queue of a model', () => {
     const refused = await Promise.all(single.slice(30));
 
     expect(refused.map(({ status }) => status)).toEqual(Array(10).fill(429));
+  });
+
+  test('refuses what would take longer than its bound, by the pace of the calls before', async () => {
+    const { provider, release } = createHeldProvider();
+    const clock = createHandClock();
+    const bounds = { maxTextsPerCall: 10, queueMs: 3000, cacheBytes: 0 };
+    const { post } = openApi({ provider, clock, bounds });
+    const texts = (name: string) => Array.from({ length: 10 }, (_, position) => `${name}${position}`);
+    const ask = async (name: string) => {
+      const answer = post('/v1/embed', embed(texts(name)));
+      await settled();
+      return answer;
+    };
+    const slowly = async () => {
+      clock.advance(1000);
+      await release();
+    };
+
+    // Nothing is measured before a call ends that had others behind it: two calls may wait.
+    const first = [ask('a'), ask('b'), ask('c')];
+    await settled();
+    expect((await ask('x')).status).toBe(429);
+    await slowly();
+    await slowly();
+    first.push(ask('d'));
+    await settled();
+    // One call is under way, and one waits: a third takes 3 seconds, a fourth would take 4.
+    const third = ask('e');
+    await settled();
+    const fourth = await ask('f');
+    for (let call = 0; call < 3; call += 1) await slowly();
+
+    expect((await Promise.all([...first, third])).map(({ status }) => status)).toEqual(Array(5).fill(200));
+    expect(fourth).toMatchObject({
+      status: 429,
+      json: {
+        error: {
+          code: 'rate_limited',
+          message:
+            'The queue of the model is full: the request would take about 4.0 s, and 3.0 s is the most.',
+        },
+      },
+    });
+    expect(fourth.headers.get('retry-after')).toBe('3');
+  });
+
+  test('refuses no query for the documents that wait: it goes before them', async () => {
+    const { provider, release } = createHeldProvider();
+    const { post } = openApi({ provider, bounds: { maxTextsPerCall: 10, queueTokens: 30 } });
+    const texts = (name: string) => Array.from({ length: 10 }, (_, position) => `${name}${position}`);
+    const first = ['a', 'b', 'c'].map(name => post('/v1/embed', embed(texts(name))));
+    await settled();
+
+    expect((await post('/v1/embed', embed(texts('d')))).status).toBe(429);
+    const query = post('/v1/embed', embed(['query'], { input_type: 'query' }));
+    await settled();
+    for (let call = 0; call < 4; call += 1) await release();
+
+    expect((await query).status).toBe(200);
+    expect((await Promise.all(first)).map(({ status }) => status)).toEqual([200, 200, 200]);
+  });
+
+  test('takes the slowness of an idle service for none of a full one', async () => {
+    const { provider, release } = createHeldProvider();
+    const clock = createHandClock();
+    const { post } = openApi({ provider, clock, bounds: { queueMs: 3000, cacheBytes: 0 } });
+    const alone = post('/v1/embed', embed(['alone']));
+    await settled();
+    clock.advance(2000);
+    await release();
+    await alone;
+
+    // By the pace of that call, 60 texts would take 2 minutes.
+    const answers = Array.from({ length: 60 }, (_, place) => post('/v1/embed', embed([`text ${place}`])));
+    await settled();
+    for (let call = 0; call < 2; call += 1) await release();
+
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(60).fill(200));
   });
 
   test('takes a request above its bound where nothing waits, so that it is not refused for ever', async () => {
@@ -198,6 +287,24 @@ describe('a text that is refused', () => {
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200, 422, 200, 200]);
   });
 
+  test('is named by its place, in each of the requests that have it', async () => {
+    const provider = createScriptedProvider(request =>
+      request.texts.includes('poison') ? failWith('item', 'invalid_text') : embedAll(request),
+    );
+    const { post } = openApi({ provider });
+
+    const answers = await Promise.all([
+      post('/v1/embed', embed(['a', 'b', 'poison', 'c', 'poison'])),
+      post('/v1/embeddings', { model, input: ['poison', 'd'] }),
+    ]);
+
+    expect(answers.map(({ status, json }) => [status, json.error.param])).toEqual([
+      [422, 'texts[2]'],
+      [422, 'input[0]'],
+    ]);
+    expect(answers[0]?.json.error.message).toBe('The provider refuses text 2 of the request (invalid_text).');
+  });
+
   test('by an unusable vector is refused alone', async () => {
     const provider = createScriptedProvider(request => {
       const { items, ...reply } = embedAll(request);
@@ -231,7 +338,10 @@ test('a text of which the model knows no word is 422, and its neighbours are ans
   ]);
 
   expect(answers.map(({ status }) => status)).toEqual([200, 422]);
-  expect(answers[1]?.json.error.message).toContain('unknown_words');
+  expect(answers[1]?.json.error).toMatchObject({
+    message: 'Text 0 has no word that the model knows (unknown_words).',
+    param: 'texts[0]',
+  });
 });
 
 describe('a service that ends', () => {

@@ -25,6 +25,8 @@ export interface Invocation {
   wroteAt: number;
   /** Batches of innocent texts that failed in an outage, since the provider last embedded something for it. */
   readonly failedInOutage: { readonly texts: readonly string[]; readonly recordSequence: number }[];
+  /** Batches that failed because of a text of theirs: each may be taken apart to the end, whatever begins meanwhile. */
+  readonly failedByText: { readonly texts: readonly string[]; readonly recordSequence: number }[];
   /** Texts that its calls failed with, by message, space and text. */
   readonly doubts: Map<string, Doubt>;
   /** Scopes that it may probe once. */
@@ -54,6 +56,7 @@ export function createInvocation(world: World, component: Component, timeoutMs: 
     excessTokens: [],
     wroteAt: Number.NEGATIVE_INFINITY,
     failedInOutage: [],
+    failedByText: [],
     doubts: new Map(),
     claims: new Set(),
     storedHashes: new Map(),

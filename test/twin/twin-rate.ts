@@ -9,6 +9,7 @@ import {
   STEPPED_SECONDS,
   THROTTLED_SHARE,
   THROTTLES_APART_SECONDS,
+  UNANSWERED_APART_SECONDS,
   USED_SHARE,
   WINDOW_SECONDS,
 } from '../../lib/core/rate.ts';
@@ -117,14 +118,18 @@ function noteRate(
     throttled?.lowersRate === true &&
     (rate.throttledAt === null ||
       (Math.abs(now - rate.throttledAt) >= THROTTLES_APART_SECONDS &&
-        ((rate.requestsPerMinute ?? rate.tokensPerMinute) === null ||
+        (((rate.requestsPerMinute ?? rate.tokensPerMinute) === null &&
+          Math.abs(now - rate.throttledAt) >= UNANSWERED_APART_SECONDS) ||
           (rate.answeredAt ?? Number.NEGATIVE_INFINITY) > rate.throttledAt ||
           rate.throttledAt > now + WINDOW_SECONDS)));
   const share = shareNow(rate, now);
+  const waitSeconds = Math.min(MOST_WAIT_SECONDS, (throttled?.retryAfterMs ?? 0) / 1000);
+  const leastDue = throttled === undefined ? now : now + waitSeconds + BURST_SECONDS;
   // GREATEST leaves out what is NULL.
   if (rate.tokensDue !== null && ofTokens !== null)
-    rate.tokensDue = Math.max(now, rate.tokensDue + excessTokens / ofTokens);
-  else rate.tokensDue = now;
+    rate.tokensDue = Math.max(leastDue, rate.tokensDue + excessTokens / ofTokens);
+  else rate.tokensDue = leastDue;
+  if (throttled !== undefined) rate.requestsDue = Math.max(leastDue, rate.requestsDue ?? leastDue);
   const isLower =
     (learned?.requestsPerMinute ?? Number.POSITIVE_INFINITY) <
       (rate.requestsPerMinute ?? Number.POSITIVE_INFINITY) ||
@@ -141,7 +146,6 @@ function noteRate(
     rate.throttledAt = now + WINDOW_SECONDS;
   }
   if (isAnswered) rate.answeredAt = now;
-  const waitSeconds = Math.min(MOST_WAIT_SECONDS, (throttled?.retryAfterMs ?? 0) / 1000);
   if (waitSeconds > 0) {
     const before = rate.waitsUntil === null ? now : Math.min(rate.waitsUntil, now + MOST_WAIT_SECONDS);
     rate.waitsUntil = Math.max(before, now + waitSeconds);

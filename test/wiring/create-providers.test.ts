@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { PipelineConfig } from '../../lib/core/config/pipeline-config.ts';
 import { UsageError } from '../../lib/core/errors.ts';
 import type { ModelDefinition } from '../../lib/core/model.ts';
@@ -13,6 +13,8 @@ function configure(...models: readonly ModelDefinition[]): PipelineConfig {
 
 const create = (config: PipelineConfig) =>
   createProviders(config, { keyOf: () => async () => 'key', region: 'eu-central-1' }, createNetworkClock());
+
+afterEach(() => vi.unstubAllEnvs());
 
 describe('createProviders', () => {
   it('makes one of each kind by configuration alone', async () => {
@@ -50,6 +52,20 @@ describe('createProviders', () => {
       expect(providers.get(model.alias)?.limits).toMatchObject(limits);
     },
   );
+
+  it('looks at no proxy that no model is asked through', async () => {
+    for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'])
+      vi.stubEnv(name, '');
+    vi.stubEnv('ALL_PROXY', 'socks5://127.0.0.1:1080');
+    vi.stubEnv('all_proxy', '');
+    const here = { provider: 'http', baseUrl: 'http://127.0.0.1:8080' } as const;
+    const there = makeModel({ ...here, alias: 'there', baseUrl: 'https://embed.example' });
+
+    await expect(
+      create(configure(makeModel(here), makeModel({ alias: 's', provider: 'static' }))),
+    ).resolves.toBeDefined();
+    await expect(create(configure(makeModel(here), there))).rejects.toThrow(/^ALL_PROXY names no proxy/);
+  });
 
   it.each([
     ['http', { baseUrl: undefined }],

@@ -47,7 +47,7 @@ export async function embedItems(
   return jobs;
 }
 
-/** Asks what became of a text. As `embedItem`. */
+/** Asks what became of a text; `readSearchJob` asks the same of a search. As `embedItem`. */
 export function readJob(jobId: string, options: RequestOptions): Promise<JobResponseBody> {
   return ask(`/v1/jobs/${encodeURIComponent(jobId)}`, undefined, options, 'GET');
 }

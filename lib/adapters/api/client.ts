@@ -111,7 +111,7 @@ export function searchAsJob(
 
 /** Asks how a search stands, for a day after it was asked for. As `searchAsJob`. */
 export function readSearchJob(jobId: string, options: SearchOptions): Promise<SearchJobResponseBody> {
-  return askJob(`/v1/jobs/search/${encodeURIComponent(jobId)}`, undefined, options, 'GET');
+  return askJob(`/v1/jobs/${encodeURIComponent(jobId)}`, undefined, options, 'GET');
 }
 
 async function askJob(

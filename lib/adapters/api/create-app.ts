@@ -7,6 +7,7 @@ import { ServiceRefusal } from '../../core/service-refusal.ts';
 import {
   ITEM_ROUTES,
   NUDGE_ROUTES,
+  REFUSED_ROUTES,
   SEARCH_JOB_ROUTES,
   SERVICE_ROUTES,
   SERVICE_SCOPES,
@@ -19,7 +20,14 @@ import type { Tracer } from '../../ports/tracer.ts';
 import { describeApi } from './describe-api.ts';
 import { answerEmbeddings, answerModels, answerTexts } from './embed-answers.ts';
 import { createRouteFinder, type Routes } from './find-route.ts';
-import { readJson, requireHost, requireJsonWrite, requireOwnOrigin } from './guard-requests.ts';
+import {
+  readJson,
+  requireHost,
+  requireJsonWrite,
+  requireOwnOrigin,
+  requireQuota,
+  requireScope,
+} from './guard-requests.ts';
 import {
   embeddingsRequest,
   embedRequest,
@@ -73,10 +81,18 @@ interface NudgePort {
 
 /** The numbers of the requests, and the text of `/metrics`. */
 export interface ApiMetrics {
-  answered(answer: { readonly route: string; readonly status: number; readonly latencyMs: number }): void;
+  answered(answer: Answered): void;
   failed(code: string): void;
   /** Undefined: nobody comes to read the numbers, and there is no `/metrics`. */
-  readonly print?: () => Promise<{ readonly text: string; readonly contentType: string }>;
+  readonly print?: (atMs: number) => Promise<{ readonly text: string; readonly contentType: string }>;
+}
+
+interface Answered {
+  readonly route: string;
+  readonly status: number;
+  readonly latencyMs: number;
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
 }
 
 interface ApiSettings {
@@ -110,14 +126,15 @@ export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
     ...(metrics.print !== undefined && { '/metrics': 'GET' }),
     ...page?.routes,
   };
-  const findRoute = createRouteFinder(routes);
+  const findRoute = createRouteFinder({ ...REFUSED_ROUTES, ...routes });
   const app = new Hono();
   app.use(async (context, next) => {
     const startedMs = clock.now();
     await next();
     const route = findRoute(context.req.path, context.req.method)?.route ?? 'other';
-    const latencyMs = Math.max(0, clock.now() - startedMs);
-    metrics.answered({ route, status: context.res.status, latencyMs });
+    const atMs = clock.now();
+    const latencyMs = Math.max(0, atMs - startedMs);
+    metrics.answered({ route, status: context.res.status, latencyMs, atMs });
   });
   if (ports.tracer !== undefined) app.use('/v1/*', traceRequests(ports.tracer, findRoute));
   app.onError((error, context) => refuse({ ...ports, findRoute }, error, context));
@@ -137,7 +154,7 @@ export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
   app.use('/v1/*', async ({ req, env }, next) => {
     const identity = await requireToken(ports, req.header('authorization'), env);
     if (identity !== undefined) {
-      requireScope(identity, SERVICE_SCOPES[findRoute(req.path, req.method)?.route ?? '']);
+      requireScope(identity, SERVICE_SCOPES[findRoute(req.path, req.method)?.route ?? ''] ?? []);
       if (quota !== undefined) requireQuota(quota, identity, clock.now());
       identities.set(req.raw, identity);
     }
@@ -184,7 +201,7 @@ export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
   const { print } = metrics;
   if (print !== undefined)
     app.get('/metrics', async context => {
-      const { text, contentType } = await print();
+      const { text, contentType } = await print(clock.now());
       return context.body(text, 200, { 'content-type': contentType });
     });
   app.get('/openapi.json', context => {
@@ -192,11 +209,25 @@ export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
     const tokens = ports.verifyToken === undefined ? 'nowhere' : (settings.tokensElsewhere ?? 'for-v1');
     return context.json(describeApi({ routes, tokens, aliases }));
   });
-  searchJobs?.mount(app, request => identities.get(request));
+  // Asked first: it leaves ids that are of no search to the texts.
+  (searchJobs ?? NO_SEARCH_JOBS).mount(app, request => identities.get(request));
   items?.mount(app, request => identities.get(request));
   page?.mount(app);
+  app.notFound(() => {
+    throw new ServiceRefusal('not_found', 'There is no such job.');
+  });
   return app;
 }
+
+const ONLY_REMEMBERED =
+  'Searches run as jobs on `freshet serve` alone, which remembers them: POST /v1/search answers here.';
+/** Says where searches run as jobs, and what to ask here. */
+const NO_SEARCH_JOBS: ApiItems = {
+  mount: app =>
+    void app.post('/v1/jobs/search', () => {
+      throw new ServiceRefusal('not_found', ONLY_REMEMBERED);
+    }),
+};
 
 function findModel(models: readonly ModelDefinition[], name: string): ModelDefinition {
   const found = models.find(({ alias }) => alias === name);
@@ -235,19 +266,6 @@ function requireRoom(
     `The request has ${texts} texts; of model "${alias}" at most ` +
       `${Math.floor(maxAnswerNumbers / dimensions)} fit into one answer here.`,
   );
-}
-
-function requireScope({ scopes }: TokenIdentity, needed: string | undefined): void {
-  if (needed === undefined || scopes === undefined || scopes.has(needed)) return;
-  throw new ServiceRefusal('forbidden', `The token lacks the scope ${needed}.`);
-}
-
-function requireQuota(quota: TenantQuota, { tenant = '' }: TokenIdentity, nowMs: number): void {
-  const waitSeconds = quota.take(tenant, nowMs);
-  if (waitSeconds === 0) return;
-  throw new ServiceRefusal('rate_limited', 'The tenant is over its requests a minute.', {
-    retryAfterSeconds: waitSeconds,
-  });
 }
 
 /** Answers an error. What nobody foresaw is logged by its class and place, without its message. */

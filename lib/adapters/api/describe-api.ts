@@ -73,8 +73,8 @@ const OPERATIONS: readonly Operation[] = [
     refusals: ITEM_REFUSALS,
   },
   {
-    ...{ path: '/v1/jobs/{job_id}', method: 'get', summary: 'What became of a text', isGuarded: true },
-    ...{ response: jobResponse, refusals: FOUND_REFUSALS },
+    ...{ path: '/v1/jobs/{job_id}', method: 'get', summary: 'How a job stands', isGuarded: true },
+    refusals: FOUND_REFUSALS,
   },
   {
     ...{ path: '/v1/vectors/{asset_id}', method: 'delete', summary: 'Erases all items of an asset' },
@@ -152,6 +152,7 @@ export function describeApi({ routes, tokens, aliases }: DescribedApi): object {
   for (const operation of OPERATIONS) {
     const { path, method, refusals } = operation;
     if (!Object.hasOwn(routes, path)) continue;
+    const response = path === '/v1/jobs/{job_id}' ? answerOfJobs(routes) : operation.response;
     const isGuarded = operation.isGuarded || tokens === 'everywhere';
     const isShown = (status: number) =>
       asksTokens || (status !== 401 && (status !== 503 || method !== 'get' || path.includes('{')));
@@ -176,7 +177,7 @@ export function describeApi({ routes, tokens, aliases }: DescribedApi): object {
           },
         }),
         responses: {
-          [operation.success ?? 200]: describeSuccess('Success.', operation.response),
+          [operation.success ?? 200]: describeSuccess('Success.', response),
           ...Object.fromEntries([...answers, ...notReady]),
         },
       },
@@ -193,6 +194,14 @@ export function describeApi({ routes, tokens, aliases }: DescribedApi): object {
       schemas: { ErrorResponse: toJson(errorResponse, 'output') },
     },
   };
+}
+
+/** What answers for a job, of the kinds of jobs that are there. */
+function answerOfJobs(routes: DescribedApi['routes']): z.ZodType {
+  if (!Object.hasOwn(routes, '/v1/jobs/search')) return jobResponse;
+  return Object.hasOwn(routes, '/v1/vectors/embed')
+    ? z.union([jobResponse, searchJobResponse])
+    : searchJobResponse;
 }
 
 function describeSuccess(description: string, schema: z.ZodType | undefined): object {

@@ -1,5 +1,7 @@
 import { isLoopbackHost } from '../../core/providers.ts';
 import { ServiceRefusal } from '../../core/service-refusal.ts';
+import type { TenantQuota } from '../../core/tenant-quota.ts';
+import type { TokenIdentity } from './verify-tokens.ts';
 
 /**
  * Refuses a request that asks for a host which this service is not.
@@ -77,4 +79,19 @@ function tooLarge(maxBytes: number): ServiceRefusal {
     'payload_too_large',
     `The body is over ${maxBytes} bytes: send fewer texts at once (service.limits.bodyBytes).`,
   );
+}
+
+/** Refuses a token whose claims hold scopes and none of those that are needed. */
+export function requireScope({ scopes }: TokenIdentity, needed: readonly string[]): void {
+  if (needed.length === 0 || scopes === undefined || needed.some(scope => scopes.has(scope))) return;
+  throw new ServiceRefusal('forbidden', `The token lacks the scope ${needed.join(' or ')}.`);
+}
+
+/** Refuses a request above those that each tenant has a minute. */
+export function requireQuota(quota: TenantQuota, { tenant = '' }: TokenIdentity, nowMs: number): void {
+  const waitSeconds = quota.take(tenant, nowMs);
+  if (waitSeconds === 0) return;
+  throw new ServiceRefusal('rate_limited', 'The tenant is over its requests a minute.', {
+    retryAfterSeconds: waitSeconds,
+  });
 }

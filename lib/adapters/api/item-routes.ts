@@ -5,7 +5,7 @@ import { ServiceRefusal } from '../../core/service-refusal.ts';
 import type { DocumentJob, DocumentService, ErasureReceipt, SubmittedItem } from '../../ports/documents.ts';
 import type { Logger } from '../../ports/process.ts';
 import type { ApiItems } from './create-app.ts';
-import { readJson } from './guard-requests.ts';
+import { readJson, requireScope } from './guard-requests.ts';
 import {
   isItemId,
   itemRequest,
@@ -80,6 +80,8 @@ function mountItems(app: Hono, ports: MountedPorts, settings: ItemSettings): voi
   });
   app.get('/v1/jobs/:job_id', async context => {
     const id = readId(context, 'job_id', settings);
+    const identity = ports.identify(context.req.raw);
+    if (identity !== undefined) requireScope(identity, ['write']);
     return context.json(
       toJobBody(await asTenant(context, (documents, tenant) => documents.findJob(tenant, id))),
     );

@@ -217,7 +217,10 @@ export type EmbeddingsResponseBody = z.output<typeof embeddingsResponse>;
 export function readBody<Schema extends z.ZodObject>(schema: Schema, json: unknown): z.output<Schema> {
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
+  const { issues } = parsed.error;
+  // Where a key is misspelt, what is missing under its right name says less.
+  const issue =
+    issues.find(({ code, path }) => code === 'unrecognized_keys' && path.length === 0) ?? issues[0];
   if (issue?.code === 'unrecognized_keys') {
     const known = Object.keys(schema.shape);
     const key = (issue.keys[0] ?? '').slice(0, 80);

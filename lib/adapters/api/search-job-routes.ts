@@ -1,6 +1,8 @@
+import type { Context } from 'hono';
+import { SEARCH_JOB_PREFIX } from '../../core/service-routes.ts';
 import type { SearchJob, SearchJobs } from '../../ports/search.ts';
 import type { ApiItems } from './create-app.ts';
-import { readJson } from './guard-requests.ts';
+import { readJson, requireScope } from './guard-requests.ts';
 import { readBody, type SearchJobResponseBody, searchJobRequest } from './schemas.ts';
 import { toCaller, toSearchRequest } from './search-answers.ts';
 
@@ -17,9 +19,15 @@ export function createSearchJobRoutes(
         const job = jobs.submit(toSearchRequest(body), toCaller(identify(request)));
         return context.json(toSearchJobBody(job), 202);
       });
-      app.get('/v1/jobs/search/:job_id', context => {
-        const job = jobs.find(context.req.param('job_id'), toCaller(identify(context.req.raw)));
-        return context.json(toSearchJobBody(job));
+      const answer = (context: Context, jobId: string) =>
+        context.json(toSearchJobBody(jobs.find(jobId, toCaller(identify(context.req.raw)))));
+      app.get('/v1/jobs/search/:job_id', context => answer(context, context.req.param('job_id')));
+      app.get('/v1/jobs/:job_id', async (context, next) => {
+        const jobId = context.req.param('job_id');
+        if (!jobId.startsWith(SEARCH_JOB_PREFIX)) return next();
+        const identity = identify(context.req.raw);
+        if (identity !== undefined) requireScope(identity, ['search']);
+        return answer(context, jobId);
       });
     },
   };

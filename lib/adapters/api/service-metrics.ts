@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ModelFlow } from '../../core/model-flow.ts';
-import type { ServiceObserver } from '../../ports/embedding-service.ts';
+import { RecentRequests } from '../../core/recent-requests.ts';
+import type { ServiceLoad, ServiceObserver } from '../../ports/embedding-service.ts';
 import type { Coverage } from '../../ports/report-store.ts';
 import type { ApiMetrics } from './create-app.ts';
 
@@ -13,8 +14,13 @@ type ReadFlows = () => readonly ModelFlow[];
 const MS_BUCKETS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000];
 const SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048];
 
+/** Addresses whose requests wait for a model or for the database. */
+const AWAITED = ['/v1/embed', '/v1/embeddings', '/v1/search'];
+/** The service is full, ending, or too slow. */
+const REFUSED = [429, 503, 504];
+
 /**
- * Gathers the numbers of the service for `/metrics`.
+ * Gathers the numbers of the service for `/metrics` and for the page.
  * Names with `te_` are those that servers of Text Embeddings Inference have, so that their
  * dashboards work here. Labels are aliases, routes, classes and codes of our own; a request gives
  * none of them.
@@ -22,7 +28,7 @@ const SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048];
 export function createServiceMetrics(
   readProgress: ReadProgress,
   readFlows: ReadFlows = () => [],
-): ServiceObserver & ApiMetrics {
+): ServiceObserver & ApiMetrics & { readonly readLoad: (atMs: number) => ServiceLoad } {
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
   const model = ['model'] as const;
@@ -54,6 +60,13 @@ export function createServiceMetrics(
   const cost = counter('embed_cost_usd_total', 'US dollars of calls, by the price of the model.', model);
   const queueTexts = gauge('te_queue_size', 'Texts that wait.', model);
   const queueTokens = gauge('te_queue_tokens', 'Tokens that wait.', model);
+  const underway = gauge('embed_calls_in_flight', 'Calls under way for clients and searches.', model);
+  const p95 = gauge('embed_last_minute_p95_ms', 'Of requests answered in the last minute.', []);
+  const lastRefused = gauge(
+    'embed_last_minute_refused',
+    'Requests of the last minute with 429, 503, 504.',
+    [],
+  );
   const dropped = counter('embed_dropped_total', 'Texts not computed because their client left.', model);
   const looked = counter('embed_cache_total', 'Texts by what the cache had: hit, joined or miss.', [
     'model',
@@ -66,9 +79,14 @@ export function createServiceMetrics(
   const errors = gauge('embedding_errors_total', 'Rows that failed, as they stand now.', progressLabels);
 
   const printFlow = flowGauges(gauge);
+  const recent = new RecentRequests();
+  const queues = new Map<string, ServiceLoad['queues'][number]>();
 
   return {
-    answered({ route, status, latencyMs }) {
+    readLoad: atMs => ({ queues: [...queues.values()], recent: recent.read(atMs) }),
+    answered({ route, status, latencyMs, atMs }) {
+      if (AWAITED.includes(route) && status === 200) recent.noteAnswered(atMs, latencyMs);
+      if (AWAITED.includes(route) && REFUSED.includes(status)) recent.noteRefused(atMs);
       requests.inc({ route, status: String(status) });
       if (status === 200 && route.startsWith('/v1/embed')) latency.observe({ route }, latencyMs);
     },
@@ -88,11 +106,17 @@ export function createServiceMetrics(
     },
     billed: (alias, { costUsd }) => cost.inc({ model: alias }, costUsd),
     dropped: (alias, texts) => dropped.inc({ model: alias }, texts),
-    queued(alias, { texts, tokens }) {
+    queued(alias, { texts, tokens, calls: inFlight }) {
+      queues.set(alias, { model: alias, texts, tokens, calls: inFlight });
       queueTexts.set({ model: alias }, texts);
       queueTokens.set({ model: alias }, tokens);
+      underway.set({ model: alias }, inFlight);
     },
-    async print() {
+    async print(atMs) {
+      const { p95Ms, refused } = recent.read(atMs);
+      // What nobody asked for in the last minute took no time: no number says so.
+      p95.set(p95Ms ?? Number.NaN);
+      lastRefused.set(refused);
       for (const { source, model: alias, ...coverage } of readProgress()) {
         const labels = { source, model: alias };
         percent.set(labels, coverage.coveragePercent);

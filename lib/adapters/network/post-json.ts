@@ -2,6 +2,7 @@ import { FreshetError } from '../../core/errors.ts';
 import { parseJson } from '../../core/messages.ts';
 import { classifyProviderFailure, codeOfWord, type ProviderSignal } from '../../core/provider-failures.ts';
 import type { ProviderName } from '../../core/providers.ts';
+import { parseRateHeaders } from '../../core/rate.ts';
 import { parseWaitHint } from '../../core/retry.ts';
 import { type AnswerHeaders, findNetworkCode, type Network, type PostAnswer } from './open-network.ts';
 
@@ -112,6 +113,7 @@ function describeAnswer(
     ...readErrorWords(answer.body),
     retryAfterMs: parseWaitHint(answer.headers, nowMs),
     requestId: readRequestId(answer.headers),
+    rateLimits: parseRateHeaders(name => answer.headers.get(name)),
     shouldRetry: shouldRetry === null ? undefined : shouldRetry === 'true',
   };
 }

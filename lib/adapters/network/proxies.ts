@@ -1,5 +1,6 @@
 import type { Agent, buildConnector, EnvHttpProxyAgent } from 'undici';
 import { FreshetError, UsageError } from '../../core/errors.ts';
+import { isLoopbackHost } from '../../core/providers.ts';
 
 /** Where calls go before they go to their address; an empty text: nowhere. */
 export interface Proxies {
@@ -13,21 +14,43 @@ export interface Proxies {
  * Reads the proxies of an environment: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
  * The name in lower case wins, as it does for other programs. `ALL_PROXY` counts where no proxy is
  * named for the scheme; where one is, it is not even looked at, as it often names one of SOCKS. A
- * host without a scheme is one of http.
- * @returns undefined where no proxy is named, or none is asked (`NO_PROXY=*`)
+ * host without a scheme is one of http. A variable that no call obeys is not looked at either.
+ * @param urls addresses of the calls, of which those that are none do not count; undefined: they
+ *   may go anywhere
+ * @returns undefined where no proxy is named, or none is asked, as by `NO_PROXY=*`
  * @throws UsageError for what is no address of a proxy. The error never repeats it: it can hold a
  *   password
  */
-export function readProxies(variables: Readonly<Record<string, string | undefined>>): Proxies | undefined {
+export function readProxies(
+  variables: Readonly<Record<string, string | undefined>>,
+  urls?: readonly string[],
+): Proxies | undefined {
   const read = (name: string) => variables[name.toLowerCase()]?.trim() || variables[name]?.trim() || '';
   const noProxy = read('NO_PROXY');
   if (noProxy === '*') return undefined;
+  const proxied = urls?.map(url => URL.parse(url)).filter(url => url !== null && !goesDirectly(url, noProxy));
+  const isAsked = (protocol: string) => proxied?.some(url => url?.protocol === protocol) ?? true;
   const choose = (name: string) =>
     read(name) === '' ? parseProxy('ALL_PROXY', read('ALL_PROXY')) : parseProxy(name, read(name));
-  const httpProxy = choose('HTTP_PROXY');
-  const httpsProxy = choose('HTTPS_PROXY');
+  const httpsProxy = isAsked('https:') ? choose('HTTPS_PROXY') : '';
+  // The proxy of http alone counts for https too.
+  const isHttpAsked = isAsked('http:') || (isAsked('https:') && httpsProxy === '');
+  const httpProxy = isHttpAsked ? choose('HTTP_PROXY') : '';
   if (httpProxy === '' && httpsProxy === '') return undefined;
   return { httpProxy, httpsProxy, noProxy };
+}
+
+/** Whether a call goes to its address whatever the proxies are, as undici's agent decides it. */
+function goesDirectly({ protocol, hostname, port }: URL, noProxy: string): boolean {
+  if (isLoopbackHost(hostname)) return true;
+  const ownPort = port || (protocol === 'https:' ? '443' : '80');
+  return noProxy.split(/[,\s]+/).some(entry => {
+    const [, wildcard, name, onlyPort = ownPort] = /^(\*?\.?)([^:]+)(?::(\d+))?$/.exec(entry) ?? [];
+    if (name === undefined || onlyPort !== ownPort) return false;
+    if (name === '*') return true;
+    const isOfDomain = hostname.endsWith(`.${name.toLowerCase()}`);
+    return wildcard === '*.' ? isOfDomain : isOfDomain || hostname === name.toLowerCase();
+  });
 }
 
 function parseProxy(variable: string, value: string): string {

@@ -7,7 +7,9 @@ import {
   type SqlDatabase,
 } from '../sql/database.ts';
 import type { FreshetTables } from '../sql/freshet-tables.ts';
+import { createSystemClock } from '../system.ts';
 import { type CheckedServer, checkServer } from './check-server.ts';
+import { growPatiently } from './grow-pool.ts';
 import { beginPostgresRun, createPostgresTickLock } from './locks.ts';
 import { accessByEndpoint, accessByUrl, type PostgresEndpoint, type ServerAccess } from './login.ts';
 import { nameStatements, sendBuffersUncopied } from './send-statements.ts';
@@ -89,7 +91,7 @@ export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
     // An idle connection that the server closed is already out of the pool.
     // The next statement opens another connection.
   });
-  const connect = () => access.withLogin(() => pool.connect());
+  const connect = growPatiently(pool, createSystemClock(), () => access.withLogin(() => pool.connect()));
   const facade = {
     connect: 'endpoint' in options ? discardDeadConnections(pool, connect) : connect,
     end: () => pool.end(),

@@ -24,7 +24,7 @@ const USUAL_LIMITS: EmbeddingLimits = { ...LIMITS, maxTextsPerCall: 128, maxToke
  * A deadline, Ctrl-C and a drain wait for no more than this; it takes a MiniLM about a second.
  */
 const SLICE_TEXTS = 16;
-const SLICE_TOKENS = 4_096;
+const SLICE_TOKENS = 1_024;
 
 /** The tokens of a text that is cut where nothing says at how many. */
 const ASSUMED_MAX_TOKENS = 512;

@@ -31,8 +31,12 @@ export function createDocumentStore(db: SqlDatabase, config: PipelineConfig): Do
     return opened;
   };
   return {
-    write: (tenant, model, items) =>
-      db.kysely.transaction().execute(transaction => writeItems(transaction, tenant, model, items)),
+    async write(tenant, model, items) {
+      const spaces = await openedSpaces();
+      return db.kysely
+        .transaction()
+        .execute(transaction => writeItems(transaction, spaces, { tenant, model, items }));
+    },
     async readJobs(tenant, jobIds) {
       const spaces = await openedSpaces();
       const jobs: JobState[] = [];
@@ -49,17 +53,22 @@ export function createDocumentStore(db: SqlDatabase, config: PipelineConfig): Do
   };
 }
 
+interface GivenItems {
+  readonly tenant: string;
+  readonly model: string;
+  readonly items: readonly StoredItem[];
+}
+
 /**
- * Writes items, and only where their text is another one than before.
+ * Writes items, and only where their text is another one than before, or is gone and needed.
  * `updated_at` rises with the text alone: metadata is read from this row by every search, and needs
  * no vector anew. It rises even where the clock stands or steps back, so that no outcome of an
  * earlier text ever has the present version.
  */
 async function writeItems(
   transaction: Kysely<FreshetTables>,
-  tenant: string,
-  model: string,
-  items: readonly StoredItem[],
+  spaces: readonly Space[],
+  { tenant, model, items }: GivenItems,
 ): Promise<void> {
   const lines = JSON.stringify(
     items.map(({ assetId, segmentId, metadata, text, textHash, jobId }) => ({
@@ -80,7 +89,22 @@ async function writeItems(
       updated_at = greatest(clock_timestamp(), d.updated_at + interval '1 microsecond')
     WHERE d.text_hash <> excluded.text_hash
     RETURNING d.document::text AS document`.execute(transaction);
-  const documents = arrayLiteral(changed.map(({ document }) => document));
+  // A text that is not kept was deleted before a later model asked for it: it is given again.
+  const { rows: missed } = await sql<{ document: string }>`
+    WITH missed AS MATERIALIZED (
+      SELECT s.document FROM ${given} JOIN freshet.documents AS s ON s.tenant = ${tenant}
+         AND s.asset_id = g.asset_id COLLATE "C" AND s.segment_id = g.segment_id COLLATE "C"
+       WHERE NOT EXISTS (SELECT FROM freshet.document_texts AS t WHERE t.document = s.document)
+         AND s.text_hash = g.text_hash AND NOT (${isSettled(spaces)})
+       ORDER BY s.asset_id COLLATE "C", s.segment_id COLLATE "C" FOR UPDATE OF s
+    )
+    UPDATE freshet.documents AS d
+       SET updated_at = greatest(clock_timestamp(), d.updated_at + interval '1 microsecond')
+      FROM missed WHERE d.document = missed.document AND d.document <> ALL (${arrayLiteral(
+        changed.map(({ document }) => document),
+      )}::bigint[])
+    RETURNING d.document::text AS document`.execute(transaction);
+  const documents = arrayLiteral([...changed, ...missed].map(({ document }) => document));
   await sql`
     UPDATE freshet.documents AS d SET metadata = g.metadata FROM ${given}
      WHERE ${isGiven} AND d.metadata IS DISTINCT FROM g.metadata`.execute(transaction);
@@ -171,5 +195,5 @@ function isSettled(spaces: readonly Space[]) {
         AND v.source_version = s.updated_at AND v.content_hash = decode(s.text_hash, 'hex')
         AND v.outcome NOT LIKE 'undelivered%')`;
   });
-  return sql`${sql.join(conditions, sql` AND `)}`;
+  return conditions.length === 0 ? sql`true` : sql`${sql.join(conditions, sql` AND `)}`;
 }

@@ -99,14 +99,15 @@ async function ensureSpace(
     key_column: joinNames(source.keyColumns.map(({ name }) => name)),
     version_column: source.versionColumn,
   };
-  await transaction
-    .updateTable('freshet.spaces')
-    .set(table)
-    .where('space_id', '=', found.space_id)
-    .where(sql<boolean>`(table_oid, table_schema, table_name, key_column, version_column) IS DISTINCT FROM
-      (${table.table_oid}::bigint, ${table.table_schema}, ${table.table_name}, ${table.key_column},
-       ${table.version_column})`)
-    .execute();
+  const isChanged = Object.entries(table).some(
+    ([column, value]) => String(found[column as keyof typeof table]) !== String(value),
+  );
+  if (isChanged)
+    await transaction
+      .updateTable('freshet.spaces')
+      .set(table)
+      .where('space_id', '=', found.space_id)
+      .execute();
   return { ...found, ...table };
 }
 
@@ -130,7 +131,7 @@ async function refuseNewSpace(
 }
 
 /**
- * Sets the status of each space of the source.
+ * Sets the status of each space of the source, where one is to change.
  * Spaces are retired first, because a unique index allows one active space per source.
  */
 async function assignStatuses(
@@ -140,6 +141,14 @@ async function assignStatuses(
   rows: readonly SpaceRow[],
 ): Promise<void> {
   const ids = rows.map(row => row.space_id);
+  const present = await transaction
+    .selectFrom('freshet.spaces')
+    .select(['space_id', 'status'])
+    .where('source_name', '=', sourceName)
+    .execute();
+  const expected = (spaceId: number) =>
+    spaceId === activeId ? 'active' : ids.includes(spaceId) ? 'building' : 'retired';
+  if (present.every(({ space_id: spaceId, status }) => status === expected(spaceId))) return;
   await transaction
     .updateTable('freshet.spaces')
     .set({ status: 'retired' })

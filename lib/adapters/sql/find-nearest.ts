@@ -55,6 +55,7 @@ function nameOf({ source, caller, filter }: SearchScope): string {
  * Rows are few by counting, never by an estimate: that of a tenant's rows can be wrong by any
  * factor, and a table that was never analysed has none. The statement that compares each counts
  * them first, and compares none where they are many. Undefined: the row of `like` is not there.
+ * Only where everything is searched, a table of very many rows is taken for one without counting.
  */
 export async function findNearest(
   db: SqlDatabase,
@@ -62,7 +63,7 @@ export async function findNearest(
   many: ManyRows,
 ): Promise<{ readonly rows: readonly FoundRow[]; readonly isExact: boolean } | undefined> {
   const isIndexed = request.source.index === 'valid';
-  const walksAtOnce = isIndexed && many.has(request);
+  const walksAtOnce = isIndexed && (many.has(request) || isLarge(request));
   const settings = { ...SEARCH_SETTINGS, ...(walksAtOnce && walkSettings(request)) };
   return readInScope(db, request, settings, async transaction => {
     const vector = await readNear(transaction, request);
@@ -81,6 +82,18 @@ export async function findNearest(
     }
     return { rows: (await compareEach(transaction, request, vector)).rows, isExact: true };
   });
+}
+
+/** A table that is taken for large has as many times the rows that are compared, by its pages. */
+const SURELY_MANY = 2;
+
+/**
+ * Whether the table is large and all of it is searched.
+ * Such a search can be told by the table's pages: where they lie, since rows were deleted, the walk
+ * finds the few that are left, or every row is compared after it.
+ */
+function isLarge(request: NearestRequest): boolean {
+  return !isNarrow(request) && request.source.likelyRows > SURELY_MANY * mostCompared(request);
 }
 
 /** Tells how `findNearest` would search now; the rows are counted anew. */

@@ -143,11 +143,24 @@ export async function fillKeywords(db: SqlDatabase, space: Space): Promise<void>
     after = rows[0]?.last ?? null;
     if ((rows[0]?.rows ?? 0) < SLICE_ROWS) break;
   }
-  await db.kysely.transaction().execute(async transaction => {
-    await sql`CREATE INDEX IF NOT EXISTS ${sql.id(indexOf(space))} ON ${vectors}
-      USING gin (keywords)`.execute(transaction);
-    await markKeywords(transaction, space, language);
-  });
+  await buildIndex(db, space);
+  await markKeywords(db.kysely, space, language);
+}
+
+/**
+ * Builds the index of words beside whoever writes.
+ * A build that was ended leaves an index that no search uses and that every write pays for: it is
+ * dropped first. The build waits for transactions that are open when it begins, and holds up none.
+ */
+async function buildIndex(db: SqlDatabase, space: Space): Promise<void> {
+  const { rows: left } = await sql`
+    SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = 'freshet' AND c.relname = ${indexOf(space)} AND NOT i.indisvalid`.execute(db.kysely);
+  if (left.length > 0)
+    await sql`DROP INDEX CONCURRENTLY ${sql.id('freshet', indexOf(space))}`.execute(db.kysely);
+  await sql`CREATE INDEX CONCURRENTLY IF NOT EXISTS ${sql.id(indexOf(space))}
+    ON ${quoteSpace(space).vectors} USING gin (keywords)`.execute(db.kysely);
 }
 
 /** Whether the words of every row are made, in the language of the configuration. */

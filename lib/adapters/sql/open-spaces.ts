@@ -28,6 +28,11 @@ export async function openSpaces(db: SqlDatabase, config: PipelineConfig): Promi
       spaces.push(await openSpace(db, binding, config));
     }
   }
+  return registryOf(spaces);
+}
+
+/** Makes the registry of spaces that were opened or prepared. */
+export function registryOf(spaces: readonly Space[]): SpaceRegistry {
   return {
     list: async () => spaces,
     find: async spaceId => spaces.find(space => space.spaceId === spaceId),

@@ -10,6 +10,7 @@ import {
   STEPPED_SECONDS,
   THROTTLED_SHARE,
   THROTTLES_APART_SECONDS,
+  UNANSWERED_APART_SECONDS,
   USED_SHARE,
   WINDOW_SECONDS,
 } from '../../core/rate.ts';
@@ -111,19 +112,25 @@ export async function takeRate(db: SqlDatabase, modelAlias: string, ask: RateAsk
 
 /**
  * Stores what a call told of the rate: its bill, the limits of its answer, or a refusal. What a
- * call cost less than was taken for it is given back, what it cost more is owed. Refusals within
- * two seconds lower the rate once: they answer calls that were made under the same rate. Where
- * answers name the limit, so do all until the next right answer: a window that is used up refuses
- * until it ends, and says nothing more. A limit that an answer names lower than before, or for the
- * first time, explains the refusals before it and in the window after it, and the rate is the whole
- * of the new one: `throttled_at` lies ahead for as long. Further ahead it is of a clock that
- * stepped back.
+ * call cost less than was taken for it is given back, what it cost more is owed.
+ *
+ * A refusal says that the provider has nothing saved: of the burst none is left, and none is saved
+ * while it asks to wait. The burst would use up its next window before that ends.
+ *
+ * Refusals within two seconds lower the rate once: they answer calls that were made under the same
+ * rate. So do all until the next right answer: a window that is used up refuses until it ends, and
+ * says nothing more. Where no answer names the limit, one in thirty seconds counts: the limit may
+ * be far below. One that an answer names lower than before, or for the first time, explains the
+ * refusals before it and in the window after it, and the rate is the whole of the new one:
+ * `throttled_at` lies ahead for as long. Further ahead it is of a clock that stepped back.
  */
 export async function noteRate(db: SqlDatabase, modelAlias: string, news: RateNews): Promise<void> {
   const { limits, learned, excessTokens, throttled, isAnswered } = news;
   const rate = perSecond(limits.tokensPerMinute, sql`p.tokens_per_minute`);
   const isThrottled = throttled?.lowersRate === true;
-  const isNewEpisode = sql`(coalesce(p.requests_per_minute, p.tokens_per_minute) IS NULL
+  const isUnnamed = sql`coalesce(p.requests_per_minute, p.tokens_per_minute) IS NULL`;
+  const isNewEpisode = sql`(
+    (${isUnnamed} AND abs(${now} - p.throttled_at) >= ${UNANSWERED_APART_SECONDS}::float8)
     OR p.answered_at > p.throttled_at OR p.throttled_at > ${now} + ${WINDOW_SECONDS}::float8)`;
   const isApart = sql`(${isThrottled}::bool AND (p.throttled_at IS NULL
     OR (abs(${now} - p.throttled_at) >= ${THROTTLES_APART_SECONDS}::float8 AND ${isNewEpisode})))`;
@@ -131,11 +138,16 @@ export async function noteRate(db: SqlDatabase, modelAlias: string, news: RateNe
       < coalesce(p.requests_per_minute, 'infinity')
     OR ${learned?.tokensPerMinute ?? null}::float8 < coalesce(p.tokens_per_minute, 'infinity'))`;
   const waitSeconds = Math.min(MOST_WAIT_SECONDS, (throttled?.retryAfterMs ?? 0) / 1000);
+  const isRefused = sql`${throttled !== undefined}::bool`;
+  const withoutBurst = sql`${now} + ${waitSeconds}::float8 + ${BURST_SECONDS}::float8`;
   await sql`${prepared}
     UPDATE freshet.paces AS p SET
       requests_per_minute = coalesce(${learned?.requestsPerMinute ?? null}::float8, p.requests_per_minute),
       tokens_per_minute = coalesce(${learned?.tokensPerMinute ?? null}::float8, p.tokens_per_minute),
-      tokens_due = greatest(${now}, p.tokens_due + ${excessTokens}::float8 / ${rate}),
+      tokens_due = greatest(CASE WHEN ${isRefused} THEN ${withoutBurst} ELSE ${now} END,
+                            p.tokens_due + ${excessTokens}::float8 / ${rate}),
+      requests_due = CASE WHEN ${isRefused} THEN greatest(${withoutBurst}, p.requests_due)
+                          ELSE p.requests_due END,
       answered_at = CASE WHEN ${isAnswered}::bool THEN ${now} ELSE p.answered_at END,
       rate_share = CASE WHEN ${isLower} THEN 1
                         WHEN ${isApart}

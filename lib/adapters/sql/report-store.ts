@@ -4,7 +4,7 @@ import type { Space } from '../../core/model.ts';
 import { DUPLICATE_KEY, failureOfOutcome } from '../../core/outcomes.ts';
 import type { FailureGroup, LedgerTotals, ReportStore } from '../../ports/report-store.ts';
 import { readSpending } from './caps.ts';
-import { countHeldElsewhere, readCoverage } from './coverage.ts';
+import { countHeldElsewhere, readCoverage, readCoverageWithin } from './coverage.ts';
 import type { SqlDatabase } from './database.ts';
 import { neverVersion } from './fragments.ts';
 import { renderLost } from './grants.ts';
@@ -16,7 +16,8 @@ import { quoteSpace } from './quote-space.ts';
 
 export function createReportStore(db: SqlDatabase): ReportStore {
   return {
-    readCoverage: space => readCoverage(db, space),
+    readCoverage: (space, timeoutMs) =>
+      timeoutMs === undefined ? readCoverage(db, space) : readCoverageWithin(db, space, timeoutMs),
     countHeldElsewhere: (space, runId) => countHeldElsewhere(db, space, runId),
     readFailures: (space, exampleLimit) => readFailures(db, space, exampleLimit),
     retryFailures: (space, filter) => retryFailures(db, space, filter),

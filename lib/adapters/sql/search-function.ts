@@ -9,6 +9,12 @@ import { EF_PER_HIT, efBoundsOf, exactRowsOf } from './search-predicate.ts';
 const COMMENT = 'Search that Freshet keeps; made anew with the view of the source.';
 /** As many hits as a person may ask for. */
 const MOST_ROWS = 1000;
+/**
+ * Tables of so many times the rows that are compared are not counted at each call.
+ * Statistics may be wrong by the rows of the last minutes. Who then walks an index of few rows is
+ * told so, and where too few are found every row is compared after all.
+ */
+const SURELY_MANY = 4;
 const OWN_NAMES = ['query', 'max_rows', 'min_score', 'score', 'exact'];
 
 /** Names the function that searches a source; names of PostgreSQL end after 63 bytes. */
@@ -24,7 +30,8 @@ export function searchFunctionOf(sourceName: string): string {
  * It runs with the rights of its caller, so that policies of the source decide what is seen, and
  * takes no tenant: whoever writes SQL could name any. Its body is a text, which PostgreSQL reads
  * when it is called: a parsed body would stand in the way of the application's own migrations.
- * Exact or not is decided by counting, as `search-store.ts` does.
+ * Exact or not is decided by counting, as `search-store.ts` does, and by statistics where nothing
+ * narrows the rows, both tables are far larger, and the index is valid.
  * A function whose arguments or results change is dropped first, and gets its rights again.
  * A function of that name that Freshet did not make is left alone, and `doctor` says so.
  */
@@ -139,7 +146,7 @@ function renderBody(schema: string, space: Space, extension: string): string {
 DECLARE
   narrow boolean := row_security_active(${quoteLiteral(table)}::regclass);
   few integer := CASE WHEN narrow THEN ${exactRowsOf(model, true)} ELSE ${most} END;
-  counted integer;
+  many boolean := false;
   indexed boolean;
   scan text := current_setting('hnsw.iterative_scan', true);
   candidates text := current_setting('hnsw.ef_search', true);
@@ -153,14 +160,24 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
       MESSAGE = ${quoteLiteral(`${searchFunctionOf(source.name)}: max_rows is 1 to ${MOST_ROWS}`)};
   END IF;
-  SELECT count(*) INTO counted FROM (SELECT ${pairs} LIMIT few + 1) AS c;
   SELECT coalesce(bool_or(i.indisvalid AND i.indisready), false) INTO indexed
     FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_opclass o ON o.oid = i.indclass[0]
    WHERE n.nspname = 'freshet' AND c.relname = ${quoteLiteral(vectorTable)}
      AND o.opcname = ${quoteLiteral(cosineOperatorClass(source.storage))}
      AND o.opcmethod = (SELECT a.oid FROM pg_am a WHERE a.amname = 'hnsw');
-  IF indexed AND counted > few THEN
+  IF indexed AND NOT narrow THEN
+    SELECT count(*) = 2 AND min(CASE WHEN c.relkind = 'r' AND c.relpages > 0
+      THEN c.reltuples * pg_relation_size(c.oid) / current_setting('block_size')::float8 / c.relpages
+      ELSE c.reltuples END) > ${SURELY_MANY} * few INTO many
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE (n.nspname = 'freshet' AND c.relname = ${quoteLiteral(vectorTable)})
+        OR (n.nspname = ${quoteLiteral(source.schema)} AND c.relname = ${quoteLiteral(source.table)});
+  END IF;
+  IF indexed AND NOT many THEN
+    SELECT count(*) > few INTO many FROM (SELECT ${pairs} LIMIT few + 1) AS c;
+  END IF;
+  IF indexed AND many THEN
     PERFORM set_config('hnsw.iterative_scan', 'strict_order', true),
       set_config('enable_sort', 'off', true), set_config('hnsw.ef_search',
         least(${whole.most}, greatest(CASE WHEN narrow THEN ${efBoundsOf(true).least} ELSE ${whole.least} END,

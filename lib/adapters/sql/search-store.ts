@@ -3,13 +3,7 @@ import type { PipelineConfig } from '../../core/config/pipeline-config.ts';
 import { coveragePercent } from '../../core/outcomes.ts';
 import { cosineOperatorClass } from '../../core/vectors.ts';
 import type { Clock } from '../../ports/process.ts';
-import type {
-  CoverageCount,
-  SearchedSource,
-  SearchPlan,
-  SearchScope,
-  SearchStore,
-} from '../../ports/search.ts';
+import type { CoverageCount, SearchedSource, SearchScope, SearchStore } from '../../ports/search.ts';
 import type { SqlDatabase } from './database.ts';
 import { explainNearest, findNearest, rememberMany, SEARCH_SETTINGS } from './find-nearest.ts';
 import { excludedOutcomes, prepared, quoteName } from './fragments.ts';
@@ -29,7 +23,7 @@ export function createSearchStore(
   config: PipelineConfig,
   clock: Pick<Clock, 'now'>,
 ): SearchStore {
-  const opened = new Map<string, Omit<SearchedSource, 'index'>>();
+  const opened = new Map<string, OpenedSource>();
   const many = rememberMany(clock);
   return {
     names: () => config.sources.map(({ name }) => name),
@@ -37,12 +31,12 @@ export function createSearchStore(
       const known = opened.get(name);
       if (known !== undefined) {
         const state = await readState(db, known);
-        if (isCurrent(known, state)) return { ...known, index: state.index };
+        if (isCurrent(known, state)) return { ...known, ...pickState(state) };
       }
       const source = await openSource(db, config, name);
       if (source === undefined) return undefined;
       opened.set(name, source);
-      return { ...source, index: (await readState(db, source)).index };
+      return { ...source, ...pickState(await readState(db, source)) };
     },
     findNearest: request => findNearest(db, request, many),
     explain: request => explainNearest(db, request),
@@ -63,7 +57,7 @@ async function openSource(
   db: SqlDatabase,
   config: PipelineConfig,
   name: string,
-): Promise<Omit<SearchedSource, 'index'> | undefined> {
+): Promise<OpenedSource | undefined> {
   const source = config.sources.find(each => each.name === name);
   if (source === undefined) return undefined;
   const spaces = await (await openSpaces(db, { ...config, sources: [source] })).list();
@@ -76,12 +70,16 @@ async function openSource(
   };
 }
 
-interface SearchState {
+/** A source without what is read anew before each search. */
+type OpenedSource = Omit<SearchedSource, 'index' | 'likelyRows'>;
+
+interface SearchState extends Pick<SearchedSource, 'index' | 'likelyRows'> {
   /** The space that the view of the source shows. */
   readonly active: number | null;
   readonly keywords: string | null;
-  readonly index: SearchPlan['index'];
 }
+
+const pickState = ({ index, likelyRows }: SearchState) => ({ index, likelyRows });
 
 /** Reads, before each search, what may have changed since the source was opened. */
 async function readState(db: SqlDatabase, { space }: Pick<SearchedSource, 'space'>): Promise<SearchState> {
@@ -93,19 +91,21 @@ async function readState(db: SqlDatabase, { space }: Pick<SearchedSource, 'space
            (SELECT bool_or(i.indisvalid AND i.indisready) FROM pg_index AS i
               JOIN pg_opclass AS o ON o.oid = i.indclass[0] JOIN pg_am AS m ON m.oid = o.opcmethod
              WHERE i.indrelid = t.oid AND m.amname = 'hnsw'
-               AND o.opcname = ${cosineOperatorClass(space.source.storage)}::text) AS valid
+               AND o.opcname = ${cosineOperatorClass(space.source.storage)}::text) AS valid,
+           (SELECT (c.reltuples / c.relpages
+                   * pg_relation_size(c.oid) / current_setting('block_size')::int)::float8
+              FROM pg_class AS c
+             WHERE c.oid = t.oid AND c.reltuples >= 0 AND c.relpages > 0) AS "likelyRows"
       FROM (SELECT to_regclass(${quoteName('freshet', space.vectorTable)}::text)::oid AS oid) AS t`.execute(
     db.kysely,
   );
-  const { active = null, keywords = null, valid = null } = rows[0] ?? {};
-  return { active, keywords, index: valid === null ? 'none' : valid ? 'valid' : 'invalid' };
+  const { active = null, keywords = null, valid = null, likelyRows = null } = rows[0] ?? {};
+  const index = valid === null ? 'none' : valid ? 'valid' : 'invalid';
+  return { active, keywords, index, likelyRows: likelyRows ?? 0 };
 }
 
 /** Whether the source is still as it was opened: its active space, and whether it has its words. */
-function isCurrent(
-  { space, hasKeywords: had }: Omit<SearchedSource, 'index'>,
-  { active, keywords }: SearchState,
-): boolean {
+function isCurrent({ space, hasKeywords: had }: OpenedSource, { active, keywords }: SearchState): boolean {
   const language = space.source.keywordLanguage;
   if (language !== undefined && had !== (keywords === language)) return false;
   return active === null ? space.status !== 'active' : active === space.spaceId;

@@ -23,6 +23,11 @@ interface Term {
   readonly rows: number;
 }
 
+interface SharedTerm extends Term {
+  /** Of the weight of the query's words, what this one has. */
+  readonly share: number;
+}
+
 /**
  * Finds the rows that have the words of a query, best first.
  * Rows that have all words come first, then those that have one of the rarer words, as many as are
@@ -47,15 +52,29 @@ export async function findByWords(
 async function rankByWords(transaction: Kysely<FreshetTables>, request: WordsRequest): Promise<FoundWords> {
   const { terms, isWhole } = await readTerms(transaction, request);
   const counted = await countTerms(transaction, request, terms);
-  const rarest = counted.filter(({ rows }) => rows > 0).sort((a, b) => a.rows - b.rows);
-  if (rarest.length === 0) return { rows: [], isPartial: !isWhole };
+  const rarest = shareWeight(counted)
+    .filter(({ rows }) => rows > 0)
+    .sort((a, b) => a.rows - b.rows);
+  const shares = rarest.map(({ share }) => share);
+  if (rarest.length === 0) return { rows: [], shares, isPartial: !isWhole };
   const rarer = chooseRarer(rarest);
   const { rows } = await renderRanked(request, rarest, rarer).execute(transaction);
   const [first] = rows;
   return {
-    rows: rows.map(toFoundRow),
+    ...{ rows: rows.map(toFoundRow), shares },
     isPartial: !isWhole || rarer.length < rarest.length || (first?.ranked ?? 0) >= MOST_RANKED,
   };
+}
+
+/**
+ * Gives each word its share of the query. A rare one has most of it, far more than it counts for
+ * among rows that are ranked by words alone: `where is it used` is no evidence beside a name.
+ * A word that no row has keeps its share: rows that have all others have not all.
+ */
+function shareWeight(terms: readonly Term[]): readonly SharedTerm[] {
+  const weights = terms.map(({ rows }) => weigh(Math.max(1, rows)) ** 3);
+  const total = weights.reduce((sum, each) => sum + each, 0);
+  return terms.map((term, place) => ({ ...term, share: weights[place]! / total }));
 }
 
 /** Takes words from the rarest on, while all their rows can be ranked; one at least. */
@@ -106,11 +125,13 @@ interface RankedRow {
   readonly ranked: number;
   readonly distance: number | null;
   readonly columns: string;
+  /** 1 or 0 of each word, in their order. */
+  readonly has: string;
 }
 
 function renderRanked(
   request: WordsRequest,
-  terms: readonly Term[],
+  terms: readonly SharedTerm[],
   rarer: readonly Term[],
 ): RawBuilder<RankedRow> {
   const { space } = request.source;
@@ -120,13 +141,13 @@ function renderRanked(
   const [all, any] = [sql`${joined(terms, ' & ')}::tsquery`, sql`${joined(rarer, ' | ')}::tsquery`];
   const carried = keys.carry(keys.stored('v'));
   const ranked = keys.carried('r');
-  const weights = terms.map(
-    ({ query, rows }) => sql`(v.keywords @@ ${query}::tsquery)::int * ${weigh(rows)}::float8`,
-  );
   // The density of the words decides among rows that have the same ones.
-  const matched = sql.join(weights, sql` + `);
-  const share = sql`(${matched}) / ${terms.reduce((sum, { rows }) => sum + weigh(rows), 0)}::float8`;
-  const score = sql`${matched} + ts_rank_cd(v.keywords, ${any}, 33)::float8`;
+  const has = terms.map(({ query }) => sql`(v.keywords @@ ${query}::tsquery)::int`);
+  const sum = (values: readonly number[]) =>
+    sql.join(
+      values.map((value, place) => sql`m.has[${sql.lit(place + 1)}] * ${value}::float8`),
+      sql` + `,
+    );
   const distance =
     request.vector === undefined
       ? sql`NULL::float8`
@@ -142,18 +163,24 @@ function renderRanked(
                        WHERE (${listKey(keys.carried('n'))})
                           NOT IN (SELECT ${listKey(keys.carried('e'))} FROM allwords AS e)
                     ) AS u ORDER BY u.place LIMIT ${MOST_RANKED}::int
-    ), ranked AS MATERIALIZED (
-      SELECT ${keys.carry(keys.carried('f'))}, ${score} AS words, ${share} AS share,
-             count(*) OVER () AS ranked
+    ), met AS MATERIALIZED (
+      SELECT ${keys.carry(keys.carried('f'))}, ARRAY[${sql.join(has)}] AS has,
+             ts_rank_cd(v.keywords, ${any}, 33)::float8 AS density
         FROM found AS f
         JOIN ${vectors} AS v ON ${areEqual(keys.stored('v'), keys.carried('f'))} AND v.chunk = 0
+    ), ranked AS MATERIALIZED (
+      SELECT ${keys.carry(keys.carried('m'))}, m.has,
+             ${sum(terms.map(({ rows }) => weigh(rows)))} + m.density AS words,
+             ${sum(terms.map(({ share }) => share))} AS share, count(*) OVER () AS ranked
+        FROM met AS m
     ), page AS MATERIALIZED (
       SELECT * FROM ranked AS r
        WHERE r.share >= ${request.leastShare}::float8 ${renderAfter(request, ranked)}
        ORDER BY r.words DESC, ${listKey(ranked)} LIMIT ${request.limit}::int
     )
     SELECT ${keys.text(keys.carried('page'))} AS id, page.words, page.ranked::float8 AS ranked,
-           ${distance} AS distance, ${renderColumns(request)} AS columns
+           ${distance} AS distance, ${renderColumns(request)} AS columns,
+           array_to_string(page.has, '') AS has
       FROM page
       JOIN ${source} AS s ON ${areEqual(keys.source, keys.carried('page'))}
       JOIN ${vectors} AS v ON ${areEqual(keys.stored('v'), keys.carried('page'))} AND v.chunk = 0
@@ -173,7 +200,8 @@ function renderAfter(
   return sql` AND (-r.words, ${listKey(key)}) > (${-after.words}::float8, ${listKey(keys.ofId(after.id))})`;
 }
 
-const toFoundRow = ({ id, words, distance, columns }: RankedRow): FoundRow => ({
+const toFoundRow = ({ id, words, distance, columns, has }: RankedRow): FoundRow => ({
   ...{ id, words, distance },
+  terms: [...has].flatMap((digit, place) => (digit === '1' ? [place] : [])),
   columns: JSON.parse(columns) as unknown[],
 });

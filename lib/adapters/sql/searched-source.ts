@@ -38,7 +38,7 @@ export async function resolveSearch(
   db: SqlDatabase,
   source: ResolvedSource,
   section: SearchSection | undefined,
-): Promise<Omit<SearchedSource, 'space' | 'hasKeywords' | 'index'>> {
+): Promise<Omit<SearchedSource, 'space' | 'hasKeywords' | 'index' | 'likelyRows'>> {
   const found = await readColumns(db, source.tableOid);
   const { enums, hasRowSecurity } = await readTraits(db, source.tableOid);
   const subject = `Source "${source.name}": search`;

@@ -54,6 +54,8 @@ function isKeyAddress(address: string): boolean {
 const limits = z.strictObject(
   {
     queueTokens: wholeNumber(1, 100_000_000).default(200_000),
+    /** Longest time in the queue and the call; undefined: a third of `timeoutSeconds`. */
+    queueSeconds: wholeNumber(1, 600).optional(),
     batchTokens: wholeNumber(1, 10_000_000).default(8192),
     cacheBytes: wholeNumber(0, 10_000_000_000).default(64 * 1024 * 1024),
     timeoutSeconds: wholeNumber(1, 600).default(30),
@@ -83,9 +85,15 @@ export const serviceSection = z.strictObject(
 export type ServiceSection = z.output<typeof serviceSection>;
 
 /** Checks what one key of the section must know of another. */
-export function findServiceProblems({ tokens: found }: ServiceSection): ConfigProblem[] {
-  if (found === undefined) return [];
+export function findServiceProblems({ tokens: found, limits: bounds }: ServiceSection): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
+  const { queueSeconds = 0, timeoutSeconds } = bounds;
+  if (queueSeconds > timeoutSeconds)
+    problems.push({
+      path: 'service.limits.queueSeconds',
+      message: `expected at most timeoutSeconds (${timeoutSeconds}): whoever waits longer gets no answer`,
+    });
+  if (found === undefined) return problems;
   if ((found.jwksUrl === undefined) === (found.secret === undefined))
     problems.push({
       path: 'service.tokens',

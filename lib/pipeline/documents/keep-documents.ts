@@ -21,8 +21,8 @@ interface DocumentPorts {
   /** Whether texts stay after they were embedded. */
   readonly keepsText: boolean;
   readonly suggest: SuggestWord;
-  /** Makes the runs that watch look soon. */
-  readonly nudge: () => void;
+  /** Makes those look soon who embed the texts. It never rejects. */
+  readonly nudge: () => void | Promise<void>;
 }
 
 /** Makes what clients do with the texts that they give to the service. */
@@ -38,7 +38,7 @@ export function createDocumentService(ports: DocumentPorts): DocumentService {
       const stored = items.map((item, place) => toStored(ports, { tenant, model, item, place }));
       requireDifferentItems(stored);
       await store.write(tenant, model, stored);
-      ports.nudge();
+      await ports.nudge();
       const jobs = await readEach(store, tenant, stored);
       return stored.map(({ jobId }) => toJob(jobs.get(jobId) ?? refuseUnknown('job')));
     },

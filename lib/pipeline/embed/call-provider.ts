@@ -9,10 +9,19 @@ import type { EmbedReply } from '../../ports/provider.ts';
 import { describeFailure, isUnbilled, toFreshetError } from '../failures.ts';
 import { describeCall, inSpan } from '../spans.ts';
 import type { EmbedPorts } from './embed-ports.ts';
-import { estimateSentTokens } from './fit-texts.ts';
+import { estimateCallTokens } from './fit-texts.ts';
+import type { LendableRows } from './lend-rows.ts';
 import type { MisshapenReply } from './tellable-texts.ts';
 
-type StepPorts = 'providers' | 'clock' | 'randomness' | 'metrics' | 'logger' | 'observer' | 'tracer';
+type StepPorts =
+  | 'providers'
+  | 'clock'
+  | 'randomness'
+  | 'metrics'
+  | 'logger'
+  | 'observer'
+  | 'tracer'
+  | 'givenUp';
 
 interface CallPorts extends Pick<EmbedPorts, StepPorts> {
   readonly embedding: Pick<EmbeddingStore, 'grantCall' | 'noteBill'>;
@@ -27,6 +36,8 @@ export interface CallRequest {
   readonly rows: number;
   /** Undefined: the call is for no row. */
   readonly holder?: GrantHolder | undefined;
+  /** Rows that are lent to edits while a bulk call waits for its rate; undefined: none are. */
+  readonly held?: LendableRows | undefined;
   /** Milliseconds from the start of the call. */
   readonly deadlineMs: number;
   /**
@@ -94,7 +105,7 @@ export async function callProvider(ports: CallPorts, request: CallRequest): Prom
   const { space, texts } = request;
   const { model } = space;
   const callId = ports.randomness.identifier();
-  const estimatedTokens = texts.reduce((sum, text) => sum + estimateSentTokens(space, text), 0);
+  const estimatedTokens = estimateCallTokens(request);
   const costOf = (tokens: number) => (tokens * model.usdPerMillionTokens) / 1e6;
   const estimatedCostUsd = costOf(estimatedTokens);
   const refusal = await ports.embedding.grantCall(space, {
@@ -172,6 +183,7 @@ async function makeCall(
     reply = await ports.providers(model.alias).embed({
       texts: texts.map(text => model.documentPrefix + text),
       deadlineMs: request.deadlineMs,
+      signal: ports.givenUp?.(),
     });
     requestId = reply.requestId;
     billedTokens = reply.tokens ?? estimatedTokens;
@@ -190,7 +202,9 @@ async function makeCall(
     const maybeBilled = billedTokens !== undefined || !isUnbilled(failure);
     const tokens = maybeBilled ? (billedTokens ?? estimatedTokens) : 0;
     const call = endCall(`${failure.failureClass}:${failure.code}`, tokens, maybeBilled);
-    return { call, failure, misshapen: describeShape(reply, texts.length, failure.code) };
+    const misshapen = describeShape(reply, texts.length, failure.code);
+    const rateLimits = failure.rateLimits ?? reply?.rateLimits;
+    return { call, failure, misshapen, ...(rateLimits && { rateLimits }) };
   }
 }
 

@@ -25,7 +25,7 @@ import {
   timeoutOf,
 } from './keep-pace.ts';
 import { noteCallRate, waitForRate } from './keep-rate.ts';
-import { hasTextLimit } from './tellable-texts.ts';
+import { hasTextLimit, noteAnswered, wasAnsweredLately } from './tellable-texts.ts';
 import { gateOf } from './throttle-gate.ts';
 
 /** How often a call may be repeated at most. */
@@ -128,6 +128,8 @@ async function judgeRefusal(
   remainingMs: () => number,
 ): Promise<RetriedCall> {
   if (refused.result.failure?.code !== RATE_CODE || request.texts.length === 1) return refused;
+  const provider = ports.providers(request.space.model.alias);
+  if (wasAnsweredLately(provider, request, ports.clock.now())) return refused;
   const probe = { ...request, texts: [PROBE_TEXT], rows: 0, holder: undefined, goesOn: true };
   const made = await callInTurn(ports, probe, { remainingMs, findClosure: () => undefined });
   const calls = [...refused.calls, ...(made?.result.call === undefined ? [] : [made.result.call])];
@@ -176,6 +178,7 @@ async function repeatCall(
     failure = result.failure;
     if (failure === undefined) {
       successes.set(provider, countSuccesses(provider) + 1);
+      noteAnswered(provider, request, ports.clock.now());
       return { calls, result, othersSucceeded };
     }
     othersSucceeded ||= countSuccesses(provider) > (successesAtFailure ?? Number.POSITIVE_INFINITY);
@@ -189,7 +192,7 @@ async function repeatCall(
       return { calls, result, othersSucceeded };
     }
     ports.metrics.duration('RetryWait', waitMs);
-    await ports.clock.sleep(waitMs);
+    await ports.clock.sleep(waitMs, ports.givenUp?.());
   }
 }
 
@@ -240,6 +243,7 @@ async function callInTurn(
       }
       const { failure, call } = result;
       if (isTooLarge) return { result: { ...result, failure: tooManyTexts() } };
+      if (failure?.code === 'aborted') return { result: { ...result, failure: outOfTime() } };
       if (call === undefined || failure === undefined || !isUnanswered(failure.code)) return { result };
       const named = nameUnanswered(failure, request, call.entry.latencyMs);
       return { result: { ...result, failure: named, isCutShort: deadlineMs < timeoutMs } };

@@ -43,6 +43,12 @@ export interface EmbedPorts extends TracedPorts {
    */
   readonly redelivers?: false | undefined;
   readonly observer?: RunObserver | undefined;
+  /**
+   * The signal after whose abort calls and waits for a next try that began before are given up.
+   * What their messages bought before is announced. Undefined: the time of an invocation alone
+   * bounds them.
+   */
+  readonly givenUp?: (() => AbortSignal) | undefined;
 }
 
 interface EmbedLimits {

@@ -125,10 +125,10 @@ async function embedRows(
   const decisions = await decideRows(ports, space, stale, outcomeOf);
   const whole = await planBatch(ports.embedding, space, decisions);
   const divided = await divideByBatches(ports, space, message, whole);
-  const { settled, ended } = await settlePlan(ports, record, { space, message, divided }, remainingMs);
+  const held = new Set(staleIds.filter(id => !divided.waiting.has(id)));
+  const ended = await settlePlan(ports, record, { space, message, divided, held }, remainingMs);
   if (!ended) return 'done';
-  const isLeft = (id: string) => !settled.has(id) && !divided.waiting.has(id);
-  const rest = { space, message, ids: staleIds.filter(isLeft) };
+  const rest = { space, message, ids: [...held] };
   return giveBackRest(ports, record, rest, ended);
 }
 
@@ -161,8 +161,17 @@ async function findWorthDeciding(
   return { stale, doubled };
 }
 
+interface PlannedRows {
+  readonly space: Space;
+  readonly message: DispatchMessage;
+  readonly divided: DividedPlan;
+  /** Rows that are neither settled nor wait for a batch. */
+  readonly held: Set<string>;
+}
+
 /**
- * Buys, stores and announces a plan batch by batch, and returns the settled ids.
+ * Buys, stores and announces a plan batch by batch, and takes what is settled out of `held`.
+ * Returns why it ended early; undefined: it did not.
  * Each batch is announced before the next batch is bought, so that a worker that dies loses the
  * call in flight and no other call. The rows are marked as announced at the end. Until then their
  * leases in stage `embedding` hold the rows. In-process queues never redeliver a finished message,
@@ -171,21 +180,26 @@ async function findWorthDeciding(
 async function settlePlan(
   ports: EmbedPorts,
   record: QueueRecord,
-  planned: { readonly space: Space; readonly message: DispatchMessage; readonly divided: DividedPlan },
+  planned: PlannedRows,
   remainingMs: () => number,
-): Promise<{ readonly settled: ReadonlySet<string>; readonly ended: Purchase['ended'] }> {
-  const { space, message, divided } = planned;
+): Promise<Purchase['ended']> {
+  const { space, message, divided, held } = planned;
   const { dispatchId, lane } = message;
   const settled = new Set<string>();
   let ended: Purchase['ended'];
   let isDone = false;
+  const settle = async (settlement: Settlement) => {
+    for (const id of await settlePurchase(ports, settlement, remainingMs)) {
+      settled.add(id);
+      held.delete(id);
+    }
+  };
   try {
     const { toBuy, results } = divided.brought;
     if (toBuy.length > 0) {
       const plan = { outcomes: [], copies: [], touches: [], toBuy };
       const brought = { space, dispatchId, lane, runId: ports.runId, plan };
-      const settlement = { ...brought, purchase: { ...NOTHING_BOUGHT, results } };
-      for (const id of await settlePurchase(ports, settlement, remainingMs)) settled.add(id);
+      await settle({ ...brought, purchase: { ...NOTHING_BOUGHT, results } });
     }
     for (const [position, part] of splitPlan(divided.plan, ports.limits.batchSize).entries()) {
       if (position > 0) await ports.waitForRoom?.(remainingMs);
@@ -194,11 +208,11 @@ async function settlePlan(
           ? NOTHING_BOUGHT
           : await buyVectors(ports, space, lane, part.toBuy, remainingMs, {
               redelivered: record.receiveCount > 1,
-              dispatchId,
+              ...{ dispatchId, heldIds: [...held] },
             });
       const bought = { space, dispatchId, lane, runId: ports.runId, plan: part, purchase };
       const settlement = decideOutage(ports, record, bought);
-      for (const id of await settlePurchase(ports, settlement, remainingMs)) settled.add(id);
+      await settle(settlement);
       ended = settlement.purchase.ended;
       if (ended) break;
     }
@@ -209,7 +223,7 @@ async function settlePlan(
     const needsMark = settled.size > 0 && !(isDone && ports.redelivers === false);
     if (needsMark) await retryTransient(ports, remainingMs, mark);
   }
-  return { settled, ended };
+  return ended;
 }
 
 /**

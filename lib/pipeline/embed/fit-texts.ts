@@ -70,6 +70,17 @@ export function estimateSentTokens(space: Space, text: string): number {
   return Math.min(estimateTokens(documentPrefix + text), maxTokensPerText ?? Number.POSITIVE_INFINITY);
 }
 
+/** The texts of one call, and the space that they are for. */
+export interface TextsOfCall {
+  readonly space: Space;
+  readonly texts: readonly string[];
+}
+
+/** Estimates the tokens of a call. */
+export function estimateCallTokens({ space, texts }: TextsOfCall): number {
+  return texts.reduce((sum, text) => sum + estimateSentTokens(space, text), 0);
+}
+
 type SizePorts = Pick<EmbedPorts, 'providers' | 'tokenizer'>;
 
 /**

@@ -14,8 +14,8 @@ import type { EmbeddingProvider } from '../../ports/provider.ts';
 import { describeFailure } from '../failures.ts';
 import type { CallRequest, CallResult } from './call-provider.ts';
 import type { EmbedPorts } from './embed-ports.ts';
-import { estimateSentTokens } from './fit-texts.ts';
-import { keepTellable, learnTellable, limitTexts } from './tellable-texts.ts';
+import { estimateCallTokens } from './fit-texts.ts';
+import { keepTellable, learnTellable, limitTexts, noteTold } from './tellable-texts.ts';
 
 type PacePorts = Pick<
   EmbedPorts,
@@ -149,12 +149,14 @@ export async function endTurn(
     const seen = {
       isAnswered: failureCode === undefined,
       texts: request.texts.length,
-      tokens: countTokens(request),
+      tokens: estimateCallTokens(request),
       seconds: call.entry.latencyMs / 1000,
       callsAtOnce: turn.callsAtOnce,
     };
     known.pace = learnPace(before, seen, boundsOf(ports, request));
   }
+  if (call !== undefined && failureCode === undefined)
+    noteTold(provider, before.textsPerCall ?? request.texts.length);
   const tellable = misshapen && learnTellable(provider, request.texts, misshapen, nowMs);
   if (tellable !== undefined) ports.observer?.callsLimited(alias, tellable);
   known.pace = keepTellable(provider, known.pace, nowMs);
@@ -241,17 +243,13 @@ export async function expectCallMs(
   const { mostTexts } = boundsOf(ports, request);
   const seconds = expectSeconds(
     pace,
-    { texts: request.texts.length, tokens: countTokens(request) },
+    { texts: request.texts.length, tokens: estimateCallTokens(request) },
     mostTexts,
   );
   // Of a limited model about which nothing was measured yet, the time-out is expected.
   const timeoutMs = timeoutOf(ports, request);
   if (seconds === undefined) return pace.textsPerCall === null ? 0 : timeoutMs;
   return Math.min(timeoutMs, 2 * seconds * 1000);
-}
-
-function countTokens({ space, texts }: Pick<CallRequest, 'space' | 'texts'>): number {
-  return texts.reduce((sum, text) => sum + estimateSentTokens(space, text), 0);
 }
 
 /** The code of a failure for which no provider was asked, because all turns were taken. */

@@ -1,15 +1,17 @@
 import type { FreshetError } from '../../core/errors.ts';
 import type { Lane } from '../../core/model.ts';
 import { configuredLimits, isLimited, lowerLimits, type RateLimits, UNLIMITED } from '../../core/rate.ts';
+import type { RateNews } from '../../ports/pace-store.ts';
 import type { EmbeddingProvider } from '../../ports/provider.ts';
 import { describeFailure } from '../failures.ts';
 import type { CallRequest, CallResult } from './call-provider.ts';
 import { type EmbedPorts, SETTLE_RESERVE_MS } from './embed-ports.ts';
-import { estimateSentTokens } from './fit-texts.ts';
+import { estimateCallTokens } from './fit-texts.ts';
 import { busyElsewhere } from './keep-pace.ts';
+import { lendRows } from './lend-rows.ts';
 
-type RatePorts = Pick<EmbedPorts, 'pace' | 'providers' | 'clock' | 'logger' | 'runId'>;
-type RatedRequest = Pick<CallRequest, 'space' | 'lane' | 'texts' | 'goesOn'>;
+type RatePorts = Pick<EmbedPorts, 'embedding' | 'pace' | 'providers' | 'clock' | 'logger' | 'runId'>;
+type RatedRequest = Pick<CallRequest, 'space' | 'lane' | 'texts' | 'goesOn' | 'held'>;
 
 /** What a process knows of the limits that a provider named. */
 interface KnownLimits {
@@ -48,8 +50,7 @@ const LAMBDA_WAIT_MS = 500;
 const LAMBDA_GOING_ON_MS = 65_000;
 /**
  * Milliseconds that bulk work of a run on a machine waits, those in line before it included.
- * Its rows are held so long: an edit of one of them waits too. Whoever asks is granted by chance,
- * and a process that is slow may lose each time.
+ * Whoever asks is granted by chance, and a process that is slow may lose each time.
  */
 const BULK_WAIT_MS = 30_000;
 
@@ -77,7 +78,14 @@ export async function waitForRate(
       : Math.min(leftMs, SETTLE_RESERVE_MS + BULK_WAIT_MS - (ports.clock.now() - beganMs));
   };
   const askInLine = () => askForRate(ports, request, patienceMs, findClosure);
-  return inLine(ports.providers(request.space.model.alias), request.lane, askInLine);
+  const waiting = inLine(ports.providers(request.space.model.alias), request.lane, askInLine);
+  if (request.lane === 'fresh' || request.held === undefined) return waiting;
+  const isGranted = (share: Awaited<typeof waiting>) => share === 'granted';
+  const wait = { waiting, isGranted, remainingMs };
+  const share = await lendRows(ports, request.space, request.held, wait);
+  if (share !== 'taken') return share;
+  await giveBackShare(ports, request);
+  return busyElsewhere(0);
 }
 
 /** The last call of a process in line for its model's rate, by lane. */
@@ -112,7 +120,7 @@ async function askForRate(
   const { model } = request.space;
   const ask = {
     lane: request.lane,
-    tokens: countTokens(request),
+    tokens: estimateCallTokens(request),
     limits: configuredLimits(model),
     largestTokens: ports.providers(model.alias).limits.maxTokensPerCall,
   };
@@ -130,6 +138,13 @@ async function askForRate(
     const closure = findClosure();
     if (closure !== undefined) return closure;
   }
+}
+
+/** Gives back the tokens of a call that is not made. Never rejects. */
+async function giveBackShare(ports: RatePorts, request: RatedRequest): Promise<void> {
+  const { model } = request.space;
+  const news = { limits: configuredLimits(model), excessTokens: -estimateCallTokens(request) };
+  await storeNews(ports, model.alias, { ...news, isAnswered: false });
 }
 
 /**
@@ -153,17 +168,16 @@ export async function noteCallRate(
   if (!isKnown) return;
   const isThrottled = failure?.code === 'rate_limit';
   const throttled = isThrottled ? { retryAfterMs: failure.retryAfterMs, lowersRate: isGranted } : undefined;
-  const taken = isGranted ? countTokens(request) : 0;
+  const taken = isGranted ? estimateCallTokens(request) : 0;
   const excessTokens = isThrottled || failure === undefined ? call.entry.tokens - taken : 0;
-  try {
-    await ports.pace.noteRate(model.alias, {
-      ...{ limits, learned, excessTokens, throttled, isAnswered: failure === undefined },
-    });
-  } catch (error) {
-    ports.logger.warn('rate-not-stored', { modelAlias: model.alias, code: describeFailure(error).code });
-  }
+  const isAnswered = failure === undefined;
+  await storeNews(ports, model.alias, { limits, learned, excessTokens, throttled, isAnswered });
 }
 
-function countTokens({ space, texts }: RatedRequest): number {
-  return texts.reduce((sum, text) => sum + estimateSentTokens(space, text), 0);
+async function storeNews({ pace, logger }: RatePorts, modelAlias: string, news: RateNews): Promise<void> {
+  try {
+    await pace.noteRate(modelAlias, news);
+  } catch (error) {
+    logger.warn('rate-not-stored', { modelAlias, code: describeFailure(error).code });
+  }
 }

@@ -30,6 +30,8 @@ export interface Delivery {
   readonly redelivered?: boolean;
   /** The dispatch whose rows hold the calls; undefined: no row does. */
   readonly dispatchId?: string | undefined;
+  /** The rows of the dispatch that wait for the purchase, or for one after it. */
+  readonly heldIds?: readonly string[];
 }
 
 export type CallAnswer = Omit<CallResult, 'call'>;
@@ -82,9 +84,11 @@ export function openPurchaseCalls(
   lane: Lane,
   texts: number,
   remainingMs: () => number,
-  { redelivered = false, dispatchId }: Delivery,
+  { redelivered = false, dispatchId, heldIds = [] }: Delivery,
 ): PurchaseCalls {
   const made: MadeCall[] = [];
+  const undecided = new Set(heldIds);
+  const held = dispatchId === undefined ? undefined : { dispatchId, ids: () => [...undecided] };
   let extraLeft = Math.max(1, Math.ceil(texts / 100)) * EXTRA_CALLS_PER_HUNDRED;
   const smallerCalls = space.model.maxRetries ?? SMALLER_CALLS;
   let smallerCallsLeft = smallerCalls;
@@ -92,10 +96,13 @@ export function openPurchaseCalls(
   let failedTexts = 1;
   const call = async ({ texts, ids }: TextsToBuy, bounds: Partial<RetryBounds>, goesOn = false) => {
     const holder = dispatchId === undefined ? undefined : { runId: ports.runId, dispatchId, ids };
-    const request = { space, lane, texts, rows: ids.length, holder, goesOn };
+    const request = { space, lane, texts, rows: ids.length, holder, held, goesOn };
     const retried = await callWithRetries(ports, request, remainingMs, bounds);
     made.push(...retried.calls);
-    if (retried.result.vectors) smallerCallsLeft = smallerCalls;
+    if (retried.result.vectors) {
+      smallerCallsLeft = smallerCalls;
+      for (const id of ids) undecided.delete(id);
+    }
     if (ids.length > 0 && retried.calls.some(({ entry }) => !isThrottled(entry))) failedTexts = texts.length;
     return { ...retried.result, othersSucceeded: retried.othersSucceeded };
   };

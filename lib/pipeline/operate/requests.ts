@@ -67,12 +67,16 @@ async function readPauses(control: ControlStore): Promise<readonly PauseReason[]
 
 /**
  * The coverage of each space. A space whose source cannot be read is left out.
- * The reason stands among the pauses.
+ * The reason stands among the pauses. `timeoutMs` is the limit of each space.
  */
-export async function readCoverages(reports: ReportStore, spaces: readonly Space[]): Promise<Coverage[]> {
+export async function readCoverages(
+  reports: ReportStore,
+  spaces: readonly Space[],
+  timeoutMs?: number,
+): Promise<Coverage[]> {
   const coverages: Coverage[] = [];
   for (const space of spaces) {
-    const coverage = await readIfSourceIntact(() => reports.readCoverage(space));
+    const coverage = await readIfSourceIntact(() => reports.readCoverage(space, timeoutMs));
     if (coverage !== undefined) coverages.push(coverage);
   }
   return coverages;

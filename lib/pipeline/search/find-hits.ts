@@ -1,6 +1,6 @@
 import { chooseDiverse } from '../../core/diversity.ts';
 import { FreshetError } from '../../core/errors.ts';
-import { fuseRanks } from '../../core/fuse-ranks.ts';
+import { fuseLegs } from '../../core/fuse-legs.ts';
 import { ServiceRefusal } from '../../core/service-refusal.ts';
 import type { Reranker } from '../../ports/reranker.ts';
 import type { FoundRow, FoundWords, SearchAnswer, SearchRequest, SearchStore } from '../../ports/search.ts';
@@ -64,7 +64,7 @@ async function askLegs(
   const { rows, isExact: exact } = near;
   if (request.mode === 'hybrid')
     return {
-      ...{ hits: fuse(rows, worded?.rows ?? [], request), exact },
+      ...{ hits: fuse(rows, worded, request), exact },
       keyword: worded === undefined ? null : describe(worded),
       degraded: worded === undefined ? ['keyword'] : [],
     };
@@ -91,19 +91,23 @@ function toWorded(worded: FoundWords | undefined, lacksWords: boolean): FoundHit
 /** Each row once, with its distance of either leg and its words of the second. */
 function fuse(
   near: readonly FoundRow[],
-  worded: readonly FoundRow[],
+  { rows: worded, shares }: Pick<FoundWords, 'rows' | 'shares'> = { rows: [], shares: [] },
   { weights }: SearchRequest,
 ): readonly RankedHit[] {
   const rows = new Map(near.map(row => [row.id, row]));
   for (const row of worded) rows.set(row.id, { ...row, ...rows.get(row.id), words: row.words });
-  const lists = [
-    { ids: near.map(({ id }) => id), weight: weights?.semantic ?? 1 },
-    { ids: worded.map(({ id }) => id), weight: weights?.keyword ?? 1 },
-  ];
-  return fuseRanks(lists.filter(({ weight }) => weight > 0)).map(({ id, score }) => ({
-    row: rows.get(id)!,
-    score,
-  }));
+  const legs = {
+    near: near.map(({ id, distance }) => ({ id, similarity: 1 - distance! })),
+    worded: worded.map(({ id, distance, terms = [] }) => ({
+      ...{ id, terms },
+      similarity: distance === null ? null : 1 - distance,
+    })),
+  };
+  const fused = fuseLegs(
+    { ...legs, shares },
+    { semantic: weights?.semantic ?? 1, keyword: weights?.keyword ?? 1 },
+  );
+  return fused.map(({ id, score }) => ({ row: rows.get(id)!, score }));
 }
 
 function diversify(rows: readonly FoundRow[], diversity: number, limit: number): readonly FoundRow[] {

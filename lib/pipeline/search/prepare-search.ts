@@ -16,10 +16,10 @@ import type {
 const CANDIDATES_PER_HIT = 5;
 const LEAST_CANDIDATES = 50;
 /**
- * Of the weight of the query's words, what a row has at least that takes part in a hybrid search.
- * Ranks do not tell a row with one common word of many from one with all of them.
+ * Of the weight of the query's words, what a row has at least that takes part in a hybrid search:
+ * of a long question, one common word is no evidence.
  */
-const FUSED_SHARE = 0.3;
+const FUSED_SHARE = 0.2;
 
 interface PreparePorts {
   readonly store: Pick<SearchStore, 'find' | 'names'>;

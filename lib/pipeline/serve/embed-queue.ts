@@ -1,10 +1,11 @@
 import { FreshetError } from '../../core/errors.ts';
-import { refuseForFailure, ServiceRefusal } from '../../core/service-refusal.ts';
+import { refuseForFailure } from '../../core/service-refusal.ts';
 import type { ServiceLane, ServiceObserver } from '../../ports/embedding-service.ts';
 import type { Clock } from '../../ports/process.ts';
 import { toFreshetError } from '../failures.ts';
 import { describeCall, inSpan, type TracedPorts } from '../spans.ts';
 import type { EmbedTexts } from './call-model.ts';
+import { type QueueBounds, QueuePace, requireRoom } from './queue-pace.ts';
 import type { CachedVector, VectorCache } from './vector-cache.ts';
 import { type SizedText, type Waiter, type WaitingText, WaitingTexts } from './waiting-texts.ts';
 
@@ -15,24 +16,20 @@ interface QueuePorts extends TracedPorts {
   readonly observer: ServiceObserver;
 }
 
-/** What a queue takes, and what one call of it takes. */
-interface QueueLimits {
-  /** Calls at the same time. */
-  readonly workers: number;
-  readonly maxTextsPerCall: number;
-  readonly maxTokensPerCall: number;
+/** What one call of a queue takes, beside what bounds the queue. */
+interface QueueLimits extends QueueBounds {
   readonly maxBytesPerCall: number;
-  /** Tokens that may wait. A request above it is taken where nothing waits, else never. */
-  readonly queueTokens: number;
+}
+
+/** Who waits for texts. */
+interface Waiting {
+  readonly lane: ServiceLane;
+  readonly signal: AbortSignal;
+  /** Where a text stands in the request: equal ones wait once. */
+  readonly placeOf: (key: string) => number;
 }
 
 type ServedModel = Parameters<typeof describeCall>[0];
-
-/** Tokens per second that are assumed of one worker until a call was measured. */
-const ASSUMED_TOKENS_PER_SECOND = 2000;
-/** How much the last call counts for the measured rate. */
-const LAST_CALL_WEIGHT = 0.3;
-const LONGEST_RETRY_SECONDS = 60;
 
 /**
  * The queue of one model: batches form while workers are busy, and an idle service adds no wait.
@@ -46,8 +43,10 @@ export class EmbedQueue {
   readonly #waiting = new WaitingTexts();
   /** Texts in the queue and in calls, by their keys: equal ones are computed once. */
   readonly #underway = new Map<string, WaitingText>();
+  readonly #pace = new QueuePace();
   #calls = 0;
-  #tokensPerSecond = ASSUMED_TOKENS_PER_SECOND;
+  /** Tokens in calls. */
+  #calledTokens = 0;
 
   constructor(ports: QueuePorts, model: ServedModel, limits: QueueLimits) {
     this.#ports = ports;
@@ -70,35 +69,23 @@ export class EmbedQueue {
       texts.flatMap((text, position) => (found[position] === undefined ? [[text.key, text] as const] : [])),
     );
     const fresh = [...missing.values()].filter(({ key }) => !this.#underway.has(key));
-    this.#refuseOverflow(fresh.reduce((sum, { tokens }) => sum + tokens, 0));
+    const ahead = { ...this.#waiting.aheadOf(lane), calledTokens: this.#calledTokens };
+    requireRoom(this.#pace, this.#limits, ahead, { texts: fresh.length, tokens: sumTokens(fresh) });
     this.#ports.observer.looked(this.#model.alias, {
       hits: found.filter(vector => vector !== undefined).length,
       joined: missing.size - fresh.length,
       misses: fresh.length,
     });
     if (missing.size === 0) return found as CachedVector[];
-    const computed = await this.#waitFor([...missing.values()], lane, signal);
+    const placeOf = (key: string) => texts.findIndex(text => text.key === key);
+    const computed = await this.#waitFor([...missing.values()], { lane, signal, placeOf });
     return texts.map(({ key }, position) => found[position] ?? computed.get(key)!);
-  }
-
-  #refuseOverflow(newTokens: number): void {
-    const waiting = this.#waiting.tokens;
-    const { queueTokens } = this.#limits;
-    if (newTokens === 0 || waiting === 0 || waiting + newTokens <= queueTokens) return;
-    const seconds = Math.ceil(waiting / (this.#tokensPerSecond * this.#limits.workers));
-    throw new ServiceRefusal(
-      'rate_limited',
-      `The queue of the model is full: ${waiting} tokens wait, the request has ${newTokens}, and ` +
-        `${queueTokens} is the most.`,
-      { retryAfterSeconds: Math.min(LONGEST_RETRY_SECONDS, Math.max(1, seconds)) },
-    );
   }
 
   /** Waits for texts, and leaves all of them when the client leaves or one of them fails. */
   #waitFor(
     texts: readonly SizedText[],
-    lane: ServiceLane,
-    signal: AbortSignal,
+    { lane, signal, placeOf }: Waiting,
   ): Promise<ReadonlyMap<string, CachedVector>> {
     return new Promise((resolve, reject) => {
       const vectors = new Map<string, CachedVector>();
@@ -121,9 +108,9 @@ export class EmbedQueue {
             signal.removeEventListener('abort', giveUp);
             resolve(vectors);
           },
-          reject: reason => {
+          reject: failure => {
             leave();
-            reject(reason);
+            reject(refuseForFailure(failure, placeOf(text.key)));
           },
         };
         text.waiters.add(waiter);
@@ -174,10 +161,18 @@ export class EmbedQueue {
         maxTokens: this.#limits.maxTokensPerCall,
         maxBytes: this.#limits.maxBytesPerCall,
       });
+      const { clock } = this.#ports;
+      const tokens = sumTokens(batch);
+      const call = { tokens, startedMs: clock.now(), wasFull: this.#waiting.count > 0 };
       this.#calls += 1;
+      this.#calledTokens += tokens;
       this.#changed();
       void this.#call(batch).finally(() => {
         this.#calls -= 1;
+        this.#calledTokens -= tokens;
+        // A call that was given up says nothing of how long it would have taken.
+        if (batch[0]?.call?.abort.signal.aborted !== true) this.#pace.ended(call, clock.now());
+        this.#changed();
         this.#startCalls();
       });
     }
@@ -190,7 +185,7 @@ export class EmbedQueue {
     const { clock, observer } = this.#ports;
     const startedMs = clock.now();
     const first = batch[0]!;
-    const tokens = batch.reduce((sum, text) => sum + text.tokens, 0);
+    const tokens = sumTokens(batch);
     const ended = (outcome: string) =>
       observer.called({
         ...{ model: this.#model.alias, lane: first.lane, texts: batch.length, tokens, outcome },
@@ -201,7 +196,6 @@ export class EmbedQueue {
       const vectors = await this.#traceCall(batch, tokens, () =>
         this.#ports.embedTexts(batch, first.role, abort.signal),
       );
-      this.#measure(tokens, clock.now() - startedMs);
       ended('ok');
       for (const [position, text] of batch.entries()) this.#settle(text, vectors[position]!);
     } catch (error) {
@@ -244,7 +238,7 @@ export class EmbedQueue {
 
   #fail(text: WaitingText, failure: FreshetError): void {
     this.#forget(text);
-    for (const waiter of takeAll(text.waiters)) waiter.reject(refuseForFailure(failure));
+    for (const waiter of takeAll(text.waiters)) waiter.reject(failure);
   }
 
   /** A text that was given up may be on its way again, for somebody who came later. */
@@ -252,15 +246,14 @@ export class EmbedQueue {
     if (this.#underway.get(text.key) === text) this.#underway.delete(text.key);
   }
 
-  #measure(tokens: number, latencyMs: number): void {
-    const rate = (tokens * 1000) / Math.max(1, latencyMs);
-    this.#tokensPerSecond += LAST_CALL_WEIGHT * (rate - this.#tokensPerSecond);
-  }
-
   #changed(): void {
     const { count: texts, tokens } = this.#waiting;
-    this.#ports.observer.queued(this.#model.alias, { texts, tokens });
+    this.#ports.observer.queued(this.#model.alias, { texts, tokens, calls: this.#calls });
   }
+}
+
+function sumTokens(texts: readonly SizedText[]): number {
+  return texts.reduce((sum, { tokens }) => sum + tokens, 0);
 }
 
 function takeAll<Item>(items: Set<Item>): readonly Item[] {

@@ -1,6 +1,7 @@
 import { pickClaims } from '../../core/claims.ts';
 import { describeUnexpected } from '../../core/errors.ts';
 import { ServiceRefusal } from '../../core/service-refusal.ts';
+import { SEARCH_JOB_PREFIX } from '../../core/service-routes.ts';
 import { sha256Hex } from '../../core/text.ts';
 import type { DocumentService } from '../../ports/documents.ts';
 import type { Clock, Logger, Randomness } from '../../ports/process.ts';
@@ -99,7 +100,12 @@ export function createSearchJobs(ports: SearchJobPorts): SearchJobs {
         });
       const createdAtMs = clock.now();
       const job: HeldJob = {
-        ...{ jobId: ports.randomness.identifier(), status: 'pending', owner, tenant: caller.tenant },
+        ...{
+          jobId: `${SEARCH_JOB_PREFIX}${ports.randomness.identifier()}`,
+          status: 'pending',
+          owner,
+          tenant: caller.tenant,
+        },
         ...{ createdAtMs, expiresAtMs: createdAtMs + KEPT_MS, failure: null, result: null, bytes: 0 },
       };
       jobs.set(job.jobId, job);

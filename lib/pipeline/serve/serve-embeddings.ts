@@ -33,6 +33,8 @@ export interface ServiceBounds {
   readonly maxTokensPerCall: number;
   /** Tokens that may wait for each model. */
   readonly queueTokens: number;
+  /** Milliseconds that a request may expect to take, by the measured pace of its queue. */
+  readonly queueMs: number;
   readonly cacheBytes: number;
   /** Milliseconds until a request is answered with `deadline`. */
   readonly deadlineMs: number;
@@ -148,6 +150,7 @@ function serveModel(
     maxTokensPerCall: Math.min(limits.maxTokensPerCall, bounds.maxTokensPerCall),
     maxBytesPerCall: limits.maxBytesPerCall,
     queueTokens: bounds.queueTokens,
+    queueMs: bounds.queueMs,
   });
   return { model, provider, queue, ready: false, code: undefined };
 }

@@ -1,3 +1,4 @@
+import type { FreshetError } from '../../core/errors.ts';
 import type { InputRole } from '../../core/model.ts';
 import type { ServiceLane } from '../../ports/embedding-service.ts';
 import type { TraceContext } from '../../ports/tracer.ts';
@@ -27,7 +28,7 @@ export interface WaitingText extends SizedText {
 
 export interface Waiter {
   resolve(vector: CachedVector): void;
-  reject(reason: unknown): void;
+  reject(failure: FreshetError): void;
 }
 
 /** What one call takes. */
@@ -46,25 +47,31 @@ export class WaitingTexts {
     query: new Set(),
     document: new Set(),
   };
-  #tokens = 0;
+  readonly #tokens = { query: 0, document: 0 };
 
   get tokens(): number {
-    return this.#tokens;
+    return this.#tokens.query + this.#tokens.document;
   }
 
   get count(): number {
     return this.#lanes.query.size + this.#lanes.document.size;
   }
 
+  /** What goes before a text that comes to a lane now: no document goes before a query. */
+  aheadOf(lane: ServiceLane): { readonly texts: number; readonly tokens: number } {
+    if (lane === 'document') return { texts: this.count, tokens: this.tokens };
+    return { texts: this.#lanes.query.size, tokens: this.#tokens.query };
+  }
+
   add(text: WaitingText): void {
     this.#lanes[text.lane].add(text);
-    this.#tokens += text.tokens;
+    this.#tokens[text.lane] += text.tokens;
   }
 
   /** Takes a text out. False: it did not wait. */
   remove(text: WaitingText): boolean {
     if (!this.#lanes[text.lane].delete(text)) return false;
-    this.#tokens -= text.tokens;
+    this.#tokens[text.lane] -= text.tokens;
     return true;
   }
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openLocalProvider } from '../../../lib/adapters/providers/local.ts';
 import { createSystemClock } from '../../../lib/adapters/system.ts';
 import type { ModelDefinition } from '../../../lib/core/model.ts';
@@ -9,6 +9,7 @@ import { makeModel } from '../../factories/model-definition.ts';
 import { makeOnnxModel, type OnnxModel } from '../../factories/onnx-model.ts';
 
 const clock = createSystemClock();
+const isLinux = process.platform === 'linux';
 const models: OnnxModel[] = [];
 afterEach(() => {
   for (const model of models.splice(0)) model.remove();
@@ -123,12 +124,32 @@ describe('the local provider', () => {
   });
 
   it('ends a process that hangs for a whole deadline', async () => {
+    const before = isLinux ? await findInference(process.pid) : [];
     const { embed } = await open();
     await embed(['a']);
+    const started = isLinux ? await findInference(process.pid) : [];
+    const hanging = started.filter(pid => !before.includes(pid));
 
     await expect(embed(['hang'], { deadlineMs: 300 })).rejects.toMatchObject({ code: 'timeout' });
 
     expect((await embed(['harbour'])).vectors).toEqual([expectedOf(2, 6, 3)]);
+    expect(hanging).toHaveLength(isLinux ? 1 : 0);
+    await expect.poll(() => hanging.filter(pid => existsSync(`/proc/${pid}/exe`))).toEqual([]);
+  });
+
+  it.skipIf(!isLinux)('gives the process of the model no secret', async () => {
+    const before = await findInference(process.pid);
+    vi.stubEnv('FRESHET_HTTP_TOKEN', 'a-secret-of-the-service');
+    const { embed } = await open();
+    await embed(['a']);
+    vi.unstubAllEnvs();
+
+    const started = (await findInference(process.pid)).filter(pid => !before.includes(pid));
+    const variables = started.map(pid => readFileSync(`/proc/${pid}/environ`, 'utf8'));
+
+    expect(variables).toHaveLength(1);
+    expect(variables[0]).toContain('PATH=');
+    expect(variables[0]).not.toContain('a-secret-of-the-service');
   });
 
   it('refuses a file that is another one than the configuration says', async () => {
@@ -188,9 +209,8 @@ function embedElsewhere(made: OnnxModel, texts: readonly string[]) {
   return { child, embedded, ended };
 }
 
-/** Whether a process of the model still runs. */
+/** The processes that a process started and that still run. */
 async function findInference(parent: number): Promise<readonly string[]> {
-  const { readFileSync, readdirSync } = await import('node:fs');
   return readdirSync('/proc').filter(name => {
     if (!/^\d+$/.test(name) || !existsSync(`/proc/${name}/stat`)) return false;
     try {
@@ -214,7 +234,7 @@ describe('the process that a local model was started from', () => {
     models.push(made);
     const { child, embedded, ended } = embedElsewhere(made, ['slow', 'a']);
     await embedded;
-    const started = process.platform === 'linux' ? await findInference(child.pid!) : [];
+    const started = isLinux ? await findInference(child.pid!) : [];
     while (!made.calls().some(({ ids }) => ids.includes(10))) await new Promise(wake => setTimeout(wake, 5));
     child.kill('SIGINT');
 

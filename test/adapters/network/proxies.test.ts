@@ -249,6 +249,32 @@ describe('readProxies', () => {
   });
 
   it.each([
+    ['this machine', 'http://127.0.0.1:11434', {}],
+    ['a host that NO_PROXY lists', 'https://m.example/v1', { NO_PROXY: 'a.example, m.example' }],
+    ['a host below what NO_PROXY lists', 'https://a.m.example/v1', { NO_PROXY: '*.M.example' }],
+    ['all hosts, which NO_PROXY lists among others', 'http://m.example', { NO_PROXY: 'a.example:1,*:80' }],
+    ['a port that NO_PROXY lists', 'http://m.example:8080/v1', { NO_PROXY: '.m.example:8080' }],
+    ['a scheme that has a proxy', 'https://m.example/v1', { HTTPS_PROXY: 'http://own.example' }],
+  ])('does not look at a proxy that no call goes through: %s', (_, url, variables) => {
+    const ALL_PROXY = 'socks5://other.example:1080';
+
+    expect(() => readProxies({ ALL_PROXY, ...variables }, [url])).not.toThrow();
+    expect(() => readProxies({ ALL_PROXY, ...variables }, [url, 'http://b.example:81'])).toThrow(UsageError);
+  });
+
+  it.each([
+    ['https://m.example/v1', 'm.example:8443'],
+    ['https://m.example/v1', '*.m.example'],
+    ['https://anm.example/v1', 'm.example'],
+  ])('looks at a proxy that calls to %s go through, although NO_PROXY lists %s', (url, NO_PROXY) => {
+    const read = () => readProxies({ ALL_PROXY: 'socks5://other.example:1080', NO_PROXY }, [url]);
+
+    expect(read).toThrow(UsageError);
+    const { httpProxy, httpsProxy } = readProxies({ HTTP_PROXY: 'http://p.example', NO_PROXY }, [url]) ?? {};
+    expect([httpProxy, httpsProxy]).toEqual(['http://p.example/', '']);
+  });
+
+  it.each([
     ['socks5://user:canary@proxy.example:1080', /HTTPS_PROXY names no proxy of http or https/],
     ['http://user:canary@', /HTTPS_PROXY is no address of a proxy/],
     ['http://user:canary%ZZ@proxy.example', /HTTPS_PROXY is no address of a proxy/],

@@ -251,6 +251,25 @@ describe('a refusal', () => {
     expect(await failure({ kind: 'status', status: 429, headers })).toMatchObject({ retryAfterMs });
   });
 
+  it.each([
+    ['120000', 120_000],
+    [' 1000000 ', 1_000_000],
+    ['-1', undefined],
+    ['0', undefined],
+    ['0.4', undefined],
+    ['unlimited', undefined],
+    ['6m0s', undefined],
+    ['0x10', undefined],
+    ['1e999', undefined],
+    ['120000, 60000', undefined],
+  ])('learns the limit %o of a refusal as %o', async (named, tokensPerMinute) => {
+    const headers = { 'x-ratelimit-limit-tokens': named, 'retry-after': '1' };
+    const { rateLimits } = await failure({ kind: 'status', status: 429, headers });
+
+    const known = tokensPerMinute && { requestsPerMinute: null, tokensPerMinute };
+    expect(rateLimits).toEqual(known);
+  });
+
   it('keeps neither the text nor the key, wherever the server echoes them', async () => {
     for (const status of [400, 401, 422, 429, 500, 418]) {
       const error = await failure({ kind: 'echo', status });

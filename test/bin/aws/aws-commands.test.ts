@@ -413,6 +413,38 @@ describe('aws backfill', () => {
   });
 });
 
+describe('aws nudge', () => {
+  const started = () =>
+    console.stubs.lambda
+      .commandCalls(InvokeCommand)
+      .map(call => call.args[0].input)
+      .filter(({ InvocationType }) => InvocationType === 'Event');
+
+  test('starts one look for edits without waiting for it, and asks the database nothing', async () => {
+    const { code, output } = await console.run('nudge --json');
+
+    expect(code).toBe(0);
+    expect(JSON.parse(output)).toEqual({
+      ...{ account: '111122223333', region: 'eu-central-1', stage: 'prod', started: true },
+    });
+    expect(started()).toMatchObject([{ FunctionName: DEPLOYMENT.functions.detect }]);
+    expect(JSON.parse(Buffer.from(started()[0]?.Payload as Uint8Array).toString())).toEqual({
+      ...{ pass: 'incremental', nudged: true },
+    });
+    expect(console.asked).toEqual([]);
+  });
+
+  test('starts nothing where every schedule is switched off, and says what switches them on', async () => {
+    console.stubs.scheduler.on(GetScheduleCommand).callsFake(({ Name }) => ({ Name, State: 'DISABLED' }));
+
+    const { code, output } = await console.run('nudge');
+
+    expect(code).toBe(1);
+    expect(output).toContain('aws resume --now --apply --stage prod');
+    expect(started()).toEqual([]);
+  });
+});
+
 describe('aws reset', () => {
   beforeEach(() => {
     console.answers.set('plan-reset', () => ({ answer: { spaces: [plan] } }));

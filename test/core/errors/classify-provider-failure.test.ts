@@ -138,6 +138,7 @@ describe('classifyProviderFailure', () => {
     [{ status: 401 }, /The key is missing, wrong or revoked/],
     [{ status: 402 }, /no credit left/],
     [{ status: 429, code: 'insufficient_quota' }, /no credit left/],
+    [{ status: 308 }, /sends calls to another address.*baseUrl: https in place of http/],
     [{ networkCode: 'ENOTFOUND' }, /finds no address of the name in baseUrl/],
     [{ networkCode: 'ECONNREFUSED' }, /Nobody listens at the address in baseUrl/],
   ])('says what to do about what a first run meets: %o', (signal, remedy) => {

@@ -61,6 +61,14 @@ describe('the words of SQLSTATEs', () => {
     },
   );
 
+  it('name each limit that leaves no connection free', () => {
+    const client = { host: 'db.example', port: 5432, user: 'ada', database: 'shop' } as pg.Client;
+    const { message } = explainConnectionFailure(Object.assign(new Error(''), { code: '53300' }), client);
+
+    for (const limit of [message, wordsOfSqlState('53300')?.remedy ?? ''])
+      expect(limit).toMatch(/max_connections, or the CONNECTION LIMIT of role or database/);
+  });
+
   it('hold for every row of the table some state that is met', () => {
     const states = Object.entries(STATES).flatMap(([group, rest]) => rest.split(' ').map(end => group + end));
     const met = new Set(states.map(wordsOfSqlState));

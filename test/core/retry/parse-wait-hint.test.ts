@@ -34,8 +34,30 @@ describe('parseWaitHint', () => {
     [{ 'retry-after': '-1' }, undefined],
     [{ 'retry-after': 'Infinity' }, undefined],
     [{ 'retry-after': '' }, undefined],
+    [{ 'retry-after': ' 7 ' }, 7000],
+    [{ 'retry-after': '600' }, 600_000],
+    [{ 'retry-after': '6m0s' }, 360_000],
+    [{ 'retry-after': 'Saturday, 21-Nov-26 00:01:00 GMT' }, 60_000],
+    [{ 'retry-after': 'Sat Nov 21 00:01:00 2026 GMT' }, 60_000],
+    [{ 'retry-after': '2026-11-21T00:01:00Z' }, 60_000],
+    [{ 'retry-after': String(NOW / 1000 + 60) }, 60_000],
+    [{ 'retry-after': String(NOW / 1000 - 60) }, undefined],
+    [{ 'retry-after': 'banana 2030' }, undefined],
+    [{ 'retry-after': 'Sat, 99 Foo 2026 00:01:00 GMT' }, undefined],
+    [{ 'retry-after': '0x10' }, undefined],
+    [{ 'retry-after': '-5', 'x-ratelimit-reset-tokens': '3s' }, 3000],
+    [{ 'retry-after': 'unlimited' }, undefined],
+    [{ 'x-ratelimit-reset-tokens': '1ms' }, 1],
+    [{ 'x-ratelimit-reset-tokens': '500us' }, 1],
+    [{ 'x-ratelimit-reset-tokens': '1s200µs' }, 1001],
+    [{ 'x-ratelimit-reset-tokens': '1m26.4s' }, 86_400],
+    [{ 'x-ratelimit-reset-tokens': '2026-11-21T00:01:00Z' }, 60_000],
+    [{ 'x-ratelimit-reset-tokens': String(NOW / 1000 + 60) }, 60_000],
+    [{ 'x-ratelimit-reset-tokens': String(NOW + 60_000) }, 60_000],
+    [{ 'x-ratelimit-reset-requests': '2s', 'x-ratelimit-reset-tokens': '2026-13-41T00:01:00Z' }, 2000],
+    [{ 'x-ratelimit-reset-requests': '-1', 'x-ratelimit-reset-tokens': 'unlimited' }, undefined],
   ])('reads %o as %s ms', (headers, expected) => {
-    expect(parseWaitHint(new Headers(headers), NOW)).toBe(expected);
+    expect(parseWaitHint({ get: name => headers[name] ?? null }, NOW)).toBe(expected);
   });
 
   it('is a positive whole number or nothing, whatever the headers say', () => {

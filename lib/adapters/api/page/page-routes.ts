@@ -5,7 +5,7 @@ import { streamSSE } from 'hono/streaming';
 import * as z from 'zod';
 import { UsageError } from '../../../core/errors.ts';
 import { ServiceRefusal } from '../../../core/service-refusal.ts';
-import type { EmbeddingService } from '../../../ports/embedding-service.ts';
+import type { EmbeddingService, ServiceLoad } from '../../../ports/embedding-service.ts';
 import type { Clock, Logger } from '../../../ports/process.ts';
 import type { RowsOperator, RowsWatch } from '../../../ports/rows-operator.ts';
 import type { SearchService } from '../../../ports/search.ts';
@@ -18,7 +18,7 @@ import { answerSearch } from '../search-answers.ts';
 import type { VerifyToken } from '../verify-tokens.ts';
 import { requireAdmin, SESSION_COOKIE } from './page-access.ts';
 import { renderHits, renderLogin, renderPage } from './render-page.ts';
-import { renderPanels } from './render-panels.ts';
+import { type Panels, renderPanels, renderService } from './render-panels.ts';
 
 /** What the page shows, and by what it changes it. */
 interface PagePorts {
@@ -33,6 +33,8 @@ interface PagePorts {
 
 interface PageSettings {
   readonly service: EmbeddingService;
+  /** What the service has to do, as `/metrics` says it too. */
+  readonly readLoad: (atMs: number) => ServiceLoad;
   readonly clock: Clock;
   readonly verifyToken: VerifyToken | undefined;
   readonly maxBodyBytes: number;
@@ -76,6 +78,8 @@ const HITS = 10;
 const MAX_FOLLOWERS = 50;
 /** Without a change, a word is sent so often that a watcher who left is noticed. */
 const HEARTBEAT_MS = 15_000;
+/** What the service itself does is looked at so often. */
+const SERVICE_EVERY_MS = 2000;
 
 const name = z.string().min(1).max(512);
 const scopeBody = z.strictObject({ scope: name });
@@ -97,9 +101,10 @@ export function createPage(ports: PagePorts, settings: PageSettings): ApiPage {
 
 function mountPage(app: Hono, ports: PagePorts, settings: PageSettings): void {
   const { rows, watch, sources } = ports;
-  const { service, clock, verifyToken, maxBodyBytes } = settings;
+  const { service, readLoad, clock, verifyToken, maxBodyBytes } = settings;
   const requireSession = (context: Context) => requireAdmin(verifyToken, getCookie(context, SESSION_COOKIE));
-  const readPanels = async () => renderPanels(await watch.read(), service.readiness());
+  const readPanels = async () =>
+    renderPanels(await watch.read(), { models: service.readiness(), load: readLoad(clock.now()) });
 
   for (const address of Object.keys(PAGE_ROUTES))
     app.use(address, async (context, next) => {
@@ -144,7 +149,8 @@ function mountPage(app: Hono, ports: PagePorts, settings: PageSettings): void {
     deleteCookie(context, SESSION_COOKIE, { path: '/' });
     return context.redirect('/', 303);
   });
-  mountEvents(app, { watch, clock, readPanels, requireSession });
+  const readService = () => renderService(readLoad(clock.now()));
+  mountEvents(app, { watch, clock, readPanels, readService, requireSession });
 
   const readRequest = async <Schema extends z.ZodObject>(context: Context, schema: Schema) => {
     await requireSession(context);
@@ -187,11 +193,14 @@ interface EventPorts {
   readonly watch: RowsWatch;
   readonly clock: Clock;
   readonly readPanels: () => Promise<ReturnType<typeof renderPanels>>;
+  /** The panel that is looked at without asking the rows, which may take long. */
+  readonly readService: () => Panels['service'];
   readonly requireSession: (context: Context) => Promise<void>;
 }
 
 /** Adds the stream of what changes: its event `panels` has the panels that are others now. */
-function mountEvents(app: Hono, { watch, clock, readPanels, requireSession }: EventPorts): void {
+function mountEvents(app: Hono, ports: EventPorts): void {
+  const { watch, clock, readPanels, readService, requireSession } = ports;
   let followers = 0;
   app.get('/page/events', async context => {
     await requireSession(context);
@@ -203,6 +212,18 @@ function mountEvents(app: Hono, { watch, clock, readPanels, requireSession }: Ev
       stream.onAbort(() => left.abort());
       const shown = new Map<string, string>();
       let sentAtMs = 0;
+      const sendService = async () => {
+        await clock.sleep(SERVICE_EVERY_MS, left.signal);
+        if (!(await hasPassed(() => requireSession(context)))) return left.abort();
+        const service = String(await readService());
+        if (left.signal.aborted || shown.get('service') === service) return;
+        shown.set('service', service);
+        await stream.writeSSE({ event: 'panels', data: JSON.stringify({ service }) });
+      };
+      const sendServices = async () => {
+        while (!left.signal.aborted) await sendService();
+      };
+      const sending = sendServices().catch(() => undefined);
       try {
         for await (const _ of watch.follow(left.signal)) {
           // A token ends while somebody looks.
@@ -220,6 +241,8 @@ function mountEvents(app: Hono, { watch, clock, readPanels, requireSession }: Ev
           sentAtMs = clock.now();
         }
       } finally {
+        left.abort();
+        await sending;
         followers -= 1;
       }
     });

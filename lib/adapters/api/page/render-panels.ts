@@ -7,7 +7,7 @@ import { FRESHET } from '../../../core/own-command.ts';
 import { formatDuration, formatUsd } from '../../../core/quantities.ts';
 import { formatCount } from '../../../core/run-end.ts';
 import type { PauseReason } from '../../../ports/control-store.ts';
-import type { ModelReadiness } from '../../../ports/embedding-service.ts';
+import type { ModelReadiness, ServiceLoad } from '../../../ports/embedding-service.ts';
 import type { ReportedSpace, SourceFailures, StatusAnswer } from '../../../ports/operator.ts';
 import type { QueryTotals, Spending } from '../../../ports/report-store.ts';
 import type { WatchedRows } from '../../../ports/rows-operator.ts';
@@ -25,6 +25,7 @@ const PANEL_NAMES = [
   'limits',
   'batches',
   'money',
+  'service',
   'models',
 ] as const;
 
@@ -40,10 +41,16 @@ const TERMS = [
   ['stale', 'stale', 'stale'],
 ] as const satisfies readonly (readonly [keyof ReportedSpace, string, string])[];
 
+/** The service itself, whose page it is. */
+interface ShownService {
+  readonly models: readonly ModelReadiness[];
+  readonly load: ServiceLoad;
+}
+
 /** Renders how things stand. It shows ids, counts, causes and names; no text of a row. */
-export function renderPanels(rows: WatchedRows, models: readonly ModelReadiness[]): Panels {
-  const shownModels = renderModels(models);
-  if (!rows.isRead) return { ...EMPTY, coverage: renderObstacle(rows), models: shownModels };
+export function renderPanels(rows: WatchedRows, { models, load }: ShownService): Panels {
+  const own = { service: renderService(load), models: renderModels(models) };
+  if (!rows.isRead) return { ...EMPTY, coverage: renderObstacle(rows), ...own };
   const { spaces, unread, paused, ledger, queries, budget, flows } = rows.status;
   const sources = [...spaces.map(space => renderSpace(space, paused)), ...unread.map(renderUnread)];
   return {
@@ -54,7 +61,7 @@ export function renderPanels(rows: WatchedRows, models: readonly ModelReadiness[
     limits: html`<h2>Limits</h2>${flows.map(renderLimits)}`,
     batches: renderBatches(flows),
     money: html`<h2>Money</h2>${budget.map(renderSpending)}${renderLedger(ledger)}${renderQueries(queries)}`,
-    models: shownModels,
+    ...own,
   };
 }
 
@@ -224,6 +231,24 @@ function renderQueries({ providerCalls, tokens, costUsd, costUsdToday }: QueryTo
   const cost = `${formatUsd(costUsd)} for searches and clients, ${formatUsd(costUsdToday)} today`;
   return html`<p class="figure">${cost}</p>
     <p>${formatCount(providerCalls)} calls, ${formatCount(tokens)} tokens.</p>`;
+}
+
+/** What clients and searches ask of this service, beside the rows. */
+export function renderService({ queues, recent: { answered, refused, p95Ms } }: ServiceLoad): Markup {
+  const requests = (count: number) => `${formatCount(count)} ${count === 1 ? 'request' : 'requests'}`;
+  const speed =
+    p95Ms === null ? '' : html`<p class="figure">95 of 100 requests within ${formatDuration(p95Ms)}</p>`;
+  const told = answered + refused === 0 ? 'No request' : `${requests(answered)} answered, ${refused} refused`;
+  return html`<h2>Service</h2>
+    ${speed}
+    <p>${told} in the last minute.</p>
+    <ul>${queues.map(queue => html`<li><strong>${queue.model}</strong>: ${describeLoad(queue)}.</li>`)}</ul>`;
+}
+
+function describeLoad({ texts, tokens, calls }: ServiceLoad['queues'][number]): string {
+  const waiting = `${formatCount(texts)} ${texts === 1 ? 'text waits' : 'texts wait'}`;
+  const underway = `${formatCount(calls)} ${calls === 1 ? 'call' : 'calls'} under way`;
+  return `${waiting} with ${formatCount(tokens)} tokens, ${underway}`;
 }
 
 function renderModels(models: readonly ModelReadiness[]): Markup {

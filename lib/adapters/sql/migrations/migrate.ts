@@ -18,6 +18,7 @@ import { migration0012Spending } from './0012.ts';
 import { migration0013Documents } from './0013.ts';
 import { migration0014Queries } from './0014.ts';
 import { migration0015Necessary } from './0015.ts';
+import { migration0016OneIndex } from './0016.ts';
 import { readSchemaVersion, refuseIncompatible } from './schema-version.ts';
 
 interface Migration {
@@ -52,6 +53,7 @@ export const MIGRATIONS: readonly Migration[] = [
   migration0013Documents,
   migration0014Queries,
   migration0015Necessary,
+  migration0016OneIndex,
 ];
 
 /** The version of schema `freshet` that this code needs, by which it is known to the schema. */

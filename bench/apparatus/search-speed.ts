@@ -1,0 +1,225 @@
+import { readFileSync } from 'node:fs';
+import { sql } from 'kysely';
+import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import type { SearchRequest, SearchService } from '../../lib/ports/search.ts';
+import { timeStatements } from './time-statements.ts';
+
+/** The rows `ai_items` of a bench, and their search. */
+export interface SearchedRows {
+  readonly db: SqlDatabase;
+  readonly search: (asked: Omit<SearchRequest, 'source'>) => ReturnType<SearchService['search']>;
+}
+
+type Print = (line: string) => void;
+
+/** What is asked: a vector of a row, and its title. */
+interface Question {
+  readonly vector: string;
+  readonly title: string;
+}
+
+interface Way {
+  readonly name: string;
+  readonly ask: (question: Question, place: number) => Omit<SearchRequest, 'source'>;
+  /** The statement with the same candidates that somebody would write, and the cheapest one. */
+  readonly bare?: { readonly where: string; readonly candidates: number };
+}
+
+const LIMIT = 10;
+const semantic = ({ vector }: Question) => ({
+  ...{ vector: JSON.parse(vector) as number[], limit: LIMIT, mode: 'semantic' as const },
+});
+const english = { type: 'eq', key: 'language', value: 'en' };
+
+const WAYS: readonly Way[] = [
+  { name: 'semantic', ask: semantic, bare: { where: 'true', candidates: 400 } },
+  {
+    name: 'semantic, filter of 90 %',
+    ask: question => ({ ...semantic(question), filter: english }),
+    bare: { where: "s.language = 'en'", candidates: 600 },
+  },
+  {
+    // Each filter is another one, so that its rows are counted before the walk.
+    name: 'semantic, a filter for the first time',
+    ask: (question, place) => ({
+      ...semantic(question),
+      filter: { type: 'ne', key: 'rank', value: place },
+    }),
+  },
+  { name: 'semantic, a title', ask: ({ title }) => ({ query: title, limit: LIMIT, mode: 'semantic' }) },
+  { name: 'hybrid, a title', ask: ({ title }) => ({ query: title, limit: LIMIT, mode: 'hybrid' }) },
+  {
+    name: 'hybrid, a title in a question',
+    ask: ({ title }) => ({ query: `where can I read about ${title}`, limit: LIMIT, mode: 'hybrid' }),
+  },
+];
+
+/** Reads vectors of rows in no order that says anything of them. */
+export const readVectors = async (
+  { db }: Pick<SearchedRows, 'db'>,
+  count: number,
+): Promise<readonly string[]> => (await readQuestions(db, count)).map(({ vector }) => vector);
+
+async function readQuestions({ kysely }: SqlDatabase, count: number): Promise<readonly Question[]> {
+  const { rows } = await sql<Question>`
+    SELECT e.embedding::text AS vector, s.title FROM embeddings.ai_items AS e
+      JOIN public.ai_items AS s USING (id) ORDER BY md5(id::text) LIMIT ${count}`.execute(kysely);
+  return rows;
+}
+
+/**
+ * Times searches one after the other and two at once, in milliseconds.
+ * Beside some stands bare SQL twice: the same walk with the same candidates, and the cheapest
+ * statement, `ORDER BY embedding <=> $1 LIMIT 10` on the view with the session as it is. The three
+ * take turns in going first, since whoever comes later finds the pages in memory. Processor time is
+ * that of this process and of the database's, told where nothing else runs in them: one after the
+ * other.
+ */
+export async function measureSpeed(
+  opened: SearchedRows,
+  index: string,
+  queries: number,
+  print: Print,
+): Promise<void> {
+  const questions = await readQuestions(opened.db, queries);
+  const [load] = readFileSync('/proc/loadavg', 'utf8').split(' ');
+  print(`${index}, ${queries} queries, ${LIMIT} hits each, load ${load} on this machine`);
+  print(
+    '| search | at once | p50 ms | p95 ms | p99 ms | bare SQL p50 | more, median of pairs | ' +
+      'top-k alone p50 | more than that, median of pairs | CPU p50 | p95 | bare SQL CPU p50 | more, median of pairs |',
+  );
+  print('|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|');
+  for (const way of WAYS)
+    for (const atOnce of [1, 2]) {
+      const readTimes = timeStatements(50);
+      const cells = await measureWay(opened, way, questions, atOnce);
+      const parts = [...readTimes()].map(([text, times]) => `${text}: ${at(times, 0.5).toFixed(2)}`);
+      print(`| ${way.name} | ${atOnce} | ${cells.join(' | ')} |`);
+      if (atOnce === 1 && way === WAYS[0]) process.stderr.write(`${parts.join('\n')}\n`);
+    }
+}
+
+async function measureWay(
+  { db, search }: SearchedRows,
+  { ask, bare }: Way,
+  questions: readonly Question[],
+  atOnce: number,
+): Promise<readonly string[]> {
+  const times: Record<'own' | 'bare' | 'cheapest' | 'ownCpu' | 'bareCpu', number>[] = [];
+  const askAll = async (question: Question, place: number) => {
+    const took = { own: 0, bare: 0, cheapest: 0, ownCpu: 0, bareCpu: 0 };
+    const turns = [
+      async () => {
+        const asked = ask(question, place);
+        const before = readCpuMs();
+        took.own = await time(() => search(asked));
+        took.ownCpu = readCpuMs() - before;
+      },
+      ...(bare === undefined
+        ? []
+        : [
+            async () => {
+              const before = readCpuMs();
+              took.bare = await time(() => askBare(db, question.vector, bare));
+              took.bareCpu = readCpuMs() - before;
+            },
+            async () => {
+              took.cheapest = await time(() => askCheapest(db, question.vector));
+            },
+          ]),
+    ];
+    for (const turn of turns.keys()) await turns[(turn + place) % turns.length]!();
+    times.push(took);
+  };
+  // What is opened once is not timed.
+  await search(ask(questions[0]!, questions.length));
+  const readCpuMs = await followCpu(db);
+  const waiting = [...questions.entries()];
+  const work = async () => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await askAll(next[1], next[0]);
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  const own = times.map(took => took.own);
+  const cells = [at(own, 0.5), at(own, 0.95), at(own, 0.99)];
+  const beside = (['bare', 'cheapest'] as const).flatMap(name => [
+    at(
+      times.map(took => took[name]),
+      0.5,
+    ),
+    at(
+      times.map(took => took.own - took[name]),
+      0.5,
+    ),
+  ]);
+  const ownCpu = times.map(took => took.ownCpu);
+  const cpu = [at(ownCpu, 0.5), at(ownCpu, 0.95)];
+  const bareCpu = [
+    at(
+      times.map(took => took.bareCpu),
+      0.5,
+    ),
+    at(
+      times.map(took => took.ownCpu - took.bareCpu),
+      0.5,
+    ),
+  ];
+  const show = (values: readonly number[], isTold = true) =>
+    values.map(each => (isTold ? each.toFixed(1) : '–'));
+  const hasBare = bare !== undefined;
+  return [
+    ...[...show(cells), ...show(beside, hasBare)],
+    ...[...show(cpu, atOnce === 1), ...show(bareCpu, hasBare && atOnce === 1)],
+  ];
+}
+
+/** Gives what reads the processor time of this process and of the database's sessions until now. */
+async function followCpu({ kysely }: SqlDatabase): Promise<() => number> {
+  const { rows } = await sql<{ pid: number }>`
+    SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'`.execute(
+    kysely,
+  );
+  return () => {
+    const { user, system } = process.cpuUsage();
+    const sessions = rows.map(({ pid }) => {
+      try {
+        return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
+      } catch {
+        return 0;
+      }
+    });
+    return (user + system) / 1000 + sessions.reduce((sum, each) => sum + each, 0);
+  };
+}
+
+async function time(work: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await work();
+  return performance.now() - startedAt;
+}
+
+async function askBare(
+  db: SqlDatabase,
+  vector: string,
+  { where, candidates }: NonNullable<Way['bare']>,
+): Promise<void> {
+  await db.kysely.transaction().execute(async transaction => {
+    await sql`SELECT set_config('hnsw.ef_search', ${String(candidates)}, true),
+      set_config('hnsw.iterative_scan', 'strict_order', true), set_config('jit', 'off', true)`.execute(
+      transaction,
+    );
+    await sql`SELECT s.id, s.title, e.embedding <=> ${vector}::vector AS distance
+      FROM public.ai_items AS s JOIN embeddings.ai_items AS e USING (id)
+     WHERE ${sql.raw(where)} ORDER BY e.embedding <=> ${vector}::vector LIMIT ${LIMIT}`.execute(transaction);
+  });
+}
+
+async function askCheapest(db: SqlDatabase, vector: string): Promise<void> {
+  await sql`SELECT id FROM embeddings.ai_items
+     ORDER BY embedding <=> ${vector}::vector LIMIT ${LIMIT}`.execute(db.kysely);
+}
+
+/** The value below which a share of them lies. */
+function at(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
+}

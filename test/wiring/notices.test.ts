@@ -1,0 +1,74 @@
+import { sql } from 'kysely';
+import { beforeEach, expect, test } from 'vitest';
+import { parseConfig } from '../../lib/core/config/parse-config.ts';
+import { type RunEnd, runLocally } from '../../lib/local/run-locally.ts';
+import { type LoopbackServer, startLoopbackOpenAiServer } from '../doubles/loopback-openai-server.ts';
+import { openTestWorkspace } from './open-test-workspace.ts';
+
+const ROWS = 60;
+
+let server: LoopbackServer;
+let opened: Awaited<ReturnType<typeof openTestWorkspace>>;
+
+const describeConfig = () => ({
+  models: { acme: { provider: 'openai' as const, modelId: 'acme', dimensions: 8, baseUrl: server.baseUrl } },
+  sources: [
+    { name: 'items', table: 'public.items', key: 'id', text: { columns: ['title'] }, model: 'acme' as const },
+  ],
+  limits: { batchSize: 10, concurrency: 2 },
+});
+
+beforeEach(async () => {
+  server = await startLoopbackOpenAiServer({ dimensions: 8 });
+  opened = await openTestWorkspace(describeConfig());
+  await sql`CREATE TABLE public.rows (id bigint PRIMARY KEY, title text,
+    updated_at timestamptz NOT NULL DEFAULT now())`.execute(opened.database.kysely);
+  await sql`INSERT INTO public.rows SELECT n, 'title ' || n FROM generate_series(1, ${ROWS}::int) AS n`.execute(
+    opened.database.kysely,
+  );
+  await sql`CREATE VIEW public.items AS SELECT * FROM public.rows`.execute(opened.database.kysely);
+  return async () => {
+    await opened.close();
+    await server.close();
+  };
+});
+
+function run(): Promise<RunEnd> {
+  const workspace = { ...opened.workspace, config: parseConfig(describeConfig()) };
+  return runLocally(workspace, {
+    ...{ signal: new AbortController().signal, maxWaitMs: 30_000, maxItems: undefined },
+    ...{ failureLog: undefined, onPrepared: () => undefined, onCounted: () => undefined },
+    ...{ onProgress: () => undefined, onWaiting: () => undefined },
+  });
+}
+
+test('a run that ends with an error tells what it learned of the server before', async () => {
+  server.setBehaviour((_, callsBefore) =>
+    callsBefore < 20
+      ? { kind: 'alter', data: items => items.map(item => ({ ...item, index: 0 })) }
+      : { kind: 'status', status: 402 },
+  );
+
+  const { ending, notices } = await run();
+
+  expect(ending).toMatchObject({ kind: 'error', error: { code: 'payment_required' } });
+  expect(notices.join('\n')).toContain('models.acme.limits.maxTextsPerCall: 1');
+});
+
+test('a run that ends with an error tells what it saw of the rows before', async () => {
+  await run();
+  await sql`DELETE FROM public.rows WHERE id <= 40`.execute(opened.database.kysely);
+  await sql`UPDATE public.rows SET title = title || ' again', updated_at = now()`.execute(
+    opened.database.kysely,
+  );
+  // Answered late, so that the rows are looked at before.
+  server.setBehaviour(async () => {
+    await new Promise(resolve => setTimeout(resolve, 2_000));
+    return { kind: 'status', status: 402 };
+  });
+
+  const { ending, notices } = await run();
+
+  expect(ending).toMatchObject({ kind: 'error', error: { code: 'payment_required' } });
+  expect(notices.join('\n')).toContain('Source "items": rows are gone; the source is no table');
+});
