@@ -18,7 +18,7 @@ const CEILINGS: Readonly<Record<HandlerName, number>> = {
   api: 895_000,
 };
 /** The largest is that of `embed`: the words of every SQLSTATE, pace and rate, taking apart, batches, documents, spans, bills: apart, they took 8 KB less and three files more. */
-const ENTRY_CEILING = 91_000;
+const ENTRY_CEILING = 95_000;
 /** What a cold import takes beside the bytes: files to find, open and link. Measured: 10 to 28, the most in `api` (docs/bundles.md has the times). */
 const FILES_CEILING = 29;
 
