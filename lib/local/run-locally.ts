@@ -15,6 +15,7 @@ import {
   type RunEndKind,
   type RunError,
 } from '../core/run-end.ts';
+import { wordEnd } from '../core/word-end.ts';
 import { describeFailure } from '../pipeline/failures.ts';
 import { findLastUpdate, readCoverages } from '../pipeline/operate/requests.ts';
 import type { PauseReason } from '../ports/control-store.ts';
@@ -291,7 +292,7 @@ function runOrWatch(
 
 /** Describes why a run stopped, with the line of the configuration that mends it. */
 function describeStop({ code, message }: RunError, { config, file }: Workspace): string {
-  if (code !== 'wrong_dimensions') return message;
+  if (code !== 'wrong_dimensions') return wordEnd(message);
   const lines = usedAliases(config).map(alias => formatPath(['models', alias, 'dimensions']));
   return `${message} The line is ${lines.join(' or ')} in ${file}.`;
 }
