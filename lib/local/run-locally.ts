@@ -25,6 +25,7 @@ import { listenForOperator } from '../wiring/listen-for-operator.ts';
 import { refuseChangedModels } from '../wiring/models.ts';
 import { prepareDatabase } from '../wiring/prepare.ts';
 import type { Workspace } from '../wiring/workspace.ts';
+import { announceReasons } from './announce-reasons.ts';
 import { type CountBeforehand, countBeforehand } from './count-beforehand.ts';
 import { describeNotices } from './describe-notices.ts';
 import { describeFailedRow, type LineFile } from './failure-log.ts';
@@ -99,12 +100,11 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
   const before = await countBeforehand({ reports, spaces, clock, onCounted: options.onCounted });
   await refuseChangedModels(workspace, spaces, before.read);
   await options.onPrepared({ resumed: reasons.filter(isLiftedByRun), spaces });
-  const tally = announceReasons(
-    createRunTally(clock, row => options.failureLog?.write(describeFailedRow(row, clock.now()))),
-    options.onWaiting,
-  );
+  const tally = createRunTally(clock, row => options.failureLog?.write(describeFailedRow(row, clock.now())));
+  const announced = new Set<string>();
   const onProgress = settleThenReport(options.onProgress);
-  const look = () => runOnce(workspace, { ...options, onProgress, tally, before }, spaces, reports);
+  const request = { ...options, onProgress, tally, before, announced };
+  const look = () => runOnce(workspace, request, spaces, reports);
   let looked = await look();
   for (let looks = 1; looks < MAX_LOOKS && isWorthAnotherLook(looked.ending, options); looks += 1) {
     looked = await look();
@@ -155,7 +155,11 @@ function isWorthAnotherLook({ kind }: RunEnding, options: RunOptions): boolean {
 /** Runs once under a lock of its own, then reads how things stand without its leases. */
 async function runOnce(
   workspace: Workspace,
-  options: RunOptions & { readonly tally: RunTally; readonly before: CountBeforehand },
+  options: RunOptions & {
+    readonly tally: RunTally;
+    readonly before: CountBeforehand;
+    readonly announced: Set<string>;
+  },
   spaces: readonly Space[],
   reports: ReportStore,
 ): Promise<{ ending: RunEnding; notices: string[]; coverages: readonly Coverage[] }> {
@@ -164,7 +168,8 @@ async function runOnce(
   const signal = AbortSignal.any([options.signal, operator.stopped]);
   operator.stopped.addEventListener('abort', () => options.onStopRequested?.());
   const { nextNudge } = operator;
-  const request = { ...options, spaces, signal, runId: lock.runId, nextNudge };
+  const tally = announceReasons(options.tally, { onWaiting: options.onWaiting, signal }, options.announced);
+  const request = { ...options, tally, spaces, signal, runId: lock.runId, nextNudge };
   const held = (spaceIds: readonly number[]) =>
     countHeldElsewhere(
       reports,
@@ -208,27 +213,6 @@ async function countHeldElsewhere(
     };
   }
   return held;
-}
-
-/** Lets `onWaiting` know each reason that the tally is given, once for each code. */
-function announceReasons(tally: RunTally, onWaiting: RunOptions['onWaiting']): RunTally {
-  const announced = new Set<string>();
-  const announce = (reason: ObservedReason) => {
-    if (announced.has(reason.code)) return;
-    announced.add(reason.code);
-    onWaiting(reason);
-  };
-  return {
-    ...tally,
-    postponed(rows, afterSeconds, reason) {
-      tally.postponed(rows, afterSeconds, reason);
-      announce(reason);
-    },
-    recordFailed(reason) {
-      tally.recordFailed(reason);
-      announce(reason);
-    },
-  };
 }
 
 type SeenUnderLock = Pick<ObservedRun, 'error' | 'lockLost' | 'faults' | 'deadLetters'> & {

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
 import { type RunEnd, runLocally } from '../../lib/local/run-locally.ts';
 import { type LoopbackServer, startLoopbackOpenAiServer } from '../doubles/loopback-openai-server.ts';
@@ -33,12 +33,16 @@ beforeEach(async () => {
   };
 });
 
-function run(maxWaitMs = 30_000): Promise<RunEnd> {
+function run(
+  maxWaitMs = 30_000,
+  given: { signal?: AbortSignal; onWaiting?: () => void } = {},
+): Promise<RunEnd> {
   const workspace = { ...opened.workspace, config: parseConfig(describeConfig()) };
   return runLocally(workspace, {
     ...{ signal: new AbortController().signal, maxWaitMs, maxItems: undefined },
     ...{ failureLog: undefined, onPrepared: () => undefined, onCounted: () => undefined },
     ...{ onProgress: () => undefined, onWaiting: () => undefined },
+    ...given,
   });
 }
 
@@ -91,4 +95,19 @@ test('a run that ends with what may pass does not say that it is tried again', a
 
   expect(ending).toMatchObject({ kind: 'error', error: { code: 'sqlstate_57014' } });
   expect(ending.sentences.join('\n')).toMatch(/Nothing is tried again by itself\. Where it goes on/);
+});
+
+test('a run that is told to stop in the middle of a call does not say that it waits', async () => {
+  const stop = new AbortController();
+  const onWaiting = vi.fn();
+  server.setBehaviour(async () => {
+    stop.abort();
+    await new Promise(resolve => setTimeout(resolve, 8_000));
+    return { kind: 'embed' };
+  });
+
+  const { ending } = await run(30_000, { signal: stop.signal, onWaiting });
+
+  expect(ending.kind).toBe('stopped');
+  expect(onWaiting).not.toHaveBeenCalled();
 });
