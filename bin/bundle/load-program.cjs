@@ -4,6 +4,7 @@
 // cache holds what the command has called. It is plain JavaScript, and so costs no type stripping.
 'use strict';
 
+const { isAscii } = require('node:buffer');
 const { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } = require('node:fs');
 const { createRequire, getCompileCacheDir } = require('node:module');
 const path = require('node:path');
@@ -34,7 +35,9 @@ module.exports = function loadProgram(file) {
   const cache = folder && path.join(folder, `${path.basename(file, '.cjs')}-${command}.code`);
   const kept = cache && readCache(cache);
   const filename = pathToFileURL(file).href;
-  const script = new Script(readFileSync(file, 'latin1'), {
+  const bytes = readFileSync(file);
+  // Characters beyond ASCII, which no build escapes in templates with a tag, take twice the memory.
+  const script = new Script(bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8'), {
     filename,
     cachedData: kept?.code,
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,

@@ -68,7 +68,8 @@ const OPTIONS = {
   // Half of the bytes, which are in memory while the program runs.
   minifyWhitespace: true,
   minifySyntax: true,
-  // Every byte is one character: the file is read without decoding.
+  // Every byte is one character, which V8 keeps in half the memory. Regular expressions and
+  // templates with a tag stay as they are written, so that the sources escape in them.
   charset: 'ascii',
   sourcemap: true,
   sourcesContent: false,

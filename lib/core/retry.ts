@@ -12,7 +12,7 @@ const UNITS_MS: Readonly<Record<string, number>> = {
   ...{ s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 },
 };
 const NUMBER = /^\d+(\.\d+)?$/;
-const DURATION = /^(\d+(\.\d+)?(ns|us|µs|μs|ms|[smhd]))+$/;
+const DURATION = /^(\d+(\.\d+)?(ns|us|[\u00b5\u03bc]s|ms|[smhd]))+$/;
 /** A date of HTTP in its three forms, or of ISO 8601: of others `Date.parse` takes any year. */
 const DATE = /^([A-Z][a-z]{2,8},? .*\d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d)/;
 /** From here on a number of seconds is a moment since 1970, or one in milliseconds. */
@@ -63,7 +63,7 @@ function parseWait(value: string | null, nowMs: number): number {
   if (DATE.test(text)) return Math.max(0, Date.parse(text) - nowMs) || 0;
   if (!DURATION.test(text)) return 0;
   let sumMs = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)([a-zµμ]+)/g)) {
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)([a-z\u00b5\u03bc]+)/g)) {
     sumMs += Number(amount) * (UNITS_MS[unit ?? ''] ?? 0);
   }
   return sumMs;

@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { bundleProgram } from '../../bin/bundle/make-bundle.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const MODULES = path.join(root, 'node_modules');
@@ -85,6 +86,13 @@ describe('the command line of a checkout', () => {
 
     expect(start()).toMatchObject({ greeting: 'one', late: 'late', isBundled: true });
     expect(statSync(record()).mtimeMs).toBe(made);
+  });
+
+  test('has the characters that its sources have, also where no build escapes them', () => {
+    write('lib/greeting.ts', 'export const greeting: string = String.raw`ä · …` + /^[µ–]$/.test(`–`);\n');
+
+    expect(start().greeting).toBe('ä · …true');
+    expect(start()).toMatchObject({ greeting: 'ä · …true', isBundled: true });
   });
 
   test('names the sources in its stacks', () => {
@@ -251,6 +259,15 @@ describe('the command line of a checkout', () => {
     start();
 
     expect([existsSync(old!), existsSync(recent!)]).toEqual([false, true]);
+  });
+});
+
+describe('the bundle of the command line', () => {
+  test('is ASCII, so that V8 keeps a byte for each character of it', () => {
+    const { files } = bundleProgram(root, path.join(root, '.cache/programs'));
+    const program = new TextDecoder().decode(files.find(({ name }) => name.endsWith('.cjs'))!.contents);
+
+    expect(program.match(/.{0,40}[^\0-\x7f].{0,40}/g) ?? []).toEqual([]);
   });
 });
 

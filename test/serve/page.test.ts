@@ -95,6 +95,14 @@ function createRows(status: Partial<StatusAnswer> = {}) {
 
 const own = { 'sec-fetch-site': 'same-origin' };
 
+/** What of a page is read, without its marks. */
+function readWords(html: string): string {
+  return html
+    .replaceAll(/<[^>]+>/g, '')
+    .replaceAll('&middot;', '·')
+    .replaceAll(/\s+/g, ' ');
+}
+
 describe('the page', () => {
   test('shows coverage, pauses, failures with what to do, and money, and fits into 60 KB', async () => {
     const paused = [
@@ -114,7 +122,7 @@ describe('the page', () => {
     const { send } = openApi(createRows({ paused, budget, flows: [FLOW] }));
 
     const { status, text, headers } = await send('/');
-    const shown = text.replaceAll(/<[^>]+>/g, '').replaceAll(/\s+/g, ' ');
+    const shown = readWords(text);
     const files = await Promise.all(['page.css', 'page.js', 'icon.svg'].map(file => send(`/page/${file}`)));
 
     expect(status).toBe(200);
@@ -186,7 +194,7 @@ describe('the page', () => {
       ...{ rows: { ...createRows().rows, ask }, provider: held.provider, clock },
       bounds: { queueTokens: 1 },
     });
-    const read = async () => (await send('/')).text.replaceAll(/<[^>]+>/g, '').replaceAll(/\s+/g, ' ');
+    const read = async () => (await send('/')).readWords(text);
     const embed = (...texts: string[]) => post('/v1/embed', { model: 'small', texts });
     const before = await read();
     const warm = embed('z');
@@ -220,7 +228,7 @@ describe('the page', () => {
     const { send } = openApi(createRows({ unread: ['broken_view'] }));
 
     const { text } = await send('/');
-    const shown = text.replaceAll(/<[^>]+>/g, '').replaceAll(/\s+/g, ' ');
+    const shown = readWords(text);
 
     expect(shown).toContain('75.75 % covered');
     expect(shown).toMatch(/broken_view Its rows cannot be read\. To see why: .*doctor/);

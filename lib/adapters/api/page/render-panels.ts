@@ -89,7 +89,7 @@ function renderSpace(space: ReportedSpace, paused: readonly PauseReason[]): Mark
   const scope = sourceScope(source);
   const isPaused = paused.some(held => held.scope === scope && held.reason === OPERATOR_PAUSE);
   return html`<article>
-      <h3>${source} · ${model}</h3>
+      <h3>${source} &middot; ${model}</h3>
       <p class="figure">${coveragePercent.toFixed(2)} % covered</p>
       ${renderBar(space)}
       <p>${formatCount(eligible)} eligible = ${equation}</p>
@@ -159,7 +159,7 @@ function renderFailure(failure: SourceFailures): Markup {
   const ids = exampleIds.join(', ') + (rows > exampleIds.length ? ', …' : '');
   const count = `${formatCount(rows)} ${rows === 1 ? 'row' : 'rows'}`;
   const command = `${FRESHET} retry --source ${source} --class ${code}`;
-  return html`<li><strong>${source} · ${model}: ${count}, ${failureClass} ${code}</strong>
+  return html`<li><strong>${source} &middot; ${model}: ${count}, ${failureClass} ${code}</strong>
       <p>Keys: ${ids}; last read ${lastAt ?? 'at an unknown time'}.</p>
       <p>To do: ${adviseFailure(failure, 'local')}.</p>
       ${renderAction('retry', { source, cause: code }, `Retry ${code} of ${source}`)}
@@ -170,7 +170,8 @@ function renderQueues(flows: readonly ModelFlow[]): Markup {
   const queues = flows.flatMap(({ model, queues: lanes }) => lanes.map(lane => ({ model, lane })));
   if (queues.length === 0) return html`<p>No row is on its way.</p>`;
   return html`<ul>${queues.map(
-    ({ model, lane }) => html`<li><strong>${model} · ${lane.lane}</strong>: ${describeQueue(lane)}.</li>`,
+    ({ model, lane }) =>
+      html`<li><strong>${model} &middot; ${lane.lane}</strong>: ${describeQueue(lane)}.</li>`,
   )}</ul>`;
 }
 
