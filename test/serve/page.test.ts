@@ -194,7 +194,7 @@ describe('the page', () => {
       ...{ rows: { ...createRows().rows, ask }, provider: held.provider, clock },
       bounds: { queueTokens: 1 },
     });
-    const read = async () => (await send('/')).readWords(text);
+    const read = async () => readWords((await send('/')).text);
     const embed = (...texts: string[]) => post('/v1/embed', { model: 'small', texts });
     const before = await read();
     const warm = embed('z');
