@@ -3,6 +3,7 @@ import { adviseFailure, type FailurePlace } from '../../lib/core/advise-failure.
 import { describeUnexpected, FreshetError, UnavailableError, UsageError } from '../../lib/core/errors.ts';
 import { formatUsd } from '../../lib/core/quantities.ts';
 import { formatCount } from '../../lib/core/run-end.ts';
+import { wordEnd } from '../../lib/core/word-end.ts';
 import type { RunEnd } from '../../lib/local/run-locally.ts';
 import type { PauseReason } from '../../lib/ports/control-store.ts';
 import type { SourceFailures, StatusAnswer } from '../../lib/ports/operator.ts';
@@ -29,13 +30,16 @@ function noteLines(text: string, terminal: Terminal): void {
 }
 
 /**
- * Words an error for a person.
+ * Words an error that ended a command for a person, with its code where the words lack it.
  * An error of the operating system names a path or an address of this machine. Of any other error
  * that nobody foresaw, the message may quote a row: its class and its place are all that is told.
  */
 function describeError(error: unknown): string {
   if (error instanceof UsageError) return error.message;
-  if (error instanceof FreshetError) return `${error.message} (${error.failureClass} ${error.code})`;
+  if (error instanceof FreshetError) {
+    const message = wordEnd(error.message);
+    return message.includes(error.code) ? message : `${message} (${error.code})`;
+  }
   if (error instanceof Error && 'syscall' in error) return error.message;
   return describeUnexpected(error);
 }

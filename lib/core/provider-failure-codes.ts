@@ -57,6 +57,7 @@ const FAILURES: Readonly<Record<string, FailureClass>> = {
   embeddings_unsupported: 'stop',
   wrong_model: 'stop',
   wrong_dimensions: 'stop',
+  token_vectors: 'stop',
   not_found: 'stop',
   endpoint_not_found: 'stop',
   validation_error: 'stop',
@@ -108,6 +109,7 @@ const DOUBTFUL_ANSWERS: ReadonlySet<string> = new Set([
   'invalid_reply',
   'reply_too_large',
   'embeddings_unsupported',
+  'token_vectors',
   'inference_crashed',
   'inference_failed',
 ]);

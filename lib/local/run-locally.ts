@@ -15,6 +15,7 @@ import {
   type RunEndKind,
   type RunError,
 } from '../core/run-end.ts';
+import { wordEnd } from '../core/word-end.ts';
 import { describeFailure } from '../pipeline/failures.ts';
 import { findLastUpdate, readCoverages } from '../pipeline/operate/requests.ts';
 import type { PauseReason } from '../ports/control-store.ts';
@@ -24,6 +25,7 @@ import { listenForOperator } from '../wiring/listen-for-operator.ts';
 import { refuseChangedModels } from '../wiring/models.ts';
 import { prepareDatabase } from '../wiring/prepare.ts';
 import type { Workspace } from '../wiring/workspace.ts';
+import { announceReasons } from './announce-reasons.ts';
 import { type CountBeforehand, countBeforehand } from './count-beforehand.ts';
 import { describeNotices } from './describe-notices.ts';
 import { describeFailedRow, type LineFile } from './failure-log.ts';
@@ -98,12 +100,11 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
   const before = await countBeforehand({ reports, spaces, clock, onCounted: options.onCounted });
   await refuseChangedModels(workspace, spaces, before.read);
   await options.onPrepared({ resumed: reasons.filter(isLiftedByRun), spaces });
-  const tally = announceReasons(
-    createRunTally(clock, row => options.failureLog?.write(describeFailedRow(row, clock.now()))),
-    options.onWaiting,
-  );
+  const tally = createRunTally(clock, row => options.failureLog?.write(describeFailedRow(row, clock.now())));
+  const announced = new Set<string>();
   const onProgress = settleThenReport(options.onProgress);
-  const look = () => runOnce(workspace, { ...options, onProgress, tally, before }, spaces, reports);
+  const request = { ...options, onProgress, tally, before, announced };
+  const look = () => runOnce(workspace, request, spaces, reports);
   let looked = await look();
   for (let looks = 1; looks < MAX_LOOKS && isWorthAnotherLook(looked.ending, options); looks += 1) {
     looked = await look();
@@ -154,7 +155,11 @@ function isWorthAnotherLook({ kind }: RunEnding, options: RunOptions): boolean {
 /** Runs once under a lock of its own, then reads how things stand without its leases. */
 async function runOnce(
   workspace: Workspace,
-  options: RunOptions & { readonly tally: RunTally; readonly before: CountBeforehand },
+  options: RunOptions & {
+    readonly tally: RunTally;
+    readonly before: CountBeforehand;
+    readonly announced: Set<string>;
+  },
   spaces: readonly Space[],
   reports: ReportStore,
 ): Promise<{ ending: RunEnding; notices: string[]; coverages: readonly Coverage[] }> {
@@ -163,7 +168,8 @@ async function runOnce(
   const signal = AbortSignal.any([options.signal, operator.stopped]);
   operator.stopped.addEventListener('abort', () => options.onStopRequested?.());
   const { nextNudge } = operator;
-  const request = { ...options, spaces, signal, runId: lock.runId, nextNudge };
+  const tally = announceReasons(options.tally, { onWaiting: options.onWaiting, signal }, options.announced);
+  const request = { ...options, tally, spaces, signal, runId: lock.runId, nextNudge };
   const held = (spaceIds: readonly number[]) =>
     countHeldElsewhere(
       reports,
@@ -207,27 +213,6 @@ async function countHeldElsewhere(
     };
   }
   return held;
-}
-
-/** Lets `onWaiting` know each reason that the tally is given, once for each code. */
-function announceReasons(tally: RunTally, onWaiting: RunOptions['onWaiting']): RunTally {
-  const announced = new Set<string>();
-  const announce = (reason: ObservedReason) => {
-    if (announced.has(reason.code)) return;
-    announced.add(reason.code);
-    onWaiting(reason);
-  };
-  return {
-    ...tally,
-    postponed(rows, afterSeconds, reason) {
-      tally.postponed(rows, afterSeconds, reason);
-      announce(reason);
-    },
-    recordFailed(reason) {
-      tally.recordFailed(reason);
-      announce(reason);
-    },
-  };
 }
 
 type SeenUnderLock = Pick<ObservedRun, 'error' | 'lockLost' | 'faults' | 'deadLetters'> & {
@@ -291,7 +276,7 @@ function runOrWatch(
 
 /** Describes why a run stopped, with the line of the configuration that mends it. */
 function describeStop({ code, message }: RunError, { config, file }: Workspace): string {
-  if (code !== 'wrong_dimensions') return message;
+  if (code !== 'wrong_dimensions') return wordEnd(message);
   const lines = usedAliases(config).map(alias => formatPath(['models', alias, 'dimensions']));
   return `${message} The line is ${lines.join(' or ')} in ${file}.`;
 }

@@ -151,4 +151,25 @@ export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
     changes: [['limit === undefined || nowMs >= limit.untilMs', 'limit === undefined']],
     dies: 'local-run',
   },
+  {
+    name: 'ending-run-awaits-its-call',
+    removes: 'giving up a call that outlasts the grace, so that what its message bought before is written',
+    file: 'lib/local/end-run.ts',
+    changes: [['    if (isSettling) ports.giveUpCalls?.();\n', '']],
+    dies: 'local-run',
+  },
+  {
+    name: 'given-up-call-is-an-outage',
+    removes: 'telling a call that the run gave up from one that failed',
+    file: 'lib/pipeline/embed/call-with-retries.ts',
+    changes: [["if (failure?.code === 'aborted') return", 'if (failure?.code === ``) return']],
+    dies: 'local-run',
+  },
+  {
+    name: 'each-worker-learns-twice',
+    removes: 'learning by one short reply what the worker learned that kept calls so small',
+    file: 'lib/pipeline/embed/tellable-texts.ts',
+    changes: [['const isAsBefore = answered === known.told && ', 'const isAsBefore = answered === -1 && ']],
+    dies: 'local-run',
+  },
 ];

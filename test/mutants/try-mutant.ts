@@ -11,6 +11,7 @@ export const HISTORIES = Number(process.env.FRESHET_MUTANT_HISTORIES ?? 1_000);
 const LOCAL_RUN_SUITES = [
   'test/core/dispatch/batch-tier.test.ts',
   'test/pipeline/doubtful-answers.test.ts',
+  'test/pipeline/ending-run.test.ts',
   'test/pipeline/fair-turns.test.ts',
   'test/pipeline/half-vectors.test.ts',
   'test/pipeline/look-ahead.test.ts',

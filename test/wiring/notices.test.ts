@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { parseConfig } from '../../lib/core/config/parse-config.ts';
 import { type RunEnd, runLocally } from '../../lib/local/run-locally.ts';
 import { type LoopbackServer, startLoopbackOpenAiServer } from '../doubles/loopback-openai-server.ts';
@@ -33,12 +33,16 @@ beforeEach(async () => {
   };
 });
 
-function run(): Promise<RunEnd> {
+function run(
+  maxWaitMs = 30_000,
+  given: { signal?: AbortSignal; onWaiting?: () => void } = {},
+): Promise<RunEnd> {
   const workspace = { ...opened.workspace, config: parseConfig(describeConfig()) };
   return runLocally(workspace, {
-    ...{ signal: new AbortController().signal, maxWaitMs: 30_000, maxItems: undefined },
+    ...{ signal: new AbortController().signal, maxWaitMs, maxItems: undefined },
     ...{ failureLog: undefined, onPrepared: () => undefined, onCounted: () => undefined },
     ...{ onProgress: () => undefined, onWaiting: () => undefined },
+    ...given,
   });
 }
 
@@ -71,4 +75,39 @@ test('a run that ends with an error tells what it saw of the rows before', async
 
   expect(ending).toMatchObject({ kind: 'error', error: { code: 'payment_required' } });
   expect(notices.join('\n')).toContain('Source "items": rows are gone; the source is no table');
+});
+
+test('a run that ends with what may pass does not say that it is tried again', async () => {
+  await run();
+  const { kysely } = opened.database;
+  await sql`UPDATE public.rows SET title = title || ' again', updated_at = now()`.execute(kysely);
+  await sql`CREATE FUNCTION public.cancel() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE 'cancelled' USING ERRCODE = '57014'; END $$`.execute(kysely);
+  const { rows } = await sql<{ statement: string }>`
+    SELECT format('CREATE TRIGGER cancel BEFORE UPDATE ON %I.%I EXECUTE FUNCTION public.cancel()',
+      table_schema, table_name) AS statement
+      FROM information_schema.columns WHERE table_schema = 'freshet' AND column_name = 'dispatch_id'`.execute(
+    kysely,
+  );
+  for (const { statement } of rows) await sql.raw(statement).execute(kysely);
+
+  const { ending } = await run(1_000);
+
+  expect(ending).toMatchObject({ kind: 'error', error: { code: 'sqlstate_57014' } });
+  expect(ending.sentences.join('\n')).toMatch(/Nothing is tried again by itself\. Where it goes on/);
+});
+
+test('a run that is told to stop in the middle of a call does not say that it waits', async () => {
+  const stop = new AbortController();
+  const onWaiting = vi.fn();
+  server.setBehaviour(async () => {
+    stop.abort();
+    await new Promise(resolve => setTimeout(resolve, 8_000));
+    return { kind: 'embed' };
+  });
+
+  const { ending } = await run(30_000, { signal: stop.signal, onWaiting });
+
+  expect(ending.kind).toBe('stopped');
+  expect(onWaiting).not.toHaveBeenCalled();
 });

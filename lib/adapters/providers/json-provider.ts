@@ -98,27 +98,6 @@ export function chooseLimits(
   };
 }
 
-/**
- * Turns lists of numbers into float32 little-endian bytes, in the order in which they came.
- * All vectors lie in one piece of memory. What is no list becomes empty, and what is no number
- * becomes NaN: validation then refuses that vector alone.
- */
-export function encodeFloats(vectors: readonly unknown[]): { index: number; bytes: Buffer }[] {
-  const floats = vectors.reduce<number>(
-    (sum, vector) => sum + (Array.isArray(vector) ? vector.length : 0),
-    0,
-  );
-  const slab = Buffer.allocUnsafe(floats * 4);
-  let used = 0;
-  return vectors.map((vector, index) => {
-    const start = used;
-    for (const value of Array.isArray(vector) ? (vector as unknown[]) : []) {
-      used = slab.writeFloatLE(typeof value === 'number' ? value : Number.NaN, used);
-    }
-    return { index, bytes: slab.subarray(start, used) };
-  });
-}
-
 /** Reads the tokens of a reply. Undefined, not 0, where a server counts none: they cost. */
 export function readTokens(tokens: unknown): number | undefined {
   return typeof tokens === 'number' && Number.isSafeInteger(tokens) && tokens > 0 ? tokens : undefined;

@@ -6,13 +6,8 @@ import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/provider.ts
 import { checkBaseUrl } from '../network/addresses.ts';
 import type { Network } from '../network/open-network.ts';
 import { postJson } from '../network/post-json.ts';
-import {
-  chooseLimits,
-  createJsonProvider,
-  encodeFloats,
-  readModelName,
-  readTokens,
-} from './json-provider.ts';
+import { encodeFloats } from './float-lists.ts';
+import { chooseLimits, createJsonProvider, readModelName, readTokens } from './json-provider.ts';
 
 /**
  * What Ollama takes in one call. It has no limit of its own.

@@ -4,13 +4,8 @@ import type { Clock } from '../../ports/process.ts';
 import type { EmbeddingLimits, EmbeddingProvider, EmbedReply, KeySource } from '../../ports/provider.ts';
 import { checkVersionedUrl } from '../network/addresses.ts';
 import type { Network } from '../network/open-network.ts';
-import {
-  chooseLimits,
-  createJsonProvider,
-  encodeFloats,
-  readModelName,
-  readTokens,
-} from './json-provider.ts';
+import { encodeVector, rejectTokenVectors } from './float-lists.ts';
+import { chooseLimits, createJsonProvider, readModelName, readTokens } from './json-provider.ts';
 import { createOpenAiSender } from './openai-client.ts';
 import { createEncoding } from './openai-encoding.ts';
 import { decodeBase64, type TakenVectors } from './openai-vectors.ts';
@@ -74,6 +69,7 @@ export function createOpenAiProvider(
  * Reads the parts of a reply that are used, as float32 little-endian bytes.
  * @param taken vectors that were decoded before the reply was parsed, by what stands in their place
  * @returns undefined for anything but a list of embeddings
+ * @throws FreshetError `token_vectors` where every text has several vectors
  */
 export function readEmbeddings(
   body: Readonly<Record<string, unknown>>,
@@ -85,6 +81,7 @@ export function readEmbeddings(
   if (data.some(item => typeof item !== 'object' || item === null)) return undefined;
   const indexes = readIndexes(entries);
   if (indexes === undefined) return undefined;
+  rejectTokenVectors(entries.map(({ embedding }) => embedding));
   const items = entries.map(({ embedding }, place) => ({
     index: indexes[place]!,
     bytes: readVector(embedding, taken),
@@ -119,7 +116,7 @@ function readIndex(index: unknown): unknown {
  * A vector that cannot be read is empty: validation refuses it alone, and not its neighbours.
  */
 function readVector(embedding: unknown, taken: TakenVectors['vectors']): Buffer {
-  if (typeof embedding !== 'string') return encodeFloats([embedding])[0]!.bytes;
+  if (typeof embedding !== 'string') return encodeVector(embedding);
   return taken.get(embedding) ?? decodeAlone(embedding);
 }
 

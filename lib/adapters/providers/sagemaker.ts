@@ -9,7 +9,8 @@ import type { EmbeddingLimits, EmbeddingProvider } from '../../ports/provider.ts
 import { type ClientAccess, clientSettings } from '../aws/client-settings.ts';
 import { findNetworkCode } from '../network/open-network.ts';
 import { findNamedParameters, type JsonAnswer, readErrorWords } from '../network/post-json.ts';
-import { chooseLimits, createJsonProvider, encodeFloats } from './json-provider.ts';
+import { encodeFloats } from './float-lists.ts';
+import { chooseLimits, createJsonProvider } from './json-provider.ts';
 
 /**
  * What TEI takes when nothing is set at its start.

@@ -333,7 +333,7 @@ describe('the login of a database by its endpoint', () => {
     );
     const db = await open({ readLogin }, 2);
 
-    await Promise.all([sql`SELECT 1`.execute(db.kysely), sql`SELECT 1`.execute(db.kysely)]);
+    await db.kysely.connection().execute(() => sql`SELECT 1`.execute(db.kysely));
 
     expect(asked).toEqual([false, true, false]);
   });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { explainConnectionFailure } from '../../../lib/adapters/postgres/explain-failure.ts';
 import { classifyDatabaseFailure } from '../../../lib/core/failures.ts';
 import { wordsOfSqlState } from '../../../lib/core/sqlstates.ts';
+import { wordEnd } from '../../../lib/core/word-end.ts';
 
 /** Every error of PostgreSQL 17 in the classes that Freshet can meet, by class; from its errcodes.txt. */
 const STATES = {
@@ -41,6 +42,10 @@ describe('the words of SQLSTATEs', () => {
       expect(message).toContain(words?.remedy ?? '');
       expect(message).not.toContain('not known');
       expect(message.includes('It is tried again.'), message).toBe(failureClass === 'transient');
+      expect(wordEnd(message), 'once it has ended a command').not.toMatch(/it is tried again/i);
+      expect(wordEnd(message).includes('Nothing is tried again by itself.')).toBe(
+        failureClass === 'transient',
+      );
     }
   });
 

@@ -6,6 +6,9 @@ const unitVector = (length: number) => Array.from({ length }, (_, position) => (
 const spoilPoison = (vector: unknown) => (vectors: (number[] | null)[], texts: readonly string[]) =>
   vectors.map((right, position) => (texts[position] === POISON ? vector : right));
 
+/** Those whose double lists vectors as they are: OpenAI's encodes them, and `http` has their length too. */
+const LISTING = ['ollama', 'sagemaker'] as const;
+
 /** Answers of the right shape with wrong vectors. */
 export const VECTOR_BEHAVIOURS: readonly Behaviour[] = [
   spoiled('a vector too few', EVERY, vectors => vectors.slice(1)),
@@ -22,6 +25,8 @@ export const VECTOR_BEHAVIOURS: readonly Behaviour[] = [
   spoiled('one empty vector', EVERY, spoilPoison([])),
   spoiled('null for one vector', EVERY, spoilPoison(null)),
   spoiled('one vector of words', EVERY, spoilPoison(new Array(DIMENSIONS).fill('canary'))),
+  spoiled('each vector in a list of its own', LISTING, vectors => vectors.map(vector => [vector])),
+  spoiled('a vector for each token', LISTING, vectors => vectors.map(vector => [vector, vector])),
   spoiled('vectors that were never normalised', EVERY, vectors =>
     vectors.map(vector => vector?.map(value => value * 7)),
   ),
