@@ -44,11 +44,13 @@ export interface DocumentService {
   /**
    * Keeps the texts; the pipeline embeds them as the rows of any source.
    * An item whose present text is the same stays as it is, and its job is answered as it stands.
+   * `fieldOf` says how the request names the fields of an item. Undefined: as `items[0].text`.
    */
   submit(
     tenant: string,
     items: readonly SubmittedItem[],
     model: string | undefined,
+    fieldOf?: (place: number, field: string) => string,
   ): Promise<readonly DocumentJob[]>;
   findJob(tenant: string, jobId: string): Promise<DocumentJob>;
   /** Erases an item, or without `segmentId` all items of an asset. */

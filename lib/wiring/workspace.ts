@@ -5,8 +5,7 @@ import { findOwnFile } from '../adapters/own-files.ts';
 import { narrowFolder } from '../adapters/private-files.ts';
 import type { SqlDatabase } from '../adapters/sql/database.ts';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
-import { fillFromEnvironment } from '../core/config/environment-table.ts';
-import { parseConfig } from '../core/config/parse-config.ts';
+import { parseWithVariables } from '../core/config/parse-with-variables.ts';
 import type { PipelineConfig, PipelineLimits } from '../core/config/pipeline-config.ts';
 import { UsageError } from '../core/errors.ts';
 import { FRESHET } from '../core/own-command.ts';
@@ -60,8 +59,8 @@ export async function loadConfig(
   try {
     const demo = file === findDemo();
     const exported = defaultOf(loaded.default);
-    const input = demo ? exported : fillFromEnvironment(exported, variables);
-    return { config: parseConfig(input), input: input as FreshetConfig, file: name, demo };
+    const { input, config } = parseWithVariables(exported, demo ? {} : variables);
+    return { config, input: input as FreshetConfig, file: name, demo };
   } catch (error) {
     if (error instanceof UsageError) throw new UsageError(`${name}: ${error.message}`, error.remedy);
     throw error;

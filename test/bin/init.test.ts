@@ -34,6 +34,37 @@ afterEach(() => {
 });
 
 describe('init', () => {
+  it('says of a view what to name, writes it with its key, and a run embeds it', async () => {
+    const view =
+      'CREATE VIEW shown AS SELECT id, title, updated_at FROM articles; ' +
+      'CREATE MATERIALIZED VIEW frozen AS SELECT id, title, updated_at FROM articles';
+    expect((await freshet('sql', view)).code).toBe(0);
+    try {
+      const unnamed = await init('--yes', '--table', 'shown');
+      expect([unnamed.code, unnamed.errors]).toEqual([
+        2,
+        expect.stringContaining(
+          'public.shown is a view: name the columns that tell its rows apart with --key, as --key id.',
+        ),
+      ]);
+      const frozen = await init('--yes', '--table', 'frozen', '--key', 'id');
+      expect(frozen.errors).toContain('public.frozen is a materialized view, which is no source');
+
+      const { code, output, errors } = await init('--yes', '--table', 'shown', '--key', 'id');
+      expect(code, errors).toBe(0);
+      expect(output).toContain('table    public.shown, by its key id\n');
+      const run = await freshet('run', '--json');
+      expect(readObject(run), run.errors).toMatchObject({ end: 'complete', embedded: 40 });
+
+      // Neither a view of the application nor Freshet's own is proposed.
+      rmSync(pathOf('freshet.config.ts'));
+      const shown = await init('--yes', '--table', 'embeddings.shown', '--key', 'id');
+      expect(shown.errors).toContain('there is no such table');
+    } finally {
+      await freshet('sql', 'DROP VIEW shown; DROP MATERIALIZED VIEW frozen');
+    }
+  });
+
   it('writes a configuration with which a run embeds, and says what it found and what it costs', async () => {
     const written = await init(
       '--yes',

@@ -141,13 +141,29 @@ describe('several items', () => {
       [{ items: [item('1', 'a')], model: 'statik' }, 'model'],
       [{ items: [item('1', 'a', { language: 7 })] }, 'items[0].metadata.language'],
       [{ items: [item('1', 'a', { x: ['\0'] })] }, 'items[0].metadata'],
-      [{ items: [item('\ud800', 'a')] }, 'items[0][segment_id]'],
+      [{ items: [item('\ud800', 'a')] }, 'items[0].segment_id'],
       [{ items: Array.from({ length: 101 }, (_, n) => item(String(n), 'a')) }, 'items'],
       [{ items: [item('1', 'a')], tenant: 'b' }, 'tenant'],
     ];
     for (const [body, param] of wrong) {
       const { status, json } = await a.post('/v1/vectors/embed/batch', body);
       expect([status, json.error.param]).toEqual([400, param]);
+    }
+    expect(await texts()).toEqual([]);
+  });
+
+  test('one by itself is refused by its fields as its own request has them', async () => {
+    const a = await documents.as('a');
+    const wrong: readonly [object, string][] = [
+      [item('1', '\u200b'), 'text'],
+      [item('1', 'a', { language: 7 }), 'metadata.language'],
+      [item('1', 'a', { x: ['\0'] }), 'metadata'],
+      [item('\ud800', 'a'), 'segment_id'],
+    ];
+    for (const [body, param] of wrong) {
+      const { status, json } = await a.post('/v1/vectors/embed', body);
+      expect([status, json.error.param]).toEqual([400, param]);
+      expect(json.error.message.split(':')[0]).toBe(param);
     }
     expect(await texts()).toEqual([]);
   });

@@ -15,8 +15,11 @@ export const python = join(place, 'python/bin/python');
 
 export const pythonProgram = (name: string) => join(place, 'python/bin', name);
 
-/** What a configuration says of the real model: all-MiniLM-L6-v2, as int8 or as floats made of them. */
-export function describeRealModel(weights: 'model.onnx' | 'fp32.onnx' = 'model.onnx') {
+/** The graph with its weights as int8, or as the floats that were published. */
+export type Weights = 'model.onnx' | 'fp32.onnx';
+
+/** What a configuration says of the real model, all-MiniLM-L6-v2. */
+export function describeRealModel(weights: Weights = 'model.onnx') {
   const digestOf = (name: string) =>
     createHash('sha256')
       .update(readFileSync(join(MODEL_FOLDER, name)))
@@ -31,7 +34,7 @@ export function describeRealModel(weights: 'model.onnx' | 'fp32.onnx' = 'model.o
 
 /** Runs a script of this folder with the Python of the suite; gives what it prints. */
 export function runPython(script: string, input: unknown, words: readonly string[] = []): string {
-  return execFileSync(python, [join(import.meta.dirname, script), ...words], {
+  return execFileSync(python, ['-B', join(import.meta.dirname, script), ...words], {
     input: JSON.stringify(input),
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,

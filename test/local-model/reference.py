@@ -1,66 +1,79 @@
-"""Embeds texts with the tokenizers and onnxruntime of Python: the reference of provider `local`.
+"""Embeds texts as sentence-transformers does with all-MiniLM-L6-v2: the reference of provider `local`.
 
-Reads {"folder", "precision", "texts"} from standard input and prints the vectors as JSON. With precision
-fp32 the weights are first turned from int8 into floats, and stored beside the others as fp32.onnx.
+Reads {"folder", "texts"} from standard input and prints the vectors as JSON. The tokenizer is the one of
+Hugging Face, the weights are those that were published, and the network is written out here in numpy:
+nothing is shared with what is compared, neither a runtime nor a graph.
 """
 
 import json
+import math
 import os
 import sys
 
 import numpy as np
-import onnx
-import onnxruntime
-from onnx import numpy_helper
+from safetensors_file import read_safetensors
 from tokenizers import Tokenizer
 
-
-def make_fp32(source: str, target: str) -> None:
-    graph = onnx.load(source)
-    constants = {each.name: numpy_helper.to_array(each) for each in graph.graph.initializer}
-    kept = []
-    for node in graph.graph.node:
-        if node.op_type != "DequantizeLinear" or node.input[0] not in constants:
-            kept.append(node)
-            continue
-        values, scale = constants[node.input[0]], constants[node.input[1]]
-        zero = constants[node.input[2]] if len(node.input) > 2 else np.zeros_like(scale, dtype=np.int32)
-        axis = next((each.i for each in node.attribute if each.name == "axis"), 1)
-        shape = [1] * values.ndim
-        if scale.ndim == 1:
-            shape[axis] = -1
-        floats = (values.astype(np.float32) - zero.astype(np.float32).reshape(shape)) * scale.reshape(shape)
-        graph.graph.initializer.append(numpy_helper.from_array(floats.astype(np.float32), node.output[0]))
-    del graph.graph.node[:]
-    graph.graph.node.extend(kept)
-    used = {name for node in kept for name in node.input}
-    initializers = [each for each in graph.graph.initializer if each.name in used]
-    del graph.graph.initializer[:]
-    graph.graph.initializer.extend(initializers)
-    onnx.save(graph, target)
+LAYERS, HEADS, MAX_TOKENS = 6, 12, 256
+erf = np.frompyfunc(math.erf, 1, 1)
 
 
-def embed(model: str, tokenizer_file: str, texts: list[str]) -> np.ndarray:
-    tokenizer = Tokenizer.from_file(tokenizer_file)
-    tokenizer.enable_truncation(max_length=256)
+def gelu(values: np.ndarray) -> np.ndarray:
+    return values * 0.5 * (1.0 + erf(values / math.sqrt(2.0)).astype(np.float64))
+
+
+def softmax(values: np.ndarray) -> np.ndarray:
+    powers = np.exp(values - values.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+class Bert:
+    def __init__(self, tensors: dict[str, np.ndarray]) -> None:
+        self.tensors = {name: values.astype(np.float64) for name, values in tensors.items()}
+
+    def dense(self, name: str, states: np.ndarray) -> np.ndarray:
+        return states @ self.tensors[f"{name}.weight"].T + self.tensors[f"{name}.bias"]
+
+    def norm(self, name: str, states: np.ndarray) -> np.ndarray:
+        centred = states - states.mean(axis=-1, keepdims=True)
+        scaled = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-12)
+        return scaled * self.tensors[f"{name}.weight"] + self.tensors[f"{name}.bias"]
+
+    def attend(self, name: str, states: np.ndarray) -> np.ndarray:
+        tokens, width = states.shape
+        heads = [
+            self.dense(f"{name}.self.{part}", states).reshape(tokens, HEADS, -1).transpose(1, 0, 2)
+            for part in ("query", "key", "value")
+        ]
+        query, key, value = heads
+        weights = softmax(query @ key.transpose(0, 2, 1) / math.sqrt(width // HEADS))
+        return (weights @ value).transpose(1, 0, 2).reshape(tokens, width)
+
+    def states_of(self, ids: list[int]) -> np.ndarray:
+        words, places, kinds = (
+            self.tensors[f"embeddings.{name}_embeddings.weight"] for name in ("word", "position", "token_type")
+        )
+        states = self.norm("embeddings.LayerNorm", words[ids] + places[: len(ids)] + kinds[0])
+        for layer in range(LAYERS):
+            at = f"encoder.layer.{layer}"
+            attended = self.dense(f"{at}.attention.output.dense", self.attend(f"{at}.attention", states))
+            states = self.norm(f"{at}.attention.output.LayerNorm", attended + states)
+            inner = gelu(self.dense(f"{at}.intermediate.dense", states))
+            states = self.norm(f"{at}.output.LayerNorm", self.dense(f"{at}.output.dense", inner) + states)
+        return states
+
+
+def embed(folder: str, texts: list[str]) -> list[list[float]]:
+    tokenizer = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
+    tokenizer.enable_truncation(max_length=MAX_TOKENS)
     tokenizer.no_padding()
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    names = {each.name for each in session.get_inputs()}
+    model = Bert(read_safetensors(os.path.join(folder, "model.safetensors")))
     vectors = []
     for text in texts:
-        encoding = tokenizer.encode(text)
-        ids = np.array([encoding.ids], dtype=np.int64)
-        inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
-        states = session.run(None, {name: value for name, value in inputs.items() if name in names})[0]
-        mean = states[0].mean(axis=0)
-        vectors.append(mean / np.linalg.norm(mean))
-    return np.array(vectors)
+        mean = model.states_of(tokenizer.encode(text).ids).mean(axis=0)
+        vectors.append((mean / np.linalg.norm(mean)).tolist())
+    return vectors
 
 
 request = json.load(sys.stdin)
-folder = request["folder"]
-int8, fp32 = os.path.join(folder, "model.onnx"), os.path.join(folder, "fp32.onnx")
-if request["precision"] == "fp32":
-    make_fp32(int8, fp32)
-chosen = fp32 if request["precision"] == "fp32" else int8
-print(json.dumps(embed(chosen, os.path.join(folder, "tokenizer.json"), request["texts"]).tolist()))
+print(json.dumps(embed(request["folder"], request["texts"])))

@@ -151,8 +151,16 @@ const REFUSED: readonly (readonly [string, string, unknown, number, string, stri
   ['an empty text', '/v1/embed', { model, texts: ['a', ' \n'] }, 400, 'invalid_request', 'texts[1]', /empty/],
   ['an empty input', '/v1/embeddings', { model, input: '' }, 400, 'invalid_request', 'input[0]', /empty/],
   ['no JSON', '/v1/embed', '{"model":', 400, 'invalid_request', 'body', /no JSON/],
-  ['a list as body', '/v1/embed', [1], 400, 'invalid_request', 'body', /expected object/],
-  ['no texts', '/v1/embed', { model }, 400, 'invalid_request', 'texts', /expected array/],
+  ['a list as body', '/v1/embed', [1], 400, 'invalid_request', 'body', /expected an object/],
+  [
+    'no texts',
+    '/v1/embed',
+    { model },
+    400,
+    'invalid_request',
+    'texts',
+    /expected an array of texts, but it is missing/,
+  ],
   [
     'a number as text',
     '/v1/embed',
@@ -160,7 +168,7 @@ const REFUSED: readonly (readonly [string, string, unknown, number, string, stri
     400,
     'invalid_request',
     'texts[1]',
-    /expected string/,
+    /expected a text/,
   ],
   ['tokens as input', '/v1/embeddings', { model, input: [[1, 2]] }, 400, 'invalid_request', 'input', /./],
   [

@@ -40,7 +40,7 @@ describe('POST /v1/nudge', () => {
   test.each([
     [{ source: 'articels' }, 'source', /did you mean .?articles/i],
     [{ sourse: 'articles' }, 'sourse', /did you mean source\?/],
-    [{ ids: [1] }, 'ids[0]', /string/],
+    [{ ids: [1] }, 'ids[0]', /expected a text/],
   ])('refuses %j with the field at fault', async (body, param, told) => {
     const { post, count } = open();
 

@@ -122,7 +122,7 @@ export function openApi(settings: Settings = {}) {
     },
   );
   const send = async (path: string, init: RequestInit = {}) => {
-    const response = await app.request(`http://localhost${path}`, init);
+    const response = await Promise.race([app.request(`http://localhost${path}`, init), unanswered()]);
     const text = await response.text();
     expectDocumented(path, init.method ?? 'GET', response.status, text);
     return { status: response.status, headers: response.headers, text, json: parse(text) };
@@ -141,6 +141,16 @@ export function openApi(settings: Settings = {}) {
   return { app, service, provider, lines, send, post, queries, entries };
 }
 
+/** Real time that a request or a call is given: what never comes fails an expectation, and no time limit. */
+const PATIENCE_MS = 5000;
+
+/** Stands for the answer that never comes; no service answers so. */
+async function unanswered(): Promise<Response> {
+  await new Promise(resolve => setTimeout(resolve, PATIENCE_MS).unref());
+  return new Response('no answer', { status: UNANSWERED });
+}
+const UNANSWERED = 599;
+
 interface Documented {
   readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly responses: Responses }>>>>;
   readonly components: { readonly schemas: Readonly<Record<string, object>> };
@@ -158,7 +168,7 @@ export function expectDocumented(path: string, method: string, status: number, t
   const documented = Object.keys(paths).filter(each => isOfPattern(each, path));
   const [operation] = documented.flatMap(each => paths[each]?.[method.toLowerCase()] ?? []);
   // Nobody reads the answer to a client that left.
-  if (operation === undefined || status === 499) return;
+  if (operation === undefined || status === 499 || status === UNANSWERED) return;
   const answer = operation.responses[status];
   expect(answer, `${method} ${path} ${status}`).toBeDefined();
   const schema = answer?.content?.['application/json'].schema;
@@ -186,6 +196,8 @@ function parse(text: string): any {
 /** A provider whose calls wait until they are let go, one after the other. */
 export function createHeldProvider() {
   const held: (() => void)[] = [];
+  /** Whether a call was waited for in vain; then no other one is. */
+  let isIdle = false;
   const provider = createScriptedProvider();
   const { script } = provider;
   provider.script = async (request, call) => {
@@ -194,10 +206,17 @@ export function createHeldProvider() {
   };
   return {
     provider,
-    /** Lets the oldest call end, once there is one. */
+    /**
+     * Lets the oldest call end, once there is one.
+     * Where none comes, what the test expects of its answer says so.
+     */
     async release() {
-      while (held.length === 0) await new Promise(resolve => setImmediate(resolve));
-      held.shift()!();
+      const startedMs = performance.now();
+      while (held.length === 0 && !isIdle) {
+        isIdle = performance.now() - startedMs > PATIENCE_MS;
+        await new Promise(resolve => setImmediate(resolve));
+      }
+      held.shift()?.();
       await settled();
     },
   };

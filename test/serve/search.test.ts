@@ -88,6 +88,32 @@ describe('POST /v1/search', () => {
     expect(asked).toEqual([]);
   });
 
+  test.each([
+    [{ limit: 101 }, 'limit: expected a whole number from 1 to 100'],
+    [{ limit: '5' }, 'limit: expected a whole number from 1 to 100'],
+    [{ diversity: 2 }, 'diversity: expected a number from 0 to 1'],
+    [{ query: 'a'.repeat(20_001) }, 'query: expected 1 to 20000 characters'],
+    [{ query: ['a'] }, 'query: expected a text'],
+    [{ columns: [] }, 'columns: expected 1 to 50 entries'],
+    [{ filter: [] }, 'filter: expected an object'],
+    [{ rerank: {} }, 'rerank.model: expected a text, but it is missing'],
+    [{ mode: 'hybird' }, 'mode: expected one of semantic, keyword, hybrid; did you mean hybrid?'],
+    [
+      { weights: { semantc: 2 } },
+      'weights.semantc: is not a known field; did you mean semantic? (known: semantic, keyword)',
+    ],
+    [
+      { rerank: { model: 'x', candidate: 5 } },
+      'rerank.candidate: is not a known field; did you mean candidates? (known: model, candidates)',
+    ],
+  ])('says what was expected in the field: %#', async (wrong, message) => {
+    const { post } = openApi({ search: createSearch().search });
+
+    const { json } = await post('/v1/search', { source: 'notes', query: 'a', ...wrong });
+
+    expect(json.error.message).toBe(message);
+  });
+
   test('tells a conflict, and nothing of what the database said', async () => {
     const conflict = new ServiceRefusal('space_changed', 'Ask for the first page again.');
     const broken = new FreshetError('The database refused: secret.', {

@@ -28,14 +28,8 @@ import {
   requireQuota,
   requireScope,
 } from './guard-requests.ts';
-import {
-  embeddingsRequest,
-  embedRequest,
-  nudgeRequest,
-  readBody,
-  refuseField,
-  searchRequest,
-} from './schemas.ts';
+import { readBody, refuseField } from './read-body.ts';
+import { embeddingsRequest, embedRequest, nudgeRequest, searchRequest } from './schemas.ts';
 import { answerSearch, toCaller, toSearchRequest } from './search-answers.ts';
 import { traceRequests } from './trace-requests.ts';
 import type { TokenIdentity, VerifyToken } from './verify-tokens.ts';

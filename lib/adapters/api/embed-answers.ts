@@ -3,13 +3,13 @@ import type { ModelDefinition } from '../../core/model.ts';
 import { sha256Hex } from '../../core/text.ts';
 import { measureNorm, viewFloats } from '../../core/vectors.ts';
 import type { EmbeddingService } from '../../ports/embedding-service.ts';
-import {
-  type EmbeddingsResponseBody,
-  type EmbedResponseBody,
-  type embeddingsRequest,
-  type embedRequest,
-  type modelsResponse,
-  refuseField,
+import { refuseField } from './read-body.ts';
+import type {
+  EmbeddingsResponseBody,
+  EmbedResponseBody,
+  embeddingsRequest,
+  embedRequest,
+  modelsResponse,
 } from './schemas.ts';
 
 /** Answers `POST /v1/embed`, whose contract is `docs/contracts/embed-v1.yaml`. */

@@ -13,7 +13,8 @@ import {
   type JobResponseBody,
   type ReceiptResponseBody,
 } from './item-schemas.ts';
-import { readBody, refuseField } from './schemas.ts';
+import { readBody, refuseField } from './read-body.ts';
+
 import type { TokenIdentity } from './verify-tokens.ts';
 
 interface ItemPorts {
@@ -66,7 +67,7 @@ function mountItems(app: Hono, ports: MountedPorts, settings: ItemSettings): voi
     const body = readBody(itemRequest, await readJson(context.req.raw, settings.maxBodyBytes));
     requireCarried(body, '', settings);
     const [job] = await asTenant(context, (documents, tenant) =>
-      documents.submit(tenant, [toItem(body)], body.model),
+      documents.submit(tenant, [toItem(body)], body.model, (_, field) => field),
     );
     return context.json(toJobBody(job!), 202);
   });

@@ -1,6 +1,4 @@
 import * as z from 'zod';
-import { nearestWord } from '../../core/config/describe-issues.ts';
-import { ServiceRefusal } from '../../core/service-refusal.ts';
 
 const inputType = z
   .enum(['query', 'document'])
@@ -27,7 +25,7 @@ export const embedRequest = z.strictObject({
   }),
   input_type: inputType,
   vector_text_hash: z
-    .array(z.string().regex(/^[0-9a-f]{64}$/))
+    .array(z.string().regex(/^[0-9a-f]{64}$/, { error: 'expected 64 hexadecimal digits in lower case' }))
     .optional()
     .meta({
       description: 'SHA-256 of each text, as UTF-8, in the order of texts. A wrong one is refused.',
@@ -208,35 +206,3 @@ export type NudgeRequestBody = z.input<typeof nudgeRequest>;
 export type EmbedRequestBody = z.input<typeof embedRequest>;
 export type EmbedResponseBody = z.output<typeof embedResponse>;
 export type EmbeddingsResponseBody = z.output<typeof embeddingsResponse>;
-
-/**
- * Reads a body by its schema.
- * @throws ServiceRefusal that names the field, what was expected there, and the nearest valid key;
- *   it repeats no value
- */
-export function readBody<Schema extends z.ZodObject>(schema: Schema, json: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const { issues } = parsed.error;
-  // Where a key is misspelt, what is missing under its right name says less.
-  const issue =
-    issues.find(({ code, path }) => code === 'unrecognized_keys' && path.length === 0) ?? issues[0];
-  if (issue?.code === 'unrecognized_keys') {
-    const known = Object.keys(schema.shape);
-    const key = (issue.keys[0] ?? '').slice(0, 80);
-    const nearest = nearestWord(key, known);
-    const suggestion = nearest === undefined ? '' : `; did you mean ${nearest}?`;
-    throw refuseField(key, `is not a known field${suggestion} (known: ${known.join(', ')})`);
-  }
-  throw refuseField(nameField(issue?.path ?? []), issue?.message ?? 'is not what was expected');
-}
-
-function nameField(path: readonly PropertyKey[]): string {
-  const [first, ...rest] = path;
-  if (first === undefined) return 'body';
-  return String(first) + rest.map(step => `[${String(step)}]`).join('');
-}
-
-export function refuseField(field: string, message: string): ServiceRefusal {
-  return new ServiceRefusal('invalid_request', `${field}: ${message}`, { param: field });
-}

@@ -3,7 +3,8 @@ import { SEARCH_JOB_PREFIX } from '../../core/service-routes.ts';
 import type { SearchJob, SearchJobs } from '../../ports/search.ts';
 import type { ApiItems } from './create-app.ts';
 import { readJson, requireScope } from './guard-requests.ts';
-import { readBody, type SearchJobResponseBody, searchJobRequest } from './schemas.ts';
+import { readBody } from './read-body.ts';
+import { type SearchJobResponseBody, searchJobRequest } from './schemas.ts';
 import { toCaller, toSearchRequest } from './search-answers.ts';
 
 /** Makes what answers clients that let a search run and fetch what it found later. */

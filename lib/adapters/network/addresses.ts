@@ -47,8 +47,8 @@ function checkAddress(url: URL): string {
 function refuse(what: string): UsageError {
   return new UsageError(
     `The model's base URL ${what}. Give an https address, as https://api.openai.com/v1, ` +
-      'or http on localhost (baseUrl of the model, or OPENAI_BASE_URL). With allowHttp: true the model ' +
-      'may be served by http on a private network, where its texts travel readable.',
+      'or http on localhost (baseUrl of the model, MIS_URL or OPENAI_BASE_URL). With allowHttp: true the ' +
+      'model may be served by http on a private network, where its texts travel readable.',
   );
 }
 

@@ -3,19 +3,22 @@ import type { TableFacts } from '../../core/config/judge-tables.ts';
 import type { ResolvedSource } from '../../core/model.ts';
 import type { SqlDatabase } from './database.ts';
 import { quoteName, renderText } from './fragments.ts';
+import { VIEW_COMMENT } from './source-view.ts';
 
 /**
- * Lists the application's tables, with all that decides whether one can be a source.
- * Left out are system schemas and temporary ones, schema `freshet`, the tables of extensions, and
- * the partitions of a table, which is listed itself. The statement reads `pg_catalog` alone: it
- * takes no lock on a table, and needs no right to read one.
+ * Lists the application's tables and views, with all that decides whether one can be a source.
+ * Left out are system schemas and temporary ones, schema `freshet` and Freshet's own views, what
+ * extensions have, and the partitions of a table, which is listed itself. The statement reads
+ * `pg_catalog` alone: it takes no lock on a table, and needs no right to read one.
  */
 export async function listTables(db: SqlDatabase): Promise<readonly TableFacts[]> {
   const { rows } = await sql<{ facts: string }>`
     SELECT json_build_object(
              'schema', n.nspname, 'name', c.relname, 'role', current_user,
+             'relation', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'f' THEN 'foreign table'
+                                        WHEN 'm' THEN 'materialized view' END,
              'rows', CASE WHEN c.reltuples >= 0 THEN c.reltuples::float8 END,
-             'bytes', (SELECT sum(pg_catalog.pg_total_relation_size(part.relid))
+             'bytes', (SELECT coalesce(sum(pg_catalog.pg_total_relation_size(part.relid)), 0)
                          FROM pg_catalog.pg_partition_tree(c.oid) AS part),
              'isSchemaUsable', pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
              'isReadable', pg_catalog.has_table_privilege(c.oid, 'SELECT'),
@@ -44,7 +47,8 @@ export async function listTables(db: SqlDatabase): Promise<readonly TableFacts[]
                   AND i.indpred IS NULL AND i.indexprs IS NULL))::text AS facts
       FROM pg_catalog.pg_class AS c
       JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+     WHERE c.relkind IN ('r', 'p', 'v', 'f', 'm') AND NOT c.relispartition
+       AND coalesce(pg_catalog.obj_description(c.oid, 'pg_class'), '') <> ${VIEW_COMMENT}
        AND n.nspname NOT IN ('information_schema', 'freshet') AND n.nspname NOT LIKE 'pg\\_%'
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d
                         WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid
@@ -53,17 +57,19 @@ export async function listTables(db: SqlDatabase): Promise<readonly TableFacts[]
   return rows.map(row => describeTable(JSON.parse(row.facts) as ListedTable));
 }
 
-type ListedTable = Omit<TableFacts, 'quotedName' | 'missingGrants'> & {
+type ListedTable = Omit<TableFacts, 'quotedName' | 'missingGrants' | 'relation'> & {
+  readonly relation: NonNullable<TableFacts['relation']> | null;
   readonly role: string;
   readonly isSchemaUsable: boolean;
   readonly isReadable: boolean;
 };
 
-function describeTable({ role, isSchemaUsable, isReadable, ...facts }: ListedTable): TableFacts {
+function describeTable({ role, isSchemaUsable, isReadable, relation, ...facts }: ListedTable): TableFacts {
   const quotedName = quoteName(facts.schema, facts.name);
   const reader = quoteName(role);
   return {
     ...facts,
+    ...(relation !== null && { relation }),
     quotedName,
     missingGrants: [
       ...(isSchemaUsable ? [] : [`GRANT USAGE ON SCHEMA ${quoteName(facts.schema)} TO ${reader};`]),

@@ -6,7 +6,8 @@ import { quoteName } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
 import { storedColumn } from './key-columns.ts';
 
-const COMMENT = 'Vectors that Freshet keeps; replaced when another space becomes active.';
+/** Stands on each view that Freshet made. */
+export const VIEW_COMMENT = 'Vectors that Freshet keeps; replaced when another space becomes active.';
 
 /**
  * Makes the view that applications join, unless the view is right already.
@@ -49,7 +50,7 @@ export async function replaceSourceView(
     SELECT ${sql.join([...parts, ...Object.values(shown)])}
       FROM ${sql.id('freshet', space.vectorTable)}
      WHERE outcome = 'embedded' AND chunk = 0`.execute(transaction);
-  await sql`COMMENT ON VIEW ${view} IS ${sql.lit(COMMENT)}`.execute(transaction);
+  await sql`COMMENT ON VIEW ${view} IS ${sql.lit(VIEW_COMMENT)}`.execute(transaction);
   for (const grant of grants) await grant.execute(transaction);
 }
 
@@ -81,7 +82,7 @@ async function findRelation(
 ): Promise<FoundRelation | undefined> {
   const name = space.source.name;
   const found = await sql<FoundRelation>`
-    SELECT c.relkind = 'v' AND coalesce(obj_description(c.oid, 'pg_class') = ${COMMENT}, false) AS ours,
+    SELECT c.relkind = 'v' AND coalesce(obj_description(c.oid, 'pg_class') = ${VIEW_COMMENT}, false) AS ours,
            (SELECT string_agg(a.attname, ',' ORDER BY a.attnum) || ':' ||
                    string_agg(format_type(a.atttypid, a.atttypmod), ',' ORDER BY a.attnum)
                      FILTER (WHERE a.attnum <= ${space.source.keyColumns.length}::int)

@@ -24,16 +24,18 @@ export function findEligible(
   database: string,
 ): readonly [JudgedTable, ...JudgedTable[]] {
   if (named !== undefined) return [requireEligible(findNamed(judged, named, database))];
-  const [first, ...others] = judged.filter(
+  // A view or a foreign table is a source where somebody names it, and is proposed to nobody.
+  const tables = judged.filter(({ table }) => table.relation === undefined);
+  const [first, ...others] = tables.filter(
     ({ table, faults }) => faults.length === 0 && !isOfPlatform(table),
   );
   if (first !== undefined) return [first, ...others];
-  if (judged.length === 0)
+  if (tables.length === 0)
     throw new UsageError(
       `There is no table to embed.${database}`,
       'An example of one is in examples/openai/schema.sql.',
     );
-  throw describePassedOver(judged);
+  throw describePassedOver(tables);
 }
 
 /**

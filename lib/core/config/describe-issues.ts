@@ -75,7 +75,7 @@ export function describeIssues(
   const suggested = new Set<string>();
   for (const issue of issues) {
     if (issue.code !== 'unrecognized_keys') continue;
-    const known = keysAt(schema, issue.path);
+    const known = keysOf(findSchema(schema, issue.path));
     for (const key of issue.keys) {
       const path = formatPath([...issue.path, key]);
       const nearest = nearestWord(key, known);
@@ -135,15 +135,21 @@ function valueAt(input: unknown, path: Path): unknown {
   return value;
 }
 
-function keysAt(schema: z.core.$ZodType, path: Path): string[] {
+/** Finds the schema of what stands at a path. Undefined: nothing is known of it. */
+export function findSchema(schema: z.core.$ZodType, path: Path): z.core.$ZodType | undefined {
   let current = unwrap(schema);
   for (const step of path) {
     if (current instanceof z.ZodObject) current = unwrap(current.shape[String(step)]);
     else if (current instanceof z.ZodArray) current = unwrap(current.element);
     else if (current instanceof z.ZodRecord) current = unwrap(current.valueType);
-    else return [];
+    else return undefined;
   }
-  return current instanceof z.ZodObject ? Object.keys(current.shape) : [];
+  return current;
+}
+
+/** Lists the keys that an object of the schema can have. */
+export function keysOf(schema: z.core.$ZodType | undefined): string[] {
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }
 
 function unwrap(schema: z.core.$ZodType | undefined): z.core.$ZodType | undefined {

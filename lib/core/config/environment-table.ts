@@ -3,7 +3,7 @@ import { PROVIDER_NAMES } from '../providers.ts';
 import type { FreshetConfig } from './config-schema.ts';
 import { nearestWord } from './describe-issues.ts';
 
-type Variables = Readonly<Record<string, string | undefined>>;
+export type Variables = Readonly<Record<string, string | undefined>>;
 
 /** One variable that services of embeddings are commonly configured by. */
 interface Variable {
@@ -161,6 +161,18 @@ export function fillFromEnvironment(config: unknown, variables: Variables): unkn
     filled = variable.fill(filled, value);
   }
   return filled;
+}
+
+/** The names of all variables of the table. */
+export const VARIABLE_NAMES: readonly string[] = Object.keys(TABLE);
+
+/** Lists the variables of the table that are set, each with what its value must be. */
+export function listSet(
+  variables: Variables,
+): readonly { readonly name: string; readonly expected: string }[] {
+  return Object.entries(TABLE).flatMap(([name, { expected }]) =>
+    variables[name]?.trim() ? [{ name, expected }] : [],
+  );
 }
 
 function isConfiguration(config: unknown): boolean {

@@ -25,6 +25,8 @@ export interface ColumnFacts {
 
 /** A table of the application, with all that decides whether it can be a source. */
 export interface TableFacts {
+  /** Undefined: a table. The others are taken only where somebody names them. */
+  readonly relation?: 'view' | 'foreign table' | 'materialized view' | undefined;
   readonly schema: string;
   readonly name: string;
   /** Schema and name, quoted, as they stand in a statement. */
@@ -94,6 +96,7 @@ interface Found<Item> {
 }
 
 function findKeys(table: TableFacts, wished: readonly string[] | undefined): Found<readonly string[]> {
+  if (table.relation !== undefined) return findKeysOfRelation(table, table.relation, wished);
   const fit = table.uniqueIndexes
     .filter(({ columns }) => isFitKey(table, columns))
     .toSorted(
@@ -111,6 +114,29 @@ function findKeys(table: TableFacts, wished: readonly string[] | undefined): Fou
   }
   if (found.length > 0) return { found, faults: [] };
   return { found, faults: [explainNoKey(table)] };
+}
+
+/** What is no table has no index that says which columns tell its rows apart: a person has to. */
+function findKeysOfRelation(
+  table: TableFacts,
+  relation: NonNullable<TableFacts['relation']>,
+  wished: readonly string[] | undefined,
+): Found<readonly string[]> {
+  const refuse = (reason: string) => ({ found: [], faults: [{ reason }] });
+  if (relation === 'materialized view')
+    return refuse('is a materialized view, which is no source: name the table or a view in its place');
+  const { columns } = table;
+  const fit = columns.filter(({ name, baseType }) => isKeyType(baseType) && !VIEW_COLUMNS.includes(name));
+  if (wished === undefined) {
+    const example = fit.find(({ name }) => name === 'id') ?? fit[0];
+    const named = example === undefined ? '' : `, as --key ${example.name}`;
+    return refuse(`is a ${relation}: name the columns that tell its rows apart with --key${named}`);
+  }
+  const unknown = findUnknown(table, wished);
+  if (unknown !== undefined) return { found: [], faults: [unknown] };
+  const isFit = wished.every(name => fit.some(column => column.name === name));
+  if (isFit && wished.length <= MAX_KEY_COLUMNS) return { found: [wished], faults: [] };
+  return refuse(`has no key ${quoteEach(wished)}: up to ${MAX_KEY_COLUMNS} columns of a type that ids have`);
 }
 
 function isFitKey({ columns }: TableFacts, names: readonly string[]): boolean {
@@ -172,6 +198,7 @@ function findVersions(table: TableFacts, wished: string | undefined): Found<Colu
   const others =
     times.length === 0 ? '' : ` (${quoteEach(times.map(({ name }) => name))} may be something else)`;
   const reason = `has no updated_at, the time of a row's last change${others}`;
+  if (table.relation !== undefined) return { found, faults: [{ reason: `${reason}: it has to show one` }] };
   const remedy =
     `ALTER TABLE ${table.quotedName} ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now();` +
     ' -- every change of a row has to set it, as a trigger BEFORE UPDATE can';

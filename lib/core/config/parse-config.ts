@@ -111,8 +111,19 @@ function checkAliases(
  *   valid word
  */
 export function parseConfig(input: unknown): PipelineConfig {
+  const { config, problems } = checkConfig(input);
+  if (config === undefined) throw problemsError(problems);
+  return config;
+}
+
+/** Checks as `parseConfig` does, and lists what is wrong; there is no configuration then. */
+export function checkConfig(input: unknown): {
+  readonly config: PipelineConfig | undefined;
+  readonly problems: readonly ConfigProblem[];
+} {
   const parsed = configSchema.safeParse(input);
-  if (!parsed.success) throw problemsError(describeIssues(parsed.error.issues, configSchema, input));
+  if (!parsed.success)
+    return { config: undefined, problems: describeIssues(parsed.error.issues, configSchema, input) };
   const problems: ConfigProblem[] = [];
   const models = resolveModels(parsed.data, problems);
   const { documents } = parsed.data;
@@ -131,9 +142,9 @@ export function parseConfig(input: unknown): PipelineConfig {
   problems.push(...findBudgetProblems(parsed.data.budget, sourceNames));
   problems.push(...findServiceProblems(parsed.data.service));
   problems.push(...findAwsProblems(parsed.data.aws, Object.keys(models)));
-  if (problems.length > 0) throw problemsError(problems);
+  if (problems.length > 0) return { config: undefined, problems };
   const { database, limits, modes, budget, service, aws, rerankers } = parsed.data;
-  return {
+  const config = {
     ...{ database, models, sources, limits, service },
     ...(documents && { documents }),
     ...(rerankers && { rerankers }),
@@ -141,12 +152,15 @@ export function parseConfig(input: unknown): PipelineConfig {
     ...(budget && { budget }),
     ...(aws && { aws }),
   };
+  return { config, problems };
 }
 
-function problemsError(problems: readonly ConfigProblem[]): UsageError {
-  const lines = problems.map(problem => `  ${problem.path}: ${problem.message}`);
-  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
-  return new UsageError(`The configuration has ${count}:\n${lines.join('\n')}`);
+/** Refuses a configuration; `remedy` says what to write where the problems do not. */
+export function problemsError(problems: readonly ConfigProblem[], remedy?: string): UsageError {
+  // Two keys can lack the same one.
+  const lines = [...new Set(problems.map(problem => `  ${problem.path}: ${problem.message}`))];
+  const count = lines.length === 1 ? 'a problem' : `${lines.length} problems`;
+  return new UsageError(`The configuration has ${count}:\n${lines.join('\n')}`, remedy);
 }
 
 function checkSources(sources: readonly SourceConfig[], problems: ConfigProblem[]): void {

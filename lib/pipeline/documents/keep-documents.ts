@@ -33,9 +33,11 @@ export function createDocumentService(ports: DocumentPorts): DocumentService {
     if (!ports.keepsText) await store.dropTexts();
   };
   return {
-    async submit(tenant, items, asked) {
+    async submit(tenant, items, asked, fieldOf = (place, field) => `items[${place}].${field}`) {
       const model = chooseModel(ports, asked);
-      const stored = items.map((item, place) => toStored(ports, { tenant, model, item, place }));
+      const stored = items.map((item, place) =>
+        toStored(ports, { tenant, model, item, nameField: field => fieldOf(place, field) }),
+      );
       requireDifferentItems(stored);
       await store.write(tenant, model, stored);
       await ports.nudge();
@@ -79,14 +81,14 @@ interface Submitted {
   readonly tenant: string;
   readonly model: string;
   readonly item: SubmittedItem;
-  readonly place: number;
+  /** Names a field of the item as the request does. */
+  readonly nameField: (field: string) => string;
 }
 
-function toStored(ports: DocumentPorts, { tenant, model, item, place }: Submitted): StoredItem {
+function toStored(ports: DocumentPorts, { tenant, model, item, nameField }: Submitted): StoredItem {
   const text = cleanText(item.text);
-  const at = `items[${place}]`;
-  if (isBlank(text)) throw refuseField(`${at}.text`, 'shows nothing: give a text, or delete the item');
-  requireMetadata(ports, item.metadata, `${at}.metadata`);
+  if (isBlank(text)) throw refuseField(nameField('text'), 'shows nothing: give a text, or delete the item');
+  requireMetadata(ports, item.metadata, nameField('metadata'));
   const { assetId, segmentId, metadata } = item;
   const textHash = fingerprintDocument(tenant, text);
   const jobId = nameJob({ tenant, assetId, segmentId, textHash, model });

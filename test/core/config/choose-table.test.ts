@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { findEligible, nameTable } from '../../../lib/core/config/choose-table.ts';
 import { judgeTable, type TableFacts } from '../../../lib/core/config/judge-tables.ts';
 import { UsageError } from '../../../lib/core/errors.ts';
-import { buildTable } from '../../factories/table-facts.ts';
+import { buildColumn, buildTable } from '../../factories/table-facts.ts';
 
 const ASKED = ' Asked was database "d".';
 
@@ -41,6 +41,42 @@ describe('the tables that can be embedded', () => {
     expect(find([articles, users])).toEqual(['public.articles']);
     expect(find([users], 'auth.users')).toEqual(['auth.users']);
     expect(refusalOf(() => find([users])).message).toContain("auth.users is a platform's.");
+  });
+});
+
+describe('a view', () => {
+  const shown = buildTable({ name: 'shown', relation: 'view', uniqueIndexes: [] });
+
+  test('is proposed to nobody, and is taken where it is named with a key', () => {
+    expect(find([articles, shown])).toEqual(['public.articles']);
+    expect(refusalOf(() => find([shown])).message).toBe(
+      'There is no table to embed. Asked was database "d".',
+    );
+    const judged = judgeTable(shown, { key: ['title', 'id'] });
+    expect(findEligible([judged], 'shown', ASKED)[0].choices.keys).toEqual([['title', 'id']]);
+  });
+
+  test.each([
+    [{}, {}, 'is a view: name the columns that tell its rows apart with --key, as --key id.'],
+    [{ key: ['idd'] }, {}, 'has no column "idd"; did you mean "id"?'],
+    [
+      { key: ['extra'] },
+      { columns: [...articles.columns, buildColumn('extra', 'json')] },
+      'has no key "extra": up to 4 columns of a type that ids have.',
+    ],
+    [{ key: ['id'] }, { columns: articles.columns.slice(0, 3) }, 'it has to show one.'],
+    [
+      { key: ['id'] },
+      { relation: 'materialized view' as const },
+      'is a materialized view, which is no source',
+    ],
+  ])('that is named with %j is refused with what to do', (wishes, facts, told) => {
+    const { message, remedy } = refusalOf(() =>
+      findEligible([judgeTable({ ...shown, ...facts }, wishes)], 'shown', ASKED),
+    );
+
+    expect(message).toContain(told);
+    expect(remedy).toBeUndefined();
   });
 });
 

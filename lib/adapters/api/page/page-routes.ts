@@ -13,7 +13,8 @@ import { findOwnFile } from '../../own-files.ts';
 import type { ApiPage } from '../create-app.ts';
 import type { Routes } from '../find-route.ts';
 import { readJson, requireJsonWrite, requireOwnOrigin } from '../guard-requests.ts';
-import { readBody } from '../schemas.ts';
+import { readBody } from '../read-body.ts';
+
 import { answerSearch } from '../search-answers.ts';
 import type { VerifyToken } from '../verify-tokens.ts';
 import { requireAdmin, SESSION_COOKIE } from './page-access.ts';
