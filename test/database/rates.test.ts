@@ -131,6 +131,19 @@ describe('the rate of a model', () => {
     expect(await take({ tokens: 140 })).toBe(0);
   });
 
+  test('is lowered once by refusals of one moment, also where a call was answered between them', async () => {
+    const { limits } = ask();
+    const refused = { retryAfterMs: undefined, lowersRate: true };
+    await take();
+    await store.noteRate('small', { limits, excessTokens: 0, isAnswered: false, throttled: refused });
+    await pass(0.5);
+    await store.noteRate('small', { limits, excessTokens: 0, isAnswered: true });
+    await store.noteRate('small', { limits, excessTokens: 0, isAnswered: false, throttled: refused });
+
+    const [row] = await opened.select<{ rate_share: number }>('SELECT rate_share FROM freshet.paces');
+    expect(row?.rate_share).toBeCloseTo(0.7, 3);
+  });
+
   test('waits for as long as the provider asks, for ten minutes at the most', async () => {
     const { limits } = ask();
     await take({ tokens: 1 });
