@@ -95,6 +95,22 @@ function createRows(status: Partial<StatusAnswer> = {}) {
 
 const own = { 'sec-fetch-site': 'same-origin' };
 
+/** Opens the page's events; each read resolves with the panels that changed. */
+async function openEvents(app: Awaited<ReturnType<typeof openApi>>['app']) {
+  const left = new AbortController();
+  const response = await app.request('http://localhost/page/events', { signal: left.signal });
+  const reader = response.body!.getReader();
+  const readPanels = async () => {
+    const text = new TextDecoder().decode((await reader.read()).value);
+    return JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? 'null') as Record<string, string>;
+  };
+  const leave = async () => {
+    await reader.cancel();
+    left.abort();
+  };
+  return { readPanels, leave };
+}
+
 /** What of a page is read, without its marks. */
 function readWords(html: string): string {
   return html
@@ -286,20 +302,13 @@ describe('the page', () => {
       return name === 'status' ? { ...answer, spaces: [{ ...SPACE, fresh }] } : answer;
     }) as AskOperator;
     const { app, post } = openApi({ rows: { ...rows, ask } });
-    const left = new AbortController();
-    const response = await app.request('http://localhost/page/events', { signal: left.signal });
-    const reader = response.body!.getReader();
-    const readPanels = async () => {
-      const text = new TextDecoder().decode((await reader.read()).value);
-      return JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? 'null') as Record<string, string>;
-    };
+    const { readPanels, leave } = await openEvents(app);
 
     const first = await readPanels();
     fresh = 151;
     await post('/page/pause', { scope: 'source:articles' }, { headers: own });
     const second = await readPanels();
-    await reader.cancel();
-    left.abort();
+    await leave();
 
     expect(Object.keys(first)).toEqual([
       ...['coverage', 'queues', 'pauses', 'failures', 'limits', 'batches', 'money', 'service', 'models'],
@@ -314,20 +323,13 @@ describe('the page', () => {
     const ask = ((name: string, details: object) =>
       isHeld ? new Promise(() => undefined) : rows.ask(name as 'status', details)) as AskOperator;
     const { app, post } = openApi({ rows: { ...rows, ask } });
-    const left = new AbortController();
-    const response = await app.request('http://localhost/page/events', { signal: left.signal });
-    const reader = response.body!.getReader();
-    const readPanels = async () => {
-      const text = new TextDecoder().decode((await reader.read()).value);
-      return JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? 'null') as Record<string, string>;
-    };
+    const { readPanels, leave } = await openEvents(app);
 
     await readPanels();
     isHeld = true;
     await post('/v1/embed', { model: 'small', texts: ['a'] });
     const second = await readPanels();
-    await reader.cancel();
-    left.abort();
+    await leave();
 
     expect(Object.keys(second)).toEqual(['service']);
     expect(second.service).toContain('1 request answered');

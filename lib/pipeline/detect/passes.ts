@@ -66,7 +66,7 @@ export async function detectChangedRows(
 const CAPACITY_PER_KEPT = 8;
 /** Rows of a page by which it is told who fills it. */
 const SAMPLED_ROWS = 400;
-/** Rows that are walked for others at most: a twentieth of a second, beside a page of thousands. */
+/** Rows that are walked for others at most. A million rows, a load of 20 to 40: 0.08 to 0.25 s. */
 const WALKED_ROWS = 100_000;
 
 /**

@@ -22,8 +22,7 @@ const ANSWERED = 'answered';
  * Lends rows to edits while their call waits for the rate, and takes them back before it is made.
  * A row that is being embedded is left alone by every look: an edit of it would wait for as long as
  * the call, and where the rate is slow that is half a minute. A lent row is `queued`, which a look
- * for edits may take over. The call would then be made for a text that is out of date, so that it
- * is not made.
+ * for edits may take over. Its text here is out of date then, and the call is not made with it.
  * @returns the answer, or `taken`: a row was taken over, and what the answer granted is not used
  * @throws FreshetError where the database fails, and whatever `waiting` throws
  */
