@@ -24,13 +24,13 @@ function createStack(app: App = createApp()): Stack {
 
 /** Creates a pipeline with props as somebody without a type checker writes them. */
 function create(props: object, stack = createStack(), vpc = new Vpc(stack, 'Vpc')): EmbeddingPipeline {
-  const given = { config: configInput(), vpc, database, assets: noAssets, ...props };
+  const given: unknown = { config: configInput(), vpc, database, assets: noAssets, ...props };
   return new EmbeddingPipeline(stack, 'Embeddings', given as EmbeddingPipelineProps);
 }
 
-function refusalOf(props: object, ...place: [Stack, Vpc] | []): string {
+function refusalOf(props: object, stack?: Stack, vpc?: Vpc): string {
   try {
-    create(props, ...place);
+    create(props, stack, vpc);
   } catch (error) {
     expect(error).toBeInstanceOf(UsageError);
     const { message, remedy } = error as UsageError;
@@ -117,7 +117,7 @@ describe('what only the deployment knows is taken as it is', () => {
   const vpc = new Vpc(stack, 'Vpc');
   const cluster = new DatabaseCluster(stack, 'Database', {
     engine: DatabaseClusterEngine.auroraPostgres({ version: AuroraPostgresEngineVersion.VER_17_7 }),
-    vpc,
+    vpc: vpc as never,
     writer: ClusterInstance.serverlessV2('writer'),
   });
   const secretKey = new Key(stack, 'SecretKey');

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { FreshetError } from '../../lib/core/errors.ts';
-import { parseDispatchMessage } from '../../lib/core/messages.ts';
+import { findSendFault, parseDispatchMessage, writeMessage } from '../../lib/core/messages.ts';
+import { composeResultKey } from '../../lib/core/result-object.ts';
 import { detectStaleRows } from '../../lib/pipeline/detect/detect.ts';
 import { detectAlone } from '../../lib/pipeline/detect/detect-alone.ts';
 import { parseDetectRequest } from '../../lib/pipeline/detect/detect-request.ts';
@@ -249,6 +251,30 @@ describe('detection into queues of this process', () => {
       expect(world.calls.events).not.toContain('confirmSent');
     },
   );
+
+  test('sends long keys in messages whose announcement has room for the ids of all its calls', async () => {
+    const world = makeWorld();
+    await setWatermark(world, 90);
+    // 2,048 keys of 508 characters fill a message to within a kilobyte.
+    for (let index = 0; index < 2048; index += 1)
+      putRow(world.twin, makeSpace(), String(index).padStart(508, 'k'), 'text', minutesAgo(world.twin, 80));
+    const limits = { ...world.detectPorts.limits, batchSize: 2048 };
+
+    await detectStaleRows({ ...world.detectPorts, limits }, incremental, plenty);
+
+    const messages = messagesOf(world, 'fresh');
+    expect(messages.reduce((sum, { ids }) => sum + ids.length, 0)).toBe(2048);
+    for (const { spaceId, dispatchId, ids } of messages) {
+      const body = writeMessage({
+        ...{ v: 1, kind: 'announce', spaceId, dispatchId, ids },
+        key: composeResultKey(spaceId, dispatchId, randomUUID()),
+        sha256: 'a'.repeat(64),
+        // A learned pace may be one text a call, of which each is tried three times.
+        calls: Array.from({ length: 3 * ids.length }, () => randomUUID()),
+      });
+      expect(findSendFault({ body })).toBeUndefined();
+    }
+  });
 
   test('frees what a queue refuses all the same', async () => {
     const { world, ports } = await local(150);
