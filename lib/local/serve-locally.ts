@@ -190,6 +190,6 @@ function untilAborted(signal: AbortSignal): Promise<void> {
 async function endService(service: WarmableService, listener: Listener, clock: Clock): Promise<void> {
   const drained = new AbortController();
   await Promise.race([service.drain(), clock.sleep(GRACE_MS, drained.signal)]);
-  drained.abort();
+  drained.abort('drained');
   await listener.close(CLOSE_MS);
 }
