@@ -81,10 +81,9 @@ export async function findNearest(
     if (vector === undefined) return undefined;
     if (isIndexed && !walksAtOnce) {
       const most = mostCompared(request);
-      const found = await compareFew(transaction, request, vector, {
-        most,
-        areCountedFirst: known !== 'few',
-      });
+      // Without statistics, the planner would read every vector to compare a few.
+      const areCountedFirst = known !== 'few' || request.source.likelyRows === 0;
+      const found = await compareFew(transaction, request, vector, { most, areCountedFirst });
       counts.note(request, found.counted <= most ? 'few' : 'many');
       if (found.counted <= most) return { rows: found.rows, isExact: true };
       await setWalk(transaction, request);
