@@ -1,3 +1,4 @@
+import type { ReplacedSpace } from '../../lib/adapters/sql/replaced-spaces.ts';
 import { formatPeriodEnd, judgeSpending, percentOf } from '../../lib/core/budget.ts';
 import type { ListedModel } from '../../lib/core/config/models.ts';
 import { parseJson } from '../../lib/core/messages.ts';
@@ -215,5 +216,15 @@ export function formatSpending(spending: Omit<Spending, 'endsAt' | 'percent'> & 
     `budget of ${scope}: ${formatUsd(spentUsd)} of ${formatUsd(capUsd)} this ${period}, ` +
     `${percentOf(spending)} %${judged === undefined ? '' : ` – ${judged}`}` +
     `${endsAt === undefined ? '' : `; it ends ${formatPeriodEnd(endsAt)}`}`
+  );
+}
+
+/** Says that searches of a source find less than before, and what brings the rest back. */
+export function formatReplaced({ source, model, vectors, formerVectors }: ReplacedSpace): string {
+  return (
+    `Source "${source}": its view and its searches now show what model "${model}" made as it is configured ` +
+    `now: ${formatCount(vectors)} vectors. The ${formatCount(formerVectors)} of before are kept: the ` +
+    'former configuration shows them again, and "Changing the model" in docs/configuration.md fills the ' +
+    'new ones first.'
   );
 }
