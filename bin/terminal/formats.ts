@@ -104,13 +104,13 @@ function writeValue(value: unknown): string | undefined {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** One line on how far the hits can be trusted. */
+/** One line on what was searched, and how far the hits can be trusted. */
 export function formatTrust(answer: SearchAnswer): string {
-  const { exact, coverage_percent: percent, stale, keyword, degraded } = answer;
+  const { source, exact, coverage_percent: percent, stale, keyword, degraded } = answer;
   const partial = keyword === 'partial' ? ' · more rows have the words than are ranked' : '';
   const without = degraded.length === 0 ? '' : ` · without: ${degraded.join(', ')}`;
   const compared = exact ? 'exact: every row was compared' : 'approximate: not every row was compared';
-  const rows = compared + partial + without;
+  const rows = `${source} · ${compared}${partial}${without}`;
   const unmeasured = percent === null || stale === null;
   return unmeasured
     ? `  ${rows}`
