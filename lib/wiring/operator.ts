@@ -4,6 +4,7 @@ import { createControlStore } from '../adapters/sql/control-store.ts';
 import type { SqlDatabase } from '../adapters/sql/database.ts';
 import { readLiveRuns } from '../adapters/sql/leases.ts';
 import { requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
+import { readSchemaVersion } from '../adapters/sql/migrations/schema-version.ts';
 import { createSystemClock } from '../adapters/system.ts';
 import { isRunScope, NUDGED, runScope, STOP_REQUESTED } from '../core/control.ts';
 import { FreshetError, UsageError } from '../core/errors.ts';
@@ -105,6 +106,8 @@ async function stopRuns(
   const control = createControlStore(database);
   const clock = createSystemClock();
   const live = await readLiveRuns(database);
+  // A run makes the schema before it looks whether it shall stop.
+  if ((await readSchemaVersion(database.kysely)).version === 0) return { asked: 0, stillRunning: 0 };
   const scopes = live.map(runScope);
   // These wishes were left by runs that ended before they looked.
   for (const { scope, reason } of await control.reasons())

@@ -17,6 +17,7 @@ import {
   readSchemaVersion,
   type SchemaVersion,
 } from './migrations/schema-version.ts';
+import { inspectReplacement } from './replaced-spaces.ts';
 import { resolveSource } from './resolve-source.ts';
 import { inspectSearch } from './searched-source.ts';
 
@@ -50,6 +51,7 @@ export async function inspectDatabase(
       findings.push(...(await inspectKeys(db, source, countAllKeys)));
       if (version === undefined || version.version === 0) continue;
       findings.push(
+        ...(await inspectReplacement(db, config, sourceConfig, source)),
         ...(await inspectVectors(db, source)),
         ...(await inspectSearch(db, source, sourceConfig.search, config.database.viewSchema)),
       );

@@ -112,13 +112,14 @@ export function findLastUpdate(coverages: readonly Pick<Coverage, 'lastUpdate'>[
   return times.toSorted().at(-1) ?? null;
 }
 
+/** Pauses as an operator. Who pauses again without words leaves those of the first one. */
 export async function pauseScope(
   ports: OperatePorts,
   { scope, detail }: { readonly scope: string; readonly detail: string },
 ): Promise<PauseAnswer> {
   await requireScope(ports, scope);
   const held = await isHeld(ports, scope);
-  await ports.control.pause(scope, OPERATOR_PAUSE, detail);
+  if (!held || detail !== '') await ports.control.pause(scope, OPERATOR_PAUSE, detail);
   ports.logger.warn('paused-by-operator', { scope });
   return { changed: !held, paused: await readPauses(ports.control) };
 }
@@ -219,7 +220,9 @@ export async function listFailures(
 
 /**
  * Makes failed rows stale again, up to the limit in each space.
- * Rows that are stale already do not count.
+ * Rows that are stale already do not count. An id that no key of a source can have is left to the
+ * other sources.
+ * @throws FreshetError `bad_request` where no source has such keys
  */
 export async function retryBatch(
   ports: OperatePorts,
@@ -228,15 +231,25 @@ export async function retryBatch(
   const { cause, itemId, limit } = request;
   let rows = 0;
   let more = false;
+  let refusal: FreshetError | undefined;
+  let asked = 0;
   for (const space of await chooseSpaces(ports.spaces, { source: request.source })) {
-    const retried = await ports.reports.retryFailures(space, {
+    const selection = {
       limit,
       ...(itemId === undefined ? {} : { itemId }),
       ...(cause === undefined ? {} : { cause }),
+    };
+    const retried = await ports.reports.retryFailures(space, selection).catch(error => {
+      if (!(error instanceof FreshetError) || error.code !== 'invalid_key') throw error;
+      refusal = badRequest(`Source "${space.source.name}": ${error.message}`);
+      return undefined;
     });
+    if (retried === undefined) continue;
+    asked += 1;
     rows += retried;
     more ||= retried >= limit;
   }
+  if (asked === 0 && refusal !== undefined) throw refusal;
   if (rows > 0) ports.logger.warn('retried-by-operator', { rows });
   return { rows, more };
 }
