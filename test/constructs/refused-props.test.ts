@@ -1,7 +1,7 @@
 import { type App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { UserPool } from 'aws-cdk-lib/aws-cognito';
-import { SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { type IVpc, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import {
   AuroraPostgresEngineVersion,
@@ -28,7 +28,7 @@ function create(props: object, stack = createStack(), vpc = new Vpc(stack, 'Vpc'
   return new EmbeddingPipeline(stack, 'Embeddings', given as EmbeddingPipelineProps);
 }
 
-function refusalOf(props: object, ...place: [Stack, Vpc] | []): string {
+function refusalOf(props: object, ...place: [stack?: Stack, vpc?: Vpc]): string {
   try {
     create(props, ...place);
   } catch (error) {
@@ -114,7 +114,7 @@ describe('a pipeline in a stack of one’s own is refused, by the name of the pr
 
 describe('what only the deployment knows is taken as it is', () => {
   const stack = createStack();
-  const vpc = new Vpc(stack, 'Vpc');
+  const vpc: IVpc = new Vpc(stack, 'Vpc');
   const cluster = new DatabaseCluster(stack, 'Database', {
     engine: DatabaseClusterEngine.auroraPostgres({ version: AuroraPostgresEngineVersion.VER_17_7 }),
     vpc,
