@@ -23,12 +23,16 @@ function createStack(app: App = createApp()): Stack {
 }
 
 /** Creates a pipeline with props as somebody without a type checker writes them. */
-function create(props: object, stack = createStack(), vpc = new Vpc(stack, 'Vpc')): EmbeddingPipeline {
+function create(
+  props: object,
+  stack = createStack(),
+  vpc: unknown = new Vpc(stack, 'Vpc'),
+): EmbeddingPipeline {
   const given = { config: configInput(), vpc, database, assets: noAssets, ...props };
   return new EmbeddingPipeline(stack, 'Embeddings', given as EmbeddingPipelineProps);
 }
 
-function refusalOf(props: object, ...place: [stack?: Stack, vpc?: Vpc]): string {
+function refusalOf(props: object, ...place: [stack?: Stack, vpc?: unknown]): string {
   try {
     create(props, ...place);
   } catch (error) {
@@ -114,7 +118,7 @@ describe('a pipeline in a stack of one’s own is refused, by the name of the pr
 
 describe('what only the deployment knows is taken as it is', () => {
   const stack = createStack();
-  const vpc: IVpc = new Vpc(stack, 'Vpc');
+  const vpc = new Vpc(stack, 'Vpc') as IVpc;
   const cluster = new DatabaseCluster(stack, 'Database', {
     engine: DatabaseClusterEngine.auroraPostgres({ version: AuroraPostgresEngineVersion.VER_17_7 }),
     vpc,
