@@ -90,7 +90,7 @@ export async function migrate(
   for (const step of steps) {
     const names = await db.kysely
       .transaction()
-      .execute(transaction => applyOnce(transaction, step, needed))
+      .execute(transaction => applyOnce(transaction, step, { needed, engine: db.engine }))
       .catch(error => explainRefusal(error, db.kysely));
     applied.push(...names);
   }
@@ -101,7 +101,7 @@ export async function migrate(
 async function applyOnce(
   transaction: Transaction<FreshetTables>,
   migrations: readonly Migration[],
-  needed: number,
+  { needed, engine }: Pick<SqlDatabase, 'engine'> & { readonly needed: number },
 ): Promise<string[]> {
   await lockSchemaChanges(transaction);
   const schema = await readSchemaVersion(transaction);
@@ -109,16 +109,20 @@ async function applyOnce(
   const pending = migrations.filter(({ version }) => version > schema.version);
   if (pending.length === 0) return [];
   if (schema.version === 0) await createMigrationsTable(transaction);
-  for (const { statements, version, name, compatibleFrom } of pending) {
-    for (const statement of statements) await sql.raw(statement).execute(transaction);
-    const line = { version, name };
-    const isOfVersions = version >= migration0004Versions.version;
-    await transaction
-      .insertInto('freshet.migrations')
-      .values(isOfVersions ? { ...line, compatible_from: compatibleFrom } : line)
-      .execute();
-  }
+  const statements = pending.flatMap(migration => [...migration.statements, renderRecord(migration)]);
+  // A server takes them in one message; the embedded database takes one statement at a time.
+  const messages = engine === 'postgres' ? [statements.join(';\n')] : statements;
+  for (const message of messages) await sql.raw(message).execute(transaction);
   return pending.map(({ name }) => name);
+}
+
+/** Renders what records a migration; before the fourth there was no column for older code. */
+function renderRecord({ version, name, compatibleFrom }: Migration): string {
+  const isOfVersions = version >= migration0004Versions.version;
+  return isOfVersions
+    ? `INSERT INTO freshet.migrations (version, name, compatible_from)
+         VALUES (${version}, '${name}', ${compatibleFrom})`
+    : `INSERT INTO freshet.migrations (version, name) VALUES (${version}, '${name}')`;
 }
 
 async function createMigrationsTable(db: Kysely<FreshetTables>): Promise<void> {
