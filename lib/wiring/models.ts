@@ -48,8 +48,9 @@ export async function checkModels(
 }
 
 /** Where what a model is configured by stands. */
-interface Places extends Pick<ReturnType<typeof createLocalAccess>, 'variableOf'> {
+interface Places {
   readonly file: string;
+  readonly variableOf: ReturnType<typeof createLocalAccess>['variableOf'] | undefined;
 }
 
 function nameLine(
