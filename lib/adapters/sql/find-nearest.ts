@@ -15,7 +15,7 @@ import {
   toFoundRow,
 } from './search-statements.ts';
 
-/** Milliseconds for which a scope of many rows is taken to have many, and for few as they were. */
+/** Milliseconds for which a scope of many rows is taken to have many. */
 const MANY_FOR_MS = 30_000;
 /** Scopes that are remembered; the one that was counted longest ago is forgotten first. */
 const MAX_SCOPES = 1000;
@@ -25,7 +25,7 @@ export const SEARCH_SETTINGS = {
   ...{ jit: 'off', plan_cache_mode: 'force_custom_plan', statement_timeout: '20000' },
 };
 
-/** Remembers which scopes had too many rows to compare each, and when that was counted. */
+/** Remembers which scopes had too many rows to compare each, and which had few. */
 interface RowCounts {
   recall(scope: SearchScope): 'few' | 'many' | undefined;
   note(scope: SearchScope, were: 'few' | 'many'): void;
@@ -41,7 +41,8 @@ export function rememberCounts(clock: Pick<Clock, 'now'>): RowCounts {
   return {
     recall(scope) {
       const count = counts.get(nameOf(scope));
-      return count !== undefined && clock.now() - count.atMs < MANY_FOR_MS ? count.were : undefined;
+      const isOld = count?.were === 'many' && clock.now() - count.atMs >= MANY_FOR_MS;
+      return isOld ? undefined : count?.were;
     },
     note(scope, were) {
       const name = nameOf(scope);
