@@ -76,7 +76,7 @@ export async function findNearest(
   const isIndexed = request.source.index === 'valid';
   const known = counts.recall(request);
   const walksAtOnce = isIndexed && (known === 'many' || isLarge(request));
-  const settings = { ...SEARCH_SETTINGS, ...(walksAtOnce && walkSettings(request)) };
+  const settings = { ...SEARCH_SETTINGS, ...(isIndexed && walkSettings(request)) };
   return readInScope(db, request, settings, async transaction => {
     const vector = await readNear(transaction, request);
     if (vector === undefined) return undefined;
@@ -87,7 +87,6 @@ export async function findNearest(
       const found = await compareFew(transaction, request, vector, { most, areCountedFirst });
       counts.note(request, found.counted <= most ? 'few' : 'many');
       if (found.counted <= most) return { rows: found.rows, isExact: true };
-      await setWalk(transaction, request);
     }
     if (isIndexed) {
       const rows = await walk(transaction, request, vector);
@@ -112,7 +111,8 @@ function isLarge(request: NearestRequest): boolean {
 
 /** Tells how `findNearest` would search now; the rows are counted anew. */
 export function explainNearest(db: SqlDatabase, request: NearestRequest): Promise<SearchPlan | undefined> {
-  return readInScope(db, request, SEARCH_SETTINGS, async transaction => {
+  const settings = { ...SEARCH_SETTINGS, ...(request.source.index === 'valid' && walkSettings(request)) };
+  return readInScope(db, request, settings, async transaction => {
     const vector = await readNear(transaction, request);
     return vector === undefined ? undefined : explain(transaction, request, vector);
   });
@@ -170,18 +170,14 @@ function efSearchOf(request: NearestRequest): number {
   return Math.min(most, Math.max(least, request.limit * EF_PER_HIT));
 }
 
-/** Sorting is made dear, so that the order comes from the index and the walk can end early. */
+/**
+ * What a walk needs, set before rows are counted too: that takes no plan of theirs away.
+ * Sorting is made dear, so that the order comes from the index and the walk can end early.
+ */
 const walkSettings = (request: NearestRequest) => ({
   ...{ 'hnsw.iterative_scan': 'strict_order', 'hnsw.ef_search': String(efSearchOf(request)) },
   enable_sort: 'off',
 });
-
-async function setWalk(transaction: Kysely<FreshetTables>, request: NearestRequest): Promise<void> {
-  const calls = Object.entries(walkSettings(request)).map(
-    ([name, value]) => sql`set_config(${name}, ${value}, true)`,
-  );
-  await sql`SELECT ${sql.join(calls)}`.execute(transaction);
-}
 
 async function explain(
   transaction: Kysely<FreshetTables>,
@@ -195,7 +191,6 @@ async function explain(
       FROM (SELECT ${renderSearched(request)} LIMIT ${exactUpTo + 1}::int) AS counted`.execute(transaction);
   const counted = found[0]?.rows ?? 0;
   const walks = source.index === 'valid' && counted > exactUpTo;
-  if (walks) await setWalk(transaction, request);
   const few = source.index === 'valid' ? { most: exactUpTo, areCountedFirst: false } : undefined;
   const statement = walks ? renderWalk(request, vector) : renderExact(request, vector, few);
   const { rows } = await sql<Record<string, string>>`EXPLAIN ${statement}`.execute(transaction);
