@@ -20,7 +20,7 @@ const walks = new WeakMap<DetectionStore, Map<number, Walk>>();
 interface Turns {
   readonly limit: number;
   readonly maxAttempts: number | undefined;
-  /** The first stale row behind the page; null: the page has taken them all, and nobody crowds it. */
+  /** The first stale row behind the page; null: the page has taken all, and nobody crowds it. */
   readonly from: ScanPlace | null;
   /** Whether the look is the first of its tick. */
   readonly beginsTick: boolean;
