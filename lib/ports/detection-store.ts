@@ -82,9 +82,10 @@ export interface DetectionStore {
 
   /**
    * Leases stale rows behind `from` of tenants that did not crowd a full page of `page` ids.
-   * A tenant crowds it that has more than a tenth of the rows. Only the newest `walkedRows` rows of
-   * the scan between `newerThan` and `olderThan` are looked at, which bounds the price. Without a
-   * tenant column nothing is leased.
+   * A tenant crowds it that has more than a tenth of the rows. Only `walkedRows` rows are looked
+   * at, which bounds the price: the newest ones of the scan, or those before `olderThan`, from
+   * newer to older ones; or those behind `newerThan`, from older to newer ones. Without a tenant
+   * column nothing is leased.
    */
   leaseBehindCrowd(
     space: Space,
@@ -203,12 +204,12 @@ export interface ChangedRows {
   readonly firstUnsent: ScanPlace | null;
 }
 
-/** Rows that a walk from newer to older rows leased, and how far it came. */
+/** Rows that a walk leased, and how far it came. */
 export interface WalkedRows {
   readonly rows: readonly LeasedRow[];
-  /** The first row of the walk; null: there was none. */
+  /** The newest row of the scan; null: there is none. */
   readonly newest: ScanPlace | null;
-  /** The row behind which rows are left that were not walked; null: the walk saw all. */
+  /** The last row of a walk that `walkedRows` ended; null: it saw all. */
   readonly end: ScanPlace | null;
   /** True: the limit left stale rows, or the walk failed, so that it has to be walked again. */
   readonly isCut: boolean;

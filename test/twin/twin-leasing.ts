@@ -95,12 +95,20 @@ export function leaseBehindCrowd(
   const rowsOfPage = page.flatMap(id => visibleRow(source, id) ?? []);
   const counts = Map.groupBy(rowsOfPage, tenantOf);
   const isCrowding = (tenant: string) => 10 * (counts.get(tenant)?.length ?? 0) > page.length;
-  const walked = visibleRows(source)
-    .filter(row => row.version !== null && compareToPlace(row, from) >= 0)
-    .filter(row => newerThan === undefined || compareToPlace(row, newerThan) > 0)
-    .filter(row => olderThan === undefined || compareToPlace(row, olderThan) < 0)
-    .sort((a, b) => compareVersions(b.version, a.version) || compareKeys(b.id, a.id))
-    .slice(0, walkedRows);
+  const oldestFirst = visibleRows(source)
+    .filter(row => row.version !== null)
+    .sort((a, b) => compareVersions(a.version, b.version) || compareKeys(a.id, b.id));
+  const [newest] = oldestFirst
+    .toReversed()
+    .filter(row => compareVersions(row.version, readNullable(from.version)) >= 0);
+  const walked =
+    newerThan === undefined
+      ? oldestFirst
+          .toReversed()
+          .filter(row => compareToPlace(row, from) >= 0)
+          .filter(row => olderThan === undefined || compareToPlace(row, olderThan) < 0)
+          .slice(0, walkedRows)
+      : oldestFirst.filter(row => compareToPlace(row, newerThan) > 0).slice(0, walkedRows);
   const others = walked.filter(row => !isCrowding(tenantOf(row)));
   // A row that raises fails the statement, and with it all others: they wait for the scan.
   if (others.some(({ id }) => source.raising.has(id))) return nothing;
@@ -113,7 +121,7 @@ export function leaseBehindCrowd(
   const chosen = candidates.slice(0, limit).filter(candidate => isAllowed(candidate, request));
   return {
     rows: leaseRows(table, chosen, request, now),
-    newest: placeOf(walked[0]),
+    newest: placeOf(newest),
     end: placeOf(walked[walkedRows - 1]),
     isCut: candidates.length > limit,
   };

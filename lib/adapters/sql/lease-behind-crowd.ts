@@ -63,8 +63,10 @@ interface WalkedLine extends LeasedLine {
 /**
  * Walks the index on (version, key) from newer to older rows, and joins only rows of other tenants.
  * Whoever changes few rows after a mass change of another tenant stands at its newest end. The walk
- * reads the tenant alone of the rows of the crowd. Its first and its last row are let through too,
- * whoever has them, and say how far it came: to look for its end once more takes as long again.
+ * reads the tenant alone of the rows of the crowd. Where it ends is read from the index alone
+ * (19 ms of 100,000 rows; numbering the rows that are walked takes 44 ms more). What is newer than
+ * a row is walked from there, with no other bound: an index is entered at a row, and left at a
+ * version only, and a mass change has one version.
  */
 async function leaseOthers(
   db: SqlDatabase,
@@ -78,47 +80,45 @@ async function leaseOthers(
   const { from, newerThan, olderThan, page, walkedRows } = request;
   const place = sql`(${version}, ${listKey(keys.source)})`;
   const placeOf = (at: ScanPlace) => sql`(${at.version}::${versionType}, ${listKey(keys.ofId(at.id))})`;
-  const isOther = sql`${tenant} <> ALL (ARRAY(SELECT crowd.tenant FROM crowd))`;
   const descending = sql.join(keys.source.map(part => sql`${part} DESC`));
+  const older = olderThan === undefined ? sql`` : sql` AND ${place} < ${placeOf(olderThan)}`;
+  const walk =
+    newerThan === undefined
+      ? sql`FROM ${source} AS s
+         WHERE ${place} >= ${placeOf(from)}${older} ORDER BY ${version} DESC, ${descending}`
+      : sql`FROM ${source} AS s
+         WHERE ${place} > ${placeOf(newerThan)} ORDER BY ${version}, ${listKey(keys.source)}`;
   const statement = sql<WalkedLine>`
     WITH crowd AS MATERIALIZED (
       SELECT ${tenant} AS tenant
         FROM unnest(${arrayLiteral(page)}::text[]) AS l (item_id)
         JOIN ${source} AS s ON ${areEqual(keys.source, keys.leased)}
        GROUP BY 1 HAVING ${sql.lit(ROWS_PER_CROWDING)} * count(*) > ${page.length}::int
-    ), walked AS MATERIALIZED (
-      SELECT w.id, w.version, w.step, w.attempts, w.is_free,
-             row_number() OVER (PARTITION BY w.is_free
-                                ORDER BY w.version, ${listKey(keys.carried('w'))}) AS place
-        FROM (SELECT ${keys.carry(keys.source)}, ${keys.leaseId} AS id, ${version} AS version, s.step,
-                     ${renderAttempts('l')} AS attempts,
-                     (${isOther} AND ${isOutdated(names)}
-                      AND (l.item_id IS NULL OR ${isFreeForEdit(version)})) IS TRUE AS is_free
-                FROM (SELECT s.* FROM (
-                        SELECT s.*, row_number() OVER (ORDER BY ${version} DESC, ${descending}) AS step
-                          FROM ${source} AS s
-                         WHERE ${place} >= ${placeOf(from)}
-                               ${newerThan === undefined ? sql`` : sql`AND ${place} > ${placeOf(newerThan)}`}
-                               ${olderThan === undefined ? sql`` : sql`AND ${place} < ${placeOf(olderThan)}`}
-                         ORDER BY ${version} DESC, ${descending}
-                         LIMIT ${walkedRows}::int) AS s
-                       WHERE ${isOther} OR s.step IN (1, ${walkedRows}::int)) AS s
-                LEFT JOIN ${vectors} AS v ON ${areEqual(keys.stored('v'), keys.source)} AND v.chunk = 0
-                LEFT JOIN freshet.leases AS l
-                  ON l.space_id = ${space.spaceId}::int AND l.item_id = ${keys.leaseId}) AS w
-       WHERE w.is_free OR w.step IN (1, ${walkedRows}::int)
+    ), newest AS MATERIALIZED (
+      SELECT ${keys.leaseId} AS id, ${version} AS version FROM ${source} AS s
+       WHERE ${version} >= ${from.version}::${versionType} ORDER BY ${version} DESC, ${descending} LIMIT 1
+    ), last AS MATERIALIZED (
+      SELECT ${keys.leaseId} AS id, ${version} AS version ${walk} OFFSET ${walkedRows - 1}::int LIMIT 1
+    ), candidates AS MATERIALIZED (
+      SELECT ${keys.leaseId} AS id, ${version} AS version, ${renderAttempts('l')} AS attempts,
+             row_number() OVER (ORDER BY ${version}, ${listKey(keys.source)}) AS place
+        FROM (SELECT s.* FROM (SELECT s.* ${walk} LIMIT ${walkedRows}::int) AS s
+               WHERE ${tenant} <> ALL (ARRAY(SELECT crowd.tenant FROM crowd))) AS s
+        LEFT JOIN ${vectors} AS v ON ${areEqual(keys.stored('v'), keys.source)} AND v.chunk = 0
+        LEFT JOIN freshet.leases AS l
+          ON l.space_id = ${space.spaceId}::int AND l.item_id = ${keys.leaseId}
+       WHERE ${isOutdated(names)} AND (l.item_id IS NULL OR ${isFreeForEdit(version)})
     ), chosen AS (
-      SELECT id, version, place FROM walked
-       WHERE is_free AND place <= ${request.limit}::int
-         AND attempts <= ${request.maxAttempts ?? MOST_ATTEMPTS}::int
+      SELECT id, version, place FROM candidates
+       WHERE place <= ${request.limit}::int AND attempts <= ${request.maxAttempts ?? MOST_ATTEMPTS}::int
     ), leased AS (${renderLeasing(space.spaceId, request)})
-    SELECT first.version::text AS "newestVersion", first.id AS "newestId",
+    SELECT newest.version::text AS "newestVersion", newest.id AS "newestId",
            last.version::text AS "endVersion", last.id AS "endId",
-           EXISTS (SELECT FROM walked WHERE is_free AND place > ${request.limit}::int) AS "isCut",
+           EXISTS (SELECT FROM candidates WHERE place > ${request.limit}::int) AS "isCut",
            r.id, r.attempts, r.version
       FROM (VALUES (1)) AS one (line)
-      LEFT JOIN walked AS first ON first.step = 1
-      LEFT JOIN walked AS last ON last.step = ${walkedRows}::int
+      LEFT JOIN newest ON true
+      LEFT JOIN last ON true
       LEFT JOIN (${leasedLines}) AS r ON true
      ORDER BY r.place`;
   const { rows } = await statement.execute(db.kysely);

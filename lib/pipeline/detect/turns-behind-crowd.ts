@@ -20,7 +20,7 @@ const walks = new WeakMap<DetectionStore, Map<number, Walk>>();
 interface Turns {
   readonly limit: number;
   readonly maxAttempts: number | undefined;
-  /** The first stale row behind the page; null: the page has them all, and nobody crowds it. */
+  /** The first stale row behind the page; null: the page has taken all, and nobody crowds it. */
   readonly from: ScanPlace | null;
   /** Whether the look is the first of its tick. */
   readonly beginsTick: boolean;
@@ -88,17 +88,17 @@ interface Part {
 
 /**
  * Finds how far a walk has come after a look; undefined: the next one begins anew.
- * A part of which the limit left rows is walked again. Where more rows changed than one look walks,
- * the walk goes on behind those, through all that is older.
+ * A part of which the limit left rows is walked again.
  */
 function goOn(
   known: Walk | undefined,
   older: WalkedRows | undefined,
   newer: WalkedRows | undefined,
 ): Omit<Walk, 'isOld'> | undefined {
-  if (newer?.isCut === false && newer.newest !== null && (known === undefined || newer.end !== null))
-    return { newest: newer.newest, next: newer.end };
-  if (known === undefined) return undefined;
-  const newest = (newer?.isCut === false ? newer.newest : null) ?? known.newest;
-  return { newest, next: older?.isCut === false ? older.end : known.next };
+  const isWhole = newer?.isCut === false && newer.newest !== null;
+  if (known === undefined) return isWhole ? { newest: newer.newest, next: newer.end } : undefined;
+  return {
+    newest: isWhole ? (newer.end ?? newer.newest) : known.newest,
+    next: older?.isCut === false ? older.end : known.next,
+  };
 }
