@@ -2,6 +2,7 @@ import type { ReplacedSpace } from '../../lib/adapters/sql/replaced-spaces.ts';
 import { formatPeriodEnd, judgeSpending, percentOf } from '../../lib/core/budget.ts';
 import type { ListedModel } from '../../lib/core/config/models.ts';
 import { parseJson } from '../../lib/core/messages.ts';
+import { DOCS } from '../../lib/core/own-command.ts';
 import { formatDuration, formatUsd } from '../../lib/core/quantities.ts';
 import { formatCount } from '../../lib/core/run-end.ts';
 import type { RunResult } from '../../lib/local/run-locally.ts';
@@ -224,7 +225,7 @@ export function formatReplaced({ source, model, vectors, formerVectors }: Replac
   return (
     `Source "${source}": its view and its searches now show what model "${model}" made as it is configured ` +
     `now: ${formatCount(vectors)} vectors. The ${formatCount(formerVectors)} of before are kept: the ` +
-    'former configuration shows them again, and "Changing the model" in docs/configuration.md fills the ' +
-    'new ones first.'
+    `former configuration shows them again, and "Changing the model" in ${DOCS}/configuration.md fills ` +
+    'the new ones first.'
   );
 }

@@ -22,6 +22,12 @@ const TAKEN_WITHIN_MS = 25_000;
 /** How long an answer may take: a search waits for its provider, a statement as it needs. */
 const ANSWERED_WITHIN_MS = 10 * 60_000;
 const LOOK_EVERY_MS = 250;
+/**
+ * How long a statement of an operator waits for a lock.
+ * A migration of the application can hold a table for hours, and whoever asks how things stand
+ * must hear of it. A run waits: it has nothing else to do.
+ */
+const LOCK_TIMEOUT_MS = 5_000;
 
 export interface LocalOperator {
   readonly ask: AskLocally;
@@ -51,7 +57,7 @@ export async function withOperator<Result>(
   use: (operator: LocalOperator) => Promise<Result>,
 ): Promise<Result> {
   for (;;) {
-    const held = await withWorkspace(request, async workspace => ({
+    const held = await withWorkspace({ ...request, lockTimeoutMs: LOCK_TIMEOUT_MS }, async workspace => ({
       result: await use(operateDirectly(workspace)),
     })).catch(error => {
       if (error instanceof DirectoryInUseError && error.holder !== undefined) return error;

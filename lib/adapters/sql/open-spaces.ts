@@ -1,6 +1,7 @@
 import { aliasesOf, type PipelineConfig, type SourceConfig } from '../../core/config/pipeline-config.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { KeyColumn, ModelDefinition, ResolvedSource, Space } from '../../core/model.ts';
+import { DOCS } from '../../core/own-command.ts';
 import { describeRecipe, fingerprintSpace } from '../../core/text.ts';
 import type { SpaceRegistry } from '../../ports/control-store.ts';
 import type { SqlDatabase } from './database.ts';
@@ -72,7 +73,7 @@ async function explainMissingSpace(db: SqlDatabase, { source, model }: SpaceBind
         ? ''
         : ' migrate and run make it, and it is empty at first: where that model is the first of the ' +
           'source, searches see the vectors of before until then and no longer. ' +
-          '"Changing the model" in docs/configuration.md fills it first.'),
+          `"Changing the model" in ${DOCS}/configuration.md fills it first.`),
     MIGRATE_COMMAND,
   );
 }

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { PipelineConfig, SourceConfig } from '../../core/config/pipeline-config.ts';
 import type { ResolvedSource } from '../../core/model.ts';
+import { DOCS } from '../../core/own-command.ts';
 import type { SqlDatabase } from './database.ts';
 import type { DoctorFinding } from './doctor-sources.ts';
 import { type FreshetTables, type SpaceRow, vectorTableOf } from './freshet-tables.ts';
@@ -73,7 +74,7 @@ export async function inspectReplacement(
         `Source "${source.name}": searches see ${replaced.formerVectors} vectors, made before the ` +
         `configuration was changed. From the next run or migrate on they see those of model ` +
         `"${replaced.model}" as it is configured now, of which there are ${replaced.vectors}. "Changing ` +
-        'the model" in docs/configuration.md fills them first.',
+        `the model" in ${DOCS}/configuration.md fills them first.`,
     },
   ];
 }

@@ -20,7 +20,7 @@ import type {
   StatusAnswer,
 } from '../../ports/operator.ts';
 import type { Coverage, LedgerTotals, ReportStore } from '../../ports/report-store.ts';
-import { readIfSourceIntact } from '../failures.ts';
+import { readIfSourceIntact, readUnlessLocked } from '../failures.ts';
 import type { OperatePorts } from './operate-ports.ts';
 
 export async function reportStatus(ports: OperatePorts): Promise<StatusAnswer> {
@@ -46,7 +46,8 @@ export async function reportStatus(ports: OperatePorts): Promise<StatusAnswer> {
 async function readStatuses({ reports, detection }: OperatePorts, spaces: readonly Space[]) {
   const statuses: ReportedSpace[] = [];
   for (const space of spaces) {
-    const [coverage] = await readCoverages(reports, [space]);
+    const coverages = await readUnlessLocked(() => readCoverages(reports, [space]));
+    const coverage = coverages?.[0];
     if (coverage === undefined) continue;
     const { fresh } = await detection.readStaleness(space);
     const rowsPerSecond = await reports.readRate(space);
