@@ -23,14 +23,18 @@ function createStack(app: App = createApp()): Stack {
 }
 
 /** Creates a pipeline with props as somebody without a type checker writes them. */
-function create(props: object, stack = createStack(), vpc = new Vpc(stack, 'Vpc')): EmbeddingPipeline {
+function create(
+  props: object,
+  stack = createStack(),
+  vpc: unknown = new Vpc(stack, 'Vpc'),
+): EmbeddingPipeline {
   const given: unknown = { config: configInput(), vpc, database, assets: noAssets, ...props };
   return new EmbeddingPipeline(stack, 'Embeddings', given as EmbeddingPipelineProps);
 }
 
-function refusalOf(props: object, stack?: Stack, vpc?: Vpc): string {
+function refusalOf(props: object, ...place: [stack?: Stack, vpc?: unknown]): string {
   try {
-    create(props, stack, vpc);
+    create(props, ...place);
   } catch (error) {
     expect(error).toBeInstanceOf(UsageError);
     const { message, remedy } = error as UsageError;
