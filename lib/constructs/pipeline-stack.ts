@@ -10,6 +10,7 @@ import { lineOnStage } from '../core/own-command.ts';
 import { EmbeddingPipeline } from './embedding-pipeline.ts';
 import { type FunctionAssets, LANES } from './function-settings.ts';
 import type { PipelineDatabase } from './network.ts';
+import { placeSettings } from './stage-address.ts';
 
 interface PipelineStackProps extends StackProps {
   readonly config: FreshetConfig;
@@ -38,6 +39,7 @@ export class PipelineStack extends Stack {
       tags: { app: 'freshet', stage: stageName, ...stage.tags },
       ...stackProps,
     });
+    placeSettings(this, ['aws', 'stages', stageName]);
     const { vpc, database } = dependencies ?? this.#importDependencies(stage);
     const inferenceComponentName = nameComponent(config, stageName, stage);
     this.pipeline = new EmbeddingPipeline(this, 'Pipeline', {

@@ -124,4 +124,25 @@ describe('rows that were counted as many', () => {
     expect(await ask({ filter })).toEqual({ ids: ['5999'], exact: true });
     await sql`UPDATE public.notes SET title = 'note'`.execute(db.kysely);
   });
+
+  it('are told from rows without a vector, even if there are as many of those', async () => {
+    const vectors = sql.id('freshet', notes.space.vectorTable);
+    const filter = { type: 'gt', key: 'price', value: 0 };
+    const leaveOut = (first: number, last: number) =>
+      sql`UPDATE ${vectors} SET outcome = 'excluded:empty', embedding = NULL
+        WHERE item_id BETWEEN ${first}::int AND ${last}::int`.execute(db.kysely);
+
+    await leaveOut(101, 1100);
+    const first = { type: 'lte', key: 'price', value: 3500 };
+    expect(await ask({ filter: first })).toEqual({ ids: ['1', '2'], exact: true });
+    expect(await ask({ filter })).toEqual({ ids: ['1', '2'], exact: false });
+    nowMs += 31_000;
+    await leaveOut(1101, 3200);
+    expect(await ask({ filter })).toEqual({ ids: ['1', '2'], exact: false });
+    nowMs += 31_000;
+    await leaveOut(3201, 3300);
+
+    expect(await ask({ filter })).toEqual({ ids: ['1', '2'], exact: true });
+    expect(await ask({ filter })).toEqual({ ids: ['1', '2'], exact: true });
+  });
 });

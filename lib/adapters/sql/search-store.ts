@@ -5,7 +5,7 @@ import { cosineOperatorClass } from '../../core/vectors.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { CoverageCount, SearchedSource, SearchScope, SearchStore } from '../../ports/search.ts';
 import type { SqlDatabase } from './database.ts';
-import { explainNearest, findNearest, rememberMany, SEARCH_SETTINGS } from './find-nearest.ts';
+import { explainNearest, findNearest, rememberCounts, SEARCH_SETTINGS } from './find-nearest.ts';
 import { excludedOutcomes, prepared, quoteName } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
 import { areEqual, keyColumnsOf } from './key-columns.ts';
@@ -24,7 +24,7 @@ export function createSearchStore(
   clock: Pick<Clock, 'now'>,
 ): SearchStore {
   const opened = new Map<string, OpenedSource>();
-  const many = rememberMany(clock);
+  const counts = rememberCounts(clock);
   return {
     names: () => config.sources.map(({ name }) => name),
     async find(name) {
@@ -38,7 +38,7 @@ export function createSearchStore(
       opened.set(name, source);
       return { ...source, ...pickState(await readState(db, source)) };
     },
-    findNearest: request => findNearest(db, request, many),
+    findNearest: request => findNearest(db, request, counts),
     explain: request => explainNearest(db, request),
     findByWords: request =>
       readInScope(db, request, SEARCH_SETTINGS, transaction => findByWords(transaction, request)),
