@@ -82,8 +82,8 @@ function cutToBytes(text: string, bytes: number): string {
 
 /**
  * Longest slice in UTF-16 units.
- * A byte-pair encoder takes time with the square of a run without spaces: 22 s for 100,000 Chinese
- * characters, but half a millisecond for each slice of this length. Ordinary text has a space
+ * A byte-pair encoder takes time with the square of a run without spaces: 18 s for 100,000 Chinese
+ * characters, but a millisecond for each slice of this length. Ordinary text has a space
  * within a slice, and then slicing changes no token.
  */
 const SLICE_UNITS = 500;
