@@ -1,6 +1,12 @@
 import type { DoctorFinding } from '../../lib/adapters/sql/doctor-sources.ts';
 import { adviseFailure, type FailurePlace } from '../../lib/core/advise-failure.ts';
-import { describeUnexpected, FreshetError, UnavailableError, UsageError } from '../../lib/core/errors.ts';
+import {
+  describeUnexpected,
+  FreshetError,
+  UnavailableError,
+  UsageError,
+  withCode,
+} from '../../lib/core/errors.ts';
 import { formatUsd } from '../../lib/core/quantities.ts';
 import { formatCount } from '../../lib/core/run-end.ts';
 import { wordEnd } from '../../lib/core/word-end.ts';
@@ -36,10 +42,7 @@ function noteLines(text: string, terminal: Terminal): void {
  */
 function describeError(error: unknown): string {
   if (error instanceof UsageError) return error.message;
-  if (error instanceof FreshetError) {
-    const message = wordEnd(error.message);
-    return message.includes(error.code) ? message : `${message} (${error.code})`;
-  }
+  if (error instanceof FreshetError) return withCode(wordEnd(error.message), error.code);
   if (error instanceof Error && 'syscall' in error) return error.message;
   return describeUnexpected(error);
 }
