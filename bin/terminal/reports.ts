@@ -6,6 +6,7 @@ import {
   isSourceFault,
   UnavailableError,
   UsageError,
+  withCode,
 } from '../../lib/core/errors.ts';
 import { formatUsd } from '../../lib/core/quantities.ts';
 import { formatCount } from '../../lib/core/run-end.ts';
@@ -44,10 +45,7 @@ function noteLines(text: string, terminal: Terminal): void {
  */
 function describeError(error: unknown): string {
   if (error instanceof UsageError || isSourceFault(error)) return error.message;
-  if (error instanceof FreshetError) {
-    const message = wordEnd(error.message);
-    return message.includes(error.code) ? message : `${message} (${error.code})`;
-  }
+  if (error instanceof FreshetError) return withCode(wordEnd(error.message), error.code);
   if (error instanceof Error && 'syscall' in error) return error.message;
   return describeUnexpected(error);
 }

@@ -42,6 +42,11 @@ export class FreshetError extends Error {
   }
 }
 
+/** Ends the message of a failure with its code, which people look up, where it does not name it. */
+export function withCode(message: string, code: string): string {
+  return message.includes(code) ? message : `${message} (${code})`;
+}
+
 /**
  * A mistake that the person at the keyboard can mend; the command ends with exit code 2.
  * The message says what was wrong, where, and what to do.

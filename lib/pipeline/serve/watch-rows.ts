@@ -1,4 +1,4 @@
-import { describeUnexpected, FreshetError, UsageError } from '../../core/errors.ts';
+import { describeUnexpected, FreshetError, UsageError, withCode } from '../../core/errors.ts';
 import type { AskOperator } from '../../ports/operator.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { RowsWatch, WatchedRows } from '../../ports/rows-operator.ts';
@@ -71,6 +71,6 @@ async function readRows(ask: AskOperator): Promise<WatchedRows> {
 function describeObstacle(error: unknown): { message: string; remedy: string | undefined } {
   if (error instanceof UsageError) return { message: error.message, remedy: error.remedy };
   if (error instanceof FreshetError)
-    return { message: `${error.message} (${error.failureClass} ${error.code})`, remedy: undefined };
+    return { message: withCode(error.message, error.code), remedy: undefined };
   return { message: describeUnexpected(error), remedy: undefined };
 }
