@@ -111,8 +111,7 @@ function isLarge(request: NearestRequest): boolean {
 
 /** Tells how `findNearest` would search now; the rows are counted anew. */
 export function explainNearest(db: SqlDatabase, request: NearestRequest): Promise<SearchPlan | undefined> {
-  const settings = { ...SEARCH_SETTINGS, ...(request.source.index === 'valid' && walkSettings(request)) };
-  return readInScope(db, request, settings, async transaction => {
+  return readInScope(db, request, SEARCH_SETTINGS, async transaction => {
     const vector = await readNear(transaction, request);
     return vector === undefined ? undefined : explain(transaction, request, vector);
   });
@@ -191,6 +190,11 @@ async function explain(
       FROM (SELECT ${renderSearched(request)} LIMIT ${exactUpTo + 1}::int) AS counted`.execute(transaction);
   const counted = found[0]?.rows ?? 0;
   const walks = source.index === 'valid' && counted > exactUpTo;
+  // Only now: where rows are compared, people would read the costs of sorts that are made dear.
+  const calls = Object.entries(walkSettings(request)).map(
+    ([name, value]) => sql`set_config(${name}, ${value}, true)`,
+  );
+  if (walks) await sql`SELECT ${sql.join(calls)}`.execute(transaction);
   const few = source.index === 'valid' ? { most: exactUpTo, areCountedFirst: false } : undefined;
   const statement = walks ? renderWalk(request, vector) : renderExact(request, vector, few);
   const { rows } = await sql<Record<string, string>>`EXPLAIN ${statement}`.execute(transaction);
