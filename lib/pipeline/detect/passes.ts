@@ -147,12 +147,15 @@ export async function reconcileSpace(
   return report(false);
 }
 
+/** How much larger the slice is that follows one without a stale row: most slices have none. */
+const GROWTH_OF_FRESH = 8;
+
 /**
- * How much larger the next slice is than the last slice; at most twice as large.
+ * How much larger the next slice is than the last slice; at most twice where that held stale rows.
  * The next slice is expected to have the same share of stale rows as the last one.
  */
 function findGrowth(leasedInSlice: number, capacityLeft: number): number {
-  return leasedInSlice === 0 ? 2 : Math.min(2, capacityLeft / leasedInSlice);
+  return leasedInSlice === 0 ? GROWTH_OF_FRESH : Math.min(2, capacityLeft / leasedInSlice);
 }
 
 /** Adds up what was removed of several ranges of keys. */
