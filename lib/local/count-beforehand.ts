@@ -31,10 +31,12 @@ const COUNT_FIRST_MS = 150;
 const COUNT_AGAIN_MS = 1_000;
 /** The reason of each abort. Without one, an abort makes an error with a stack for nobody. */
 const NEEDED = 'needed';
+const TOO_LARGE = 'too large';
 
 /**
  * Begins to count the rows, and waits for the count for a moment.
- * A large table is counted a second later, or when the count is asked for.
+ * A large table is counted a second later, or when the count is asked for. Where its size says so
+ * at once, the run does not wait.
  * `onCounted` is called when the count is there, at once or while the run works. A count that fails
  * at once fails the run too. One that fails later does not: the run meets its cause itself.
  */
@@ -51,12 +53,16 @@ export async function countBeforehand({
 }): Promise<CountBeforehand> {
   let closed = false;
   const needed = new AbortController();
+  const waited = new AbortController();
   const count = async () => {
     try {
       return await readCoverages(reports, spaces, COUNT_FIRST_MS);
     } catch (error) {
       // Without a limit, rows that cannot be looked at are counted too.
-      if (isOverTime(error)) await clock.sleep(COUNT_AGAIN_MS, needed.signal);
+      if (isOverTime(error)) {
+        waited.abort(TOO_LARGE);
+        await clock.sleep(COUNT_AGAIN_MS, needed.signal);
+      }
       return closed ? [] : readCoverages(reports, spaces);
     }
   };
@@ -65,7 +71,6 @@ export async function countBeforehand({
     if (!closed) onCounted(before);
   });
   shown.catch(() => undefined);
-  const waited = new AbortController();
   try {
     await Promise.race([shown, clock.sleep(COUNT_FIRST_MS, waited.signal)]);
   } finally {

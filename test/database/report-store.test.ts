@@ -41,6 +41,22 @@ describe('readCoveragePercent', () => {
   });
 });
 
+describe('readCoverage within a time limit', () => {
+  it('begins no count that cannot end in time, as statistics and size of the table say', async () => {
+    await sql`ANALYZE public.ai_items`.execute(db.kysely);
+    await sql`UPDATE pg_class SET reltuples = 1000000 WHERE oid = 'public.ai_items'::regclass`.execute(
+      db.kysely,
+    );
+
+    await expect(report.readCoverage(space, 150)).rejects.toMatchObject({
+      code: 'sqlstate_57014',
+      message: 'Source "ai_items": about 1000000 rows and outcomes are not counted within 150 ms.',
+    });
+    expect((await report.readCoverage(space, 60_000)).eligible).toBe(12);
+    expect((await report.readCoverage(space)).eligible).toBe(12);
+  });
+});
+
 describe('readCoverage', () => {
   it('puts every eligible row into exactly one class', async () => {
     for (const id of [1, 2, 3]) await storeOutcome(db, space, { id });

@@ -15,13 +15,17 @@ function buildCoverage(counts: Partial<Coverage> = {}): Coverage {
   };
 }
 
-/** Begins to count one space, whose statement takes `ms` of virtual time and then ends as given. */
-async function countOne(ms: number, outcome: Coverage | Error) {
+/**
+ * Begins to count one space, whose statement takes `ms` of virtual time and then ends as given. A
+ * count that has a limit is refused after `refusedAfterMs`, as the size of the table has it.
+ */
+async function countOne(ms: number, outcome: Coverage | Error, refusedAfterMs = Number.POSITIVE_INFINITY) {
   const seen: (readonly Coverage[])[] = [];
   const begunAtMs: number[] = [];
   const readCoverage = async (_: unknown, timeoutMs = Number.POSITIVE_INFINITY) => {
     begunAtMs.push(clock.now() - startedAtMs);
-    await clock.sleep(Math.min(ms, timeoutMs));
+    const isLimited = timeoutMs !== Number.POSITIVE_INFINITY;
+    await clock.sleep(isLimited ? Math.min(ms, timeoutMs, refusedAfterMs) : ms);
     if (ms > timeoutMs) throw new FreshetError('late', { failureClass: 'stop', code: 'sqlstate_57014' });
     if (outcome instanceof Error) throw outcome;
     return outcome;
@@ -57,6 +61,14 @@ it('counts a large table a second later, so that the first rows are embedded bef
   await clock.sleep(5_000);
 
   expect(begunAtMs).toEqual([0, 1_150]);
+});
+
+it('waits for no table whose size says at once that it is large', async () => {
+  const { begunAtMs, waitedMs, seen } = await countOne(60_000, buildCoverage(), 2);
+
+  await clock.sleep(62_000);
+
+  expect([waitedMs, begunAtMs, seen.length]).toEqual([2, [0, 1_002], 1]);
 });
 
 it('counts a large table at once where its count is asked for', async () => {
