@@ -22,16 +22,18 @@ interface ResolvedAuthority {
 
 /**
  * Resolves the authority of a stage's database to what its functions need.
+ * @param settings where the settings of the stage stand
  * @param region undefined: the stack fits any region, and nothing can be told of it
  * @throws UsageError for a region whose authorities are not known, and for a `pem` that holds no
  *   certificate, one that is no longer valid, or a key
  */
 export function resolveAuthority(
   authority: CertificateAuthority = 'rds',
+  settings: readonly string[],
   stage: string,
   region: string | undefined,
 ): ResolvedAuthority {
-  const place = formatPath(['aws', 'stages', stage, 'database', 'certificateAuthority']);
+  const place = formatPath([...settings, 'database', 'certificateAuthority']);
   if (typeof authority === 'object')
     return { settings: { file: AUTHORITY_FILE }, pem: readPem(authority.pem, place) };
   if (authority === 'rds' && region !== undefined && !hasAuthorityOf(region))

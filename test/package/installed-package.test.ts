@@ -240,6 +240,8 @@ describe('the package', () => {
     expect(files).toContain('dist/lib/adapters/local/inference-process.js');
     for (const name of [...FUNCTION_NAMES, 'notify'])
       expect(files).toContain(`dist/handlers/${name}/index.mjs`);
+    for (const name of ['embed', 'operate'])
+      expect(files).toContain(`dist/handlers/${name}/node_modules/gpt-tokenizer/data/cl100k_base.tiktoken`);
     expect(existsSync(path.join(modules, 'esbuild'))).toBe(false);
   });
 

@@ -17,9 +17,14 @@ interface FoundRoute {
 export function createRouteFinder(routes: Routes): (path: string, method: string) => FoundRoute | undefined {
   const table = Object.entries(routes).map(([route, method]) => ({ route, method, steps: route.split('/') }));
   table.sort((a, b) => countOpen(a.steps) - countOpen(b.steps));
-  return (path, method) => {
+  const findFitting = (path: string) => {
     const steps = path.split('/');
-    const fitting = table.filter(entry => fits(entry.steps, steps));
+    return table.filter(entry => fits(entry.steps, steps));
+  };
+  // Each request asks several times, nearly always for one of these.
+  const known = new Map(Object.keys(routes).map(route => [route, findFitting(route)]));
+  return (path, method) => {
+    const fitting = known.get(path) ?? findFitting(path);
     const found = fitting.find(entry => entry.method === (method === 'HEAD' ? 'GET' : method)) ?? fitting[0];
     return found && { route: found.route, methods: fitting.map(entry => entry.method) };
   };

@@ -49,29 +49,39 @@ export function requireOwnOrigin(headers: Headers): void {
 
 /**
  * Reads a body as JSON, and stops reading where it is over the limit.
+ * A body whose length was announced is no longer than that, and is read at once: as a stream it
+ * costs a third of what a request for one text takes.
  * @throws ServiceRefusal `payload_too_large`, `invalid_request` or `client_left`
  */
 export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
   const announced = Number(request.headers.get('content-length') ?? 0);
   if (announced > maxBytes) throw tooLarge(maxBytes);
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
+  let bytes: Uint8Array;
   try {
-    for await (const chunk of request.body ?? []) {
-      bytes += chunk.byteLength;
-      if (bytes > maxBytes) throw tooLarge(maxBytes);
-      chunks.push(chunk);
-    }
+    bytes = announced > 0 ? new Uint8Array(await request.arrayBuffer()) : await readAtMost(request, maxBytes);
   } catch (error) {
     if (error instanceof ServiceRefusal) throw error;
     // Nothing but the client's connection is read here: it is gone, or was too slow and cut off.
     throw new ServiceRefusal('client_left', 'The client left before its body was read.');
   }
+  if (bytes.byteLength > maxBytes) throw tooLarge(maxBytes);
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
     throw new ServiceRefusal('invalid_request', 'The body is no JSON in UTF-8.', { param: 'body' });
   }
+}
+
+/** Reads a body of which nobody said how long it is. */
+async function readAtMost(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) throw tooLarge(maxBytes);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 function tooLarge(maxBytes: number): ServiceRefusal {

@@ -5,7 +5,7 @@ import { cosineOperatorClass } from '../../core/vectors.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { CoverageCount, SearchedSource, SearchScope, SearchStore } from '../../ports/search.ts';
 import type { SqlDatabase } from './database.ts';
-import { explainNearest, findNearest, rememberMany, SEARCH_SETTINGS } from './find-nearest.ts';
+import { explainNearest, findNearest, rememberCounts, SEARCH_SETTINGS } from './find-nearest.ts';
 import { excludedOutcomes, prepared, quoteName } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
 import { areEqual, keyColumnsOf } from './key-columns.ts';
@@ -25,7 +25,7 @@ export function createSearchStore(
   clock: Pick<Clock, 'now'>,
 ): SearchStore {
   const opened = new Map<string, OpenedSource>();
-  const many = rememberMany(clock);
+  const counts = rememberCounts(clock);
   const ofSource = <Value>({ source }: Pick<SearchScope, 'source'>, work: () => Promise<Value>) =>
     nameSourceFault(db, source.space, work);
   return {
@@ -41,7 +41,7 @@ export function createSearchStore(
       opened.set(name, source);
       return { ...source, ...pickState(await readState(db, source)) };
     },
-    findNearest: request => ofSource(request, () => findNearest(db, request, many)),
+    findNearest: request => ofSource(request, () => findNearest(db, request, counts)),
     explain: request => ofSource(request, () => explainNearest(db, request)),
     findByWords: request =>
       ofSource(request, () =>

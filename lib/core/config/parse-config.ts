@@ -156,12 +156,19 @@ export function checkConfig(input: unknown): {
   return { config, problems };
 }
 
-/** Refuses a configuration; `remedy` says what to write where the problems do not. */
-export function problemsError(problems: readonly ConfigProblem[], remedy?: string): UsageError {
+/**
+ * Refuses a configuration; `remedy` says what to write where the problems do not.
+ * @param subject what has the problems
+ */
+export function problemsError(
+  problems: readonly ConfigProblem[],
+  remedy?: string,
+  subject = 'The configuration',
+): UsageError {
   // Two keys can lack the same one.
   const lines = [...new Set(problems.map(problem => `  ${problem.path}: ${problem.message}`))];
   const count = lines.length === 1 ? 'a problem' : `${lines.length} problems`;
-  return new UsageError(`The configuration has ${count}:\n${lines.join('\n')}`, remedy);
+  return new UsageError(`${subject} has ${count}:\n${lines.join('\n')}`, remedy);
 }
 
 function checkSources(sources: readonly SourceConfig[], problems: ConfigProblem[]): void {

@@ -111,7 +111,11 @@ function findVpcProblems({ vpc, account, region }: AwsStage, path: readonly stri
   return problems;
 }
 
-function findDatabaseProblems({ database }: AwsStage, path: readonly string[]): ConfigProblem[] {
+/** Finds a database with no way to log in, or with two. `path` leads to `database`. */
+export function findDatabaseProblems(
+  { database }: { readonly database: Partial<Pick<AwsStage['database'], 'secretArn' | 'iam'>> },
+  path: readonly string[],
+): ConfigProblem[] {
   if ((database.secretArn === undefined) !== (database.iam === undefined)) return [];
   const message =
     database.iam === undefined
@@ -120,8 +124,9 @@ function findDatabaseProblems({ database }: AwsStage, path: readonly string[]): 
   return [{ path: formatPath([...path, 'database', 'secretArn']), message }];
 }
 
-function findAliasProblems(
-  { providerSecrets }: AwsStage,
+/** Finds secrets of models that are none of `aliases`. `path` leads to `providerSecrets`. */
+export function findAliasProblems(
+  { providerSecrets }: { readonly providerSecrets: Readonly<Record<string, unknown>> },
   path: readonly string[],
   aliases: readonly string[],
 ): ConfigProblem[] {

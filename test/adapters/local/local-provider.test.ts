@@ -28,7 +28,7 @@ async function open(changes: Partial<ModelDefinition> = {}, made = makeOnnxModel
     texts: readonly string[],
     options: { deadlineMs?: number; signal?: AbortSignal } = {},
   ) => {
-    const { items, tokens } = await provider.embed({ texts, deadlineMs: 20_000, ...options });
+    const { items, tokens } = await provider.embed({ texts, deadlineMs: 60_000, ...options });
     const vectors = [...items]
       .sort((one, other) => one.index - other.index)
       .map(({ bytes }) => [
@@ -74,16 +74,17 @@ describe('the local provider', () => {
     expect(calls()).toEqual([{ dims: [2, 8], ids: [2, 4, 3, 0, 0, 0, 0, 0, 2, 7, 7, 7, 7, 7, 7, 3] }]);
   });
 
-  it('takes texts of equal length together, 16 at most', async () => {
+  it('takes texts of equal length together, 64 at most, and as many as have 512 tokens', async () => {
     const { embed, calls } = await open({ maxTokensPerText: 512 });
-    const texts = Array.from({ length: 40 }, (_, place) => 'sea '.repeat(place % 2 === 0 ? 1 : 60));
+    const texts = Array.from({ length: 88 }, (_, place) => 'sea '.repeat(place % 8 === 0 ? 60 : 1));
 
     await embed(texts);
 
     expect(calls().map(({ dims }) => dims)).toEqual([
-      [16, 3],
-      [16, 62],
+      [64, 3],
+      [13, 3],
       [8, 62],
+      [3, 62],
     ]);
   });
 
@@ -110,7 +111,7 @@ describe('the local provider', () => {
   it('answers a deadline and a client who leaves in the middle of inference, and computes no further slice', async () => {
     const { embed, calls } = await open({ maxTokensPerText: 512 });
     await embed(['a']);
-    const texts = Array.from({ length: 17 }, () => 'slow');
+    const texts = Array.from({ length: 65 }, () => 'slow');
     const leaving = new AbortController();
 
     const late = embed(texts, { deadlineMs: 50 });
@@ -190,9 +191,9 @@ const SCRIPT = `
   const { model, places, texts } = JSON.parse(process.argv[1]);
   const provider = await openLocalProvider(model, places, createSystemClock());
   process.on('SIGINT', () => process.exit(7));
-  await provider.embed({ texts: ['a'], deadlineMs: 20000 });
+  await provider.embed({ texts: ['a'], deadlineMs: 60_000 });
   console.log('embedded');
-  await provider.embed({ texts, deadlineMs: 20000 });
+  await provider.embed({ texts, deadlineMs: 60_000 });
 `;
 
 function embedElsewhere(made: OnnxModel, texts: readonly string[]) {

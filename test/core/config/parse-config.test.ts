@@ -5,22 +5,9 @@ import wiki from '../../../examples/wiki/freshet.config.ts';
 import type { FreshetConfig } from '../../../lib/core/config/config-schema.ts';
 import { parseConfig } from '../../../lib/core/config/parse-config.ts';
 import { UsageError } from '../../../lib/core/errors.ts';
+import { problemsOf } from '../../factories/config-problems.ts';
 
 const source = { name: 'ai_items', table: 'public.ai_items', text: { columns: ['title'] }, model: 'hash' };
-
-function problemsOf(input: unknown): string[] {
-  try {
-    parseConfig(input);
-  } catch (error) {
-    if (error instanceof UsageError)
-      return error.message
-        .split('\n')
-        .slice(1)
-        .map(line => line.trim());
-    throw error;
-  }
-  return [];
-}
 
 describe('parseConfig', () => {
   it('fills in the defaults of a minimal configuration', () => {
