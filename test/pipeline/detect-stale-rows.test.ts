@@ -455,7 +455,7 @@ describe('the reconcile pass', () => {
     return { sizes, ports: { ...ports, detection } };
   };
 
-  test('begins with a slice of its capacity and doubles it while there is nothing to lease', async () => {
+  test('begins with a slice of its capacity and makes it eight times as large while there is nothing to lease', async () => {
     const { world, ports } = sliced(200_000);
     fill(world, 7500);
     await detectStaleRows(ports, reconcile, plenty);
@@ -463,7 +463,7 @@ describe('the reconcile pass', () => {
 
     const report = await detectStaleRows(recording, { ...reconcile, maxRows: 1200 }, plenty);
 
-    expect(sizes).toEqual([1200, 2400, 4800]);
+    expect(sizes).toEqual([1200, 9600]);
     expect(report.spaces[0]).toMatchObject({ leased: 0, passEnded: true });
   });
 
