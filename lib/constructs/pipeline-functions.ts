@@ -16,7 +16,7 @@ import {
   consumeStatement,
   databaseStatements,
   endpointStatements,
-  redriveStatement,
+  redriveStatements,
   sendStatement,
 } from './policy-statements.ts';
 import type { PipelineQueues } from './queues.ts';
@@ -130,15 +130,7 @@ export class PipelineFunctions extends Construct {
       // What failed goes to a queue of dead letters in the function's name.
       guard: [...login, ...providers, ...sends],
       migrate: [...login, ...providers],
-      operate: [
-        ...login,
-        sendStatement([...embedQueues, queues.results.queue]),
-        redriveStatement([
-          ...queues.lanes.map(({ deadLetterQueue }) => deadLetterQueue),
-          queues.results.deadLetterQueue,
-        ]),
-        ...sends,
-      ],
+      operate: [...login, ...redriveStatements([...queues.lanes, queues.results]), ...sends],
     };
   }
 }

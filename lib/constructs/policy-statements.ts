@@ -5,6 +5,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { ModelDefinition } from '../core/model.ts';
 import type { PipelineDatabase } from './network.ts';
+import type { QueuePair } from './queues.ts';
 import { secretStatements } from './secrets.ts';
 
 /** The rights that a function needs to log in to the database. */
@@ -44,25 +45,35 @@ export function startStatement(alias: IAlias): PolicyStatement {
   return new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [alias.functionArn] });
 }
 
-const RECEIVE_ACTIONS = [
-  'sqs:ReceiveMessage',
-  'sqs:DeleteMessage',
-  'sqs:ChangeMessageVisibility',
-  'sqs:GetQueueAttributes',
-];
-
 /** What Lambda does with the queues in the function's name, and what giving back takes. */
 export function consumeStatement(queues: readonly IQueue[]): PolicyStatement {
-  return queueStatement(RECEIVE_ACTIONS, queues);
+  const actions = ['ReceiveMessage', 'DeleteMessage', 'ChangeMessageVisibility', 'GetQueueAttributes'];
+  return queueStatement(
+    actions.map(action => `sqs:${action}`),
+    queues,
+  );
 }
 
-/** Looking at dead letters one by one, and deleting those that were sent again. */
-export function redriveStatement(deadLetterQueues: readonly IQueue[]): PolicyStatement {
-  return queueStatement([...RECEIVE_ACTIONS, 'sqs:GetQueueUrl'], deadLetterQueues);
+/**
+ * Finding the dead-letter queues of queues, looking at letters one by one, sending again what they
+ * are about, and deleting those that were sent; the others come back sooner.
+ */
+export function redriveStatements(pairs: readonly Pick<QueuePair, 'queue' | 'deadLetterQueue'>[]) {
+  const letterActions = ['GetQueueUrl', 'ReceiveMessage', 'DeleteMessage', 'ChangeMessageVisibility'];
+  return [
+    queueStatement(
+      ['sqs:SendMessage', 'sqs:GetQueueAttributes'],
+      pairs.map(({ queue }) => queue),
+    ),
+    queueStatement(
+      letterActions.map(action => `sqs:${action}`),
+      pairs.map(({ deadLetterQueue }) => deadLetterQueue),
+    ),
+  ];
 }
 
 export function sendStatement(queues: readonly IQueue[]): PolicyStatement {
-  return queueStatement(['sqs:SendMessage', 'sqs:GetQueueAttributes'], queues);
+  return queueStatement(['sqs:SendMessage'], queues);
 }
 
 function queueStatement(actions: string[], queues: readonly IQueue[]): PolicyStatement {

@@ -104,6 +104,22 @@ describe('docs/operations.md', () => {
         ).toHaveLength(1);
   });
 
+  test('has each right that its lines for the AWS CLI take in the list for whoever is on call', () => {
+    const prefixes: Readonly<Record<string, string>> = { 'service-quotas': 'servicequotas' };
+    const actions: Readonly<Record<string, string>> = {
+      'logs tail': 'FilterLogEvents',
+      'lambda invoke': 'InvokeFunction',
+    };
+    const rights = [...page.matchAll(/\baws ([a-z-]+) ([a-z][a-z-]+)/g)].map(([, service, command]) => {
+      const pascal = command!.replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+      return `${prefixes[service!] ?? service}:${actions[`${service} ${command}`] ?? pascal}`;
+    });
+    const deployment = readFileSync(path.join(DOCS, 'deployment.md'), 'utf8');
+
+    expect(new Set(rights).size).toBeGreaterThan(8);
+    for (const right of rights) expect(deployment).toContain(`\`${right}\``);
+  });
+
   test('links only to pages and sections that are there', () => {
     const anchors = [...page.matchAll(/^#{1,3} (.+)$/gm)].map(([, heading]) =>
       heading!.toLowerCase().replaceAll(' ', '-'),
