@@ -1,7 +1,7 @@
 import { type App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { UserPool } from 'aws-cdk-lib/aws-cognito';
-import { type IVpc, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import {
   AuroraPostgresEngineVersion,
@@ -28,7 +28,7 @@ function create(
   stack = createStack(),
   vpc: unknown = new Vpc(stack, 'Vpc'),
 ): EmbeddingPipeline {
-  const given = { config: configInput(), vpc, database, assets: noAssets, ...props };
+  const given: unknown = { config: configInput(), vpc, database, assets: noAssets, ...props };
   return new EmbeddingPipeline(stack, 'Embeddings', given as EmbeddingPipelineProps);
 }
 
@@ -118,10 +118,10 @@ describe('a pipeline in a stack of one’s own is refused, by the name of the pr
 
 describe('what only the deployment knows is taken as it is', () => {
   const stack = createStack();
-  const vpc = new Vpc(stack, 'Vpc') as IVpc;
+  const vpc = new Vpc(stack, 'Vpc');
   const cluster = new DatabaseCluster(stack, 'Database', {
     engine: DatabaseClusterEngine.auroraPostgres({ version: AuroraPostgresEngineVersion.VER_17_7 }),
-    vpc,
+    vpc: vpc as never,
     writer: ClusterInstance.serverlessV2('writer'),
   });
   const secretKey = new Key(stack, 'SecretKey');
