@@ -21,7 +21,7 @@ export const serveCommand: CommandBody<HereCommand<'serve'>> = {
   },
 };
 
-/** The line that asks for a vector from this machine: every address of it is none that is asked for. */
+/** The line that asks for a vector from this machine, at an address that can be asked. */
 function describeTrial(url: string, model: string, asksForTokens: boolean): string {
   const here = url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
   const token = asksForTokens ? ' -H "authorization: Bearer $TOKEN"' : '';
