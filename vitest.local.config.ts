@@ -4,7 +4,7 @@ if (process.env.LOCAL_MODEL === undefined) {
   throw new Error('LOCAL_MODEL is not set: it is the folder that .ci/local-model prints.');
 }
 
-/** What needs a real sentence model, or the clients of Python: provider `local` and the embedding service. */
+/** What needs a real sentence model, or programs of Python: provider `local`, the embedding service, another server. */
 export default defineConfig({
   test: {
     include: ['test/local-model/**/*.test.ts'],

@@ -11,18 +11,20 @@ export const serveCommand: CommandBody<HereCommand<'serve'>> = {
       port: flags.port,
       signal,
       writeLog: line => terminal.note(line),
-      onListening: ({ url, models }) => {
+      onListening: ({ url, models, asksForTokens }) => {
         terminal.result({ url, models });
         terminal.line(`Listening on ${url} · models: ${models.join(', ')}`);
-        terminal.line(
-          `Try: curl ${url}/v1/embed -H 'content-type: application/json' -d '${trial(models[0]!)}'`,
-        );
+        terminal.line(`Try: ${describeTrial(url, models[0]!, asksForTokens)}`);
       },
     });
     return 0;
   },
 };
 
-function trial(model: string): string {
-  return JSON.stringify({ model, texts: ['a small animal'], input_type: 'query' });
+/** The line that asks for a vector from this machine, at an address that can be asked. */
+function describeTrial(url: string, model: string, asksForTokens: boolean): string {
+  const here = url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
+  const token = asksForTokens ? ' -H "authorization: Bearer $TOKEN"' : '';
+  const body = JSON.stringify({ model, texts: ['a small animal'], input_type: 'query' });
+  return `curl ${here}/v1/embed -H 'content-type: application/json'${token} -d '${body}'`;
 }

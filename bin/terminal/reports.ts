@@ -1,6 +1,12 @@
 import type { DoctorFinding } from '../../lib/adapters/sql/doctor-sources.ts';
 import { adviseFailure, type FailurePlace } from '../../lib/core/advise-failure.ts';
-import { describeUnexpected, FreshetError, UnavailableError, UsageError } from '../../lib/core/errors.ts';
+import {
+  describeUnexpected,
+  FreshetError,
+  isSourceFault,
+  UnavailableError,
+  UsageError,
+} from '../../lib/core/errors.ts';
 import { formatUsd } from '../../lib/core/quantities.ts';
 import { formatCount } from '../../lib/core/run-end.ts';
 import { wordEnd } from '../../lib/core/word-end.ts';
@@ -12,7 +18,8 @@ import type { Terminal } from './terminal.ts';
 
 /**
  * Says what was wrong and what to do, and returns the exit code.
- * Code 2 is for what the person can mend at the keyboard, 1 for all else.
+ * Code 2 is for what the person can mend at the keyboard and for a table that the application
+ * changed, 1 for all else.
  */
 export function reportError(error: unknown, terminal: Terminal): number {
   const remedy = error instanceof UsageError ? error.remedy : undefined;
@@ -21,7 +28,8 @@ export function reportError(error: unknown, terminal: Terminal): number {
   terminal.endProgress();
   noteLines(`freshet: ${message}`, terminal);
   if (remedy !== undefined) noteLines(`  ${remedy.replaceAll('\n', '\n  ')}`, terminal);
-  return error instanceof UsageError && !(error instanceof UnavailableError) ? 2 : 1;
+  const isMendable = error instanceof UsageError && !(error instanceof UnavailableError);
+  return isMendable || isSourceFault(error) ? 2 : 1;
 }
 
 /** Notes a text of ours that can have several lines. */
@@ -35,7 +43,7 @@ function noteLines(text: string, terminal: Terminal): void {
  * that nobody foresaw, the message may quote a row: its class and its place are all that is told.
  */
 function describeError(error: unknown): string {
-  if (error instanceof UsageError) return error.message;
+  if (error instanceof UsageError || isSourceFault(error)) return error.message;
   if (error instanceof FreshetError) {
     const message = wordEnd(error.message);
     return message.includes(error.code) ? message : `${message} (${error.code})`;

@@ -108,7 +108,7 @@ export async function watchRequestFolder(
     }
   }
   const waiting = new AbortController();
-  const ended = Promise.all(answering).then(() => waiting.abort());
+  const ended = Promise.all(answering).then(() => waiting.abort('ended'));
   await Promise.race([ended, clock.sleep(CLOSING_GRACE_MS, waiting.signal)]);
   isClosed = true;
 }

@@ -119,6 +119,7 @@ export class EmbeddingPipeline extends Construct {
       place,
       stage,
       Token.isUnresolved(region) ? undefined : region,
+      Token.isUnresolved(props.database.host) ? undefined : props.database.host,
     );
     const assets = props.assets ?? bundleFunctions(props.config, authority.pem);
 

@@ -1,5 +1,6 @@
 import { createControlStore } from '../adapters/sql/control-store.ts';
 import type { RunLock } from '../adapters/sql/database.ts';
+import type { ReplacedSpace } from '../adapters/sql/replaced-spaces.ts';
 import { createReportStore } from '../adapters/sql/report-store.ts';
 import { boundYoungHeap, createSystemClock } from '../adapters/system.ts';
 import { formatPath } from '../core/config/describe-issues.ts';
@@ -60,6 +61,8 @@ interface RunOptions {
   readonly onProgress: (totals: RunTotals) => void;
   /** Called once for each reason why rows must wait or a message comes again. */
   readonly onWaiting: (reason: ObservedReason) => void;
+  /** Called for each source whose searches find less, because its model or recipe is new. */
+  readonly onReplaced?: (replaced: ReplacedSpace) => void;
   /** Called at `freshet stop`. The batch in hand still ends. */
   readonly onStopRequested?: () => void;
 }
@@ -93,7 +96,7 @@ const MAX_LOOKS = 3;
  * @throws UsageError where the database cannot be prepared or a model gives other vectors.
  */
 export async function runLocally(workspace: Workspace, options: RunOptions): Promise<RunEnd> {
-  const { spaces } = await prepareDatabase(workspace);
+  const { spaces } = await prepareDatabase(workspace, { onReplaced: options.onReplaced });
   const reports = createReportStore(workspace.database);
   const reasons = await createControlStore(workspace.database).reasons();
   const clock = createSystemClock();

@@ -33,7 +33,14 @@ interface ServeRequest extends WorkspaceRequest {
   /** Ends the service: requests in hand are answered first. */
   readonly signal: AbortSignal;
   readonly writeLog: (line: string) => void;
-  readonly onListening: (served: { readonly url: string; readonly models: readonly string[] }) => void;
+  readonly onListening: (served: Served) => void;
+}
+
+/** What is served, and how a person on this machine asks for it. */
+interface Served {
+  readonly url: string;
+  readonly models: readonly string[];
+  readonly asksForTokens: boolean;
 }
 
 /** The part of a request's time that it may expect to take where nothing else is configured. */
@@ -100,7 +107,11 @@ export async function serveLocally(request: ServeRequest): Promise<void> {
       { allowedHosts, maxBodyBytes: bodyBytes, requestsPerMinute },
     );
     const listener = await listen(app.fetch, { ...settings, maxConnections: settings.limits.connections });
-    request.onListening({ url: listener.url, models: service.models.map(({ alias }) => alias) });
+    request.onListening({
+      url: listener.url,
+      models: service.models.map(({ alias }) => alias),
+      asksForTokens: verifyToken !== undefined,
+    });
     const recording = queries.writeUntil(request.signal, rows.queriesEveryMs);
     const warming = warmUp({ service, providers, rows, clock, logger }, config, request.signal);
     await untilAborted(request.signal);
@@ -190,6 +201,6 @@ function untilAborted(signal: AbortSignal): Promise<void> {
 async function endService(service: WarmableService, listener: Listener, clock: Clock): Promise<void> {
   const drained = new AbortController();
   await Promise.race([service.drain(), clock.sleep(GRACE_MS, drained.signal)]);
-  drained.abort();
+  drained.abort('drained');
   await listener.close(CLOSE_MS);
 }

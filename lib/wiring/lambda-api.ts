@@ -173,7 +173,7 @@ async function waitAtMost(
 ): Promise<void> {
   const isOver = new AbortController();
   await Promise.race([awaited, clock.sleep(mostMs, isOver.signal)]);
-  isOver.abort();
+  isOver.abort('over');
 }
 
 interface KeptDatabase {

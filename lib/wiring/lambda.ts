@@ -85,7 +85,7 @@ async function withinTime<Ports>(wiring: Promise<Wired<Ports>>): Promise<Wired<P
     const wired = await Promise.race([wiring, tooLate]);
     if (wired !== undefined) return wired;
   } finally {
-    decided.abort();
+    decided.abort('decided');
   }
   // What opens too late is closed: the next invocation opens its own.
   wiring.then(({ close }) => close()).catch(() => {});

@@ -36,19 +36,34 @@ export async function checkModels(
   const clock = createSystemClock();
   const ports = { clock, tokenizer: createTokenizer(), golden: createGoldenStore(database) };
   const checks: CheckedModel[] = [];
-  for (const [alias, provider] of await createProviders(config, createLocalAccess(environment), clock)) {
+  const access = createLocalAccess(environment);
+  const places = { file: workspace.file, variableOf: access.variableOf };
+  for (const [alias, provider] of await createProviders(config, access, clock)) {
     const model = config.models[alias];
     if (model === undefined || aliases?.has(alias) === false) continue;
     const deadlineMs = (model.timeoutSeconds ?? config.limits.timeoutSeconds) * 1000;
-    checks.push(nameLine(await checkModel({ ...ports, provider }, model, deadlineMs), model, workspace.file));
+    checks.push(nameLine(await checkModel({ ...ports, provider }, model, deadlineMs), model, places));
   }
   return checks;
 }
 
-function nameLine({ problem, ...check }: ModelCheck, model: ModelDefinition, file: string): CheckedModel {
+/** Where what a model is configured by stands. */
+interface Places {
+  readonly file: string;
+  readonly variableOf: ReturnType<typeof createLocalAccess>['variableOf'] | undefined;
+}
+
+function nameLine(
+  { problem, ...check }: ModelCheck,
+  model: ModelDefinition,
+  { file, variableOf }: Places,
+): CheckedModel {
   if (problem === undefined) return check;
   const { key, ...described } = problem;
   if (key === undefined) return { ...check, problem: described };
+  const variable = key === 'baseUrl' ? variableOf?.(model) : undefined;
+  if (variable !== undefined)
+    return { ...check, problem: { ...described, line: `${variable}, of the environment` } };
   const path = formatPath(['models', model.alias, key]);
   const checkPath = formatPath(['models', model.alias, 'check']);
   const line = {

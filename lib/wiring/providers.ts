@@ -1,8 +1,9 @@
-import { checkBaseUrl } from '../adapters/network/addresses.ts';
+import { checkBaseUrl, UnusableAddress } from '../adapters/network/addresses.ts';
 import type { Network } from '../adapters/network/open-network.ts';
 import { readProxies } from '../adapters/network/proxies.ts';
 import { createSystemClock } from '../adapters/system.ts';
 import { batchTermsOf } from '../core/batches.ts';
+import { formatPath } from '../core/config/describe-issues.ts';
 import { type PipelineConfig, usedAliases } from '../core/config/pipeline-config.ts';
 import { UsageError } from '../core/errors.ts';
 import type { ModelDefinition } from '../core/model.ts';
@@ -39,9 +40,23 @@ export async function createProviders(
   for (const model of models) {
     const headers = access.headersOf?.(model) ?? {};
     const dependencies = { access, clock, network: addHeaders(network, headers) };
-    providers.set(model.alias, await CREATORS[model.provider](model, dependencies));
+    const made = CREATORS[model.provider](model, dependencies).catch(nameAddressOf(model, access));
+    providers.set(model.alias, await made);
   }
   return providers;
+}
+
+/** Says whose address cannot be used, and where it stands: a variable is found in no file. */
+function nameAddressOf({ alias, ...model }: ModelDefinition, { variableOf }: ProviderAccess) {
+  return (error: unknown): never => {
+    if (!(error instanceof UnusableAddress)) throw error;
+    const variable = variableOf?.(model);
+    const place = variable === undefined ? formatPath(['models', alias, 'baseUrl']) : `variable ${variable}`;
+    throw new UsageError(
+      `Model "${alias}", ${place}: ${error.message}`,
+      variable === undefined ? undefined : `export ${variable}=https://…, or unset ${variable}`,
+    );
+  };
 }
 
 /**
@@ -134,6 +149,11 @@ export function createLocalAccess({
 }: Environment): ProviderAccess {
   return {
     baseUrls: providerUrls,
+    variableOf: ({ provider, baseUrl }) => {
+      const variable = baseUrl === undefined ? PROVIDERS[provider].urlVariable : 'MIS_URL';
+      const given = variables[variable ?? '']?.trim() || undefined;
+      return given !== undefined && (baseUrl ?? given) === given ? variable : undefined;
+    },
     keyOf: model => {
       const { key, url } = PROVIDERS[model.provider];
       // A model that names the header of its key brings the key, whatever the environment holds.
@@ -204,6 +224,8 @@ interface ProviderAccess {
   ) => Readonly<Record<string, string>> | HeaderSource | undefined;
   /** Addresses for models that name no `baseUrl`; undefined: those of the table of providers. */
   readonly baseUrls?: Readonly<Partial<Record<ProviderName, string>>>;
+  /** The variable that a model's address stands in. Undefined: in the configuration. */
+  readonly variableOf?: (model: Pick<ModelDefinition, 'provider' | 'baseUrl'>) => string | undefined;
   /** Region of SageMaker endpoints; undefined: what the AWS SDK finds. */
   readonly region?: string | undefined;
 }

@@ -75,6 +75,34 @@ describe('the authorities of RDS', () => {
   });
 });
 
+describe('a host of which it is known who signs', () => {
+  const proxy = 'shop.proxy-abcdefghijkl.eu-west-1.rds.amazonaws.com';
+  const neon = 'ep-cool-name-123456.eu-central-1.aws.neon.tech';
+
+  test.each([
+    [undefined, proxy, 'is an RDS Proxy', '"proxy"'],
+    ['proxy' as const, 'app.cluster-abc.eu-west-1.rds.amazonaws.com', 'is a server of RDS', '"rds"'],
+    [undefined, neon, 'is a server of Neon', '"public"'],
+    ['public' as const, 'db.abcdef.supabase.co', 'is a server of Supabase', '{ pem }'],
+  ])('is refused with the authority %s: %s', (authority, host, name, remedy) => {
+    const refusal = refusalOf(() => resolveAuthority(authority, PLACE, 'prod', 'eu-west-1', host));
+
+    expect(refusal).toContain(name);
+    expect(refusal).toContain(`Set aws.stages.prod.database.certificateAuthority to ${remedy}`);
+  });
+
+  test.each([
+    [undefined, 'app.cluster-abc.eu-west-1.rds.amazonaws.com'],
+    ['proxy' as const, proxy],
+    ['public' as const, neon],
+    [{ pem: AUTHORITY }, 'db.abcdef.supabase.co'],
+    [undefined, 'db.example.com'],
+    [undefined, undefined],
+  ])('is taken with the one that signs for it: %j, %s', (authority, host) => {
+    expect(refusalOf(() => resolveAuthority(authority, PLACE, 'prod', 'eu-west-1', host))).toBe('');
+  });
+});
+
 describe('an authority of its own', () => {
   test.each([
     ['a file', AUTHORITY],

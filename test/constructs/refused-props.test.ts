@@ -1,7 +1,7 @@
 import { type App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { UserPool } from 'aws-cdk-lib/aws-cognito';
-import { type IVpc, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import {
   AuroraPostgresEngineVersion,
@@ -23,12 +23,16 @@ function createStack(app: App = createApp()): Stack {
 }
 
 /** Creates a pipeline with props as somebody without a type checker writes them. */
-function create(props: object, stack = createStack(), vpc = new Vpc(stack, 'Vpc')): EmbeddingPipeline {
-  const given = { config: configInput(), vpc, database, assets: noAssets, ...props };
+function create(
+  props: object,
+  stack = createStack(),
+  vpc: unknown = new Vpc(stack, 'Vpc'),
+): EmbeddingPipeline {
+  const given: unknown = { config: configInput(), vpc, database, assets: noAssets, ...props };
   return new EmbeddingPipeline(stack, 'Embeddings', given as EmbeddingPipelineProps);
 }
 
-function refusalOf(props: object, ...place: [stack?: Stack, vpc?: Vpc]): string {
+function refusalOf(props: object, ...place: [stack?: Stack, vpc?: unknown]): string {
   try {
     create(props, ...place);
   } catch (error) {
@@ -114,10 +118,10 @@ describe('a pipeline in a stack of one’s own is refused, by the name of the pr
 
 describe('what only the deployment knows is taken as it is', () => {
   const stack = createStack();
-  const vpc: IVpc = new Vpc(stack, 'Vpc');
+  const vpc = new Vpc(stack, 'Vpc');
   const cluster = new DatabaseCluster(stack, 'Database', {
     engine: DatabaseClusterEngine.auroraPostgres({ version: AuroraPostgresEngineVersion.VER_17_7 }),
-    vpc,
+    vpc: vpc as never,
     writer: ClusterInstance.serverlessV2('writer'),
   });
   const secretKey = new Key(stack, 'SecretKey');

@@ -17,7 +17,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'crowd-takes-the-kept-turns',
     removes: 'telling by its rows who crowds a look',
-    file: 'lib/pipeline/detect/passes.ts',
+    file: 'lib/pipeline/detect/turns-behind-crowd.ts',
     changes: [
       ['leased.filter((_, place) => place % step === 0)', 'leased.filter((_, place) => place % step < 0)'],
     ],

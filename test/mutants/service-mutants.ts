@@ -19,7 +19,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'idle-call-tells-the-pace',
     removes: 'measuring the pace by full calls alone',
     file: 'lib/pipeline/serve/queue-pace.ts',
-    changes: [['    if (!wasFull) return;\n', '']],
+    changes: [['    if (wasFull) this.#count', '    if (tokens > 0) this.#count']],
+  },
+  {
+    name: 'call-with-room-tells-no-bound',
+    removes: 'learning the pace where the bound is too short for full calls',
+    file: 'lib/pipeline/serve/queue-pace.ts',
+    changes: [['    else if (hasOthers && this.#calls > 0)', '    else if (tokens < 0)']],
   },
   {
     name: 'queue-of-any-size',
@@ -107,7 +113,10 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'unannounced-body-of-any-size',
     removes: 'ending to read where a body is over its limit',
     file: 'lib/adapters/api/guard-requests.ts',
-    changes: [['      if (bytes > maxBytes) throw tooLarge(maxBytes);\n', '']],
+    changes: [
+      ['    if (bytes > maxBytes) throw tooLarge(maxBytes);\n', ''],
+      ['  if (bytes.byteLength > maxBytes) throw tooLarge(maxBytes);\n', ''],
+    ],
   },
   {
     name: 'open-to-others-without-tokens',

@@ -219,13 +219,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'horizon-with-ticks',
     removes: 'leaving sessions that hold a tick’s lock out of the horizon',
-    file: 'lib/adapters/sql/detection-store.ts',
+    file: 'lib/adapters/sql/open-transactions.ts',
     changes: [['AND k.granted AND k.classid', 'AND NOT k.granted AND k.classid']],
   },
   {
     name: 'horizon-without-lock-holders',
     removes: 'telling a tick’s lock from the application’s own',
-    file: 'lib/adapters/sql/detection-store.ts',
+    file: 'lib/adapters/sql/open-transactions.ts',
     changes: [[' AND k.classid::int8 = ${sql.lit(TICK_LOCK_CLASS)}', '']],
   },
   {

@@ -245,6 +245,18 @@ describe('the package', () => {
     expect(existsSync(path.join(modules, 'esbuild'))).toBe(false);
   });
 
+  test('holds the pages that its README and its messages name', () => {
+    const readme = readFileSync(path.join(installed, 'README.md'), 'utf8');
+    const pages = [...readme.matchAll(/\]\((docs\/[^)#]+)/g)].map(([, page]) => page!);
+
+    expect(pages.length).toBeGreaterThan(5);
+    expect(pages.filter(page => !existsSync(path.join(installed, page)))).toEqual([]);
+    const programs = readdirSync(path.join(installed, 'dist/program'))
+      .filter(file => file.endsWith('.cjs'))
+      .map(file => readFileSync(path.join(installed, 'dist/program', file), 'utf8'));
+    expect(programs.some(text => text.includes('node_modules/freshet/docs'))).toBe(true);
+  });
+
   test('imports no package that its manifest does not name', () => {
     const files = readdirSync(installed, { recursive: true, encoding: 'utf8' }).filter(
       file => /\.[cm]?js$/.test(file) && !file.startsWith('dist/handlers/'),

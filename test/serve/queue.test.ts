@@ -142,6 +142,50 @@ describe('the queue of a model', () => {
     expect(fourth.headers.get('retry-after')).toBe('3');
   });
 
+  test('learns of a model that becomes slow or fast where its bound is too short for full calls', async () => {
+    const { provider, release } = createHeldProvider();
+    const clock = createHandClock();
+    const { post } = openApi({
+      ...{ provider, clock },
+      bounds: { maxTextsPerCall: 10, queueMs: 1500, cacheBytes: 0 },
+    });
+    let asked = 0;
+    /** Asks for texts, one a request; gives how many are on their way and not refused. */
+    const ask = async (count: number) => {
+      let refused = 0;
+      for (let text = 0; text < count; text += 1) {
+        asked += 1;
+        void post('/v1/embed', embed([`t${asked}`])).then(({ status }) => {
+          if (status === 429) refused += 1;
+        });
+      }
+      await settled();
+      return count - refused;
+    };
+    const endCalls = async (count: number, ms: number) => {
+      let taken = 0;
+      for (let call = 0; call < count; call += 1) {
+        clock.advance(ms);
+        await release();
+        taken = await ask(20);
+      }
+      return taken;
+    };
+    // A call of one text, a full one of ten, and one of ten that leaves nothing behind.
+    expect(await ask(21)).toBe(21);
+    for (let call = 0; call < 2; call += 1) {
+      clock.advance(1000);
+      await release();
+    }
+
+    // Ten are under way, a second's work: five more make the bound.
+    expect(await ask(20)).toBe(5);
+    expect(await endCalls(4, 1000)).toBeGreaterThanOrEqual(5);
+    // By now no call is full, and each takes six times as long; one text may always wait.
+    expect(await endCalls(12, 6000)).toBe(1);
+    expect(await endCalls(40, 100)).toBeGreaterThanOrEqual(5);
+  });
+
   test('refuses no query for the documents that wait: it goes before them', async () => {
     const { provider, release } = createHeldProvider();
     const { post } = openApi({ provider, bounds: { maxTextsPerCall: 10, queueTokens: 30 } });

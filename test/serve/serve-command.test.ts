@@ -67,6 +67,26 @@ describe('freshet serve', () => {
     expect(log()).not.toContain('canary');
   });
 
+  test('says what to type on every address: a Host that it answers, and the token', async () => {
+    const tokens = { issuer: 'https://issuer.example', audience: 'freshet', secret: { env: 'TOKEN_SECRET' } };
+    const file = configure('everywhere', { host: '0.0.0.0', allowedHosts: ['embeddings.internal'], tokens });
+    const child = spawn(process.execPath, [program, 'serve', '--config', file, '--port', '0'], {
+      cwd: folder,
+      env: { ...env, TOKEN_SECRET: 'a secret of at least thirty-two bytes' },
+    });
+    children.push(child);
+    let said = '';
+    child.stdout.on('data', chunk => {
+      said += chunk.toString();
+    });
+    await expect.poll(() => said, { timeout: 60_000 }).toContain('Try: ');
+    child.kill('SIGKILL');
+
+    const [, url] =
+      /Try: curl (http:\S+)\/v1\/embed .* -H "authorization: Bearer \$TOKEN" -d /.exec(said) ?? [];
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  }, 90_000);
+
   test('never becomes ready where the recorded vectors are others', { timeout: 240_000 }, async () => {
     const cwd = mkdtempSync(join(folder, 'recorded-'));
     const file = configure('recorded', {});

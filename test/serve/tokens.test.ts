@@ -83,7 +83,7 @@ describe('a token', () => {
     ],
     [
       'never expires',
-      'expired',
+      'claim',
       async () => `Bearer ${await signed(keys.privateKey, { iss: issuer, aud: audience })}`,
     ],
     [
@@ -110,6 +110,7 @@ describe('a token', () => {
     const { answer, checks } = await ask(byKeyPair, await makeToken());
 
     expect(answer).toMatchObject({ status: 401, json: { error: { code: 'unauthorized' } } });
+    expect(answer.headers.get('www-authenticate')).toBe('Bearer');
     expect(checks).toEqual([['token-refused', check]]);
   });
 

@@ -9,6 +9,8 @@ const HABITS: readonly VersionHabit[] = [
 ] as VersionHabit[];
 const LONG_BEFORE_MS = 2 * 3_600_000;
 const LONGEST_TRANSACTION_MS = 15 * 60_000;
+/** A transaction that is open for no longer commits before anybody looks at what came after it. */
+const MOST_MICROS_OPEN = 1_000;
 
 type Change = { readonly id: string } & (
   | { readonly kind: 'put'; readonly text: string | null }
@@ -119,6 +121,7 @@ function commitRow(
   application.rows.set(key, {
     sequence: world.sequence,
     committedAtMs: world.scheduler.nowMs(),
+    isLate: version !== null && twin.now() - version > MOST_MICROS_OPEN,
     honest: isHonest(world, name, habit, version, before) && !twin.sources.get(name)?.raising.has(id),
   });
   application.committedHashes.set(`${key}/${transaction.xid}`, hash);

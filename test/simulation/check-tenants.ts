@@ -1,8 +1,9 @@
 import type { Space } from '../../lib/core/model.ts';
 import type { ChangedRows, DetectionStore } from '../../lib/ports/detection-store.ts';
-import { printTimestamp } from '../twin/timestamps.ts';
+import { readNullable } from '../twin/timestamps.ts';
 import { spaceOf } from '../twin/twin-database.ts';
 import { commitNow } from './application.ts';
+import type { RowFacts } from './application-state.ts';
 import type { Invocation } from './invocation.ts';
 import { createRandom } from './random.ts';
 import { CANARY, drawText } from './texts.ts';
@@ -53,59 +54,93 @@ function editSmallTenant(world: World, name: string): void {
   commitNow(world, name, [{ id: world.random.pick(others), kind: 'put', text: drawText(world) }]);
 }
 
-/**
- * Looks in a row that may leave an edit of a small tenant without a lease, while a crowd fills them.
- * Each has a turn for one row at least, and small tenants have nine rows at most.
- */
-const MOST_LOOKS = 9;
+/** Rows of small tenants at most. */
+const SMALL_ROWS = 9;
 /** A look of fewer rows may be full of one row of the edit's own tenant, which crowds it then. */
 const LEAST_ROWS = 2;
 
-/** A look took what it could of the order of the versions: what waits behind it, of small tenants, may have its turn. */
+/** Looks in which a walk that began in an earlier tick goes to its end, and the one after it sees every row. */
+const looksOfWalks = ({ rows }: Crowd, sliceRows: number): number =>
+  2 * Math.ceil((rows + SMALL_ROWS) / (2 * sliceRows));
+
+/** What a full look left of small tenants, and whether its page had a row of theirs. */
+export interface FullLook {
+  readonly waiting: readonly WaitingRow[];
+  readonly hasTurn: boolean;
+}
+
+/** Full looks in a row that leased nothing of small tenants in a space, and that left each of their edits. */
+export interface TenantWatch {
+  readonly idleLooks: Map<number, number>;
+  /** By `spaceId/id`. */
+  readonly passed: Map<string, { readonly version: number; readonly looks: number }>;
+}
+
+/** A look took what it could in the order of versions: what waits behind it, of small tenants, may have its turn. */
 export function noteFullLook(
   world: World,
-  { fullLooks }: Invocation,
+  { fullLooks, looks }: Invocation,
   space: Space,
   { limit, watermark, from }: Parameters<DetectionStore['leaseChangedRows']>[1],
-  { firstUnsent }: ChangedRows,
+  { firstUnsent, rows }: ChangedRows,
 ): void {
   if (world.shape.crowd === undefined) return;
   fullLooks.delete(space.spaceId);
   if (firstUnsent === null || limit < LEAST_ROWS) return;
-  const beginning = from?.version ?? watermark ?? '';
-  const waiting = listWaiting(world, space).filter(({ version }) => printTimestamp(version) > beginning);
-  fullLooks.set(space.spaceId, waiting);
+  const beginning = readNullable(from?.version ?? watermark) ?? Number.POSITIVE_INFINITY;
+  // What is committed late among rows that the tick has walked is the next tick's.
+  const beganAt = looks.get(space.spaceId) ?? Number.NEGATIVE_INFINITY;
+  const waiting = listWaiting(world, space).filter(
+    ({ version, facts }) => version > beginning && (!facts.isLate || facts.sequence <= beganAt),
+  );
+  fullLooks.set(space.spaceId, { waiting, hasTurn: rows.some(({ id }) => !isOfCrowd(id)) });
 }
 
-/** The look has ended: whatever waited at its beginning and still does was passed over. */
+/**
+ * The look has ended. As long as edits of small tenants wait, so many looks as walks take lease one
+ * of them; and each of them has its turn, after the others at the latest.
+ */
 export function checkTurns(world: World, { fullLooks }: Invocation, space: Space): void {
-  const waited = fullLooks.get(space.spaceId);
-  if (waited === undefined) return;
-  fullLooks.delete(space.spaceId);
-  const { looksPassed } = world;
+  const { spaceId } = space;
+  const look = fullLooks.get(spaceId);
+  fullLooks.delete(spaceId);
+  const { shape, tenants } = world;
+  if (look === undefined || shape.crowd === undefined) return;
+  const atMost = looksOfWalks(shape.crowd, shape.sliceRows);
   const left = listWaiting(world, space);
-  for (const { id, version } of waited) {
-    const key = `${space.spaceId}/${id}`;
-    if (!left.some(row => row.id === id && row.version === version)) looksPassed.delete(key);
-    else {
-      const known = looksPassed.get(key);
-      const looks = known?.version === version ? known.looks + 1 : 1;
-      looksPassed.set(key, { version, looks });
-      if (looks > MOST_LOOKS)
-        world.violate('small-tenants-first', `${key} waits behind a crowd after ${looks} looks`);
-    }
+  const isLeft = ({ id, version }: WaitingRow) => left.some(row => row.id === id && row.version === version);
+  const passed = look.waiting.filter(isLeft);
+  const isIdle = !look.hasTurn && passed.length > 0 && passed.length === look.waiting.length;
+  const idle = isIdle ? (tenants.idleLooks.get(spaceId) ?? 0) + 1 : 0;
+  tenants.idleLooks.set(spaceId, idle);
+  if (idle > atMost)
+    world.violate('small-tenants-first', `${idle} looks at space ${spaceId} left all of them`);
+  for (const row of look.waiting) {
+    const key = `${spaceId}/${row.id}`;
+    const known = tenants.passed.get(key);
+    const looks = (known?.version === row.version ? known.looks : 0) + 1;
+    if (isLeft(row)) tenants.passed.set(key, { version: row.version, looks });
+    else tenants.passed.delete(key);
+    if (isLeft(row) && looks > SMALL_ROWS + atMost)
+      world.violate('small-tenants-first', `${key} waits behind a crowd after ${looks} looks`);
   }
 }
 
+interface WaitingRow {
+  readonly id: string;
+  readonly version: number;
+  readonly facts: Pick<RowFacts, 'isLate' | 'sequence'>;
+}
+
 /** Edits of small tenants that the incremental pass must find, and that nobody has leased. */
-function listWaiting(world: World, space: Space): { readonly id: string; readonly version: number }[] {
+function listWaiting(world: World, space: Space): readonly WaitingRow[] {
   const { application, twin } = world;
   const { outcomes, leases } = spaceOf(twin, space);
   const first = application.firstWatermarks.get(space.spaceId);
   return [...(twin.sources.get(space.source.name)?.rows.values() ?? [])].flatMap(({ id, version }) => {
     const facts = application.rows.get(`${space.source.name}/${id}`);
-    const isFound = facts?.honest && first !== undefined && facts.sequence > first;
-    const waits = version !== null && outcomes.get(id)?.version !== version && !leases.has(id);
-    return isFound && waits && !isOfCrowd(id) ? [{ id, version }] : [];
+    if (version === null || isOfCrowd(id) || !facts?.honest || first === undefined) return [];
+    const waits = outcomes.get(id)?.version !== version && !leases.has(id);
+    return waits && facts.sequence > first ? [{ id, version, facts }] : [];
   });
 }

@@ -7,7 +7,7 @@ import { type ApplicationState, createApplicationState } from './application-sta
 import { drawBillFactor, drawCaps, drawClockOffsetMs } from './check-caps.ts';
 import type { Holdings } from './check-purchases.ts';
 import { drawLimits } from './check-rate.ts';
-import { type Crowd, drawCrowd } from './check-tenants.ts';
+import { type Crowd, drawCrowd, type TenantWatch } from './check-tenants.ts';
 import { drawFaultPlan, type FaultPlan, NO_FAULTS } from './fault-plan.ts';
 import type { InvariantName, Violation } from './invariants.ts';
 import type { Component } from './invocation.ts';
@@ -86,8 +86,7 @@ export interface World {
   readonly unsentCleared: Map<number, { readonly sequence: number; readonly by: number }>;
   /** How many ticks in a row ended with a version of a row stale, by `spaceId/id`. */
   readonly staleTicks: Map<string, { readonly version: number | null; readonly ticks: number }>;
-  /** How many looks in a row left an edit of a small tenant, by `spaceId/id`. */
-  readonly looksPassed: Map<string, { readonly version: number; readonly looks: number }>;
+  readonly tenants: TenantWatch;
   /** Idle processes that remember their last invocation. */
   readonly warm: Readonly<Record<Component, Process[]>>;
   /** `sequence` when somebody last asked for the pause of the database. */
@@ -153,7 +152,7 @@ export function createWorld(
       overturnedReadings: new Map(),
       unsentCleared: new Map(),
       staleTicks: new Map(),
-      looksPassed: new Map(),
+      tenants: { idleLooks: new Map(), passed: new Map() },
       warm: { detect: [], embed: [], write: [], guard: [] },
     },
     ...{

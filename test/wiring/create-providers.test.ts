@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { PipelineConfig } from '../../lib/core/config/pipeline-config.ts';
 import { UsageError } from '../../lib/core/errors.ts';
 import type { ModelDefinition } from '../../lib/core/model.ts';
-import { createProviders } from '../../lib/wiring/providers.ts';
+import { createLocalAccess, createProviders } from '../../lib/wiring/providers.ts';
+import { readEnvironment } from '../../lib/wiring/workspace.ts';
 import { createNetworkClock } from '../doubles/network-clock.ts';
 import { makeModel } from '../factories/model-definition.ts';
 import { buildConfig, buildSourceConfig } from '../factories/pipeline-config.ts';
@@ -52,6 +53,39 @@ describe('createProviders', () => {
       expect(providers.get(model.alias)?.limits).toMatchObject(limits);
     },
   );
+
+  it.each([
+    ['of a private host', 'http://10.0.0.7:8000', /is neither https nor http on this machine/],
+    ['with a password', 'https://user:canary@host.example', /holds a user name or password/],
+    ['with a query', 'https://host.example/?api_key=canary', /holds a query or fragment/],
+    ['of metadata', 'http://169.254.169.254/', /names a link-local or metadata address/],
+  ])('names the variable that an address %s stands in, or else the line', async (_, address, what) => {
+    const model = makeModel({ alias: 'mini', provider: 'http', baseUrl: address });
+    const refusalBy = (variables: Record<string, string>) => {
+      const access = createLocalAccess(readEnvironment({ FRESHET_HTTP_TOKEN: 't', ...variables }));
+      return createProviders(configure(model), access, createNetworkClock()).catch(error => error);
+    };
+
+    const byVariable = await refusalBy({ MIS_URL: address });
+    const byFile = await refusalBy({ MIS_URL: 'https://another.example' });
+
+    expect(byVariable).toBeInstanceOf(UsageError);
+    expect(byVariable.message).toMatch(/^Model "mini", variable MIS_URL: /);
+    expect(byVariable.remedy).toBe('export MIS_URL=https://…, or unset MIS_URL');
+    expect(byFile.message).toMatch(/^Model "mini", models.mini.baseUrl: /);
+    for (const { message } of [byVariable, byFile]) expect(message).toMatch(what);
+    expect(`${byVariable.message} ${byFile.message}`).not.toContain('canary');
+  });
+
+  it('names OPENAI_BASE_URL where a model without an address takes it', async () => {
+    const variables = { OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'http://10.0.0.7/v1' };
+    const access = createLocalAccess(readEnvironment(variables));
+    const { baseUrl: _, ...small } = makeModel({ alias: 'small', provider: 'openai' });
+
+    await expect(createProviders(configure(small), access, createNetworkClock())).rejects.toThrow(
+      /^Model "small", variable OPENAI_BASE_URL: /,
+    );
+  });
 
   it('looks at no proxy that no model is asked through', async () => {
     for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'])

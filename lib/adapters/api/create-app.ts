@@ -280,6 +280,8 @@ function refuse(
   const { code, message, type, retryAfterSeconds } = refusal;
   if (code === 'method_not_allowed')
     context.header('allow', findRoute(path, context.req.method)?.methods.join(', '));
+  // Whoever refuses so has to say what is asked for (RFC 9110, section 15.5.2).
+  if (code === 'unauthorized') context.header('www-authenticate', 'Bearer');
   if (retryAfterSeconds !== undefined) context.header('retry-after', String(retryAfterSeconds));
   const field = path === '/v1/embed' ? 'texts' : 'input';
   const param = nameParam(refusal.param, field);

@@ -215,6 +215,9 @@ function describeRefusal(status: number): object {
     ...(WITH_RETRY_AFTER.includes(status) && {
       headers: { 'retry-after': { description: 'Seconds.', schema: { type: 'string' } } },
     }),
+    ...(status === 401 && {
+      headers: { 'www-authenticate': { description: 'Bearer.', schema: { type: 'string' } } },
+    }),
     content: { 'application/json': { schema: { $ref: '#/components/schemas/ErrorResponse' } } },
   };
 }

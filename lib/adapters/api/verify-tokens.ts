@@ -152,7 +152,6 @@ export function readWords(claim: unknown): readonly string[] {
 const CLAIM_FAULTS: Readonly<Record<string, TokenFault>> = {
   iss: 'issuer',
   aud: 'audience',
-  exp: 'expired',
   nbf: 'not_yet_valid',
 };
 

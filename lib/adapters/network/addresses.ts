@@ -45,12 +45,15 @@ function checkAddress(url: URL): string {
 }
 
 function refuse(what: string): UsageError {
-  return new UsageError(
+  return new UnusableAddress(
     `The model's base URL ${what}. Give an https address, as https://api.openai.com/v1, ` +
-      'or http on localhost (baseUrl of the model, MIS_URL or OPENAI_BASE_URL). With allowHttp: true the ' +
-      'model may be served by http on a private network, where its texts travel readable.',
+      'or http on localhost. With allowHttp: true the model may be served by http on a private network, ' +
+      'where its texts travel readable.',
   );
 }
+
+/** The address of a model is at fault; whoever knows where it stands says it. */
+export class UnusableAddress extends UsageError {}
 
 /**
  * Parses an address that texts or secrets are sent to: https, or http on this machine.

@@ -157,7 +157,7 @@ export async function isReachable({ kysely }: SqlDatabase, clock: Clock): Promis
   try {
     return await Promise.race([taken, clock.sleep(REACHABLE_MS, decided.signal).then(() => false)]);
   } finally {
-    decided.abort();
+    decided.abort('decided');
   }
 }
 

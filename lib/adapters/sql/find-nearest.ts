@@ -15,7 +15,7 @@ import {
   toFoundRow,
 } from './search-statements.ts';
 
-/** Milliseconds for which a scope of many rows is taken to have many, and for few as they were. */
+/** Milliseconds for which a scope of many rows is taken to have many. */
 const MANY_FOR_MS = 30_000;
 /** Scopes that are remembered; the one that was counted longest ago is forgotten first. */
 const MAX_SCOPES = 1000;
@@ -25,7 +25,7 @@ export const SEARCH_SETTINGS = {
   ...{ jit: 'off', plan_cache_mode: 'force_custom_plan', statement_timeout: '20000' },
 };
 
-/** Remembers which scopes had too many rows to compare each, and when that was counted. */
+/** Remembers which scopes had too many rows to compare each, and which had few. */
 interface RowCounts {
   recall(scope: SearchScope): 'few' | 'many' | undefined;
   note(scope: SearchScope, were: 'few' | 'many'): void;
@@ -41,7 +41,8 @@ export function rememberCounts(clock: Pick<Clock, 'now'>): RowCounts {
   return {
     recall(scope) {
       const count = counts.get(nameOf(scope));
-      return count !== undefined && clock.now() - count.atMs < MANY_FOR_MS ? count.were : undefined;
+      const isOld = count?.were === 'many' && clock.now() - count.atMs >= MANY_FOR_MS;
+      return isOld ? undefined : count?.were;
     },
     note(scope, were) {
       const name = nameOf(scope);
@@ -75,19 +76,17 @@ export async function findNearest(
   const isIndexed = request.source.index === 'valid';
   const known = counts.recall(request);
   const walksAtOnce = isIndexed && (known === 'many' || isLarge(request));
-  const settings = { ...SEARCH_SETTINGS, ...(walksAtOnce && walkSettings(request)) };
+  const settings = { ...SEARCH_SETTINGS, ...(isIndexed && walkSettings(request)) };
   return readInScope(db, request, settings, async transaction => {
     const vector = await readNear(transaction, request);
     if (vector === undefined) return undefined;
     if (isIndexed && !walksAtOnce) {
       const most = mostCompared(request);
-      const found = await compareFew(transaction, request, vector, {
-        most,
-        areCountedFirst: known !== 'few',
-      });
+      // Without statistics, the planner would read every vector to compare a few.
+      const areCountedFirst = known !== 'few' || request.source.likelyRows === 0;
+      const found = await compareFew(transaction, request, vector, { most, areCountedFirst });
       counts.note(request, found.counted <= most ? 'few' : 'many');
       if (found.counted <= most) return { rows: found.rows, isExact: true };
-      await setWalk(transaction, request);
     }
     if (isIndexed) {
       const rows = await walk(transaction, request, vector);
@@ -112,7 +111,8 @@ function isLarge(request: NearestRequest): boolean {
 
 /** Tells how `findNearest` would search now; the rows are counted anew. */
 export function explainNearest(db: SqlDatabase, request: NearestRequest): Promise<SearchPlan | undefined> {
-  return readInScope(db, request, SEARCH_SETTINGS, async transaction => {
+  const settings = { ...SEARCH_SETTINGS, ...(request.source.index === 'valid' && walkSettings(request)) };
+  return readInScope(db, request, settings, async transaction => {
     const vector = await readNear(transaction, request);
     return vector === undefined ? undefined : explain(transaction, request, vector);
   });
@@ -170,18 +170,14 @@ function efSearchOf(request: NearestRequest): number {
   return Math.min(most, Math.max(least, request.limit * EF_PER_HIT));
 }
 
-/** Sorting is made dear, so that the order comes from the index and the walk can end early. */
+/**
+ * What a walk needs, set before rows are counted too: that takes no plan of theirs away.
+ * Sorting is made dear, so that the order comes from the index and the walk can end early.
+ */
 const walkSettings = (request: NearestRequest) => ({
   ...{ 'hnsw.iterative_scan': 'strict_order', 'hnsw.ef_search': String(efSearchOf(request)) },
   enable_sort: 'off',
 });
-
-async function setWalk(transaction: Kysely<FreshetTables>, request: NearestRequest): Promise<void> {
-  const calls = Object.entries(walkSettings(request)).map(
-    ([name, value]) => sql`set_config(${name}, ${value}, true)`,
-  );
-  await sql`SELECT ${sql.join(calls)}`.execute(transaction);
-}
 
 async function explain(
   transaction: Kysely<FreshetTables>,
@@ -195,7 +191,6 @@ async function explain(
       FROM (SELECT ${renderSearched(request)} LIMIT ${exactUpTo + 1}::int) AS counted`.execute(transaction);
   const counted = found[0]?.rows ?? 0;
   const walks = source.index === 'valid' && counted > exactUpTo;
-  if (walks) await setWalk(transaction, request);
   const few = source.index === 'valid' ? { most: exactUpTo, areCountedFirst: false } : undefined;
   const statement = walks ? renderWalk(request, vector) : renderExact(request, vector, few);
   const { rows } = await sql<Record<string, string>>`EXPLAIN ${statement}`.execute(transaction);

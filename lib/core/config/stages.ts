@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.ts';
+import { DOCS } from '../own-command.ts';
 import {
   type AwsSection,
   type AwsStage,
@@ -22,7 +23,7 @@ export function chooseStage(config: PipelineConfig, name: string): AwsStage {
   if (known.length === 0)
     throw new UsageError(
       `The configuration has no stage "${name}": it has no section aws.`,
-      'Add aws: { stages: { dev: { vpc, database } } }; docs/deployment.md lists the keys.',
+      `Add aws: { stages: { dev: { vpc, database } } }; ${DOCS}/deployment.md lists the keys.`,
     );
   const nearest = nearestWord(name, known);
   const suggestion = nearest === undefined ? '' : ` Did you mean -c stage=${nearest}?`;

@@ -69,5 +69,5 @@ export function rememberCoverage(store: SearchStore, clock: Clock, waitMs: numbe
 async function waitFor(work: Promise<void>, clock: Clock, waitMs: number): Promise<void> {
   const decided = new AbortController();
   await Promise.race([work, clock.sleep(waitMs, decided.signal)]);
-  decided.abort();
+  decided.abort('decided');
 }

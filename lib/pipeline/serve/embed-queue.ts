@@ -170,8 +170,10 @@ export class EmbedQueue {
       void this.#call(batch).finally(() => {
         this.#calls -= 1;
         this.#calledTokens -= tokens;
+        const hasOthers = this.#waiting.count > 0;
         // A call that was given up says nothing of how long it would have taken.
-        if (batch[0]?.call?.abort.signal.aborted !== true) this.#pace.ended(call, clock.now());
+        if (batch[0]?.call?.abort.signal.aborted !== true)
+          this.#pace.ended({ ...call, hasOthers }, clock.now());
         this.#changed();
         this.#startCalls();
       });

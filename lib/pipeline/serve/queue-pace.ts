@@ -29,26 +29,44 @@ interface EndedCall {
   readonly startedMs: number;
   /** Whether texts were left in the queue when the call was made. */
   readonly wasFull: boolean;
+  /** Whether texts waited when it ended. */
+  readonly hasOthers: boolean;
 }
 
 /**
  * How fast the queue of a model moves, told from calls that ended while others waited.
- * A call of an idle service tells nothing: one short text takes as long as many do, and other
+ * A call of an idle service tells little: one short text takes as long as many do, and other
  * workers stood still. What is measured is the time from one end to the next, so that calls at the
  * same time share it, whether they help or hinder each other.
+ *
+ * Where the bound is shorter than two full calls, none is full any more. A call with room, behind
+ * which others wait, then tells bounds: a full one takes at least as long, and no more a token.
  */
 export class QueuePace {
+  /** Sums over the calls that count, the older ones for less. */
+  #calls = 0;
   #tokens = 0;
   #ms = 0;
   #lastEndMs = Number.NEGATIVE_INFINITY;
 
   /** Notes that a call ended. */
-  ended({ tokens, startedMs, wasFull }: EndedCall, nowMs: number): void {
+  ended({ tokens, startedMs, wasFull, hasOthers }: EndedCall, nowMs: number): void {
     const sinceMs = Math.max(0, nowMs - Math.max(startedMs, this.#lastEndMs));
     this.#lastEndMs = nowMs;
-    if (!wasFull) return;
+    if (wasFull) this.#count(tokens, sinceMs);
+    else if (hasOthers && this.#calls > 0) this.#countBounds(tokens, sinceMs);
+  }
+
+  #countBounds(tokens: number, ms: number): void {
+    const full = { tokens: this.#tokens / this.#calls, ms: this.#ms / this.#calls };
+    if (ms > full.ms) this.#count(full.tokens, ms);
+    else if (ms * full.tokens < tokens * full.ms) this.#count(tokens, ms);
+  }
+
+  #count(tokens: number, ms: number): void {
+    this.#calls = KEPT_OF_EARLIER * this.#calls + 1;
     this.#tokens = KEPT_OF_EARLIER * this.#tokens + tokens;
-    this.#ms = KEPT_OF_EARLIER * this.#ms + sinceMs;
+    this.#ms = KEPT_OF_EARLIER * this.#ms + ms;
   }
 
   /** Milliseconds until so many tokens are done. Undefined: no full call has been measured. */

@@ -86,7 +86,7 @@ export function createQueryRecorder({ ledger, clock, randomness, logger }: Recor
     async end(withinMs) {
       const inTime = new AbortController();
       await Promise.race([write(), clock.sleep(withinMs, inTime.signal)]);
-      inTime.abort();
+      inTime.abort('over');
       const left = [...unwritten, ...noted.values()];
       if (left.length === 0) return;
       const total = (of: (sum: Sum) => number) => left.reduce((sum, entry) => sum + of(entry), 0);

@@ -51,7 +51,7 @@ export function createRowsWatch(ask: AskOperator, clock: Clock): RowsWatch {
     changed() {
       latest = undefined;
       reading = undefined;
-      change.abort();
+      change.abort('changed');
       change = new AbortController();
     },
   };

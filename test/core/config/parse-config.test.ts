@@ -95,6 +95,19 @@ describe('parseConfig', () => {
     ]);
   });
 
+  it('refuses two sources whose functions in SQL would have one name', () => {
+    const start = 'n'.repeat(56);
+    const named = (name: string) => ({ ...source, name });
+
+    expect(problemsOf({ sources: [named(`${start}one`), named(`${start}two`)] })).toEqual([
+      `sources[1].name: begins as the name of sources[0] does: both would have the function "search_${start}"; ` +
+        'let the first 56 bytes differ',
+    ]);
+    expect(problemsOf({ sources: [named(`${start.slice(1)}one`), named(`${start.slice(1)}two`)] })).toEqual(
+      [],
+    );
+  });
+
   it('names the nearest model for an unknown alias', () => {
     expect(problemsOf({ sources: [{ ...source, model: ['hash', 'opnai'] }] })[0]).toContain(
       'sources[0].model: "opnai" is no model; did you mean "openai"?',

@@ -374,7 +374,14 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     const version = someTime(pair) ?? printTimestamp(pair.nowMicros);
     const from = { version, id: pair.random.pick(pair.keys) };
     const page = pair.keys.filter(() => pair.random.chance(0.5));
-    const request = { ...someRequest(pair, 'fresh'), from, page, walkedRows: pair.random.pick([1, 3, 50]) };
+    const somePlace = () =>
+      pair.random.chance(0.3)
+        ? { version: someTime(pair) ?? version, id: pair.random.pick(pair.keys) }
+        : undefined;
+    const request = {
+      ...{ ...someRequest(pair, 'fresh'), from, page, walkedRows: pair.random.pick([1, 3, 50]) },
+      ...{ newerThan: somePlace(), olderThan: somePlace() },
+    };
     return both(
       pair.real.detection.leaseBehindCrowd,
       pair.stores.detection.leaseBehindCrowd,
