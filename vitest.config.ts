@@ -21,7 +21,7 @@ export default defineConfig({
       'test/local-model/**',
       ...LONG_SUITES,
     ],
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
     globalSetup: [

@@ -87,7 +87,8 @@ Lambda.
 ${table}
 
 *Entry* is what Lambda loads before it calls the handler. The *first event* loads the wiring besides: database, queues, metrics. The rest is
-loaded where a configuration asks for it: a provider's client, a tokenizer, the certificate authorities of RDS, other ways to find credentials.
+loaded where a configuration asks for it: a provider's client, a tokenizer, the certificate authorities of RDS, other ways to find credentials. What the
+tokenizer reads, \`gpt-tokenizer\`, is data in a folder of packages beside the entry.
 
 ## Source maps
 

@@ -11,7 +11,7 @@ interface BundleMeasures {
   readonly firstEventFiles: number;
   /**
    * Parts that are loaded only where a configuration needs them, the largest first.
-   * `bytes` is what a part adds to the bytes of the first event.
+   * `bytes` is what a part adds to the bytes of the first event. Data that is read is such a part.
    */
   readonly lazyParts: readonly { readonly name: string; readonly bytes: number }[];
   /** Path inside the folder of the module that the first event loads. */
@@ -24,12 +24,15 @@ const WORTH_NAMING_BYTES = 20_000;
 /**
  * Measures the minified code of a bundle, in bytes; source maps are not deployed.
  */
-export function measureBundle(name: HandlerName, { metafile }: HandlerBundle): BundleMeasures {
-  const outputs = metafile.outputs;
+export function measureBundle(name: HandlerName, bundle: HandlerBundle): BundleMeasures {
+  const { outputs } = bundle.metafile;
   const files = Object.keys(outputs).filter(file => file.endsWith('.mjs'));
   const entry = files.find(file => file.endsWith('/index.mjs'))!;
   const wiring = files.find(file => outputs[file]!.entryPoint === `lib/wiring/lambda-${name}.ts`)!;
   const loaded = reach(outputs, [entry, wiring]);
+  const data = bundle.files
+    .filter(file => !file.path.endsWith('.mjs'))
+    .map(file => ({ name: partName(file.path), bytes: file.contents.byteLength }));
   const lazyParts = files
     .filter(file => outputs[file]!.entryPoint !== undefined && !loaded.has(file))
     .map(file => ({
@@ -39,6 +42,7 @@ export function measureBundle(name: HandlerName, { metafile }: HandlerBundle): B
         [...reach(outputs, [file])].filter(part => !loaded.has(part)),
       ),
     }))
+    .concat(data)
     .filter(({ bytes }) => bytes >= WORTH_NAMING_BYTES)
     .sort((left, right) => right.bytes - left.bytes);
   return {

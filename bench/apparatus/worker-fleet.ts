@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { type RunningCli, startCli } from '../../test/bin/run-cli.ts';
 
-export interface FleetOptions {
+interface FleetOptions {
   readonly databaseUrl: string;
   readonly baseUrl: string;
   readonly dimensions: number;

@@ -1,5 +1,5 @@
 /** Columns of a page's prose. Tables, code and headings keep their lines. */
-export const PROSE_COLUMNS = 120;
+const PROSE_COLUMNS = 120;
 
 const LIST_MARK = /^(\s*)([*+-] |\d+[.)] )?(.*)$/;
 const KEEPS_ITS_LINE = /^\s*([|#<>]|$)/;

@@ -45,7 +45,7 @@ const MILLION = 1e6;
 const BILLION = 1e9;
 const LENGTHS = [50, 200, 500] as const;
 
-export interface CostPage {
+interface CostPage {
   readonly run: CountedRun;
   readonly stage: DeployedStage;
   /** What a GPU endpoint adds to the stage, as the templates have it. */
@@ -150,8 +150,8 @@ function describeEmbedding(tokensPerRow: number, money: Money): string {
   const own = GPU_PLANS.map(plan => row(describePlan(plan), tokens => priceOneWake(plan, tokens)));
   return `## What the vectors of a million rows cost
 
-The first column is the run's own texts. ${money.headings.length > 1 ? `Amounts are ${money.headings.join(' / ')}. ` : ''}A GPU is paid from zero back to zero: ${HOURS_PER_WAKE} hours a wake beside the work (from memory, not measured). Freshet
-itself does not use Batch yet; its price stands here for comparison.
+The first column is the run's own texts. ${money.headings.length > 1 ? `Amounts are ${money.headings.join(' / ')}. ` : ''}A GPU is paid from zero back to zero: ${HOURS_PER_WAKE} hours a wake beside the work (from memory, not measured). *By
+Batch* is \`bulk: 'batch'\` of a model ([batches.md](batches.md)).
 
 ${formatTable(headings, [...hosted, ...own])}
 

@@ -1,6 +1,6 @@
 import type { PriceOrigin, PriceSource } from '../../lib/core/aws-prices.ts';
 
-export interface GpuInstance {
+interface GpuInstance {
   readonly name: string;
   readonly usdPerHour: number;
   readonly origin: PriceOrigin;

@@ -30,8 +30,8 @@ interface ProgramBundle {
 /**
  * Bundles the command line with its libraries into one function, with its source map.
  * `load-program.cjs` runs it. What the sources import lazily is in it too, and runs when it is
- * asked for. The SDK of AWS and the tokenizer stay packages: they would double the time that this
- * takes. PGlite reads files beside its own.
+ * asked for. The SDK of AWS stays packages: it would double the time that this takes. PGlite reads
+ * files beside its own.
  * @param folder where the files will lie, which source maps tell the way to the sources from
  * @param packed for an installed package, whose command has another name
  * @throws where the sources do not compile
@@ -81,15 +81,7 @@ const OPTIONS = {
       "require('node:url').pathToFileURL(__filename).href;",
   },
   footer: { js: '})' },
-  external: [
-    '@aws-sdk/*',
-    '@smithy/*',
-    '@electric-sql/*',
-    'gpt-tokenizer',
-    'jiti',
-    'pg-native',
-    'cloudflare:sockets',
-  ],
+  external: ['@aws-sdk/*', '@smithy/*', '@electric-sql/*', 'jiti', 'pg-native', 'cloudflare:sockets'],
   logLevel: 'silent',
 } as const satisfies BuildOptions;
 

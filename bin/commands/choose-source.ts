@@ -5,6 +5,7 @@ import { type JudgedTable, judgeTable } from '../../lib/core/config/judge-tables
 import { needsTimeZone } from '../../lib/core/config/source-rules.ts';
 import { UsageError } from '../../lib/core/errors.ts';
 import type { ModelDefinition } from '../../lib/core/model.ts';
+import { DOCS } from '../../lib/core/own-command.ts';
 import { formatBytes } from '../../lib/core/quantities.ts';
 import { formatCount } from '../../lib/core/run-end.ts';
 import type { InitWorkspace } from '../../lib/wiring/init.ts';
@@ -123,7 +124,7 @@ function requireModel(models: InitWorkspace['models'], alias: string): string {
   throw new UsageError(
     `--model ${JSON.stringify(alias)}: there is no such model` +
       (nearest === undefined ? '.' : `; did you mean ${nearest}?`),
-    `Models: ${names.join(', ')}. Others need a place, which is written by hand: docs/configuration.md.`,
+    `Models: ${names.join(', ')}. Others need a place, which is written by hand: ${DOCS}/configuration.md.`,
   );
 }
 

@@ -12,7 +12,7 @@ import {
   withWorkspace,
 } from '../../lib/wiring/workspace.ts';
 import { formatQuote } from '../terminal/format-quote.ts';
-import { formatCoverage, formatSpending } from '../terminal/formats.ts';
+import { formatCoverage, formatReplaced, formatSpending } from '../terminal/formats.ts';
 import { reportRun } from '../terminal/reports.ts';
 import { createProgressMeter, type Terminal } from '../terminal/terminal.ts';
 import { type CommandBody, workspaceRequest } from './command.ts';
@@ -84,6 +84,7 @@ export async function runWithProgress(
         const toDo = before.reduce((sum, coverage) => sum + coverage.stale + coverage.inFlight, 0);
         expectedItems = Math.min(toDo, flags['max-items'] ?? toDo);
       },
+      onReplaced: replaced => terminal.note(formatReplaced(replaced)),
       onStopRequested: () =>
         terminal.note('freshet stop: the batch in hand ends or is given back. Nothing is lost.'),
       onWaiting: ({ code, message }) => terminal.note(`Waiting: ${message} (${code})`),

@@ -114,13 +114,24 @@ function readWeights(text: string | undefined): SearchWeights | undefined {
 }
 
 function readJson(text: string): unknown {
+  const isFile = text.startsWith('@');
+  const json = isFile ? readFilter(text.slice(1)) : text;
   try {
-    return JSON.parse(text.startsWith('@') ? readFileSync(text.slice(1), 'utf8') : text);
+    return JSON.parse(json);
   } catch {
     throw new UsageError(
-      '--filter is no JSON.',
+      isFile ? `--filter: ${text.slice(1)} holds no JSON.` : '--filter is no JSON.',
       `--filter '{"type":"eq","key":"language","value":"en"}', or --filter @file.json`,
     );
+  }
+}
+
+function readFilter(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    throw new UsageError(`--filter: the file ${file} cannot be read (${code}).`);
   }
 }
 

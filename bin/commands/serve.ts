@@ -21,10 +21,7 @@ export const serveCommand: CommandBody<HereCommand<'serve'>> = {
   },
 };
 
-/**
- * The line that asks for a vector from this machine.
- * A service that listens on all addresses answers for none that stands for all.
- */
+/** The line that asks for a vector from this machine, at an address that can be asked. */
 function describeTrial(url: string, model: string, asksForTokens: boolean): string {
   const here = url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
   const token = asksForTokens ? ' -H "authorization: Bearer $TOKEN"' : '';

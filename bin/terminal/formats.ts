@@ -1,6 +1,8 @@
+import type { ReplacedSpace } from '../../lib/adapters/sql/replaced-spaces.ts';
 import { formatPeriodEnd, judgeSpending, percentOf } from '../../lib/core/budget.ts';
 import type { ListedModel } from '../../lib/core/config/models.ts';
 import { parseJson } from '../../lib/core/messages.ts';
+import { DOCS } from '../../lib/core/own-command.ts';
 import { formatDuration, formatUsd } from '../../lib/core/quantities.ts';
 import { formatCount } from '../../lib/core/run-end.ts';
 import type { RunResult } from '../../lib/local/run-locally.ts';
@@ -103,13 +105,13 @@ function writeValue(value: unknown): string | undefined {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** One line on how far the hits can be trusted. */
+/** One line on what was searched, and how far the hits can be trusted. */
 export function formatTrust(answer: SearchAnswer): string {
-  const { exact, coverage_percent: percent, stale, keyword, degraded } = answer;
+  const { source, exact, coverage_percent: percent, stale, keyword, degraded } = answer;
   const partial = keyword === 'partial' ? ' · more rows have the words than are ranked' : '';
   const without = degraded.length === 0 ? '' : ` · without: ${degraded.join(', ')}`;
   const compared = exact ? 'exact: every row was compared' : 'approximate: not every row was compared';
-  const rows = compared + partial + without;
+  const rows = `${source} · ${compared}${partial}${without}`;
   const unmeasured = percent === null || stale === null;
   return unmeasured
     ? `  ${rows}`
@@ -215,5 +217,15 @@ export function formatSpending(spending: Omit<Spending, 'endsAt' | 'percent'> & 
     `budget of ${scope}: ${formatUsd(spentUsd)} of ${formatUsd(capUsd)} this ${period}, ` +
     `${percentOf(spending)} %${judged === undefined ? '' : ` – ${judged}`}` +
     `${endsAt === undefined ? '' : `; it ends ${formatPeriodEnd(endsAt)}`}`
+  );
+}
+
+/** Says that searches of a source find less than before, and what brings the rest back. */
+export function formatReplaced({ source, model, vectors, formerVectors }: ReplacedSpace): string {
+  return (
+    `Source "${source}": its view and its searches now show what model "${model}" made as it is configured ` +
+    `now: ${formatCount(vectors)} vectors. The ${formatCount(formerVectors)} of before are kept: the ` +
+    `former configuration shows them again, and "Changing the model" in ${DOCS}/configuration.md fills ` +
+    'the new ones first.'
   );
 }

@@ -3,6 +3,7 @@ import { adviseFailure, type FailurePlace } from '../../lib/core/advise-failure.
 import {
   describeUnexpected,
   FreshetError,
+  isSourceFault,
   UnavailableError,
   UsageError,
   withCode,
@@ -18,7 +19,8 @@ import type { Terminal } from './terminal.ts';
 
 /**
  * Says what was wrong and what to do, and returns the exit code.
- * Code 2 is for what the person can mend at the keyboard, 1 for all else.
+ * Code 2 is for what the person can mend at the keyboard and for a table that the application
+ * changed, 1 for all else.
  */
 export function reportError(error: unknown, terminal: Terminal): number {
   const remedy = error instanceof UsageError ? error.remedy : undefined;
@@ -27,7 +29,8 @@ export function reportError(error: unknown, terminal: Terminal): number {
   terminal.endProgress();
   noteLines(`freshet: ${message}`, terminal);
   if (remedy !== undefined) noteLines(`  ${remedy.replaceAll('\n', '\n  ')}`, terminal);
-  return error instanceof UsageError && !(error instanceof UnavailableError) ? 2 : 1;
+  const isMendable = error instanceof UsageError && !(error instanceof UnavailableError);
+  return isMendable || isSourceFault(error) ? 2 : 1;
 }
 
 /** Notes a text of ours that can have several lines. */
@@ -41,7 +44,7 @@ function noteLines(text: string, terminal: Terminal): void {
  * that nobody foresaw, the message may quote a row: its class and its place are all that is told.
  */
 function describeError(error: unknown): string {
-  if (error instanceof UsageError) return error.message;
+  if (error instanceof UsageError || isSourceFault(error)) return error.message;
   if (error instanceof FreshetError) return withCode(wordEnd(error.message), error.code);
   if (error instanceof Error && 'syscall' in error) return error.message;
   return describeUnexpected(error);

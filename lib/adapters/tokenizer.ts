@@ -2,58 +2,53 @@ import type { Tokenizer } from '../ports/provider.ts';
 
 /**
  * Creates a tokenizer for `cl100k_base`, which all of OpenAI's embedding models use.
- * Its megabyte of ranks is loaded at the first use.
+ * Its tokens are read at the first use.
  */
 export function createTokenizer(): Tokenizer {
-  let loading: Promise<Encoding> | undefined;
-  const load = () => {
-    loading ??= import('gpt-tokenizer/encoding/cl100k_base');
-    return loading;
+  let opening: Promise<Encode> | undefined;
+  const open = () => {
+    opening ??= openEncoder().catch(error => {
+      opening = undefined;
+      throw error;
+    });
+    return opening;
   };
   return {
     async count(text) {
-      return countTokens(await load(), text);
+      return countTokens(await open(), text);
     },
     async truncate(text, maxTokens) {
-      return truncateText(await load(), text, maxTokens);
+      return truncateText(await open(), text, maxTokens);
     },
   };
 }
 
-type Encoding = Pick<
-  typeof import('gpt-tokenizer/encoding/cl100k_base'),
-  'encode' | 'decode' | 'countTokens'
->;
+/** Returns the bytes of UTF-8 of each token. */
+type Encode = (text: string) => readonly number[];
 
-/**
- * The option by which text that looks like a special token is encoded as plain text.
- * The API does the same, and a row must not be refused for such text.
- */
-const AS_PLAIN_TEXT = { disallowedSpecial: new Set<string>() };
+async function openEncoder(): Promise<Encode> {
+  const { openByteEncoder } = await import('./byte-pairs.ts');
+  return openByteEncoder();
+}
 
-function countTokens(encoding: Encoding, text: string): number {
+function countTokens(encode: Encode, text: string): number {
   let tokens = 0;
-  for (const slice of sliceText(text)) tokens += encoding.countTokens(slice, AS_PLAIN_TEXT);
+  for (const slice of sliceText(text)) tokens += encode(slice).length;
   return tokens;
 }
 
 /** Cuts a text to `maxTokens`, reading no further than the slice in which the limit falls. */
-function truncateText(encoding: Encoding, text: string, maxTokens: number): { text: string; tokens: number } {
+function truncateText(encode: Encode, text: string, maxTokens: number): { text: string; tokens: number } {
   let kept = '';
   let tokens = 0;
   for (const slice of sliceText(text)) {
-    const encoded = encoding.encode(slice, AS_PLAIN_TEXT);
-    if (tokens + encoded.length > maxTokens) {
-      return shortenToFit(
-        encoding,
-        kept,
-        slice,
-        encoded.slice(0, Math.max(0, maxTokens - tokens)),
-        maxTokens,
-      );
+    const lengths = encode(slice);
+    if (tokens + lengths.length > maxTokens) {
+      const fitting = lengths.slice(0, Math.max(0, maxTokens - tokens));
+      return shortenToFit(encode, kept, slice, fitting, maxTokens);
     }
     kept += slice;
-    tokens += encoded.length;
+    tokens += lengths.length;
   }
   return { text, tokens };
 }
@@ -64,24 +59,25 @@ function truncateText(encoding: Encoding, text: string, maxTokens: number): { te
  * point.
  */
 function shortenToFit(
-  encoding: Encoding,
+  encode: Encode,
   kept: string,
   slice: string,
-  encoded: readonly number[],
+  lengths: readonly number[],
   maxTokens: number,
 ): { text: string; tokens: number } {
-  for (let length = encoded.length; length > 0; length -= 1) {
-    const text = kept + commonPrefix(slice, encoding.decode(encoded.slice(0, length)));
-    const tokens = countTokens(encoding, text);
+  let bytes = lengths.reduce((sum, length) => sum + length, 0);
+  for (const length of lengths.toReversed()) {
+    const text = kept + cutToBytes(slice, bytes);
+    const tokens = countTokens(encode, text);
     if (tokens <= maxTokens) return { text, tokens };
+    bytes -= length;
   }
-  return { text: kept, tokens: countTokens(encoding, kept) };
+  return { text: kept, tokens: countTokens(encode, kept) };
 }
 
-function commonPrefix(text: string, decoded: string): string {
-  let length = 0;
-  while (length < decoded.length && decoded[length] === text[length]) length += 1;
-  return text.slice(0, findCodePointEnd(text, length));
+/** Cuts a text to at most so many bytes of UTF-8, between code points. */
+function cutToBytes(text: string, bytes: number): string {
+  return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(bytes)).read);
 }
 
 /**

@@ -60,7 +60,11 @@ export class AlarmTopic extends Construct {
     super(scope, id);
     const { email = [], slack, webhook, topic } = props.receivers;
     this.topic = topic ?? this.#createTopic(props.address.stage);
-    for (const address of email) this.topic.addSubscription(new EmailSubscription(address));
+    for (const address of new Set(email)) {
+      // A topic of one's own may tell it already, as where two pipelines share topic and address.
+      if (this.topic.node.tryFindChild(address) === undefined)
+        this.topic.addSubscription(new EmailSubscription(address));
+    }
     if (slack !== undefined) this.#subscribeSlack(props.address, slack);
     this.webhook = webhook && this.#createWebhook(webhook, props);
   }

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
@@ -122,11 +122,18 @@ const BANNER =
   "import { createRequire as createRequireOf } from 'node:module'; const require = " +
   'createRequireOf(import.meta.url);';
 
+/** The source that reads files of a package where they lie, and these files. */
+const DATA_READER = 'lib/adapters/byte-pairs.ts';
+const DATA_FILES = ['package.json', 'LICENSE', 'data/cl100k_base.tiktoken'].map(
+  file => `node_modules/gpt-tokenizer/${file}`,
+);
+
 /**
  * Bundles a handler with everything that it reaches, as ES modules.
  * What the sources import lazily, such as a provider's client or the tokenizer, becomes files of
  * its own that are loaded when first needed. The AWS SDK is inside the bundle, because the
- * runtime's own SDK has no fixed version. The same sources give the same bytes, wherever they lie.
+ * runtime's own SDK has no fixed version. What the tokenizer reads of its package lies in a folder
+ * of packages beside the entry. The same sources give the same bytes, wherever they lie.
  * @param packed for an installed package, whose command has another name
  */
 export function bundleHandler(name: HandlerName, packed = false): HandlerBundle {
@@ -142,8 +149,10 @@ export function bundleHandler(name: HandlerName, packed = false): HandlerBundle 
       contents: file.contents,
     }))
     .sort((left, right) => (left.path < right.path ? -1 : 1));
+  const read = DATA_READER in built.metafile!.inputs ? DATA_FILES : [];
+  const data = read.map(file => ({ path: file, contents: readFileSync(path.join(ROOT, file)) }));
   return {
-    files: outputs.filter(file => !file.path.endsWith('.map')),
+    files: [...outputs.filter(file => !file.path.endsWith('.map')), ...data],
     maps: outputs.filter(file => file.path.endsWith('.map')),
     metafile: built.metafile!,
   };

@@ -22,16 +22,27 @@ interface ResolvedAuthority {
 
 /**
  * Resolves the authority of a stage's database to what its functions need.
+ * @param settings where the settings of the stage stand
  * @param region undefined: the stack fits any region, and nothing can be told of it
- * @throws UsageError for a region whose authorities are not known, and for a `pem` that holds no
- *   certificate, one that is no longer valid, or a key
+ * @param host undefined: only the deployment knows it
+ * @throws UsageError for a host that another authority signs for, for a region whose authorities
+ *   are not known, and for a `pem` that holds no certificate, one that is no longer valid, or a key
  */
 export function resolveAuthority(
   authority: CertificateAuthority = 'rds',
+  settings: readonly string[],
   stage: string,
   region: string | undefined,
+  host?: string | undefined,
 ): ResolvedAuthority {
-  const place = formatPath(['aws', 'stages', stage, 'database', 'certificateAuthority']);
+  const place = formatPath([...settings, 'database', 'certificateAuthority']);
+  const known = KNOWN_HOSTS.find(({ hosts }) => host !== undefined && hosts.test(host));
+  if (known !== undefined && !known.signers.includes(typeof authority === 'string' ? authority : 'pem'))
+    throw new UsageError(
+      `${place} is ${JSON.stringify(authority)}, and ${host} is ${known.name}, whose certificate it does ` +
+        'not sign: no function could connect.',
+      `Set ${place} to ${known.remedy}.`,
+    );
   if (typeof authority === 'object')
     return { settings: { file: AUTHORITY_FILE }, pem: readPem(authority.pem, place) };
   if (authority === 'rds' && region !== undefined && !hasAuthorityOf(region))
@@ -42,6 +53,34 @@ export function resolveAuthority(
     );
   return { settings: authority, pem: undefined };
 }
+
+/** Hosts of which it is known who signs, where they are not behind a name of one's own. */
+const KNOWN_HOSTS: readonly {
+  readonly hosts: RegExp;
+  readonly name: string;
+  readonly signers: readonly ('rds' | 'proxy' | 'public' | 'pem')[];
+  readonly remedy: string;
+}[] = [
+  {
+    hosts: /\.proxy-[a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com(\.cn)?$/,
+    name: 'an RDS Proxy',
+    signers: ['proxy', 'public', 'pem'],
+    remedy: '"proxy"',
+  },
+  {
+    hosts: /\.rds\.amazonaws\.com(\.cn)?$/,
+    name: 'a server of RDS',
+    signers: ['rds', 'pem'],
+    remedy: '"rds", or leave it out',
+  },
+  { hosts: /\.neon\.tech$/, name: 'a server of Neon', signers: ['public', 'pem'], remedy: '"public"' },
+  {
+    hosts: /\.supabase\.(co|com)$/,
+    name: 'a server of Supabase',
+    signers: ['pem'],
+    remedy: '{ pem }, the file of certificates that its dashboard offers',
+  },
+];
 
 /** Whether the bundle that the functions load has a valid root of RDS in a region. */
 function hasAuthorityOf(region: string): boolean {

@@ -200,8 +200,8 @@ export function databaseRow({ metrics }: ObservedPipeline): DashboardRow {
         title: 'Faults',
         description:
           'Looks, batches and results that found a source table changed, spaces whose look failed, ' +
-          'looks at which the database did not answer or has a schema that is not known, and walks ' +
-          'that deleted nothing because too many rows were missing.',
+          'looks at which the database did not answer or has a schema that is not known, and 1 where a ' +
+          'walk deleted nothing because too many rows were missing.',
         width: 8,
         unit: 'count',
         metrics: [
@@ -209,7 +209,7 @@ export function databaseRow({ metrics }: ObservedPipeline): DashboardRow {
           sum('SpaceFailures', 'failed spaces'),
           sum('DatabaseUnreachable', 'database did not answer'),
           sum('UnknownSchema', 'unknown schema'),
-          sum('OrphanRemovalStopped', 'orphan removal stopped'),
+          metrics.one('OrphanRemovalStopped', { statistic: 'Maximum', label: 'orphan removal stopped' }),
         ],
       }),
     ],

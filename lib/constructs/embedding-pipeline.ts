@@ -7,14 +7,12 @@ import type { Schedule } from 'aws-cdk-lib/aws-scheduler';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { listCaps } from '../core/budget.ts';
-import { apiSection } from '../core/config/api-schema.ts';
 import { chooseClaimPaths } from '../core/config/aws-limits.ts';
 import { DEFAULT_STAGE_SETTINGS } from '../core/config/aws-schema.ts';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
 import { shareConcurrency } from '../core/config/connections.ts';
 import { requireDeployable } from '../core/config/deployable.ts';
 import { DEFAULT_MAX_CONNECTIONS } from '../core/config/deployment-settings.ts';
-import { parseConfig } from '../core/config/parse-config.ts';
 import { nameProviders, usedAliases } from '../core/config/pipeline-config.ts';
 import { countOverlappingRuns, scheduleIntervalSeconds } from '../core/config/stages.ts';
 import { AlarmTopic } from './alarm-topic.ts';
@@ -31,12 +29,12 @@ import { PipelineAlarms } from './pipeline-alarms.ts';
 import { PipelineDashboard } from './pipeline-dashboard.ts';
 import { PipelineFunctions } from './pipeline-functions.ts';
 import { createOutputs } from './pipeline-outputs.ts';
-import type { EmbeddingPipelineProps } from './pipeline-props.ts';
+import { type EmbeddingPipelineProps, resolveProps } from './pipeline-props.ts';
 import { startStatement } from './policy-statements.ts';
 import { DeadLetterQueue, type PipelineLane, PipelineQueues, type QueuePair } from './queues.ts';
 import { describeSecrets, resolveSecrets } from './secrets.ts';
 import { ServiceApi } from './service-api.ts';
-import { claimAddress } from './stage-address.ts';
+import { claimAddress, placeOfSettings } from './stage-address.ts';
 import {
   type ConsumerMappings,
   DeploymentTrigger,
@@ -93,20 +91,14 @@ export class EmbeddingPipeline extends Construct {
 
   constructor(scope: Construct, id: string, props: EmbeddingPipelineProps) {
     super(scope, id);
-    const config = parseConfig(props.config);
-    const stage = props.stage ?? 'dev';
+    const resolved = resolveProps(props, this.node.path);
+    const { config, stage, schedules: when, sloMinutes, maxConcurrency, api } = resolved;
+    const place = placeOfSettings(this);
     const address = claimAddress(this, { stage, vpc: props.endpoints === true ? props.vpc : undefined });
     const secrets = describeSecrets(props);
-    const maxConcurrency = props.maxConcurrency ?? {};
-    const when = {
-      ...{ ...DEFAULT_STAGE_SETTINGS.schedules, ...props.schedules },
-      modes: { ...DEFAULT_STAGE_SETTINGS.schedules.modes, ...props.schedules?.modes },
-    };
-    const sloMinutes = props.sloMinutes ?? DEFAULT_STAGE_SETTINGS.sloMinutes;
     const region = Stack.of(this).region;
-    const api = props.api && apiSection.parse(props.api);
     requireDeployable(config, {
-      stage,
+      ...{ stage, place },
       ...(!Token.isUnresolved(region) && { region }),
       ...secrets,
       tickSeconds: scheduleIntervalSeconds(when.incremental),
@@ -124,8 +116,10 @@ export class EmbeddingPipeline extends Construct {
 
     const authority = resolveAuthority(
       props.database.certificateAuthority,
+      place,
       stage,
       Token.isUnresolved(region) ? undefined : region,
+      Token.isUnresolved(props.database.host) ? undefined : props.database.host,
     );
     const assets = props.assets ?? bundleFunctions(props.config, authority.pem);
 

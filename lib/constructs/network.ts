@@ -7,9 +7,11 @@ import {
   Peer,
   Port,
   SecurityGroup,
+  type SelectedSubnets,
   type SubnetSelection,
 } from 'aws-cdk-lib/aws-ec2';
 import { Construct } from 'constructs';
+import { UsageError } from '../core/errors.ts';
 import type { ModelDefinition } from '../core/model.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
 
@@ -88,6 +90,7 @@ export class PipelineNetwork extends Construct {
     super(scope, id);
     this.vpc = props.vpc;
     this.vpcSubnets = props.vpcSubnets;
+    requirePrivateSubnets(props.vpc, props.vpcSubnets);
     this.ipv6 = props.ipv6;
     const { securityGroup: databaseGroup, port = DEFAULT_DATABASE_PORT } = props.database;
     const group = new SecurityGroup(this, 'SecurityGroup', {
@@ -141,6 +144,29 @@ export class PipelineNetwork extends Construct {
         open: false,
       });
   }
+}
+
+/**
+ * Refuses subnets from which a function reaches nothing, or that the network does not have.
+ * @throws UsageError names the prop, and what to choose
+ */
+function requirePrivateSubnets(vpc: IVpc, selection: SubnetSelection): void {
+  const remedy =
+    'Give `vpcSubnets` private subnets that reach AWS and the provider: { subnetType: ' +
+    'SubnetType.PRIVATE_WITH_EGRESS } behind a NAT, or SubnetType.PRIVATE_ISOLATED with `endpoints: true` ' +
+    'and models inside of AWS.';
+  let chosen: SelectedSubnets;
+  try {
+    chosen = vpc.selectSubnets(selection);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new UsageError(`The functions have no subnets (prop \`vpcSubnets\`): ${message}.`, remedy);
+  }
+  if (chosen.hasPublic)
+    throw new UsageError(
+      'The prop `vpcSubnets` chooses public subnets, where a function has no way out.',
+      remedy,
+    );
 }
 
 /** The port of a model's endpoint, as its `baseUrl` says or implies. */

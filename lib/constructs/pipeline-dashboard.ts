@@ -69,13 +69,13 @@ function promiseRow(observed: ObservedPipeline): DashboardRow {
       createGraph({
         title: 'Stale rows',
         description:
-          'Rows that were found and are not embedded yet, per look. Edits should fall to 0 between two ' +
-          'looks; a backfill holds at `limits.maxInFlight` until it ends.',
+          'Rows that were found and are not embedded yet; of several sources and models the most. Edits ' +
+          'should fall to 0 between two looks; a backfill holds at `limits.maxInFlight` until it ends.',
         width: rows,
         unit: 'rows',
         metrics: [
-          metrics.one('StaleRows', { statistic: 'Sum', period, label: 'edits' }),
-          metrics.one('BulkRows', { statistic: 'Sum', period, label: 'backfill' }),
+          metrics.one('StaleRows', { statistic: 'Maximum', period, label: 'edits, most of a source' }),
+          metrics.one('BulkRows', { statistic: 'Maximum', period, label: 'backfill, most of a source' }),
         ],
       }),
       createNumbers({

@@ -1,9 +1,13 @@
+import { Token } from 'aws-cdk-lib';
 import type { IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { ApiSection } from '../core/config/api-schema.ts';
-import type { StageSettings } from '../core/config/aws-schema.ts';
+import { type ApiSection, apiSection } from '../core/config/api-schema.ts';
+import { DEFAULT_STAGE_SETTINGS, type StageSettings } from '../core/config/aws-schema.ts';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
 import type { GivenSecret } from '../core/config/leaf-schemas.ts';
+import { parseConfig } from '../core/config/parse-config.ts';
+import type { PipelineConfig } from '../core/config/pipeline-config.ts';
+import { requireKnownModels, requireProps } from '../core/config/props-schema.ts';
 import type { AlarmReceivers } from './alarm-topic.ts';
 import type { EncryptionKeys } from './encryption-keys.ts';
 import type { FunctionAssets } from './function-settings.ts';
@@ -114,4 +118,47 @@ export interface EmbeddingPipelineProps {
    * @default bundled from the sources, or the folders that an installed package brings along
    */
   readonly assets?: FunctionAssets;
+}
+
+/** The props with their defaults, as far as more than one part is made from them. */
+interface ResolvedProps {
+  readonly config: PipelineConfig;
+  readonly stage: string;
+  readonly schedules: StageSchedules;
+  readonly sloMinutes: number;
+  readonly maxConcurrency: Partial<StageConcurrency>;
+  readonly api: ApiSection | undefined;
+}
+
+/**
+ * Checks the props of a pipeline, and fills in their defaults.
+ * @param name the path of the construct, for the errors
+ * @throws UsageError lists every prop at fault, or what is wrong with the configuration
+ */
+export function resolveProps(props: EmbeddingPipelineProps, name: string): ResolvedProps {
+  requireProps(props, name, Token.isUnresolved);
+  const config = parseConfig(props.config);
+  requireKnownModels(props, config, name, Token.isUnresolved);
+  const { schedules, sloMinutes } = DEFAULT_STAGE_SETTINGS;
+  const { incremental, full, timeZone, sources, modes } = props.schedules ?? {};
+  return {
+    config,
+    stage: props.stage ?? 'dev',
+    schedules: {
+      incremental: incremental ?? schedules.incremental,
+      full: full ?? schedules.full,
+      timeZone: timeZone ?? schedules.timeZone,
+      sources: sources ?? schedules.sources,
+      modes: { ...schedules.modes, ...modes },
+    },
+    sloMinutes: props.sloMinutes ?? sloMinutes,
+    maxConcurrency: props.maxConcurrency ?? {},
+    api: props.api && resolveApi(props.api),
+  };
+}
+
+/** Leaves an issuer as it is that only the deployment knows, as that of a user pool of the app. */
+function resolveApi(api: NonNullable<EmbeddingPipelineProps['api']>): ApiSection {
+  if (!Token.isUnresolved(api.issuer)) return apiSection.parse(api);
+  return { ...apiSection.parse({ ...api, issuer: 'https://issuer.invalid/' }), issuer: api.issuer };
 }

@@ -8,8 +8,9 @@ import { parseConfig } from '../core/config/parse-config.ts';
 import { UsageError } from '../core/errors.ts';
 import { lineOnStage } from '../core/own-command.ts';
 import { EmbeddingPipeline } from './embedding-pipeline.ts';
-import { type FunctionAssets, LANES } from './function-settings.ts';
+import type { FunctionAssets } from './function-settings.ts';
 import type { PipelineDatabase } from './network.ts';
+import { placeSettings } from './stage-address.ts';
 
 interface PipelineStackProps extends StackProps {
   readonly config: FreshetConfig;
@@ -38,6 +39,7 @@ export class PipelineStack extends Stack {
       tags: { app: 'freshet', stage: stageName, ...stage.tags },
       ...stackProps,
     });
+    placeSettings(this, ['aws', 'stages', stageName]);
     const { vpc, database } = dependencies ?? this.#importDependencies(stage);
     const inferenceComponentName = nameComponent(config, stageName, stage);
     this.pipeline = new EmbeddingPipeline(this, 'Pipeline', {
@@ -109,20 +111,16 @@ export class PipelineStack extends Stack {
    * The stack has one pipeline, whose outputs need no path in their names.
    */
   #printOutputs(stageName: string): void {
-    const { lanes, resultsQueue, eventSources, outputs } = this.pipeline;
+    const { lanes, resultsQueue, outputs } = this.pipeline;
     for (const [name, output] of Object.entries(outputs)) output.overrideLogicalId(name);
     const output = (name: string, value: string) => new CfnOutput(this, name, { value });
     const redrive = (queue: string) => lineOnStage(`redrive --queue ${queue}`, { stage: stageName });
-    for (const { alias, lane, queue, deadLetterQueue } of lanes) {
+    for (const { alias, lane, queue } of lanes) {
       output(`QueueUrl-${alias}-${lane}`, queue.queueUrl);
-      output(`DeadLetterQueueUrl-${alias}-${lane}`, deadLetterQueue.queueUrl);
       output(`RedriveCommand-${alias}-${lane}`, redrive(`${alias}/${lane}`));
     }
     output('QueueUrl-results', resultsQueue.queue.queueUrl);
     output('RedriveCommand-results', redrive('results'));
-    for (const [alias, mappings] of eventSources.embed)
-      for (const [place, lane] of LANES.entries())
-        output(`EventSourceId-${alias}-${lane}`, mappings[place]!.eventSourceMappingId);
   }
 }
 

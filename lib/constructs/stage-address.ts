@@ -11,6 +11,21 @@ interface Claimed {
   readonly vpc: IVpc | undefined;
 }
 
+const PLACE_CONTEXT = 'freshet:settings-place';
+
+/**
+ * Says that the settings of a stack's pipeline stand at a path of the configuration.
+ * What is refused is then named by that path. Call it before anything is made in the stack.
+ */
+export function placeSettings(stack: Stack, path: readonly string[]): void {
+  stack.node.setContext(PLACE_CONTEXT, path);
+}
+
+/** Where a pipeline's settings stand: a path of the configuration, or none: they are props. */
+export function placeOfSettings(pipeline: Construct): readonly string[] {
+  return pipeline.node.tryGetContext(PLACE_CONTEXT) ?? [];
+}
+
 /** The claims of each app, by the construct that made them. */
 const claims = new WeakMap<IConstruct, Map<Construct, Claimed>>();
 

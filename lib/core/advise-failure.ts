@@ -3,6 +3,11 @@ export type FailurePlace = 'local' | 'deployed';
 
 type Advice = Readonly<Record<FailurePlace, string>>;
 
+/** Advice that is the same wherever the row failed. */
+function alike(advice: string): Advice {
+  return { local: advice, deployed: advice };
+}
+
 /**
  * What to try, by the code of a failure.
  * Codes are those of `lib/core/failures.ts` and `lib/core/provider-failures.ts`. A code that is not
@@ -23,14 +28,10 @@ const adviceByCode: readonly (readonly [RegExp, Advice])[] = [
   ],
   [
     /^text-gone$/,
-    {
-      local:
-        'the text of the document was deleted (documents.keepText is false) before this model was there: ' +
+    alike(
+      'the text of the document was deleted (documents.keepText is false) before this model was there: ' +
         'whoever has the text gives it to the service again',
-      deployed:
-        'the text of the document was deleted (documents.keepText is false) before this model was there: ' +
-        'whoever has the text gives it to the service again',
-    },
+    ),
   ],
   [
     /^sqlstate_/,

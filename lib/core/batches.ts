@@ -14,8 +14,11 @@ export interface BatchTerms {
   readonly usdPerMillionTokens: number;
 }
 
-/** A batch is promised within 24 hours; one that ended at 24.5 hours was seen. */
-const DEFAULT_DEADLINE_HOURS = 26;
+/**
+ * Seconds after which texts that no batch has answered are bought by calls, unless configured.
+ * A batch is promised within 24 hours; one that ended at 24.5 hours was seen.
+ */
+export const DEFAULT_DEADLINE_SECONDS = 26 * 3600;
 /** The smallest limit of enqueued tokens that OpenAI gives to a paying organisation. */
 const DEFAULT_ENQUEUED_TOKENS = 3_000_000;
 /** The results of so many texts (1536 dimensions, base64) are 80 MB, which one look reads. */
@@ -25,9 +28,9 @@ const DEFAULT_TEXTS = 10_000;
 export function batchTermsOf(model: ModelDefinition): BatchTerms | undefined {
   const share = PROVIDERS[model.provider].batchPriceShare;
   if (model.bulk !== 'batch' || share === undefined) return undefined;
-  const { deadlineHours = DEFAULT_DEADLINE_HOURS, maxEnqueuedTokens, maxTexts } = model.batch ?? {};
+  const { deadlineHours, maxEnqueuedTokens, maxTexts } = model.batch ?? {};
   return {
-    deadlineSeconds: deadlineHours * 3600,
+    deadlineSeconds: deadlineHours === undefined ? DEFAULT_DEADLINE_SECONDS : deadlineHours * 3600,
     maxEnqueuedTokens: maxEnqueuedTokens ?? DEFAULT_ENQUEUED_TOKENS,
     maxTexts: maxTexts ?? DEFAULT_TEXTS,
     usdPerMillionTokens: model.usdPerMillionTokens * share,

@@ -71,6 +71,9 @@ export class UnavailableError extends UsageError {}
 /** The code of the failure that this code may not run on the schema of the database. */
 export const UNKNOWN_SCHEMA = 'unknown_schema';
 
+/** The code of a statement that waited for a lock for longer than its session allows. */
+export const LOCKED = 'sqlstate_55P03';
+
 /** Prefix of error codes and pause reasons that concern the table of one source alone. */
 export const SOURCE_FAULT_PREFIX = 'source-fault:';
 

@@ -7,6 +7,11 @@ interface MetricDefinition {
   readonly unit: MetricUnit;
   /** The components that emit the metric. Each of them is a series of its own and is billed. */
   readonly from: readonly MetricComponent[];
+  /**
+   * True: a sample tells how things stand, and is taken as often as somebody looks.
+   * Its samples must not be added up: two looks would count the same rows twice.
+   */
+  readonly isState?: true;
   readonly meaning: string;
 }
 
@@ -24,6 +29,7 @@ export const METRICS = {
   StaleRows: {
     unit: 'Count',
     from: ['detect'],
+    isState: true,
     meaning:
       'edited rows that are not embedded yet, as the look of a tick counts them; those without a ' +
       'lease up to 100,000; a sample per space and tick',
@@ -31,6 +37,7 @@ export const METRICS = {
   OldestStaleRowAgeSeconds: {
     unit: 'Seconds',
     from: ['detect'],
+    isState: true,
     meaning:
       'how long the oldest of them has waited, at the longest: since it was found, or since a look or ' +
       'a pause last began to leave edits',
@@ -38,17 +45,20 @@ export const METRICS = {
   BulkRows: {
     unit: 'Count',
     from: ['detect'],
+    isState: true,
     meaning:
       'rows of a walk over all keys (backfill, repair) that are on their way; a sample per space and tick',
   },
   OldestBulkRowAgeSeconds: {
     unit: 'Seconds',
     from: ['detect'],
+    isState: true,
     meaning: 'how long the oldest of those has been on its way',
   },
   CoveragePercent: {
     unit: 'Percent',
     from: ['detect'],
+    isState: true,
     meaning:
       'rows with a vector of their latest version, of those that can have one; counted at the end of ' +
       'a walk over all keys',
@@ -63,6 +73,7 @@ export const METRICS = {
   OrphanRemovalStopped: {
     unit: 'Count',
     from: ['detect'],
+    isState: true,
     meaning:
       '1 where too many rows of a slice are missing at once, or row security may hide them; 0 where ' +
       'none are in doubt',
@@ -206,6 +217,7 @@ export const METRICS = {
   CapPercent: {
     unit: 'Percent',
     from: ['detect'],
+    isState: true,
     meaning:
       'what was spent of a cap of the budget in its period, open and lost calls included; a sample per ' +
       'cap and tick, only where a budget is configured',
@@ -213,6 +225,7 @@ export const METRICS = {
   SpentTodayUsd: {
     unit: 'US dollars',
     from: ['detect'],
+    isState: true,
     meaning:
       'what was spent on everything since midnight UTC, as `budget.usdPerDay` counts it; a sample per ' +
       'tick, only where that cap is configured',
@@ -220,24 +233,38 @@ export const METRICS = {
   PausedModels: {
     unit: 'Count',
     from: ['guard'],
+    isState: true,
     meaning: 'models that stand still though no operator and no cap of the budget asked for it',
   },
   PausedSources: {
     unit: 'Count',
     from: ['guard'],
+    isState: true,
     meaning: 'sources that stand still because their table is not what it was',
   },
   CapPauses: {
     unit: 'Count',
     from: ['guard'],
+    isState: true,
     meaning:
       'caps of the budget that are reached, by what stands still for them; only where a budget is configured',
   },
-  OperatorPauses: { unit: 'Count', from: ['guard'], meaning: '1 while an operator has paused everything' },
-  MappingsClosed: { unit: 'Count', from: ['guard'], meaning: 'event sources that guard keeps closed' },
+  OperatorPauses: {
+    unit: 'Count',
+    from: ['guard'],
+    isState: true,
+    meaning: '1 while an operator has paused everything',
+  },
+  MappingsClosed: {
+    unit: 'Count',
+    from: ['guard'],
+    isState: true,
+    meaning: 'event sources that guard keeps closed',
+  },
   MappingsDisabledByHand: {
     unit: 'Count',
     from: ['guard'],
+    isState: true,
     meaning: 'event sources that somebody disabled; guard leaves them so',
   },
   DatabaseUnreachable: {

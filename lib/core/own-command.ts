@@ -7,6 +7,9 @@ declare const FRESHET_COMMAND: string | undefined;
  */
 export const FRESHET = typeof FRESHET_COMMAND === 'string' ? FRESHET_COMMAND : 'npm run freshet --';
 
+/** Folder of the pages, from the folder in which people type commands. */
+export const DOCS = typeof FRESHET_COMMAND === 'string' ? 'node_modules/freshet/docs' : 'docs';
+
 /** What `FRESHET_COMMAND` is in a package. */
 export const PACKED_COMMAND = 'npx freshet';
 

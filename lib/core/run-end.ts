@@ -138,7 +138,11 @@ function findError({
   unreadSources,
 }: ObservedRun): RunError | undefined {
   if (error !== undefined) return error;
-  if (lockLost) return { message: 'The connection that held the run was lost.', code: 'run_lock_lost' };
+  if (lockLost)
+    return {
+      message: 'The connection that held the run was lost, so the run ended. The next run goes on.',
+      code: 'run_lock_lost',
+    };
   // What a cap holds up mends itself.
   const fault = faults.find(({ code }) => code !== BUDGET_PAUSE) ?? faults[0];
   if (fault !== undefined) return { message: describeFaults(faults), code: fault.code };

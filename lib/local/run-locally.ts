@@ -1,7 +1,8 @@
 import { createControlStore } from '../adapters/sql/control-store.ts';
 import type { RunLock } from '../adapters/sql/database.ts';
+import type { ReplacedSpace } from '../adapters/sql/replaced-spaces.ts';
 import { createReportStore } from '../adapters/sql/report-store.ts';
-import { boundYoungHeap, countBuffersAsHeap, createSystemClock } from '../adapters/system.ts';
+import { boundYoungHeap, createSystemClock } from '../adapters/system.ts';
 import { formatPath } from '../core/config/describe-issues.ts';
 import { usedAliases } from '../core/config/pipeline-config.ts';
 import { UsageError } from '../core/errors.ts';
@@ -60,6 +61,8 @@ interface RunOptions {
   readonly onProgress: (totals: RunTotals) => void;
   /** Called once for each reason why rows must wait or a message comes again. */
   readonly onWaiting: (reason: ObservedReason) => void;
+  /** Called for each source whose searches find less, because its model or recipe is new. */
+  readonly onReplaced?: (replaced: ReplacedSpace) => void;
   /** Called at `freshet stop`. The batch in hand still ends. */
   readonly onStopRequested?: () => void;
 }
@@ -93,7 +96,7 @@ const MAX_LOOKS = 3;
  * @throws UsageError where the database cannot be prepared or a model gives other vectors.
  */
 export async function runLocally(workspace: Workspace, options: RunOptions): Promise<RunEnd> {
-  const { spaces } = await prepareDatabase(workspace);
+  const { spaces } = await prepareDatabase(workspace, { onReplaced: options.onReplaced });
   const reports = createReportStore(workspace.database);
   const reasons = await createControlStore(workspace.database).reasons();
   const clock = createSystemClock();
@@ -102,7 +105,7 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
   await options.onPrepared({ resumed: reasons.filter(isLiftedByRun), spaces });
   const tally = createRunTally(clock, row => options.failureLog?.write(describeFailedRow(row, clock.now())));
   const announced = new Set<string>();
-  const onProgress = settleThenReport(options.onProgress);
+  const onProgress = boundThenReport(options.onProgress);
   const request = { ...options, onProgress, tally, before, announced };
   const look = () => runOnce(workspace, request, spaces, reports);
   let looked = await look();
@@ -132,17 +135,12 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
 }
 
 /**
- * Counts buffers with the heap once the first invocation is over, bounds the room for new objects
- * once it is large enough, and reports the progress.
- * By then the modules of a run are loaded. Node refuses the code that it has compiled already, of
- * its own modules too, once a flag of V8 has changed, and compiles them anew.
+ * Bounds the room for new objects, once it is large enough, and reports the progress.
+ * The modules of a run are loaded before the first progress.
  */
-function settleThenReport(onProgress: RunOptions['onProgress']): RunOptions['onProgress'] {
-  let isCounted = false;
+function boundThenReport(onProgress: RunOptions['onProgress']): RunOptions['onProgress'] {
   let isBounded = false;
   return totals => {
-    if (!isCounted) countBuffersAsHeap();
-    isCounted = true;
     if (!isBounded) isBounded = boundYoungHeap();
     onProgress(totals);
   };

@@ -155,13 +155,14 @@ function isIdle(run: Run, queued: { readonly total: number }): boolean {
 
 /**
  * Begins a round of looking ahead; while the workers have messages enough, for edits alone.
- * A round leases about a second's work, because no other run can work on leased rows.
+ * A round leases a few seconds' work, because no other run can work on leased rows. A lease of many
+ * rows comes as eight messages: the next round waits until fewer are left than there are workers.
  */
 function startDetect(run: Run, queued: { readonly waiting: number }, idle: boolean): void {
   const { ports, lookAhead } = run;
   const { batchSize, concurrency, maxItems } = ports.limits;
   const pointless = idle ? lookAhead.isComplete() : lookAhead.isExhausted();
-  const isBusy = queued.waiting > concurrency || pointless;
+  const isBusy = queued.waiting >= concurrency || pointless;
   const nextAtMs = isBusy ? lookAhead.nextEditsAtMs() : 0;
   // What no worker has at hand is held back: edits could not go first.
   if (isBusy && run.workers.embedding() === 0) return;

@@ -1,4 +1,4 @@
-import { describeUnexpected, FreshetError, UsageError } from '../core/errors.ts';
+import { describeUnexpected, FreshetError, LOCKED, UsageError } from '../core/errors.ts';
 import { isForeignAnswer, mayBlameText } from '../core/provider-failure-codes.ts';
 import { fullJitterMs } from '../core/retry.ts';
 import type { Clock, ObservedReason, Randomness } from '../ports/process.ts';
@@ -89,6 +89,16 @@ export async function readIfSourceIntact<Value>(read: () => Promise<Value>): Pro
   } catch (error) {
     if (error instanceof FreshetError && (BROKEN.test(error.code) || RAISING.test(error.code)))
       return undefined;
+    throw error;
+  }
+}
+
+/** Reads a source; resolves with undefined where it is locked for longer than the session waits. */
+export async function readUnlessLocked<Value>(read: () => Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof FreshetError && error.code === LOCKED) return undefined;
     throw error;
   }
 }

@@ -82,8 +82,10 @@ export interface DetectionStore {
 
   /**
    * Leases stale rows behind `from` of tenants that did not crowd a full page of `page` ids.
-   * A tenant crowds it that has more than a tenth of the rows. Only the newest `walkedRows` rows of
-   * the scan are looked at, which bounds the price. Without a tenant column nothing is leased.
+   * A tenant crowds it that has more than a tenth of the rows. Only `walkedRows` rows are looked
+   * at, which bounds the price: the newest ones of the scan, or those before `olderThan`, from
+   * newer to older ones; or those behind `newerThan`, from older to newer ones. Without a tenant
+   * column nothing is leased.
    */
   leaseBehindCrowd(
     space: Space,
@@ -91,8 +93,10 @@ export interface DetectionStore {
       readonly from: ScanPlace;
       readonly page: readonly string[];
       readonly walkedRows: number;
+      readonly newerThan?: ScanPlace | undefined;
+      readonly olderThan?: ScanPlace | undefined;
     },
-  ): Promise<Pick<ChangedRows, 'rows'>>;
+  ): Promise<WalkedRows>;
 
   /**
    * The key that ends a slice of `rows` keys after `cursor`.
@@ -198,6 +202,17 @@ export interface ChangedRows {
    * The watermark must not pass its version, and a scan that goes on begins with it.
    */
   readonly firstUnsent: ScanPlace | null;
+}
+
+/** Rows that a walk leased, and how far it came. */
+export interface WalkedRows {
+  readonly rows: readonly LeasedRow[];
+  /** The newest row of the scan; null: there is none. */
+  readonly newest: ScanPlace | null;
+  /** The last row of a walk that `walkedRows` ended; null: it saw all. */
+  readonly end: ScanPlace | null;
+  /** True: the limit left stale rows, or the walk failed, so that it has to be walked again. */
+  readonly isCut: boolean;
 }
 
 export interface StaleSlice {

@@ -19,12 +19,12 @@ import { estimateTokens, estimateTokensOfLength } from '../core/packing.ts';
 import { PROVIDERS } from '../core/providers.ts';
 import { composeQuote, type SpaceQuote } from '../core/quote.ts';
 import { configuredLimits } from '../core/rate.ts';
+import { OWN_FILES } from './find-config.ts';
 import {
   chooseDatabase,
   type Environment,
   expectEmbedded,
   loadConfig,
-  OWN_FILES,
   openDatabase,
   readEnvironment,
 } from './workspace.ts';

@@ -27,12 +27,14 @@ export async function wireMigrate(dependencies = readLambdaDependencies()): Prom
   });
 }
 
-async function openPreparable({ config, openDatabase }: LambdaPorts): Promise<PreparableDatabase> {
+async function openPreparable({ config, openDatabase, logger }: LambdaPorts): Promise<PreparableDatabase> {
   const database = await openDatabase();
   return {
     async prepare() {
       const migrated = await migrate(database);
-      const spaces = await ensureSpaces(database, config);
+      const spaces = await ensureSpaces(database, config, {
+        onReplaced: replaced => logger.warn('space-replaced', { ...replaced }),
+      });
       await requireSchemaRights(database, 'write');
       return { ...migrated, spaces: spaces.length };
     },

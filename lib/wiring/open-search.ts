@@ -89,18 +89,36 @@ function nameQuery(error: unknown): unknown {
 /** A person has asked, and waits this long for the numbers beside the hits. */
 const PERSON_WAITS_MS = 2000;
 
+type Providers = ReturnType<typeof createProviders>;
+
+const ownProviders = new WeakMap<Workspace, Providers>();
+
+/**
+ * The providers of a person's searches, the same for all searches of one open workspace.
+ * A run that watches answers them for days, and a provider has connections or a process.
+ */
+function openOwnProviders(workspace: Workspace): Providers {
+  const opened = ownProviders.get(workspace);
+  if (opened !== undefined) return opened;
+  const { config, environment } = workspace;
+  const providers = createProviders(config, createLocalAccess(environment), createSystemClock());
+  ownProviders.set(workspace, providers);
+  // What is wrong may be mended before the next search.
+  providers.catch(() => ownProviders.delete(workspace));
+  return providers;
+}
+
 /** Opens the search of a person, whose text the model's provider embeds without a service. */
 function openOwnSearch(workspace: Workspace): SearchService {
-  const { config, environment, database } = workspace;
-  const providers = createProviders(config, createLocalAccess(environment), createSystemClock());
-  // What is wrong with a provider is told to whoever searches by a text, and to nobody else.
-  providers.catch(() => undefined);
+  const { config, database } = workspace;
   return openSearch(workspace, {
     coverageWaitMs: PERSON_WAITS_MS,
     // Whoever opens this database may read all of it: the code in a cursor finds slips alone.
     cursorKey: createHash('sha256').update(database.displayName).digest(),
     async embedQuery(model, text) {
-      const reply = await (await providers).get(model.alias)!.embed({
+      // What is wrong with a provider is told to whoever searches by a text, and to nobody else.
+      const providers = await openOwnProviders(workspace);
+      const reply = await providers.get(model.alias)!.embed({
         texts: [model.queryPrefix + text],
         role: 'query',
         deadlineMs: config.limits.timeoutSeconds * 1000,

@@ -4,6 +4,7 @@ import { createControlStore } from '../adapters/sql/control-store.ts';
 import type { SqlDatabase } from '../adapters/sql/database.ts';
 import { readLiveRuns } from '../adapters/sql/leases.ts';
 import { requireSchemaRights } from '../adapters/sql/migrations/migrate.ts';
+import { readSchemaVersion } from '../adapters/sql/migrations/schema-version.ts';
 import { createSystemClock } from '../adapters/system.ts';
 import { isRunScope, NUDGED, runScope, STOP_REQUESTED } from '../core/control.ts';
 import { FreshetError, UsageError } from '../core/errors.ts';
@@ -21,6 +22,12 @@ const TAKEN_WITHIN_MS = 25_000;
 /** How long an answer may take: a search waits for its provider, a statement as it needs. */
 const ANSWERED_WITHIN_MS = 10 * 60_000;
 const LOOK_EVERY_MS = 250;
+/**
+ * How long a statement of an operator waits for a lock.
+ * A migration of the application can hold a table for hours, and whoever asks how things stand
+ * must hear of it. A run waits: it has nothing else to do.
+ */
+const LOCK_TIMEOUT_MS = 5_000;
 
 export interface LocalOperator {
   readonly ask: AskLocally;
@@ -50,7 +57,7 @@ export async function withOperator<Result>(
   use: (operator: LocalOperator) => Promise<Result>,
 ): Promise<Result> {
   for (;;) {
-    const held = await withWorkspace(request, async workspace => ({
+    const held = await withWorkspace({ ...request, lockTimeoutMs: LOCK_TIMEOUT_MS }, async workspace => ({
       result: await use(operateDirectly(workspace)),
     })).catch(error => {
       if (error instanceof DirectoryInUseError && error.holder !== undefined) return error;
@@ -105,6 +112,8 @@ async function stopRuns(
   const control = createControlStore(database);
   const clock = createSystemClock();
   const live = await readLiveRuns(database);
+  // A run makes the schema before it looks whether it shall stop.
+  if ((await readSchemaVersion(database.kysely)).version === 0) return { asked: 0, stillRunning: 0 };
   const scopes = live.map(runScope);
   // These wishes were left by runs that ended before they looked.
   for (const { scope, reason } of await control.reasons())

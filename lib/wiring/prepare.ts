@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { findOwnFile } from '../adapters/own-files.ts';
-import { ensureSpaces } from '../adapters/sql/ensure-spaces.ts';
+import { ensureSpaces, type PreparationOptions } from '../adapters/sql/ensure-spaces.ts';
 import { migrate } from '../adapters/sql/migrations/migrate.ts';
 import { createSampleTable } from '../adapters/sql/sample-store.ts';
 import { SAMPLE_ITEMS_FILE } from '../core/config/deployment-settings.ts';
@@ -11,11 +11,12 @@ import type { Workspace } from './workspace.ts';
 /**
  * Brings schema `freshet` to this version's state and creates the tables of new spaces.
  * Nothing changes where nothing is missing. `adopt` also takes over tables that the application
- * swapped. `spaces` are those of the configuration, in its order.
+ * swapped; `onReplaced` is told of sources whose searches find less from then on. `spaces` are
+ * those of the configuration, in its order.
  */
 export async function prepareDatabase(
   workspace: Workspace,
-  options: { readonly adopt?: boolean } = {},
+  options: PreparationOptions = {},
 ): Promise<{
   readonly migrated: { from: number; to: number; applied: string[] };
   readonly spaces: readonly Space[];

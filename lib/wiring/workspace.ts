@@ -1,7 +1,5 @@
-import { access, readdir } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { importFile } from '../adapters/import-file.ts';
-import { findOwnFile } from '../adapters/own-files.ts';
 import { narrowFolder } from '../adapters/private-files.ts';
 import type { SqlDatabase } from '../adapters/sql/database.ts';
 import type { FreshetConfig } from '../core/config/config-schema.ts';
@@ -10,6 +8,7 @@ import type { PipelineConfig, PipelineLimits } from '../core/config/pipeline-con
 import { UsageError } from '../core/errors.ts';
 import { FRESHET } from '../core/own-command.ts';
 import { PROVIDER_NAMES, PROVIDERS, type ProviderName } from '../core/providers.ts';
+import { exists, findDemo, findFile, OWN_FILES } from './find-config.ts';
 
 /** A configuration as it was read from its file. */
 export interface LoadedConfig {
@@ -21,18 +20,6 @@ export interface LoadedConfig {
   /** True: the file is the bundled demo, whose table may be created. */
   readonly demo: boolean;
 }
-
-/** The demo's configuration; JavaScript in an installed package. */
-const findDemo = () => findOwnFile('examples/demo/freshet.config.ts', 'examples/demo/freshet.config.js');
-
-/** The files that are looked for. The first file that exists counts. */
-export const OWN_FILES = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map(
-  extension => `freshet.config.${extension}`,
-);
-
-/** Names that somebody gives a configuration who expects it to be found. */
-const MEANT_AS_CONFIGURATION =
-  /^\.?freshet[._-]?(config|conf|rc)(\.(ts|mts|cts|tsx|js|mjs|cjs|jsx|json|json5|jsonc|yaml|yml|toml))?$/i;
 
 /**
  * Reads the configuration file, which is code and is run.
@@ -67,49 +54,13 @@ export async function loadConfig(
   }
 }
 
-async function findFile(named: string | undefined, directory: string): Promise<string> {
-  if (named !== undefined) {
-    const file = resolve(directory, named);
-    if (await exists(file)) return file;
-    throw new UsageError(
-      `The configuration ${named} does not exist.`,
-      `Name a file with --config; ${FRESHET} init writes one.`,
-    );
-  }
-  for (const own of OWN_FILES.map(name => join(directory, name))) if (await exists(own)) return own;
-  await refuseOverlooked(directory);
-  return findDemo();
-}
-
-/** Refuses to take the demo where a file looks like the configuration that somebody meant. */
-async function refuseOverlooked(directory: string): Promise<void> {
-  const meant = (await readdir(directory)).find(name => MEANT_AS_CONFIGURATION.test(name));
-  if (meant === undefined) return refuseInFolder(directory);
-  throw new UsageError(
-    `${meant} is not read: a configuration is one of ${OWN_FILES.join(', ')}.`,
-    `Rename it, name another file with --config, or move ${meant} away for the demo.`,
-  );
-}
-
-/** Refuses to take the demo in a folder of a project that has a configuration of its own. */
-async function refuseInFolder(directory: string): Promise<void> {
-  for (let above = dirname(resolve(directory)); ; above = dirname(above)) {
-    for (const own of OWN_FILES.map(name => join(above, name))) {
-      if (await exists(own))
-        throw new UsageError(
-          `There is no configuration here, and the demo is not taken in the place of ${own}.`,
-          `Go to ${above}, or name the file: --config ${relative(directory, own)}`,
-        );
-    }
-    if (above === dirname(above)) return;
-  }
-}
-
 async function importConfig(file: string, name: string): Promise<Record<string, unknown>> {
   try {
     return await importFile(file);
   } catch (error) {
     const reason = error instanceof Error ? error : new Error(String(error));
+    if ('code' in reason && reason.code === 'ERR_UNSUPPORTED_DIR_IMPORT')
+      throw new UsageError(`--config names the folder ${file}.`, `Name the file in it: ${OWN_FILES[0]}`);
     const place = new RegExp(`${escapePattern(basename(file))}:(\\d+)`).exec(reason.stack ?? '');
     const where = place === null ? name : `${name}:${place[1]}`;
     throw new UsageError(`${where} cannot be loaded: ${reason.name}: ${reason.message.trim()}`);
@@ -129,13 +80,6 @@ function displayName(file: string, directory: string): string {
 
 function escapePattern(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Where the database is. */
@@ -177,13 +121,18 @@ export function chooseDatabase(choice: {
 }
 
 /** Opens the database, and loads only the engine that is used. */
-export async function openDatabase(place: DatabasePlace, maxConnections: number): Promise<SqlDatabase> {
+export async function openDatabase(
+  place: DatabasePlace,
+  maxConnections: number,
+  lockTimeoutMs?: number,
+): Promise<SqlDatabase> {
   if (place.kind === 'embedded') {
     const { openPglite } = await import('../adapters/pglite/open-pglite.ts');
     return openPglite({ directory: place.directory });
   }
   const { openPostgres } = await import('../adapters/postgres/open-postgres.ts');
-  return openPostgres({ connectionString: place.url, maxConnections, applicationName: 'freshet' });
+  const options = { maxConnections, applicationName: 'freshet', lockTimeoutMs };
+  return openPostgres({ connectionString: place.url, ...options });
 }
 
 /** What Freshet reads from the environment; undefined: not set. */
@@ -243,6 +192,8 @@ export interface WorkspaceRequest {
   readonly limits?: (config: PipelineConfig) => Partial<PipelineLimits>;
   /** True: an embedded database may be created. False: its absence is an error. */
   readonly create: boolean;
+  /** How long statements wait for a lock; undefined: as the server says. */
+  readonly lockTimeoutMs?: number;
   /** Is told what a person may have expected otherwise, in a sentence. */
   readonly onNotice?: (sentence: string) => void;
   /** Checks what must hold before a database is opened. */
@@ -279,7 +230,7 @@ export async function withWorkspace<Result>(
     );
   if (!request.create) await expectEmbedded(place);
   await narrowFolder(join(request.directory, OWN_FOLDER), 'files');
-  const database = await openDatabase(place, config.limits.concurrency + 2);
+  const database = await openDatabase(place, config.limits.concurrency + 2, request.lockTimeoutMs);
   try {
     return await use({ ...loaded, config, place, environment, database, directory: request.directory });
   } finally {

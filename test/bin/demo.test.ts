@@ -19,6 +19,14 @@ async function makeAllStale(): Promise<void> {
   await rowsOf(`UPDATE ai_items SET summary = summary || '.', updated_at = now()`);
 }
 
+/** A run of all rows that takes long enough to be met in its middle; resolves once it moves. */
+async function startSlowRun() {
+  const slowly = ['--batch-size', '10', '--concurrency', '1', '--pause-ms', '200'];
+  const running = startCli(directory, ['run', ...slowly, '--report-every', '1ms']);
+  await running.errorsInclude('tokens');
+  return running;
+}
+
 const complete = (eligible = 2000) => ({
   source: 'ai_items',
   model: 'static',
@@ -166,18 +174,7 @@ describe('npm start on the embedded database', () => {
 
   it('keeps a second process from the files, answers its search, and completes after a SIGKILL midway', async () => {
     await makeAllStale();
-    const running = startCli(directory, [
-      'run',
-      '--batch-size',
-      '10',
-      '--concurrency',
-      '1',
-      '--pause-ms',
-      '200',
-      '--report-every',
-      '1ms',
-    ]);
-    await running.errorsInclude('tokens');
+    const running = await startSlowRun();
 
     const second = await freshet('migrate');
     const searching = await freshet('search', 'joy');
@@ -195,18 +192,7 @@ describe('npm start on the embedded database', () => {
 
   it('stops at SIGINT within 5 seconds with code 130; the next run goes on', async () => {
     await makeAllStale();
-    const running = startCli(directory, [
-      'run',
-      '--batch-size',
-      '10',
-      '--concurrency',
-      '1',
-      '--pause-ms',
-      '200',
-      '--report-every',
-      '1ms',
-    ]);
-    await running.errorsInclude('tokens');
+    const running = await startSlowRun();
 
     const askedAt = performance.now();
     running.child.kill('SIGINT');

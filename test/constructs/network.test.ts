@@ -3,7 +3,14 @@ import { SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { describe, expect, test } from 'vitest';
 import { EmbeddingPipeline } from '../../lib/constructs/embedding-pipeline.ts';
 import { FUNCTION_NAMES } from '../../lib/constructs/function-settings.ts';
-import { configInput, createApp, createStack, noAssets, stageInput } from '../factories/pipeline-stack.ts';
+import {
+  configInput,
+  createApp,
+  createStack,
+  demoSecret,
+  noAssets,
+  stageInput,
+} from '../factories/pipeline-stack.ts';
 import { resourcesOf } from '../templates/resources-of.ts';
 
 interface FunctionProperties {
@@ -110,6 +117,7 @@ describe('the network of a stage', () => {
       database: {
         host: 'db.example.com',
         name: 'app',
+        secretArn: demoSecret,
         securityGroup: stack.pipeline.network.securityGroup,
       },
       assets: noAssets,

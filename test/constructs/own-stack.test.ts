@@ -96,6 +96,20 @@ describe('two pipelines in one stack of one’s own', () => {
   });
 });
 
+test('two pipelines tell one topic and one address, which SNS is told once', () => {
+  const { stack, create } = createOwnStack();
+  const topic = new Topic(stack, 'Operations');
+  const alarms = { topic, email: ['ops@example.com', 'ops@example.com'] };
+  create('Blog', { stage: 'blog', alarms });
+  create('Store', { stage: 'store', alarms });
+
+  const subscriptions = resourcesOf<{ Endpoint: string }>(
+    Template.fromStack(stack),
+    'AWS::SNS::Subscription',
+  );
+  expect(subscriptions.map(({ properties }) => properties.Endpoint)).toEqual(['ops@example.com']);
+});
+
 test('the same stage twice is refused, in one stack and in two of one account and region', () => {
   const app = createApp();
   const shop = createOwnStack(app, 'shop');

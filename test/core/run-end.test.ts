@@ -86,7 +86,13 @@ describe('the end of a run', () => {
     ['a table is gone and detection failed', { faults: [missing, unexpected] }, 'error', 1, 'TypeError'],
     ['an operator paused a source', { faults: [paused] }, 'error', 1, 'source:items is paused'],
     ['messages were given up', { deadLetters: 2 }, 'error', 1, '2 messages could not be worked on'],
-    ['its lock was lost', { lockLost: true }, 'error', 1, 'The connection that held the run was lost.'],
+    [
+      'its lock was lost',
+      { lockLost: true },
+      'error',
+      1,
+      'The connection that held the run was lost, so the run ended. The next run goes on.',
+    ],
     ['the provider said stop', { error: { code: 'unauthorized', message: 'No.' } }, 'error', 1, 'No.'],
     ['nothing moved', { error: { code: 'no_progress', message: 'Too long.' } }, 'error', 1, 'Too long.'],
     [

@@ -178,6 +178,21 @@ describe('inspectDatabase', () => {
     );
   });
 
+  it('warns of a changed configuration that takes vectors from searches', async () => {
+    const [space] = await ensureSpaces(db, buildConfig());
+    await sql`INSERT INTO ${sql.id('freshet', space?.vectorTable ?? '')} (item_id, outcome, read_at, embedding, embedded_at)
+      VALUES (1, 'embedded', now(), '[1,0,0]', now())`.execute(db.kysely);
+    expect(await findingOf('space')).toBeUndefined();
+
+    const changed = buildConfig([buildSourceConfig({ text: { columns: ['title'] } })]);
+
+    expect(await findingOf('space', changed)).toMatchObject({
+      ok: false,
+      severity: 'warning',
+      message: expect.stringMatching(/searches see 1 vectors.* of which there are 0\./),
+    });
+  });
+
   it('asks for a search index once there are over 10,000 vectors', async () => {
     const [space] = await ensureSpaces(db, buildConfig());
     await sql`INSERT INTO ${sql.id('freshet', space?.vectorTable ?? '')} (item_id, outcome, read_at, embedding, embedded_at)

@@ -57,11 +57,21 @@ describe('migrate', () => {
       statements: ['CREATE TABLE freshet.half (a integer)', 'SELECT 1/0'],
     };
 
+    await migrate(db, MIGRATIONS.slice(0, -1));
     await expect(migrate(db, [...MIGRATIONS, broken])).rejects.toMatchObject({ code: 'sqlstate_22012' });
 
     expect(await migrate(db)).toMatchObject({ from: latest, applied: [] });
     const half = await sql`SELECT to_regclass('freshet.half') AS oid`.execute(db.kysely);
     expect(half.rows).toEqual([{ oid: null }]);
+  });
+
+  it('makes the schema of an empty database whole or not at all', async () => {
+    const broken = { version: 2, compatibleFrom: 1, name: 'broken', statements: ['SELECT 1/0'] };
+
+    await expect(migrate(db, [MIGRATIONS[0]!, broken])).rejects.toMatchObject({ code: 'sqlstate_22012' });
+
+    const schemas = await sql`SELECT nspname FROM pg_namespace WHERE nspname = 'freshet'`.execute(db.kysely);
+    expect(schemas.rows).toEqual([]);
   });
 
   it('applies only what a later version adds', async () => {

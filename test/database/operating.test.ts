@@ -175,7 +175,8 @@ describe('pauses of an operator', () => {
     await ports.control.pause('model:small', 'provider:quota', 'quota');
 
     const paused = await ask({ request: 'pause', scope: 'source:ai_items', detail: 'OPS-1' });
-    const repeated = await ask({ request: 'pause', scope: 'source:ai_items', detail: 'OPS-1' });
+    const repeated = await ask({ request: 'pause', scope: 'source:ai_items', detail: '' });
+    const renamed = await ask({ request: 'pause', scope: 'source:ai_items', detail: 'OPS-2' });
     const resumed = await ask({ request: 'resume', scope: 'source:ai_items' });
     const idle = await ask({ request: 'resume', scope: 'source:ai_items' });
 
@@ -183,7 +184,8 @@ describe('pauses of an operator', () => {
       changed: true,
       paused: [{ reason: 'provider:quota' }, { reason: 'operator', detail: 'OPS-1' }],
     });
-    expect(repeated).toMatchObject({ changed: false });
+    expect(repeated).toMatchObject({ changed: false, paused: [{}, { detail: 'OPS-1' }] });
+    expect(renamed).toMatchObject({ changed: false, paused: [{}, { detail: 'OPS-2' }] });
     expect(resumed).toMatchObject({ changed: true, paused: [{ reason: 'provider:quota' }] });
     expect(idle).toMatchObject({ changed: false });
   });
@@ -233,6 +235,22 @@ describe('the other requests', () => {
       { rows: 1, more: false },
       { rows: 0, more: false },
     ]);
+  });
+
+  it('leave an id to the sources that have such keys, and refuse one that none has', async () => {
+    await storeOutcome(opened.db, opened.space, { id: 3, outcome: 'refused:content', hash: hash('03') });
+    const parts = { ...opened.space, source: { ...opened.space.source, name: 'parts' } };
+    const keyColumns = ['id', 'place'].map(name => ({ name, type: 'bigint' }));
+    const composite = { ...parts, source: { ...parts.source, keyColumns } } as typeof opened.space;
+    ports = {
+      ...ports,
+      spaces: { list: async () => [composite, opened.space], find: async () => undefined },
+    };
+
+    expect(await ask({ request: 'retry', itemId: '3', limit: 2 })).toEqual({ rows: 1, more: false });
+    await expect(ask({ request: 'retry', itemId: '3', source: 'parts', limit: 2 })).rejects.toThrow(
+      /^bad_request: Source "parts": A key of this source has 2 parts/,
+    );
   });
 
   it('set the walk back to the lowest key without ending its pass', async () => {

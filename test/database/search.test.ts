@@ -133,6 +133,17 @@ describe('a search', () => {
     await expect(notes.search({ columns: ['titel'] })).rejects.toThrow('did you mean "title"?');
   });
 
+  it('names what the application changed in the table', async () => {
+    await notes.write([{ id: 1 }]);
+    await notes.search({});
+    await sql`ALTER TABLE public.notes RENAME COLUMN title TO heading`.execute(db.kysely);
+
+    await expect(notes.search({})).rejects.toMatchObject({
+      code: 'source-fault:column-missing',
+      message: expect.stringContaining('has no column "title" any more'),
+    });
+  });
+
   it('answers page after page without a gap or a repetition, ties included', async () => {
     const ids = Array.from({ length: 23 }, (_, place) => place + 1);
     await notes.write(ids.map(id => ({ id, vector: [1, Math.floor(id / 5), 0] })));
@@ -226,6 +237,19 @@ describe('a tenant', () => {
     const { hits } = await notes.search({}, clientOf('a'));
 
     expect(hits.map(({ columns }) => columns.title)).toEqual(['note 1']);
+  });
+
+  it('cannot be asked for where the source names no column of tenants', async () => {
+    await db.close();
+    db = await openTestDatabase();
+    const shared = await openSearched(db, { search: { columns: ['title'] } });
+    await shared.write([{ id: 1 }]);
+
+    await expect(shared.search({}, { ...operator, tenant: 'a' })).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: expect.stringContaining('search.tenant'),
+    });
+    expect(idsOf(await shared.search({}, operator))).toEqual(['1']);
   });
 
   it('must be named by a token, and is no text of SQL', async () => {

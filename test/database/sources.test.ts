@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nameAsked, type SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { listTables } from '../../lib/adapters/sql/list-tables.ts';
 import { resolveSource } from '../../lib/adapters/sql/resolve-source.ts';
 import type { SourceConfig } from '../../lib/core/config/pipeline-config.ts';
 import { UsageError } from '../../lib/core/errors.ts';
@@ -214,6 +215,18 @@ describe('resolveSource', () => {
       'CREATE UNIQUE INDEX CONCURRENTLY ON "public"."pairs" ("plain");',
     );
     expect(await keyOf('u')).toEqual([{ name: 'u', type: 'uuid' }]);
+  });
+
+  it('takes a primary key that is checked when a transaction ends', async () => {
+    await createSourceTable(db);
+    await sql`ALTER TABLE public.ai_items DROP CONSTRAINT ai_items_pkey,
+      ADD PRIMARY KEY (id) DEFERRABLE INITIALLY DEFERRED`.execute(db.kysely);
+
+    expect((await resolveSource(db, buildSourceConfig())).keyColumns).toEqual([
+      { name: 'id', type: 'bigint' },
+    ]);
+    const [listed] = await listTables(db);
+    expect(listed?.uniqueIndexes).toEqual([{ isPrimary: true, columns: ['id'] }]);
   });
 
   it('refuses a primary key of five columns', async () => {

@@ -3,6 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nameAsked, type SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
 import { openSpaces } from '../../lib/adapters/sql/open-spaces.ts';
+import type { ReplacedSpace } from '../../lib/adapters/sql/replaced-spaces.ts';
+import type { Space } from '../../lib/core/model.ts';
 import { buildConfig, buildModel, buildSourceConfig } from '../factories/pipeline-config.ts';
 import { createSourceTable } from './open-space.ts';
 import { openTestDatabase } from './open-test-database.ts';
@@ -20,6 +22,15 @@ async function statuses(): Promise<string[]> {
     .orderBy('space_id')
     .execute();
   return rows.map(row => `${row.model_alias} ${row.status}`);
+}
+
+/** Stores an outcome row with a vector for each of the first keys. */
+async function storeVectors(space: Space | undefined, count: number): Promise<void> {
+  await sql`INSERT INTO ${sql.id('freshet', space?.vectorTable ?? '')}
+      (item_id, outcome, read_at, embedding, embedded_at)
+    SELECT key, 'embedded', now(), '[1,0,0]', now() FROM generate_series(1, ${count}::int) key`.execute(
+    db.kysely,
+  );
 }
 
 async function viewColumns(schema: string, view: string): Promise<string[]> {
@@ -90,8 +101,7 @@ describe('ensureSpaces', () => {
   it('starts a new space for changed dimensions, keeps the former vectors and points the view at the new one', async () => {
     await createSourceTable(db);
     const [former] = await ensureSpaces(db, buildConfig());
-    await sql`INSERT INTO ${sql.id('freshet', former?.vectorTable ?? '')} (item_id, outcome, read_at, embedding, embedded_at)
-      VALUES (1, 'embedded', now(), '[1,0,0]', now())`.execute(db.kysely);
+    await storeVectors(former, 1);
 
     await ensureSpaces(
       db,
@@ -102,6 +112,26 @@ describe('ensureSpaces', () => {
     expect((await sql`SELECT * FROM embeddings.ai_items`.execute(db.kysely)).rows).toEqual([]);
     const kept = await sql`SELECT * FROM ${sql.id('freshet', former?.vectorTable ?? '')}`.execute(db.kysely);
     expect(kept.rows).toHaveLength(1);
+  });
+
+  it('tells which source loses vectors from its searches, and of none where the new space was filled first', async () => {
+    await createSourceTable(db);
+    const both = (models: readonly string[]) =>
+      buildConfig([buildSourceConfig({ models })], [buildModel(), buildModel({ alias: 'large' })]);
+    const replaced: ReplacedSpace[] = [];
+    const onReplaced = (space: ReplacedSpace) => void replaced.push(space);
+    const [former, next] = await ensureSpaces(db, both(['small', 'large']), { onReplaced });
+    await storeVectors(former, 2);
+    await ensureSpaces(db, both(['small', 'large']), { onReplaced });
+    expect(replaced).toEqual([]);
+
+    await ensureSpaces(db, both(['large']), { onReplaced });
+
+    expect(replaced).toEqual([{ source: 'ai_items', model: 'large', vectors: 0, formerVectors: 2 }]);
+    await ensureSpaces(db, both(['small']));
+    await storeVectors(next, 2);
+    await ensureSpaces(db, both(['large', 'small']), { onReplaced });
+    expect(replaced).toHaveLength(1);
   });
 
   it('goes on with a retired space when the configuration returns to it', async () => {
@@ -236,6 +266,16 @@ describe('openSpaces', () => {
     const config = buildConfig([buildSourceConfig({ text: { columns: ['title'] } })]);
 
     await expect(openSpaces(db, config)).rejects.toMatchObject({ remedy: 'npm run freshet -- migrate' });
+  });
+
+  it('warns that migrate takes vectors from searches, and not of a source that is new', async () => {
+    await createSourceTable(db);
+    await ensureSpaces(db, buildConfig());
+    const changed = buildSourceConfig({ text: { columns: ['title'] } });
+    const added = buildSourceConfig({ name: 'added' });
+
+    await expect(openSpaces(db, buildConfig([changed]))).rejects.toThrow(/it is empty at first/);
+    await expect(openSpaces(db, buildConfig([added]))).rejects.toThrow(/recipe are new\)\.$/);
   });
 
   it('asks for migrate when there is no schema', async () => {

@@ -17,10 +17,10 @@ import { ARCHIVED_FUNCTIONS, type FunctionArchive, placeOfArchive } from './olde
  */
 
 /**
- * Chunks that no test of older code loads: the tokenizer, for a text over the model's limit, and the
- * authorities of RDS. A test that came to need one would fail at its import.
+ * Files that no test of older code loads: what the tokenizer loads or reads for a text over the
+ * model's limit, and the authorities of RDS. A test that came to need one would fail at its import.
  */
-const LEFT_OUT = /^chunks\/(cl100k_base|o200k_base|lib)-/;
+const LEFT_OUT = /^chunks\/(cl100k_base|o200k_base|lib)-|^node_modules\//;
 
 const root = path.resolve(process.argv[2] ?? '.');
 const load = async <Module>(file: string): Promise<Module> =>

@@ -20,6 +20,10 @@ export const KEY_ARN = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:key
 export const DATABASE_ARN = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:database';
 const BUCKET = 'claims';
 
+const NO_DATABASE: DeploymentSettings['database'] = {
+  ...{ host: 'embedded.invalid', port: 5432, name: 'freshet', certificateAuthority: 'rds' },
+};
+
 export type Deployment = Awaited<ReturnType<typeof openDeployment>>;
 
 /**
@@ -29,8 +33,9 @@ export type Deployment = Awaited<ReturnType<typeof openDeployment>>;
  */
 export async function openDeployment(options: {
   readonly dimensions: number;
-  readonly database: DeploymentSettings['database'];
-  readonly databaseSecret: { readonly username: string; readonly password: string };
+  /** Undefined: none that is asked; the functions are given an open database. */
+  readonly database?: DeploymentSettings['database'];
+  readonly databaseSecret?: { readonly username: string; readonly password: string };
 }) {
   const { server: fauxqs, access } = await startFauxqs();
   const endpoint = `http://127.0.0.1:${fauxqs.port}`;
@@ -38,7 +43,7 @@ export async function openDeployment(options: {
   const provider = await startLoopbackOpenAiServer({ dimensions: options.dimensions, recordCalls: false });
   const secrets = await startLoopbackSecretsManager({
     [KEY_ARN]: 'sk-of-the-deployment\n',
-    [DATABASE_ARN]: JSON.stringify(options.databaseSecret),
+    [DATABASE_ARN]: JSON.stringify(options.databaseSecret ?? { username: 'freshet', password: 'unused' }),
   });
   const client = new SQSClient({ region: access.region, endpoint, credentials: LOCAL_CREDENTIALS });
   const fresh = await createQueue(client, 'freshet-served-fresh', endpoint);
@@ -47,7 +52,7 @@ export async function openDeployment(options: {
   const written: WrittenSettings = {
     stage: 'test',
     region: access.region,
-    database: options.database,
+    database: options.database ?? NO_DATABASE,
     queueUrlPrefix: results.url.replace(/-results$/, ''),
     models: ['served'],
     claimsBucket: BUCKET,

@@ -2,6 +2,15 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
+import {
+  ASKS_FOR_PASSWORD,
+  answerRow,
+  BACKEND,
+  errorMessage,
+  LOGGED_IN,
+  message,
+  READY,
+} from './postgres-messages.ts';
 
 const readFixture = (name: string) =>
   readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url), 'utf8');
@@ -51,13 +60,13 @@ export async function startTlsPostgres(options: {
     readMessages(socket, (type, body) => {
       if (type === 'startup') {
         user = readParameter(body, 'user');
-        socket.write(message('R', int32(3)));
+        socket.write(ASKS_FOR_PASSWORD);
       } else if (type === 'p') {
         const login = { user, password: body.toString('utf8', 0, body.length - 1) };
         logins.push(login);
         const refusal = options.judge(login);
-        if (refusal === undefined) socket.write(Buffer.concat([message('R', int32(0)), BACKEND_KEY, READY]));
-        else socket.end(errorResponse(refusal, login));
+        if (refusal === undefined) socket.write(LOGGED_IN);
+        else socket.end(refuseLogin(refusal, login));
       } else if (type === 'Q') {
         const statement = body.toString('utf8', 0, body.length - 1);
         statements.push(statement);
@@ -131,7 +140,7 @@ function readParameter(startup: Buffer, name: string): string {
 
 function answer(query: string): Buffer {
   if (query.includes('server_version_num'))
-    return rows({
+    return answerRow({
       backend: [23, `${BACKEND}`],
       server: [23, '170006'],
       database: [25, 'shop'],
@@ -145,58 +154,12 @@ function answer(query: string): Buffer {
   return Buffer.concat([message('C', Buffer.from('SELECT 0\0')), READY]);
 }
 
-function rows(row: Record<string, readonly [type: number, value: string]>): Buffer {
-  const columns = Object.entries(row).map(([name, [type]]) =>
-    Buffer.concat([
-      Buffer.from(`${name}\0`),
-      int32(0),
-      int16(0),
-      int32(type),
-      int16(-1),
-      int32(-1),
-      int16(0),
-    ]),
-  );
-  const cells = Object.values(row).map(([, value]) =>
-    Buffer.concat([int32(value.length), Buffer.from(value)]),
-  );
-  return Buffer.concat([
-    message('T', Buffer.concat([int16(columns.length), ...columns])),
-    message('D', Buffer.concat([int16(cells.length), ...cells])),
-    message('C', Buffer.from('SELECT 1\0')),
-    READY,
-  ]);
-}
-
 /** A careless server: its words hold what it was given. */
-function errorResponse(sqlState: string, { user, password }: Login): Buffer {
-  return message('E', Buffer.from(`SFATAL\0C${sqlState}\0Mno "${user}" with "${password}"\0\0`));
+function refuseLogin(sqlState: string, { user, password }: Login): Buffer {
+  return errorMessage('FATAL', sqlState, `no "${user}" with "${password}"`);
 }
 
 /** As careless with a statement that it refuses. */
 function refuseStatement(sqlState: string, statement: string): Buffer {
-  return message('E', Buffer.from(`SERROR\0C${sqlState}\0Mhidden-words on ${statement}\0\0`));
-}
-
-/** Number of the process that answers. */
-const BACKEND = 4711;
-
-const BACKEND_KEY = message('K', Buffer.concat([int32(BACKEND), int32(0)]));
-
-const READY = message('Z', Buffer.from('I'));
-
-function message(type: string, body: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(type), int32(body.length + 4), body]);
-}
-
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
-}
-
-function int16(value: number): Buffer {
-  const bytes = Buffer.alloc(2);
-  bytes.writeInt16BE(value);
-  return bytes;
+  return errorMessage('ERROR', sqlState, `hidden-words on ${statement}`);
 }

@@ -54,11 +54,7 @@ let older: Functions;
 let createOlder: () => Functions;
 
 beforeEach(async () => {
-  deployment = await openDeployment({
-    dimensions: DIMENSIONS,
-    database: { host: 'embedded.invalid', port: 5432, name: 'freshet', certificateAuthority: 'rds' },
-    databaseSecret: { username: 'freshet', password: 'unused' },
-  });
+  deployment = await openDeployment({ dimensions: DIMENSIONS });
   database = await openTestDatabase({ migrated: false });
   directory = mkdtempSync(path.join(tmpdir(), 'freshet-older-'));
   writeConfig(describeConfig(deployment.provider, DIMENSIONS));

@@ -35,11 +35,7 @@ beforeAll(() => {
 });
 afterAll(() => recorded.stop());
 beforeEach(async () => {
-  deployment = await openDeployment({
-    dimensions: DIMENSIONS,
-    database: { host: 'embedded.invalid', port: 5432, name: 'freshet', certificateAuthority: 'rds' },
-    databaseSecret: { username: 'freshet', password: 'unused' },
-  });
+  deployment = await openDeployment({ dimensions: DIMENSIONS });
   database = await openTestDatabase({ migrated: false });
   directory = mkdtempSync(path.join(tmpdir(), 'freshet-traced-'));
   const config = describeConfig(deployment.provider, DIMENSIONS);

@@ -3,7 +3,7 @@ import { bundleHandler } from '../../lib/constructs/bundling.ts';
 import { LAMBDA_CONNECTIONS } from '../../lib/core/config/deployment-settings.ts';
 import { METRICS, type MetricComponent, type MetricName } from '../../lib/core/metrics.ts';
 import { createObservedStack } from '../factories/observed-stack.ts';
-import { metricsOfAlarms, metricsOfDashboard } from '../templates/shown-metrics.ts';
+import { metricsOfAlarms, metricsOfDashboard, widgetsOf } from '../templates/shown-metrics.ts';
 
 /** Metrics that no widget shows, and why. */
 const ONLY_IN_THE_LOG: Partial<Record<MetricName, string>> = {
@@ -72,6 +72,41 @@ describe('dashboard and alarms', () => {
     );
 
     expect(strays).toEqual([]);
+  });
+
+  test('take a statistic that says something of what the code samples', () => {
+    const { template: watched } = createObservedStack({ gpu: true, api: true });
+    const all = [...metricsOfDashboard(watched), ...metricsOfAlarms(watched)];
+    const strange = all.filter(({ namespace, name, statistic }) => {
+      if (namespace !== 'Freshet') return false;
+      const metric: { readonly unit: string; readonly isState?: boolean } = METRICS[name as MetricName];
+      // Looks come as often as schedules and nudges ask for them: their samples are no events.
+      if (metric.isState) return !['Minimum', 'Maximum', 'SampleCount'].includes(statistic);
+      if (metric.unit === 'Milliseconds') return !['p50', 'p99', 'Sum'].includes(statistic);
+      // `guard` looks once a minute, and says 1 or 0 each time.
+      if (name === 'DatabaseUnreachable' || name === 'UnknownSchema') return false;
+      return statistic !== 'Sum' && !(name === 'TextsSent' && statistic === 'Average');
+    });
+
+    expect(strange).toEqual([]);
+  });
+
+  test('draw each of our metrics on an axis of its unit', () => {
+    const axes = widgetsOf(template).flatMap(({ properties: { yAxis, metrics = [] } }) =>
+      metrics.flatMap(metric => {
+        const [namespace, name] = metric;
+        const { yAxis: side } = (metric.find(part => typeof part === 'object') ?? {}) as { yAxis?: string };
+        return namespace === 'Freshet' && side !== 'right' && yAxis?.left?.label !== undefined
+          ? [[METRICS[name as MetricName].unit, yAxis.left.label] as const]
+          : [];
+      }),
+    );
+
+    expect(axes.length).toBeGreaterThan(30);
+    const ownAxes = ['Seconds', 'Milliseconds', 'Percent', 'US dollars'];
+    for (const [unit, label] of axes)
+      if (ownAxes.includes(unit)) expect(label).toBe(unit === 'US dollars' ? unit : unit.toLowerCase());
+      else expect(ownAxes.map(own => own.toLowerCase())).not.toContain(label);
   });
 
   test('name every metric that the code emits, but those that are listed here with a reason', () => {

@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import { Vpc } from 'aws-cdk-lib/aws-ec2';
 import { describe, expect, test } from 'vitest';
+import { EmbeddingPipeline } from '../../lib/constructs/embedding-pipeline.ts';
 import { ALARM_KINDS, type AlarmKindName, describeAlarm, PAGE_GROUPS } from '../../lib/core/alarms.ts';
 import { createGpuStack } from '../factories/gpu-endpoint-stack.ts';
-import { createObservedStack } from '../factories/observed-stack.ts';
+import { createObservedStack, webhookSecret } from '../factories/observed-stack.ts';
+import { configInput, createApp, demoSecret, noAssets, openAiSecret } from '../factories/pipeline-stack.ts';
 import { importClosure } from '../import-closure.ts';
 
 const DOCS = path.join(import.meta.dirname, '../../docs');
@@ -72,6 +76,32 @@ describe('docs/operations.md', () => {
     expect(taken.length).toBeGreaterThan(5);
     for (const name of taken) expect(outputs).toContain(name);
     expect([...used].filter(name => !explained.includes(name))).toEqual([]);
+  });
+
+  test('takes from a stack of one’s own, by the id of the construct, exactly one value each', () => {
+    const stack = new Stack(createApp(), 'shop', { env: { account: '111122223333', region: 'eu-west-1' } });
+    for (const stage of ['blog', 'store'])
+      new EmbeddingPipeline(stack, `Embeddings-${stage}`, {
+        config: configInput({ models: ['openai'] }),
+        vpc: new Vpc(stack, `Network-${stage}`) as never,
+        database: { host: 'db.example.com', name: 'app', secretArn: demoSecret },
+        providerSecrets: { openai: openAiSecret },
+        alarms: { webhook: { secretArn: webhookSecret } },
+        stage,
+        assets: noAssets,
+      });
+    const outputs = Object.keys(Template.fromStack(stack).findOutputs('*'));
+    // The endpoint of a GPU is in the stack that `npm run deploy` makes.
+    const taken = [...page.matchAll(/\$\(output ([A-Z]\w+)/g)].map(([, name]) => name!);
+
+    expect(taken.length).toBeGreaterThan(5);
+    expect(page).toContain("[?starts_with(OutputKey,'$PIPELINE$1')]");
+    for (const name of taken)
+      for (const pipeline of ['Embeddingsblog', 'Embeddingsstore'])
+        expect(
+          outputs.filter(key => key.startsWith(`${pipeline}${name}`)),
+          name,
+        ).toHaveLength(1);
   });
 
   test('links only to pages and sections that are there', () => {

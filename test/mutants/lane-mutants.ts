@@ -1,12 +1,26 @@
 import type { Mutant } from './mutant.ts';
 
-/** Rates, caps and batches, as far as the simulation of the whole pipeline holds them. */
+/** Rates, caps, batches and turns of tenants, as far as the simulation of the whole pipeline holds them. */
 const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'rate-without-tokens',
     removes: 'asking for the tokens of a call, and not for the call alone',
     file: 'lib/pipeline/embed/keep-rate.ts',
     changes: [['    tokens: estimateCallTokens(request),', '    tokens: 0,']],
+  },
+  {
+    name: 'crowd-fills-every-look',
+    removes: 'keeping a part of a look for tenants behind the mass change of another',
+    file: 'lib/pipeline/detect/passes.ts',
+    changes: [['isShared ? Math.ceil(capacity / CAPACITY_PER_KEPT) : 0', 'isShared ? 0 : 0']],
+  },
+  {
+    name: 'crowd-takes-the-kept-turns',
+    removes: 'telling by its rows who crowds a look',
+    file: 'lib/pipeline/detect/turns-behind-crowd.ts',
+    changes: [
+      ['leased.filter((_, place) => place % step === 0)', 'leased.filter((_, place) => place % step < 0)'],
+    ],
   },
   {
     name: 'dearer-than-estimated',

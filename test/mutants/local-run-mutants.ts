@@ -37,10 +37,36 @@ export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
   {
     name: 'crowd-holds-back-others',
     removes: 'leasing rows of tenants that stand behind the mass change of another',
-    file: 'lib/pipeline/detect/passes.ts',
-    changes: [
-      ['if (look.limit === 0 || leased.length === 0)', 'if (look.limit >= 0 || leased.length === 0)'],
-    ],
+    file: 'lib/pipeline/detect/turns-behind-crowd.ts',
+    changes: [['limit === 0 || leased.length === 0)', 'limit >= 0 || leased.length === 0)']],
+    dies: 'local-run',
+  },
+  {
+    name: 'walks-never-go-on',
+    removes: 'going on behind a crowd where the last walk ended',
+    file: 'lib/pipeline/detect/turns-behind-crowd.ts',
+    changes: [['const older = known?.next ?', 'const older = known?.next && limit < 0 ?']],
+    dies: 'local-run',
+  },
+  {
+    name: 'walks-forgotten',
+    removes: 'remembering how far a walk came behind a crowd',
+    file: 'lib/pipeline/detect/turns-behind-crowd.ts',
+    changes: [['if (walked !== undefined) remembered.set', 'if (walked === undefined) remembered.set']],
+    dies: 'local-run',
+  },
+  {
+    name: 'edits-behind-a-walk-wait',
+    removes: 'looking at what changed since the last walk behind a crowd',
+    file: 'lib/pipeline/detect/turns-behind-crowd.ts',
+    changes: [['const newer = left > 0 ?', 'const newer = left > 0 && known === undefined ?']],
+    dies: 'local-run',
+  },
+  {
+    name: 'cut-walk-counts-as-walked',
+    removes: 'walking again where the limit left rows of small tenants',
+    file: 'lib/pipeline/detect/turns-behind-crowd.ts',
+    changes: [['older?.isCut === false ? older.end', 'older !== undefined ? older.end']],
     dies: 'local-run',
   },
   {

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { ALL_MUTANTS } from './all-mutants.ts';
 import { applyChanges } from './apply-changes.ts';
 import { STATEMENT_MUTANTS } from './statement-mutants.ts';
+import { requireSound } from './try-mutant.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
@@ -17,6 +18,17 @@ const COMMENT_OR_IMPORT = /\/\*|^\s*\*\s|(^|\s)\/\/\s|(^|\s)--\s|^import\b|\bfro
 
 test.each(ALL_MUTANTS)('the mutant $name replaces neither a comment nor an import', ({ changes }) => {
   expect(changes.map(([find]) => find).filter(find => COMMENT_OR_IMPORT.test(find))).toEqual([]);
+});
+
+test('the source as it is has to pass wherever a mutant is tried', async () => {
+  const passed: string[] = [];
+  await requireSound(ALL_MUTANTS, async dies => void passed.push(dies));
+
+  expect(new Set(passed)).toEqual(new Set(ALL_MUTANTS.map(({ dies }) => dies)));
+  for (const failing of passed) {
+    const look = async (dies: string) => (dies === failing ? 'a test fails' : undefined);
+    await expect(requireSound(ALL_MUTANTS, look), failing).rejects.toThrow('fails already');
+  }
 });
 
 test('every mutant names its file in one literal, from the root', () => {

@@ -76,6 +76,18 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['MANY_FOR_MS = 30_000', 'MANY_FOR_MS = 3_000_000']],
   },
   {
+    name: 'keys-counted-as-vectors',
+    removes: 'the rows without a vector from what is counted by keys',
+    file: 'lib/adapters/sql/search-statements.ts',
+    changes: [['count(*) > ${most}::int + ${leftOut} AS', 'count(*) > ${most}::int AS']],
+  },
+  {
+    name: 'many-without-a-vector',
+    removes: 'counting by the vectors where very many rows have none',
+    file: 'lib/adapters/sql/search-statements.ts',
+    changes: [['WHEN ${leftOut} < ${most}::int THEN', 'WHEN true THEN']],
+  },
+  {
     name: 'function-of-its-owner',
     removes: 'running the function that searches in SQL with its caller’s rights',
     file: 'lib/adapters/sql/search-function.ts',

@@ -113,7 +113,10 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'unannounced-body-of-any-size',
     removes: 'ending to read where a body is over its limit',
     file: 'lib/adapters/api/guard-requests.ts',
-    changes: [['    if (bytes > maxBytes) throw tooLarge(maxBytes);\n', '']],
+    changes: [
+      ['    if (bytes > maxBytes) throw tooLarge(maxBytes);\n', ''],
+      ['  if (bytes.byteLength > maxBytes) throw tooLarge(maxBytes);\n', ''],
+    ],
   },
   {
     name: 'open-to-others-without-tokens',

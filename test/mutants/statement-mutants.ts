@@ -143,6 +143,26 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [[" AND ${lease('stage')} = 'queued'", '']],
   },
   {
+    name: 'lent-rows-stay-held',
+    removes: 'leaving the rows of a call that waits for the rate to looks for edits',
+    file: 'lib/pipeline/embed/lend-rows.ts',
+    changes: [['  await embedding.postponeLeases(space, dispatchId, lent, seconds);\n', '  void seconds;\n']],
+  },
+  {
+    name: 'lent-for-no-longer-than-the-wait',
+    removes: 'the margin by which the lease of a lent row outlives the wait for the rate',
+    file: 'lib/pipeline/embed/lend-rows.ts',
+    changes: [['Math.ceil(remainingMs() / 1000) + LEASE_MARGIN_SECONDS', 'Math.ceil(remainingMs() / 1000)']],
+  },
+  {
+    name: 'taken-back-from-whoever-took-over',
+    removes: 'taking rows back only where the lease is still the dispatch’s own',
+    file: 'lib/adapters/sql/lease-stages.ts',
+    changes: [
+      ['AND l.dispatch_id = ${dispatchId}::uuid${among}`;', 'AND ${dispatchId}::uuid IS NOT NULL${among}`;'],
+    ],
+  },
+  {
     name: 'attempts-not-counted',
     removes: 'counting a begun and unfinished embedding',
     file: 'lib/adapters/sql/leases.ts',
@@ -199,13 +219,13 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
   {
     name: 'horizon-with-ticks',
     removes: 'leaving sessions that hold a tick’s lock out of the horizon',
-    file: 'lib/adapters/sql/detection-store.ts',
+    file: 'lib/adapters/sql/open-transactions.ts',
     changes: [['AND k.granted AND k.classid', 'AND NOT k.granted AND k.classid']],
   },
   {
     name: 'horizon-without-lock-holders',
     removes: 'telling a tick’s lock from the application’s own',
-    file: 'lib/adapters/sql/detection-store.ts',
+    file: 'lib/adapters/sql/open-transactions.ts',
     changes: [[' AND k.classid::int8 = ${sql.lit(TICK_LOCK_CLASS)}', '']],
   },
   {

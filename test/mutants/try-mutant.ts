@@ -4,87 +4,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { applyChanges } from './apply-changes.ts';
 import type { Mutant } from './mutant.ts';
+import { PLACES } from './places.ts';
 
 export const SEEDS = Number(process.env.FRESHET_MUTANT_SEEDS ?? 10_000);
 export const HISTORIES = Number(process.env.FRESHET_MUTANT_HISTORIES ?? 1_000);
-/** What the simulation leaves out, held by tests of its own. */
-const LOCAL_RUN_SUITES = [
-  'test/core/dispatch/batch-tier.test.ts',
-  'test/pipeline/doubtful-answers.test.ts',
-  'test/pipeline/ending-run.test.ts',
-  'test/pipeline/fair-turns.test.ts',
-  'test/pipeline/half-vectors.test.ts',
-  'test/pipeline/look-ahead.test.ts',
-  'test/pipeline/remember-for-round.test.ts',
-  'test/pipeline/slow-server.test.ts',
-  'test/pipeline/starving-calls.test.ts',
-  'test/pipeline/unreadable-replies.test.ts',
-];
-/** What happens to the neighbours of a row that the database refuses to write or to look at. */
-const BAD_ROW_SUITES = ['test/database/one-bad-row.test.ts', 'test/database/one-bad-look.test.ts'];
-/** What keeps a bill within its caps, and calls within what a provider allows a minute. */
-const LIMIT_SUITES = [
-  'test/database/caps.test.ts',
-  'test/database/necessary-spending.test.ts',
-  'test/database/query-ledger.test.ts',
-  'test/database/rates.test.ts',
-  'test/pipeline/bills-above-estimates.test.ts',
-  'test/pipeline/edits-of-held-rows.test.ts',
-  'test/pipeline/halved-limit.test.ts',
-  'test/pipeline/rates.test.ts',
-  'test/pipeline/refused-sizes.test.ts',
-  'test/serve/queries.test.ts',
-  'test/pipeline/guard-pipeline.test.ts',
-  'test/pipeline/spending.test.ts',
-];
-/** What a search shows to whom, and which tokens are let in. */
-const SEARCH_SUITES = [
-  'test/database/search-counting.test.ts',
-  'test/database/search-function.test.ts',
-  'test/database/keywords.test.ts',
-  'test/database/search-words.test.ts',
-  'test/database/search.test.ts',
-  'test/serve/search.test.ts',
-  'test/serve/tokens.test.ts',
-];
-/** Who is let in by the API on AWS, and what it answers. */
-const API_SUITES = [
-  'test/functions/api.test.ts',
-  'test/constructs/service-api.test.ts',
-  'test/pipeline/nudged-looks.test.ts',
-];
-/** What the service refuses, computes and says, and what its models are made of. */
-const SERVICE_SUITES = [
-  'test/adapters/local/local-provider.test.ts',
-  'test/adapters/local/model-files.test.ts',
-  'test/adapters/static/static-provider.test.ts',
-  'test/core/reply/require-vectors.test.ts',
-  'test/serve/answers.test.ts',
-  'test/serve/embed-texts.test.ts',
-  'test/serve/queue.test.ts',
-  'test/serve/serve-command.test.ts',
-  'test/serve/warm-up.test.ts',
-];
-/** What tenants see of each other's texts, and what is left of one that was erased or is not kept. */
-const DOCUMENT_SUITES = [
-  'test/database/documents.test.ts',
-  'test/database/search-jobs.test.ts',
-  'test/postgres/erasing-documents.test.ts',
-];
-const SUITES = {
-  'local-run': LOCAL_RUN_SUITES,
-  'bad-row': BAD_ROW_SUITES,
-  limits: LIMIT_SUITES,
-  search: SEARCH_SUITES,
-  api: API_SUITES,
-  service: SERVICE_SUITES,
-  documents: DOCUMENT_SUITES,
-  batches: ['test/batches/histories.test.ts', 'test/batches/late-upload.test.ts'],
-} as const;
 /** As `npm test` has it: a busy machine must not look as if something had been noticed. */
 const TEST_TIMEOUT_MS = 60_000;
 const COPIED = [
   'bin',
+  'examples',
   'lib',
   'functions',
   'models',
@@ -125,11 +53,25 @@ export async function tryMutant(copy: string, mutant: Mutant): Promise<Verdict> 
   }
 }
 
+/** The source as it is must pass wherever a mutant is tried, or every mutant of that place would look killed. */
+export async function requireSound(
+  mutants: readonly Mutant[],
+  look: (dies: Mutant['dies']) => Promise<string | undefined>,
+): Promise<void> {
+  for (const dies of new Set(mutants.map(mutant => mutant.dies))) {
+    const noticed = await look(dies);
+    const { name } = PLACES[dies];
+    if (noticed !== undefined)
+      throw new Error(`The source as it is fails already (${name}): ${noticed}. Mend that first.`);
+    process.stdout.write(`the source as it is passes: ${name}\n`);
+  }
+}
+
 /** What notices that something is wrong with the copy; undefined: nothing does. */
 export function lookFor(copy: string, dies: Mutant['dies'], workers: number): Promise<string | undefined> {
   if (dies === 'simulation') return simulate(copy, workers);
   if (dies === 'postgres') return replayHistories(copy);
-  return runSuites(copy, SUITES[dies]);
+  return runSuites(copy, PLACES[dies].suites);
 }
 
 async function simulate(copy: string, workers: number): Promise<string | undefined> {

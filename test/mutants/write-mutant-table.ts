@@ -1,22 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { Mutant } from './mutant.ts';
+import { PLACES } from './places.ts';
 import type { Verdict } from './try-mutant.ts';
 
 const BEGIN = '<!-- mutants: written by npm run mutants -- --document -->';
 const END = '<!-- end of mutants -->';
-
-const WHERE_TRIED: Readonly<Record<Mutant['dies'], string>> = {
-  simulation: 'simulation',
-  postgres: 'PostgreSQL',
-  'local-run': 'tests of the local run',
-  'bad-row': 'tests of one bad row, on PostgreSQL',
-  limits: 'tests of caps and rates, on PostgreSQL',
-  batches: 'histories of batches',
-  search: 'tests of searches and tokens, on PostgreSQL',
-  api: 'tests of the API on AWS, on PostgreSQL',
-  service: 'tests of the service and its models',
-  documents: 'tests of texts of clients, on PostgreSQL',
-};
 
 export interface MutantRun {
   readonly revision: string;
@@ -42,7 +29,7 @@ function describeRun(
 ): string {
   const rows = verdicts.map(
     ({ mutant, killedBy, trouble }) =>
-      `| \`${mutant.name}\` | ${mutant.removes} | ${WHERE_TRIED[mutant.dies]} | ${killedBy ?? (trouble === undefined ? '**lives**' : '**failed otherwise**')} |`,
+      `| \`${mutant.name}\` | ${mutant.removes} | ${PLACES[mutant.dies].name} | ${killedBy ?? (trouble === undefined ? '**lives**' : '**failed otherwise**')} |`,
   );
   const killed = verdicts.filter(({ killedBy }) => killedBy !== undefined).length;
   const bounds = `${seeds.toLocaleString('en')} seeds or ${histories.toLocaleString('en')} histories`;

@@ -240,7 +240,21 @@ describe('the package', () => {
     expect(files).toContain('dist/lib/adapters/local/inference-process.js');
     for (const name of [...FUNCTION_NAMES, 'notify'])
       expect(files).toContain(`dist/handlers/${name}/index.mjs`);
+    for (const name of ['embed', 'operate'])
+      expect(files).toContain(`dist/handlers/${name}/node_modules/gpt-tokenizer/data/cl100k_base.tiktoken`);
     expect(existsSync(path.join(modules, 'esbuild'))).toBe(false);
+  });
+
+  test('holds the pages that its README and its messages name', () => {
+    const readme = readFileSync(path.join(installed, 'README.md'), 'utf8');
+    const pages = [...readme.matchAll(/\]\((docs\/[^)#]+)/g)].map(([, page]) => page!);
+
+    expect(pages.length).toBeGreaterThan(5);
+    expect(pages.filter(page => !existsSync(path.join(installed, page)))).toEqual([]);
+    const programs = readdirSync(path.join(installed, 'dist/program'))
+      .filter(file => file.endsWith('.cjs'))
+      .map(file => readFileSync(path.join(installed, 'dist/program', file), 'utf8'));
+    expect(programs.some(text => text.includes('node_modules/freshet/docs'))).toBe(true);
   });
 
   test('imports no package that its manifest does not name', () => {

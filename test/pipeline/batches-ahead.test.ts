@@ -8,8 +8,8 @@ const limits = { batchSize: 100, concurrency: 4, maxInFlight: 100_000 };
 describe('the batches that a run leases ahead', () => {
   test.each([
     ['the least before anything is finished', {}, 0, 24],
-    ['the least of a slow run', {}, 1_000, 24],
-    ['what was finished in the last second', {}, 4_301, 44],
+    ['the least of a slow run', {}, 400, 24],
+    ['five times what was finished in the last second', {}, 861, 44],
     ['four times the least of a very fast run', {}, 50_000, 96],
     ['three for each of many workers', { concurrency: 40 }, 0, 120],
     ['half of what may be in flight', { maxInFlight: 10_000 }, 50_000, 50],

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { FreshetError } from '../../lib/core/errors.ts';
-import { parseDispatchMessage } from '../../lib/core/messages.ts';
+import { findSendFault, parseDispatchMessage, writeMessage } from '../../lib/core/messages.ts';
+import { composeResultKey } from '../../lib/core/result-object.ts';
 import { detectStaleRows } from '../../lib/pipeline/detect/detect.ts';
 import { detectAlone } from '../../lib/pipeline/detect/detect-alone.ts';
 import { parseDetectRequest } from '../../lib/pipeline/detect/detect-request.ts';
@@ -250,6 +252,30 @@ describe('detection into queues of this process', () => {
     },
   );
 
+  test('sends long keys in messages whose announcement has room for the ids of all its calls', async () => {
+    const world = makeWorld();
+    await setWatermark(world, 90);
+    // 2,048 keys of 508 characters fill a message to within a kilobyte.
+    for (let index = 0; index < 2048; index += 1)
+      putRow(world.twin, makeSpace(), String(index).padStart(508, 'k'), 'text', minutesAgo(world.twin, 80));
+    const limits = { ...world.detectPorts.limits, batchSize: 2048 };
+
+    await detectStaleRows({ ...world.detectPorts, limits }, incremental, plenty);
+
+    const messages = messagesOf(world, 'fresh');
+    expect(messages.reduce((sum, { ids }) => sum + ids.length, 0)).toBe(2048);
+    for (const { spaceId, dispatchId, ids } of messages) {
+      const body = writeMessage({
+        ...{ v: 1, kind: 'announce', spaceId, dispatchId, ids },
+        key: composeResultKey(spaceId, dispatchId, randomUUID()),
+        sha256: 'a'.repeat(64),
+        // A learned pace may be one text a call, of which each is tried three times.
+        calls: Array.from({ length: 3 * ids.length }, () => randomUUID()),
+      });
+      expect(findSendFault({ body })).toBeUndefined();
+    }
+  });
+
   test('frees what a queue refuses all the same', async () => {
     const { world, ports } = await local(150);
     const send = async () => ({ failed: [{ index: 1, code: 'MessageTooLong' }] });
@@ -429,7 +455,7 @@ describe('the reconcile pass', () => {
     return { sizes, ports: { ...ports, detection } };
   };
 
-  test('begins with a slice of its capacity and doubles it while there is nothing to lease', async () => {
+  test('begins with a slice of its capacity and makes it eight times as large while there is nothing to lease', async () => {
     const { world, ports } = sliced(200_000);
     fill(world, 7500);
     await detectStaleRows(ports, reconcile, plenty);
@@ -437,7 +463,7 @@ describe('the reconcile pass', () => {
 
     const report = await detectStaleRows(recording, { ...reconcile, maxRows: 1200 }, plenty);
 
-    expect(sizes).toEqual([1200, 2400, 4800]);
+    expect(sizes).toEqual([1200, 9600]);
     expect(report.spaces[0]).toMatchObject({ leased: 0, passEnded: true });
   });
 

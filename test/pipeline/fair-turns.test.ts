@@ -142,8 +142,8 @@ test('rows that were in a call when a process died have their turn in a local ru
 describe('ten rows of a tenant behind a mass change of another', () => {
   const shared = makeSpace({ source: { tenantColumn: 'tenant' } });
 
-  /** Ticks that go by until the ten rows are leased; each tick stores what the one before it leased. */
-  async function countTicks(space: typeof shared, crowd: number): Promise<number> {
+  /** A crowd of rows in front of ten others, and another one behind them; a look walks 2,000 rows. */
+  async function openCrowd(space: typeof shared, crowd: number, crowdBehind = 0) {
     const world = makeWorld([space]);
     const { rows } = sourceOf(world.twin, space);
     const put = (id: string, tenant: string, minutes: number) => {
@@ -153,19 +153,105 @@ describe('ten rows of a tenant behind a mass change of another', () => {
     for (let row = 0; row < crowd; row += 1) put(String(row).padStart(6, '0'), 'crowd', 5);
     const few = Array.from({ length: 10 }, (_, row) => `9${String(row).padStart(5, '0')}`);
     for (const id of few) put(id, 'few', 4);
+    for (let row = 0; row < crowdBehind; row += 1) put(String(row + 500_000), 'crowd', 3);
     await world.detectPorts.detection.writeWatermark(space, [printTimestamp(minutesAgo(world.twin, 10))]);
     const { leases, outcomes } = spaceOf(world.twin, space);
-    for (let tick = 1; ; tick += 1) {
-      await detectStaleRows(world.detectPorts, { pass: 'incremental', maxRows: 100 }, () => TICK_MS);
-      if (few.every(id => leases.has(id) || outcomes.has(id))) return tick;
+    const isTaken = (id: string) => leases.has(id) || outcomes.has(id);
+    const storeLeased = () => {
       for (const id of leases.keys())
         storeOutcome(world.twin, space, id, {
           ...{ outcome: 'embedded', contentHash: null },
           version: rows.get(id)!.version,
         });
       leases.clear();
+    };
+    return { world, put, isTaken, storeLeased, areTaken: () => few.every(isTaken) };
+  }
+
+  /** Ticks that go by until the ten rows are leased; each tick stores what the one before it leased. */
+  async function countTicks(...given: Parameters<typeof openCrowd>): Promise<number> {
+    const { world, areTaken, storeLeased } = await openCrowd(...given);
+    for (let tick = 1; ; tick += 1) {
+      await detectStaleRows(world.detectPorts, { pass: 'incremental', maxRows: 100 }, () => TICK_MS);
+      if (areTaken()) return tick;
+      storeLeased();
     }
   }
+
+  /**
+   * Runs one tick, whose looks each store what the one before leased, until `mayEnd`. Returns the
+   * rows that each look walked behind its page at most, and how many looks there were by then.
+   */
+  async function tickOnce(
+    { world, storeLeased }: Awaited<ReturnType<typeof openCrowd>>,
+    mayEnd: (looks: number) => boolean,
+  ) {
+    const { detection } = world.detectPorts;
+    const walkedRows: number[] = [];
+    let looks = 0;
+    const ports: DetectPorts = {
+      ...world.detectPorts,
+      limits: { ...world.detectPorts.limits, maxInFlight: 100 },
+      drainClock: { ...world.clock, sleep: async () => storeLeased() },
+      detection: {
+        ...detection,
+        leaseChangedRows: (...asked) => {
+          looks += 1;
+          walkedRows.push(0);
+          return detection.leaseChangedRows(...asked);
+        },
+        leaseBehindCrowd: async (space, asked) => {
+          const walked = await detection.leaseBehindCrowd(space, asked);
+          const { rows } = sourceOf(world.twin, space);
+          const isPassed = (version: number | null) =>
+            asked.newerThan === undefined || printTimestamp(version ?? 0) > asked.newerThan.version;
+          const seen = [...rows.values()].filter(({ version }) => isPassed(version)).length;
+          walkedRows[looks - 1]! += Math.min(asked.walkedRows, seen);
+          return walked;
+        },
+      },
+    };
+    await detectStaleRows(ports, { pass: 'incremental' }, () => (mayEnd(looks) ? 0 : TICK_MS));
+    return { looks, walkedRows };
+  }
+
+  test('are leased by the looks of one tick that walk as far, where they stand between two mass changes', async () => {
+    const crowd = await openCrowd(shared, 2_000, 7_000);
+
+    const { looks } = await tickOnce(crowd, looks => looks > 20 || crowd.areTaken());
+
+    // Three walks see the 6,000 newest rows, the fourth the ten; an older part has seven turns a look.
+    expect(looks).toBeLessThanOrEqual(6);
+  });
+
+  test('are leased within as many ticks, where a process remembers how far it walked', async () => {
+    expect(await countTicks(shared, 2_000, 7_000)).toBeLessThanOrEqual(6);
+  });
+
+  test('are behind a crowd that is walked once in a tick, however often it looks', async () => {
+    const crowd = await openCrowd(shared, 5_000);
+
+    const { walkedRows } = await tickOnce(crowd, looks => looks >= 10);
+
+    expect(walkedRows.slice(4).every(rows => rows < 100)).toBe(true);
+    expect(walkedRows.reduce((sum, rows) => sum + rows)).toBeLessThanOrEqual(6_100);
+  });
+
+  test('an edit that comes while a crowd is walked is leased by the next look', async () => {
+    const crowd = await openCrowd(shared, 2_000, 7_000);
+    let edited = 0;
+
+    await tickOnce(crowd, looks => {
+      if (looks === 2 && edited === 0) {
+        crowd.put('900099', 'late', 1);
+        edited = looks;
+      }
+      return looks > 3;
+    });
+
+    expect(edited).toBe(2);
+    expect(crowd.isTaken('900099')).toBe(true);
+  });
 
   test('are leased by the first look, where the tenant’s column is known', async () => {
     expect(await countTicks(shared, 2_000)).toBe(1);

@@ -225,7 +225,7 @@ describe('a local run', () => {
       return { looks: looks.filter(({ rows: leased }) => leased > 0), result };
     }
 
-    test('leases about as much at once as it finishes in a second, looks about once a second and lets no worker wait', async () => {
+    test('leases as much at once as it may while it is fast, looks about once a second and lets no worker wait', async () => {
       const { looks, result } = await watchLooks(80, 40_000);
 
       expect(looks[0]?.rows).toBe(2_400);
@@ -239,6 +239,13 @@ describe('a local run', () => {
       for (const gap of gaps) expect(gap).toBeLessThan(1_500);
       // Four workers that are never idle take 8,000 ms for 400 calls.
       expect(result.durationMs).toBeLessThan(8_200);
+    });
+
+    test('looks again once fewer messages wait than it has workers', async () => {
+      const { looks } = await watchLooks(2_000, 10_000);
+
+      // Of the first eight messages, of three calls each, the workers are given four at once.
+      expect(looks[1]?.atMs).toBeGreaterThanOrEqual(6_000);
     });
 
     test('takes no more than ever while its provider is slow', async () => {

@@ -129,6 +129,22 @@ describe('embedTexts', () => {
     await expect(given).rejects.toThrow('left');
   });
 
+  test('ends alike where the answer stops in its middle', async () => {
+    const url = await serveForeign((_, response) =>
+      response.writeHead(200, { 'content-type': 'application/json' }).write('{"dim": 4, '),
+    );
+    const client = new AbortController();
+
+    const given = embedTexts(['a'], { url, profile: 'rt', models, signal: client.signal });
+    const late = await embedTexts(['a'], { url, profile: 'rt', models, timeoutMs: 100 }).catch(
+      error => error,
+    );
+    client.abort(new Error('left'));
+
+    await expect(given).rejects.toThrow('left');
+    expect(late).toMatchObject({ status: 0, code: 'timeout' });
+  });
+
   test('needs no package and nothing of Node, so that browsers have it too', () => {
     const own = ['client.ts', 'client-items.ts', 'client-requests.ts'];
     expect([...staticClosure('lib/adapters/api/client.ts').keys()]).toEqual(

@@ -23,6 +23,8 @@ export interface RowFacts {
   /** Of its last commit. */
   readonly sequence: number;
   readonly committedAtMs: number;
+  /** Its transaction was open for long: the version is older than what others committed meanwhile. */
+  readonly isLate: boolean;
   /** Whether its version column told the truth: the incremental pass must find it. */
   honest: boolean;
 }

@@ -1,5 +1,6 @@
 import type { TwinRow, TwinTransaction } from '../twin/twin-database.ts';
 import type { VersionHabit } from './application-state.ts';
+import { isOfCrowd } from './check-tenants.ts';
 import { drawText, hashOf } from './texts.ts';
 import type { World } from './world.ts';
 
@@ -8,6 +9,8 @@ const HABITS: readonly VersionHabit[] = [
 ] as VersionHabit[];
 const LONG_BEFORE_MS = 2 * 3_600_000;
 const LONGEST_TRANSACTION_MS = 15 * 60_000;
+/** A transaction that is open for no longer commits before anybody looks at what came after it. */
+const MOST_MICROS_OPEN = 1_000;
 
 type Change = { readonly id: string } & (
   | { readonly kind: 'put'; readonly text: string | null }
@@ -67,7 +70,7 @@ function openTransaction(world: World, prepared: boolean): TwinTransaction {
 
 function drawChange(world: World, source: string): Change {
   const { random, twin } = world;
-  const present = [...(twin.sources.get(source)?.rows.keys() ?? [])];
+  const present = [...(twin.sources.get(source)?.rows.keys() ?? [])].filter(id => !isOfCrowd(id));
   const isNew = present.length === 0 || random.chance(0.15);
   const id = isNew ? String(random.between(1, 9)) : random.pick(present);
   if (random.chance(0.12)) return { id, kind: 'delete' };
@@ -109,12 +112,16 @@ function commitRow(
   const { application, twin } = world;
   const habit = application.habits.get(name) ?? 'start';
   const version = drawVersion(world, habit, transaction, before);
-  twin.sources.get(name)?.rows.set(id, { id, text, version, xid: transaction.xid });
+  twin.sources.get(name)?.rows.set(id, {
+    ...{ id, text, version, xid: transaction.xid },
+    ...(isOfCrowd(id) && { tenant: 'crowd' }),
+  });
   const key = `${name}/${id}`;
   const hash = hashOf(text);
   application.rows.set(key, {
     sequence: world.sequence,
     committedAtMs: world.scheduler.nowMs(),
+    isLate: version !== null && twin.now() - version > MOST_MICROS_OPEN,
     honest: isHonest(world, name, habit, version, before) && !twin.sources.get(name)?.raising.has(id),
   });
   application.committedHashes.set(`${key}/${transaction.xid}`, hash);

@@ -1,5 +1,6 @@
 import type { Space } from '../../lib/core/model.ts';
 import { noteSkipped } from './check-skipped.ts';
+import { checkTurns, noteFullLook } from './check-tenants.ts';
 import { isOverturned } from './check-writes.ts';
 import type { Invocation } from './invocation.ts';
 import type { World } from './world.ts';
@@ -12,7 +13,13 @@ export function watchDetection(world: World, current: () => Invocation): World['
     leaseChangedRows: (space, request) => {
       // A look that goes on sees only what lies behind its beginning.
       if (request.from === undefined) current().looks.set(space.spaceId, world.sequence);
-      return detection.leaseChangedRows(space, request);
+      const found = detection.leaseChangedRows(space, request);
+      noteFullLook(world, current(), space, request, found);
+      return found;
+    },
+    writeWatermark: (space, candidates) => {
+      checkTurns(world, current(), space);
+      detection.writeWatermark(space, candidates);
     },
     leaseStaleSlice: (space, request) => {
       const slice = detection.leaseStaleSlice(space, request);

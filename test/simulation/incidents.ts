@@ -3,6 +3,7 @@ import { noteStepBack, raiseCaps } from './check-caps.ts';
 import { watchTick } from './check-freshness.ts';
 import { loseRate } from './check-rate.ts';
 import { drawRaisingRows, raiseForAWhile } from './check-skipped.ts';
+import { scheduleCrowd } from './check-tenants.ts';
 import { invokeDetect, invokeGuard } from './invoke.ts';
 import { acceptMessage } from './service-ports.ts';
 import { queuesOf } from './services.ts';
@@ -55,6 +56,7 @@ export function scheduleIncidents(world: World): void {
   if (shape.batch !== undefined) tickOften(world, () => tick('incremental'));
   during(shape.batch === undefined ? 0 : RECONCILES_WITH_BATCHES, () => tick('reconcile'));
   during(plan.faultySources, () => breakSourceForAWhile(world));
+  scheduleCrowd(world);
   during(drawRaisingRows(world.seed), () => raiseForAWhile(world));
 }
 

@@ -43,6 +43,8 @@ export const INVARIANTS = {
   'watermark-safe':
     'Below the watermark no open transaction began, and every stale row of an honest clock is leased. [14]',
   'honest-age': 'What a look saw and left without a lease is known to wait, as long as anything of it does.',
+  'small-tenants-first':
+    'While a tenant of many rows fills the looks, an edit of another is leased within a few of them.',
   'converged-before-reconcile':
     'With empty queues every row with an honest clock is fresh before a reconcile pass looks. [15]',
   'bounded-staleness': 'Without faults a committed change is written within a bounded number of ticks. [16]',

@@ -1,4 +1,5 @@
 import type { Doubt } from './check-refusals.ts';
+import type { FullLook } from './check-tenants.ts';
 import type { World } from './world.ts';
 
 export type Component = 'detect' | 'embed' | 'write' | 'guard';
@@ -35,6 +36,8 @@ export interface Invocation {
   readonly storedHashes: Map<string, string | null>;
   /** `world.sequence` of the tick's whole look at a space, by space. */
   readonly looks: Map<number, number>;
+  /** Edits of small tenants that its look at a space left, while a crowd filled it, by space. */
+  readonly fullLooks: Map<number, FullLook>;
   /** Rows that its looks skipped, and of which it has not told yet, by space. */
   readonly untold: Map<number, number>;
   /** Whoever waits for an answer hears that none will come. */
@@ -61,6 +64,7 @@ export function createInvocation(world: World, component: Component, timeoutMs: 
     claims: new Set(),
     storedHashes: new Map(),
     looks: new Map(),
+    fullLooks: new Map(),
     untold: new Map(),
     died: () => undefined,
   };

@@ -7,6 +7,7 @@ import { type ApplicationState, createApplicationState } from './application-sta
 import { drawBillFactor, drawCaps, drawClockOffsetMs } from './check-caps.ts';
 import type { Holdings } from './check-purchases.ts';
 import { drawLimits } from './check-rate.ts';
+import { type Crowd, drawCrowd, type TenantWatch } from './check-tenants.ts';
 import { drawFaultPlan, type FaultPlan, NO_FAULTS } from './fault-plan.ts';
 import type { InvariantName, Violation } from './invariants.ts';
 import type { Component } from './invocation.ts';
@@ -45,6 +46,8 @@ export interface Shape {
   readonly limits: RateLimits | undefined;
   /** How bulk texts are bought by batch, in one seed of eight. */
   readonly batch: ReturnType<typeof drawBatchTerms>;
+  /** Tenants of very different sizes, in one seed of sixteen. */
+  readonly crowd: Crowd | undefined;
 }
 
 export interface World {
@@ -83,6 +86,7 @@ export interface World {
   readonly unsentCleared: Map<number, { readonly sequence: number; readonly by: number }>;
   /** How many ticks in a row ended with a version of a row stale, by `spaceId/id`. */
   readonly staleTicks: Map<string, { readonly version: number | null; readonly ticks: number }>;
+  readonly tenants: TenantWatch;
   /** Idle processes that remember their last invocation. */
   readonly warm: Readonly<Record<Component, Process[]>>;
   /** `sequence` when somebody last asked for the pause of the database. */
@@ -108,9 +112,11 @@ export function createWorld(
   const scheduler = createScheduler(random, 0);
   const limits = options.plan === undefined ? drawLimits(seed) : undefined;
   const batch = options.plan === undefined ? drawBatchTerms(seed) : undefined;
-  const hasTenants = options.plan === undefined && seed % 8 === 6;
+  const crowd = options.plan === undefined ? drawCrowd(seed) : undefined;
+  const hasTenants = (options.plan === undefined && seed % 8 === 6) || crowd !== undefined;
   const spaces = drawSpaces(random, limits, batch, hasTenants);
-  const shape = { ...drawShape(random), limits, batch };
+  const drawn = drawShape(random);
+  const shape = { ...drawn, limits, batch, crowd, maxInFlight: crowd?.maxInFlight ?? drawn.maxInFlight };
   let identifiers = 0;
   const newIdentifier = () => {
     identifiers += 1;
@@ -146,6 +152,7 @@ export function createWorld(
       overturnedReadings: new Map(),
       unsentCleared: new Map(),
       staleTicks: new Map(),
+      tenants: { idleLooks: new Map(), passed: new Map() },
       warm: { detect: [], embed: [], write: [], guard: [] },
     },
     ...{
@@ -203,7 +210,7 @@ function drawSpaces(
   const weights = [0, 0, 0, 1, 2];
   return (shapes[random.pick(weights)] ?? []).map(([name, alias], index) => ({
     spaceId: index + 1,
-    // The text of a row stands for its tenant.
+    // The text of a row stands for its tenant, but for the rows of a crowd.
     source: makeSource({ name, table: name, ...(hasTenants && { tenantColumn: 'tenant' }) }),
     model: makeModel({
       alias,
@@ -221,7 +228,7 @@ const configured = ({ requestsPerMinute, tokensPerMinute }: RateLimits) => ({
   ...(tokensPerMinute !== null && { tokensPerMinute }),
 });
 
-function drawShape(random: Random): Omit<Shape, 'limits' | 'batch'> {
+function drawShape(random: Random): Omit<Shape, 'limits' | 'batch' | 'crowd'> {
   return {
     batchSize: random.pick([1, 2, 3, 100]),
     maxInFlight: random.pick([2, 4, 1000]),

@@ -7,6 +7,8 @@ export interface ShownMetric {
   readonly namespace: string;
   readonly name: string;
   readonly dimensions: Readonly<Record<string, unknown>>;
+  /** As CloudWatch takes it, such as `Sum` or `p99`. */
+  readonly statistic: string;
 }
 
 interface AlarmMetric {
@@ -36,11 +38,14 @@ export interface AlarmProperties extends AlarmMetric {
 export function metricsOfAlarms(template: Template): ShownMetric[] {
   return resourcesOf<AlarmProperties>(template, 'AWS::CloudWatch::Alarm').flatMap(({ properties }) =>
     [
-      properties,
-      ...(properties.Metrics ?? []).flatMap(({ MetricStat }) => (MetricStat ? [MetricStat.Metric] : [])),
+      { ...properties, statistic: properties.Statistic ?? properties.ExtendedStatistic },
+      ...(properties.Metrics ?? []).flatMap(({ MetricStat }) =>
+        MetricStat ? [{ ...MetricStat.Metric, statistic: MetricStat.Stat }] : [],
+      ),
     ]
       .filter(metric => metric.MetricName !== undefined)
-      .map(({ MetricName, Namespace, Dimensions = [] }) => ({
+      .map(({ MetricName, Namespace, Dimensions = [], statistic = '' }) => ({
+        statistic,
         namespace: Namespace!,
         name: MetricName!,
         dimensions: Object.fromEntries(Dimensions.map(({ Name, Value }) => [Name, Value])),
@@ -57,6 +62,7 @@ export interface WidgetBody {
     readonly title?: string;
     readonly markdown?: string;
     readonly metrics?: readonly (readonly unknown[])[];
+    readonly yAxis?: { readonly left?: { readonly label?: string } };
     readonly annotations?: { readonly horizontal?: readonly { readonly value: number }[] };
   };
 }
@@ -88,7 +94,8 @@ export function metricsOfDashboard(template: Template): ShownMetric[] {
         const pairs = Array.from({ length: rest.length / 2 }, (_, index) =>
           rest.slice(index * 2, index * 2 + 2),
         );
-        return { namespace: namespace!, name: name!, dimensions: Object.fromEntries(pairs) };
+        const { stat = 'Average' } = metric.find(part => typeof part === 'object') as { stat?: string };
+        return { namespace: namespace!, name: name!, dimensions: Object.fromEntries(pairs), statistic: stat };
       }),
   );
 }

@@ -4,7 +4,9 @@ import type {
   DetectionStore,
   LeasedRow,
   LeaseRequest,
+  ScanPlace,
   StaleSlice,
+  WalkedRows,
 } from '../../lib/ports/detection-store.ts';
 import { type Micros, printNullable, printTimestamp, readNullable, seconds } from './timestamps.ts';
 import {
@@ -82,34 +84,54 @@ export function leaseBehindCrowd(
   twin: TwinDatabase,
   space: Space,
   request: Parameters<DetectionStore['leaseBehindCrowd']>[1],
-): Pick<ChangedRows, 'rows'> {
-  if (space.source.tenantColumn === undefined) return { rows: [] };
+): WalkedRows {
+  const nothing: WalkedRows = { rows: [], newest: null, end: null, isCut: true };
+  if (space.source.tenantColumn === undefined) return nothing;
   const now = twin.now();
   const table = spaceOf(twin, space);
   const source = sourceOf(twin, space);
-  const { from, page, walkedRows, limit } = request;
+  const { from, newerThan, olderThan, page, walkedRows, limit } = request;
   const tenantOf = (row: TwinRow | undefined) => row?.tenant ?? row?.text ?? '';
   const rowsOfPage = page.flatMap(id => visibleRow(source, id) ?? []);
   const counts = Map.groupBy(rowsOfPage, tenantOf);
   const isCrowding = (tenant: string) => 10 * (counts.get(tenant)?.length ?? 0) > page.length;
-  const beginning = readNullable(from.version);
+  const oldestFirst = visibleRows(source)
+    .filter(row => row.version !== null)
+    .sort((a, b) => compareVersions(a.version, b.version) || compareKeys(a.id, b.id));
+  const [newest] = oldestFirst
+    .toReversed()
+    .filter(row => compareVersions(row.version, readNullable(from.version)) >= 0);
+  const walked =
+    newerThan === undefined
+      ? oldestFirst
+          .toReversed()
+          .filter(row => compareToPlace(row, from) >= 0)
+          .filter(row => olderThan === undefined || compareToPlace(row, olderThan) < 0)
+          .slice(0, walkedRows)
+      : oldestFirst.filter(row => compareToPlace(row, newerThan) > 0).slice(0, walkedRows);
+  const others = walked.filter(row => !isCrowding(tenantOf(row)));
   // A row that raises fails the statement, and with it all others: they wait for the scan.
-  const walked = visibleRows(source)
-    .filter(row => row.version !== null && beginning !== null && row.version >= beginning)
-    .filter(row => row.version !== beginning || compareKeys(row.id, from.id) >= 0)
-    .sort((a, b) => compareVersions(b.version, a.version) || compareKeys(b.id, a.id))
-    .slice(0, walkedRows)
-    .filter(row => !isCrowding(tenantOf(row)));
-  if (walked.some(({ id }) => source.raising.has(id))) return { rows: [] };
-  const candidates = walked
+  if (others.some(({ id }) => source.raising.has(id))) return nothing;
+  const candidates = others
     .filter(row => table.outcomes.get(row.id)?.version !== row.version)
     .filter(row => !isDoubled(table.outcomes.get(row.id)))
     .filter(row => isFreeForEdit(table.leases.get(row.id), row, now))
     .sort((a, b) => compareVersions(a.version, b.version) || compareKeys(a.id, b.id))
     .map(row => candidateOf(table, row, false));
   const chosen = candidates.slice(0, limit).filter(candidate => isAllowed(candidate, request));
-  return { rows: leaseRows(table, chosen, request, now) };
+  return {
+    rows: leaseRows(table, chosen, request, now),
+    newest: placeOf(newest),
+    end: placeOf(walked[walkedRows - 1]),
+    isCut: candidates.length > limit,
+  };
 }
+
+const placeOf = (row: TwinRow | undefined): ScanPlace | null =>
+  row === undefined ? null : { version: printTimestamp(row.version ?? 0), id: row.id };
+
+const compareToPlace = (row: TwinRow, place: ScanPlace): number =>
+  compareVersions(row.version, readNullable(place.version)) || compareKeys(row.id, place.id);
 
 /** `countUnsentRows` of `lease-changed-rows.ts` */
 export function countUnsentRows(twin: TwinDatabase, space: Space, atMost: number): number {

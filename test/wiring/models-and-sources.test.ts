@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatChecks } from '../../bin/terminal/formats.ts';
 import type { FreshetConfig } from '../../lib/core/config/config-schema.ts';
 import { checkModels } from '../../lib/wiring/models.ts';
+import { searchAsOperator } from '../../lib/wiring/open-search.ts';
 import { type LoopbackServer, startLoopbackOpenAiServer } from '../doubles/loopback-openai-server.ts';
 import { vectorForText } from '../doubles/vector-for-text.ts';
 import { openTestWorkspace } from './open-test-workspace.ts';
@@ -95,6 +96,29 @@ describe('with the openai provider', () => {
     expect(edited.hits[0]).toMatchObject({ id: '7' });
     expect(edited.hits[0]?.similarity).toBeGreaterThan(0.99);
     expect(third).toMatchObject({ embedded: 0, touched: 0, providerCalls: 0 });
+  });
+
+  it('opens the provider of searches once for an open workspace', async () => {
+    const headers = { 'x-team': { env: 'TEAM' } };
+    await open({
+      models: { mine: { ...small, headers, baseUrl: server.baseUrl } },
+      sources: [{ ...notes, model: 'mine' }],
+    });
+    let opening = 0;
+    const variables = {
+      get TEAM() {
+        opening += 1;
+        return 'search';
+      },
+    };
+    const workspace = { ...opened.workspace, environment: { ...opened.workspace.environment, variables } };
+    await opened.runIn(workspace);
+    const before = opening;
+
+    for (const query of ['notes number 7', 'notes number 8', 'notes number 9'])
+      await searchAsOperator(workspace, { query, limit: 1 });
+
+    expect(opening - before).toBe(1);
   });
 
   it('searches with no vector of another model', async () => {

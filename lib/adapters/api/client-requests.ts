@@ -52,10 +52,14 @@ export async function send(
   method = 'POST',
 ): Promise<Sent> {
   const timeout = AbortSignal.timeout(timeoutMs);
+  const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
   try {
-    const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
     const response = await postTo(url, path, method, body, token, either);
-    return { response, json: (await response.json().catch(() => undefined)) as unknown };
+    const json: unknown = await response.json().catch((error: unknown) => {
+      // What is no JSON is an answer, and one that did not come to its end is none.
+      if (either.aborted) throw error;
+    });
+    return { response, json };
   } catch {
     signal?.throwIfAborted();
     return { response: undefined, json: timeout.aborted ? 'timeout' : 'unreachable' };

@@ -11,6 +11,9 @@ import { type AwsAccess, clientSettings } from './client-settings.ts';
  */
 const CACHE_MS = 5 * 60_000;
 
+/** How long an older value is given before a service that could not answer is asked again. */
+const ASK_AGAIN_MS = 30_000;
+
 interface Cached {
   readonly value: string;
   readonly readAtMs: number;
@@ -20,7 +23,9 @@ interface Cached {
 
 /**
  * Creates the store of secrets. Concurrent reads of a secret share one request.
- * A failure is not cached: the next read asks again.
+ * Where the service is throttled or does not answer, a value that was read before goes on being
+ * given: a secret seldom changes, and whoever is refused with it asks for a fresh one. Any other
+ * failure is told, and the next read asks again.
  */
 export function createSecretStore(options: {
   readonly client: SecretsManagerClient;
@@ -58,9 +63,22 @@ export function createSecretStore(options: {
       const ageMs = known === undefined ? CACHE_MS : clock.now() - known.readAtMs;
       // A clock that was set back makes the age negative: the secret is read anew then too.
       if (known !== undefined && ageMs >= 0 && ageMs < CACHE_MS) return known.value;
-      return request(secretArn, fresh);
+      try {
+        return await request(secretArn, fresh);
+      } catch (error) {
+        if (known === undefined || !isPassing(error)) throw error;
+        // A request that began later may have brought a newer value.
+        const kept = cached.get(secretArn) ?? known;
+        if (kept === known)
+          cached.set(secretArn, { ...known, readAtMs: clock.now() - CACHE_MS + ASK_AGAIN_MS });
+        return kept.value;
+      }
     },
   };
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof FreshetError && ['throttled', 'transient'].includes(error.failureClass);
 }
 
 async function readSecret(client: SecretsManagerClient, SecretId: string): Promise<string> {

@@ -100,7 +100,7 @@ async function refuseForeignFiles(directory: string): Promise<void> {
 }
 
 const FRESH_START =
-  'Or set it aside: the next command that may create a database makes a new one, and its vectors are ' +
+  'It can be set aside: the next command that may create a database makes a new one, and its vectors are ' +
   'made again.';
 
 function setAside(directory: string): string {
@@ -149,7 +149,7 @@ async function startPglite(source: {
     if (source.dataDir === undefined) throw error;
     throw new UsageError(
       `The embedded database in ${source.dataDir} does not start: files of it are damaged or missing, or ` +
-        `there is no space or no right to write there. ${FRESH_START}`,
+        `there is no space or no right to write there. Make room, or give that right. ${FRESH_START}`,
       setAside(source.dataDir),
     );
   }

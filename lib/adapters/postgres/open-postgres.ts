@@ -44,10 +44,12 @@ const DEPLOYED_SESSION = [
   ),
 ].join(';');
 
-type OpenOptions = { readonly maxConnections: number; readonly applicationName?: string | undefined } & (
-  | { readonly connectionString: string }
-  | { readonly endpoint: PostgresEndpoint }
-);
+type OpenOptions = {
+  readonly maxConnections: number;
+  readonly applicationName?: string | undefined;
+  /** How long a statement waits for a lock; undefined: as the server or the role has it. */
+  readonly lockTimeoutMs?: number | undefined;
+} & ({ readonly connectionString: string } | { readonly endpoint: PostgresEndpoint });
 
 /**
  * Connects to a PostgreSQL ≥ 15 with pgvector ≥ 0.8.0.
@@ -74,6 +76,8 @@ export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
       // Nothing is set on a connection before the server is known to keep it apart.
       checked ??= await check(client as unknown as pg.Client);
       await client.query('endpoint' in options && !checked.isPooled ? DEPLOYED_SESSION : SESSION_STATEMENT);
+      if (options.lockTimeoutMs !== undefined)
+        await client.query(`SET lock_timeout = ${Math.ceil(options.lockTimeoutMs)}`);
     },
   });
   const connected = new Set<pg.PoolClient>();

@@ -209,22 +209,21 @@ export async function withinDeadline<Answer>(
   void clock.sleep(request.deadlineMs, answered.signal).then(() => {
     if (!answered.signal.aborted) deadline.abort();
   });
+  const { promise: ended, reject } = Promise.withResolvers<never>();
+  const end = () => reject(new Error('aborted'));
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
   try {
-    return await Promise.race([call(signal), rejectOnAbort(signal)]);
+    return await Promise.race([call(signal), ended]);
   } catch (error) {
     if (request.signal?.aborted)
       throw new FreshetError('The call was given up.', { failureClass: 'transient', code: 'aborted' });
     if (deadline.signal.aborted) throw classifyProviderFailure({ timedOut: true });
     throw error;
   } finally {
+    // A signal that depends on others is kept for as long as it has a listener, and with it the
+    // answer: until the process ends.
+    signal.removeEventListener('abort', end);
     answered.abort(ANSWERED);
   }
-}
-
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const give = () => reject(new Error('aborted'));
-    if (signal.aborted) give();
-    else signal.addEventListener('abort', give, { once: true });
-  });
 }

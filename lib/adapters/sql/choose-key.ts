@@ -14,7 +14,8 @@ import { type FoundTable, suggestNames, type TableColumn } from './source-table.
 
 /**
  * A unique index that can stand for a key.
- * Such an index is immediate and valid, covers all rows, and is on columns without expressions.
+ * Such an index is valid, covers all rows, and is on columns without expressions. It may be
+ * deferrable: what another session has committed holds no key twice.
  */
 interface UniqueIndex {
   readonly isPrimary: boolean;
@@ -163,7 +164,7 @@ async function readUniqueIndexes(db: SqlDatabase, tableOid: number): Promise<rea
               JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
              WHERE k.place <= i.indnkeyatts) AS columns
       FROM pg_index i
-     WHERE i.indrelid = ${tableOid}::oid AND i.indisunique AND i.indimmediate AND i.indisvalid
+     WHERE i.indrelid = ${tableOid}::oid AND i.indisunique AND i.indisvalid
        AND i.indpred IS NULL AND i.indexprs IS NULL`.execute(db.kysely);
   return found.rows.map(row => ({
     isPrimary: row.isPrimary,

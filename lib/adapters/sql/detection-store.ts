@@ -3,7 +3,7 @@ import type { Cap } from '../../core/budget.ts';
 import type { Lane, ResolvedSource, Space } from '../../core/model.ts';
 import type { DetectionPosition, DetectionStore, WaitingRows } from '../../ports/detection-store.ts';
 import { liftBudgetPauses, sumUpSpending } from './caps.ts';
-import { type SqlDatabase, TICK_LOCK_CLASS } from './database.ts';
+import type { SqlDatabase } from './database.ts';
 import { changeEach } from './divide-rows.ts';
 import { arrayLiteral } from './fragments.ts';
 import { settleLostCalls } from './grants.ts';
@@ -12,6 +12,12 @@ import { countUnsentRows, leaseChangedRows } from './lease-changed-rows.ts';
 import { abandonLeases, confirmSent } from './lease-stages.ts';
 import { findSliceEnd, leaseStaleSlice } from './lease-stale-rows.ts';
 import { expireLeasesOfDeadRuns } from './leases.ts';
+import {
+  fromOtherWriters,
+  hasPreparedTransaction,
+  hidesTransaction,
+  LONGEST_HIDDEN_SECONDS,
+} from './open-transactions.ts';
 import { removeOrphans } from './orphans.ts';
 import { sumUpQueries } from './query-ledger.ts';
 import { quoteSpace } from './quote-space.ts';
@@ -137,40 +143,23 @@ async function writeReconcileCursor(
 const HORIZON_MARGIN_SECONDS = 300;
 
 /**
- * Seconds of the margin where a backend hides its transaction.
- * A hidden transaction is trusted to stay open for no longer than this.
- */
-const HIDDEN_BACKEND_MARGIN_SECONDS = 900;
-
-/**
  * Reads the time before which no open transaction can still commit a row; null: unknown.
  * `now()` in a row is the start of the row's transaction, so the oldest open transaction bounds
  * what can still appear. A prepared transaction has no backend, so the horizon is null while one is
- * open.
- * Other users' backends show nothing without `pg_read_all_stats` ("<insufficient privilege>"). A
- * backend with `track_activities` off has state "disabled". Rows without a user are PostgreSQL's
- * own workers, which write no rows. A session that holds a tick's lock writes none either, and is
- * open for as long as the tick.
+ * open. A backend that hides its transaction makes the margin as long as it may stay open.
  */
 async function readHorizon(db: SqlDatabase, space: Space, marginSeconds: number): Promise<string | null> {
   // Rows of another server become visible without a transaction of this one.
   const isForeign = space.source.relation === 'foreign table';
   const at = isForeign ? sql`NULL::text` : toVersionTime(sql`h.at`, space.source);
   const { rows } = await sql<{ horizon: string | null }>`
-    SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts WHERE database = current_database())
-                THEN NULL ELSE ${at} END AS horizon
+    SELECT CASE WHEN ${hasPreparedTransaction} THEN NULL ELSE ${at} END AS horizon
       FROM (SELECT least(now(), min(a.xact_start))
                    - interval '1 second' * CASE
-                       WHEN bool_or(a.query = '<insufficient privilege>' OR a.state = 'disabled')
-                       THEN greatest(${marginSeconds}::float8, ${HIDDEN_BACKEND_MARGIN_SECONDS}::float8)
+                       WHEN bool_or(${hidesTransaction})
+                       THEN greatest(${marginSeconds}::float8, ${LONGEST_HIDDEN_SECONDS}::float8)
                        ELSE ${marginSeconds}::float8 END AS at
-              FROM pg_catalog.pg_stat_activity AS a
-             WHERE a.datname = current_database() AND a.usesysid IS NOT NULL
-               AND a.pid <> pg_backend_pid()
-               AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks AS k
-                                WHERE k.pid = a.pid AND k.locktype = 'advisory' AND k.objsubid = 2
-                                  AND k.granted AND k.classid::int8 = ${sql.lit(TICK_LOCK_CLASS)}
-                                  AND k.database = a.datid)) AS h`.execute(db.kysely);
+              ${fromOtherWriters}) AS h`.execute(db.kysely);
   return rows[0]?.horizon ?? null;
 }
 

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { PipelineConfig, SourceConfig } from '../../core/config/pipeline-config.ts';
-import { UsageError } from '../../core/errors.ts';
+import { FreshetError, LOCKED, UsageError } from '../../core/errors.ts';
 import type { ResolvedSource } from '../../core/model.ts';
 import { isOlderVersion, nameAsked, type SqlDatabase } from './database.ts';
 import { mayBeOfOneRow } from './divide-rows.ts';
@@ -17,6 +17,7 @@ import {
   readSchemaVersion,
   type SchemaVersion,
 } from './migrations/schema-version.ts';
+import { inspectReplacement } from './replaced-spaces.ts';
 import { resolveSource } from './resolve-source.ts';
 import { inspectSearch } from './searched-source.ts';
 
@@ -50,15 +51,44 @@ export async function inspectDatabase(
       findings.push(...(await inspectKeys(db, source, countAllKeys)));
       if (version === undefined || version.version === 0) continue;
       findings.push(
+        ...(await inspectReplacement(db, config, sourceConfig, source)),
         ...(await inspectVectors(db, source)),
         ...(await inspectSearch(db, source, sourceConfig.search, config.database.viewSchema)),
       );
     } catch (error) {
-      if (!mayBeOfOneRow(error)) throw error;
-      findings.push(describeRaising(source, error.code));
+      if (error instanceof FreshetError && error.code === LOCKED)
+        findings.push(await describeLock(db, source));
+      else if (mayBeOfOneRow(error)) findings.push(describeRaising(source, error.code));
+      else throw error;
     }
   }
   return findings;
+}
+
+/** Says who keeps the rows of a source from being read, as an ALTER TABLE in a long transaction. */
+async function describeLock(
+  db: SqlDatabase,
+  { name, schema, table, tableOid }: ResolvedSource,
+): Promise<DoctorFinding> {
+  const { rows } = await sql<{ pid: number }>`
+    SELECT DISTINCT pid FROM pg_locks
+     WHERE locktype = 'relation' AND relation = ${tableOid}::oid AND mode = 'AccessExclusiveLock' AND granted
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`.execute(db.kysely);
+  const [holder] = rows;
+  return {
+    check: 'lock',
+    ok: false,
+    severity: 'error',
+    message:
+      `Source "${name}": ${quoteName(schema, table)} is locked` +
+      `${holder === undefined ? '' : ` by process ${holder.pid} of the server`}, as ALTER TABLE does it. ` +
+      'Until that transaction ends its rows cannot be read: runs and searches wait, and nothing is lost.',
+    ...(holder !== undefined && {
+      statement:
+        'SELECT pid, usename, application_name, state, xact_start FROM pg_stat_activity ' +
+        `WHERE pid = ${holder.pid};`,
+    }),
+  };
 }
 
 /** Says that the rows of a source cannot be listed, as of a view whose key raises. */

@@ -11,9 +11,15 @@ import { ensureKeywords, fillKeywords, requireLanguage } from './keywords.ts';
 import { lockSchemaChanges, NEEDED_VERSION } from './migrations/migrate.ts';
 import { readSchemaVersion } from './migrations/schema-version.ts';
 import { requireSameShape, type SpaceBinding, toSpace, toSpaceBindings } from './open-spaces.ts';
+import { findReplacedSpace, type ReplacedSpace } from './replaced-spaces.ts';
 import { resolveKnownSource, resolveSource } from './resolve-source.ts';
 import { replaceSearchFunction } from './search-function.ts';
 import { replaceSourceView } from './source-view.ts';
+
+export interface PreparationOptions {
+  readonly adopt?: boolean | undefined;
+  readonly onReplaced?: ((replaced: ReplacedSpace) => void) | undefined;
+}
 
 /**
  * Finds or creates the spaces of each source, with their vector tables and positions.
@@ -21,6 +27,7 @@ import { replaceSourceView } from './source-view.ts';
  * A changed recipe or model is another fingerprint and so another space, which is empty at first.
  * It becomes the active one at once and the former one is retired, as are the spaces that the
  * configuration no longer has. A retired space that comes back goes on where it was.
+ * `onReplaced` is told of each source whose searches find less from then on.
  * Each source is one transaction. Only `adopt` takes over a table that was swapped or whose types
  * changed. Without `adopt`, such a source stays as it was and `detect` pauses it.
  * @throws UsageError that says which source is wrong and how to mend it.
@@ -28,7 +35,7 @@ import { replaceSourceView } from './source-view.ts';
 export async function ensureSpaces(
   db: SqlDatabase,
   config: PipelineConfig,
-  options: { readonly adopt?: boolean } = {},
+  options: PreparationOptions = {},
 ): Promise<readonly Space[]> {
   const adopt = options.adopt ?? false;
   const spaces: Space[] = [];
@@ -37,10 +44,11 @@ export async function ensureSpaces(
       ? await resolveSource(db, sourceConfig, config.limits.maxCharacters)
       : await resolveKnownSource(db, config, sourceConfig);
     await requireLanguage(db, source);
-    const ensured = await db.kysely
+    const { spaces: ensured, replaced } = await db.kysely
       .transaction()
       .execute(transaction => ensureSource(transaction, config, sourceConfig, source, adopt))
       .catch(error => explainCreationRefusal(error, db, source.name, config.database.viewSchema));
+    if (replaced !== undefined) options.onReplaced?.(replaced);
     for (const space of ensured) await fillKeywords(db, space);
     spaces.push(...ensured);
   }
@@ -53,13 +61,14 @@ async function ensureSource(
   sourceConfig: SourceConfig,
   source: ResolvedSource,
   adopt: boolean,
-): Promise<readonly Space[]> {
+): Promise<{ readonly spaces: readonly Space[]; readonly replaced?: ReplacedSpace | undefined }> {
   await lockSchemaChanges(transaction);
   const bindings = toSpaceBindings(config, sourceConfig, source);
   const rows: SpaceRow[] = [];
   for (const binding of bindings) rows.push(await ensureSpace(transaction, binding, config, adopt));
   const [active] = rows;
-  if (active === undefined) return [];
+  if (active === undefined) return { spaces: [] };
+  const replaced = await findReplacedSpace(transaction, source.name, active, active.model_alias);
   await assignStatuses(transaction, source.name, active.space_id, rows);
   const spaces = rows.map((row, place) =>
     toSpace({ ...row, status: place === 0 ? 'active' : 'building' }, bindings[place] as SpaceBinding),
@@ -70,7 +79,7 @@ async function ensureSource(
     await replaceSearchFunction(transaction, viewSchema, spaces[0]);
   }
   for (const space of spaces) await ensureKeywords(transaction, space);
-  return spaces;
+  return { spaces, replaced };
 }
 
 async function ensureSpace(

@@ -1,9 +1,15 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { DOCUMENTS_SOURCE } from '../../core/documents.ts';
 import type { ErasureReceipt } from '../../ports/documents.ts';
-import { type SqlDatabase, TICK_LOCK_CLASS } from './database.ts';
+import type { SqlDatabase } from './database.ts';
 import { arrayLiteral } from './fragments.ts';
 import { type FreshetTables, vectorTableOf } from './freshet-tables.ts';
+import {
+  fromOtherWriters,
+  hasPreparedTransaction,
+  hidesTransaction,
+  LONGEST_HIDDEN_SECONDS,
+} from './open-transactions.ts';
 
 /** What is erased: a segment of a tenant's asset, or all of them. */
 interface Erased {
@@ -165,22 +171,17 @@ const isLeaseOfReceipt = sql<boolean>`
 /**
  * Whether nobody is left who may have seen the items of receipt `e`.
  * A second is let pass for a backend that has begun and does not show it yet. One that hides its
- * transaction is trusted to end within a quarter of an hour, a prepared one is waited for. Sessions
- * that hold a tick's lock write nothing. A lease says that a worker has the text in hand.
+ * transaction is waited for as long as it may stay open, a prepared one until it ends. A lease says
+ * that a worker has the text in hand.
  */
 const hasNoWriter = sql<boolean>`
   e.erased_at < clock_timestamp() - interval '1 second'
-  AND NOT EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts WHERE database = current_database())
+  AND NOT ${hasPreparedTransaction}
   AND NOT EXISTS (
-    SELECT FROM pg_catalog.pg_stat_activity AS a
-     WHERE a.datname = current_database() AND a.usesysid IS NOT NULL AND a.pid <> pg_backend_pid()
+    SELECT ${fromOtherWriters}
        AND (a.xact_start <= e.erased_at
-            OR ((a.query = '<insufficient privilege>' OR a.state = 'disabled')
-                AND e.erased_at > clock_timestamp() - interval '15 minutes'))
-       AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks AS k
-                        WHERE k.pid = a.pid AND k.locktype = 'advisory' AND k.objsubid = 2
-                          AND k.granted AND k.classid::int8 = ${sql.lit(TICK_LOCK_CLASS)}
-                          AND k.database = a.datid))
+            OR (${hidesTransaction} AND e.erased_at
+                > clock_timestamp() - interval '1 second' * ${sql.lit(LONGEST_HIDDEN_SECONDS)})))
   AND NOT EXISTS (
     SELECT FROM freshet.leases AS l JOIN freshet.spaces AS p ON p.space_id = l.space_id
      WHERE p.source_name = ${sql.lit(DOCUMENTS_SOURCE)} AND l.expires_at > now()

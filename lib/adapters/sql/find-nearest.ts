@@ -6,7 +6,14 @@ import type { FoundRow, NearestRequest, SearchPlan, SearchScope } from '../../po
 import type { SqlDatabase } from './database.ts';
 import type { FreshetTables } from './freshet-tables.ts';
 import { EF_PER_HIT, efBoundsOf, exactRowsOf, isNarrow, readInScope } from './search-predicate.ts';
-import { readVector, renderExact, renderSearched, renderWalk, toFoundRow } from './search-statements.ts';
+import {
+  type FewRows,
+  readVector,
+  renderExact,
+  renderSearched,
+  renderWalk,
+  toFoundRow,
+} from './search-statements.ts';
 
 /** Milliseconds for which a scope of many rows is taken to have many. */
 const MANY_FOR_MS = 30_000;
@@ -18,28 +25,31 @@ export const SEARCH_SETTINGS = {
   ...{ jit: 'off', plan_cache_mode: 'force_custom_plan', statement_timeout: '20000' },
 };
 
-/** Remembers which scopes had too many rows to compare each, and when that was counted. */
-interface ManyRows {
-  has(scope: SearchScope): boolean;
-  set(scope: SearchScope): void;
-  delete(scope: SearchScope): void;
+/** Remembers which scopes had too many rows to compare each, and which had few. */
+interface RowCounts {
+  recall(scope: SearchScope): 'few' | 'many' | undefined;
+  note(scope: SearchScope, were: 'few' | 'many'): void;
 }
 
 /**
- * Makes the memory of counts. Only "too many" is remembered: a few rows are counted as they are
- * compared, and cost nothing more. A scope that lost its rows meanwhile is walked for a while.
+ * Makes the memory of counts. A scope that had many rows is walked for a while, even if it lost
+ * them. Few rows are counted again with each search: that they were few says only that counting
+ * them before they are compared would be more work.
  */
-export function rememberMany(clock: Pick<Clock, 'now'>): ManyRows {
-  const countedAtMs = new Map<string, number>();
+export function rememberCounts(clock: Pick<Clock, 'now'>): RowCounts {
+  const counts = new Map<string, { readonly were: 'few' | 'many'; readonly atMs: number }>();
   return {
-    has: scope => clock.now() - (countedAtMs.get(nameOf(scope)) ?? Number.NEGATIVE_INFINITY) < MANY_FOR_MS,
-    set(scope) {
-      const name = nameOf(scope);
-      countedAtMs.delete(name);
-      countedAtMs.set(name, clock.now());
-      if (countedAtMs.size > MAX_SCOPES) countedAtMs.delete(countedAtMs.keys().next().value!);
+    recall(scope) {
+      const count = counts.get(nameOf(scope));
+      const isOld = count?.were === 'many' && clock.now() - count.atMs >= MANY_FOR_MS;
+      return isOld ? undefined : count?.were;
     },
-    delete: scope => countedAtMs.delete(nameOf(scope)),
+    note(scope, were) {
+      const name = nameOf(scope);
+      counts.delete(name);
+      counts.set(name, { were, atMs: clock.now() });
+      if (counts.size > MAX_SCOPES) counts.delete(counts.keys().next().value!);
+    },
   };
 }
 
@@ -54,31 +64,34 @@ function nameOf({ source, caller, filter }: SearchScope): string {
  * Finds the nearest rows, each compared where they are few, else by the index of their vectors.
  * Rows are few by counting, never by an estimate: that of a tenant's rows can be wrong by any
  * factor, and a table that was never analysed has none. The statement that compares each counts
- * them first, and compares none where they are many. Undefined: the row of `like` is not there.
+ * them first, by their keys alone unless they were few before, and compares none where they are
+ * many. Undefined: the row of `like` is not there.
  * Only where everything is searched, a table of very many rows is taken for one without counting.
  */
 export async function findNearest(
   db: SqlDatabase,
   request: NearestRequest,
-  many: ManyRows,
+  counts: RowCounts,
 ): Promise<{ readonly rows: readonly FoundRow[]; readonly isExact: boolean } | undefined> {
   const isIndexed = request.source.index === 'valid';
-  const walksAtOnce = isIndexed && (many.has(request) || isLarge(request));
-  const settings = { ...SEARCH_SETTINGS, ...(walksAtOnce && walkSettings(request)) };
+  const known = counts.recall(request);
+  const walksAtOnce = isIndexed && (known === 'many' || isLarge(request));
+  const settings = { ...SEARCH_SETTINGS, ...(isIndexed && walkSettings(request)) };
   return readInScope(db, request, settings, async transaction => {
     const vector = await readNear(transaction, request);
     if (vector === undefined) return undefined;
     if (isIndexed && !walksAtOnce) {
       const most = mostCompared(request);
-      const found = await compareEach(transaction, request, vector, most);
+      // Without statistics, the planner would read every vector to compare a few.
+      const areCountedFirst = known !== 'few' || request.source.likelyRows === 0;
+      const found = await compareFew(transaction, request, vector, { most, areCountedFirst });
+      counts.note(request, found.counted <= most ? 'few' : 'many');
       if (found.counted <= most) return { rows: found.rows, isExact: true };
-      many.set(request);
-      await setWalk(transaction, request);
     }
     if (isIndexed) {
       const rows = await walk(transaction, request, vector);
       if (rows !== undefined) return { rows, isExact: false };
-      many.delete(request);
+      counts.note(request, 'few');
     }
     return { rows: (await compareEach(transaction, request, vector)).rows, isExact: true };
   });
@@ -98,7 +111,8 @@ function isLarge(request: NearestRequest): boolean {
 
 /** Tells how `findNearest` would search now; the rows are counted anew. */
 export function explainNearest(db: SqlDatabase, request: NearestRequest): Promise<SearchPlan | undefined> {
-  return readInScope(db, request, SEARCH_SETTINGS, async transaction => {
+  const settings = { ...SEARCH_SETTINGS, ...(request.source.index === 'valid' && walkSettings(request)) };
+  return readInScope(db, request, settings, async transaction => {
     const vector = await readNear(transaction, request);
     return vector === undefined ? undefined : explain(transaction, request, vector);
   });
@@ -114,15 +128,27 @@ async function readNear(
 
 const mostCompared = (scope: SearchScope) => exactRowsOf(scope.source.space.model, isNarrow(scope));
 
-/** @param most rows up to which each is compared; unless said, however many there are */
+/** @returns no row where there are more than so many */
+async function compareFew(
+  transaction: Kysely<FreshetTables>,
+  request: NearestRequest,
+  vector: Buffer,
+  few: FewRows,
+): Promise<{ readonly rows: readonly FoundRow[]; readonly counted: number }> {
+  const { rows, counted } = await compareEach(transaction, request, vector, few);
+  if (counted !== null) return { rows, counted };
+  return compareFew(transaction, request, vector, { ...few, areCountedFirst: false });
+}
+
+/** @param few unless said, each is compared, however many there are */
 async function compareEach(
   transaction: Kysely<FreshetTables>,
   request: NearestRequest,
   vector: Buffer,
-  most?: number,
-): Promise<{ readonly rows: readonly FoundRow[]; readonly counted: number }> {
-  const { rows } = await renderExact(request, vector, most).execute(transaction);
-  const counted = rows[0]?.counted ?? 0;
+  few?: FewRows,
+): Promise<{ readonly rows: readonly FoundRow[]; readonly counted: number | null }> {
+  const { rows } = await renderExact(request, vector, few).execute(transaction);
+  const { counted = 0 } = rows[0] ?? {};
   return { rows: rows.filter(({ id }) => id !== null).map(toFoundRow), counted };
 }
 
@@ -144,18 +170,14 @@ function efSearchOf(request: NearestRequest): number {
   return Math.min(most, Math.max(least, request.limit * EF_PER_HIT));
 }
 
-/** Sorting is made dear, so that the order comes from the index and the walk can end early. */
+/**
+ * What a walk needs, set before rows are counted too: that takes no plan of theirs away.
+ * Sorting is made dear, so that the order comes from the index and the walk can end early.
+ */
 const walkSettings = (request: NearestRequest) => ({
   ...{ 'hnsw.iterative_scan': 'strict_order', 'hnsw.ef_search': String(efSearchOf(request)) },
   enable_sort: 'off',
 });
-
-async function setWalk(transaction: Kysely<FreshetTables>, request: NearestRequest): Promise<void> {
-  const calls = Object.entries(walkSettings(request)).map(
-    ([name, value]) => sql`set_config(${name}, ${value}, true)`,
-  );
-  await sql`SELECT ${sql.join(calls)}`.execute(transaction);
-}
 
 async function explain(
   transaction: Kysely<FreshetTables>,
@@ -169,9 +191,8 @@ async function explain(
       FROM (SELECT ${renderSearched(request)} LIMIT ${exactUpTo + 1}::int) AS counted`.execute(transaction);
   const counted = found[0]?.rows ?? 0;
   const walks = source.index === 'valid' && counted > exactUpTo;
-  if (walks) await setWalk(transaction, request);
-  const most = source.index === 'valid' ? exactUpTo : undefined;
-  const statement = walks ? renderWalk(request, vector) : renderExact(request, vector, most);
+  const few = source.index === 'valid' ? { most: exactUpTo, areCountedFirst: false } : undefined;
+  const statement = walks ? renderWalk(request, vector) : renderExact(request, vector, few);
   const { rows } = await sql<Record<string, string>>`EXPLAIN ${statement}`.execute(transaction);
   return {
     source: source.space.source.name,

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import { FreshetError } from '../../core/errors.ts';
 import type { Space } from '../../core/model.ts';
-import type { ChangedRows, DetectionStore } from '../../ports/detection-store.ts';
+import type { DetectionStore, ScanPlace, WalkedRows } from '../../ports/detection-store.ts';
 import type { SqlDatabase } from './database.ts';
 import { mayBeOfOneRow } from './divide-rows.ts';
 import { arrayLiteral } from './fragments.ts';
@@ -32,16 +32,18 @@ export async function leaseBehindCrowd(
   db: SqlDatabase,
   space: Space,
   request: CrowdedRequest,
-): Promise<Pick<ChangedRows, 'rows'>> {
+): Promise<WalkedRows> {
   const { tenantColumn } = space.source;
-  if (tenantColumn === undefined) return { rows: [] };
+  if (tenantColumn === undefined) return NOTHING_WALKED;
   try {
-    return { rows: toLeasedRows(await leaseOthers(db, space, request, renderTenant(tenantColumn))) };
+    return await leaseOthers(db, space, request, renderTenant(tenantColumn));
   } catch (error) {
     if (!mayBeOfOneRow(error) && !isOfColumn(error)) throw error;
-    return { rows: [] };
+    return NOTHING_WALKED;
   }
 }
+
+const NOTHING_WALKED: WalkedRows = { rows: [], newest: null, end: null, isCut: true };
 
 const isOfColumn = (error: unknown) =>
   error instanceof FreshetError && /^sqlstate_42(703|501)$/.test(error.code);
@@ -49,37 +51,58 @@ const isOfColumn = (error: unknown) =>
 /** Rows without a tenant are those of one more. */
 const renderTenant = (column: string) => sql`coalesce(${sql.id('s', column)}::text, '')`;
 
+/** A line of the statement: it says how far the walk came, and a row that it leased. */
+interface WalkedLine extends LeasedLine {
+  readonly newestVersion: string | null;
+  readonly newestId: string | null;
+  readonly endVersion: string | null;
+  readonly endId: string | null;
+  readonly isCut: boolean;
+}
+
 /**
- * Walks the index on (version, key) from its newest end, and joins only rows of other tenants.
- * Whoever changes few rows after a mass change of another tenant stands there. The walk reads the
- * tenant alone of 100,000 rows of the crowd.
+ * Walks the index on (version, key) from newer to older rows, and joins only rows of other tenants.
+ * Whoever changes few rows after a mass change of another tenant stands at its newest end. The walk
+ * reads the tenant alone of the rows of the crowd. Where it ends is read from the index alone
+ * (19 ms of 100,000 rows; numbering the rows that are walked takes 44 ms more). What is newer than
+ * a row is walked from there, with no other bound: an index is entered at a row, and left at a
+ * version only, and a mass change has one version.
  */
 async function leaseOthers(
   db: SqlDatabase,
   space: Space,
   request: CrowdedRequest,
   tenant: RawBuilder<unknown>,
-): Promise<readonly LeasedLine[]> {
+): Promise<WalkedRows> {
   const names = quoteSpace(space);
   const { source, vectors, version, versionType } = names;
   const keys = keyColumnsOf(space.source);
-  const { from, page, walkedRows } = request;
+  const { from, newerThan, olderThan, page, walkedRows } = request;
+  const place = sql`(${version}, ${listKey(keys.source)})`;
+  const placeOf = (at: ScanPlace) => sql`(${at.version}::${versionType}, ${listKey(keys.ofId(at.id))})`;
   const descending = sql.join(keys.source.map(part => sql`${part} DESC`));
-  const statement = sql<LeasedLine>`
+  const older = olderThan === undefined ? sql`` : sql` AND ${place} < ${placeOf(olderThan)}`;
+  const walk =
+    newerThan === undefined
+      ? sql`FROM ${source} AS s
+         WHERE ${place} >= ${placeOf(from)}${older} ORDER BY ${version} DESC, ${descending}`
+      : sql`FROM ${source} AS s
+         WHERE ${place} > ${placeOf(newerThan)} ORDER BY ${version}, ${listKey(keys.source)}`;
+  const statement = sql<WalkedLine>`
     WITH crowd AS MATERIALIZED (
       SELECT ${tenant} AS tenant
         FROM unnest(${arrayLiteral(page)}::text[]) AS l (item_id)
         JOIN ${source} AS s ON ${areEqual(keys.source, keys.leased)}
        GROUP BY 1 HAVING ${sql.lit(ROWS_PER_CROWDING)} * count(*) > ${page.length}::int
+    ), newest AS MATERIALIZED (
+      SELECT ${keys.leaseId} AS id, ${version} AS version FROM ${source} AS s
+       WHERE ${version} >= ${from.version}::${versionType} ORDER BY ${version} DESC, ${descending} LIMIT 1
+    ), last AS MATERIALIZED (
+      SELECT ${keys.leaseId} AS id, ${version} AS version ${walk} OFFSET ${walkedRows - 1}::int LIMIT 1
     ), candidates AS MATERIALIZED (
       SELECT ${keys.leaseId} AS id, ${version} AS version, ${renderAttempts('l')} AS attempts,
              row_number() OVER (ORDER BY ${version}, ${listKey(keys.source)}) AS place
-        FROM (SELECT s.* FROM (
-                SELECT s.* FROM ${source} AS s
-                 WHERE (${version}, ${listKey(keys.source)})
-                       >= (${from.version}::${versionType}, ${listKey(keys.ofId(from.id))})
-                 ORDER BY ${version} DESC, ${descending}
-                 LIMIT ${walkedRows}::int) AS s
+        FROM (SELECT s.* FROM (SELECT s.* ${walk} LIMIT ${walkedRows}::int) AS s
                WHERE ${tenant} <> ALL (ARRAY(SELECT crowd.tenant FROM crowd))) AS s
         LEFT JOIN ${vectors} AS v ON ${areEqual(keys.stored('v'), keys.source)} AND v.chunk = 0
         LEFT JOIN freshet.leases AS l
@@ -89,7 +112,24 @@ async function leaseOthers(
       SELECT id, version, place FROM candidates
        WHERE place <= ${request.limit}::int AND attempts <= ${request.maxAttempts ?? MOST_ATTEMPTS}::int
     ), leased AS (${renderLeasing(space.spaceId, request)})
-    SELECT r.id, r.attempts, r.version FROM (${leasedLines}) AS r ORDER BY r.place`;
+    SELECT newest.version::text AS "newestVersion", newest.id AS "newestId",
+           last.version::text AS "endVersion", last.id AS "endId",
+           EXISTS (SELECT FROM candidates WHERE place > ${request.limit}::int) AS "isCut",
+           r.id, r.attempts, r.version
+      FROM (VALUES (1)) AS one (line)
+      LEFT JOIN newest ON true
+      LEFT JOIN last ON true
+      LEFT JOIN (${leasedLines}) AS r ON true
+     ORDER BY r.place`;
   const { rows } = await statement.execute(db.kysely);
-  return rows;
+  const [line] = rows;
+  return {
+    rows: toLeasedRows(rows),
+    newest: toPlace(line?.newestVersion, line?.newestId),
+    end: toPlace(line?.endVersion, line?.endId),
+    isCut: line?.isCut ?? true,
+  };
 }
+
+const toPlace = (version: string | null = null, id: string | null = null): ScanPlace | null =>
+  version === null || id === null ? null : { version, id };

@@ -99,7 +99,7 @@ async function findFirst(
  *   the reconcile pass leases by `xmin`. Rows that turned out fresh or gone lose their lease here.
  *
  * Rows that came from a backfill stand behind the edits. Rows with attempts stand behind all
- * others.
+ * others. The first line holds what the limit left out, and each other line a leased row.
  */
 async function leaseChangedWithin(
   db: SqlDatabase,
@@ -158,13 +158,16 @@ async function leaseChangedWithin(
       SELECT id, version, place FROM candidates
        WHERE place <= ${request.limit}::int AND attempts <= ${request.maxAttempts ?? MOST_ATTEMPTS}::int
     ), leased AS (${renderLeasing(space.spaceId, request)})
-    SELECT f.version::text AS "unsentVersion", f.id AS "unsentId", r.id, r.attempts, r.version
-      FROM (VALUES (1)) AS one (line)
-      LEFT JOIN (SELECT d.version, d.id FROM candidates AS d
-                  WHERE d.in_scan AND d.place > ${request.limit}::int
-                  ORDER BY d.version, ${listKey(keys.carried('d'))} LIMIT 1) AS f ON true
-      LEFT JOIN (${leasedLines}) AS r ON true
-     ORDER BY r.place`;
+    SELECT u."unsentVersion", u."unsentId", u.id, u.attempts, u.version
+      FROM (SELECT f.version::text AS "unsentVersion", f.id AS "unsentId",
+                   NULL AS id, NULL::int AS attempts, NULL AS version, 0 AS place
+              FROM (VALUES (1)) AS one (line)
+              LEFT JOIN (SELECT d.version, d.id FROM candidates AS d
+                          WHERE d.in_scan AND d.place > ${request.limit}::int
+                          ORDER BY d.version, ${listKey(keys.carried('d'))} LIMIT 1) AS f ON true
+             UNION ALL
+            SELECT NULL, NULL, r.id, r.attempts, r.version, r.place FROM (${leasedLines}) AS r) AS u
+     ORDER BY u.place`;
   const { rows } = await statement.execute(db.kysely);
   const { unsentVersion = null, unsentId = null } = rows[0] ?? {};
   return {

@@ -43,7 +43,7 @@ export async function listTables(db: SqlDatabase): Promise<readonly TableFacts[]
                                         ON a.attrelid = i.indrelid AND a.attnum = k.attnum
                                      WHERE k.place <= i.indnkeyatts)) ORDER BY i.indexrelid), '[]')
                  FROM pg_catalog.pg_index AS i
-                WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid
+                WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid
                   AND i.indpred IS NULL AND i.indexprs IS NULL))::text AS facts
       FROM pg_catalog.pg_class AS c
       JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

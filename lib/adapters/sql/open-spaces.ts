@@ -1,6 +1,7 @@
 import { aliasesOf, type PipelineConfig, type SourceConfig } from '../../core/config/pipeline-config.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { KeyColumn, ModelDefinition, ResolvedSource, Space } from '../../core/model.ts';
+import { DOCS } from '../../core/own-command.ts';
 import { describeRecipe, fingerprintSpace } from '../../core/text.ts';
 import type { SpaceRegistry } from '../../ports/control-store.ts';
 import type { SqlDatabase } from './database.ts';
@@ -46,14 +47,7 @@ async function openSpace(db: SqlDatabase, binding: SpaceBinding, config: Pipelin
     .where('fingerprint', '=', binding.fingerprint)
     .where('status', '<>', 'retired')
     .executeTakeFirst();
-  if (row === undefined) {
-    throw new UsageError(
-      `Source "${binding.source.name}" has no space yet for model "${binding.model.alias}" as it is ` +
-        'configured now (model, dimensions or text recipe are new). Existing vectors are kept until ' +
-        'then.',
-      MIGRATE_COMMAND,
-    );
-  }
+  if (row === undefined) throw await explainMissingSpace(db, binding);
   requireSameShape(row, binding.source, config.database.viewSchema);
   const space = toSpace(row, binding);
   if (space.source.keywordLanguage !== undefined && !(await hasKeywordColumns(db.kysely, space)))
@@ -62,6 +56,26 @@ async function openSpace(db: SqlDatabase, binding: SpaceBinding, config: Pipelin
       MIGRATE_COMMAND,
     );
   return space;
+}
+
+/** Warns before `migrate` or a run takes the vectors away that searches see now. */
+async function explainMissingSpace(db: SqlDatabase, { source, model }: SpaceBinding): Promise<UsageError> {
+  const shown = await db.kysely
+    .selectFrom('freshet.spaces')
+    .select('space_id')
+    .where('source_name', '=', source.name)
+    .where('status', '=', 'active')
+    .executeTakeFirst();
+  return new UsageError(
+    `Source "${source.name}" has no space yet for model "${model.alias}" as it is configured now (model, ` +
+      'dimensions or text recipe are new).' +
+      (shown === undefined
+        ? ''
+        : ' migrate and run make it, and it is empty at first: where that model is the first of the ' +
+          'source, searches see the vectors of before until then and no longer. ' +
+          `"Changing the model" in ${DOCS}/configuration.md fills it first.`),
+    MIGRATE_COMMAND,
+  );
 }
 
 /** What configuration and database say of a space before its row is looked up. */

@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
+import { searchFunctionOf } from '../../core/config/source-rules.ts';
 import type { Space } from '../../core/model.ts';
 import { cosineOperatorClass } from '../../core/vectors.ts';
 import { GRANTEE } from './drop-view.ts';
@@ -16,14 +17,6 @@ const MOST_ROWS = 1000;
  */
 const SURELY_MANY = 4;
 const OWN_NAMES = ['query', 'max_rows', 'min_score', 'score', 'exact'];
-
-/** Names the function that searches a source; names of PostgreSQL end after 63 bytes. */
-export function searchFunctionOf(sourceName: string): string {
-  return Buffer.from(`search_${sourceName}`)
-    .subarray(0, 63)
-    .toString()
-    .replace(/\uFFFD+$/, '');
-}
 
 /**
  * Makes the function by which applications search in SQL, unless it is right already.

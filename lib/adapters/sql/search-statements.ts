@@ -12,6 +12,13 @@ import { renderScope } from './search-predicate.ts';
 /** Farther than any two vectors are. NULL and NaN, of a vector of zeros, are not below it. */
 const FARTHEST = 3;
 
+/** Up to how many rows are compared, and how it is found out whether there are more. */
+export interface FewRows {
+  readonly most: number;
+  /** Whether rows are counted before a vector is read: cheaper where they are many. */
+  readonly areCountedFirst: boolean;
+}
+
 /** Renders the rows `s` of the source, with vectors `v`, that the search may see. */
 export function renderSearched(scope: SearchScope): RawBuilder<unknown> {
   const { source, vectors } = quoteSpace(scope.source.space);
@@ -26,26 +33,18 @@ export function renderSearched(scope: SearchScope): RawBuilder<unknown> {
  * The list of distances is MATERIALIZED without an order, so that no index of vectors can be
  * chosen: with one, PostgreSQL found 6 of 200 rows of a tenant. The scope stands in both reads of
  * the source: while a key stands in rows of two tenants, the key of a hit is that of another row.
- * @param most rows up to which they are compared; where there are more, `counted` is above it and
- * there is no hit. Unless said, nothing is counted.
+ * @param few where only few rows are compared: where there are more than `few.most`, `counted` is
+ * above it and there is no hit. Unless said, nothing is counted.
  */
-export function renderExact(request: NearestRequest, vector: Buffer, most?: number): RawBuilder<CountedRow> {
+export function renderExact(request: NearestRequest, vector: Buffer, few?: FewRows): RawBuilder<CountedRow> {
   const { space } = request.source;
   const keys = keyColumnsOf(space.source);
   const { source, vectors } = quoteSpace(space);
   const near = keys.carried('near');
-  const [bound, counted, areFew] =
-    most === undefined
-      ? [sql``, sql`SELECT 0::float8 AS counted`, sql`true`]
-      : [
-          sql` LIMIT ${most + 1}::int`,
-          sql`SELECT count(*)::float8 AS counted FROM near`,
-          sql`(SELECT counted FROM total) <= ${most}::float8`,
-        ];
+  const { before, compared, counted, areFew } = renderCompared(request, vector, few);
   return sql<CountedRow>`
-    WITH near AS MATERIALIZED (
-      SELECT ${keys.carry(keys.stored('v'))}, v.embedding <=> ${renderQuery(space, vector)} AS distance
-        ${renderSearched(request)}${renderOther(request)}${bound}
+    WITH ${before}near AS MATERIALIZED (
+      ${compared}
     ), total AS MATERIALIZED (
       ${counted}
     ), page AS MATERIALIZED (
@@ -64,6 +63,72 @@ export function renderExact(request: NearestRequest, vector: Buffer, most?: numb
           JOIN ${vectors} AS v ON ${areEqual(keys.stored('v'), keys.carried('page'))} AND v.chunk = 0
          WHERE ${renderScope(request)}) AS hit ON true
      ORDER BY hit.place`;
+}
+
+/** Parts of the search that compares every row. */
+interface ComparedParts {
+  readonly before: RawBuilder<unknown>;
+  readonly compared: RawBuilder<unknown>;
+  readonly counted: RawBuilder<unknown>;
+  readonly areFew: RawBuilder<unknown>;
+}
+
+function renderCompared(request: NearestRequest, vector: Buffer, few: FewRows | undefined): ComparedParts {
+  const { space } = request.source;
+  const key = keyColumnsOf(space.source).carry(keyColumnsOf(space.source).stored('v'));
+  const pair = sql`${key}, v.embedding <=> ${renderQuery(space, vector)} AS distance`;
+  const every = sql`SELECT ${pair} ${renderSearched(request)}${renderOther(request)}`;
+  const before = sql``;
+  if (few === undefined)
+    return { before, compared: every, counted: sql`SELECT 0::float8 AS counted`, areFew: sql`true` };
+  const areFew = sql`(SELECT counted FROM total) <= ${few.most}::float8`;
+  if (few.areCountedFirst) return { ...renderCountedFirst(request, pair, few.most), areFew };
+  return {
+    ...{ before, compared: sql`${every} LIMIT ${few.most + 1}::int`, areFew },
+    counted: sql`SELECT count(*)::float8 AS counted FROM near`,
+  };
+}
+
+/**
+ * Renders the parts of a search that counts rows before it reads a vector.
+ * Rows are counted by the index of the key, a sixth of the work of reading their vectors. It has
+ * the rows without a vector too, which are counted by an index of their own: as many more rows must
+ * be there. Where those without are many themselves, nothing is known, and `counted` is NULL.
+ * The bound within the bound is for the planner, to whom the outer one is no number. Each key that
+ * was kept is looked up by itself (OFFSET 0), however many of them the planner expects.
+ */
+function renderCountedFirst(
+  request: NearestRequest,
+  pair: RawBuilder<unknown>,
+  most: number,
+): Omit<ComparedParts, 'areFew'> {
+  const { space } = request.source;
+  const keys = keyColumnsOf(space.source);
+  const { source, vectors } = quoteSpace(space);
+  const stored = keys.stored('v');
+  const leftOut = sql`(SELECT counted FROM left_out)`;
+  const isCut = sql`(SELECT "isCut" FROM judged)`;
+  return {
+    before: sql`left_out AS MATERIALIZED (
+      SELECT count(*) AS counted FROM (
+        SELECT FROM ${vectors} AS v WHERE v.outcome <> 'embedded' ORDER BY v.outcome LIMIT ${most}::int) AS v
+    ), kept AS MATERIALIZED (
+      SELECT * FROM (
+        SELECT ${keys.carry(stored)} FROM ${source} AS s
+          JOIN ${vectors} AS v ON ${areEqual(keys.source, stored)} AND v.chunk = 0
+         WHERE ${renderScope(request)}${renderOther(request)} LIMIT ${2 * most + 1}::int) AS s
+       LIMIT ${most + 1}::int + ${leftOut}
+    ), judged AS MATERIALIZED (
+      SELECT count(*) > ${most}::int + ${leftOut} AS "isCut" FROM kept
+    ), `,
+    compared: sql`SELECT v.* FROM kept CROSS JOIN LATERAL (
+        SELECT ${pair} FROM ${vectors} AS v
+         WHERE ${areEqual(stored, keys.carried('kept'))} AND v.chunk = 0 AND v.outcome = 'embedded'
+        OFFSET 0) AS v
+       WHERE NOT ${isCut}`,
+    counted: sql`SELECT CASE WHEN NOT ${isCut} THEN count(*)
+        WHEN ${leftOut} < ${most}::int THEN ${most + 1}::int END::float8 AS counted FROM near`,
+  };
 }
 
 /**
@@ -130,7 +195,8 @@ interface RawRow {
 
 /** Without a hit, there is one row whose `id` is NULL. */
 interface CountedRow extends RawRow {
-  readonly counted: number;
+  /** Null: it could not be told before the vectors were read. */
+  readonly counted: number | null;
 }
 
 export function toFoundRow({ id, distance, columns, vector }: RawRow): FoundRow {

@@ -5,7 +5,7 @@ import { cosineOperatorClass } from '../../core/vectors.ts';
 import type { Clock } from '../../ports/process.ts';
 import type { CoverageCount, SearchedSource, SearchScope, SearchStore } from '../../ports/search.ts';
 import type { SqlDatabase } from './database.ts';
-import { explainNearest, findNearest, rememberMany, SEARCH_SETTINGS } from './find-nearest.ts';
+import { explainNearest, findNearest, rememberCounts, SEARCH_SETTINGS } from './find-nearest.ts';
 import { excludedOutcomes, prepared, quoteName } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
 import { areEqual, keyColumnsOf } from './key-columns.ts';
@@ -16,6 +16,7 @@ import { readInScope, renderScope } from './search-predicate.ts';
 import { readTexts } from './search-statements.ts';
 import { findByWords } from './search-words.ts';
 import { resolveSearch } from './searched-source.ts';
+import { nameSourceFault } from './source-faults.ts';
 
 /** Opens the searches of the configuration's sources, each checked when it is first asked for. */
 export function createSearchStore(
@@ -24,7 +25,9 @@ export function createSearchStore(
   clock: Pick<Clock, 'now'>,
 ): SearchStore {
   const opened = new Map<string, OpenedSource>();
-  const many = rememberMany(clock);
+  const counts = rememberCounts(clock);
+  const ofSource = <Value>({ source }: Pick<SearchScope, 'source'>, work: () => Promise<Value>) =>
+    nameSourceFault(db, source.space, work);
   return {
     names: () => config.sources.map(({ name }) => name),
     async find(name) {
@@ -38,17 +41,23 @@ export function createSearchStore(
       opened.set(name, source);
       return { ...source, ...pickState(await readState(db, source)) };
     },
-    findNearest: request => findNearest(db, request, many),
-    explain: request => explainNearest(db, request),
+    findNearest: request => ofSource(request, () => findNearest(db, request, counts)),
+    explain: request => ofSource(request, () => explainNearest(db, request)),
     findByWords: request =>
-      readInScope(db, request, SEARCH_SETTINGS, transaction => findByWords(transaction, request)),
+      ofSource(request, () =>
+        readInScope(db, request, SEARCH_SETTINGS, transaction => findByWords(transaction, request)),
+      ),
     readTexts: (scope, ids, maxCharacters) =>
-      readInScope(db, scope, SEARCH_SETTINGS, transaction =>
-        readTexts(transaction, scope, ids, maxCharacters),
+      ofSource(scope, () =>
+        readInScope(db, scope, SEARCH_SETTINGS, transaction =>
+          readTexts(transaction, scope, ids, maxCharacters),
+        ),
       ),
     readCoverage: (scope, timeoutMs) =>
-      readInScope(db, scope, { statement_timeout: String(Math.ceil(timeoutMs)) }, transaction =>
-        countCovered(transaction, { ...scope, filter: undefined }),
+      ofSource(scope, () =>
+        readInScope(db, scope, { statement_timeout: String(Math.ceil(timeoutMs)) }, transaction =>
+          countCovered(transaction, { ...scope, filter: undefined }),
+        ),
       ),
   };
 }

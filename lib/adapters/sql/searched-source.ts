@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { JsonFilter, SearchSection } from '../../core/config/search-schema.ts';
+import { searchFunctionOf } from '../../core/config/source-rules.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { ResolvedSource } from '../../core/model.ts';
 import type { FilterColumn, FilterKind } from '../../core/search-filter.ts';
@@ -7,7 +8,7 @@ import type { SearchedSource } from '../../ports/search.ts';
 import type { SqlDatabase } from './database.ts';
 import type { DoctorFinding } from './doctor-sources.ts';
 import { quoteName } from './fragments.ts';
-import { isSearchFunctionTaken, searchFunctionOf } from './search-function.ts';
+import { isSearchFunctionTaken } from './search-function.ts';
 import { readColumns, suggestNames, type TableColumn } from './source-table.ts';
 
 /** Types by which rows can be filtered, with the type that a parameter is cast to. */

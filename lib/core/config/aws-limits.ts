@@ -4,9 +4,9 @@ import { formatPath } from './describe-issues.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import { MAX_PLAIN_ALIAS, plainAlias } from './queue-names.ts';
 
-/** The stage whose settings meet a limit of AWS, for the sentence. */
-interface StagePlace {
-  readonly stage: string;
+/** Where the settings stand that meet a limit of AWS, for the sentence. */
+interface SettingsPlace {
+  readonly place: readonly string[];
 }
 
 /** Finds aliases of which names of resources and outputs, all letters and digits, are the same. */
@@ -33,12 +33,12 @@ export function findLongAliases(models: readonly Pick<ModelDefinition, 'alias'>[
 
 /** Finds secrets and keys of another region: functions ask the Secrets Manager of their own. */
 export function findForeignSecrets({
-  stage,
+  place: settings,
   region,
   providerSecrets,
   otherSecrets,
   secretKeys,
-}: StagePlace & {
+}: SettingsPlace & {
   readonly region?: string | undefined;
   readonly providerSecrets: Readonly<Record<string, string>>;
   /** Place in the stage, as `database.secretArn` → ARN of the secret. */
@@ -46,7 +46,7 @@ export function findForeignSecrets({
   /** Place in the stage → ARN of the key of KMS that encrypts a secret. */
   readonly secretKeys: Readonly<Record<string, string | undefined>>;
 }): string[] {
-  const place = (key: string) => `${formatPath(['aws', 'stages', stage])}.${key}`;
+  const place = (key: string) => formatPath([...settings, ...key.split('.')]);
   const secrets = [
     ...Object.entries(providerSecrets).map(([alias, arn]) => [`providerSecrets.${alias}`, arn] as const),
     ...Object.entries(otherSecrets),
@@ -85,12 +85,12 @@ export const TICK_PERIODS = 3;
 
 /** Finds a schedule whose ticks are so rare that no alarm could be evaluated over them. */
 export function findRareTicks({
-  stage,
+  place,
   tickSeconds,
-}: StagePlace & { readonly tickSeconds: number }): string[] {
+}: SettingsPlace & { readonly tickSeconds: number }): string[] {
   if (TICK_PERIODS * tickSeconds <= MAX_EVALUATION_SECONDS) return [];
   return [
-    `${formatPath(['aws', 'stages', stage, 'schedules', 'incremental'])} looks every ${tickSeconds} s, and ` +
+    `${formatPath([...place, 'schedules', 'incremental'])} looks every ${tickSeconds} s, and ` +
       `its alarms look at ${TICK_PERIODS} ticks: CloudWatch evaluates ${MAX_EVALUATION_SECONDS} s at most. ` +
       'Give a schedule of two days or less.',
   ];
@@ -107,12 +107,12 @@ export function chooseClaimPaths(
 /** Finds what the service behind an API could not read; nothing where the stage has none. */
 export function findApiProblems(
   config: Pick<PipelineConfig, 'service' | 'sources' | 'rerankers'>,
-  stage: string,
+  place: readonly string[],
   api: Pick<ApiSection, 'claims'> | undefined,
 ): string[] {
   return api === undefined
     ? []
-    : [...findUnreadableClaims(config, stage, api), ...findKeyedRerankers(config)];
+    : [...findUnreadableClaims(config, place, api), ...findKeyedRerankers(config)];
 }
 
 /** Finds rerankers whose key a function would have to read from an environment of its own. */
@@ -133,14 +133,14 @@ function findKeyedRerankers({ rerankers = {} }: Pick<PipelineConfig, 'rerankers'
  */
 function findUnreadableClaims(
   config: Pick<PipelineConfig, 'service' | 'sources'>,
-  stage: string,
+  settings: readonly string[],
   api: Pick<ApiSection, 'claims'>,
 ): string[] {
   const { tenant, scopes } = chooseClaimPaths(config, api);
   const place =
     api.claims === undefined && config.service?.tokens?.claims !== undefined
       ? ['service', 'tokens', 'claims']
-      : ['aws', 'stages', stage, 'api', 'claims'];
+      : [...settings, 'api', 'claims'];
   const paths: (readonly [string, string])[] = [
     [formatPath([...place, 'tenant']), tenant],
     ...(scopes === undefined ? [] : [[formatPath([...place, 'scopes']), scopes] as const]),

@@ -11,6 +11,7 @@ import {
   keyArn,
   keyedSecret,
   region,
+  schedule,
   secretArn,
   timeZone,
   wholeNumber,
@@ -139,12 +140,6 @@ const database = z.strictObject(
   { error: 'expected an object such as { host, name, secretArn }' },
 );
 
-const scheduleExpectation = 'expected "rate(5 minutes)" or "cron(0 3 * * ? *)"';
-const schedule = wordLike(
-  /^(rate\([1-9]\d* (minutes?|hours?|days?)\)|cron\(\S+( \S+){5}\))$/,
-  scheduleExpectation,
-);
-
 const modeName = word('expected the name of a mode, such as "maintenance"');
 
 const schedules = z.strictObject(
@@ -226,7 +221,8 @@ const RETENTION_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545
 const retentionExpectation = `expected one of ${RETENTION_DAYS.join(', ')}`;
 const tagExpectation = 'expected an object of texts, such as { team: "search" }';
 
-const stage = z.strictObject(
+/** A stage: where one deployment goes, and how it works there. */
+export const awsStage = z.strictObject(
   {
     account: account.optional(),
     region: region.optional(),
@@ -252,7 +248,7 @@ const stage = z.strictObject(
 );
 
 /** The settings of a stage beside the example database, which brings its own network. */
-const stageSettings = stage.omit({ vpc: true, database: true });
+const stageSettings = awsStage.omit({ vpc: true, database: true });
 
 export type StageSettings = z.output<typeof stageSettings>;
 
@@ -274,7 +270,7 @@ const stageName = wordLike(STAGE_NAME, `expected ${STAGE_NAME_EXPECTATION}`);
  */
 export const awsSection = z.strictObject(
   {
-    stages: z.record(stageName, stage, {
+    stages: z.record(stageName, awsStage, {
       error: 'expected an object of stages, such as { prod: { vpc, database } }',
     }),
   },
@@ -282,4 +278,4 @@ export const awsSection = z.strictObject(
 );
 
 export type AwsSection = z.output<typeof awsSection>;
-export type AwsStage = z.output<typeof stage>;
+export type AwsStage = z.output<typeof awsStage>;

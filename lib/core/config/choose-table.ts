@@ -53,7 +53,7 @@ function isOfPlatform({ schema }: TableFacts): boolean {
 
 function findNamed(judged: readonly JudgedTable[], named: string, database: string): JudgedTable {
   const qualified = judged.filter(({ table }) => `${table.schema}.${table.name}` === named);
-  const found = qualified.length > 0 ? qualified : judged.filter(({ table }) => table.name === named);
+  const found = qualified.length > 0 ? qualified : judged.filter(({ table }) => isWritten(table, named));
   if (found.length === 1) return found[0]!;
   const names = (found.length > 1 ? found : judged).map(({ table }) => nameTable(table));
   if (found.length > 1)
@@ -67,6 +67,14 @@ function findNamed(judged: readonly JudgedTable[], named: string, database: stri
       `${nearest === undefined ? '.' : `; did you mean ${nearest}?`}${database}`,
     `Tables: ${listSome(names)}`,
   );
+}
+
+/** Whether a table is written so: plain or with the quotes of SQL, with or without its schema. */
+function isWritten({ schema, name }: TableFacts, written: string): boolean {
+  const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
+  const names = [name, quoted(name)];
+  const schemas = ['', `${schema}.`, `${quoted(schema)}.`];
+  return schemas.some(start => names.some(end => start + end === written));
 }
 
 function requireEligible(judged: JudgedTable): JudgedTable {

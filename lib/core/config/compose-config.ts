@@ -1,5 +1,5 @@
 import type { ModelDefinition } from '../model.ts';
-import { FRESHET } from '../own-command.ts';
+import { DOCS, FRESHET } from '../own-command.ts';
 import { PROVIDERS } from '../providers.ts';
 import { maxIndexedDimensions } from '../vectors.ts';
 
@@ -41,7 +41,7 @@ export function composeConfig(source: NewSource, model: ModelDefinition, run: Sc
   return [
     "import { defineConfig } from 'freshet';",
     '',
-    '// Written by `freshet init`; docs/configuration.md lists every key.',
+    `// Written by \`freshet init\`; ${DOCS}/configuration.md lists every key.`,
     '// The database is that of DATABASE_URL, else the embedded one in .freshet. No password belongs here.',
     'export default defineConfig({',
     '  sources: [',

@@ -20,6 +20,8 @@ import { findScheduleFaults, type PlannedSchedules } from './schedule-faults.ts'
 /** The settings of a stage that decide whether its deployment can work. */
 export interface PlannedDeployment {
   readonly stage: string;
+  /** Where its settings stand: a path of the configuration, or none where they are props. */
+  readonly place: readonly string[];
   /** The region. Undefined: the stack fits any region that it is deployed to. */
   readonly region?: string | undefined;
   /** Model alias → ARN of the secret of its key. */
@@ -64,7 +66,7 @@ export function requireDeployable(config: PipelineConfig, deployment: PlannedDep
       ...deployment,
       apiEnvironments: deployment.api?.environments,
     }),
-    ...findApiProblems(config, deployment.stage, deployment.api),
+    ...findApiProblems(config, deployment.place, deployment.api),
     ...findScheduleFaults(config, deployment),
   ];
   if (problems.length === 0) return;
@@ -118,7 +120,7 @@ function findUnreachable({ alias, provider, baseUrl }: ModelDefinition): string[
 function findHeaders({ alias, headers = {} }: ModelDefinition, deployment: PlannedDeployment): string[] {
   const variables = Object.values(headers).map(({ env }) => env);
   if (variables.length === 0 || Object.hasOwn(deployment.providerSecrets, alias)) return [];
-  const path = formatPath(['aws', 'stages', deployment.stage, 'providerSecrets', alias]);
+  const path = formatPath([...deployment.place, 'providerSecrets', alias]);
   const names = Object.keys(headers).join(', ');
   return [
     `The model ${alias} sends headers from the environment (${names}), which a deployed function does ` +
@@ -135,7 +137,7 @@ function findMissingSecret(
   const isAtHome = url !== undefined && hostOf(baseUrl ?? url) === hostOf(url);
   if (key === undefined || !isAtHome || headers !== undefined) return [];
   if (Object.hasOwn(deployment.providerSecrets, alias)) return [];
-  const path = formatPath(['aws', 'stages', deployment.stage, 'providerSecrets', alias]);
+  const path = formatPath([...deployment.place, 'providerSecrets', alias]);
   return [
     `The model ${alias} needs a key: put it into Secrets Manager (aws secretsmanager create-secret ` +
       `--name freshet/${alias} --secret-string …) and name its ARN at ${path}.`,
@@ -148,14 +150,15 @@ function hostOf(url: string | undefined): string | undefined {
 
 function findMissingEndpoint(
   { alias, provider, endpointName }: ModelDefinition,
-  { stage, region }: PlannedDeployment,
+  { place, region }: PlannedDeployment,
 ): string[] {
   if (PROVIDERS[provider].needs.endpointName === undefined || endpointName !== undefined) return [];
   const known = Object.keys(TEI_IMAGE_ACCOUNTS).join(', ');
+  const regionPlace = place.length === 0 ? 'env.region of the stack' : formatPath([...place, 'region']);
   if (region === undefined)
     return [
       `The model ${alias} needs a GPU endpoint, whose image depends on the region: name it at ` +
-        `${formatPath(['aws', 'stages', stage, 'region'])} (known: ${known}).`,
+        `${regionPlace} (known: ${known}).`,
     ];
   if (Object.hasOwn(TEI_IMAGE_ACCOUNTS, region))
     return [

@@ -108,25 +108,32 @@ export function formatPath(path: Path): string {
   return text === '' ? 'the configuration' : text;
 }
 
-/** Where a person may have written a secret itself: a header's value, a key in place of its ARN. */
-const SECRET_PATHS = /\.headers([.[]|$)|^service\.tokens\.secret|\.providerSecrets[.[]|\.secretArn$/;
+/**
+ * Where a person may have written a secret itself: a header's value, a key or the address of a
+ * webhook in place of its ARN, a database URL with its password in place of a host.
+ */
+const SECRET_PATHS = [
+  /\.headers([.[]|$)|^service\.tokens\.secret|\.secretArn$/,
+  /(^|\.)(providerSecrets[.[]|database\.host$|alarms\.webhook$)/,
+];
 
 /**
  * Describes the value that was found.
- * The values of `database.url`, of headers and in the place of secrets are never repeated, because
- * they may be or contain secrets.
+ * The values of `database.url`, of headers and in the place of secrets and hosts are never
+ * repeated, because they may be or contain secrets.
  */
 function describeFound(path: string, found: unknown): string {
   if (found === undefined) return 'but it is missing';
   if (found === null) return 'got null';
   if (path === 'database.url') return 'got another text';
-  if (SECRET_PATHS.test(path)) return 'got another value';
+  if (SECRET_PATHS.some(places => places.test(path))) return 'got another value';
   if (typeof found === 'string' || typeof found === 'number' || typeof found === 'boolean')
     return `got ${JSON.stringify(found).slice(0, 80)}`;
   return `got ${Array.isArray(found) ? 'an array' : `a value of type ${typeof found}`}`;
 }
 
-function valueAt(input: unknown, path: Path): unknown {
+/** The value at a path of what somebody wrote. Undefined: nothing stands there. */
+export function valueAt(input: unknown, path: Path): unknown {
   let value = input;
   for (const step of path) {
     if (typeof value !== 'object' || value === null) return undefined;

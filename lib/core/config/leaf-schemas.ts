@@ -65,3 +65,44 @@ export const givenSecret = z.union([secretArn, keyedSecret], {
 
 /** A secret as the configuration and the props of the construct name it. */
 export type GivenSecret = z.output<typeof givenSecret>;
+
+/** The values of each field of a cron expression of AWS, in its order, the year apart. */
+const CRON_RANGES = [
+  { least: 0, most: 59, names: [] },
+  { least: 0, most: 23, names: [] },
+  { least: 1, most: 31, names: [] },
+  { least: 1, most: 12, names: 'JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC'.split(' ') },
+  { least: 1, most: 7, names: 'SUN MON TUE WED THU FRI SAT'.split(' ') },
+  { least: 1970, most: 2199, names: [] },
+] as const;
+
+/** Days that only a calendar can tell: the last one, the nearest weekday, the second Friday. */
+const CALENDAR_DAY = /^(\?|LW?|L-\d+|\w+L|\d+W|\w+#[1-5])$/i;
+
+/** Whether AWS takes a cron expression: values in range, `?` for one of the two kinds of day. */
+function isCron(text: string): boolean {
+  const fields = text.split(' ');
+  if ([fields[2], fields[4]].filter(field => field === '?').length !== 1) return false;
+  return fields.every((field, place) => {
+    const { least, most, names } = CRON_RANGES[place]!;
+    if ((place === 2 || place === 4) && CALENDAR_DAY.test(field)) return true;
+    const isValue = (word: string) =>
+      names.some(name => name === word.toUpperCase()) ||
+      (/^\d+$/.test(word) && Number(word) >= least && Number(word) <= most);
+    return field.split(',').every(part => {
+      const [, values = '', step = '1'] = /^([^/]+)(?:\/([1-9]\d*))?$/.exec(part) ?? [];
+      const ends = values.split('-');
+      return Number(step) <= most && (values === '*' || (ends.length <= 2 && ends.every(isValue)));
+    });
+  });
+}
+
+const scheduleExpectation = 'expected "rate(5 minutes)" or "cron(0 3 * * ? *)"';
+
+/** When something is done, as EventBridge Scheduler takes it. */
+export const schedule = word(scheduleExpectation).refine(
+  text =>
+    /^rate\([1-9]\d* (minutes?|hours?|days?)\)$/.test(text) ||
+    isCron(/^cron\((\S+(?: \S+){5})\)$/.exec(text)?.[1] ?? ''),
+  { error: scheduleExpectation },
+);

@@ -10,6 +10,7 @@ import { resolveModels } from './models.ts';
 import type { PipelineConfig, SourceConfig } from './pipeline-config.ts';
 import { findSearchProblems } from './search-schema.ts';
 import { findServiceProblems } from './service-schema.ts';
+import { searchFunctionOf } from './source-rules.ts';
 import { findAwsProblems } from './stages.ts';
 
 type Models = Readonly<Record<string, ModelDefinition>>;
@@ -155,23 +156,35 @@ export function checkConfig(input: unknown): {
   return { config, problems };
 }
 
-/** Refuses a configuration; `remedy` says what to write where the problems do not. */
-export function problemsError(problems: readonly ConfigProblem[], remedy?: string): UsageError {
+/**
+ * Refuses a configuration; `remedy` says what to write where the problems do not.
+ * @param subject what has the problems
+ */
+export function problemsError(
+  problems: readonly ConfigProblem[],
+  remedy?: string,
+  subject = 'The configuration',
+): UsageError {
   // Two keys can lack the same one.
   const lines = [...new Set(problems.map(problem => `  ${problem.path}: ${problem.message}`))];
   const count = lines.length === 1 ? 'a problem' : `${lines.length} problems`;
-  return new UsageError(`The configuration has ${count}:\n${lines.join('\n')}`, remedy);
+  return new UsageError(`${subject} has ${count}:\n${lines.join('\n')}`, remedy);
 }
 
 function checkSources(sources: readonly SourceConfig[], problems: ConfigProblem[]): void {
   const seen = new Map<string, number>();
   for (const [index, source] of sources.entries()) {
-    const first = seen.get(source.name);
-    if (first === undefined) seen.set(source.name, index);
+    const made = searchFunctionOf(source.name);
+    const first = seen.get(made);
+    if (first === undefined) seen.set(made, index);
     else
       problems.push({
         path: formatPath(['sources', index, 'name']),
-        message: `"${source.name}" is the name of sources[${first}] already; each source needs its own`,
+        message:
+          sources[first]!.name === source.name
+            ? `"${source.name}" is the name of sources[${first}] already; each source needs its own`
+            : `begins as the name of sources[${first}] does: both would have the function "${made}"; let ` +
+              'the first 56 bytes differ',
       });
     checkTemplate(source, index, problems);
     problems.push(...findSearchProblems(source.search, formatPath(['sources', index, 'search'])));

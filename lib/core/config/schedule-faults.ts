@@ -9,7 +9,8 @@ import { findSlowSchedule } from './stages.ts';
 export type PlannedSchedules = Pick<StageSettings['schedules'], 'incremental' | 'sources' | 'modes'>;
 
 interface PlannedLooks {
-  readonly stage: string;
+  /** Where the settings stand. */
+  readonly place: readonly string[];
   readonly schedules: PlannedSchedules;
   /** The promise: an edit is embedded within this many minutes. */
   readonly sloMinutes: number;
@@ -24,7 +25,7 @@ export function findScheduleFaults(config: PipelineConfig, planned: PlannedLooks
   ];
 }
 
-function findBrokenPromise({ stage, schedules, sloMinutes }: PlannedLooks): string[] {
+function findBrokenPromise({ place: settings, schedules, sloMinutes }: PlannedLooks): string[] {
   const looks = [
     [['incremental'], schedules.incremental] as const,
     ...Object.entries(schedules.sources).map(
@@ -33,13 +34,13 @@ function findBrokenPromise({ stage, schedules, sloMinutes }: PlannedLooks): stri
   ];
   return looks.flatMap(([place, expression]) => {
     const message = findSlowSchedule(expression, sloMinutes);
-    return message === undefined ? [] : [`${pathOf(stage, ...place)} ${message}.`];
+    return message === undefined ? [] : [`${pathOf(settings, ...place)} ${message}.`];
   });
 }
 
 /** Finds schedules of unknown sources, and an `incremental` that no source is left for. */
-function findStrangeSources({ sources }: PipelineConfig, { stage, schedules }: PlannedLooks): string[] {
-  const path = pathOf(stage, 'sources');
+function findStrangeSources({ sources }: PipelineConfig, { place, schedules }: PlannedLooks): string[] {
+  const path = pathOf(place, 'sources');
   const names = sources.map(({ name }) => name);
   const scheduled = Object.keys(schedules.sources);
   const strange = scheduled
@@ -53,16 +54,16 @@ function findStrangeSources({ sources }: PipelineConfig, { stage, schedules }: P
 }
 
 /** Finds modes that are none, and those of a source that has no schedule of its own. */
-function findStrangeModes(config: PipelineConfig, { stage, schedules }: PlannedLooks): string[] {
+function findStrangeModes(config: PipelineConfig, { place: settings, schedules }: PlannedLooks): string[] {
   const { sources: ofSources, ...ofPasses } = schedules.modes;
   const scheduled = Object.keys(schedules.sources);
   const strange = Object.keys(ofSources)
     .filter(name => !scheduled.includes(name))
     .map(
       name =>
-        `${pathOf(stage, 'modes', 'sources', name)} is of a source that has no schedule of its own: ` +
-        `give it one at ${pathOf(stage, 'sources', name)}, or name the mode of all of them at ` +
-        `${pathOf(stage, 'modes', 'incremental')}.`,
+        `${pathOf(settings, 'modes', 'sources', name)} is of a source that has no schedule of its own: ` +
+        `give it one at ${pathOf(settings, 'sources', name)}, or name the mode of all of them at ` +
+        `${pathOf(settings, 'modes', 'incremental')}.`,
     );
   const named = [
     ...Object.entries(ofPasses).map(([pass, mode]) => [[pass], mode] as const),
@@ -72,7 +73,7 @@ function findStrangeModes(config: PipelineConfig, { stage, schedules }: PlannedL
     ...strange,
     ...named.flatMap(([place, mode]) => {
       const fault = mode === undefined ? undefined : describeStrangeMode(config, mode);
-      return fault === undefined ? [] : [`${pathOf(stage, 'modes', ...place)}: ${fault}`];
+      return fault === undefined ? [] : [`${pathOf(settings, 'modes', ...place)}: ${fault}`];
     }),
   ];
 }
@@ -87,6 +88,6 @@ function describeStrangeMode({ modes }: PipelineConfig, mode: string): string | 
   }
 }
 
-function pathOf(stage: string, ...place: readonly string[]): string {
-  return formatPath(['aws', 'stages', stage, 'schedules', ...place]);
+function pathOf(settings: readonly string[], ...place: readonly string[]): string {
+  return formatPath([...settings, 'schedules', ...place]);
 }

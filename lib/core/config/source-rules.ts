@@ -52,3 +52,11 @@ export function holdsText(type: string): boolean {
 export function isVectorType(type: string): boolean {
   return /^(.+\.)?(vector|halfvec|sparsevec)$/.test(type);
 }
+
+/** Names the function that searches a source; names of PostgreSQL end after 63 bytes. */
+export function searchFunctionOf(sourceName: string): string {
+  return Buffer.from(`search_${sourceName}`)
+    .subarray(0, 63)
+    .toString()
+    .replace(/\uFFFD+$/, '');
+}

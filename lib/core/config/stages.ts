@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.ts';
+import { DOCS } from '../own-command.ts';
 import {
   type AwsSection,
   type AwsStage,
@@ -22,7 +23,7 @@ export function chooseStage(config: PipelineConfig, name: string): AwsStage {
   if (known.length === 0)
     throw new UsageError(
       `The configuration has no stage "${name}": it has no section aws.`,
-      'Add aws: { stages: { dev: { vpc, database } } }; docs/deployment.md lists the keys.',
+      `Add aws: { stages: { dev: { vpc, database } } }; ${DOCS}/deployment.md lists the keys.`,
     );
   const nearest = nearestWord(name, known);
   const suggestion = nearest === undefined ? '' : ` Did you mean -c stage=${nearest}?`;
@@ -110,7 +111,11 @@ function findVpcProblems({ vpc, account, region }: AwsStage, path: readonly stri
   return problems;
 }
 
-function findDatabaseProblems({ database }: AwsStage, path: readonly string[]): ConfigProblem[] {
+/** Finds a database with no way to log in, or with two. `path` leads to `database`. */
+export function findDatabaseProblems(
+  { database }: { readonly database: Partial<Pick<AwsStage['database'], 'secretArn' | 'iam'>> },
+  path: readonly string[],
+): ConfigProblem[] {
   if ((database.secretArn === undefined) !== (database.iam === undefined)) return [];
   const message =
     database.iam === undefined
@@ -119,8 +124,9 @@ function findDatabaseProblems({ database }: AwsStage, path: readonly string[]): 
   return [{ path: formatPath([...path, 'database', 'secretArn']), message }];
 }
 
-function findAliasProblems(
-  { providerSecrets }: AwsStage,
+/** Finds secrets of models that are none of `aliases`. `path` leads to `providerSecrets`. */
+export function findAliasProblems(
+  { providerSecrets }: { readonly providerSecrets: Readonly<Record<string, unknown>> },
   path: readonly string[],
   aliases: readonly string[],
 ): ConfigProblem[] {

@@ -2,6 +2,7 @@ import {
   batchTermsOf,
   CANCEL_SECONDS,
   CLAIM_SECONDS,
+  DEFAULT_DEADLINE_SECONDS,
   FORGET_SECONDS,
   HOLD_SECONDS,
   LATE_RESULTS_LOOKS,
@@ -27,11 +28,6 @@ interface Following {
   readonly batch: StoredBatch;
   readonly remainingMs: () => number;
 }
-
-/**
- * Seconds that the texts of a batch are waited for where its model is not configured so any more.
- */
-const UNKNOWN_DEADLINE_SECONDS = 26 * 3600;
 
 const LATER: Look = { freed: 0, nextLookSeconds: LOOK_SECONDS };
 
@@ -173,7 +169,8 @@ async function hurry(following: Following, providerBatchId: string): Promise<Loo
   const { ports, store, provider, batch, remainingMs } = following;
   const { batchId, ageSeconds } = batch;
   const space = await ports.spaces.find(batch.spaceId);
-  const deadlineSeconds = (space && batchTermsOf(space.model)?.deadlineSeconds) ?? UNKNOWN_DEADLINE_SECONDS;
+  // Its model may not be bought by batch any more.
+  const deadlineSeconds = (space && batchTermsOf(space.model)?.deadlineSeconds) ?? DEFAULT_DEADLINE_SECONDS;
   if (ageSeconds < deadlineSeconds) return LATER;
   if (!batch.isCancelled && hasTime(remainingMs)) {
     const asked = await ask(following, 'cancel', async () => {

@@ -101,7 +101,9 @@ export async function sendLeasedRows(
   let messages: ComposedMessage[];
   let failed: ReadonlySet<number>;
   try {
-    messages = batchByAttempts(rows, ports.limits).flatMap(batch => composeMessages(space, dispatch, batch));
+    messages = batchByAttempts(rows, ports.limits).flatMap(batch =>
+      composeMessages(space, dispatch, batch, ports.limits),
+    );
     const { failed: refusals } = await sendMessages(ports, space, dispatch, messages);
     failed = new Set(refusals.map(failure => failure.index));
   } catch (error) {
@@ -139,12 +141,23 @@ function sendMessages(
 /** About how many messages carry a lease of many rows, so that the workers finish together. */
 const MESSAGES_PER_LEASE = 8;
 
+/** Bytes of what an announcement has beside the ids of rows and calls, and of the span. */
+const ENVELOPE_BYTES = 1024;
+
+/** Bytes of the id of a call in an announcement: a UUID, its quotes and a comma. */
+const CALL_ID_BYTES = 39;
+
+/** Calls of a row at most: its text alone, tried three times, and its share of the extra calls. */
+const CALLS_PER_ROW = 4;
+
 /**
- * Bytes that a dispatch message may have.
- * The announcement that answers a dispatch message names the same rows and takes some hundred bytes
- * more.
+ * Bytes that a dispatch message of so many rows may have.
+ * The announcement of a batch names the same rows, and the calls that they took. An announcement
+ * that the queue refuses would lose what was bought each time that it is bought again.
  */
-const MAX_MESSAGE_BYTES = MAX_BODY_BYTES - 1024;
+function maxMessageBytes(rows: number, { batchSize }: SendPorts['limits']): number {
+  return MAX_BODY_BYTES - ENVELOPE_BYTES - Math.min(rows, batchSize) * CALLS_PER_ROW * CALL_ID_BYTES;
+}
 
 const idsOf = (rows: readonly LeasedRow[]) => rows.map(row => row.id);
 
@@ -181,11 +194,15 @@ function composeMessages(
   space: Space,
   dispatch: SentDispatch,
   batch: readonly LeasedRow[],
+  limits: SendPorts['limits'],
 ): readonly ComposedMessage[] {
   const body = composeMessage(space, dispatch, batch);
-  if (batch.length === 1 || Buffer.byteLength(body) <= MAX_MESSAGE_BYTES) return [{ batch, body }];
+  if (batch.length === 1 || Buffer.byteLength(body) <= maxMessageBytes(batch.length, limits))
+    return [{ batch, body }];
   const half = Math.ceil(batch.length / 2);
-  return [batch.slice(0, half), batch.slice(half)].flatMap(part => composeMessages(space, dispatch, part));
+  return [batch.slice(0, half), batch.slice(half)].flatMap(part =>
+    composeMessages(space, dispatch, part, limits),
+  );
 }
 
 function composeMessage(space: Space, dispatch: SentDispatch, batch: readonly LeasedRow[]): string {

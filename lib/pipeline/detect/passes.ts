@@ -1,8 +1,9 @@
 import type { Space } from '../../core/model.ts';
-import type { LeasedRow, OrphanReport, ScanPlace, SkippedRow } from '../../ports/detection-store.ts';
+import type { OrphanReport, SkippedRow } from '../../ports/detection-store.ts';
 import { type DetectPorts, NOTHING_DETECTED, type PassResult, type ScanRest } from './detect-ports.ts';
 import { dispatchRows } from './dispatch-rows.ts';
 import { isBlind, noteUnsent } from './staleness.ts';
+import { leaseInTurn } from './turns-behind-crowd.ts';
 
 /** What a pass may lease at most, and with how many attempts. */
 interface PassLimits {
@@ -42,13 +43,11 @@ export async function detectChangedRows(
     detection.leaseChangedRows(space, { ...dispatch, ...scan }),
   );
   const { firstUnsent, skipped = [] } = page;
-  const others =
-    firstUnsent === null
-      ? undefined
-      : await leaseBehindCrowd(ports, space, page.rows, { limit: kept, maxAttempts, from: firstUnsent });
-  const refused = [...page.refused, ...(others?.refused ?? [])];
-  const leased = page.rows.length + (others?.rows.length ?? 0);
-  const sent = page.sent + (others?.sent ?? 0);
+  const turns = { limit: kept, maxAttempts, from: firstUnsent, beginsTick: rest === undefined };
+  const others = await leaseInTurn(ports, space, page.rows, turns);
+  const refused = [...page.refused, ...others.refused];
+  const leased = page.rows.length + others.rows.length;
+  const sent = page.sent + others.sent;
   const left = firstUnsent !== null || isBlind(space, watermark);
   await noteUnsent(ports, space, position.unsentSince, left);
   const refusedVersions = [...(rest?.refusedVersions ?? []), ...refused.map(row => row.version)];
@@ -64,36 +63,6 @@ export async function detectChangedRows(
 
 /** One of so many rows that a look may lease is kept for tenants that a page has no room for. */
 const CAPACITY_PER_KEPT = 8;
-/** Rows of a page by which it is told who fills it. */
-const SAMPLED_ROWS = 400;
-/** Rows that are walked for others at most. A million rows, a load of 20 to 40: 0.08 to 0.25 s. */
-const WALKED_ROWS = 100_000;
-
-/**
- * Leases rows of tenants that stand behind a page which others fill.
- * A mass change of one tenant then keeps ten rows of another waiting for a look, and not until all
- * of it is done. The watermark waits for the page all the same.
- */
-function leaseBehindCrowd(
-  ports: DetectPorts,
-  space: Space,
-  leased: readonly LeasedRow[],
-  look: { readonly limit: number; readonly maxAttempts: number | undefined; readonly from: ScanPlace },
-):
-  | Promise<{
-      readonly rows: readonly LeasedRow[];
-      readonly sent: number;
-      readonly refused: readonly LeasedRow[];
-    }>
-  | undefined {
-  if (look.limit === 0 || leased.length === 0) return undefined;
-  const step = Math.ceil(leased.length / SAMPLED_ROWS);
-  const page = leased.filter((_, place) => place % step === 0).map(({ id }) => id);
-  return dispatchRows(ports, space, 'fresh', dispatch =>
-    ports.detection.leaseBehindCrowd(space, { ...dispatch, ...look, page, walkedRows: WALKED_ROWS }),
-  );
-}
-
 /** Leases rows whose lease expired, and no others: without a watermark no row is found changed. */
 async function leaseExpired(ports: DetectPorts, space: Space, capacity: number): Promise<PassResult> {
   const scan = { limit: Math.max(0, capacity), watermark: null };
@@ -178,12 +147,15 @@ export async function reconcileSpace(
   return report(false);
 }
 
+/** How much larger the slice is that follows one without a stale row: most slices have none. */
+const GROWTH_OF_FRESH = 8;
+
 /**
- * How much larger the next slice is than the last slice; at most twice as large.
+ * How much larger the next slice is than the last slice; at most twice where that held stale rows.
  * The next slice is expected to have the same share of stale rows as the last one.
  */
 function findGrowth(leasedInSlice: number, capacityLeft: number): number {
-  return leasedInSlice === 0 ? 2 : Math.min(2, capacityLeft / leasedInSlice);
+  return leasedInSlice === 0 ? GROWTH_OF_FRESH : Math.min(2, capacityLeft / leasedInSlice);
 }
 
 /** Adds up what was removed of several ranges of keys. */

@@ -1,5 +1,5 @@
 import { FreshetError } from '../../core/errors.ts';
-import { parseAnnounceMessage, parseDispatchMessage } from '../../core/messages.ts';
+import { MAX_MESSAGES_PER_RECEIVE, parseAnnounceMessage, parseDispatchMessage } from '../../core/messages.ts';
 import type { Lane, Space } from '../../core/model.ts';
 import { failureOfOutcome, isOfCause } from '../../core/outcomes.ts';
 import type { DeadLetterSource, RedriveAnswer, RedriveRequest } from '../../ports/operator.ts';
@@ -20,8 +20,6 @@ const RESERVE_MS = 8_000;
  * A receive asks only some of the servers that hold a queue, so one empty receive proves nothing.
  */
 const EMPTY_RECEIVES = 3;
-/** SQS's limit for one receive. */
-const RECEIVE_LIMIT = 10;
 
 type RedrivingPorts = Omit<OperatePorts, 'redrive'> & { readonly redrive: RedrivePorts };
 
@@ -41,7 +39,7 @@ export async function redriveDeadLetters(
   let answer: RedriveAnswer = { received: 0, dispatched: 0, superseded: 0, left: 0, unreadable: 0 };
   let empty = 0;
   while (answer.received < request.limit && empty < EMPTY_RECEIVES && remainingMs() > RESERVE_MS) {
-    const received = await queue.receive(Math.min(RECEIVE_LIMIT, request.limit - answer.received));
+    const received = await queue.receive(Math.min(MAX_MESSAGES_PER_RECEIVE, request.limit - answer.received));
     empty = received.length === 0 ? empty + 1 : 0;
     if (received.length === 0) continue;
     const { letters, unreadable } = readLetters(request.queue, received);

@@ -20,7 +20,7 @@ import type {
   StatusAnswer,
 } from '../../ports/operator.ts';
 import type { Coverage, LedgerTotals, ReportStore } from '../../ports/report-store.ts';
-import { readIfSourceIntact } from '../failures.ts';
+import { readIfSourceIntact, readUnlessLocked } from '../failures.ts';
 import type { OperatePorts } from './operate-ports.ts';
 
 export async function reportStatus(ports: OperatePorts): Promise<StatusAnswer> {
@@ -46,7 +46,8 @@ export async function reportStatus(ports: OperatePorts): Promise<StatusAnswer> {
 async function readStatuses({ reports, detection }: OperatePorts, spaces: readonly Space[]) {
   const statuses: ReportedSpace[] = [];
   for (const space of spaces) {
-    const [coverage] = await readCoverages(reports, [space]);
+    const coverages = await readUnlessLocked(() => readCoverages(reports, [space]));
+    const coverage = coverages?.[0];
     if (coverage === undefined) continue;
     const { fresh } = await detection.readStaleness(space);
     const rowsPerSecond = await reports.readRate(space);
@@ -112,13 +113,14 @@ export function findLastUpdate(coverages: readonly Pick<Coverage, 'lastUpdate'>[
   return times.toSorted().at(-1) ?? null;
 }
 
+/** Pauses as an operator. Who pauses again without words leaves those of the first one. */
 export async function pauseScope(
   ports: OperatePorts,
   { scope, detail }: { readonly scope: string; readonly detail: string },
 ): Promise<PauseAnswer> {
   await requireScope(ports, scope);
   const held = await isHeld(ports, scope);
-  await ports.control.pause(scope, OPERATOR_PAUSE, detail);
+  if (!held || detail !== '') await ports.control.pause(scope, OPERATOR_PAUSE, detail);
   ports.logger.warn('paused-by-operator', { scope });
   return { changed: !held, paused: await readPauses(ports.control) };
 }
@@ -219,7 +221,9 @@ export async function listFailures(
 
 /**
  * Makes failed rows stale again, up to the limit in each space.
- * Rows that are stale already do not count.
+ * Rows that are stale already do not count. An id that no key of a source can have is left to the
+ * other sources.
+ * @throws FreshetError `bad_request` where no source has such keys
  */
 export async function retryBatch(
   ports: OperatePorts,
@@ -228,15 +232,25 @@ export async function retryBatch(
   const { cause, itemId, limit } = request;
   let rows = 0;
   let more = false;
+  let refusal: FreshetError | undefined;
+  let asked = 0;
   for (const space of await chooseSpaces(ports.spaces, { source: request.source })) {
-    const retried = await ports.reports.retryFailures(space, {
+    const selection = {
       limit,
       ...(itemId === undefined ? {} : { itemId }),
       ...(cause === undefined ? {} : { cause }),
+    };
+    const retried = await ports.reports.retryFailures(space, selection).catch(error => {
+      if (!(error instanceof FreshetError) || error.code !== 'invalid_key') throw error;
+      refusal = badRequest(`Source "${space.source.name}": ${error.message}`);
+      return undefined;
     });
+    if (retried === undefined) continue;
+    asked += 1;
     rows += retried;
     more ||= retried >= limit;
   }
+  if (asked === 0 && refusal !== undefined) throw refusal;
   if (rows > 0) ports.logger.warn('retried-by-operator', { rows });
   return { rows, more };
 }

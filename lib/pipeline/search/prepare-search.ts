@@ -132,10 +132,17 @@ export function refuseUnknownSource(
   );
 }
 
-/** Refuses a client whose token does not say whose rows it may see, where they are somebody's. */
+/**
+ * Refuses a client whose token does not say whose rows it may see, where they are somebody's.
+ * A person who asks for the rows of one tenant must not be shown those of all.
+ */
 function requireCaller({ space, tenant, role, hasRowSecurity }: SearchedSource, caller: SearchCaller): void {
-  if (caller.kind === 'operator') return;
   const { name } = space.source;
+  if (caller.kind === 'operator') {
+    if (caller.tenant !== undefined && tenant === undefined)
+      throw refuseInput('tenant', `rows of ${name} belong to none (search.tenant of the configuration)`);
+    return;
+  }
   if (tenant !== undefined && caller.tenant === undefined)
     throw new ServiceRefusal('forbidden', `Rows of ${name} belong to tenants, and no token names one.`);
   if (hasRowSecurity && role === undefined)

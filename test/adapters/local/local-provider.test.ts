@@ -28,7 +28,7 @@ async function open(changes: Partial<ModelDefinition> = {}, made = makeOnnxModel
     texts: readonly string[],
     options: { deadlineMs?: number; signal?: AbortSignal } = {},
   ) => {
-    const { items, tokens } = await provider.embed({ texts, deadlineMs: 20_000, ...options });
+    const { items, tokens } = await provider.embed({ texts, deadlineMs: 60_000, ...options });
     const vectors = [...items]
       .sort((one, other) => one.index - other.index)
       .map(({ bytes }) => [
@@ -191,9 +191,9 @@ const SCRIPT = `
   const { model, places, texts } = JSON.parse(process.argv[1]);
   const provider = await openLocalProvider(model, places, createSystemClock());
   process.on('SIGINT', () => process.exit(7));
-  await provider.embed({ texts: ['a'], deadlineMs: 20000 });
+  await provider.embed({ texts: ['a'], deadlineMs: 60_000 });
   console.log('embedded');
-  await provider.embed({ texts, deadlineMs: 20000 });
+  await provider.embed({ texts, deadlineMs: 60_000 });
 `;
 
 function embedElsewhere(made: OnnxModel, texts: readonly string[]) {

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { expect, it } from 'vitest';
 import { createJsonProvider } from '../../../lib/adapters/providers/json-provider.ts';
 import { FreshetError } from '../../../lib/core/errors.ts';
@@ -15,7 +16,11 @@ function makeSource(cached: string, fresh: string) {
 }
 
 /** Embeds one text by a provider that reads its key from `source` and makes its requests by `call`. */
-function embedOne(source: KeySource | undefined, call: (key: string) => Promise<object>) {
+function embedOne(
+  source: KeySource | undefined,
+  call: (key: string, signal: AbortSignal) => Promise<object>,
+  caller?: AbortSignal,
+) {
   const limits = {
     maxTextsPerCall: 1,
     maxTokensPerCall: 1,
@@ -27,12 +32,12 @@ function embedOne(source: KeySource | undefined, call: (key: string) => Promise<
     {
       ...{ dialect: 'http', limits, key: source },
       composeBody: texts => ({ texts }),
-      send: async ({ key }) => ({ json: await call(key), headers: new Headers() }),
+      send: async ({ key, signal }) => ({ json: await call(key, signal), headers: new Headers() }),
       readReply: json => ({ items: [], tokens: undefined, model: String(json.model) }),
     },
     createVirtualClock(),
   );
-  return provider.embed({ texts: ['a'], deadlineMs: 1000 });
+  return provider.embed({ texts: ['a'], deadlineMs: 1000, signal: caller });
 }
 
 const acceptOnly = (key: string) => {
@@ -114,4 +119,23 @@ it('passes on why a key could not be read, and nothing of an error that is not o
     code: 'key_unreadable',
     message: expect.not.stringContaining('canary'),
   });
+});
+
+it('leaves nothing on the signal of an answered call, which would keep its vectors', async () => {
+  const signals: AbortSignal[] = [];
+  const answer = async (_: string, signal: AbortSignal) => {
+    signals.push(signal);
+    return { model: 'answer' };
+  };
+
+  await embedOne(undefined, answer, new AbortController().signal);
+  await embedOne(undefined, answer);
+
+  expect(signals.map(signal => getEventListeners(signal, 'abort'))).toEqual([[], []]);
+});
+
+it('gives a call up where its caller already has', async () => {
+  const call = () => new Promise<object>(() => {});
+
+  await expect(embedOne(undefined, call, AbortSignal.abort())).rejects.toMatchObject({ code: 'aborted' });
 });

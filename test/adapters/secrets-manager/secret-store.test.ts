@@ -91,6 +91,40 @@ describe('the secret store', () => {
     expect([await secrets.read(ARN), await secrets.read(`${ARN}2`)]).toEqual(['value-1', 'value-2']);
   });
 
+  test.each(['ThrottlingException', 'InternalServiceError'])(
+    'gives what it remembers while Secrets Manager fails by %s, asks each half minute, then gives the new one',
+    async name => {
+      const { secrets, clock, service, requests } = open();
+      await secrets.read(ARN);
+      service.on(GetSecretValueCommand).rejects(Object.assign(new Error('secret words'), { name }));
+      clock.advance(FIVE_MINUTES_MS);
+      const asked = () => service.commandCalls(GetSecretValueCommand).length;
+
+      const during = [await secrets.read(ARN), await secrets.read(ARN)];
+      const askedOnce = asked();
+      clock.advance(30_000);
+      during.push(await secrets.read(ARN));
+
+      expect(during).toEqual(['value-1', 'value-1', 'value-1']);
+      expect([askedOnce, asked(), requests()]).toEqual([2, 3, 1]);
+      await expect(secrets.read(ARN, { fresh: true })).rejects.toMatchObject({ code: `aws_${name}` });
+      service.on(GetSecretValueCommand).resolves({ SecretString: 'rotated' });
+      clock.advance(30_000);
+      expect(await secrets.read(ARN)).toBe('rotated');
+    },
+  );
+
+  test('gives nothing that it remembers once it may not read the secret any more', async () => {
+    const { secrets, clock, service } = open();
+    await secrets.read(ARN);
+    service
+      .on(GetSecretValueCommand)
+      .rejects(Object.assign(new Error('secret words'), { name: 'AccessDeniedException' }));
+    clock.advance(FIVE_MINUTES_MS);
+
+    await expect(secrets.read(ARN)).rejects.toMatchObject({ failureClass: 'stop' });
+  });
+
   test('does not remember a failure', async () => {
     const { secrets, service } = open();
     service

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { reportError } from '../../../bin/terminal/reports.ts';
 import type { Terminal } from '../../../bin/terminal/terminal.ts';
-import { FreshetError } from '../../../lib/core/errors.ts';
+import { FreshetError, SOURCE_FAULT_PREFIX } from '../../../lib/core/errors.ts';
 import { classifyAwsFailure, classifyDatabaseFailure } from '../../../lib/core/failures.ts';
 import { classifyProviderFailure } from '../../../lib/core/provider-failures.ts';
 
@@ -31,6 +31,19 @@ describe('an error that nobody foresaw', () => {
     });
 
     expect(report(error)).toMatchObject({ code: 1, said: expect.stringContaining("mkdir '.freshet'") });
+  });
+});
+
+describe('a table that the application changed', () => {
+  test('ends a command with 2, told without a code of ours', () => {
+    const fault = new FreshetError('Source "items": "public"."items" has no column "body" any more.', {
+      ...{ failureClass: 'stop', code: `${SOURCE_FAULT_PREFIX}column-missing` },
+    });
+
+    expect(report(fault)).toEqual({
+      code: 2,
+      said: expect.stringMatching(/freshet: Source "items": .* any more\.$/),
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../../lib/core/config/parse-config.ts';
-import { UsageError } from '../../../lib/core/errors.ts';
+import { problemsOf } from '../../factories/config-problems.ts';
 
 const vpc = {
   vpcId: 'vpc-0123456789abcdef0',
@@ -14,25 +14,12 @@ const database = {
   securityGroupId: 'sg-0123456789abcdef0',
 };
 
-const parseStage = (stage: unknown, name = 'prod') =>
-  parseConfig({
-    sources: [{ name: 'items', table: 'items', text: { columns: ['title'] }, model: 'hash' }],
-    aws: { stages: { [name]: stage } },
-  }).aws?.stages[name];
-
-function problemsOf(stage: unknown, name = 'prod'): string[] {
-  try {
-    parseStage(stage, name);
-  } catch (error) {
-    if (error instanceof UsageError)
-      return error.message
-        .split('\n')
-        .slice(1)
-        .map(line => line.trim());
-    throw error;
-  }
-  return [];
-}
+const withStage = (stage: unknown, name: string) => ({
+  sources: [{ name: 'items', table: 'items', text: { columns: ['title'] }, model: 'hash' }],
+  aws: { stages: { [name]: stage } },
+});
+const parseStage = (stage: unknown, name = 'prod') => parseConfig(withStage(stage, name)).aws?.stages[name];
+const stageProblems = (stage: unknown, name = 'prod') => problemsOf(withStage(stage, name));
 
 describe('a stage', () => {
   test('needs a network and a database, and has defaults for the rest', () => {
@@ -110,20 +97,34 @@ describe('a stage', () => {
       'aws.stages.prod.alarms.webhook: expected an object such as { secretArn }',
     ],
   ])('is refused with the path, what was expected and what was found: %#', (stage, problem) => {
-    const problems = problemsOf(stage);
+    const problems = stageProblems(stage);
 
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain(problem);
   });
 
+  test.each([
+    ...['rate(1 minute)', 'cron(0/15 8-18 ? * MON-FRI *)', 'cron(5,35 * 1 JAN,JUL ? 2027)'],
+    ...['cron(0 3 L * ? *)', 'cron(0 3 15W * ? *)', 'cron(0 3 ? * FRI#2 *)', 'cron(0 3 ? * 6L *)'],
+  ])('has the schedule %s, which AWS takes', full => {
+    expect(problemsOf({ vpc, database, schedules: { full } })).toEqual([]);
+  });
+
+  test.each([
+    ...['cron(0 25 * * ? *)', 'cron(60 3 * * ? *)', 'cron(0 3 32 * ? *)', 'cron(0 3 ? 13 MON *)'],
+    ...['cron(0 3 * * * *)', 'cron(0 3 ? * ? *)', 'cron(0 3 ? * MOND *)', 'cron(0 3 * *)', 'rate(0 days)'],
+  ])('has no schedule %s, which AWS would refuse in the deployment', full => {
+    expect(problemsOf({ vpc, database, schedules: { full } })[0]).toContain('schedules.full: expected');
+  });
+
   test('has a name that can be part of the name of a stack', () => {
-    expect(problemsOf({ vpc, database }, 'Prod_1')[0]).toContain('Prod_1');
+    expect(stageProblems({ vpc, database }, 'Prod_1')[0]).toContain('Prod_1');
   });
 });
 
 describe('the network of a stage', () => {
   test('is given by attributes, unless account and region let cdk look it up', () => {
-    const problems = problemsOf({ vpc: { vpcId: vpc.vpcId }, database });
+    const problems = stageProblems({ vpc: { vpcId: vpc.vpcId }, database });
 
     expect(problems).toEqual([
       expect.stringMatching(
@@ -134,7 +135,7 @@ describe('the network of a stage', () => {
       ),
     ]);
     expect(
-      problemsOf({ vpc: { vpcId: vpc.vpcId }, database, account: '111122223333', region: 'eu-west-1' }),
+      stageProblems({ vpc: { vpcId: vpc.vpcId }, database, account: '111122223333', region: 'eu-west-1' }),
     ).toEqual([]);
   });
 
@@ -145,14 +146,14 @@ describe('the network of a stage', () => {
       privateRouteTableIds: ['rtb-0123456789abcdef0'],
     };
 
-    expect(problemsOf({ vpc: odd, database })).toEqual([
+    expect(stageProblems({ vpc: odd, database })).toEqual([
       'aws.stages.prod.vpc.availabilityZones: has 1 entries for 2 private subnets; give one for each',
       'aws.stages.prod.vpc.privateRouteTableIds: has 1 entries for 2 private subnets; give one for each',
     ]);
   });
 
   test('gets no endpoint without its route tables', () => {
-    expect(problemsOf({ vpc: { ...vpc, s3Endpoint: true }, database })).toEqual([
+    expect(stageProblems({ vpc: { ...vpc, s3Endpoint: true }, database })).toEqual([
       'aws.stages.prod.vpc.privateRouteTableIds: is missing; s3Endpoint needs the route table of each private subnet',
     ]);
   });
@@ -163,19 +164,19 @@ describe('the database of a stage', () => {
     const iam = { user: 'freshet', resourceId: 'cluster-ABCDEFGHIJKL' };
     const { secretArn: _, ...neither } = database;
 
-    expect(problemsOf({ vpc, database: neither })).toEqual([
+    expect(stageProblems({ vpc, database: neither })).toEqual([
       'aws.stages.prod.database.secretArn: is missing; give secretArn, or iam: { user, resourceId }',
     ]);
-    expect(problemsOf({ vpc, database: { ...database, iam } })).toEqual([
+    expect(stageProblems({ vpc, database: { ...database, iam } })).toEqual([
       'aws.stages.prod.database.secretArn: stands beside iam; give one of the two',
     ]);
-    expect(problemsOf({ vpc, database: { ...neither, iam } })).toEqual([]);
+    expect(stageProblems({ vpc, database: { ...neither, iam } })).toEqual([]);
   });
 });
 
 describe('the keys of a stage', () => {
   test('are for models that there are', () => {
-    const problems = problemsOf({ vpc, database, providerSecrets: { opnai: database.secretArn } });
+    const problems = stageProblems({ vpc, database, providerSecrets: { opnai: database.secretArn } });
 
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain(
@@ -187,10 +188,10 @@ describe('the keys of a stage', () => {
     const canary = 'sk-canary';
     const alarms = { webhook: { secretArn: canary } };
     const problems = [
-      ...problemsOf({ vpc, database: { ...database, secretArn: canary } }),
-      ...problemsOf({ vpc, database, providerSecrets: { openai: canary } }),
-      ...problemsOf({ vpc, database, providerSecrets: { openai: { secretArn: canary } } }),
-      ...problemsOf({ vpc, database, alarms }),
+      ...stageProblems({ vpc, database: { ...database, secretArn: canary } }),
+      ...stageProblems({ vpc, database, providerSecrets: { openai: canary } }),
+      ...stageProblems({ vpc, database, providerSecrets: { openai: { secretArn: canary } } }),
+      ...stageProblems({ vpc, database, alarms }),
     ];
 
     expect(problems).toHaveLength(4);
@@ -203,7 +204,7 @@ describe('the keys of a stage', () => {
   test('are secrets by their ARN, or with the KMS key that encrypts them', () => {
     const { secretArn } = database;
     const secretKeyArn = 'arn:aws:kms:eu-west-1:111122223333:key/0123';
-    const given = (openai: unknown) => problemsOf({ vpc, database, providerSecrets: { openai } });
+    const given = (openai: unknown) => stageProblems({ vpc, database, providerSecrets: { openai } });
 
     expect(given({ secretArn, secretKeyArn })).toEqual([]);
     for (const wrong of [
@@ -248,6 +249,6 @@ describe('the GPU endpoint of a stage', () => {
     [{ model: 'e5', teiVersion: '1.9' }, 'gpu.teiVersion: expected one of 1.8.2, 1.9.3, 1.9.4, got "1.9"'],
     [{ model: 'e5', maxCopies: 0 }, 'gpu.maxCopies: expected a whole number from 1 to 100, got 0'],
   ])('says what is wrong with %j', (gpu, problem) => {
-    expect(problemsOf({ vpc, database, gpu }).join('\n')).toContain(`aws.stages.prod.${problem}`);
+    expect(stageProblems({ vpc, database, gpu }).join('\n')).toContain(`aws.stages.prod.${problem}`);
   });
 });

@@ -35,6 +35,14 @@ describe('the tables that can be embedded', () => {
     expect(find([articles, unkeyed, shop], 'shop.items')).toEqual(['shop.items']);
   });
 
+  test('are named as SQL writes them too, with quotes', () => {
+    const dotted = buildTable({ schema: 'my-shop', name: 'old."items' });
+
+    for (const written of ['"old.""items"', 'my-shop."old.""items"', '"my-shop"."old.""items"'])
+      expect(find([articles, dotted], written), written).toEqual([nameTable(dotted)]);
+    expect(refusalOf(() => find([articles, dotted], '"articles')).message).toContain('no such table');
+  });
+
   test('are none of a platform, unless one is named', () => {
     const users = buildTable({ schema: 'auth', name: 'users' });
 

@@ -5,22 +5,9 @@ import wiki from '../../../examples/wiki/freshet.config.ts';
 import type { FreshetConfig } from '../../../lib/core/config/config-schema.ts';
 import { parseConfig } from '../../../lib/core/config/parse-config.ts';
 import { UsageError } from '../../../lib/core/errors.ts';
+import { problemsOf } from '../../factories/config-problems.ts';
 
 const source = { name: 'ai_items', table: 'public.ai_items', text: { columns: ['title'] }, model: 'hash' };
-
-function problemsOf(input: unknown): string[] {
-  try {
-    parseConfig(input);
-  } catch (error) {
-    if (error instanceof UsageError)
-      return error.message
-        .split('\n')
-        .slice(1)
-        .map(line => line.trim());
-    throw error;
-  }
-  return [];
-}
 
 describe('parseConfig', () => {
   it('fills in the defaults of a minimal configuration', () => {
@@ -106,6 +93,19 @@ describe('parseConfig', () => {
     expect(problemsOf({ sources: [source, source] })).toEqual([
       'sources[1].name: "ai_items" is the name of sources[0] already; each source needs its own',
     ]);
+  });
+
+  it('refuses two sources whose functions in SQL would have one name', () => {
+    const start = 'n'.repeat(56);
+    const named = (name: string) => ({ ...source, name });
+
+    expect(problemsOf({ sources: [named(`${start}one`), named(`${start}two`)] })).toEqual([
+      `sources[1].name: begins as the name of sources[0] does: both would have the function "search_${start}"; ` +
+        'let the first 56 bytes differ',
+    ]);
+    expect(problemsOf({ sources: [named(`${start.slice(1)}one`), named(`${start.slice(1)}two`)] })).toEqual(
+      [],
+    );
   });
 
   it('names the nearest model for an unknown alias', () => {

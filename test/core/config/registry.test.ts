@@ -1,26 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { findKnownModel, knownModels } from '../../../lib/core/config/known-models.ts';
 import { parseConfig } from '../../../lib/core/config/parse-config.ts';
-import { UsageError } from '../../../lib/core/errors.ts';
+import { problemsOf } from '../../factories/config-problems.ts';
 
 const source = { name: 'items', table: 'items', text: { columns: ['title'] } };
 
 /** Every model of a configuration that gives none. */
 const builtInModels = parseConfig({ sources: [{ ...source, model: 'hash' }] }).models;
-
-function problemsOf(input: object): string[] {
-  try {
-    parseConfig(input);
-  } catch (error) {
-    if (error instanceof UsageError)
-      return error.message
-        .split('\n')
-        .slice(1)
-        .map(line => line.trim());
-    throw error;
-  }
-  return [];
-}
 
 const parseModel = (alias: string, settings: object, more: object = {}) =>
   parseConfig({ ...more, models: { [alias]: settings }, sources: [{ ...source, model: alias }] }).models[

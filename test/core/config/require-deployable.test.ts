@@ -8,6 +8,7 @@ import { configInput, demoSecret, openAiSecret } from '../../factories/pipeline-
 
 const deployment: PlannedDeployment = {
   stage: 'prod',
+  place: ['aws', 'stages', 'prod'],
   region: 'eu-west-1',
   providerSecrets: { openai: openAiSecret },
   maxConcurrency: { fresh: 4, bulk: 8, write: 6 },

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readObject } from '../../bin/run-cli.ts';
 import {
   CANARY,
   createItems,
@@ -205,6 +206,31 @@ describe('the application drops or alters a source column, or swaps the table', 
       code: 2,
       error: { message: expect.stringContaining('there is no table') },
     });
+  });
+
+  it('a table that a migration locks keeps no operator waiting: the others are told, and doctor names the process', async () => {
+    await openTwoSources();
+    expect((await bench.run()).code).toBe(0);
+    const migration = await bench.beginTransaction();
+    await migration.query('LOCK TABLE items IN ACCESS EXCLUSIVE MODE');
+    const [{ pid }] = (await migration.query('SELECT pg_backend_pid() AS pid')).rows;
+
+    const status = await bench.cli('status', '--json');
+    const doctor = await bench.cli('doctor', '--json');
+    const search = await bench.cli('search', 'anything', '--source', 'items');
+    await migration.commit();
+
+    expect(readObject(status)).toMatchObject({ unread: ['items'], spaces: [{ source: 'others', fresh: 5 }] });
+    expect(status.code).toBe(0);
+    expect(readObject(doctor).findings).toContainEqual(
+      expect.objectContaining({
+        check: 'lock',
+        severity: 'error',
+        message: expect.stringContaining(`"public"."items" is locked by process ${pid} of the server`),
+      }),
+    );
+    expect(search).toMatchObject({ code: 1, errors: expect.stringContaining('sqlstate_55P03') });
+    expect(readObject(await bench.cli('status', '--json'))).toMatchObject({ unread: [] });
   });
 
   it('a permission that was taken away pauses its source, and names the GRANT', async () => {

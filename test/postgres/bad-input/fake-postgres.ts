@@ -1,5 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
+import {
+  ASKS_FOR_PASSWORD,
+  answerRow,
+  BACKEND,
+  errorMessage,
+  LOGGED_IN,
+} from '../../doubles/postgres-messages.ts';
 
 type FakeKind = 'wrong-password' | keyof typeof FACTS;
 
@@ -30,70 +37,18 @@ export async function startFakePostgres(kind: FakeKind): Promise<{ port: number;
   };
 }
 
-const READY = message('Z', Buffer.from('I'));
-
-/** Number of the process that answers. */
-const BACKEND = 4711;
-
-const LOGGED_IN = Buffer.concat([
-  message('R', int32(0)),
-  message('K', Buffer.concat([int32(BACKEND), int32(0)])),
-  READY,
-]);
-
 function answer(socket: Socket, bytes: Buffer, kind: FakeKind): void {
   const type = String.fromCharCode(bytes[0] ?? 0);
-  if (type === 'p') socket.end(refusal());
+  if (type === 'p')
+    socket.end(errorMessage('FATAL', '28P01', 'password authentication failed for user "u" hunter2'));
   else if (type === 'Q' && kind !== 'wrong-password')
     socket.write(factsRow({ backend: `${BACKEND}`, ...FACTS[kind] }));
-  else if (bytes[0] === 0 && kind === 'wrong-password') socket.write(message('R', int32(3)));
+  else if (bytes[0] === 0 && kind === 'wrong-password') socket.write(ASKS_FOR_PASSWORD);
   else if (bytes[0] === 0) socket.write(LOGGED_IN);
 }
 
-function refusal(): Buffer {
-  return message(
-    'E',
-    Buffer.from('SFATAL\0C28P01\0Mpassword authentication failed for user "u" hunter2\0\0'),
-  );
-}
-
+/** Facts are texts, but for the first two, which are numbers. */
 function factsRow(facts: Readonly<Record<string, string | null>>): Buffer {
-  const values = Object.values(facts);
-  const names = Object.keys(facts);
-  const fields = names.map((name, place) =>
-    Buffer.concat([
-      Buffer.from(`${name}\0`),
-      int32(0),
-      int16(0),
-      int32(place < 2 ? 23 : 25),
-      int16(-1),
-      int32(-1),
-      int16(0),
-    ]),
-  );
-  const cells = values.map(value =>
-    value === null ? int32(-1) : Buffer.concat([int32(value.length), Buffer.from(value)]),
-  );
-  return Buffer.concat([
-    message('T', Buffer.concat([int16(names.length), ...fields])),
-    message('D', Buffer.concat([int16(names.length), ...cells])),
-    message('C', Buffer.from('SELECT 1\0')),
-    READY,
-  ]);
-}
-
-function message(type: string, body: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(type), int32(body.length + 4), body]);
-}
-
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
-}
-
-function int16(value: number): Buffer {
-  const bytes = Buffer.alloc(2);
-  bytes.writeInt16BE(value);
-  return bytes;
+  const cells = Object.entries(facts).map(([name, value], place) => [name, [place < 2 ? 23 : 25, value]]);
+  return answerRow(Object.fromEntries(cells));
 }

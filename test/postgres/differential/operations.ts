@@ -6,6 +6,7 @@ import { LANES, type Outcome } from '../../../lib/core/model.ts';
 import type { Pace } from '../../../lib/core/pace.ts';
 import type { ResultObject, RowReading } from '../../../lib/core/result-object.ts';
 import { encodeVectorArray } from '../../../lib/core/vectors.ts';
+import { lendRows } from '../../../lib/pipeline/embed/lend-rows.ts';
 import type { CallGrant } from '../../../lib/ports/outcome-store.ts';
 import { buildHash } from '../../factories/result-object.ts';
 import { printTimestamp, seconds } from '../../twin/timestamps.ts';
@@ -158,6 +159,50 @@ function vectorOfHash(hash: string): Buffer {
   const vector = Buffer.alloc(12);
   vector.writeFloatLE(HASHES.indexOf(hash) + 1, 0);
   return vector;
+}
+
+/** Seconds that a call has left while it waits for the rate, and by which the lease of a lent row outlives them. */
+const WAIT_SECONDS = 5;
+const LENT_MARGIN_SECONDS = 60;
+
+/**
+ * Lends rows on the server by the product's own code, while a look for edits comes by.
+ * The server has one connection: the look stands behind the statement that lends.
+ */
+async function lendOnServer(
+  { real, space }: Pair,
+  { dispatchId, ids, look, share }: Lending,
+): Promise<readonly unknown[]> {
+  const clock = { now: () => 0, sleep: async () => undefined };
+  const looking = new Promise(setImmediate).then(() => real.detection.leaseChangedRows(space, look));
+  const answer = await lendRows(
+    { ...real, clock },
+    space,
+    { dispatchId, ids: () => ids },
+    {
+      waiting: looking.then(() => share),
+      isGranted: granted => granted === 'granted',
+      remainingMs: () => 1_000 * WAIT_SECONDS,
+    },
+  );
+  return [await looking, answer];
+}
+
+/** What lending is, in steps of the twin. */
+function lendOnTwin({ stores, space }: Pair, { dispatchId, ids, look, share }: Lending): readonly unknown[] {
+  const { embedding, detection } = stores;
+  if (ids.length > 0) embedding.postponeLeases(space, dispatchId, ids, WAIT_SECONDS + LENT_MARGIN_SECONDS);
+  const found = detection.leaseChangedRows(space, look);
+  if (share !== 'granted' || ids.length === 0) return [found, share];
+  const isWhole = embedding.beginEmbedding(space, dispatchId, ids).length === ids.length;
+  return [found, isWhole ? share : 'taken'];
+}
+
+interface Lending {
+  readonly dispatchId: string;
+  readonly ids: readonly string[];
+  readonly look: Parameters<Pair['real']['detection']['leaseChangedRows']>[1];
+  readonly share: 'granted' | 'busy';
 }
 
 /** Gives the server's method and the twin's the same arguments. */
@@ -329,7 +374,14 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     const version = someTime(pair) ?? printTimestamp(pair.nowMicros);
     const from = { version, id: pair.random.pick(pair.keys) };
     const page = pair.keys.filter(() => pair.random.chance(0.5));
-    const request = { ...someRequest(pair, 'fresh'), from, page, walkedRows: pair.random.pick([1, 3, 50]) };
+    const somePlace = () =>
+      pair.random.chance(0.3)
+        ? { version: someTime(pair) ?? version, id: pair.random.pick(pair.keys) }
+        : undefined;
+    const request = {
+      ...{ ...someRequest(pair, 'fresh'), from, page, walkedRows: pair.random.pick([1, 3, 50]) },
+      ...{ newerThan: somePlace(), olderThan: somePlace() },
+    };
     return both(
       pair.real.detection.leaseBehindCrowd,
       pair.stores.detection.leaseBehindCrowd,
@@ -495,6 +547,24 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       pair.stores.embedding.postponeLeases,
       ...([pair.space, someDispatch(pair), someIds(pair), someSeconds(pair)] as const),
     ),
+  /** Lends what a bulk message holds to a look for edits, while its call waits for the rate. */
+  lendRows: async pair => {
+    const { random, real, stores, space, keys, twin } = pair;
+    const slice = { ...someRequest(pair, 'bulk'), limit: 50, after: null, through: null };
+    await both(real.detection.leaseStaleSlice, stores.detection.leaseStaleSlice, space, slice);
+    const { dispatchId } = slice;
+    await both(real.embedding.beginEmbedding, stores.embedding.beginEmbedding, space, dispatchId, keys);
+    const leases = [...spaceOf(twin, space).leases.values()];
+    const mine = leases.filter(lease => lease.dispatchId === dispatchId).map(({ id }) => id);
+    const watermark = random.chance(0.7) ? '-infinity' : someTime(pair);
+    const lending: Lending = {
+      dispatchId,
+      ids: random.chance(0.9) ? mine : someIds(pair),
+      look: { ...someRequest(pair, 'fresh'), watermark },
+      share: random.chance(0.8) ? 'granted' : 'busy',
+    };
+    return { real: await lendOnServer(pair, lending), twin: lendOnTwin(pair, lending) };
+  },
   writeResult: async pair => {
     const isAgain = pair.written.length > 0 && pair.random.chance(0.15);
     const result = isAgain ? (pair.random.pick(pair.written) as ResultObject) : someResult(pair);

@@ -14,7 +14,6 @@ import type { ApiPage } from '../create-app.ts';
 import type { Routes } from '../find-route.ts';
 import { readJson, requireJsonWrite, requireOwnOrigin } from '../guard-requests.ts';
 import { readBody } from '../read-body.ts';
-
 import { answerSearch } from '../search-answers.ts';
 import type { VerifyToken } from '../verify-tokens.ts';
 import { requireAdmin, SESSION_COOKIE } from './page-access.ts';

@@ -68,9 +68,11 @@ function versionOf(migrations: readonly Migration[]): number {
 
 /**
  * Brings schema `freshet` to the version that the code needs.
- * Each migration is a transaction of its own. Several callers at once wait for each other and apply
- * each migration once. A newer schema on which this code may run is left as it is, because a
- * deployment that is rolled back runs the older `migrate` too.
+ * Each migration is a transaction of its own, so that what was done stays where a later one fails.
+ * A database without the schema gets all of it in one: nobody holds anything of it yet, and it is
+ * made whole or not at all. Several callers at once wait for each other and apply each migration
+ * once. A newer schema on which this code may run is left as it is, because a deployment that is
+ * rolled back runs the older `migrate` too.
  * @throws UsageError when this code may not run on the schema, or when the role may not create.
  */
 export async function migrate(
@@ -82,40 +84,45 @@ export async function migrate(
   const schema = await readSchemaVersion(db.kysely);
   refuseIncompatible(schema, needed);
   const from = schema.version;
+  const pending = migrations.filter(({ version }) => version > from);
+  const steps = from === 0 ? [pending] : pending.map(migration => [migration]);
   const applied: string[] = [];
-  for (const migration of migrations) {
-    if (migration.version <= from) continue;
-    const isNew = await db.kysely
+  for (const step of steps) {
+    const names = await db.kysely
       .transaction()
-      .execute(transaction => applyOnce(transaction, migration, needed))
+      .execute(transaction => applyOnce(transaction, step, { needed, engine: db.engine }))
       .catch(error => explainRefusal(error, db.kysely));
-    if (isNew) applied.push(migration.name);
+    applied.push(...names);
   }
   return { from, to: Math.max(from, needed), applied };
 }
 
+/** Applies those of the migrations that the schema has not; resolves with their names. */
 async function applyOnce(
   transaction: Transaction<FreshetTables>,
-  migration: Migration,
-  needed: number,
-): Promise<boolean> {
+  migrations: readonly Migration[],
+  { needed, engine }: Pick<SqlDatabase, 'engine'> & { readonly needed: number },
+): Promise<string[]> {
   await lockSchemaChanges(transaction);
   const schema = await readSchemaVersion(transaction);
   refuseIncompatible(schema, needed);
-  if (schema.version >= migration.version) return false;
+  const pending = migrations.filter(({ version }) => version > schema.version);
+  if (pending.length === 0) return [];
   if (schema.version === 0) await createMigrationsTable(transaction);
-  for (const statement of migration.statements) await sql.raw(statement).execute(transaction);
-  await transaction
-    .insertInto('freshet.migrations')
-    .values({
-      version: migration.version,
-      name: migration.name,
-      ...(migration.version >= migration0004Versions.version && {
-        compatible_from: migration.compatibleFrom,
-      }),
-    })
-    .execute();
-  return true;
+  const statements = pending.flatMap(migration => [...migration.statements, renderRecord(migration)]);
+  // A server takes them in one message; the embedded database takes one statement at a time.
+  const messages = engine === 'postgres' ? [statements.join(';\n')] : statements;
+  for (const message of messages) await sql.raw(message).execute(transaction);
+  return pending.map(({ name }) => name);
+}
+
+/** Renders what records a migration; before the fourth there was no column for older code. */
+function renderRecord({ version, name, compatibleFrom }: Migration): string {
+  const isOfVersions = version >= migration0004Versions.version;
+  return isOfVersions
+    ? `INSERT INTO freshet.migrations (version, name, compatible_from)
+         VALUES (${version}, '${name}', ${compatibleFrom})`
+    : `INSERT INTO freshet.migrations (version, name) VALUES (${version}, '${name}')`;
 }
 
 async function createMigrationsTable(db: Kysely<FreshetTables>): Promise<void> {

@@ -48,6 +48,20 @@ describe('truncate', () => {
     expect(await tokenizer.count(kept.text)).toBe(500);
   });
 
+  it.each([
+    [3, '🙂', 2],
+    [4, '🙂🙂', 4],
+    [8, '🙂🙂🙂', 6],
+    [11, '🙂🙂🙂🧬', 9],
+  ])(
+    'keeps every whole character before a limit of %i tokens, whatever was cut before',
+    async (limit, text, tokens) => {
+      const kept = await tokenizer.truncate('🙂🙂🙂🧬𓀀', limit);
+
+      expect(kept).toEqual({ text, tokens });
+    },
+  );
+
   it('cuts a special token like any text', async () => {
     const kept = await tokenizer.truncate('<|endoftext|>'.repeat(10), 5);
 
