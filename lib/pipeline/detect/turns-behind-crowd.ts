@@ -30,7 +30,7 @@ type SentRows = WalkedRows & { readonly sent: number; readonly refused: readonly
 
 /** Rows of a page by which it is told who fills it. */
 const SAMPLED_ROWS = 400;
-/** A look walks as many rows as so many slices have: 100,000 of 50,000 keys, 0.05 to 0.25 s. */
+/** A walk has as many rows as so many slices: 100,000 where they have 50,000 keys, 0.1 to 0.3 s. */
 const SLICES_PER_WALK = 2;
 
 /**
