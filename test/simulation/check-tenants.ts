@@ -1,7 +1,7 @@
 import type { Space } from '../../lib/core/model.ts';
 import type { ChangedRows, DetectionStore } from '../../lib/ports/detection-store.ts';
 import { readNullable } from '../twin/timestamps.ts';
-import { spaceOf } from '../twin/twin-database.ts';
+import { sourceOf, spaceOf } from '../twin/twin-database.ts';
 import { commitNow } from './application.ts';
 import type { RowFacts } from './application-state.ts';
 import type { Invocation } from './invocation.ts';
@@ -79,7 +79,7 @@ export interface TenantWatch {
 /** A look took what it could in the order of versions: what waits behind it, of small tenants, may have its turn. */
 export function noteFullLook(
   world: World,
-  { fullLooks, looks }: Invocation,
+  { fullLooks, looks, crowding }: Invocation,
   space: Space,
   { limit, watermark, from }: Parameters<DetectionStore['leaseChangedRows']>[1],
   { firstUnsent, rows }: ChangedRows,
@@ -87,11 +87,16 @@ export function noteFullLook(
   if (world.shape.crowd === undefined) return;
   fullLooks.delete(space.spaceId);
   if (firstUnsent === null || limit < LEAST_ROWS) return;
+  const { rows: live } = sourceOf(world.twin, space);
+  const crowdOf = (id: string) => `${space.spaceId}/${live.get(id)?.tenant ?? live.get(id)?.text ?? ''}`;
+  for (const [crowd, found] of Map.groupBy(rows, ({ id }) => crowdOf(id)))
+    if (10 * found.length > rows.length) crowding.add(crowd);
   const beginning = readNullable(from?.version ?? watermark) ?? Number.POSITIVE_INFINITY;
   // What is committed late among rows that the tick has walked is the next tick's.
   const beganAt = looks.get(space.spaceId) ?? Number.NEGATIVE_INFINITY;
   const waiting = listWaiting(world, space).filter(
-    ({ version, facts }) => version > beginning && (!facts.isLate || facts.sequence <= beganAt),
+    ({ id, version, facts }) =>
+      version > beginning && (!facts.isLate || facts.sequence <= beganAt) && !crowding.has(crowdOf(id)),
   );
   fullLooks.set(space.spaceId, { waiting, hasTurn: rows.some(({ id }) => !isOfCrowd(id)) });
 }

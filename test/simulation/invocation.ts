@@ -38,6 +38,8 @@ export interface Invocation {
   readonly looks: Map<number, number>;
   /** Edits of small tenants that its look at a space left, while a crowd filled it, by space. */
   readonly fullLooks: Map<number, FullLook>;
+  /** Tenants of which its pages had more than a tenth, by `spaceId/tenant`: its walks leave them out. */
+  readonly crowding: Set<string>;
   /** Rows that its looks skipped, and of which it has not told yet, by space. */
   readonly untold: Map<number, number>;
   /** Whoever waits for an answer hears that none will come. */
@@ -65,6 +67,7 @@ export function createInvocation(world: World, component: Component, timeoutMs: 
     storedHashes: new Map(),
     looks: new Map(),
     fullLooks: new Map(),
+    crowding: new Set(),
     untold: new Map(),
     died: () => undefined,
   };
