@@ -2,7 +2,7 @@ import { createControlStore } from '../adapters/sql/control-store.ts';
 import type { RunLock } from '../adapters/sql/database.ts';
 import type { ReplacedSpace } from '../adapters/sql/replaced-spaces.ts';
 import { createReportStore } from '../adapters/sql/report-store.ts';
-import { boundYoungHeap, createSystemClock } from '../adapters/system.ts';
+import { boundYoungHeap, countBuffersAsHeap, createSystemClock } from '../adapters/system.ts';
 import { formatPath } from '../core/config/describe-issues.ts';
 import { usedAliases } from '../core/config/pipeline-config.ts';
 import { UsageError } from '../core/errors.ts';
@@ -105,7 +105,7 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
   await options.onPrepared({ resumed: reasons.filter(isLiftedByRun), spaces });
   const tally = createRunTally(clock, row => options.failureLog?.write(describeFailedRow(row, clock.now())));
   const announced = new Set<string>();
-  const onProgress = boundThenReport(options.onProgress);
+  const onProgress = settleThenReport(options.onProgress);
   const request = { ...options, onProgress, tally, before, announced };
   const look = () => runOnce(workspace, request, spaces, reports);
   let looked = await look();
@@ -135,12 +135,17 @@ export async function runLocally(workspace: Workspace, options: RunOptions): Pro
 }
 
 /**
- * Bounds the room for new objects, once it is large enough, and reports the progress.
- * The modules of a run are loaded before the first progress.
+ * Counts buffers with the heap once the first invocation is over, bounds the room for new objects
+ * once it is large enough, and reports the progress.
+ * By then the modules of a run are loaded. Node refuses the code that it has compiled already, of
+ * its own modules too, once a flag of V8 has changed, and compiles them anew.
  */
-function boundThenReport(onProgress: RunOptions['onProgress']): RunOptions['onProgress'] {
+function settleThenReport(onProgress: RunOptions['onProgress']): RunOptions['onProgress'] {
+  let isCounted = false;
   let isBounded = false;
   return totals => {
+    if (!isCounted) countBuffersAsHeap();
+    isCounted = true;
     if (!isBounded) isBounded = boundYoungHeap();
     onProgress(totals);
   };

@@ -1,6 +1,7 @@
 import { createS3Client, createS3ObjectStore } from '../adapters/s3/object-store.ts';
 import { createEmbeddingStore } from '../adapters/sql/embedding-store.ts';
 import { createPaceStore } from '../adapters/sql/pace-store.ts';
+import { countBuffersAsHeap } from '../adapters/system.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
 import { listCaps } from '../core/budget.ts';
 import { DEFAULT_MAX_BYTES_PER_COLUMN, type EmbedPorts } from '../pipeline/embed/embed-ports.ts';
@@ -15,7 +16,7 @@ import { openWithDatabase } from './lambda-ports.ts';
 const FLEET_CALLS_AT_ONCE = 16;
 
 export async function wireEmbed(dependencies = readLambdaDependencies()): Promise<Wired<EmbedPorts>> {
-  return wireLambda('embed', dependencies, () =>
+  const wired = await wireLambda('embed', dependencies, () =>
     openWithDatabase('embed', dependencies, async ports => {
       const { settings, config, database, secrets, clock } = ports;
       const { batchSize, timeoutSeconds, maxCharacters } = config.limits;
@@ -45,4 +46,7 @@ export async function wireEmbed(dependencies = readLambdaDependencies()): Promis
       };
     }),
   );
+  // Last: with a flag changed, Node compiles anew what it loads from now on.
+  countBuffersAsHeap();
+  return wired;
 }
