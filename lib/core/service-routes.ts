@@ -1,8 +1,17 @@
+/** The addresses of the search, alike: the short one, and the one beside those of texts. */
+export const SEARCH_ADDRESSES = ['/v1/search', '/v1/vectors/search'] as const;
+
+type SearchAddress = (typeof SEARCH_ADDRESSES)[number];
+
+/** Says the same of each address of the search. */
+const ofSearch = <Fact>(fact: Fact) =>
+  Object.fromEntries(SEARCH_ADDRESSES.map(address => [address, fact])) as Record<SearchAddress, Fact>;
+
 /** The addresses of the embedding service wherever it runs, with the method that each one takes. */
 export const SERVICE_ROUTES = {
   '/v1/embed': 'POST',
   '/v1/embeddings': 'POST',
-  '/v1/search': 'POST',
+  ...ofSearch('POST' as const),
   '/v1/models': 'GET',
   '/health': 'GET',
   '/ready': 'GET',
@@ -42,7 +51,7 @@ export const ITEM_ROUTES = {
 export const SERVICE_SCOPES: Readonly<Record<string, readonly string[]>> = {
   '/v1/embed': ['embed'],
   '/v1/embeddings': ['embed'],
-  '/v1/search': ['search'],
+  ...ofSearch(['search']),
   ...Object.fromEntries(Object.keys(SEARCH_JOB_ROUTES).map(route => [route, ['search']])),
   ...Object.fromEntries(Object.keys(ITEM_ROUTES).map(route => [route, ['write']])),
   '/v1/jobs/{job_id}': ['write', 'search'],

@@ -173,6 +173,27 @@ function item(segment: string, text: string, metadata: object = {}) {
   return { asset_id: 'book', segment_id: segment, text, metadata };
 }
 
+describe('an asset that is called as the address of the search', () => {
+  test('is erased by its address, and the search answers there', async () => {
+    const a = await documents.as('a');
+    await a.post('/v1/vectors/embed', { asset_id: 'search', segment_id: '1', text: LIGHTHOUSE });
+    await documents.run();
+    const ask = async () =>
+      (await a.post('/v1/vectors/search', { source: 'documents', query: LIGHTHOUSE })).json.hits;
+
+    expect(await ask()).toMatchObject([{ columns: { asset_id: 'search', segment_id: '1' } }]);
+    expect((await a.get('/v1/vectors/search')).json.error.message).toBe('This address takes POST, DELETE.');
+    expect((await a.erase('/v1/vectors/search')).status).toBe(202);
+    expect(await ask()).toEqual([]);
+    const reader = await documents.as('a', 'search');
+    expect((await reader.erase('/v1/vectors/search')).status).toBe(403);
+    const writer = await documents.as('a', 'write');
+    expect((await writer.post('/v1/vectors/search', { source: 'documents', query: LIGHTHOUSE })).status).toBe(
+      403,
+    );
+  });
+});
+
 describe('another tenant', () => {
   test('is told of ids that are not its own what it is told of those that nobody has', async () => {
     const [a, b] = [await documents.as('a'), await documents.as('b')];

@@ -210,7 +210,7 @@ describe('the function of the service', () => {
     const { json } = await ask(makeEvent('GET /openapi.json'));
 
     expect(Object.keys(json.paths)).toEqual([
-      ...['/v1/embed', '/v1/embeddings', '/v1/search', '/v1/models'],
+      ...['/v1/embed', '/v1/embeddings', '/v1/search', '/v1/vectors/search', '/v1/models'],
       ...['/health', '/ready', '/openapi.json'],
     ]);
     expect(json.paths['/health'].get.security).toEqual([{ bearer: [] }]);
@@ -337,6 +337,7 @@ test('no text of a request stands in what the function writes or refuses', async
     ['/v1/embed', { model: 'small', texts: [canary, ''] }],
     ['/v1/embeddings', { model: 'wide', input: Array(126).fill(canary) }],
     ['/v1/search', { source: 'notes', query: canary }],
+    ['/v1/vectors/search', { source: 'notes', query: canary }],
     ['/v1/search', { source: 'notes', query: canary, filter: { type: 'eq', key: canary, value: canary } }],
   ];
 
@@ -344,7 +345,7 @@ test('no text of a request stands in what the function writes or refuses', async
   for (const [path, body] of bodies)
     answers.push(await ask(makeEvent(`POST ${path}`, { body, claims }), invoke));
 
-  expect(answers.map(({ status }) => status)).toEqual([200, 400, 400, 413, 503, 503]);
+  expect(answers.map(({ status }) => status)).toEqual([200, 400, 400, 413, 503, 503, 503]);
   for (const { json } of answers.slice(1)) expect(JSON.stringify(json)).not.toContain(canary);
   expect(lines.length).toBeGreaterThan(3);
   expect(lines.join('\n')).not.toContain(canary);

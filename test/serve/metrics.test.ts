@@ -145,7 +145,7 @@ describe('/openapi.json', () => {
     const { json } = await send('/openapi.json');
 
     expect(Object.keys(json.paths)).toEqual([
-      ...['/v1/embed', '/v1/embeddings', '/v1/search', '/v1/models', '/v1/nudge'],
+      ...['/v1/embed', '/v1/embeddings', '/v1/search', '/v1/vectors/search', '/v1/models', '/v1/nudge'],
       ...['/health', '/ready', '/metrics', '/openapi.json'],
     ]);
     const { schema } = json.paths['/v1/embed'].post.requestBody.content['application/json'];

@@ -423,13 +423,34 @@ describe('the page behind tokens', () => {
     expect(opened.text).toContain('75.75 % covered');
   });
 
+  test('opens for the scope admin in the header too, where no cookie says whose visit it is', async () => {
+    const { send, post, asked } = await open();
+    const [admin, tenant] = [await sign({ scope: 'admin' }), await sign({ tenant: 'a', scope: 'admin' })];
+    const bearer = { authorization: `Bearer ${admin}` };
+    const visitor = { cookie: `freshet_page=${tenant}` };
+
+    const opened = await send('/', { headers: bearer });
+    const resumed = await post('/page/resume', { scope: 'pipeline' }, { headers: { ...own, ...bearer } });
+    const foreign = { ...bearer, 'sec-fetch-site': 'cross-site' };
+    const refused = await post('/page/resume', { scope: 'pipeline' }, { headers: foreign });
+    const visit = await send('/', { headers: { ...bearer, ...visitor } });
+    const basic = await send('/', { headers: { authorization: 'Basic YTpi' } });
+
+    expect([opened, resumed, refused, visit, basic].map(({ status }) => status)).toEqual([
+      200, 200, 403, 403, 401,
+    ]);
+    expect(opened.text).toContain('75.75 % covered');
+    expect(opened.text).not.toContain('/page/logout');
+    expect(asked).toEqual([['resume', { scope: 'pipeline' }]]);
+  });
+
   test.each([
     ['of a tenant', { tenant: 'a', scope: 'search' }, 600, 403],
     ['of a tenant that claims the scope admin', { tenant: 'a', scope: 'admin' }, 600, 403],
     ['without the scope', { scope: 'search administrator' }, 600, 403],
     ['that is over', { scope: 'admin' }, -600, 401],
     ['of another audience', { scope: 'admin', aud: 'other' }, 600, 401],
-  ])('never opens for a token %s, by login, cookie or stream', async (_, claims, seconds, status) => {
+  ])('never opens for a token %s, by login, cookie, header or stream', async (_, claims, seconds, status) => {
     const { send, post, asked } = await open();
     const token = await sign(claims, seconds);
     const cookie = { cookie: `freshet_page=${token}` };
@@ -438,10 +459,15 @@ describe('the page behind tokens', () => {
     const page = await send('/', { headers: cookie });
     const events = await send('/page/events', { headers: cookie });
     const resumed = await post('/page/resume', { scope: 'pipeline' }, { headers: { ...own, ...cookie } });
+    const bearer = { authorization: `Bearer ${token}` };
+    const byHeader = [await send('/', { headers: bearer }), await send('/page/events', { headers: bearer })];
+    for (const action of ['pause', 'resume', 'retry', 'search'])
+      byHeader.push(await post(`/page/${action}`, { scope: 'pipeline' }, { headers: { ...own, ...bearer } }));
 
     expect([login, page, events, resumed].map(answer => answer.status)).toEqual(Array(4).fill(status));
+    expect(byHeader.map(answer => answer.status)).toEqual(Array(6).fill(status));
     expect(login.headers.get('set-cookie')).toBeNull();
-    expect(login.text + page.text).not.toContain('covered');
+    expect(login.text + page.text + byHeader[0]!.text).not.toContain('covered');
     expect(asked).toEqual([]);
   });
 });

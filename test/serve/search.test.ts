@@ -132,6 +132,54 @@ describe('POST /v1/search', () => {
   });
 });
 
+describe('POST /v1/vectors/search', () => {
+  const SEARCHED = { source: 'notes', query: 'a text' };
+  const json = { 'content-type': 'application/json' };
+
+  test.each([
+    ['a search', SEARCHED, 'search', {}, 200],
+    ['a search without a token', SEARCHED, undefined, {}, 401],
+    ['a search by a token that may only write', SEARCHED, 'write', {}, 403],
+    ['a wrong field', { ...SEARCHED, limit: 101 }, 'search', {}, 400],
+    ['a body over the limit', { ...SEARCHED, query: 'a'.repeat(5000) }, 'search', {}, 413],
+    ['a form', SEARCHED, 'search', { headers: { 'content-type': 'text/plain' } }, 415],
+    ['another method', undefined, 'search', { method: 'PUT' }, 405],
+  ] as const)('answers %s as /v1/search does', async (_, body, scope, init, status) => {
+    const { search, asked } = createSearch();
+    const { send } = openApi({ search, verifyToken: await check, maxBodyBytes: 4096 });
+    const bearer = scope && { authorization: `Bearer ${await tokenOf({ scope, app: { tenant: 'a' } })}` };
+    const ask = async (address: string) => {
+      const sent = { method: 'POST', headers: json, ...init, ...(body && { body: JSON.stringify(body) }) };
+      const answered = await send(address, { ...sent, headers: { ...sent.headers, ...bearer } });
+      return { status: answered.status, text: answered.text, headers: [...answered.headers] };
+    };
+
+    const [first, second] = [await ask('/v1/search'), await ask('/v1/vectors/search')];
+
+    expect(first.status).toBe(status);
+    expect(second).toEqual(first);
+    expect(asked).toHaveLength(status === 200 ? 2 : 0);
+    expect(asked[1]).toEqual(asked[0]);
+    for (const { caller } of asked) expect(caller).toMatchObject({ tenant: 'a' });
+  });
+
+  test('counts as a search in the load of the service, in /metrics and against the rate of the tenant', async () => {
+    const { post, send } = openApi({
+      ...{ search: createSearch().search, verifyToken: await check, requestsPerMinute: 1 },
+    });
+    const headers = { authorization: `Bearer ${await tokenOf({ scope: 'search', app: { tenant: 'a' } })}` };
+
+    const statuses = [];
+    for (const address of ['/v1/vectors/search', '/v1/search', '/v1/vectors/search'])
+      statuses.push((await post(address, SEARCHED, { headers })).status);
+    const { text } = await send('/metrics');
+
+    expect(statuses).toEqual([200, 429, 429]);
+    expect(text).toContain('te_request_count{route="/v1/vectors/search",status="200"} 1');
+    expect(text).toContain('embed_last_minute_refused 2');
+  });
+});
+
 describe('a token', () => {
   test('decides the tenant, by the path of the configuration', async () => {
     const { search, asked } = createSearch();

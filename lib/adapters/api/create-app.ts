@@ -8,6 +8,7 @@ import {
   ITEM_ROUTES,
   NUDGE_ROUTES,
   REFUSED_ROUTES,
+  SEARCH_ADDRESSES,
   SEARCH_JOB_ROUTES,
   SERVICE_ROUTES,
   SERVICE_SCOPES,
@@ -171,7 +172,7 @@ export function createApp(ports: ApiPorts, settings: ApiSettings): Hono {
     requireRoom(settings, model, Array.isArray(body.input) ? body.input.length : 1);
     return context.json(await answerEmbeddings(service, model, body, request.signal));
   });
-  app.post('/v1/search', async context => {
+  app.on('POST', [...SEARCH_ADDRESSES], async context => {
     const request = context.req.raw;
     const body = readBody(searchRequest, await readJson(request, settings.maxBodyBytes));
     const caller = toCaller(identities.get(request));

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { SEARCH_ADDRESSES } from '../../core/service-routes.ts';
 import { itemRequest, itemsRequest, jobResponse, jobsResponse, receiptResponse } from './item-schemas.ts';
 import {
   embeddingsRequest,
@@ -44,11 +45,13 @@ const OPERATIONS: readonly Operation[] = [
     ...{ path: '/v1/embeddings', method: 'post', summary: 'As /v1/embeddings of OpenAI', isGuarded: true },
     ...{ request: embeddingsRequest, response: embeddingsResponse, refusals: EMBED_REFUSALS },
   },
-  {
-    ...{ path: '/v1/search', method: 'post', summary: 'Rows by meaning, and how far to trust them' },
-    ...{ request: searchRequest, response: searchResponse, isGuarded: true },
-    refusals: [...EMBED_REFUSALS, 404, 409],
-  },
+  ...SEARCH_ADDRESSES.map(
+    (path): Operation => ({
+      ...{ path, method: 'post', summary: 'Rows by meaning, and how far to trust them' },
+      ...{ request: searchRequest, response: searchResponse, isGuarded: true },
+      refusals: [...EMBED_REFUSALS, 404, 409],
+    }),
+  ),
   {
     ...{ path: '/v1/jobs/search', method: 'post', summary: 'As /v1/search, fetched later: 202 with a job' },
     ...{ request: searchJobRequest, response: searchJobResponse, success: 202, isGuarded: true },

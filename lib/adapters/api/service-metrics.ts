@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ModelFlow } from '../../core/model-flow.ts';
 import { RecentRequests } from '../../core/recent-requests.ts';
+import { SEARCH_ADDRESSES } from '../../core/service-routes.ts';
 import type { ServiceLoad, ServiceObserver } from '../../ports/embedding-service.ts';
 import type { Coverage } from '../../ports/report-store.ts';
 import type { ApiMetrics } from './create-app.ts';
@@ -15,7 +16,7 @@ const MS_BUCKETS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000
 const SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048];
 
 /** Addresses whose requests wait for a model or for the database. */
-const AWAITED = ['/v1/embed', '/v1/embeddings', '/v1/search'];
+const AWAITED: readonly string[] = ['/v1/embed', '/v1/embeddings', ...SEARCH_ADDRESSES];
 /** The service is full, ending, or too slow. */
 const REFUSED = [429, 503, 504];
 

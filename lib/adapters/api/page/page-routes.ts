@@ -102,7 +102,7 @@ export function createPage(ports: PagePorts, settings: PageSettings): ApiPage {
 function mountPage(app: Hono, ports: PagePorts, settings: PageSettings): void {
   const { rows, watch, sources } = ports;
   const { service, readLoad, clock, verifyToken, maxBodyBytes } = settings;
-  const requireSession = (context: Context) => requireAdmin(verifyToken, getCookie(context, SESSION_COOKIE));
+  const requireSession = (context: Context) => requireAdmin(verifyToken, readAuthorization(context));
   const readPanels = async () =>
     renderPanels(await watch.read(), { models: service.readiness(), load: readLoad(clock.now()) });
 
@@ -136,7 +136,7 @@ function mountPage(app: Hono, ports: PagePorts, settings: PageSettings): void {
   app.post('/page/login', async context => {
     const token = await readToken(context, maxBodyBytes);
     try {
-      await requireAdmin(verifyToken, token);
+      await requireAdmin(verifyToken, `Bearer ${token}`);
     } catch (error) {
       if (!(error instanceof ServiceRefusal)) throw error;
       return context.html(renderLogin(error.message), error.status === 403 ? 403 : 401);
@@ -254,6 +254,15 @@ async function hasPassed(check: () => Promise<void>): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/**
+ * Reads whose request it is: the cookie of who logged in, else the header of a program.
+ * A server in front may put a token of its own into the header, which must not end a session.
+ */
+function readAuthorization(context: Context): string | undefined {
+  const token = getCookie(context, SESSION_COOKIE);
+  return token === undefined ? context.req.header('authorization') : `Bearer ${token}`;
 }
 
 /** Reads the token of the login's form. */
