@@ -32,6 +32,24 @@ async function ask(rest = '', from: Pick<SqlDatabase, 'kysely'> = db): Promise<r
   return rows;
 }
 
+/** Asks in vain, and reads what PostgreSQL says: the database of the tests keeps its words back. */
+async function readRefusal(given: string): Promise<string> {
+  await sql
+    .raw(
+      `DO $$ BEGIN
+         PERFORM FROM embeddings.search_notes(${given});
+         PERFORM set_config('test.refusal', '', false);
+       EXCEPTION WHEN OTHERS THEN
+         PERFORM set_config('test.refusal', SQLSTATE || ' ' || SQLERRM, false);
+       END $$`,
+    )
+    .execute(db.kysely);
+  const { rows } = await sql<{ said: string }>`SELECT current_setting('test.refusal') AS said`.execute(
+    db.kysely,
+  );
+  return rows[0]!.said;
+}
+
 const idsOf = (hits: readonly Hit[]) => hits.map(({ id }) => id);
 
 describe('the function that searches a source in SQL', () => {
@@ -55,7 +73,33 @@ describe('the function that searches a source in SQL', () => {
     expect(idsOf(await ask(', 1'))).toEqual(['1']);
     expect(idsOf(await ask(', min_score => 0.5'))).toEqual(['1', '3']);
     await expect(ask(', 0')).rejects.toMatchObject({ code: 'sqlstate_22023' });
-    await expect(ask(', NULL')).rejects.toMatchObject({ code: 'sqlstate_22004' });
+  });
+
+  it.each([
+    ['NULL', 'query'],
+    ["'[1,0,0]', NULL", 'max_rows'],
+    ["'[1,0,0]', min_score => NULL", 'min_score'],
+    ['NULL, NULL, NULL', 'query, max_rows, min_score'],
+  ])('refuses (%s) and names what is NULL: %s', async (given, named) => {
+    await openSearched(db);
+
+    expect(await readRefusal(given)).toBe(`22004 search_notes: no argument may be NULL; NULL is ${named}`);
+  });
+
+  it('of an earlier release is made anew by the next look at its source, and keeps its grants', async () => {
+    const { config } = await openSearched(db);
+    await sql`CREATE ROLE ${sql.id(ROLE)} NOLOGIN`.execute(db.kysely);
+    await sql`GRANT EXECUTE ON FUNCTION embeddings.search_notes TO ${sql.id(ROLE)}`.execute(db.kysely);
+    const { rows } = await sql<{ made: string }>`
+      SELECT pg_get_functiondef('embeddings.search_notes'::regproc) AS made`.execute(db.kysely);
+    await sql.raw(rows[0]!.made.replace('; NULL is ', ', said an earlier release: ')).execute(db.kysely);
+    const before = await readFunction();
+    expect(await readRefusal('NULL')).toContain('said an earlier release');
+
+    await ensureSpaces(db, config);
+
+    expect(await readRefusal('NULL')).toBe('22004 search_notes: no argument may be NULL; NULL is query');
+    expect(await readFunction()).toMatchObject({ oid: before!.oid, acl: before!.acl });
   });
 
   it('joins the source: a row that is gone is no hit', async () => {

@@ -16,7 +16,8 @@ const MOST_ROWS = 1000;
  * told so, and where too few are found every row is compared after all.
  */
 const SURELY_MANY = 4;
-const OWN_NAMES = ['query', 'max_rows', 'min_score', 'score', 'exact'];
+const ARGUMENTS = ['query', 'max_rows', 'min_score'];
+const OWN_NAMES = [...ARGUMENTS, 'score', 'exact'];
 
 /**
  * Makes the function by which applications search in SQL, unless it is right already.
@@ -133,6 +134,7 @@ function renderBody(schema: string, space: Space, extension: string): string {
       ON ${names.map(name => `s.${name} = e.${name}`).join(' AND ')}`;
   const most = exactRowsOf(model, false);
   const whole = efBoundsOf(false);
+  const absent = ARGUMENTS.map((name, place) => `CASE WHEN $${place + 1} IS NULL THEN '${name}' END`);
   return `
 -- ${JSON.stringify([storageOf(space), listOutput(space)])}
 #variable_conflict use_column
@@ -147,7 +149,9 @@ DECLARE
 BEGIN
   IF $1 IS NULL OR $2 IS NULL OR $3 IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
-      MESSAGE = ${quoteLiteral(`${searchFunctionOf(source.name)}: no argument may be NULL`)};
+      MESSAGE = ${quoteLiteral(`${searchFunctionOf(source.name)}: no argument may be NULL; NULL is `)}
+        || concat_ws(', ', ${absent.join(', ')}),
+      HINT = 'query is a vector; max_rows and min_score may be left out.';
   END IF;
   IF $2 NOT BETWEEN 1 AND ${MOST_ROWS} THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
