@@ -15,10 +15,10 @@ const CEILINGS: Readonly<Record<HandlerName, number>> = {
   write: 950_000,
   guard: 900_000,
   migrate: 800_000,
-  operate: 900_000,
+  operate: 905_000,
   notify: 500_000,
   sample: 800_000,
-  api: 895_000,
+  api: 900_000,
 };
 /** The largest is that of `embed`: the words of every SQLSTATE, pace and rate, taking apart, batches, documents, spans, bills: apart, they took 8 KB less and three files more. */
 const ENTRY_CEILING = 95_000;

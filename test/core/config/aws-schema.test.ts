@@ -107,14 +107,14 @@ describe('a stage', () => {
     ...['rate(1 minute)', 'cron(0/15 8-18 ? * MON-FRI *)', 'cron(5,35 * 1 JAN,JUL ? 2027)'],
     ...['cron(0 3 L * ? *)', 'cron(0 3 15W * ? *)', 'cron(0 3 ? * FRI#2 *)', 'cron(0 3 ? * 6L *)'],
   ])('has the schedule %s, which AWS takes', full => {
-    expect(problemsOf({ vpc, database, schedules: { full } })).toEqual([]);
+    expect(stageProblems({ vpc, database, schedules: { full } })).toEqual([]);
   });
 
   test.each([
     ...['cron(0 25 * * ? *)', 'cron(60 3 * * ? *)', 'cron(0 3 32 * ? *)', 'cron(0 3 ? 13 MON *)'],
     ...['cron(0 3 * * * *)', 'cron(0 3 ? * ? *)', 'cron(0 3 ? * MOND *)', 'cron(0 3 * *)', 'rate(0 days)'],
   ])('has no schedule %s, which AWS would refuse in the deployment', full => {
-    expect(problemsOf({ vpc, database, schedules: { full } })[0]).toContain('schedules.full: expected');
+    expect(stageProblems({ vpc, database, schedules: { full } })[0]).toContain('schedules.full: expected');
   });
 
   test('has a name that can be part of the name of a stack', () => {
