@@ -143,6 +143,23 @@ describe('the page in a browser', () => {
     await close();
   });
 
+  test('keeps the number of the tenth hit within the margin of its list', async () => {
+    const { page, close } = await open({ viewport: NARROW });
+
+    // The place of a number cannot be asked for: its width in the same font can.
+    const { numberWidth, margin } = await page.evaluate<{ numberWidth: number; margin: number }>(`(() => {
+      const list = document.createElement('ol');
+      list.innerHTML = '<li><span style="white-space: pre">10. </span></li>';
+      document.getElementById('hits').append(list);
+      const numberWidth = list.querySelector('span').getBoundingClientRect().width;
+      return { numberWidth, margin: Number.parseFloat(getComputedStyle(list).paddingLeft) };
+    })()`);
+
+    expect(numberWidth).toBeGreaterThan(0);
+    expect(margin).toBeGreaterThanOrEqual(numberWidth);
+    await close();
+  });
+
   test('is readable without script, which leaves no button that does nothing', async () => {
     const { page, close } = await open({ javaScriptEnabled: false });
 
