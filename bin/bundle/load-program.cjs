@@ -21,6 +21,12 @@ const GROWTH = 2;
 const MOST_CPU_MS = 20_000;
 /** Programs whose code stays, each of some megabytes: every edit of a checkout makes another one. */
 const KEPT_PROGRAMS = 3;
+/** The flags that a run changes, as V8 starts with them. */
+const FIRST_FLAGS = [
+  'no-external-memory-accounted-in-global-limit',
+  'heap-growing-percent=0',
+  'semi-space-growth-factor=2',
+];
 /** Checksum of the code, and the CPU in milliseconds of the process that made it. */
 const HEADER_BYTES = 8;
 
@@ -69,8 +75,7 @@ function keepCode(script, cache, usedCpuMs) {
   try {
     // V8 takes code for its own only under the flags that it starts with.
     if (Number.parseInt(process.versions.node, 10) >= 24)
-      for (const flag of ['no-external-memory-accounted-in-global-limit', 'semi-space-growth-factor=2'])
-        setFlagsFromString(`--${flag}`);
+      for (const flag of FIRST_FLAGS) setFlagsFromString(`--${flag}`);
     const code = script.createCachedData();
     const header = Buffer.alloc(HEADER_BYTES);
     header.writeUInt32LE(crc32(code), 0);

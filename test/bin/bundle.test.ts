@@ -18,6 +18,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { bundleProgram } from '../../bin/bundle/make-bundle.ts';
+import { boundYoungHeap, countBuffersAsHeap } from '../../lib/adapters/system.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const MODULES = path.join(root, 'node_modules');
@@ -281,6 +282,30 @@ describe('the code that V8 made of the program', () => {
     expect(start('status')).toMatchObject({ greeting: 'one', late: 'late', isBundled: true });
     expect(codeFiles()).toEqual([kept]);
     expect(statSync(inCompiled(kept!)).mtimeMs).toBe(made);
+  });
+
+  test('is used also where the one that made it changed the flags of V8 that a run changes', () => {
+    const flags: string[] = [];
+    countBuffersAsHeap(undefined, each => flags.push(each));
+    boundYoungHeap(
+      undefined,
+      () => Number.POSITIVE_INFINITY,
+      each => flags.push(each),
+    );
+    write(
+      'lib/late.ts',
+      `import { setFlagsFromString } from 'node:v8';
+for (const flag of ${JSON.stringify(flags)}) setFlagsFromString(flag);
+export const late: string = 'late';\n`,
+    );
+    start('run');
+    const kept = inCompiled(codeFiles()[0]!);
+    const made = statSync(kept).mtimeMs;
+
+    start('run');
+
+    // Code that V8 refuses is made anew.
+    expect(statSync(kept).mtimeMs).toBe(made);
   });
 
   test('is another for another command, and for another program', () => {
