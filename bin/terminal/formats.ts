@@ -222,9 +222,12 @@ export function formatSpending(spending: Omit<Spending, 'endsAt' | 'percent'> & 
 
 /** Says that searches of a source find less than before, and what brings the rest back. */
 export function formatReplaced({ source, model, vectors, formerVectors }: ReplacedSpace): string {
+  const shown =
+    vectors === undefined ? 'vectors that were not counted in time' : `${formatCount(vectors)} vectors`;
+  const former = formerVectors === undefined ? 'vectors' : formatCount(formerVectors);
   return (
     `Source "${source}": its view and its searches now show what model "${model}" made as it is configured ` +
-    `now: ${formatCount(vectors)} vectors. The ${formatCount(formerVectors)} of before are kept: the ` +
+    `now: ${shown}. The ${former} of before are kept: the ` +
     `former configuration shows them again, and "Changing the model" in ${DOCS}/configuration.md fills ` +
     'the new ones first.'
   );

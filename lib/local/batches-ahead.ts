@@ -22,7 +22,9 @@ const MOST_OF_IN_FLIGHT = 0.5;
 
 /**
  * Counts the batches that a run leases ahead: about as many as it works off in five seconds.
- * Edits do not wait for that: they are looked for each second, and go first.
+ * Edits do not wait for that: they are looked for each second, and go first. While more rows
+ * changed than were leased, they wait until these are worked off: the next round leases the oldest
+ * first.
  * `finishedRows` are the rows of the last second. Where they are 0, as at the first look and while
  * a run waits for its provider, the answer is the least.
  */

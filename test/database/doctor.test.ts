@@ -189,7 +189,7 @@ describe('inspectDatabase', () => {
     expect(await findingOf('space', changed)).toMatchObject({
       ok: false,
       severity: 'warning',
-      message: expect.stringMatching(/searches see 1 vectors.* of which there are 0\./),
+      message: expect.stringMatching(/searches see 1 vectors, .* as it is configured now: 0 vectors\./),
     });
   });
 

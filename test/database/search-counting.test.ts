@@ -14,6 +14,7 @@ let db: SqlDatabase;
 let notes: Awaited<ReturnType<typeof openSearched>>;
 let nowMs = 0;
 let statements = 0;
+let countsFirst = false;
 
 beforeAll(async () => {
   db = await openTestDatabase();
@@ -21,6 +22,7 @@ beforeAll(async () => {
   const counting = db.kysely.withPlugin({
     transformQuery({ node }) {
       statements += 1;
+      countsFirst ||= JSON.stringify(node).includes('left_out AS MATERIALIZED');
       return node;
     },
     transformResult: async ({ result }) => result,
@@ -123,6 +125,27 @@ describe('rows that were counted as many', () => {
 
     expect(await ask({ filter })).toEqual({ ids: ['5999'], exact: true });
     await sql`UPDATE public.notes SET title = 'note'`.execute(db.kysely);
+  });
+
+  it('are counted first again where the walk ended without a full page', async () => {
+    const vectors = sql.id('freshet', notes.space.vectorTable);
+    const filter = { type: 'gt', key: 'price', value: ROWS };
+    await sql`INSERT INTO public.notes (id, title, price)
+      SELECT n, 'zero', n FROM generate_series(${ROWS + 1}::int, ${ROWS + 2900}::int) AS n`.execute(
+      db.kysely,
+    );
+    // No index of vectors holds a vector of zeros, so that a walk meets none of these rows.
+    await sql`INSERT INTO ${vectors} (item_id, outcome, source_version, source_xid, read_at, embedding, embedded_at)
+      SELECT id, 'embedded', updated_at, xmin, now(), array_fill(0::float4, ARRAY[${DIMENSIONS}::int])::vector, now()
+        FROM public.notes WHERE price > ${ROWS}::int`.execute(db.kysely);
+    expect(await ask({ filter })).toEqual({ ids: [], exact: true });
+    countsFirst = false;
+
+    expect(await ask({ filter })).toEqual({ ids: [], exact: true });
+
+    expect(countsFirst).toBe(true);
+    await sql`DELETE FROM ${vectors} WHERE item_id > ${ROWS}::int`.execute(db.kysely);
+    await sql`DELETE FROM public.notes WHERE id > ${ROWS}::int`.execute(db.kysely);
   });
 
   it('are told from rows without a vector, even if there are as many of those', async () => {

@@ -150,13 +150,16 @@ export async function readCoverageWithin(
   timeoutMs: number,
 ): Promise<Coverage> {
   return db.kysely.transaction().execute(async transaction => {
+    // On its own: a statement's limit is that of its beginning, and the sizes below wait for locks.
+    await sql`SELECT set_config('statement_timeout', ${String(Math.ceil(timeoutMs))}, true)`.execute(
+      transaction,
+    );
     const { rows } = await sql<{ likelyRows: number }>`
       WITH RECURSIVE tables (oid) AS (
         VALUES (${space.source.tableOid}::oid), (${`freshet.${space.vectorTable}`}::regclass::oid)
         UNION SELECT i.inhrelid FROM pg_inherits AS i JOIN tables AS t ON i.inhparent = t.oid
       )
-      SELECT set_config('statement_timeout', ${String(Math.ceil(timeoutMs))}, true),
-             coalesce(sum(c.reltuples / c.relpages
+      SELECT coalesce(sum(c.reltuples / c.relpages
                * pg_relation_size(c.oid) / current_setting('block_size')::int), 0)::float8 AS "likelyRows"
         FROM tables AS t JOIN pg_class AS c ON c.oid = t.oid
        WHERE c.reltuples > 0 AND c.relpages > 0`.execute(transaction);

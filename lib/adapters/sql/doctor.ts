@@ -5,6 +5,7 @@ import type { ResolvedSource } from '../../core/model.ts';
 import { isOlderVersion, nameAsked, type SqlDatabase } from './database.ts';
 import { mayBeOfOneRow } from './divide-rows.ts';
 import { inspectKeys } from './doctor-keys.ts';
+import { describeLock } from './doctor-locks.ts';
 import { inspectRole } from './doctor-role.ts';
 import { type DoctorFinding, inspectSource } from './doctor-sources.ts';
 import { inspectVectors } from './doctor-vectors.ts';
@@ -57,38 +58,12 @@ export async function inspectDatabase(
       );
     } catch (error) {
       if (error instanceof FreshetError && error.code === LOCKED)
-        findings.push(await describeLock(db, source));
+        findings.push(await describeLock(db, source, (version?.version ?? 0) > 0));
       else if (mayBeOfOneRow(error)) findings.push(describeRaising(source, error.code));
       else throw error;
     }
   }
   return findings;
-}
-
-/** Says who keeps the rows of a source from being read, as an ALTER TABLE in a long transaction. */
-async function describeLock(
-  db: SqlDatabase,
-  { name, schema, table, tableOid }: ResolvedSource,
-): Promise<DoctorFinding> {
-  const { rows } = await sql<{ pid: number }>`
-    SELECT DISTINCT pid FROM pg_locks
-     WHERE locktype = 'relation' AND relation = ${tableOid}::oid AND mode = 'AccessExclusiveLock' AND granted
-       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`.execute(db.kysely);
-  const [holder] = rows;
-  return {
-    check: 'lock',
-    ok: false,
-    severity: 'error',
-    message:
-      `Source "${name}": ${quoteName(schema, table)} is locked` +
-      `${holder === undefined ? '' : ` by process ${holder.pid} of the server`}, as ALTER TABLE does it. ` +
-      'Until that transaction ends its rows cannot be read: runs and searches wait, and nothing is lost.',
-    ...(holder !== undefined && {
-      statement:
-        'SELECT pid, usename, application_name, state, xact_start FROM pg_stat_activity ' +
-        `WHERE pid = ${holder.pid};`,
-    }),
-  };
 }
 
 /** Says that the rows of a source cannot be listed, as of a view whose key raises. */

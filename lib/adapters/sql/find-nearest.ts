@@ -29,6 +29,7 @@ export const SEARCH_SETTINGS = {
 interface RowCounts {
   recall(scope: SearchScope): 'few' | 'many' | undefined;
   note(scope: SearchScope, were: 'few' | 'many'): void;
+  forget(scope: SearchScope): void;
 }
 
 /**
@@ -50,6 +51,7 @@ export function rememberCounts(clock: Pick<Clock, 'now'>): RowCounts {
       counts.set(name, { were, atMs: clock.now() });
       if (counts.size > MAX_SCOPES) counts.delete(counts.keys().next().value!);
     },
+    forget: scope => void counts.delete(nameOf(scope)),
   };
 }
 
@@ -91,7 +93,8 @@ export async function findNearest(
     if (isIndexed) {
       const rows = await walk(transaction, request, vector);
       if (rows !== undefined) return { rows, isExact: false };
-      counts.note(request, 'few');
+      // Many rows can end a walk early too, as where their vectors are in no index.
+      counts.forget(request);
     }
     return { rows: (await compareEach(transaction, request, vector)).rows, isExact: true };
   });

@@ -1,5 +1,6 @@
-import { type Kysely, sql } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import type { PipelineConfig, SourceConfig } from '../../core/config/pipeline-config.ts';
+import { FreshetError, LOCKED } from '../../core/errors.ts';
 import type { ResolvedSource } from '../../core/model.ts';
 import { DOCS } from '../../core/own-command.ts';
 import type { SqlDatabase } from './database.ts';
@@ -12,41 +13,60 @@ export interface ReplacedSpace {
   readonly source: string;
   /** Alias of the model that the view shows from now on. */
   readonly model: string;
-  /** Vectors that it shows now. */
-  readonly vectors: number;
-  /** Vectors that it showed before. */
-  readonly formerVectors: number;
+  /** Vectors that it shows now; undefined where they were not counted in time. */
+  readonly vectors: number | undefined;
+  /** Vectors that it showed before; undefined where they were not counted in time. */
+  readonly formerVectors: number | undefined;
 }
+
+/** Milliseconds that a count may take: `ensureSpaces` waits for it, and others for that. */
+const COUNT_TIMEOUT_MS = 2_000;
 
 /**
  * Finds what searches of a source lose where `next` becomes its active space.
  * Undefined: that space has yet to be made.
  * A space that was filled beside the active one loses nothing, and neither does the first space of
- * a source. Vectors are counted only where another space is active.
+ * a source. Vectors are counted only where another space is active. Where either count does not end
+ * in time, the source is told without it: nobody knows that it loses nothing.
  */
 export async function findReplacedSpace(
-  db: Kysely<FreshetTables>,
+  transaction: Transaction<FreshetTables>,
   source: string,
   next: Pick<SpaceRow, 'space_id'> | undefined,
   model: string,
 ): Promise<ReplacedSpace | undefined> {
-  const former = await db
+  const former = await transaction
     .selectFrom('freshet.spaces')
     .select('space_id')
     .where('source_name', '=', source)
     .where('status', '=', 'active')
     .executeTakeFirst();
   if (former === undefined || former.space_id === next?.space_id) return undefined;
-  const formerVectors = await countVectors(db, former.space_id);
-  const vectors = next === undefined ? 0 : await countVectors(db, next.space_id);
-  return vectors < formerVectors ? { source, model, vectors, formerVectors } : undefined;
+  const formerVectors = await countVectors(transaction, former.space_id);
+  const vectors = next === undefined ? 0 : await countVectors(transaction, next.space_id);
+  const losesNone = vectors !== undefined && formerVectors !== undefined && vectors >= formerVectors;
+  return losesNone ? undefined : { source, model, vectors, formerVectors };
 }
 
-async function countVectors(db: Kysely<FreshetTables>, spaceId: number): Promise<number> {
-  const { rows } = await sql<{ vectors: number }>`
-    SELECT count(*)::float8 AS vectors FROM ${sql.id('freshet', vectorTableOf(spaceId))}
-     WHERE outcome = 'embedded' AND chunk = 0`.execute(db);
-  return rows[0]?.vectors ?? 0;
+/** @returns undefined where the count takes longer, or the table is locked for longer */
+async function countVectors(
+  transaction: Transaction<FreshetTables>,
+  spaceId: number,
+): Promise<number | undefined> {
+  await sql`SAVEPOINT counting`.execute(transaction);
+  try {
+    await sql`SELECT set_config('statement_timeout', ${String(COUNT_TIMEOUT_MS)}, true)`.execute(transaction);
+    const { rows } = await sql<{ vectors: number }>`
+      SELECT count(*)::float8 AS vectors FROM ${sql.id('freshet', vectorTableOf(spaceId))}
+       WHERE outcome = 'embedded' AND chunk = 0`.execute(transaction);
+    return rows[0]?.vectors ?? 0;
+  } catch (error) {
+    if (error instanceof FreshetError && [LOCKED, 'sqlstate_57014'].includes(error.code)) return undefined;
+    throw error;
+  } finally {
+    // After a count that ended, too: released, it would leave its time limit to the transaction.
+    await sql`ROLLBACK TO SAVEPOINT counting`.execute(transaction);
+  }
 }
 
 /** Warns of a source whose searches the next `run` or `migrate` takes vectors from. */
@@ -63,7 +83,9 @@ export async function inspectReplacement(
     .select('space_id')
     .where('fingerprint', '=', first.fingerprint)
     .executeTakeFirst();
-  const replaced = await findReplacedSpace(db.kysely, source.name, next, first.model.alias);
+  const replaced = await db.kysely
+    .transaction()
+    .execute(transaction => findReplacedSpace(transaction, source.name, next, first.model.alias));
   if (replaced === undefined) return [];
   return [
     {
@@ -71,10 +93,13 @@ export async function inspectReplacement(
       ok: false,
       severity: 'warning',
       message:
-        `Source "${source.name}": searches see ${replaced.formerVectors} vectors, made before the ` +
-        `configuration was changed. From the next run or migrate on they see those of model ` +
-        `"${replaced.model}" as it is configured now, of which there are ${replaced.vectors}. "Changing ` +
+        `Source "${source.name}": searches see ${nameCount(replaced.formerVectors)}, made before the ` +
+        `configuration was changed. From the next run or migrate on they see what model ` +
+        `"${replaced.model}" made as it is configured now: ${nameCount(replaced.vectors)}. "Changing ` +
         `the model" in ${DOCS}/configuration.md fills them first.`,
     },
   ];
 }
+
+const nameCount = (vectors: number | undefined) =>
+  vectors === undefined ? 'vectors that were not counted in time' : `${vectors} vectors`;
