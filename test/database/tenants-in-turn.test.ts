@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { LeaseRequest } from '../../lib/ports/detection-store.ts';
 import { openSpace, request } from './open-space.ts';
 import { openTestDatabase } from './open-test-database.ts';
 
@@ -13,9 +14,9 @@ async function openTenants() {
     SELECT n, 't', CASE WHEN n <= 30 THEN 'crowd' WHEN n <= 33 THEN 'few' END,
            CASE WHEN n <= 30 THEN '2026-02-01 00:00Z' ELSE '2026-02-02 00:00Z' END::timestamptz
       FROM generate_series(1, 34) AS n`);
-  const leaseBehind = async (walkedRows: number, limit = 10) => {
+  const leaseBehind = async (walkedRows: number, limit = 10, changes: Partial<LeaseRequest> = {}) => {
     const page = ['1', '2', '3'];
-    const asked = { ...request({ limit }, 'fresh'), from: FROM, page, walkedRows };
+    const asked = { ...request({ limit, ...changes }, 'fresh'), from: FROM, page, walkedRows };
     return (await items.detection.leaseBehindCrowd(items.space, asked)).rows.map(({ id }) => id);
   };
   return { ...items, leaseBehind };
@@ -28,6 +29,21 @@ test('rows of tenants that do not crowd a page are leased behind it, from the ne
     expect(await leaseBehind(100, 1)).toEqual(['31']);
     expect(await leaseBehind(100)).toEqual(['32']);
     expect(await leaseBehind(100)).toEqual([]);
+  } finally {
+    await db.close();
+  }
+});
+
+test('rows that were in a call when a process died keep nobody behind them from a look that leaves them out', async () => {
+  const { db, run, space, leaseBehind } = await openTenants();
+  try {
+    await run(`INSERT INTO freshet.leases
+        (space_id, item_id, dispatch_id, lane, stage, attempts, run_id, first_seen, expires_at)
+      SELECT ${space.spaceId}, id, gen_random_uuid(), 'fresh', 'embedding', 0, NULL, now(), now() - interval '1 s'
+        FROM unnest(ARRAY['31', '32']) AS id`);
+
+    expect(await leaseBehind(100, 2, { maxAttempts: 0 })).toEqual(['33', '34']);
+    expect(await leaseBehind(100, 2)).toEqual(['31', '32']);
   } finally {
     await db.close();
   }

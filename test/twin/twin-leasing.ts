@@ -117,10 +117,10 @@ export function leaseBehindCrowd(
     .filter(row => !isDoubled(table.outcomes.get(row.id)))
     .filter(row => isFreeForEdit(table.leases.get(row.id), row, now))
     .sort((a, b) => compareVersions(a.version, b.version) || compareKeys(a.id, b.id))
-    .map(row => candidateOf(table, row, false));
-  const chosen = candidates.slice(0, limit).filter(candidate => isAllowed(candidate, request));
+    .map(row => candidateOf(table, row, false))
+    .filter(candidate => isAllowed(candidate, request));
   return {
-    rows: leaseRows(table, chosen, request, now),
+    rows: leaseRows(table, candidates.slice(0, limit), request, now),
     newest: placeOf(newest),
     end: placeOf(walked[walkedRows - 1]),
     isCut: candidates.length > limit,

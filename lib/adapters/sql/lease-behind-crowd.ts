@@ -100,7 +100,7 @@ async function leaseOthers(
     ), last AS MATERIALIZED (
       SELECT ${keys.leaseId} AS id, ${version} AS version ${walk} OFFSET ${walkedRows - 1}::int LIMIT 1
     ), candidates AS MATERIALIZED (
-      SELECT ${keys.leaseId} AS id, ${version} AS version, ${renderAttempts('l')} AS attempts,
+      SELECT ${keys.leaseId} AS id, ${version} AS version,
              row_number() OVER (ORDER BY ${version}, ${listKey(keys.source)}) AS place
         FROM (SELECT s.* FROM (SELECT s.* ${walk} LIMIT ${walkedRows}::int) AS s
                WHERE ${tenant} <> ALL (ARRAY(SELECT crowd.tenant FROM crowd))) AS s
@@ -108,9 +108,9 @@ async function leaseOthers(
         LEFT JOIN freshet.leases AS l
           ON l.space_id = ${space.spaceId}::int AND l.item_id = ${keys.leaseId}
        WHERE ${isOutdated(names)} AND (l.item_id IS NULL OR ${isFreeForEdit(version)})
+         AND ${renderAttempts('l')} <= ${request.maxAttempts ?? MOST_ATTEMPTS}::int
     ), chosen AS (
-      SELECT id, version, place FROM candidates
-       WHERE place <= ${request.limit}::int AND attempts <= ${request.maxAttempts ?? MOST_ATTEMPTS}::int
+      SELECT id, version, place FROM candidates WHERE place <= ${request.limit}::int
     ), leased AS (${renderLeasing(space.spaceId, request)})
     SELECT newest.version::text AS "newestVersion", newest.id AS "newestId",
            last.version::text AS "endVersion", last.id AS "endId",
