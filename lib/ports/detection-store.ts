@@ -207,9 +207,15 @@ export interface ChangedRows {
 /** Rows that a walk leased, and how far it came. */
 export interface WalkedRows {
   readonly rows: readonly LeasedRow[];
-  /** The newest row of the scan; null: there is none. */
+  /**
+   * The newest row of the scan that is not dated ahead.
+   * Null: there is none, or the walk was of what is before `olderThan`.
+   */
   readonly newest: ScanPlace | null;
-  /** The last row of a walk that `walkedRows` ended; null: it saw all. */
+  /**
+   * The last row of a walk that `walkedRows` ended; null: it saw all.
+   * Towards newer rows none that is dated ahead: what is edited until then would stand before it.
+   */
   readonly end: ScanPlace | null;
   /** True: the limit left stale rows, or the walk failed, so that it has to be walked again. */
   readonly isCut: boolean;

@@ -98,8 +98,10 @@ export function leaseBehindCrowd(
   const oldestFirst = visibleRows(source)
     .filter(row => row.version !== null)
     .sort((a, b) => compareVersions(a.version, b.version) || compareKeys(a.id, b.id));
+  const isPast = (row: TwinRow | undefined) => row !== undefined && compareVersions(row.version, now) <= 0;
   const [newest] = oldestFirst
     .toReversed()
+    .filter(row => olderThan === undefined && isPast(row))
     .filter(row => compareVersions(row.version, readNullable(from.version)) >= 0);
   const walked =
     newerThan === undefined
@@ -110,6 +112,7 @@ export function leaseBehindCrowd(
           .slice(0, walkedRows)
       : oldestFirst.filter(row => compareToPlace(row, newerThan) > 0).slice(0, walkedRows);
   const others = walked.filter(row => !isCrowding(tenantOf(row)));
+  const last = walked[walkedRows - 1];
   // A row that raises fails the statement, and with it all others: they wait for the scan.
   if (others.some(({ id }) => source.raising.has(id))) return nothing;
   const candidates = others
@@ -122,7 +125,7 @@ export function leaseBehindCrowd(
   return {
     rows: leaseRows(table, candidates.slice(0, limit), request, now),
     newest: placeOf(newest),
-    end: placeOf(walked[walkedRows - 1]),
+    end: newerThan === undefined || isPast(last) ? placeOf(last) : null,
     isCut: candidates.length > limit,
   };
 }

@@ -16,7 +16,7 @@ import {
   renderLeasing,
   toLeasedRows,
 } from './leases.ts';
-import { quoteSpace } from './quote-space.ts';
+import { quoteSpace, toVersionTime } from './quote-space.ts';
 
 type CrowdedRequest = Parameters<DetectionStore['leaseBehindCrowd']>[1];
 
@@ -66,7 +66,8 @@ interface WalkedLine extends LeasedLine {
  * reads the tenant alone of the rows of the crowd. Where it ends is read from the index alone
  * (19 ms of 100,000 rows; numbering the rows that are walked takes 44 ms more). What is newer than
  * a row is walked from there, with no other bound: an index is entered at a row, and left at a
- * version only, and a mass change has one version.
+ * version only, and a mass change has one version. A row that is dated ahead is never one to go on
+ * from: whatever is edited until then would stand before it.
  */
 async function leaseOthers(
   db: SqlDatabase,
@@ -82,12 +83,12 @@ async function leaseOthers(
   const placeOf = (at: ScanPlace) => sql`(${at.version}::${versionType}, ${listKey(keys.ofId(at.id))})`;
   const descending = sql.join(keys.source.map(part => sql`${part} DESC`));
   const older = olderThan === undefined ? sql`` : sql` AND ${place} < ${placeOf(olderThan)}`;
-  const walk =
+  const isPast = sql`${version} <= ${toVersionTime(sql`now()`, space.source)}::${versionType}`;
+  const newestFirst = sql`${version} DESC, ${descending}`;
+  const [isWalked, isGoneOnFrom, order] =
     newerThan === undefined
-      ? sql`FROM ${source} AS s
-         WHERE ${place} >= ${placeOf(from)}${older} ORDER BY ${version} DESC, ${descending}`
-      : sql`FROM ${source} AS s
-         WHERE ${place} > ${placeOf(newerThan)} ORDER BY ${version}, ${listKey(keys.source)}`;
+      ? [sql`${place} >= ${placeOf(from)}${older}`, sql`true`, newestFirst]
+      : [sql`${place} > ${placeOf(newerThan)}`, isPast, sql`${version}, ${listKey(keys.source)}`];
   const statement = sql<WalkedLine>`
     WITH crowd AS MATERIALIZED (
       SELECT ${tenant} AS tenant
@@ -96,13 +97,16 @@ async function leaseOthers(
        GROUP BY 1 HAVING ${sql.lit(ROWS_PER_CROWDING)} * count(*) > ${page.length}::int
     ), newest AS MATERIALIZED (
       SELECT ${keys.leaseId} AS id, ${version} AS version FROM ${source} AS s
-       WHERE ${version} >= ${from.version}::${versionType} ORDER BY ${version} DESC, ${descending} LIMIT 1
+       WHERE ${olderThan === undefined}::bool AND ${version} >= ${from.version}::${versionType} AND ${isPast}
+       ORDER BY ${newestFirst} LIMIT 1
     ), last AS MATERIALIZED (
-      SELECT ${keys.leaseId} AS id, ${version} AS version ${walk} OFFSET ${walkedRows - 1}::int LIMIT 1
+      SELECT ${keys.leaseId} AS id, ${version} AS version FROM ${source} AS s
+       WHERE ${isWalked} AND ${isGoneOnFrom} ORDER BY ${order} OFFSET ${walkedRows - 1}::int LIMIT 1
     ), candidates AS MATERIALIZED (
       SELECT ${keys.leaseId} AS id, ${version} AS version,
              row_number() OVER (ORDER BY ${version}, ${listKey(keys.source)}) AS place
-        FROM (SELECT s.* FROM (SELECT s.* ${walk} LIMIT ${walkedRows}::int) AS s
+        FROM (SELECT s.* FROM (SELECT s.* FROM ${source} AS s WHERE ${isWalked}
+                                ORDER BY ${order} LIMIT ${walkedRows}::int) AS s
                WHERE ${tenant} <> ALL (ARRAY(SELECT crowd.tenant FROM crowd))) AS s
         LEFT JOIN ${vectors} AS v ON ${areEqual(keys.stored('v'), keys.source)} AND v.chunk = 0
         LEFT JOIN freshet.leases AS l
