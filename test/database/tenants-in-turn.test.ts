@@ -14,12 +14,14 @@ async function openTenants() {
     SELECT n, 't', CASE WHEN n <= 30 THEN 'crowd' WHEN n <= 33 THEN 'few' END,
            CASE WHEN n <= 30 THEN '2026-02-01 00:00Z' ELSE '2026-02-02 00:00Z' END::timestamptz
       FROM generate_series(1, 34) AS n`);
-  const leaseBehind = async (walkedRows: number, limit = 10, changes: Partial<LeaseRequest> = {}) => {
+  const walkBehind = (walkedRows: number, changes: Partial<LeaseRequest> = {}) => {
     const page = ['1', '2', '3'];
-    const asked = { ...request({ limit, ...changes }, 'fresh'), from: FROM, page, walkedRows };
-    return (await items.detection.leaseBehindCrowd(items.space, asked)).rows.map(({ id }) => id);
+    const asked = { ...request({ limit: 10, ...changes }, 'fresh'), from: FROM, page, walkedRows };
+    return items.detection.leaseBehindCrowd(items.space, asked);
   };
-  return { ...items, leaseBehind };
+  const leaseBehind = async (walkedRows: number, limit = 10, changes: Partial<LeaseRequest> = {}) =>
+    (await walkBehind(walkedRows, { limit, ...changes })).rows.map(({ id }) => id);
+  return { ...items, walkBehind, leaseBehind };
 }
 
 test('rows of tenants that do not crowd a page are leased behind it, from the newest end, once', async () => {
@@ -44,6 +46,23 @@ test('rows that were in a call when a process died keep nobody behind them from 
 
     expect(await leaseBehind(100, 2, { maxAttempts: 0 })).toEqual(['33', '34']);
     expect(await leaseBehind(100, 2)).toEqual(['31', '32']);
+  } finally {
+    await db.close();
+  }
+});
+
+test('a row that cannot be looked at leaves the walk its way, and the rows beside it to the scan', async () => {
+  const { db, run, walkBehind } = await openTenants();
+  try {
+    await run(`ALTER TABLE public.ai_items RENAME TO base`);
+    await run(`CREATE VIEW public.ai_items AS
+      SELECT id, title, tags, updated_at,
+             CASE WHEN id = 33 THEN (1 / (id - 33))::text ELSE summary END AS summary FROM public.base`);
+
+    const { rows, newest, end, isCut } = await walkBehind(2);
+
+    expect(rows).toEqual([]);
+    expect({ newest: newest?.id, end: end?.id, isCut }).toEqual({ newest: '34', end: '33', isCut: false });
   } finally {
     await db.close();
   }

@@ -14,7 +14,8 @@ const FIRST = '0000';
 function openCrowd() {
   const world = makeWorld([space]);
   const { twin, detectPorts } = world;
-  const { rows } = sourceOf(twin, space);
+  const source = sourceOf(twin, space);
+  const { rows } = source;
   const put = (id: string, tenant: string, minutes: number) => {
     putRow(twin, space, id, `text ${id}`, minutesAgo(twin, minutes));
     rows.set(id, { ...rows.get(id)!, tenant });
@@ -37,7 +38,7 @@ function openCrowd() {
     const turns = { limit: 10, maxAttempts: undefined, from, beginsTick: false, ...changes };
     return (await leaseInTurn(ports, space, page, turns)).rows.map(({ id }) => id);
   };
-  return { put, parts, look };
+  return { source, put, parts, look };
 }
 
 test('an edit that was committed late, among rows that were walked, is leased by the first look of the next tick', async () => {
@@ -68,6 +69,17 @@ test('a walk goes on behind a look that had no room for others', async () => {
   for (const limit of [10, 0, 10]) await look({ limit });
 
   expect(parts).toEqual(['newest', 'older', 'newer']);
+});
+
+test('a row that cannot be looked at does not hold up the walk behind a crowd', async () => {
+  const { source, put, look } = openCrowd();
+  source.raising.add('0025');
+  for (const id of ['0015', '0025', '0035']) put(id, 'few', 10);
+
+  const leased: string[] = [];
+  for (let looks = 0; looks < 4; looks += 1) leased.push(...(await look()));
+
+  expect(leased).toEqual(['0035', '0015']);
 });
 
 test('edits and rows that wait longer take turns, where a look has room for one of them', async () => {

@@ -85,8 +85,7 @@ export function leaseBehindCrowd(
   space: Space,
   request: Parameters<DetectionStore['leaseBehindCrowd']>[1],
 ): WalkedRows {
-  const nothing: WalkedRows = { rows: [], newest: null, end: null, isCut: true };
-  if (space.source.tenantColumn === undefined) return nothing;
+  if (space.source.tenantColumn === undefined) return { rows: [], newest: null, end: null, isCut: true };
   const now = twin.now();
   const table = spaceOf(twin, space);
   const source = sourceOf(twin, space);
@@ -113,8 +112,12 @@ export function leaseBehindCrowd(
       : oldestFirst.filter(row => compareToPlace(row, newerThan) > 0).slice(0, walkedRows);
   const others = walked.filter(row => !isCrowding(tenantOf(row)));
   const last = walked[walkedRows - 1];
+  const places = {
+    newest: placeOf(newest),
+    end: newerThan === undefined || isPast(last) ? placeOf(last) : null,
+  };
   // A row that raises fails the statement, and with it all others: they wait for the scan.
-  if (others.some(({ id }) => source.raising.has(id))) return nothing;
+  if (others.some(({ id }) => source.raising.has(id))) return { ...places, rows: [], isCut: false };
   const candidates = others
     .filter(row => table.outcomes.get(row.id)?.version !== row.version)
     .filter(row => !isDoubled(table.outcomes.get(row.id)))
@@ -124,8 +127,7 @@ export function leaseBehindCrowd(
     .filter(candidate => isAllowed(candidate, request));
   return {
     rows: leaseRows(table, candidates.slice(0, limit), request, now),
-    newest: placeOf(newest),
-    end: newerThan === undefined || isPast(last) ? placeOf(last) : null,
+    ...places,
     isCut: candidates.length > limit,
   };
 }
