@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import type { LeaseRequest } from '../../lib/ports/detection-store.ts';
+import type { LeaseRequest, ScanPlace } from '../../lib/ports/detection-store.ts';
 import { openSpace, request } from './open-space.ts';
 import { openTestDatabase } from './open-test-database.ts';
 
-const FROM = { version: '2026-02-01 00:00:00+00', id: '1' };
+const FROM = { version: '2025-02-01 00:00:00+00', id: '1' };
 
 /** Thirty rows of one tenant in a mass change, then three of another and one of none. */
 async function openTenants() {
@@ -12,9 +12,12 @@ async function openTenants() {
   const items = await openSpace(db, {}, { text: { columns: ['title'] }, search });
   await items.run(`INSERT INTO public.ai_items (id, title, summary, updated_at)
     SELECT n, 't', CASE WHEN n <= 30 THEN 'crowd' WHEN n <= 33 THEN 'few' END,
-           CASE WHEN n <= 30 THEN '2026-02-01 00:00Z' ELSE '2026-02-02 00:00Z' END::timestamptz
+           CASE WHEN n <= 30 THEN '2025-02-01 00:00Z' ELSE '2025-02-02 00:00Z' END::timestamptz
       FROM generate_series(1, 34) AS n`);
-  const walkBehind = (walkedRows: number, changes: Partial<LeaseRequest> = {}) => {
+  const walkBehind = (
+    walkedRows: number,
+    changes: Partial<LeaseRequest & { readonly newerThan: ScanPlace }> = {},
+  ) => {
     const page = ['1', '2', '3'];
     const asked = { ...request({ limit: 10, ...changes }, 'fresh'), from: FROM, page, walkedRows };
     return items.detection.leaseBehindCrowd(items.space, asked);
@@ -51,6 +54,22 @@ test('rows that were in a call when a process died keep nobody behind them from 
   }
 });
 
+test('a row that is dated ahead is walked, and is never one that a walk goes on from', async () => {
+  const { db, run, walkBehind } = await openTenants();
+  try {
+    await run(`INSERT INTO public.ai_items (id, title, summary, updated_at)
+      SELECT id, 't', 'ahead', now() + interval '1 day' FROM unnest(ARRAY[35, 36]) AS id`);
+
+    const { newest, end } = await walkBehind(2, { limit: 1 });
+    const newer = await walkBehind(2, { newerThan: newest! });
+
+    expect([newest?.id, end?.id]).toEqual(['34', '35']);
+    expect(newer).toMatchObject({ rows: [{ id: '36' }], newest: { id: '34' }, end: null });
+  } finally {
+    await db.close();
+  }
+});
+
 test('a row that cannot be looked at leaves the walk its way, and the rows beside it to the scan', async () => {
   const { db, run, walkBehind } = await openTenants();
   try {
@@ -74,7 +93,7 @@ test('a column that is gone keeps nobody from being embedded: nothing is leased 
     await run('ALTER TABLE public.ai_items DROP COLUMN summary');
 
     expect(await leaseBehind(100)).toEqual([]);
-    expect((await leaseChanged('2026-01-01')).rows).toHaveLength(34);
+    expect((await leaseChanged('2025-01-01')).rows).toHaveLength(34);
   } finally {
     await db.close();
   }
