@@ -85,7 +85,7 @@ export interface DetectionStore {
    * A tenant crowds it that has more than a tenth of the rows. Only `walkedRows` rows are looked
    * at, which bounds the price: the newest ones of the scan, or those before `olderThan`, from
    * newer to older ones; or those behind `newerThan`, from older to newer ones. Without a tenant
-   * column nothing is leased.
+   * column nothing is leased, and nothing of a walk in which the database cannot look at a row.
    */
   leaseBehindCrowd(
     space: Space,
@@ -207,11 +207,17 @@ export interface ChangedRows {
 /** Rows that a walk leased, and how far it came. */
 export interface WalkedRows {
   readonly rows: readonly LeasedRow[];
-  /** The newest row of the scan; null: there is none. */
+  /**
+   * The newest row of the scan that is not dated ahead.
+   * Null: there is none, or the walk was of what is before `olderThan`.
+   */
   readonly newest: ScanPlace | null;
-  /** The last row of a walk that `walkedRows` ended; null: it saw all. */
+  /**
+   * The last row of a walk that `walkedRows` ended; null: it saw all.
+   * Towards newer rows none that is dated ahead: what is edited until then would stand before it.
+   */
   readonly end: ScanPlace | null;
-  /** True: the limit left stale rows, or the walk failed, so that it has to be walked again. */
+  /** True: the limit left stale rows, or nothing was walked, so that it has to be walked again. */
   readonly isCut: boolean;
 }
 

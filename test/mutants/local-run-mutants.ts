@@ -45,7 +45,7 @@ export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
     name: 'walks-never-go-on',
     removes: 'going on behind a crowd where the last walk ended',
     file: 'lib/pipeline/detect/turns-behind-crowd.ts',
-    changes: [['const older = known?.next ?', 'const older = known?.next && limit < 0 ?']],
+    changes: [['if (!known?.next) return {', 'if (!known?.next || limit > 0) return {']],
     dies: 'local-run',
   },
   {
@@ -59,7 +59,24 @@ export const LOCAL_RUN_MUTANTS: readonly Mutant[] = [
     name: 'edits-behind-a-walk-wait',
     removes: 'looking at what changed since the last walk behind a crowd',
     file: 'lib/pipeline/detect/turns-behind-crowd.ts',
-    changes: [['const newer = left > 0 ?', 'const newer = left > 0 && known === undefined ?']],
+    changes: [
+      ['if (known.isNewerFirst) {', 'if (known.isNewerFirst && limit < 0) {'],
+      ['newer: left > 0 ?', 'newer: left < 0 ?'],
+    ],
+    dies: 'local-run',
+  },
+  {
+    name: 'late-commits-behind-a-walk-wait',
+    removes: 'walking the newest rows behind a crowd once more in each tick',
+    file: 'lib/pipeline/detect/turns-behind-crowd.ts',
+    changes: [['{ ...last, isOld: true, isLateSeen: false }', '{ ...last, isOld: true }']],
+    dies: 'local-run',
+  },
+  {
+    name: 'full-look-forgets-the-walk',
+    removes: 'remembering a walk behind a crowd over a look that has no room for others',
+    file: 'lib/pipeline/detect/turns-behind-crowd.ts',
+    changes: [['if (known !== undefined) remembered.set', 'if (known === undefined) remembered.set']],
     dies: 'local-run',
   },
   {

@@ -28,6 +28,7 @@ export const PLACES = {
       'test/pipeline/remember-for-round.test.ts',
       'test/pipeline/slow-server.test.ts',
       'test/pipeline/starving-calls.test.ts',
+      'test/pipeline/turns-behind-crowd.test.ts',
       'test/pipeline/unreadable-replies.test.ts',
     ],
   },

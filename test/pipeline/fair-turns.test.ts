@@ -150,6 +150,11 @@ describe('ten rows of a tenant behind a mass change of another', () => {
       putRow(world.twin, space, id, `text ${id}`, minutesAgo(world.twin, minutes));
       rows.set(id, { ...rows.get(id)!, tenant });
     };
+    const store = (id: string) =>
+      storeOutcome(world.twin, space, id, {
+        ...{ outcome: 'embedded', contentHash: null },
+        version: rows.get(id)!.version,
+      });
     for (let row = 0; row < crowd; row += 1) put(String(row).padStart(6, '0'), 'crowd', 5);
     const few = Array.from({ length: 10 }, (_, row) => `9${String(row).padStart(5, '0')}`);
     for (const id of few) put(id, 'few', 4);
@@ -158,14 +163,10 @@ describe('ten rows of a tenant behind a mass change of another', () => {
     const { leases, outcomes } = spaceOf(world.twin, space);
     const isTaken = (id: string) => leases.has(id) || outcomes.has(id);
     const storeLeased = () => {
-      for (const id of leases.keys())
-        storeOutcome(world.twin, space, id, {
-          ...{ outcome: 'embedded', contentHash: null },
-          version: rows.get(id)!.version,
-        });
+      for (const id of leases.keys()) store(id);
       leases.clear();
     };
-    return { world, put, isTaken, storeLeased, areTaken: () => few.every(isTaken) };
+    return { world, put, store, isTaken, storeLeased, areTaken: () => few.every(isTaken) };
   }
 
   /** Ticks that go by until the ten rows are leased; each tick stores what the one before it leased. */
@@ -237,8 +238,14 @@ describe('ten rows of a tenant behind a mass change of another', () => {
     expect(walkedRows.reduce((sum, rows) => sum + rows)).toBeLessThanOrEqual(6_100);
   });
 
-  test('an edit that comes while a crowd is walked is leased by the next look', async () => {
+  test.each([
+    ['all rows before it were changed in the past', 'none'],
+    ['a stale row of the crowd is dated ahead', 'stale'],
+    ['a fresh row of the crowd is dated ahead', 'fresh'],
+  ])('an edit that comes while a crowd is walked is leased by the next look, where %s', async (_, ahead) => {
     const crowd = await openCrowd(shared, 2_000, 7_000);
+    if (ahead !== 'none') crowd.put('800000', 'crowd', -600);
+    if (ahead === 'fresh') crowd.store('800000');
     let edited = 0;
 
     await tickOnce(crowd, looks => {

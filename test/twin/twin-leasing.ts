@@ -85,8 +85,7 @@ export function leaseBehindCrowd(
   space: Space,
   request: Parameters<DetectionStore['leaseBehindCrowd']>[1],
 ): WalkedRows {
-  const nothing: WalkedRows = { rows: [], newest: null, end: null, isCut: true };
-  if (space.source.tenantColumn === undefined) return nothing;
+  if (space.source.tenantColumn === undefined) return { rows: [], newest: null, end: null, isCut: true };
   const now = twin.now();
   const table = spaceOf(twin, space);
   const source = sourceOf(twin, space);
@@ -98,8 +97,10 @@ export function leaseBehindCrowd(
   const oldestFirst = visibleRows(source)
     .filter(row => row.version !== null)
     .sort((a, b) => compareVersions(a.version, b.version) || compareKeys(a.id, b.id));
+  const isPast = (row: TwinRow | undefined) => row !== undefined && compareVersions(row.version, now) <= 0;
   const [newest] = oldestFirst
     .toReversed()
+    .filter(row => olderThan === undefined && isPast(row))
     .filter(row => compareVersions(row.version, readNullable(from.version)) >= 0);
   const walked =
     newerThan === undefined
@@ -110,19 +111,23 @@ export function leaseBehindCrowd(
           .slice(0, walkedRows)
       : oldestFirst.filter(row => compareToPlace(row, newerThan) > 0).slice(0, walkedRows);
   const others = walked.filter(row => !isCrowding(tenantOf(row)));
+  const last = walked[walkedRows - 1];
+  const places = {
+    newest: placeOf(newest),
+    end: newerThan === undefined || isPast(last) ? placeOf(last) : null,
+  };
   // A row that raises fails the statement, and with it all others: they wait for the scan.
-  if (others.some(({ id }) => source.raising.has(id))) return nothing;
+  if (others.some(({ id }) => source.raising.has(id))) return { ...places, rows: [], isCut: false };
   const candidates = others
     .filter(row => table.outcomes.get(row.id)?.version !== row.version)
     .filter(row => !isDoubled(table.outcomes.get(row.id)))
     .filter(row => isFreeForEdit(table.leases.get(row.id), row, now))
     .sort((a, b) => compareVersions(a.version, b.version) || compareKeys(a.id, b.id))
-    .map(row => candidateOf(table, row, false));
-  const chosen = candidates.slice(0, limit).filter(candidate => isAllowed(candidate, request));
+    .map(row => candidateOf(table, row, false))
+    .filter(candidate => isAllowed(candidate, request));
   return {
-    rows: leaseRows(table, chosen, request, now),
-    newest: placeOf(newest),
-    end: placeOf(walked[walkedRows - 1]),
+    rows: leaseRows(table, candidates.slice(0, limit), request, now),
+    ...places,
     isCut: candidates.length > limit,
   };
 }

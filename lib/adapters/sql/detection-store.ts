@@ -1,6 +1,6 @@
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Cap } from '../../core/budget.ts';
-import type { Lane, ResolvedSource, Space } from '../../core/model.ts';
+import type { Lane, Space } from '../../core/model.ts';
 import type { DetectionPosition, DetectionStore, WaitingRows } from '../../ports/detection-store.ts';
 import { liftBudgetPauses, sumUpSpending } from './caps.ts';
 import type { SqlDatabase } from './database.ts';
@@ -20,7 +20,7 @@ import {
 } from './open-transactions.ts';
 import { removeOrphans } from './orphans.ts';
 import { sumUpQueries } from './query-ledger.ts';
-import { quoteSpace } from './quote-space.ts';
+import { quoteSpace, toVersionTime } from './quote-space.ts';
 import { findSourceFault } from './source-faults.ts';
 
 /**
@@ -162,32 +162,6 @@ async function readHorizon(db: SqlDatabase, space: Space, marginSeconds: number)
               ${fromOtherWriters}) AS h`.execute(db.kysely);
   return rows[0]?.horizon ?? null;
 }
-
-/**
- * Renders a moment (`timestamptz`) as the version column would hold it, as text.
- * A counter holds no moment: NULL, and the incremental pass then finds nothing but expired leases.
- * In a column without time zone, local time goes back when summer ends. What bounds versions from
- * below must then lie under every local time still to come. A set-back within the next two hours is
- * therefore taken off at once.
- */
-export function toVersionTime(
-  moment: RawBuilder<unknown>,
-  source: Pick<ResolvedSource, 'versionType' | 'versionTimeZone' | 'versionUnit'>,
-): RawBuilder<string | null> {
-  if (source.versionType === 'bigint') {
-    if (source.versionUnit === undefined) return sql`NULL::text`;
-    const perSecond = UNITS_PER_SECOND[source.versionUnit];
-    return sql`floor(extract(epoch FROM ${moment}) * ${sql.lit(perSecond)})::bigint::text`;
-  }
-  if (source.versionType === 'timestamp with time zone') return sql`(${moment})::text`;
-  const zone = sql`${source.versionTimeZone}::text`;
-  const local = sql`((${moment}) AT TIME ZONE ${zone})`;
-  const later = sql`((${moment} + interval '2 hours') AT TIME ZONE ${zone})`;
-  const time = sql`(${local} - greatest(interval '0', interval '2 hours' - (${later} - ${local})))`;
-  return source.versionType === 'date' ? sql`${time}::date::text` : sql`${time}::text`;
-}
-
-const UNITS_PER_SECOND = { seconds: 1, milliseconds: 1_000, microseconds: 1_000_000 } as const;
 
 /**
  * Counts the unexpired leases of the space, but for those of rows that wait for a batch.

@@ -134,3 +134,29 @@ export function renderDoubledKeys(space: Space): RawBuilder<unknown> {
                         WHERE h.outcome = ${sql.lit(DUPLICATE_KEY)})
     GROUP BY ${key} HAVING count(d.row) > 1`;
 }
+
+/**
+ * Renders a moment (`timestamptz`) as the version column would hold it, as text.
+ * A counter holds no moment: NULL, and the incremental pass then finds nothing but expired leases.
+ * In a column without time zone, local time goes back when summer ends. What bounds versions from
+ * below must then lie under every local time still to come. A set-back within the next two hours is
+ * therefore taken off at once.
+ */
+export function toVersionTime(
+  moment: RawBuilder<unknown>,
+  source: Pick<ResolvedSource, 'versionType' | 'versionTimeZone' | 'versionUnit'>,
+): RawBuilder<string | null> {
+  if (source.versionType === 'bigint') {
+    if (source.versionUnit === undefined) return sql`NULL::text`;
+    const perSecond = UNITS_PER_SECOND[source.versionUnit];
+    return sql`floor(extract(epoch FROM ${moment}) * ${sql.lit(perSecond)})::bigint::text`;
+  }
+  if (source.versionType === 'timestamp with time zone') return sql`(${moment})::text`;
+  const zone = sql`${source.versionTimeZone}::text`;
+  const local = sql`((${moment}) AT TIME ZONE ${zone})`;
+  const later = sql`((${moment} + interval '2 hours') AT TIME ZONE ${zone})`;
+  const time = sql`(${local} - greatest(interval '0', interval '2 hours' - (${later} - ${local})))`;
+  return source.versionType === 'date' ? sql`${time}::date::text` : sql`${time}::text`;
+}
+
+const UNITS_PER_SECOND = { seconds: 1, milliseconds: 1_000, microseconds: 1_000_000 } as const;

@@ -5,12 +5,19 @@ import { dispatchRows } from './dispatch-rows.ts';
 
 /** How far a process has walked behind a page: from the newest row towards older ones. */
 interface Walk {
-  /** The newest row that was walked; rows that changed since stand behind it. */
+  /**
+   * The newest row that was walked and is not dated ahead.
+   * Rows that changed since stand behind it.
+   */
   readonly newest: ScanPlace;
   /** The row behind which older ones are left; null: the walk came to the page. */
   readonly next: ScanPlace | null;
   /** Whether it began in an earlier tick. */
   readonly isOld: boolean;
+  /** Whether the tick has walked the newest rows, among which some were committed late. */
+  readonly isLateSeen: boolean;
+  /** Whether what changed since has its turns before the older part at the next look. */
+  readonly isNewerFirst: boolean;
 }
 
 /** By the store that a process has throughout, and by space. */
@@ -40,10 +47,10 @@ const SLICES_PER_WALK = 2;
  *
  * The first walk begins at the newest rows, where edits stand. Each further look walks what changed
  * since, and goes on towards older rows where the last walk ended, until it comes to the page: so
- * each row has its turn, and none is walked again in the tick. A transaction that was open for long
- * may commit among rows that were walked before: once a walk of an earlier tick is at its end, the
- * next look begins anew, as a process does that remembers nothing. Rows that wait longer go first:
- * those of the older part have half of the turns, the newer part has the rest.
+ * each row has its turn, and none is walked again in the tick. A transaction that was open may
+ * commit among rows that were walked before. Each tick therefore walks the newest rows once more,
+ * beside the older part; and once a walk of an earlier tick is at its end, the next look begins
+ * anew, as a process does that remembers nothing. The two parts go first by turns.
  */
 export async function leaseInTurn(
   ports: DetectPorts,
@@ -54,11 +61,14 @@ export async function leaseInTurn(
   const remembered = walks.get(ports.detection) ?? new Map<number, Walk>();
   walks.set(ports.detection, remembered);
   const last = remembered.get(space.spaceId);
-  const isOld = last !== undefined && (beginsTick || last.isOld);
-  const known = isOld && last.next === null ? undefined : last;
+  const known = beginsTick && last !== undefined ? { ...last, isOld: true, isLateSeen: false } : last;
   // Whatever fails, the next walk begins anew.
   remembered.delete(space.spaceId);
-  if (from === null || limit === 0 || leased.length === 0) return { rows: [], sent: 0, refused: [] };
+  if (from === null) return NO_TURNS;
+  if (limit === 0 || leased.length === 0) {
+    if (known !== undefined) remembered.set(space.spaceId, known);
+    return NO_TURNS;
+  }
   const step = Math.ceil(leased.length / SAMPLED_ROWS);
   const page = leased.filter((_, place) => place % step === 0).map(({ id }) => id);
   const walk = (part: Part): Promise<SentRows> => {
@@ -67,11 +77,10 @@ export async function leaseInTurn(
       ports.detection.leaseBehindCrowd(space, { ...dispatch, ...asked }),
     );
   };
-  const older = known?.next ? await walk({ limit: Math.ceil(limit / 2), olderThan: known.next }) : undefined;
-  const left = limit - (older?.rows.length ?? 0);
-  const newer = left > 0 ? await walk({ limit: left, newerThan: known?.newest }) : undefined;
-  const walked = goOn(known, older, newer);
-  if (walked !== undefined) remembered.set(space.spaceId, { ...walked, isOld: isOld && known !== undefined });
+  const goesOn = known?.isOld === true && known.next === null ? undefined : known;
+  const { older, newer } = await walkParts(goesOn, limit, walk);
+  const walked = goOn(goesOn, older, newer);
+  if (walked !== undefined) remembered.set(space.spaceId, walked);
   const parts = [older, newer].filter(part => part !== undefined);
   return {
     rows: parts.flatMap(({ rows }) => rows),
@@ -80,6 +89,8 @@ export async function leaseInTurn(
   };
 }
 
+const NO_TURNS = { rows: [], sent: 0, refused: [] };
+
 interface Part {
   readonly limit: number;
   readonly olderThan?: ScanPlace | undefined;
@@ -87,18 +98,48 @@ interface Part {
 }
 
 /**
+ * Walks the older part and the newer one.
+ * The first of the two has half of the turns, the other one the rest.
+ */
+async function walkParts(
+  known: Walk | undefined,
+  limit: number,
+  walk: (part: Part) => Promise<SentRows>,
+): Promise<{ readonly older?: SentRows | undefined; readonly newer?: SentRows | undefined }> {
+  const newerThan = known?.isLateSeen ? known.newest : undefined;
+  if (!known?.next) return { newer: await walk({ limit, newerThan }) };
+  const olderThan = known.next;
+  const half = Math.ceil(limit / 2);
+  if (known.isNewerFirst) {
+    const newer = await walk({ limit: half, newerThan });
+    const left = limit - newer.rows.length;
+    return { newer, older: left > 0 ? await walk({ limit: left, olderThan }) : undefined };
+  }
+  const older = await walk({ limit: half, olderThan });
+  const left = limit - older.rows.length;
+  return { older, newer: left > 0 ? await walk({ limit: left, newerThan }) : undefined };
+}
+
+/**
  * Finds how far a walk has come after a look; undefined: the next one begins anew.
- * A part of which the limit left rows is walked again.
+ * A part of which the limit left rows is walked again. After the newest rows, which a tick begins
+ * with, the next look goes on with what changed since the last tick: there may be more of it.
  */
 function goOn(
   known: Walk | undefined,
   older: WalkedRows | undefined,
   newer: WalkedRows | undefined,
-): Omit<Walk, 'isOld'> | undefined {
+): Walk | undefined {
   const isWhole = newer?.isCut === false && newer.newest !== null;
-  if (known === undefined) return isWhole ? { newest: newer.newest, next: newer.end } : undefined;
+  if (known === undefined) {
+    const isFirst = { isOld: false, isLateSeen: true, isNewerFirst: false };
+    return isWhole ? { newest: newer.newest, next: newer.end, ...isFirst } : undefined;
+  }
   return {
-    newest: isWhole ? (newer.end ?? newer.newest) : known.newest,
+    newest: isWhole && known.isLateSeen ? (newer.end ?? newer.newest) : known.newest,
     next: older?.isCut === false ? older.end : known.next,
+    isOld: known.isOld,
+    isLateSeen: known.isLateSeen || isWhole,
+    isNewerFirst: !known.isNewerFirst,
   };
 }
