@@ -22,8 +22,9 @@ export async function importFile(file: string): Promise<Record<string, unknown>>
       virtualModules: { freshet: { defineConfig } },
     });
     return await jiti.import<Record<string, unknown>>(file).catch(second => {
-      // Node names the line; but what hindered Node alone was not the fault.
-      throw isOfKind(error) || !isOfLoading(second) ? second : error;
+      // Node names the line of bad syntax; but what hindered Node alone was not the fault.
+      const isOfNode = isOfKind(error) || !(error instanceof SyntaxError || isOfLoading(second));
+      throw isOfNode ? second : error;
     });
   }
 }
