@@ -29,5 +29,5 @@ function describeTrial(url: string, model: string, asksForTokens: boolean): stri
   const here = url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
   const token = asksForTokens ? ' -H "authorization: Bearer $TOKEN"' : '';
   const body = JSON.stringify({ model, texts: ['a small animal'], input_type: 'query' });
-  return `curl ${here}/v1/embed -H 'content-type: application/json'${token} -d '${body}'`;
+  return `curl '${here}/v1/embed' -H 'content-type: application/json'${token} -d '${body}'`;
 }

@@ -18,10 +18,8 @@ const RANKS_SHA256 = '223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe8
  * where each begins. Text that looks like a special token is encoded as the text that it is.
  * @param file where the tokens lie; only tests give another place
  */
-export async function openByteEncoder(
-  file: string = createRequire(import.meta.url).resolve(RANKS_FILE),
-): Promise<(text: string) => number[]> {
-  const tokens = indexTokens(await readChecked(file));
+export async function openByteEncoder(file?: string): Promise<(text: string) => number[]> {
+  const tokens = indexTokens(await readChecked(file ?? findRanks()));
   const encoder = new TextEncoder();
   return text => {
     const word = new Uint8Array(text.length * BYTES_A_UNIT);
@@ -37,6 +35,14 @@ export async function openByteEncoder(
 
 /** The most bytes of UTF-8 that a UTF-16 unit takes. */
 const BYTES_A_UNIT = 3;
+
+function findRanks(): string {
+  try {
+    return createRequire(import.meta.url).resolve(RANKS_FILE);
+  } catch {
+    throw unusableFile(RANKS_FILE, 'cannot be found');
+  }
+}
 
 async function readChecked(file: string): Promise<Buffer<ArrayBuffer>> {
   const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {

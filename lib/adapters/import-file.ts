@@ -22,8 +22,9 @@ export async function importFile(file: string): Promise<Record<string, unknown>>
       virtualModules: { freshet: { defineConfig } },
     });
     return await jiti.import<Record<string, unknown>>(file).catch(second => {
-      // Node names the line; but what only the kind of the project hindered was not the fault.
-      throw isOfKind(error) ? second : error;
+      // Node names the line of bad syntax; but what hindered Node alone was not the fault.
+      const isOfNode = isOfKind(error) || !(error instanceof SyntaxError || isOfLoading(second));
+      throw isOfNode ? second : error;
     });
   }
 }
@@ -60,10 +61,13 @@ function isOfLoading(error: unknown): boolean {
   return error instanceof SyntaxError || isOfKind(error) || /^(ERR_|MODULE_NOT_FOUND$)/.test(code);
 }
 
-/** Node took a module for CommonJS, CommonJS for a module, or TypeScript for nothing it knows. */
+/** Node took a module for CommonJS, CommonJS for a module, or refused TypeScript or a folder. */
 function isOfKind(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if ('code' in error && /^ERR_(UNKNOWN_FILE_EXTENSION|UNSUPPORTED_TYPESCRIPT)/.test(String(error.code)))
+  if (
+    'code' in error &&
+    /^ERR_(UNKNOWN_FILE_EXTENSION|UNSUPPORTED_(TYPESCRIPT|DIR_IMPORT))/.test(String(error.code))
+  )
     return true;
   return (
     /outside a module|^Unexpected token 'export'|import\.meta/.test(error.message) ||

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { importFile } from '../adapters/import-file.ts';
 import { narrowFolder } from '../adapters/private-files.ts';
@@ -55,12 +56,12 @@ export async function loadConfig(
 }
 
 async function importConfig(file: string, name: string): Promise<Record<string, unknown>> {
+  if ((await stat(file)).isDirectory())
+    throw new UsageError(`--config names the folder ${file}.`, `Name the file in it: ${OWN_FILES[0]}`);
   try {
     return await importFile(file);
   } catch (error) {
     const reason = error instanceof Error ? error : new Error(String(error));
-    if ('code' in reason && reason.code === 'ERR_UNSUPPORTED_DIR_IMPORT')
-      throw new UsageError(`--config names the folder ${file}.`, `Name the file in it: ${OWN_FILES[0]}`);
     const place = new RegExp(`${escapePattern(basename(file))}:(\\d+)`).exec(reason.stack ?? '');
     const where = place === null ? name : `${name}:${place[1]}`;
     throw new UsageError(`${where} cannot be loaded: ${reason.name}: ${reason.message.trim()}`);

@@ -1,5 +1,5 @@
-import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '../../bin/commands/command.ts';
 import { makeFolder, readObject, runCli } from './run-cli.ts';
@@ -116,6 +116,26 @@ describe('the command line', () => {
     );
     expect(existsSync(join(directory, '.freshet'))).toBe(false);
   });
+
+  it.each(['a folder', 'a file without its extension'])(
+    'says what a configuration throws that imports %s',
+    async imported => {
+      const project = join(directory, imported.replaceAll(' ', '-'));
+      const part = imported === 'a folder' ? 'sources/index.ts' : 'sources.ts';
+      mkdirSync(dirname(join(project, part)), { recursive: true });
+      writeFileSync(join(project, part), `export const a = 'a';\n`);
+      writeFileSync(
+        join(project, 'freshet.config.ts'),
+        `import { a } from './sources';\nif (a === 'a') throw new Error('HOST is not set');\nexport default {};\n`,
+      );
+
+      const result = await runCli(project, ['run']);
+
+      expect(result.errors).toContain('HOST is not set');
+      expect(result.errors).not.toContain('--config');
+      expect(result.code).toBe(2);
+    },
+  );
 
   it('asks for the missing key of a provider before it creates anything', async () => {
     writeFileSync(

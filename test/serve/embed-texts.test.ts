@@ -28,6 +28,12 @@ async function serveForeign(answer: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+/** Answers as a service does that is killed while it writes its answer. */
+const endInMiddle: RequestListener = (_, response) => {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.write('{"dim": 4, ', () => response.destroy());
+};
+
 const models = ['small'];
 const NOBODY = 'http://127.0.0.1:1';
 
@@ -67,6 +73,7 @@ describe('embedTexts', () => {
         (await serve({ provider: createScriptedProvider(() => failWith('stop', 'unauthorized')) })).url,
     ],
     ['is another server', () => serveForeign((_, response) => response.end('<html>'))],
+    ['is killed in the middle of its answer', () => serveForeign(endInMiddle)],
     ['has another model', async () => (await serve({ models: [makeModel({ alias: 'other' })] })).url],
   ])('asks fallbackUrl where the first service %s', async (_, open) => {
     const { url: fallbackUrl } = await serve();
@@ -143,6 +150,14 @@ describe('embedTexts', () => {
 
     await expect(given).rejects.toThrow('left');
     expect(late).toMatchObject({ status: 0, code: 'timeout' });
+  });
+
+  test('tells a service that is killed in the middle of its answer as one that is not there', async () => {
+    const url = await serveForeign(endInMiddle);
+
+    const failure = await embedTexts(['a'], { url, profile: 'rt', models }).catch(error => error);
+
+    expect(failure).toMatchObject({ status: 0, code: 'unreachable' });
   });
 
   test('needs no package and nothing of Node, so that browsers have it too', () => {

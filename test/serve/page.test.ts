@@ -415,6 +415,7 @@ describe('the page behind tokens', () => {
 
     expect(closed.status).toBe(401);
     expect(closed.text).toContain('<form method="post" action="/page/login">');
+    expect(closed.headers.get('www-authenticate')).toBe('Bearer');
     expect(closed.text).not.toContain('covered');
     expect([login.status, login.headers.get('location')]).toEqual([303, '/']);
     expect(cookie).toMatch(/; HttpOnly/);
@@ -445,6 +446,25 @@ describe('the page behind tokens', () => {
   });
 
   test.each([
+    ['of a tenant', { tenant: 'a', scope: 'admin' }],
+    ['without the scope', { scope: 'search' }],
+  ])('asks for a token where a server in front adds one %s', async (_, claims) => {
+    const { send } = await open();
+    const bearer = { authorization: `Bearer ${await sign(claims)}` };
+
+    const closed = await send('/', { headers: bearer });
+    const login = form(await sign({ scope: 'admin' }));
+    const loggedIn = await send('/page/login', { ...login, headers: { ...login.headers, ...bearer } });
+    const cookie = loggedIn.headers.get('set-cookie')!.split(';')[0]!;
+    const opened = await send('/', { headers: { ...bearer, cookie } });
+
+    expect(closed.status).toBe(403);
+    expect(closed.text).toContain('<form method="post" action="/page/login">');
+    expect(closed.text).toContain('The page is for tokens with the scope admin and without a tenant.');
+    expect([loggedIn.status, opened.status]).toEqual([303, 200]);
+  });
+
+  test.each([
     ['of a tenant', { tenant: 'a', scope: 'search' }, 600, 403],
     ['of a tenant that claims the scope admin', { tenant: 'a', scope: 'admin' }, 600, 403],
     ['without the scope', { scope: 'search administrator' }, 600, 403],
@@ -467,6 +487,11 @@ describe('the page behind tokens', () => {
     expect([login, page, events, resumed].map(answer => answer.status)).toEqual(Array(4).fill(status));
     expect(byHeader.map(answer => answer.status)).toEqual(Array(6).fill(status));
     expect(login.headers.get('set-cookie')).toBeNull();
+    for (const { text } of [login, page, byHeader[0]!])
+      expect(text).toContain('<form method="post" action="/page/login">');
+    const asksFor = status === 401 ? 'Bearer' : null;
+    for (const answer of [login, page, events, resumed, ...byHeader])
+      expect(answer.headers.get('www-authenticate')).toBe(asksFor);
     expect(login.text + page.text + byHeader[0]!.text).not.toContain('covered');
     expect(asked).toEqual([]);
   });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { QueuePace } from '../../lib/pipeline/serve/queue-pace.ts';
 import { createScriptedProvider, DIMENSIONS, embedAll, failWith } from '../doubles/scripted-provider.ts';
 import { makeModel } from '../factories/model-definition.ts';
 import { createHeldProvider, openApi, settled } from './open-api.ts';
@@ -425,4 +426,27 @@ test('models have queues of their own', async () => {
   await release();
 
   expect((await Promise.all(answers)).map(({ json }) => json.model)).toEqual(['small', 'other']);
+});
+
+test('the pace of calls with room is theirs, however few tokens some of them have', () => {
+  const pace = new QueuePace();
+  let nowMs = 0;
+  const call = (tokens: number, ms: number, wasFull: boolean) => {
+    const startedMs = nowMs;
+    nowMs += ms;
+    pace.ended({ tokens, startedMs, wasFull, hasOthers: true }, nowMs);
+  };
+  for (let full = 0; full < 20; full += 1) call(16_000, 8000, true);
+  expect(pace.measuredMs(10_000)).toBeCloseTo(5000);
+
+  const measured: number[] = [];
+  for (let pair = 0; pair < 200; pair += 1)
+    for (const tokens of [100, 4000]) {
+      call(tokens, tokens / 4, false);
+      measured.push(pace.measuredMs(10_000)!);
+    }
+
+  const settledMs = measured.slice(60);
+  expect(Math.min(...settledMs)).toBeGreaterThan(2000);
+  expect(Math.max(...settledMs)).toBeLessThan(3000);
 });

@@ -83,7 +83,7 @@ describe('freshet serve', () => {
     child.kill('SIGKILL');
 
     const [, url] =
-      /Try: curl (http:\S+)\/v1\/embed .* -H "authorization: Bearer \$TOKEN" -d /.exec(said) ?? [];
+      /Try: curl '(http:\S+)\/v1\/embed' .* -H "authorization: Bearer \$TOKEN" -d /.exec(said) ?? [];
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
   }, 90_000);
 

@@ -57,7 +57,7 @@ export async function send(
     const response = await postTo(url, path, method, body, token, either);
     const json: unknown = await response.json().catch((error: unknown) => {
       // What is no JSON is an answer, and one that did not come to its end is none.
-      if (either.aborted) throw error;
+      if (!(error instanceof SyntaxError)) throw error;
     });
     return { response, json };
   } catch {

@@ -59,7 +59,7 @@ export class QueuePace {
 
   #countBounds(tokens: number, ms: number): void {
     const full = { tokens: this.#tokens / this.#calls, ms: this.#ms / this.#calls };
-    if (ms > full.ms) this.#count(full.tokens, ms);
+    if (ms > full.ms) this.#count(Math.max(tokens, full.tokens), ms);
     else if (ms * full.tokens < tokens * full.ms) this.#count(tokens, ms);
   }
 

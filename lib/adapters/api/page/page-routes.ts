@@ -126,9 +126,8 @@ function mountPage(app: Hono, ports: PagePorts, settings: PageSettings): void {
     try {
       await requireSession(context);
     } catch (error) {
-      if (error instanceof ServiceRefusal && error.code === 'unauthorized')
-        return context.html(renderLogin(hasSession ? 'The token is no longer accepted.' : undefined), 401);
-      throw error;
+      if (!(error instanceof ServiceRefusal)) throw error;
+      return answerLogin(context, error, hasSession ? 'The token is no longer accepted.' : '');
     }
     const panels = await readPanels();
     return context.html(renderPage({ panels, sources, hasSession }));
@@ -139,7 +138,7 @@ function mountPage(app: Hono, ports: PagePorts, settings: PageSettings): void {
       await requireAdmin(verifyToken, `Bearer ${token}`);
     } catch (error) {
       if (!(error instanceof ServiceRefusal)) throw error;
-      return context.html(renderLogin(error.message), error.status === 403 ? 403 : 401);
+      return answerLogin(context, error, error.message);
     }
     const secure = context.req.header('x-forwarded-proto') === 'https';
     setCookie(context, SESSION_COOKIE, token, { httpOnly: true, sameSite: 'Strict', path: '/', secure });
@@ -187,6 +186,17 @@ function mountPage(app: Hono, ports: PagePorts, settings: PageSettings): void {
     const { signal } = context.req.raw;
     return context.html(renderHits(await answerSearch(ports, request, { kind: 'operator' }, signal), texts));
   });
+}
+
+/**
+ * Answers the form of the login, to whatever token the page does not open for.
+ * A server in front may add one to the requests of a person, who has no other way in than the form.
+ * @param sentence what is said where the token is missing or refused
+ */
+function answerLogin(context: Context, { code, message }: ServiceRefusal, sentence: string) {
+  if (code === 'forbidden') return context.html(renderLogin(message), 403);
+  context.header('www-authenticate', 'Bearer');
+  return context.html(renderLogin(sentence), 401);
 }
 
 interface EventPorts {

@@ -52,9 +52,9 @@ function renderSources(sources: readonly string[]): Markup {
 /**
  * Renders the page that asks for a token.
  * The form works without a script, and sends the token in its body: no address ever holds it.
- * @param refusal why the last token did not open the page; undefined: none was given
+ * @param refusal why the last token did not open the page; '': none was given
  */
-export function renderLogin(refusal: string | undefined): Markup {
+export function renderLogin(refusal: string): Markup {
   return renderDocument(
     'Freshet: log in',
     html`<header><h1>Freshet</h1></header>
@@ -66,7 +66,7 @@ export function renderLogin(refusal: string | undefined): Markup {
             <input id="token" name="token" type="password" required autocomplete="off">
             <button type="submit">Log in</button>
           </form>
-          <p role="alert">${refusal ?? ''}</p>
+          <p role="alert">${refusal}</p>
         </section>
       </main>`,
   );
