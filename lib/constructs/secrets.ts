@@ -68,16 +68,16 @@ export function describeSecrets(
   const resolved = Object.entries(resolveSecrets(providerSecrets, undefined));
   return {
     providerSecrets: Object.fromEntries(resolved.map(([alias, { secretArn }]) => [alias, secretArn])),
-    otherSecrets: {
-      'database.secretArn': database.secretArn,
-      'alarms.webhook.secretArn': alarms?.webhook?.secretArn,
-    },
-    secretKeys: {
-      'database.secretKeyArn': database.secretKeyArn,
-      'alarms.webhook.secretKeyArn': alarms?.webhook?.secretKeyArn,
-      ...Object.fromEntries(
-        resolved.map(([alias, { secretKeyArn }]) => [`providerSecrets.${alias}.secretKeyArn`, secretKeyArn]),
+    otherSecrets: [
+      [['database', 'secretArn'], database.secretArn],
+      [['alarms', 'webhook', 'secretArn'], alarms?.webhook?.secretArn],
+    ],
+    secretKeys: [
+      [['database', 'secretKeyArn'], database.secretKeyArn],
+      [['alarms', 'webhook', 'secretKeyArn'], alarms?.webhook?.secretKeyArn],
+      ...resolved.map(
+        ([alias, { secretKeyArn }]) => [['providerSecrets', alias, 'secretKeyArn'], secretKeyArn] as const,
       ),
-    },
+    ],
   };
 }

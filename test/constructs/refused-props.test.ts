@@ -68,6 +68,11 @@ describe('a pipeline in a stack of one’s own is refused, by the name of the pr
     ],
     [{ database: { ...database, maxConnections: 0 } }, 'database.maxConnections: expected a whole number'],
     [{ database: { ...database, password: 'x' } }, 'database.password: is not a known key'],
+    [
+      { database: { ...database, host: 'db.example.com\n' } },
+      'database.host: has blanks or a line break at an end',
+    ],
+    [{ alarms: { email: [' ops@example.com'] } }, 'alarms.email[0]: has blanks or a line break at an end'],
     [{ sloMinutes: 0 }, 'sloMinutes: expected a whole number from 1 to 10080, got 0'],
     [{ sloMinutes: '15' }, 'sloMinutes: expected a whole number from 1 to 10080, got "15"'],
     [{ maxConcurrency: { fresh: 1 } }, 'maxConcurrency.fresh: expected a whole number from 2 to 1000'],
@@ -110,6 +115,9 @@ describe('a pipeline in a stack of one’s own is refused, by the name of the pr
     ['the key itself', { providerSecrets: { openai: 'sk-canary' } }],
     ['a URL as host', { database: { ...database, host: 'postgres://app:canary@db/app' } }],
     ['the address of a webhook', { alarms: { webhook: 'https://hooks.example.com/canary' } }],
+    ['a URL as database', { database: 'postgres://app:canary@db/app' }],
+    ['a key as the secrets', { providerSecrets: 'sk-canary' }],
+    ['an address as the alarms', { alarms: 'https://hooks.example.com/canary' }],
   ])('without repeating what may be a secret: %s', (_, props) => {
     expect(refusalOf(props)).toContain('got another value');
     expect(refusalOf(props)).not.toContain('canary');
@@ -146,6 +154,19 @@ describe('what only the deployment knows is taken as it is', () => {
     vpc,
   );
   const template = Template.fromStack(stack);
+
+  test.each<[string, object, string]>([
+    ['a misspelt key', { secretKeyARN: secretKey.keyArn }, 'secretKeyARN: is not a known key; did you mean'],
+    ['no ARN', { secretKeyArn: 'alias/own' }, 'secretKeyArn: expected the ARN of a KMS key'],
+    ['no text', { secretKeyArn: 5 }, 'secretKeyArn: expected the ARN of a KMS key'],
+    ['no secret', { secretArn: undefined, secretKeyArn: secretKey.keyArn }, 'secretArn: expected the ARN of'],
+  ])('and beside it %s is refused', (_, beside, expected) => {
+    const providerSecrets = { openai: { secretArn: secret.secretArn, ...beside } };
+
+    expect(refusalOf({ config: configInput({ models: ['openai'] }), providerSecrets })).toContain(
+      `providerSecrets.openai.${expected}`,
+    );
+  });
 
   test('the issuer of a user pool beside it', () => {
     const [authorizer] = resourcesOf<{ JwtConfiguration: { Issuer: unknown } }>(

@@ -95,7 +95,7 @@ describe('docs/operations.md', () => {
     const taken = [...page.matchAll(/\$\(output ([A-Z]\w+)/g)].map(([, name]) => name!);
 
     expect(taken.length).toBeGreaterThan(5);
-    expect(page).toContain("[?starts_with(OutputKey,'$PIPELINE$1')]");
+    expect(page).toContain("[?starts_with(OutputKey,'$PIPELINE$1') && ('$PIPELINE' || OutputKey=='$1')]");
     for (const name of taken)
       for (const pipeline of ['Embeddingsblog', 'Embeddingsstore'])
         expect(

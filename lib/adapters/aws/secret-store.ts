@@ -7,7 +7,8 @@ import { type AwsAccess, clientSettings } from './client-settings.ts';
 
 /**
  * How long a secret is cached.
- * Where nothing is refused, a rotated secret is used after this time at the latest.
+ * Where nothing is refused and the service answers, a rotated secret is used after this time at the
+ * latest.
  */
 const CACHE_MS = 5 * 60_000;
 

@@ -9,6 +9,9 @@ interface SettingsPlace {
   readonly place: readonly string[];
 }
 
+/** An ARN by its path in a stage, as `['database', 'secretArn']`. An alias in it may have a dot. */
+export type PlacedArn = readonly [path: readonly string[], arn: string | undefined];
+
 /** Finds aliases of which names of resources and outputs, all letters and digits, are the same. */
 export function findEqualNames(models: readonly Pick<ModelDefinition, 'alias'>[]): string[] {
   return models.flatMap(({ alias }, place) => {
@@ -41,39 +44,38 @@ export function findForeignSecrets({
 }: SettingsPlace & {
   readonly region?: string | undefined;
   readonly providerSecrets: Readonly<Record<string, string>>;
-  /** Place in the stage, as `database.secretArn` → ARN of the secret. */
-  readonly otherSecrets: Readonly<Record<string, string | undefined>>;
-  /** Place in the stage → ARN of the key of KMS that encrypts a secret. */
-  readonly secretKeys: Readonly<Record<string, string | undefined>>;
+  readonly otherSecrets: readonly PlacedArn[];
+  /** The keys of KMS that encrypt secrets. */
+  readonly secretKeys: readonly PlacedArn[];
 }): string[] {
-  const place = (key: string) => formatPath([...settings, ...key.split('.')]);
   const secrets = [
-    ...Object.entries(providerSecrets).map(([alias, arn]) => [`providerSecrets.${alias}`, arn] as const),
-    ...Object.entries(otherSecrets),
+    ...Object.entries(providerSecrets).map(([alias, arn]) => [['providerSecrets', alias], arn] as const),
+    ...otherSecrets,
   ];
   return [
     ...findAbroad(secrets, region).map(
-      ([key, home]) =>
-        `The secret at ${place(key)} is in ${home}, and the functions in ` +
+      ([path, home]) =>
+        `The secret at ${formatPath([...settings, ...path])} is in ${home}, and the functions in ` +
         `${region} ask there alone: replicate it (aws secretsmanager replicate-secret-to-regions) and name ` +
         'the copy.',
     ),
-    ...findAbroad(Object.entries(secretKeys), region).map(
-      ([key, home]) =>
-        `The key at ${place(key)} is in ${home}, and no secret in ${region} can be under it: name the key ` +
-        'of the secret that stands there (aws secretsmanager describe-secret prints it).',
+    ...findAbroad(secretKeys, region).map(
+      ([path, home]) =>
+        `The key at ${formatPath([...settings, ...path])} is in ${home}, and no secret in ${region} can be ` +
+        'under it: name the key of the secret that stands there (aws secretsmanager describe-secret prints ' +
+        'it).',
     ),
   ];
 }
 
 /** Finds the ARNs of another region, each by its place and with its region. */
 function findAbroad(
-  arns: readonly (readonly [place: string, arn: string | undefined])[],
+  arns: readonly PlacedArn[],
   region: string | undefined,
-): [place: string, region: string][] {
-  return arns.flatMap(([place, arn = '']) => {
+): [path: readonly string[], region: string][] {
+  return arns.flatMap(([path, arn = '']) => {
     const home = /^arn:[\w-]+:(?:secretsmanager|kms):([a-z0-9-]+):/.exec(arn)?.[1];
-    return home === undefined || region === undefined || home === region ? [] : [[place, home]];
+    return home === undefined || region === undefined || home === region ? [] : [[path, home]];
   });
 }
 

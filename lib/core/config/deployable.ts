@@ -10,6 +10,7 @@ import {
   findForeignSecrets,
   findLongAliases,
   findRareTicks,
+  type PlacedArn,
 } from './aws-limits.ts';
 import type { AwsStage, GpuSection } from './aws-schema.ts';
 import { type ConcurrencyInput, findTooManyConnections } from './connections.ts';
@@ -26,10 +27,10 @@ export interface PlannedDeployment {
   readonly region?: string | undefined;
   /** Model alias → ARN of the secret of its key. */
   readonly providerSecrets: Readonly<Record<string, string>>;
-  /** Place in the stage, as `database.secretArn` → ARN of another secret that functions read. */
-  readonly otherSecrets: Readonly<Record<string, string | undefined>>;
-  /** Place in the stage, as `database.secretKeyArn` → ARN of the key of a secret. */
-  readonly secretKeys: Readonly<Record<string, string | undefined>>;
+  /** The other secrets that functions read. */
+  readonly otherSecrets: readonly PlacedArn[];
+  /** The keys of KMS that encrypt secrets. */
+  readonly secretKeys: readonly PlacedArn[];
   /** Seconds between two looks at the changed rows. */
   readonly tickSeconds: number;
   readonly maxConcurrency: ConcurrencyInput;

@@ -110,11 +110,12 @@ export function formatPath(path: Path): string {
 
 /**
  * Where a person may have written a secret itself: a header's value, a key or the address of a
- * webhook in place of its ARN, a database URL with its password in place of a host.
+ * webhook in place of its ARN, a database URL with its password in place of a host. A secret can
+ * stand in place of the object around its place as well.
  */
 const SECRET_PATHS = [
-  /\.headers([.[]|$)|^service\.tokens\.secret|\.secretArn$/,
-  /(^|\.)(providerSecrets[.[]|database\.host$|alarms\.webhook$)/,
+  /\.headers([.[]|$)|^service\.tokens(\.secret|$)|^rerankers\b.*\.key(\.|$)|\.secretArn$/,
+  /(^|\.)(providerSecrets([.[]|$)|database(\.host)?$|alarms(\.(slack|webhook))?$)/,
 ];
 
 /**

@@ -76,8 +76,11 @@ const CRON_RANGES = [
   { least: 1970, most: 2199, names: [] },
 ] as const;
 
-/** Days that only a calendar can tell: the last one, the nearest weekday, the second Friday. */
-const CALENDAR_DAY = /^(\?|LW?|L-\d+|\w+L|\d+W|\w+#[1-5])$/i;
+/** Days of the month that only a calendar can tell: the last one, a weekday near the 15th. */
+const CALENDAR_DAY_OF_MONTH = /^(\?|LW?|L-([1-9]|[12]\d|30)|([1-9]|[12]\d|3[01])W)$/i;
+
+/** Days of the week that only a calendar can tell: the last Friday, the second one. */
+const CALENDAR_DAY_OF_WEEK = /^(\?|L|([1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(L|#[1-5]))$/i;
 
 /** Whether AWS takes a cron expression: values in range, `?` for one of the two kinds of day. */
 function isCron(text: string): boolean {
@@ -85,7 +88,8 @@ function isCron(text: string): boolean {
   if ([fields[2], fields[4]].filter(field => field === '?').length !== 1) return false;
   return fields.every((field, place) => {
     const { least, most, names } = CRON_RANGES[place]!;
-    if ((place === 2 || place === 4) && CALENDAR_DAY.test(field)) return true;
+    if (place === 2 && CALENDAR_DAY_OF_MONTH.test(field)) return true;
+    if (place === 4 && CALENDAR_DAY_OF_WEEK.test(field)) return true;
     const isValue = (word: string) =>
       names.some(name => name === word.toUpperCase()) ||
       (/^\d+$/.test(word) && Number(word) >= least && Number(word) <= most);

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { UsageError } from '../errors.ts';
+import { DOCS } from '../own-command.ts';
 import { awsStage, STAGE_NAME, STAGE_NAME_EXPECTATION } from './aws-schema.ts';
-import { type ConfigProblem, describeIssues, valueAt } from './describe-issues.ts';
+import { type ConfigProblem, describeIssues, formatPath, valueAt } from './describe-issues.ts';
 import { flag, wordLike } from './leaf-schemas.ts';
 import { problemsError } from './parse-config.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
@@ -73,20 +74,57 @@ interface PropsOfModels {
  */
 export function requireProps(props: unknown, name: string, isToken: (value: unknown) => boolean): void {
   const parsed = pipelineProps.safeParse(props);
-  const issues = (parsed.error?.issues ?? []).filter(({ path, code }) => {
-    const found = valueAt(props, path);
-    return !(code === 'invalid_union' ? holdsToken(found, isToken) : isToken(found));
-  });
+  const issues = findKnownFaults(parsed.error?.issues ?? [], props, isToken);
   const problems = describeIssues(issues, pipelineProps, props);
+  if (problems.length === 0) problems.push(...findUntrimmed(props, [], isToken));
   const given = valueAt(props, ['database']);
   if (problems.length === 0) problems.push(...findDatabaseProblems({ database: Object(given) }, []));
   refuse(name, problems);
 }
 
-/** Whether an object written by hand holds a token. */
-function holdsToken(value: unknown, isToken: (value: unknown) => boolean): boolean {
-  if (isToken(value)) return true;
-  return typeof value === 'object' && value !== null && Object.values(value).some(isToken);
+type Issue = z.core.$ZodIssue;
+
+/** Whether an issue is about what an object has inside, and not about its being one. */
+const isInside = ({ path, code }: Issue) => path.length > 0 || code === 'unrecognized_keys';
+
+/**
+ * Finds the faults that can be judged before the deployment: those at a value that is no token.
+ * Of several forms the one that an object was meant for is judged, key by key.
+ */
+function findKnownFaults(
+  issues: readonly Issue[],
+  props: unknown,
+  isToken: (value: unknown) => boolean,
+): Issue[] {
+  return issues.flatMap(issue => {
+    const found = valueAt(props, issue.path);
+    if (isToken(found)) return [];
+    if (issue.code !== 'invalid_union' || typeof found !== 'object') return [issue];
+    const meant = issue.errors.find(form => form.every(isInside));
+    if (meant === undefined) return [issue];
+    const inside = meant.map(each => ({ ...each, path: [...issue.path, ...each.path] }));
+    return findKnownFaults(inside, props, isToken);
+  });
+}
+
+/**
+ * Finds texts with blanks at an end, which a stage is deployed without and props would not be.
+ * What is no plain object, as a construct, is not looked into, nor is the configuration.
+ */
+function findUntrimmed(
+  value: unknown,
+  path: readonly PropertyKey[],
+  isToken: (value: unknown) => boolean,
+): ConfigProblem[] {
+  if (typeof value === 'string' && value !== value.trim() && !isToken(value))
+    return [{ path: formatPath(path), message: 'has blanks or a line break at an end; leave them out' }];
+  const isPlain = Array.isArray(value) || (value && Object.getPrototypeOf(value) === Object.prototype);
+  if (!isPlain) return [];
+  return Object.entries(value as object).flatMap(([key, inside]) =>
+    key === 'config' && path.length === 0
+      ? []
+      : findUntrimmed(inside, [...path, Array.isArray(value) ? Number(key) : key], isToken),
+  );
 }
 
 /**
@@ -115,5 +153,5 @@ export function requireKnownModels(
 function refuse(name: string, problems: readonly ConfigProblem[]): void {
   if (problems.length === 0) return;
   const { message } = problemsError(problems, undefined, `EmbeddingPipeline ${name}`);
-  throw new UsageError(message, 'docs/deployment.md#in-a-stack-of-your-own lists the props.');
+  throw new UsageError(message, `${DOCS}/deployment.md#in-a-stack-of-your-own lists the props.`);
 }

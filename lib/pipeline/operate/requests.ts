@@ -6,7 +6,7 @@ import {
   PIPELINE_SCOPE,
   sourceScope,
 } from '../../core/control.ts';
-import { FreshetError } from '../../core/errors.ts';
+import { FreshetError, SOURCE_FAULT_PREFIX } from '../../core/errors.ts';
 import type { Space } from '../../core/model.ts';
 import type { SpaceQuote } from '../../core/quote.ts';
 import type { ControlStore, PauseReason, SpaceRegistry } from '../../ports/control-store.ts';
@@ -27,8 +27,10 @@ export async function reportStatus(ports: OperatePorts): Promise<StatusAnswer> {
   const spaces = await ports.spaces.list();
   const statuses = await readStatuses(ports, spaces);
   const paused = await readPauses(ports.control);
+  // Another pause, as an operator's, does not say that rows cannot be listed.
+  const faults = paused.filter(({ reason }) => reason.startsWith(SOURCE_FAULT_PREFIX));
   const isTold = (source: string) =>
-    paused.some(({ scope }) => scope === sourceScope(source)) ||
+    faults.some(({ scope }) => scope === sourceScope(source)) ||
     statuses.some(status => status.source === source);
   const sources = new Set(spaces.map(({ source }) => source.name));
   return {
@@ -230,18 +232,15 @@ export async function retryBatch(
   request: OperateExchanges['retry']['request'],
 ): Promise<OperateExchanges['retry']['answer']> {
   const { cause, itemId, limit } = request;
+  const selection = { limit, ...(itemId !== undefined && { itemId }), ...(cause !== undefined && { cause }) };
   let rows = 0;
   let more = false;
   let refusal: FreshetError | undefined;
   let asked = 0;
   for (const space of await chooseSpaces(ports.spaces, { source: request.source })) {
-    const selection = {
-      limit,
-      ...(itemId === undefined ? {} : { itemId }),
-      ...(cause === undefined ? {} : { cause }),
-    };
     const retried = await ports.reports.retryFailures(space, selection).catch(error => {
-      if (!(error instanceof FreshetError) || error.code !== 'invalid_key') throw error;
+      const isOfItem = itemId !== undefined && /^(sqlstate_22...|invalid_key)$/.test(error?.code);
+      if (!isOfItem) throw error;
       refusal = badRequest(`Source "${space.source.name}": ${error.message}`);
       return undefined;
     });

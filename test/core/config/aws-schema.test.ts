@@ -106,6 +106,8 @@ describe('a stage', () => {
   test.each([
     ...['rate(1 minute)', 'cron(0/15 8-18 ? * MON-FRI *)', 'cron(5,35 * 1 JAN,JUL ? 2027)'],
     ...['cron(0 3 L * ? *)', 'cron(0 3 15W * ? *)', 'cron(0 3 ? * FRI#2 *)', 'cron(0 3 ? * 6L *)'],
+    ...['cron(0 3 LW * ? *)', 'cron(0 3 L-3 * ? *)', 'cron(0 3 31W * ? *)', 'cron(0 3 1/10 * ? *)'],
+    ...['cron(0 3 ? * L *)', 'cron(0 3 ? * friL *)', 'cron(0 3 ? * 2#1 *)', 'cron(0 3 ? * 1,SAT *)'],
   ])('has the schedule %s, which AWS takes', full => {
     expect(stageProblems({ vpc, database, schedules: { full } })).toEqual([]);
   });
@@ -113,6 +115,10 @@ describe('a stage', () => {
   test.each([
     ...['cron(0 25 * * ? *)', 'cron(60 3 * * ? *)', 'cron(0 3 32 * ? *)', 'cron(0 3 ? 13 MON *)'],
     ...['cron(0 3 * * * *)', 'cron(0 3 ? * ? *)', 'cron(0 3 ? * MOND *)', 'cron(0 3 * *)', 'rate(0 days)'],
+    ...['cron(0 3 ? * FOOL *)', 'cron(0 3 ? * 0L *)', 'cron(0 3 ? * 8L *)', 'cron(0 3 ? * X#5 *)'],
+    ...['cron(0 3 ? * 5W *)', 'cron(0 3 ? * LW *)', 'cron(0 3 ? * MON#6 *)', 'cron(0 3 ? * L-3 *)'],
+    ...['cron(0 3 99W * ? *)', 'cron(0 3 0W * ? *)', 'cron(0 3 L-99 * ? *)', 'cron(0 3 L-0 * ? *)'],
+    ...['cron(0 3 MON#1 * ? *)', 'cron(0 3 6L * ? *)'],
   ])('has no schedule %s, which AWS would refuse in the deployment', full => {
     expect(stageProblems({ vpc, database, schedules: { full } })[0]).toContain('schedules.full: expected');
   });
@@ -199,6 +205,19 @@ describe('the keys of a stage', () => {
       expect(problem).toContain('expected the ARN of a secret');
       expect(problem).not.toContain(canary);
     }
+  });
+
+  test.each<[string, object]>([
+    ['database', { database: 'postgres://app:canary@db/app' }],
+    ['providerSecrets', { providerSecrets: 'sk-canary' }],
+    ['alarms', { alarms: 'https://hooks.example.com/canary' }],
+    ['alarms.slack', { alarms: { slack: 'https://hooks.example.com/canary' } }],
+  ])('are never repeated where somebody wrote one in place of the object %s', (place, stage) => {
+    expect(stageProblems({ vpc, database, ...stage })).toEqual([
+      expect.stringMatching(
+        RegExp(`^aws\\.stages\\.prod\\.${place}: expected an object.*, got another value$`),
+      ),
+    ]);
   });
 
   test('are secrets by their ARN, or with the KMS key that encrypts them', () => {

@@ -128,6 +128,20 @@ describe('parseConfig', () => {
     ]);
   });
 
+  it.each<[string, object]>([
+    ['database', { database: 'postgres://user:canary@host/db' }],
+    ['service.tokens', { service: { tokens: 'canary' } }],
+    [
+      'rerankers.shop.key',
+      { rerankers: { shop: { dialect: 'tei', url: 'https://r.example', key: 'canary' } } },
+    ],
+  ])('never repeats a secret that stands in place of the object %s', (place, section) => {
+    const [problem] = problemsOf({ sources: [source], ...section });
+
+    expect(problem).toMatch(RegExp(`^${place}: expected `));
+    expect(problem).not.toContain('canary');
+  });
+
   it('completes a built-in model with what the configuration changes', () => {
     const config = parseConfig({
       sources: [source],

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { describeSecrets } from '../../../lib/constructs/secrets.ts';
 import { type PlannedDeployment, requireDeployable } from '../../../lib/core/config/deployable.ts';
 import { parseConfig } from '../../../lib/core/config/parse-config.ts';
 import { chooseStage } from '../../../lib/core/config/stages.ts';
@@ -12,8 +13,8 @@ const deployment: PlannedDeployment = {
   region: 'eu-west-1',
   providerSecrets: { openai: openAiSecret },
   maxConcurrency: { fresh: 4, bulk: 8, write: 6 },
-  otherSecrets: { 'database.secretArn': demoSecret },
-  secretKeys: {},
+  otherSecrets: [[['database', 'secretArn'], demoSecret]],
+  secretKeys: [],
   tickSeconds: 300,
   scheduledTicks: 3,
   maxConnections: 200,
@@ -95,21 +96,30 @@ describe('a deployment', () => {
       'The secret at aws.stages.prod.providerSecrets.openai is in us-east-1, and the functions in eu-west-1',
     );
     for (const place of ['database.secretArn', 'alarms.webhook.secretArn'])
-      expect(refusalOf(options, { otherSecrets: { [place]: abroad } })).toContain(
+      expect(refusalOf(options, { otherSecrets: [[place.split('.'), abroad]] })).toContain(
         `The secret at aws.stages.prod.${place} is in us-east-1`,
       );
+    expect(refusalOf(options, { providerSecrets: { openai: openAiSecret, 'gpt-4.1': abroad } })).toContain(
+      'The secret at aws.stages.prod.providerSecrets["gpt-4.1"] is in us-east-1',
+    );
     expect(refusalOf(options, { region: undefined, providerSecrets: { openai: abroad } })).toBe('');
   });
 
   test('with the key of a secret in another region is refused', () => {
-    const place = 'providerSecrets.openai.secretKeyArn';
-    const keyOf = (region: string) => ({ [place]: `arn:aws:kms:${region}:111122223333:key/0123` });
-    const options = { models: ['openai'] };
+    const keyIn = (region: string) => ({ secretKeyArn: `arn:aws:kms:${region}:111122223333:key/0123` });
+    const refusalOfKeys = (region: string) => {
+      const openai = { secretArn: openAiSecret, ...keyIn(region) };
+      const providerSecrets = { openai, 'gpt-4.1': openai };
+      const { secretKeys } = describeSecrets({ database: {}, providerSecrets });
+      return refusalOf({ models: ['openai'] }, { secretKeys });
+    };
 
-    expect(refusalOf(options, { secretKeys: keyOf('us-east-1') })).toContain(
-      `The key at aws.stages.prod.${place} is in us-east-1, and no secret in eu-west-1 can be under it`,
-    );
-    expect(refusalOf(options, { secretKeys: keyOf('eu-west-1') })).toBe('');
+    for (const place of ['.openai', '["gpt-4.1"]'])
+      expect(refusalOfKeys('us-east-1')).toContain(
+        `The key at aws.stages.prod.providerSecrets${place}.secretKeyArn is in us-east-1, and no secret in ` +
+          'eu-west-1 can be under it',
+      );
+    expect(refusalOfKeys('eu-west-1')).toBe('');
   });
 
   test('of two models whose names have the same letters and digits is refused, with both', () => {
@@ -196,7 +206,7 @@ describe('a deployment', () => {
     expect(
       refusalOf(
         {},
-        { region, providerSecrets: {}, otherSecrets: {} },
+        { region, providerSecrets: {}, otherSecrets: [] },
         { provider: 'sagemaker', endpointName: 'mine' },
       ),
     ).toBe('');

@@ -211,6 +211,9 @@ describe('the application drops or alters a source column, or swaps the table', 
   it('a table that a migration locks keeps no operator waiting: the others are told, and doctor names the process', async () => {
     await openTwoSources();
     expect((await bench.run()).code).toBe(0);
+    await bench.query(
+      "INSERT INTO freshet.control (scope, reason, detail) VALUES ('source:items', 'operator', 'OPS-1')",
+    );
     const migration = await bench.beginTransaction();
     await migration.query('LOCK TABLE items IN ACCESS EXCLUSIVE MODE');
     const [{ pid }] = (await migration.query('SELECT pg_backend_pid() AS pid')).rows;

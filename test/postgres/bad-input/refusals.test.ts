@@ -4,6 +4,7 @@ import {
   CANARY,
   createItems,
   embedded,
+  itemsSource,
   openWorkbench,
   type Workbench,
   withoutVector,
@@ -84,6 +85,30 @@ describe('a text refused with 400 in a batch of 100', () => {
     expect((await bench.cli('retry', '--item', '4')).code).toBe(0);
     expect(await bench.run()).toMatchObject({ code: 0, embedded: 1, providerCalls: 1 });
     expect((await bench.stored()).slice(2)).toEqual([embedded(3, `${CANARY} mended`), embedded(4, BAD)]);
+  });
+});
+
+describe('a row to try again, named by its id', () => {
+  it('is found behind a source whose keys are of a type that takes no such id', async () => {
+    for (const [table, first, second] of [
+      ['items', 'uuid', 'int'],
+      ['words', 'text', 'text'],
+    ])
+      await bench.query(`CREATE TABLE ${table} (a ${first}, b ${second}, body text,
+        updated_at timestamptz DEFAULT now(), PRIMARY KEY (a, b))`);
+    await bench.query('INSERT INTO words VALUES ($1, $2, $3)', ['de', 'hello', BAD]);
+    bench.configure({ sources: [itemsSource(), itemsSource({ name: 'words', table: 'words' })] });
+    bench.server.setBehaviour(refuseBad);
+    expect(await bench.run()).toMatchObject({ code: 3, failed: 1 });
+    bench.server.setBehaviour(() => ({ kind: 'embed' }));
+
+    const item = '["de","hello"]';
+    expect(await bench.cli('retry', '--item', item)).toMatchObject({ code: 0 });
+    expect(await bench.run()).toMatchObject({ code: 0, embedded: 1 });
+    expect(await bench.cli('retry', '--item', item, '--source', 'items')).toMatchObject({
+      code: 2,
+      errors: expect.stringContaining('Source "items": '),
+    });
   });
 });
 
