@@ -81,6 +81,7 @@ export async function openSpace(
     readOne: async (id: string): Promise<SourceReading> => {
       const [reading] = await stores.embedding.readRows(space, [id], 1_000_000);
       if (reading === undefined) throw new Error(`Row ${id} is not there.`);
+      await passInstant(db);
       return reading;
     },
     leaseSlice: (changes: Partial<LeaseRequest> = {}) =>
@@ -90,6 +91,17 @@ export async function openSpace(
     stored: () => readStored(db, space),
     leases: () => readLeases(db, space),
   };
+}
+
+/**
+ * Resolves once the database's clock has gone on, so that the next reading has a later stamp.
+ * PGlite's clock counts whole milliseconds, in which a fast machine reads a row twice.
+ */
+async function passInstant(db: SqlDatabase): Promise<void> {
+  const readClock = async () =>
+    (await sql<{ at: string }>`SELECT now()::text AS at`.execute(db.kysely)).rows[0]?.at;
+  const instant = await readClock();
+  while ((await readClock()) === instant);
 }
 
 export type OpenedSpace = Awaited<ReturnType<typeof openSpace>>;
