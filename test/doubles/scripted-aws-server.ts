@@ -15,7 +15,10 @@ export interface ReceivedRequest {
 export type Reply = (response: ServerResponse, request: ReceivedRequest) => void;
 
 export interface ScriptedAwsServer {
+  /** For a client that waits: a machine that stands still for a moment is no server that is silent. */
   readonly access: AwsAccess;
+  /** For a client that takes silence for no answer, where silence is what a test is about. */
+  readonly hurried: AwsAccess;
   readonly requests: readonly ReceivedRequest[];
   close(): Promise<void>;
 }
@@ -34,13 +37,14 @@ export async function startScriptedAwsServer(replies: readonly Reply[]): Promise
   server.on('connection', socket => connections.set(socket, connections.size + 1));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  const access = {
+    region: 'us-east-1',
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  };
   return {
-    access: {
-      region: 'us-east-1',
-      endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-      requestTimeoutMs: 200,
-    },
+    access: { ...access, requestTimeoutMs: 20_000 },
+    hurried: { ...access, requestTimeoutMs: 500 },
     requests,
     async close() {
       server.closeAllConnections();

@@ -143,7 +143,7 @@ describe('the secret store', () => {
     ['DecryptionFailure', 'stop'],
     ['InternalServiceError', 'transient'],
     ['ThrottlingException', 'throttled'],
-  ])('classifies %s as %s, without its words', { timeout: 15_000 }, async (code, failureClass) => {
+  ])('classifies %s as %s, without its words', async (code, failureClass) => {
     const status = code === 'InternalServiceError' ? 500 : 400;
     const server = await startScriptedAwsServer([replyWithJsonError(status, code)]);
     const client = createSecretsManagerClient(server.access);
