@@ -85,7 +85,7 @@ describe('the checks', () => {
     const service = await startEmbedService();
     await service.close();
 
-    const results = await runChecks(openService({ ...SERVICE, url: service.url, timeoutMs: 1000 }));
+    const results = await runChecks(openService({ ...SERVICE, url: service.url, timeoutMs: 10_000 }));
 
     expect(results.filter(({ result }) => result === 'failed')).toHaveLength(CHECKS.length);
     expect(results[0]?.detail).toBe('the call failed (ECONNREFUSED)');
