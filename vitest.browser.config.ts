@@ -8,6 +8,7 @@ if (process.env.CHROMIUM === undefined) {
 export default defineConfig({
   test: {
     include: ['test/browser/**/*.test.ts'],
+    expect: { poll: { timeout: 30_000 } },
     testTimeout: 180_000,
     hookTimeout: 120_000,
     maxWorkers: 1,

@@ -21,6 +21,7 @@ export default defineConfig({
       'test/local-model/**',
       ...LONG_SUITES,
     ],
+    expect: { poll: { timeout: 30_000 } },
     testTimeout: 180_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

@@ -9,6 +9,7 @@ export default defineConfig({
   test: {
     include: ['test/local-model/**/*.test.ts'],
     globalSetup: 'test/setup/temporary-folder.ts',
+    expect: { poll: { timeout: 30_000 } },
     testTimeout: 180_000,
     hookTimeout: 180_000,
     maxWorkers: 2,

@@ -13,6 +13,7 @@ export default defineConfig({
     include: ['test/moto/**/*.test.ts'],
     sequence: { concurrent: true },
     globalSetup: 'test/setup/temporary-folder.ts',
+    expect: { poll: { timeout: 30_000 } },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

@@ -29,6 +29,7 @@ export default defineConfig({
   test: {
     include: ['test/database/**/*.test.ts', 'test/postgres/**/*.test.ts'],
     exclude: [...(hasCertificate ? [] : [needsCertificate]), ...(hasPoolers ? [] : [needsPoolers])],
+    expect: { poll: { timeout: 30_000 } },
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
