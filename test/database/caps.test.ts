@@ -117,11 +117,16 @@ describe('a cap', () => {
 describe('what is spent of a cap', () => {
   test('comes with its percentage, and with the end of its period in UTC', async () => {
     const budget = { usdPerDay: 1, usdPerMonth: 10, perSource: { ai_items: { usdPerDay: 0.5 } } };
-    await grant({}, 0.1 + 0.2);
+    let today: Date;
+    let spending: Awaited<ReturnType<typeof readSpending>>;
+    // Once more where midnight passes meanwhile: the next day begins with nothing spent.
+    do {
+      today = new Date();
+      await opened.run('DELETE FROM freshet.grants');
+      await grant({}, 0.1 + 0.2);
+      spending = await readSpending(opened.db, listCaps(budget));
+    } while (new Date().getUTCDate() !== today.getUTCDate());
 
-    const spending = await readSpending(opened.db, listCaps(budget));
-
-    const today = new Date();
     const [year, month, day] = [today.getUTCFullYear(), today.getUTCMonth(), today.getUTCDate()];
     const end = (ms: number) => new Date(ms).toISOString().replace('.000', '');
     const endsOn = { day: end(Date.UTC(year, month, day + 1)), month: end(Date.UTC(year, month + 1, 1)) };
@@ -167,7 +172,10 @@ describe('what was spent in hours that are over', () => {
     await lift(budget);
     const before = await read();
 
-    await spend(2, '151 minutes');
+    // At the same moment, so that no midnight lies between the two.
+    await opened.run(`INSERT INTO freshet.ledger (call_id, space_id, model_alias, lane, items, unique_texts,
+        tokens, cost_usd, latency_ms, outcome, recorded_at)
+      SELECT gen_random_uuid(), space_id, 'small', 'bulk', 1, 1, 1, 2, 1, 'ok', recorded_at FROM freshet.ledger`);
     await lift(budget);
 
     expect(await read()).toEqual(before.map(usd => usd + (usd === 0 ? 0 : 2)));

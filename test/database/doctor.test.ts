@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
@@ -82,7 +83,7 @@ describe('inspectDatabase', () => {
 
   it('finds a role that may not make the schemas, and gives the statement', async () => {
     await sql`DROP SCHEMA IF EXISTS freshet CASCADE`.execute(db.kysely);
-    const role = `freshet_doctor_${Math.floor(performance.now() * 1000)}`;
+    const role = `freshet_doctor_${randomBytes(6).toString('hex')}`;
     await sql.raw(`CREATE ROLE ${role}`).execute(db.kysely);
     await sql.raw(`SET ROLE ${role}`).execute(db.kysely);
     try {

@@ -141,9 +141,10 @@ async function readLeases(db: SqlDatabase, space: Space) {
     attempts: number;
     live: boolean;
     runId: number | null;
+    /** To ten seconds, of which a slow machine lets none pass between two statements. */
     secondsLeft: number;
   }>`SELECT item_id AS id, dispatch_id::text AS "dispatchId", lane, stage, attempts, expires_at > now() AS live,
-            run_id AS "runId", round(extract(epoch FROM expires_at - now()))::int AS "secondsLeft"
+            run_id AS "runId", round(extract(epoch FROM expires_at - now()), -1)::int AS "secondsLeft"
        FROM freshet.leases WHERE space_id = ${space.spaceId}::int ORDER BY item_id`.execute(db.kysely);
   return rows;
 }

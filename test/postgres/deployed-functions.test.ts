@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,7 +69,7 @@ describe('migrate', () => {
   });
 
   test('refuses a role without the privileges, with the GRANT', async () => {
-    const role = `app_${Math.trunc(performance.now())}_${process.pid}`;
+    const role = `app_${randomBytes(6).toString('hex')}`;
     await run(`CREATE ROLE ${role} LOGIN`);
     await run(`GRANT SELECT ON ai_items TO ${role}`);
     deployment.secrets.secrets.set(DATABASE_ARN, JSON.stringify({ username: role, password: 'x' }));
