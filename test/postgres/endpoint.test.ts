@@ -130,7 +130,7 @@ describe('the session of a deployed function', () => {
         client.query('SELECT FROM pg_stat_activity WHERE pid = $1', [before.pid]),
       );
       expect(rowCount).toBe(0);
-    }, 5_000);
+    }, 60_000);
     const after = await readLimits(db);
 
     expect(before.idle).toBe('200ms');

@@ -3,7 +3,8 @@ import { readObject } from '../bin/run-cli.ts';
 import { complete, openPipeline, type Pipeline } from './open-pipeline.ts';
 
 const ROWS = 600;
-const GRACE_MS = 5000;
+/** The five seconds, and one in which a busy machine ends a process. Virtual time tells the rest. */
+const GRACE_MS = 6000;
 
 let pipeline: Pipeline;
 let hold: Promise<void> | undefined;
@@ -32,7 +33,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s during a slow call', signal =>
     const tookMs = performance.now() - sentMs;
 
     expect(result.code, result.errors).toBe(130);
-    expect(tookMs).toBeLessThan(GRACE_MS + 250);
+    expect(tookMs).toBeLessThan(GRACE_MS);
     expect(readObject(result)).toMatchObject({ failed: 0 });
     expect(await pipeline.query('SELECT item_id FROM freshet.leases WHERE expires_at > now()')).toEqual([]);
     hold = undefined;
