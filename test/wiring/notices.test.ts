@@ -67,9 +67,9 @@ test('a run that ends with an error tells what it saw of the rows before', async
   );
   const readPass = async () =>
     (
-      await sql<{ endedAt: string }>`SELECT last_pass_ended_at::text AS "endedAt" FROM freshet.positions`.execute(
-        opened.database.kysely,
-      )
+      await sql<{
+        endedAt: string;
+      }>`SELECT last_pass_ended_at::text AS "endedAt" FROM freshet.positions`.execute(opened.database.kysely)
     ).rows[0]?.endedAt;
   const before = await readPass();
   // Answered once the rows are looked at, however long that takes.
