@@ -48,6 +48,7 @@ describe('what was necessary of what was paid', () => {
     await opened.run(`INSERT INTO public.ai_items (id, title) VALUES (2, 'text 2')`);
     const [early, late] = [await buy(), await buy()];
     await opened.outcomes.writeResult(opened.space, late);
+    await opened.passInstant();
     await opened.outcomes.writeResult(opened.space, early);
     expect(await readLedger()).toMatchObject({ costUsd: 1.5, necessaryUsd: 0.75 });
   });

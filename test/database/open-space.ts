@@ -84,6 +84,7 @@ export async function openSpace(
       await passInstant(db);
       return reading;
     },
+    passInstant: () => passInstant(db),
     leaseSlice: (changes: Partial<LeaseRequest> = {}) =>
       stores.detection.leaseStaleSlice(space, { ...request(changes), after: null, through: null }),
     leaseChanged: (watermark: string | null, changes: Partial<LeaseRequest> = {}) =>
@@ -94,7 +95,7 @@ export async function openSpace(
 }
 
 /**
- * Resolves once the database's clock has gone on, so that the next reading has a later stamp.
+ * Resolves once the database's clock has gone on, so that the next transaction has a later stamp.
  * PGlite's clock counts whole milliseconds, in which a fast machine reads a row twice.
  */
 async function passInstant(db: SqlDatabase): Promise<void> {

@@ -6,6 +6,7 @@ import { type RateLimits, UNLIMITED } from '../../lib/core/rate.ts';
 import type { PaceStore, RateAsk } from '../../lib/ports/pace-store.ts';
 import { openSpace } from './open-space.ts';
 import { openTestDatabase } from './open-test-database.ts';
+import { stopClock } from './stop-clock.ts';
 
 let db: SqlDatabase;
 let store: PaceStore;
@@ -17,10 +18,9 @@ beforeEach(async () => {
   return () => db.close();
 });
 
-/** Opens the store on these connections. */
-function open(kysely: SqlDatabase['kysely']): void {
-  store = createPaceStore({ ...db, kysely });
-  run = statement => sql.raw(statement).execute(kysely);
+function open(opened: SqlDatabase): void {
+  store = createPaceStore(opened);
+  run = statement => sql.raw(statement).execute(opened.kysely);
 }
 
 /** 6,000 tokens a minute are 100 a second, of which 97 are used: the burst has 145.5. */
@@ -46,14 +46,11 @@ const between = (value: number, least: number, most: number) => {
 };
 
 describe('the rate of a model', () => {
-  /**
-   * All of a test happens in one transaction, in which `now()` stands still.
-   * Only `pass` lets time go on, so that a slow machine is no reason to wait less.
-   */
+  /** Only `pass` lets time go on, so that a slow machine is no reason to wait less. */
   beforeEach(async () => {
-    const transaction = await db.kysely.startTransaction().execute();
-    open(transaction);
-    return async () => void (await transaction.rollback().execute());
+    const stopped = await stopClock(db);
+    open(stopped.db);
+    return stopped.end;
   });
 
   test('grants a burst, then as much as the limit allows, and says how long to wait', async () => {
@@ -366,7 +363,7 @@ describe('the rate of a model', () => {
 });
 
 describe('the rate of a model, for several workers', () => {
-  beforeEach(() => open(db.kysely));
+  beforeEach(() => open(db));
 
   test('is rebuilt from the configuration where its row is lost, for all of them at once', async () => {
     await take();
