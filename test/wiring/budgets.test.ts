@@ -41,10 +41,13 @@ beforeEach(async () => {
   };
 });
 
+/** Longer than a busy machine takes for a run: one that waits where it should stop takes as long. */
+const MOST_WAIT_MS = 120_000;
+
 function run(budget: object, maxUsd?: number): Promise<RunEnd> {
   const workspace = { ...opened.workspace, config: parseConfig(describeConfig(budget)) };
   return runLocally(workspace, {
-    ...{ signal: new AbortController().signal, maxWaitMs: 30_000, maxItems: undefined, maxUsd },
+    ...{ signal: new AbortController().signal, maxWaitMs: MOST_WAIT_MS, maxItems: undefined, maxUsd },
     ...{
       failureLog: undefined,
       onPrepared: () => undefined,
@@ -67,7 +70,7 @@ describe('a run', () => {
     expect(first.ending).toMatchObject({ kind: 'rows-left', exitCode: 5 });
     expect(first.ending.sentences[0]).toContain('--max-usd is 3.5');
     expect(first.result).toMatchObject({ failed: 0, costUsd: 3 * USD_PER_CALL });
-    expect(first.result.durationMs).toBeLessThan(20_000);
+    expect(first.result.durationMs).toBeLessThan(MOST_WAIT_MS);
     expect(more.ending).toMatchObject({ kind: 'rows-left', exitCode: 5 });
     expect(more.result).toMatchObject({ failed: 0, costUsd: 5 * USD_PER_CALL });
     expect(second.ending).toMatchObject({ kind: 'complete' });
