@@ -142,7 +142,7 @@ export function openApi(settings: Settings = {}) {
 }
 
 /** Real time that a request or a call is given: what never comes fails an expectation, and no time limit. */
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 20_000;
 
 /** Stands for the answer that never comes; no service answers so. */
 async function unanswered(): Promise<Response> {
