@@ -74,6 +74,7 @@ describe('a search', () => {
     [{ type: 'nin', key: 'price', value: [1, 2] }, ['3']],
     [{ type: 'is_null', key: 'price', value: true }, ['3']],
     [{ type: 'like', key: 'title', value: "it's%" }, ['2']],
+    [{ type: 'like', key: 'title', value: 'note 1\\\\' }, []],
     [{ type: 'lt', key: 'made', value: '2026-06-01' }, ['1', '2', '3']],
     [
       {
@@ -109,6 +110,8 @@ describe('a search', () => {
     [{ type: 'eq', key: 'mood', value: 'angry' }, /filter: a value is none of its column’s type/],
     [{ type: 'eq', key: 'made', value: '2026-02-30' }, /filter\.value: expected a time/],
     [{ type: 'like', key: 'price', value: '1%' }, /"like" is for columns of text/],
+    [{ type: 'like', key: 'title', value: 'no\\' }, /filter\.value: "like" takes no pattern that ends/],
+    [{ type: 'eq', key: 'title', value: 'a\0' }, /filter\.value: expected a text .*, none of them NUL/],
     [{ type: 'and', filters: [] }, /filter\.filters: expected an array of filters/],
     [{ type: 'eq', key: 'price', value: 1, sql: 'x' }, /filter\.sql: is not a known field/],
     [nest(9), /is nested deeper than 8 levels/],

@@ -3,6 +3,7 @@ import type { ModelDefinition } from '../../core/model.ts';
 import { hashSearch, openCursor } from '../../core/search-cursor.ts';
 import { readFilter, type SuggestWord } from '../../core/search-filter.ts';
 import { ServiceRefusal } from '../../core/service-refusal.ts';
+import { cleanText } from '../../core/text.ts';
 import type {
   NearestRequest,
   SearchCaller,
@@ -106,7 +107,7 @@ export async function prepareSearch(
       mode === 'semantic' || !source.hasKeywords
         ? undefined
         : {
-            ...{ ...scope, query: query!, limit: wanted },
+            ...{ ...scope, query: cleanText(query!), limit: wanted },
             vector: near !== undefined && 'vector' in near ? near.vector : undefined,
             after: position && { words: -position.distance, id: position.id },
             leastShare: mode === 'hybrid' ? FUSED_SHARE : 0,
