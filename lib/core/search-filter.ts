@@ -98,7 +98,10 @@ function compare(type: string, column: FilterColumn, value: unknown, place: stri
   if (type === 'like' && column.kind !== 'text')
     throw refuse(place, `"like" is for columns of text; ${column.name} is of type ${column.type}`);
   if (type === 'like' && typeof value === 'string' && ENDS_IN_ESCAPE.test(value))
-    throw refuse(place, '"like" takes no pattern that ends with one \\, as it quotes what follows: write two');
+    throw refuse(
+      place,
+      '"like" takes no pattern that ends with one \\, as it quotes what follows: write two',
+    );
   return { type: type as Comparison, column, value: toText(column, value, place) };
 }
 
