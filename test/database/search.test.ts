@@ -89,6 +89,20 @@ describe('a search', () => {
     // A value that fits into no varchar(4) is not cut to one that does.
     [{ type: 'eq', key: 'code', value: 'abcde' }, []],
   ];
+  it('by a vector asks for its direction alone: tiny and huge numbers find what others find', async () => {
+    await notes.write([
+      { id: 1, vector: [0, 1, 0] },
+      { id: 2, vector: [1, 0.1, 0] },
+    ]);
+    const { hits } = await notes.search({ vector: [1, 0.5, 0] });
+
+    expect(hits.map(({ id }) => id)).toEqual(['2', '1']);
+    for (const size of [1e-320, 1e-30, 1e30, 1e307])
+      expect((await notes.search({ vector: [2 * size, size, 0] })).hits).toEqual(
+        hits.map(hit => ({ ...hit, score: expect.closeTo(hit.score, 3), scores: expect.anything() })),
+      );
+  });
+
   it('keeps to its filter', async () => {
     await notes.write([
       { id: 1, mood: 'wild' },

@@ -20,7 +20,7 @@ import { hasHashedRows } from './quote-space.ts';
  */
 const WORTH_AN_INDEX = 10_000;
 
-/** Reports the indexes that searches of the source's active space use, and the vectors without a row. */
+/** Reports the indexes that searches of the source use, and the vectors without a row. */
 export async function inspectVectors(
   db: SqlDatabase,
   source: ResolvedSource,

@@ -209,10 +209,12 @@ async function readVector(
       'vector',
       `has ${vector.length} numbers; model ${model.alias} has ${model.dimensions} dimensions`,
     );
-  const floats = new Float32Array(vector);
-  if (!floats.every(Number.isFinite) || floats.every(value => value === 0))
+  const largest = Math.max(...vector.map(Math.abs));
+  if (!Number.isFinite(largest) || largest === 0)
     throw refuseInput('vector', 'expected finite numbers, not all of them 0');
-  return Buffer.from(floats.buffer);
+  // The database squares in float32: of tiny and huge numbers it would find every row equally near.
+  const size = 2 ** Math.floor(Math.log2(largest));
+  return Buffer.from(new Float32Array(vector.map(value => value / size)).buffer);
 }
 
 /** Refuses a row of `like` that is not there, or not for this caller. */
