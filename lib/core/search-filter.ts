@@ -97,8 +97,16 @@ function compare(type: string, column: FilterColumn, value: unknown, place: stri
   }
   if (type === 'like' && column.kind !== 'text')
     throw refuse(place, `"like" is for columns of text; ${column.name} is of type ${column.type}`);
+  if (type === 'like' && typeof value === 'string' && ENDS_IN_ESCAPE.test(value))
+    throw refuse(
+      place,
+      '"like" takes no pattern that ends with one \\, as it quotes what follows: write two',
+    );
   return { type: type as Comparison, column, value: toText(column, value, place) };
 }
+
+/** PostgreSQL refuses such a pattern only once it meets a row that has what stands before. */
+const ENDS_IN_ESCAPE = /(?<!\\)(\\\\)*\\$/;
 
 interface KindRule {
   readonly expected: string;
@@ -111,7 +119,7 @@ const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
 const KINDS: Readonly<Record<FilterKind, KindRule>> = {
   text: {
-    expected: `a text of at most ${MAX_VALUE_LENGTH} characters`,
+    expected: `a text of at most ${MAX_VALUE_LENGTH} characters, none of them NUL`,
     accepts: value => typeof value === 'string' && !value.includes('\0') && value.length <= MAX_VALUE_LENGTH,
   },
   whole: {

@@ -29,7 +29,7 @@ interface SearchSettings {
   /** Embeds a text as a query; the vector is float32, little-endian. */
   readonly embedQuery: (model: ModelDefinition, text: string, signal: AbortSignal) => Promise<Buffer>;
   readonly cursorKey: Buffer;
-  /** Milliseconds that a search waits for the first measurement of coverage. */
+  /** Milliseconds that a search waits for a measurement of coverage, where it waits for one. */
   readonly coverageWaitMs: number;
 }
 

@@ -206,4 +206,20 @@ describe('inspectDatabase', () => {
       `CREATE INDEX CONCURRENTLY ON "freshet"."${space?.vectorTable}" USING hnsw (embedding vector_cosine_ops) WITH (ef_construction = 200);`,
     );
   });
+
+  it('asks for an invalid search index to be built anew', async () => {
+    const [space] = await ensureSpaces(db, buildConfig());
+    const vectors = sql.id('freshet', space?.vectorTable ?? '');
+    await sql`CREATE INDEX by_meaning ON ${vectors} USING hnsw (embedding vector_cosine_ops)`.execute(
+      db.kysely,
+    );
+    await sql`UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'freshet.by_meaning'::regclass`.execute(
+      db.kysely,
+    );
+
+    expect(await findingOf('search-index')).toMatchObject({
+      ...{ ok: false, severity: 'warning' },
+      statement: 'REINDEX INDEX CONCURRENTLY freshet.by_meaning;',
+    });
+  });
 });

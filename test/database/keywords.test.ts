@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { inspectDatabase } from '../../lib/adapters/sql/doctor.ts';
 import { createEmbeddingStore } from '../../lib/adapters/sql/embedding-store.ts';
 import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
 import { openSpaces } from '../../lib/adapters/sql/open-spaces.ts';
@@ -93,6 +94,28 @@ describe('words of a source', () => {
     await keepWords('simple');
 
     expect(await readWords()).toEqual({ 1: "'one':1", 2: "'two':1" });
+  });
+
+  it.each([
+    ['was dropped', (index: string) => `DROP INDEX freshet.${index}`],
+    [
+      'is left invalid',
+      (index: string) =>
+        `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'freshet.${index}'::regclass`,
+    ],
+  ])('get their index again from the next migrate where it %s, and doctor says so', async (_, breakIndex) => {
+    await notes.write([{ id: 1, title: 'one' }]);
+    const config = await keepWords('simple');
+    const readFinding = async () =>
+      (await inspectDatabase(db, config)).find(({ check }) => check === 'keyword-index');
+    expect(await readFinding()).toMatchObject({ ok: true });
+    await sql.raw(breakIndex(`${notes.space.vectorTable}_by_keywords`)).execute(db.kysely);
+    expect(await readFinding()).toMatchObject({ ok: false, statement: 'npm run freshet -- migrate' });
+
+    await keepWords('simple');
+
+    expect(await readFinding()).toMatchObject({ ok: true });
+    expect(await readWords()).toEqual({ 1: "'one':1" });
   });
 
   it('ask for migrate where the table has no place for them, and for a language that is there', async () => {

@@ -46,6 +46,21 @@ const ask = async (...[asked, caller]: Parameters<typeof notes.search>) => {
   return { ids: hits.map(({ id }) => id), exact };
 };
 
+describe('an index that is left invalid', () => {
+  it('is walked by no search: every row is compared, and the answer and its explanation say so', async () => {
+    const setValid = (valid: boolean) =>
+      sql`UPDATE pg_index SET indisvalid = ${valid}::bool FROM pg_class AS c, pg_am AS m
+           WHERE c.oid = indexrelid AND m.oid = c.relam AND m.amname = 'hnsw'`.execute(db.kysely);
+    nowMs += 60_000;
+    expect(await ask({}, clientOf('b'))).toMatchObject({ exact: false });
+    await setValid(false);
+
+    expect(await ask({}, clientOf('b'))).toEqual({ ids: ['3001', '3002'], exact: true });
+    expect(await notes.explain({ vector }, clientOf('b'))).toMatchObject({ leg: 'exact', index: 'invalid' });
+    await setValid(true);
+  });
+});
+
 describe('rows that were counted as many', () => {
   beforeEach(() => {
     nowMs += 60_000;
@@ -167,5 +182,18 @@ describe('rows that were counted as many', () => {
 
     expect(await ask({ filter })).toEqual({ ids: ['1', '2'], exact: true });
     expect(await ask({ filter })).toEqual({ ids: ['1', '2'], exact: true });
+  });
+});
+
+describe('the coverage beside the hits', () => {
+  it('is counted before the answer for who has not asked for ten minutes', async () => {
+    const caller = clientOf('d');
+    await notes.search({ vector }, caller);
+    await sql`INSERT INTO public.notes (id, title, tenant) VALUES (10000, 'new', 'd')`.execute(db.kysely);
+    nowMs += 30_000;
+    expect(await notes.search({ vector }, caller)).toMatchObject({ coverage_percent: 100, stale: 0 });
+    nowMs += 600_000;
+
+    expect(await notes.search({ vector }, caller)).toMatchObject({ coverage_percent: 0, stale: 1 });
   });
 });

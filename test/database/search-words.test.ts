@@ -43,6 +43,15 @@ describe('a search by words', () => {
     expect(idsOf(await search({ query: 'small animals', mode: 'keyword', filter }))).toEqual(['1', '2']);
   });
 
+  it('reads the query as the text of a row is read: NUL and half characters are no words', async () => {
+    const { write, search } = await open();
+    await write(animals);
+    const query = 'fur\0ry \ud800';
+
+    expect(idsOf(await search({ query, mode: 'keyword' }))).toEqual(['1']);
+    expect(await search({ query, mode: 'hybrid' })).toMatchObject({ keyword: 'complete', degraded: [] });
+  });
+
   it('pages to the end of its list', async () => {
     const { write, search } = await open();
     await write(animals);

@@ -74,6 +74,7 @@ describe('a search', () => {
     [{ type: 'nin', key: 'price', value: [1, 2] }, ['3']],
     [{ type: 'is_null', key: 'price', value: true }, ['3']],
     [{ type: 'like', key: 'title', value: "it's%" }, ['2']],
+    [{ type: 'like', key: 'title', value: 'note 1\\\\' }, []],
     [{ type: 'lt', key: 'made', value: '2026-06-01' }, ['1', '2', '3']],
     [
       {
@@ -88,6 +89,20 @@ describe('a search', () => {
     // A value that fits into no varchar(4) is not cut to one that does.
     [{ type: 'eq', key: 'code', value: 'abcde' }, []],
   ];
+  it('by a vector asks for its direction alone: tiny and huge numbers find what others find', async () => {
+    await notes.write([
+      { id: 1, vector: [0, 1, 0] },
+      { id: 2, vector: [1, 0.1, 0] },
+    ]);
+    const { hits } = await notes.search({ vector: [1, 0.5, 0] });
+
+    expect(hits.map(({ id }) => id)).toEqual(['2', '1']);
+    for (const size of [1e-320, 1e-30, 1e30, 1e307])
+      expect((await notes.search({ vector: [2 * size, size, 0] })).hits).toEqual(
+        hits.map(hit => ({ ...hit, score: expect.closeTo(hit.score, 3), scores: expect.anything() })),
+      );
+  });
+
   it('keeps to its filter', async () => {
     await notes.write([
       { id: 1, mood: 'wild' },
@@ -109,6 +124,8 @@ describe('a search', () => {
     [{ type: 'eq', key: 'mood', value: 'angry' }, /filter: a value is none of its column’s type/],
     [{ type: 'eq', key: 'made', value: '2026-02-30' }, /filter\.value: expected a time/],
     [{ type: 'like', key: 'price', value: '1%' }, /"like" is for columns of text/],
+    [{ type: 'like', key: 'title', value: 'no\\' }, /filter\.value: "like" takes no pattern that ends/],
+    [{ type: 'eq', key: 'title', value: 'a\0' }, /filter\.value: expected a text .*, none of them NUL/],
     [{ type: 'and', filters: [] }, /filter\.filters: expected an array of filters/],
     [{ type: 'eq', key: 'price', value: 1, sql: 'x' }, /filter\.sql: is not a known field/],
     [nest(9), /is nested deeper than 8 levels/],

@@ -7,6 +7,7 @@ import type { DoctorFinding } from './doctor-sources.ts';
 import { quoteName } from './fragments.ts';
 import { vectorTableOf } from './freshet-tables.ts';
 import { areEqual, keyColumnsOf } from './key-columns.ts';
+import { inspectKeywords } from './keywords.ts';
 import { MIGRATE_COMMAND } from './migrations/schema-version.ts';
 import { isRemovalConfirmed, MISSING_ROWS } from './orphans.ts';
 import { findGonePartitions } from './partitions.ts';
@@ -19,7 +20,7 @@ import { hasHashedRows } from './quote-space.ts';
  */
 const WORTH_AN_INDEX = 10_000;
 
-/** Reports the search index of the source's active space and the vectors without a row. */
+/** Reports the indexes that searches of the source use, and the vectors without a row. */
 export async function inspectVectors(
   db: SqlDatabase,
   source: ResolvedSource,
@@ -62,6 +63,7 @@ export async function inspectVectors(
   if (row === undefined) return [];
   return [
     describeSearchIndex(source, { ...space, name }, row),
+    ...(await inspectKeywords(db, source, name)),
     await inspectOrphans(db, source, space.space_id),
   ];
 }

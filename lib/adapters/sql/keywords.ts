@@ -2,9 +2,11 @@ import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import { UsageError } from '../../core/errors.ts';
 import type { ResolvedSource, Space } from '../../core/model.ts';
 import type { SqlDatabase } from './database.ts';
+import type { DoctorFinding } from './doctor-sources.ts';
 import { quoteName, renderText } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
 import { areEqual, keyColumnsOf, listKey } from './key-columns.ts';
+import { MIGRATE_COMMAND } from './migrations/schema-version.ts';
 import { quoteSpace } from './quote-space.ts';
 
 /** Bytes of a row's text of which words are kept; PostgreSQL takes no more than 1 MiB of words. */
@@ -112,11 +114,15 @@ export async function ensureKeywords(transaction: Transaction<FreshetTables>, sp
  * Makes the words of rows that were embedded before the source kept any, and then their index.
  * Each slice is a statement of its own, so that the writer never waits for long, and whoever ends
  * in the middle goes on there the next time. The index comes last: without it, a row gets its words
- * in place. Rows that changed meanwhile are left to the writer.
+ * in place. Rows that changed meanwhile are left to the writer. Where the words are there and their
+ * index is not, since somebody dropped it or its build failed, it is built again.
  */
 export async function fillKeywords(db: SqlDatabase, space: Space): Promise<void> {
   const language = space.source.keywordLanguage;
-  if (language === undefined || (await readKeywordState(db.kysely, space)) !== FILLING + language) return;
+  if (language === undefined) return;
+  const state = await readKeywordState(db.kysely, space);
+  if (state === language) await buildIndex(db, space);
+  if (state !== FILLING + language) return;
   const { source, vectors, rowVersion } = quoteSpace(space);
   const keys = keyColumnsOf(space.source);
   const stored = keys.stored('v');
@@ -148,19 +154,54 @@ export async function fillKeywords(db: SqlDatabase, space: Space): Promise<void>
 }
 
 /**
- * Builds the index of words beside whoever writes.
+ * Builds the index of words beside whoever writes, where there is none that searches use.
  * A build that was ended leaves an index that no search uses and that every write pays for: it is
  * dropped first. The build waits for transactions that are open when it begins, and holds up none.
  */
 async function buildIndex(db: SqlDatabase, space: Space): Promise<void> {
-  const { rows: left } = await sql`
-    SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-      JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = 'freshet' AND c.relname = ${indexOf(space)} AND NOT i.indisvalid`.execute(db.kysely);
-  if (left.length > 0)
+  const index = await findIndex(db.kysely, space);
+  if (index === 'valid') return;
+  if (index === 'invalid')
     await sql`DROP INDEX CONCURRENTLY ${sql.id('freshet', indexOf(space))}`.execute(db.kysely);
   await sql`CREATE INDEX CONCURRENTLY IF NOT EXISTS ${sql.id(indexOf(space))}
     ON ${quoteSpace(space).vectors} USING gin (keywords)`.execute(db.kysely);
+}
+
+async function findIndex(
+  db: Kysely<FreshetTables>,
+  space: Pick<Space, 'vectorTable'>,
+): Promise<'none' | 'valid' | 'invalid'> {
+  const { rows } = await sql<{ valid: boolean }>`
+    SELECT i.indisvalid AS valid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = 'freshet' AND c.relname = ${indexOf(space)}`.execute(db);
+  const [index] = rows;
+  if (index === undefined) return 'none';
+  return index.valid ? 'valid' : 'invalid';
+}
+
+/** Says for `doctor` whether the words of a source can be searched, and by their index. */
+export async function inspectKeywords(
+  db: SqlDatabase,
+  source: Pick<ResolvedSource, 'name' | 'keywordLanguage'>,
+  vectorTable: string,
+): Promise<readonly DoctorFinding[]> {
+  if (source.keywordLanguage === undefined) return [];
+  const check = 'keyword-index';
+  const mend = (message: string): readonly DoctorFinding[] => [
+    {
+      ...{ check, ok: false, severity: 'warning', statement: MIGRATE_COMMAND },
+      message: `${subject}${message}`,
+    },
+  ];
+  const subject = `Source "${source.name}": `;
+  if ((await readKeywordState(db.kysely, { vectorTable })) !== source.keywordLanguage)
+    return mend('the words of its rows are not made yet, so that no search finds rows by them.');
+  const index = await findIndex(db.kysely, { vectorTable });
+  if (index === 'none') return mend('the index of its words is gone: each search by words reads them all.');
+  if (index === 'invalid')
+    return mend('the index of its words is invalid: each search by words reads them all.');
+  return [{ check, ok: true, severity: 'info', message: `${subject}the index of its words is there.` }];
 }
 
 /** Whether the words of every row are made, in the language of the configuration. */
@@ -177,7 +218,7 @@ export async function hasKeywordColumns(db: Kysely<FreshetTables>, space: Space)
 /** Reads what the words are of: a language, `off`, or one that is being filled in. */
 async function readKeywordState(
   db: Kysely<FreshetTables>,
-  { vectorTable }: Space,
+  { vectorTable }: Pick<Space, 'vectorTable'>,
 ): Promise<string | undefined> {
   const { rows } = await sql<{ state: string | null }>`
     SELECT col_description(a.attrelid, a.attnum) AS state FROM pg_attribute a
@@ -200,4 +241,4 @@ async function makeToKeywords(transaction: Transaction<FreshetTables>): Promise<
     LANGUAGE plpgsql STABLE AS ${sql.lit(TO_KEYWORDS)}`.execute(transaction);
 }
 
-const indexOf = ({ vectorTable }: Space) => `${vectorTable}_by_keywords`;
+const indexOf = ({ vectorTable }: Pick<Space, 'vectorTable'>) => `${vectorTable}_by_keywords`;

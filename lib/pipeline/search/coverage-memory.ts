@@ -15,6 +15,8 @@ const NOT_MEASURED: MeasuredCoverage = {
 };
 
 const MEASURE_EVERY_MS = 60_000;
+/** Numbers that were asked for so long ago say too little to stand beside hits of now. */
+const OLD_AFTER_MS = 600_000;
 /** Time limit of a measurement, which reads the whole table. */
 const MEASURED_WITHIN_MS = 30_000;
 /** Callers that are remembered; the one that asked longest ago is forgotten first. */
@@ -30,7 +32,8 @@ export type ReadCoverage = (source: SearchedSource, caller: SearchCaller) => Pro
 
 /**
  * Remembers coverage, and measures each caller's at most once a minute, one at a time.
- * A search waits for the first measurement up to `waitMs` and for no later one.
+ * A search waits up to `waitMs` for the first one, and for one after ten minutes without any; else
+ * it takes what is known.
  */
 export function rememberCoverage(store: SearchStore, clock: Clock, waitMs: number): ReadCoverage {
   const memories = new Map<string, Memory>();
@@ -53,14 +56,15 @@ export function rememberCoverage(store: SearchStore, clock: Clock, waitMs: numbe
     memories.delete(key);
     memories.set(key, memory);
     if (memories.size > MAX_CALLERS) memories.delete(memories.keys().next().value!);
-    if (measuring === undefined && clock.now() - memory.measuredAtMs >= MEASURE_EVERY_MS) {
+    const ageMs = clock.now() - memory.measuredAtMs;
+    if (measuring === undefined && ageMs >= MEASURE_EVERY_MS) {
       measuring = measure(memory, source, caller)
         // The number stays as it was: a search is worth its hits without it.
         .catch(() => undefined)
         .finally(() => {
           measuring = undefined;
         });
-      if (memory.measured === NOT_MEASURED) await waitFor(measuring, clock, waitMs);
+      if (memory.measured === NOT_MEASURED || ageMs >= OLD_AFTER_MS) await waitFor(measuring, clock, waitMs);
     }
     return memory.measured;
   };

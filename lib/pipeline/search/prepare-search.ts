@@ -3,6 +3,7 @@ import type { ModelDefinition } from '../../core/model.ts';
 import { hashSearch, openCursor } from '../../core/search-cursor.ts';
 import { readFilter, type SuggestWord } from '../../core/search-filter.ts';
 import { ServiceRefusal } from '../../core/service-refusal.ts';
+import { cleanText } from '../../core/text.ts';
 import type {
   NearestRequest,
   SearchCaller,
@@ -106,7 +107,7 @@ export async function prepareSearch(
       mode === 'semantic' || !source.hasKeywords
         ? undefined
         : {
-            ...{ ...scope, query: query!, limit: wanted },
+            ...{ ...scope, query: cleanText(query!), limit: wanted },
             vector: near !== undefined && 'vector' in near ? near.vector : undefined,
             after: position && { words: -position.distance, id: position.id },
             leastShare: mode === 'hybrid' ? FUSED_SHARE : 0,
@@ -208,10 +209,12 @@ async function readVector(
       'vector',
       `has ${vector.length} numbers; model ${model.alias} has ${model.dimensions} dimensions`,
     );
-  const floats = new Float32Array(vector);
-  if (!floats.every(Number.isFinite) || floats.every(value => value === 0))
+  const largest = Math.max(...vector.map(Math.abs));
+  if (!Number.isFinite(largest) || largest === 0)
     throw refuseInput('vector', 'expected finite numbers, not all of them 0');
-  return Buffer.from(floats.buffer);
+  // The database squares in float32: of tiny and huge numbers it would find every row equally near.
+  const size = 2 ** Math.floor(Math.log2(largest));
+  return Buffer.from(new Float32Array(vector.map(value => value / size)).buffer);
 }
 
 /** Refuses a row of `like` that is not there, or not for this caller. */
