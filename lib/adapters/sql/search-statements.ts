@@ -79,7 +79,8 @@ export function renderFew(request: NearestRequest, vector: Buffer, few: FewRows)
 /** Renders what is read of the rows of `page`. */
 function renderHits(request: NearestRequest): RawBuilder<unknown> {
   const keys = keyColumnsOf(request.source.space.source);
-  return sql`SELECT ${keys.text(keys.carried('page'))} AS id, page.distance, ${renderColumns(request)} AS columns,
+  return sql`SELECT ${keys.text(keys.carried('page'))} AS id, page.distance,
+    ${renderColumns(request)} AS columns,
     ${request.withVectors ? sql`v.embedding::text` : sql`NULL`} AS vector`;
 }
 
@@ -111,7 +112,8 @@ function renderCompared(request: NearestRequest, vector: Buffer, few: FewRows): 
   if (few.areCountedFirst) return renderCountedFirst(request, pair, few.most);
   return {
     before: sql``,
-    compared: sql`SELECT ${pair} ${renderSearched(request)}${renderOther(request)} LIMIT ${few.most + 1}::int`,
+    compared: sql`SELECT ${pair} ${renderSearched(request)}${renderOther(request)}
+      LIMIT ${few.most + 1}::int`,
     counted: sql`SELECT count(*)::float8 AS counted FROM near`,
   };
 }
