@@ -73,7 +73,8 @@ async function readQuestions({ kysely }: SqlDatabase, count: number): Promise<re
  * statement, `ORDER BY embedding <=> $1 LIMIT 10` on the view with the session as it is. The three
  * take turns in every order, since whoever comes later finds the pages in memory: each comes before
  * each other as often as after it. Processor time is that of this process and of the database's,
- * told where nothing else runs in them: one after the other.
+ * told where nothing else runs in them: one after the other. Queries a second are those of searches
+ * alone, and of bare SQL alone, each of all questions once more.
  */
 export async function measureSpeed(
   opened: SearchedRows,
@@ -86,9 +87,9 @@ export async function measureSpeed(
   print(`${index}, ${queries} queries, ${LIMIT} hits each, load ${load} on this machine`);
   print(
     '| search | at once | p50 ms | p95 ms | p99 ms | bare SQL p50 | more, median of pairs | ' +
-      'top-k alone p50 | more than that, median of pairs | CPU p50 | p95 | bare SQL CPU p50 | more, median of pairs |',
+      'top-k alone p50 | more than that, median of pairs | CPU p50 | p95 | bare SQL CPU p50 | more, median of pairs | queries/s | bare SQL |',
   );
-  print('|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|');
+  print(`|---|${'---:|'.repeat(14)}`);
   for (const way of WAYS)
     for (const atOnce of [1, 2]) {
       const readTimes = timeStatements(50);
@@ -134,11 +135,11 @@ async function measureWay(
   // What is opened once is not timed.
   await search(ask(questions[0]!, questions.length));
   const readCpuMs = await followCpu(db);
-  const waiting = [...questions.entries()];
-  const work = async () => {
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await askAll(next[1], next[0]);
-  };
-  await Promise.all(Array.from({ length: atOnce }, work));
+  await inLanes(questions, atOnce, askAll);
+  const rates = [
+    await rateOf(questions, atOnce, (question, place) => search(ask(question, questions.length + 1 + place))),
+    bare && (await rateOf(questions, atOnce, ({ vector }) => askBare(db, vector, bare))),
+  ];
   const own = times.map(took => took.own);
   const cells = [at(own, 0.5), at(own, 0.95), at(own, 0.99)];
   const beside = (['bare', 'cheapest'] as const).flatMap(name => [
@@ -169,7 +170,26 @@ async function measureWay(
   return [
     ...[...show(cells), ...show(beside, hasBare)],
     ...[...show(cpu, atOnce === 1), ...show(bareCpu, hasBare && atOnce === 1)],
+    ...rates.map(rate => rate?.toFixed(0) ?? '–'),
   ];
+}
+
+/** Asks all questions in so many lanes, each of which asks the next one once it has its answer. */
+async function inLanes(
+  questions: readonly Question[],
+  lanes: number,
+  ask: (question: Question, place: number) => Promise<unknown>,
+): Promise<void> {
+  const waiting = [...questions.entries()];
+  const work = async () => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await ask(next[1], next[0]);
+  };
+  await Promise.all(Array.from({ length: lanes }, work));
+}
+
+/** Measures questions a second. */
+async function rateOf(...[questions, lanes, ask]: Parameters<typeof inLanes>): Promise<number> {
+  return (1000 * questions.length) / (await time(() => inLanes(questions, lanes, ask)));
 }
 
 /**

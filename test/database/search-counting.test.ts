@@ -77,6 +77,21 @@ describe('rows that were counted as many', () => {
     expect(statements).toBe(3);
   });
 
+  it('are walked without a state too where the last one is no tenth of a second old', async () => {
+    statements = 0;
+    await ask({});
+    await expect.poll(() => statements).toBe(5);
+    nowMs += 99;
+    statements = 0;
+    expect(await ask({})).toEqual({ ids: ['1', '2'], exact: false });
+    expect(statements).toBe(2);
+    nowMs += 1;
+
+    await ask({});
+
+    expect(statements).toBe(5);
+  });
+
   /** Asks twice, at more than the memory of counts apart; the first measures the coverage too. */
   const countStatements = async (first: number) => {
     statements = 0;

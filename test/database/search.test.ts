@@ -1,15 +1,17 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { createSystemClock } from '../../lib/adapters/system.ts';
 import { clientOf, openSearched, operator } from './open-searched.ts';
 import { openTestDatabase } from './open-test-database.ts';
 
 let db: SqlDatabase;
 let notes: Awaited<ReturnType<typeof openSearched>>;
+let nowMs = 0;
 
 beforeEach(async () => {
   db = await openTestDatabase();
-  notes = await openSearched(db);
+  notes = await openSearched(db, { clock: { ...createSystemClock(), now: () => nowMs } });
 });
 afterEach(() => db.close());
 
@@ -200,6 +202,7 @@ describe('a search', () => {
     await notes.write([{ id: 1 }, { id: 2 }]);
     const { next } = await notes.search({ limit: 1 });
     const other = notes.spaces[1]!.spaceId;
+    nowMs += 100;
     await sql`UPDATE freshet.spaces SET status = 'building'`.execute(db.kysely);
     await sql`UPDATE freshet.spaces SET status = 'active' WHERE space_id = ${other}`.execute(db.kysely);
 

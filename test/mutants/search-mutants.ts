@@ -20,7 +20,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'columns-of-any-tenant',
     removes: 'the predicate from the read of the columns that hits show',
     file: 'lib/adapters/sql/search-statements.ts',
-    changes: [['         WHERE ${renderScope(request)}) AS hit', ') AS hit']],
+    changes: [['AND v.chunk = 0\n   WHERE ${renderScope(request)}`;', 'AND v.chunk = 0 WHERE true`;']],
   },
   {
     name: 'client-without-tenant',
@@ -68,6 +68,23 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'counting the rows of a filter or tenant in a large table',
     file: 'lib/adapters/sql/find-nearest.ts',
     changes: [['!isNarrow(request) && request.source.likelyRows', 'request.source.likelyRows']],
+  },
+  {
+    name: 'source-for-ever',
+    removes: 'looking whether a source is still as it was found',
+    file: 'lib/adapters/sql/search-store.ts',
+    changes: [['CURRENT_FOR_MS = 100', 'CURRENT_FOR_MS = 100_000']],
+  },
+  {
+    name: 'compared-by-the-index',
+    removes: 'the sum by which no index of vectors orders the rows that are compared',
+    file: 'lib/adapters/sql/search-statements.ts',
+    changes: [
+      [
+        '(v.embedding <=> ${renderQuery(space, vector)}) + 0::float8',
+        'v.embedding <=> ${renderQuery(space, vector)}',
+      ],
+    ],
   },
   {
     name: 'many-for-ever',

@@ -152,4 +152,15 @@ describe('the search that is explained', () => {
     expect(exact.plan.join('\n')).not.toMatch(/embedding_idx/);
     for (const line of [...walk.plan, ...exact.plan]) expect(line).not.toContain('[');
   });
+
+  it('shares the rows among workers where it compares each of them', async () => {
+    const vector = JSON.parse(vectors[0]!) as number[];
+    await sql`DROP INDEX ${sql.id('freshet', `${notes.space.vectorTable}_embedding_idx`)}`.execute(db.kysely);
+    await expect.poll(async () => (await notes.explain({ vector })).index).toBe('none');
+
+    const { leg, plan } = await notes.explain({ vector });
+
+    expect(leg).toBe('exact');
+    expect(plan.join('\n')).toMatch(/Gather Merge[\s\S]*Sort[\s\S]*Parallel Seq Scan on vectors_\d+/);
+  });
 });

@@ -9,7 +9,8 @@ import { EF_PER_HIT, efBoundsOf, exactRowsOf, isNarrow, readInScope } from './se
 import {
   type FewRows,
   readVector,
-  renderExact,
+  renderEvery,
+  renderFew,
   renderSearched,
   renderWalk,
   toFoundRow,
@@ -96,7 +97,8 @@ export async function findNearest(
       // Many rows can end a walk early too, as where their vectors are in no index.
       counts.forget(request);
     }
-    return { rows: (await compareEach(transaction, request, vector)).rows, isExact: true };
+    const { rows } = await renderEvery(request, vector).execute(transaction);
+    return { rows: rows.map(toFoundRow), isExact: true };
   });
 }
 
@@ -137,20 +139,9 @@ async function compareFew(
   vector: Buffer,
   few: FewRows,
 ): Promise<{ readonly rows: readonly FoundRow[]; readonly counted: number }> {
-  const { rows, counted } = await compareEach(transaction, request, vector, few);
-  if (counted !== null) return { rows, counted };
-  return compareFew(transaction, request, vector, { ...few, areCountedFirst: false });
-}
-
-/** @param few unless said, each is compared, however many there are */
-async function compareEach(
-  transaction: Kysely<FreshetTables>,
-  request: NearestRequest,
-  vector: Buffer,
-  few?: FewRows,
-): Promise<{ readonly rows: readonly FoundRow[]; readonly counted: number | null }> {
-  const { rows } = await renderExact(request, vector, few).execute(transaction);
+  const { rows } = await renderFew(request, vector, few).execute(transaction);
   const { counted = 0 } = rows[0] ?? {};
+  if (counted === null) return compareFew(transaction, request, vector, { ...few, areCountedFirst: false });
   return { rows: rows.filter(({ id }) => id !== null).map(toFoundRow), counted };
 }
 
@@ -198,8 +189,11 @@ async function explain(
     ([name, value]) => sql`set_config(${name}, ${value}, true)`,
   );
   if (walks) await sql`SELECT ${sql.join(calls)}`.execute(transaction);
-  const few = source.index === 'valid' ? { most: exactUpTo, areCountedFirst: false } : undefined;
-  const statement = walks ? renderWalk(request, vector) : renderExact(request, vector, few);
+  const statement = walks
+    ? renderWalk(request, vector)
+    : source.index === 'valid'
+      ? renderFew(request, vector, { most: exactUpTo, areCountedFirst: false })
+      : renderEvery(request, vector);
   const { rows } = await sql<Record<string, string>>`EXPLAIN ${statement}`.execute(transaction);
   return {
     source: source.space.source.name,

@@ -1,7 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { roundToHalf } from '../../core/half-floats.ts';
+import { encodeQuery } from '../../core/encode-query.ts';
 import type { Space } from '../../core/model.ts';
-import { measureNorm, viewFloats } from '../../core/vectors.ts';
 import type { FoundRow, NearestRequest, SearchedSource, SearchScope } from '../../ports/search.ts';
 import { renderText } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
@@ -29,19 +28,34 @@ export function renderSearched(scope: SearchScope): RawBuilder<unknown> {
 }
 
 /**
- * Renders the search that compares every row.
- * The list of distances is MATERIALIZED without an order, so that no index of vectors can be
- * chosen: with one, PostgreSQL found 6 of 200 rows of a tenant. The scope stands in both reads of
- * the source: while a key stands in rows of two tenants, the key of a hit is that of another row.
- * @param few where only few rows are compared: where there are more than `few.most`, `counted` is
- * above it and there is no hit. Unless said, nothing is counted.
+ * Renders the search that compares every row, however many there are, and counts none.
+ * Nothing but their order stands between the rows and the page, so that parallel workers share
+ * them. The order is that of a sum, which no index of vectors has: with one, PostgreSQL found 6 of
+ * 200 rows of a tenant. The bound stands outside, where it cuts the same rows off as within.
  */
-export function renderExact(request: NearestRequest, vector: Buffer, few?: FewRows): RawBuilder<CountedRow> {
+export function renderEvery(request: NearestRequest, vector: Buffer): RawBuilder<RawRow> {
   const { space } = request.source;
   const keys = keyColumnsOf(space.source);
-  const { source, vectors } = quoteSpace(space);
+  const stored = keys.stored('v');
+  const distance = sql`(v.embedding <=> ${renderQuery(space, vector)}) + 0::float8`;
+  return sql<RawRow>`${renderHits(request)}
+      FROM (SELECT ${keys.carry(stored)}, ${distance} AS distance
+              ${renderSearched(request)}${renderOther(request)}${renderAfter(request, distance, stored)}
+             ORDER BY ${distance}, ${listKey(stored)} LIMIT ${request.limit}::int) AS page
+      ${renderOfHits(request)} AND page.distance <= ${request.maxDistance ?? FARTHEST}::float8
+     ORDER BY page.distance, ${listKey(keys.carried('page'))}`;
+}
+
+/**
+ * Renders the search that compares every row, where they are few.
+ * The list of distances is MATERIALIZED without an order, so that no index of vectors can be
+ * chosen, and so that it can be counted. Where there are more than `few.most` rows, `counted` is
+ * above it and there is no hit.
+ */
+export function renderFew(request: NearestRequest, vector: Buffer, few: FewRows): RawBuilder<CountedRow> {
+  const keys = keyColumnsOf(request.source.space.source);
   const near = keys.carried('near');
-  const { before, compared, counted, areFew } = renderCompared(request, vector, few);
+  const { before, compared, counted } = renderCompared(request, vector, few);
   return sql<CountedRow>`
     WITH ${before}near AS MATERIALIZED (
       ${compared}
@@ -49,42 +63,57 @@ export function renderExact(request: NearestRequest, vector: Buffer, few?: FewRo
       ${counted}
     ), page AS MATERIALIZED (
       SELECT * FROM near
-       WHERE ${areFew} AND near.distance <= ${request.maxDistance ?? FARTHEST}::float8
+       WHERE (SELECT counted FROM total) <= ${few.most}::float8
+         AND near.distance <= ${request.maxDistance ?? FARTHEST}::float8
          ${renderAfter(request, sql`near.distance`, near)}
        ORDER BY near.distance, ${listKey(near)} LIMIT ${request.limit}::int
     )
     SELECT total.counted, hit.id, hit.distance, hit.columns, hit.vector
       FROM total LEFT JOIN (
-        SELECT ${keys.text(keys.carried('page'))} AS id, page.distance, ${renderColumns(request)} AS columns,
-               ${request.withVectors ? sql`v.embedding::text` : sql`NULL`} AS vector,
+        ${renderHits(request)},
                row_number() OVER (ORDER BY page.distance, ${listKey(keys.carried('page'))}) AS place
-          FROM page
-          JOIN ${source} AS s ON ${areEqual(keys.source, keys.carried('page'))}
-          JOIN ${vectors} AS v ON ${areEqual(keys.stored('v'), keys.carried('page'))} AND v.chunk = 0
-         WHERE ${renderScope(request)}) AS hit ON true
+          FROM page ${renderOfHits(request)}) AS hit ON true
      ORDER BY hit.place`;
 }
 
-/** Parts of the search that compares every row. */
+/** Renders what is read of the rows of `page`. */
+function renderHits(request: NearestRequest): RawBuilder<unknown> {
+  const keys = keyColumnsOf(request.source.space.source);
+  return sql`SELECT ${keys.text(keys.carried('page'))} AS id, page.distance,
+    ${renderColumns(request)} AS columns,
+    ${request.withVectors ? sql`v.embedding::text` : sql`NULL`} AS vector`;
+}
+
+/**
+ * Renders which rows `s`, with vectors `v`, the keys of `page` are those of.
+ * The scope stands in both reads of the source: while a key stands in rows of two tenants, the key
+ * of a hit is that of another row too.
+ */
+function renderOfHits(request: NearestRequest): RawBuilder<unknown> {
+  const { source, vectors } = quoteSpace(request.source.space);
+  const keys = keyColumnsOf(request.source.space.source);
+  const page = keys.carried('page');
+  return sql`JOIN ${source} AS s ON ${areEqual(keys.source, page)}
+    JOIN ${vectors} AS v ON ${areEqual(keys.stored('v'), page)} AND v.chunk = 0
+   WHERE ${renderScope(request)}`;
+}
+
+/** Parts of the search that compares few rows. */
 interface ComparedParts {
   readonly before: RawBuilder<unknown>;
   readonly compared: RawBuilder<unknown>;
   readonly counted: RawBuilder<unknown>;
-  readonly areFew: RawBuilder<unknown>;
 }
 
-function renderCompared(request: NearestRequest, vector: Buffer, few: FewRows | undefined): ComparedParts {
+function renderCompared(request: NearestRequest, vector: Buffer, few: FewRows): ComparedParts {
   const { space } = request.source;
   const key = keyColumnsOf(space.source).carry(keyColumnsOf(space.source).stored('v'));
   const pair = sql`${key}, v.embedding <=> ${renderQuery(space, vector)} AS distance`;
-  const every = sql`SELECT ${pair} ${renderSearched(request)}${renderOther(request)}`;
-  const before = sql``;
-  if (few === undefined)
-    return { before, compared: every, counted: sql`SELECT 0::float8 AS counted`, areFew: sql`true` };
-  const areFew = sql`(SELECT counted FROM total) <= ${few.most}::float8`;
-  if (few.areCountedFirst) return { ...renderCountedFirst(request, pair, few.most), areFew };
+  if (few.areCountedFirst) return renderCountedFirst(request, pair, few.most);
   return {
-    ...{ before, compared: sql`${every} LIMIT ${few.most + 1}::int`, areFew },
+    before: sql``,
+    compared: sql`SELECT ${pair} ${renderSearched(request)}${renderOther(request)}
+      LIMIT ${few.most + 1}::int`,
     counted: sql`SELECT count(*)::float8 AS counted FROM near`,
   };
 }
@@ -97,11 +126,7 @@ function renderCompared(request: NearestRequest, vector: Buffer, few: FewRows | 
  * The bound within the bound is for the planner, to whom the outer one is no number. Each key that
  * was kept is looked up by itself (OFFSET 0), however many of them the planner expects.
  */
-function renderCountedFirst(
-  request: NearestRequest,
-  pair: RawBuilder<unknown>,
-  most: number,
-): Omit<ComparedParts, 'areFew'> {
+function renderCountedFirst(request: NearestRequest, pair: RawBuilder<unknown>, most: number): ComparedParts {
   const { space } = request.source;
   const keys = keyColumnsOf(space.source);
   const { source, vectors } = quoteSpace(space);
@@ -243,26 +268,8 @@ export async function readTexts(
   return new Map(rows.map(({ id, text }) => [id, text]));
 }
 
-/**
- * Renders a query vector as pgvector's binary value of the space's type; the input stays as it is.
- * In: float32, little-endian. Out: int16 dimensions, a reserved int16 and float32 or float16, all
- * big-endian, as `vector_recv` and `halfvec_recv` read them.
- */
+/** Renders a query vector, float32 and little-endian, as a value of the space's type. */
 export function renderQuery({ source }: Space, vector: Buffer): RawBuilder<unknown> {
-  const header = Buffer.alloc(4);
-  header.writeInt16BE(vector.length / 4, 0);
-  if (source.storage === undefined)
-    return sql`${Buffer.concat([header, Buffer.from(vector).swap32()])}::vector`;
-  return sql`${Buffer.concat([header, toHalfOfLengthOne(vector).swap16()])}::halfvec`;
-}
-
-/**
- * Rounds a query to half floats after it is brought to length 1.
- * A cosine does not ask for the length, and no component of such a vector is out of range.
- */
-function toHalfOfLengthOne(vector: Buffer): Buffer {
-  const norm = measureNorm(vector);
-  const unit = viewFloats(vector).map(value => value / norm);
-  // A vector of zeros has no direction: it stays one, and is near to nothing.
-  return roundToHalf(Buffer.from(unit.buffer)) ?? Buffer.alloc(vector.length / 2);
+  const value = encodeQuery(vector, source.storage);
+  return source.storage === undefined ? sql`${value}::vector` : sql`${value}::halfvec`;
 }

@@ -24,23 +24,13 @@ export function createSearchStore(
   config: PipelineConfig,
   clock: Pick<Clock, 'now'>,
 ): SearchStore {
-  const opened = new Map<string, OpenedSource>();
+  const find = rememberSources(db, config, clock);
   const counts = rememberCounts(clock);
   const ofSource = <Value>({ source }: Pick<SearchScope, 'source'>, work: () => Promise<Value>) =>
     nameSourceFault(db, source.space, work);
   return {
     names: () => config.sources.map(({ name }) => name),
-    async find(name) {
-      const known = opened.get(name);
-      if (known !== undefined) {
-        const state = await readState(db, known);
-        if (isCurrent(known, state)) return { ...known, ...pickState(state) };
-      }
-      const source = await openSource(db, config, name);
-      if (source === undefined) return undefined;
-      opened.set(name, source);
-      return { ...source, ...pickState(await readState(db, source)) };
-    },
+    find,
     findNearest: request => ofSource(request, () => findNearest(db, request, counts)),
     explain: request => ofSource(request, () => explainNearest(db, request)),
     findByWords: request =>
@@ -62,6 +52,39 @@ export function createSearchStore(
   };
 }
 
+/**
+ * Milliseconds for which a source is taken to be as it was found.
+ * A search that comes later sees a new active space, a new index and new words. One that comes
+ * earlier answers from the space before, whose vectors are still there.
+ */
+const CURRENT_FOR_MS = 100;
+
+/** Finds sources, and asks ten times a second at the most whether one is still as it was opened. */
+function rememberSources(
+  db: SqlDatabase,
+  config: PipelineConfig,
+  clock: Pick<Clock, 'now'>,
+): SearchStore['find'] {
+  const found = new Map<string, { readonly source: SearchedSource; readonly askedAtMs: number }>();
+  const lookUp = async (name: string) => {
+    const known = found.get(name)?.source;
+    if (known !== undefined) {
+      const state = await readState(db, known);
+      if (isCurrent(known, state)) return { ...known, ...pickState(state) };
+    }
+    const opened = await openSource(db, config, name);
+    return opened && { ...opened, ...pickState(await readState(db, opened)) };
+  };
+  return async name => {
+    const askedAtMs = clock.now();
+    const known = found.get(name);
+    if (known !== undefined && askedAtMs - known.askedAtMs < CURRENT_FOR_MS) return known.source;
+    const source = await lookUp(name);
+    if (source !== undefined) found.set(name, { source, askedAtMs });
+    return source;
+  };
+}
+
 async function openSource(
   db: SqlDatabase,
   config: PipelineConfig,
@@ -79,7 +102,7 @@ async function openSource(
   };
 }
 
-/** A source without what is read anew before each search. */
+/** A source without what is read anew. */
 type OpenedSource = Omit<SearchedSource, 'index' | 'likelyRows'>;
 
 interface SearchState extends Pick<SearchedSource, 'index' | 'likelyRows'> {
@@ -90,7 +113,7 @@ interface SearchState extends Pick<SearchedSource, 'index' | 'likelyRows'> {
 
 const pickState = ({ index, likelyRows }: SearchState) => ({ index, likelyRows });
 
-/** Reads, before each search, what may have changed since the source was opened. */
+/** Reads what may have changed since the source was opened. */
 async function readState(db: SqlDatabase, { space }: Pick<SearchedSource, 'space'>): Promise<SearchState> {
   const { rows } = await sql<Omit<SearchState, 'index'> & { valid: boolean | null }>`${prepared}
     SELECT (SELECT s.space_id FROM freshet.spaces AS s
