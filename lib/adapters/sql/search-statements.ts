@@ -31,7 +31,8 @@ export function renderSearched(scope: SearchScope): RawBuilder<unknown> {
  * Renders the search that compares every row, however many there are, and counts none.
  * Nothing but their order stands between the rows and the page, so that parallel workers share
  * them. The order is that of a sum, which no index of vectors has: with one, PostgreSQL found 6 of
- * 200 rows of a tenant. The bound stands outside, where it cuts the same rows off as within.
+ * 200 rows of a tenant. The sum is named in the order, since a second one, of a parameter of its
+ * own, would be computed too. The bound stands outside, where it cuts the same rows off as within.
  */
 export function renderEvery(request: NearestRequest, vector: Buffer): RawBuilder<RawRow> {
   const { space } = request.source;
@@ -41,7 +42,7 @@ export function renderEvery(request: NearestRequest, vector: Buffer): RawBuilder
   return sql<RawRow>`${renderHits(request)}
       FROM (SELECT ${keys.carry(stored)}, ${distance} AS distance
               ${renderSearched(request)}${renderOther(request)}${renderAfter(request, distance, stored)}
-             ORDER BY ${distance}, ${listKey(stored)} LIMIT ${request.limit}::int) AS page
+             ORDER BY distance, ${listKey(stored)} LIMIT ${request.limit}::int) AS page
       ${renderOfHits(request)} AND page.distance <= ${request.maxDistance ?? FARTHEST}::float8
      ORDER BY page.distance, ${listKey(keys.carried('page'))}`;
 }
