@@ -54,6 +54,7 @@ describe('an index that is left invalid', () => {
     nowMs += 60_000;
     expect(await ask({}, clientOf('b'))).toMatchObject({ exact: false });
     await setValid(false);
+    nowMs += 100;
 
     expect(await ask({}, clientOf('b'))).toEqual({ ids: ['3001', '3002'], exact: true });
     expect(await notes.explain({ vector }, clientOf('b'))).toMatchObject({ leg: 'exact', index: 'invalid' });
