@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
+import { createSearchStore } from '../../lib/adapters/sql/search-store.ts';
 import { createSystemClock } from '../../lib/adapters/system.ts';
-import { clientOf, openSearched } from './open-searched.ts';
+import { clientOf, openSearched, operator } from './open-searched.ts';
 import { openTestDatabase } from './open-test-database.ts';
 
 /** Up to 1,920 rows are compared at so many dimensions, and 2,880 where a filter or tenant is named. */
@@ -153,12 +154,35 @@ describe('rows that were counted as many', () => {
     const filter = { type: 'ne', key: 'title', value: 'gone' };
     expect(await ask({ filter })).toMatchObject({ exact: false });
     await sql`UPDATE public.notes SET title = 'gone' WHERE id <> 5999`.execute(db.kysely);
-    // The index gives up before it comes to the farthest row, whoever asks it.
-    await sql`SET hnsw.max_scan_tuples = 1`.execute(db.kysely);
 
     expect(await ask({ filter })).toEqual({ ids: ['5999'], exact: true });
-    await sql`RESET hnsw.max_scan_tuples`.execute(db.kysely);
     await sql`UPDATE public.notes SET title = 'note'`.execute(db.kysely);
+  });
+
+  it('are compared without the index where it gave up', async () => {
+    const find = await db.kysely.connection().execute(async session => {
+      const store = createSearchStore({ ...db, kysely: session }, notes.config, { now: () => nowMs });
+      const source = (await store.find('notes'))!;
+      const column = source.filters.find(({ name }) => name === 'title')!;
+      const near = { vector: Buffer.from(new Float32Array(vector).buffer) };
+      const asked = {
+        ...{ source, near, filter: { type: 'ne', column, value: 'gone' }, caller: operator, columns: [] },
+        ...{ limit: 2, after: undefined, maxDistance: undefined, withVectors: false },
+      } as const;
+      const findNearest = () => store.findNearest(asked);
+      const before = await findNearest();
+      await sql`UPDATE public.notes SET title = 'gone' WHERE id <> 5999`.execute(session);
+      await sql`SET hnsw.max_scan_tuples = 1`.execute(session);
+
+      const after = await findNearest();
+
+      await sql`RESET hnsw.max_scan_tuples`.execute(session);
+      await sql`UPDATE public.notes SET title = 'note'`.execute(session);
+      return { before, after };
+    });
+
+    expect(find.before).toMatchObject({ rows: [{ id: '1' }, { id: '2' }], isExact: false });
+    expect(find.after).toMatchObject({ rows: [{ id: '5999' }], isExact: true });
   });
 
   it('are counted first again where the walk ended without a full page', async () => {
