@@ -165,10 +165,11 @@ describe('rows that were counted as many', () => {
       const source = (await store.find('notes'))!;
       const column = source.filters.find(({ name }) => name === 'title')!;
       const near = { vector: Buffer.from(new Float32Array(vector).buffer) };
+      const filter = { type: 'ne' as const, column, value: 'gone' };
       const asked = {
-        ...{ source, near, filter: { type: 'ne', column, value: 'gone' }, caller: operator, columns: [] },
-        ...{ limit: 2, after: undefined, maxDistance: undefined, withVectors: false },
-      } as const;
+        ...{ source, near, filter, caller: operator, columns: [], withVectors: false },
+        ...{ limit: 2, after: undefined, maxDistance: undefined },
+      };
       const findNearest = () => store.findNearest(asked);
       const before = await findNearest();
       await sql`UPDATE public.notes SET title = 'gone' WHERE id <> 5999`.execute(session);
