@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 import { ensureSpaces } from '../../lib/adapters/sql/ensure-spaces.ts';
@@ -11,7 +11,8 @@ beforeEach(async () => {
 });
 afterEach(() => db.close());
 
-test('the index of words is built without holding up writers, and one that was left half built is built anew', async () => {
+/** Opens a source that keeps words, with two rows. */
+async function openWords() {
   const notes = await openSearched(db);
   await notes.write([
     { id: 1, title: 'Running dogs' },
@@ -21,13 +22,12 @@ test('the index of words is built without holding up writers, and one that was l
   const search = { filters: [], keywords: { language: 'english' } };
   const config = { ...notes.config, sources: [{ ...source!, models: ['small'], search }] };
   await ensureSpaces(db, config);
-  const vectors = sql.id('freshet', notes.space.vectorTable);
-  const index = `${notes.space.vectorTable}_by_keywords`;
-  // As it stands while migrate makes the words, with an index whose build was ended.
-  await sql`COMMENT ON COLUMN ${vectors}.keywords IS 'filling english'`.execute(db.kysely);
-  await sql`UPDATE pg_index SET indisvalid = false
-    WHERE indexrelid = ${`freshet.${index}`}::regclass`.execute(db.kysely);
+  const { vectorTable } = notes.space;
+  return { config, vectors: sql.id('freshet', vectorTable), index: `${vectorTable}_by_keywords` };
+}
 
+/** Writes a row in a transaction that stays open, for which an index waits that is being built. */
+async function holdWrite(vectors: RawBuilder<unknown>): Promise<() => Promise<void>> {
   let release = () => {};
   const mayCommit = new Promise<void>(resolve => {
     release = resolve;
@@ -44,26 +44,70 @@ test('the index of words is built without holding up writers, and one that was l
     await mayCommit;
   });
   await hasBegun;
-  const built = ensureSpaces(db, config);
+  return async () => {
+    release();
+    await writer;
+  };
+}
+
+async function untilBuildWaits(statement: string): Promise<void> {
   for (let waits = 0; waits === 0; ) {
     const { rows } = await sql`SELECT FROM pg_stat_activity
-      WHERE datname = current_database() AND query ~ 'INDEX' AND pid <> pg_backend_pid()
+      WHERE datname = current_database() AND query ~ ${statement} AND pid <> pg_backend_pid()
         AND wait_event_type = 'Lock'`.execute(db.kysely);
     waits = rows.length;
   }
+}
+
+async function readIndex(index: string) {
+  const { rows } = await sql<{ oid: number; isValid: boolean; state: string }>`
+    SELECT i.indexrelid::int AS oid, i.indisvalid AS "isValid", col_description(a.attrelid, a.attnum) AS state
+      FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = 'keywords'
+     WHERE i.indexrelid = to_regclass(${`freshet.${index}`})`.execute(db.kysely);
+  return rows[0];
+}
+
+test('the index of words is built without holding up writers, and one that was left half built is built anew', async () => {
+  const { config, vectors, index } = await openWords();
+  // As it stands while migrate makes the words, with an index whose build was ended.
+  await sql`COMMENT ON COLUMN ${vectors}.keywords IS 'filling english'`.execute(db.kysely);
+  await sql`UPDATE pg_index SET indisvalid = false
+    WHERE indexrelid = ${`freshet.${index}`}::regclass`.execute(db.kysely);
+  const commit = await holdWrite(vectors);
+  const built = ensureSpaces(db, config);
+  await untilBuildWaits('INDEX');
   const other = db.kysely.transaction().execute(async transaction => {
     await sql`SET LOCAL lock_timeout = '2s'`.execute(transaction);
     await sql`UPDATE ${vectors} SET tokens = tokens + 1 WHERE item_id = 1`.execute(transaction);
     return 'written';
   });
   const written = await other.catch((error: Error) => error.message);
-  release();
-  await Promise.all([writer, built]);
+  await commit();
+  await built;
 
   expect(written).toBe('written');
-  const { rows } = await sql<{ isValid: boolean; state: string }>`
-    SELECT i.indisvalid AS "isValid", col_description(a.attrelid, a.attnum) AS state
-      FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = 'keywords'
-     WHERE i.indexrelid = ${`freshet.${index}`}::regclass`.execute(db.kysely);
-  expect(rows).toEqual([{ isValid: true, state: 'english' }]);
+  expect(await readIndex(index)).toMatchObject({ isValid: true, state: 'english' });
 });
+
+test.each(['english', 'filling english'])(
+  'an index of words that is being built is left to its builder: %s',
+  async state => {
+    const { config, vectors, index } = await openWords();
+    await sql`DROP INDEX ${sql.id('freshet', index)}`.execute(db.kysely);
+    await sql
+      .raw(`COMMENT ON COLUMN freshet.${index.replace('_by_keywords', '')}.keywords IS '${state}'`)
+      .execute(db.kysely);
+    const commit = await holdWrite(vectors);
+    const built = ensureSpaces(db, config);
+    await untilBuildWaits('CREATE INDEX');
+    const before = await readIndex(index);
+
+    await ensureSpaces(db, config);
+
+    expect(await readIndex(index)).toEqual(before);
+    expect(before).toMatchObject({ isValid: false, state });
+    await commit();
+    await built;
+    expect(await readIndex(index)).toEqual({ ...before, isValid: true, state: 'english' });
+  },
+);

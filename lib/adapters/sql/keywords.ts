@@ -121,7 +121,7 @@ export async function fillKeywords(db: SqlDatabase, space: Space): Promise<void>
   const language = space.source.keywordLanguage;
   if (language === undefined) return;
   const state = await readKeywordState(db.kysely, space);
-  if (state === language) await buildIndex(db, space);
+  if (state === language) await hasBuiltIndex(db, space);
   if (state !== FILLING + language) return;
   const { source, vectors, rowVersion } = quoteSpace(space);
   const keys = keyColumnsOf(space.source);
@@ -149,35 +149,40 @@ export async function fillKeywords(db: SqlDatabase, space: Space): Promise<void>
     after = rows[0]?.last ?? null;
     if ((rows[0]?.rows ?? 0) < SLICE_ROWS) break;
   }
-  await buildIndex(db, space);
-  await markKeywords(db.kysely, space, language);
+  if (await hasBuiltIndex(db, space)) await markKeywords(db.kysely, space, language);
 }
 
 /**
  * Builds the index of words beside whoever writes, where there is none that searches use.
  * A build that was ended leaves an index that no search uses and that every write pays for: it is
- * dropped first. The build waits for transactions that are open when it begins, and holds up none.
+ * dropped first. One that goes on looks alike and is left to whoever began it: else runs that begin
+ * meanwhile would drop it one after the other. The build waits for transactions that are open when
+ * it begins, and holds up none.
+ * Resolves with whether the index is there; false: somebody else builds it.
  */
-async function buildIndex(db: SqlDatabase, space: Space): Promise<void> {
+async function hasBuiltIndex(db: SqlDatabase, space: Space): Promise<boolean> {
   const index = await findIndex(db.kysely, space);
-  if (index === 'valid') return;
+  if (index === 'valid' || index === 'building') return index === 'valid';
   if (index === 'invalid')
     await sql`DROP INDEX CONCURRENTLY ${sql.id('freshet', indexOf(space))}`.execute(db.kysely);
   await sql`CREATE INDEX CONCURRENTLY IF NOT EXISTS ${sql.id(indexOf(space))}
     ON ${quoteSpace(space).vectors} USING gin (keywords)`.execute(db.kysely);
+  return true;
 }
 
 async function findIndex(
   db: Kysely<FreshetTables>,
   space: Pick<Space, 'vectorTable'>,
-): Promise<'none' | 'valid' | 'invalid'> {
-  const { rows } = await sql<{ valid: boolean }>`
-    SELECT i.indisvalid AS valid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+): Promise<'none' | 'valid' | 'building' | 'invalid'> {
+  const { rows } = await sql<{ state: 'valid' | 'building' | 'invalid' }>`
+    SELECT CASE WHEN i.indisvalid THEN 'valid'
+                WHEN EXISTS (SELECT FROM pg_stat_progress_create_index AS p
+                              WHERE p.index_relid = i.indexrelid) THEN 'building'
+                ELSE 'invalid' END AS state
+      FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
       JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = 'freshet' AND c.relname = ${indexOf(space)}`.execute(db);
-  const [index] = rows;
-  if (index === undefined) return 'none';
-  return index.valid ? 'valid' : 'invalid';
+  return rows[0]?.state ?? 'none';
 }
 
 /** Says for `doctor` whether the words of a source can be searched, and by their index. */
@@ -198,6 +203,10 @@ export async function inspectKeywords(
   if ((await readKeywordState(db.kysely, { vectorTable })) !== source.keywordLanguage)
     return mend('the words of its rows are not made yet, so that no search finds rows by them.');
   const index = await findIndex(db.kysely, { vectorTable });
+  if (index === 'building')
+    return [
+      { check, ok: true, severity: 'info', message: `${subject}the index of its words is being built.` },
+    ];
   if (index === 'none') return mend('the index of its words is gone: each search by words reads them all.');
   if (index === 'invalid')
     return mend('the index of its words is invalid: each search by words reads them all.');
