@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { ServiceRefusal } from './service-refusal.ts';
 
 /** Where a page of hits ended. */
@@ -9,6 +9,9 @@ interface CursorPosition {
   /** Hits of this page and of those before. */
   readonly hits: number;
 }
+
+/** Key of the codes in cursors; as a `KeyObject` it is taken apart once, not for each code. */
+export type CursorKey = KeyObject | Buffer;
 
 /** Hits that can be paged through; whoever needs more asks a narrower question. */
 export const DEEPEST_HIT = 1000;
@@ -25,7 +28,7 @@ export function hashSearch(parts: readonly unknown[]): Buffer {
 }
 
 /** Writes a cursor: the position, under a code that only `key` makes for this search. */
-export function sealCursor(key: Buffer, search: Buffer, position: CursorPosition): string {
+export function sealCursor(key: CursorKey, search: Buffer, position: CursorPosition): string {
   const { space, distance, id, hits } = position;
   const payload = Buffer.from(JSON.stringify([space, distance, id, hits]));
   return Buffer.concat([sign(key, search, payload), payload]).toString('base64url');
@@ -35,7 +38,7 @@ export function sealCursor(key: Buffer, search: Buffer, position: CursorPosition
  * Reads a cursor of the same search.
  * @throws ServiceRefusal `invalid_request` for one of another search, caller or service
  */
-export function openCursor(key: Buffer, search: Buffer, cursor: string): CursorPosition {
+export function openCursor(key: CursorKey, search: Buffer, cursor: string): CursorPosition {
   const bytes = Buffer.from(cursor.slice(0, MAX_CURSOR_LENGTH), 'base64url');
   const payload = bytes.subarray(MAC_BYTES);
   const isOurs =
@@ -50,6 +53,6 @@ export function openCursor(key: Buffer, search: Buffer, cursor: string): CursorP
   return { space, distance, id, hits };
 }
 
-function sign(key: Buffer, search: Buffer, payload: Buffer): Buffer {
+function sign(key: CursorKey, search: Buffer, payload: Buffer): Buffer {
   return createHmac('sha256', key).update(search).update(payload).digest();
 }

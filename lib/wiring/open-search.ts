@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, createSecretKey } from 'node:crypto';
 import { createQueryLedger } from '../adapters/sql/query-ledger.ts';
 import { createSearchStore } from '../adapters/sql/search-store.ts';
 import { createSystemClock, createSystemRandomness } from '../adapters/system.ts';
@@ -51,7 +51,7 @@ export function openSearch(
   const store = tracer === undefined ? plain : traceStore(plain, tracer);
   const rerankers = createRerankers(config, environment, clock);
   const service = createSearchService({
-    ...{ store, embedQuery, clock, cursorKey, suggest: suggestNearest },
+    ...{ store, embedQuery, clock, cursorKey: createSecretKey(cursorKey), suggest: suggestNearest },
     rerankers: tracer === undefined ? rerankers : traceRerankers(rerankers, tracer),
     readCoverage: rememberCoverage(store, clock, coverageWaitMs),
   });

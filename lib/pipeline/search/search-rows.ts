@@ -1,6 +1,6 @@
 import { FreshetError } from '../../core/errors.ts';
 import type { ModelDefinition } from '../../core/model.ts';
-import { DEEPEST_HIT, sealCursor } from '../../core/search-cursor.ts';
+import { type CursorKey, DEEPEST_HIT, sealCursor } from '../../core/search-cursor.ts';
 import type { SuggestWord } from '../../core/search-filter.ts';
 import { ServiceRefusal } from '../../core/service-refusal.ts';
 import type { Clock } from '../../ports/process.ts';
@@ -23,8 +23,7 @@ interface SearchPorts {
   readonly readCoverage: ReadCoverage;
   readonly clock: Clock;
   readonly suggest: SuggestWord;
-  /** Key of the codes in cursors. */
-  readonly cursorKey: Buffer;
+  readonly cursorKey: CursorKey;
   /** By the names of the configuration. */
   readonly rerankers: ReadonlyMap<string, Reranker>;
 }
