@@ -1,6 +1,6 @@
 import type { SqlDatabase } from '../../lib/adapters/sql/database.ts';
 
-export interface StoppedClock {
+interface StoppedClock {
   /** For statements by themselves: it is a transaction already. */
   readonly db: SqlDatabase;
   /** Takes back what was written. */
