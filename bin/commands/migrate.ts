@@ -9,7 +9,7 @@ export const migrateCommand: CommandBody<HereCommand<'migrate'>> = {
     const { terminal } = context;
     const { migrated } = await withWorkspace(workspaceRequest(context, { create: true }), workspace =>
       prepareDatabase(workspace, {
-        adopt: true,
+        ...{ adopt: true, mendsIndexes: true },
         onReplaced: replaced => terminal.note(formatReplaced(replaced)),
       }),
     );

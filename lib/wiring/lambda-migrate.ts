@@ -33,6 +33,7 @@ async function openPreparable({ config, openDatabase, logger }: LambdaPorts): Pr
     async prepare() {
       const migrated = await migrate(database);
       const spaces = await ensureSpaces(database, config, {
+        mendsIndexes: true,
         onReplaced: replaced => logger.warn('space-replaced', { ...replaced }),
       });
       await requireSchemaRights(database, 'write');

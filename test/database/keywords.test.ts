@@ -27,7 +27,7 @@ async function keepWords(language: string | undefined) {
     ...notes.config,
     sources: [{ ...source!, models: ['small'], search: { filters: [], ...(keywords && { keywords }) } }],
   };
-  await ensureSpaces(db, config);
+  await ensureSpaces(db, config, { mendsIndexes: true });
   return config;
 }
 

@@ -21,7 +21,7 @@ async function openWords() {
   const [source] = notes.config.sources;
   const search = { filters: [], keywords: { language: 'english' } };
   const config = { ...notes.config, sources: [{ ...source!, models: ['small'], search }] };
-  await ensureSpaces(db, config);
+  await ensureSpaces(db, config, { mendsIndexes: true });
   const { vectorTable } = notes.space;
   return { config, vectors: sql.id('freshet', vectorTable), index: `${vectorTable}_by_keywords` };
 }
@@ -50,14 +50,16 @@ async function holdWrite(vectors: RawBuilder<unknown>): Promise<() => Promise<vo
   };
 }
 
-async function untilBuildWaits(statement: string): Promise<void> {
-  for (let waits = 0; waits === 0; ) {
-    const { rows } = await sql`SELECT FROM pg_stat_activity
-      WHERE datname = current_database() AND query ~ ${statement} AND pid <> pg_backend_pid()
-        AND wait_event_type = 'Lock'`.execute(db.kysely);
-    waits = rows.length;
-  }
-}
+/** Resolves once a session waits in such a statement: for a lock, or for time to pass. */
+const untilWaits = (statement: string, event: 'Lock' | 'Timeout') =>
+  expect
+    .poll(async () => {
+      const { rows } = await sql`SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND query ~ ${statement} AND pid <> pg_backend_pid()
+          AND wait_event_type = ${event}`.execute(db.kysely);
+      return rows.length;
+    })
+    .toBeGreaterThan(0);
 
 async function readIndex(index: string) {
   const { rows } = await sql<{ oid: number; isValid: boolean; state: string }>`
@@ -74,8 +76,8 @@ test('the index of words is built without holding up writers, and one that was l
   await sql`UPDATE pg_index SET indisvalid = false
     WHERE indexrelid = ${`freshet.${index}`}::regclass`.execute(db.kysely);
   const commit = await holdWrite(vectors);
-  const built = ensureSpaces(db, config);
-  await untilBuildWaits('INDEX');
+  const built = ensureSpaces(db, config, { mendsIndexes: true });
+  await untilWaits('INDEX', 'Lock');
   const other = db.kysely.transaction().execute(async transaction => {
     await sql`SET LOCAL lock_timeout = '2s'`.execute(transaction);
     await sql`UPDATE ${vectors} SET tokens = tokens + 1 WHERE item_id = 1`.execute(transaction);
@@ -98,16 +100,17 @@ test.each(['english', 'filling english'])(
       .raw(`COMMENT ON COLUMN freshet.${index.replace('_by_keywords', '')}.keywords IS '${state}'`)
       .execute(db.kysely);
     const commit = await holdWrite(vectors);
-    const built = ensureSpaces(db, config);
-    await untilBuildWaits('CREATE INDEX');
+    const built = ensureSpaces(db, config, { mendsIndexes: true });
+    await untilWaits('CREATE INDEX', 'Lock');
     const before = await readIndex(index);
 
-    await ensureSpaces(db, config);
-
+    const other = ensureSpaces(db, config, { mendsIndexes: true });
+    await untilWaits('pg_sleep', 'Timeout');
     expect(await readIndex(index)).toEqual(before);
     expect(before).toMatchObject({ isValid: false, state });
     await commit();
-    await built;
+    await Promise.all([built, other]);
+
     expect(await readIndex(index)).toEqual({ ...before, isValid: true, state: 'english' });
   },
 );

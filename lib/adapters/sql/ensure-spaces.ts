@@ -18,6 +18,8 @@ import { replaceSourceView } from './source-view.ts';
 
 export interface PreparationOptions {
   readonly adopt?: boolean | undefined;
+  /** Whether indexes that are gone or invalid are built again, however long that takes. */
+  readonly mendsIndexes?: boolean | undefined;
   readonly onReplaced?: ((replaced: ReplacedSpace) => void) | undefined;
 }
 
@@ -49,7 +51,7 @@ export async function ensureSpaces(
       .execute(transaction => ensureSource(transaction, config, sourceConfig, source, adopt))
       .catch(error => explainCreationRefusal(error, db, source.name, config.database.viewSchema));
     if (replaced !== undefined) options.onReplaced?.(replaced);
-    for (const space of ensured) await fillKeywords(db, space);
+    for (const space of ensured) await fillKeywords(db, space, options.mendsIndexes ?? false);
     spaces.push(...ensured);
   }
   return spaces;

@@ -6,6 +6,7 @@ import type { DoctorFinding } from './doctor-sources.ts';
 import { quoteName, renderText } from './fragments.ts';
 import type { FreshetTables } from './freshet-tables.ts';
 import { areEqual, keyColumnsOf, listKey } from './key-columns.ts';
+import { lockSchemaChanges } from './migrations/migrate.ts';
 import { MIGRATE_COMMAND } from './migrations/schema-version.ts';
 import { quoteSpace } from './quote-space.ts';
 
@@ -114,14 +115,15 @@ export async function ensureKeywords(transaction: Transaction<FreshetTables>, sp
  * Makes the words of rows that were embedded before the source kept any, and then their index.
  * Each slice is a statement of its own, so that the writer never waits for long, and whoever ends
  * in the middle goes on there the next time. The index comes last: without it, a row gets its words
- * in place. Rows that changed meanwhile are left to the writer. Where the words are there and their
- * index is not, since somebody dropped it or its build failed, it is built again.
+ * in place. Rows that changed meanwhile are left to the writer.
+ * @param mends whether an index that somebody dropped, or whose build failed, is built again where
+ *   the words are there: that takes as long as it takes, and no run waits for it
  */
-export async function fillKeywords(db: SqlDatabase, space: Space): Promise<void> {
+export async function fillKeywords(db: SqlDatabase, space: Space, mends: boolean): Promise<void> {
   const language = space.source.keywordLanguage;
   if (language === undefined) return;
   const state = await readKeywordState(db.kysely, space);
-  if (state === language) await hasBuiltIndex(db, space);
+  if (state === language && mends) await buildIndex(db, space);
   if (state !== FILLING + language) return;
   const { source, vectors, rowVersion } = quoteSpace(space);
   const keys = keyColumnsOf(space.source);
@@ -149,40 +151,66 @@ export async function fillKeywords(db: SqlDatabase, space: Space): Promise<void>
     after = rows[0]?.last ?? null;
     if ((rows[0]?.rows ?? 0) < SLICE_ROWS) break;
   }
-  if (await hasBuiltIndex(db, space)) await markKeywords(db.kysely, space, language);
+  await buildIndex(db, space);
+  await db.kysely.transaction().execute(async transaction => {
+    await lockSchemaChanges(transaction);
+    if ((await readKeywordState(transaction, space)) === state)
+      await markKeywords(transaction, space, language);
+  });
 }
 
 /**
  * Builds the index of words beside whoever writes, where there is none that searches use.
  * A build that was ended leaves an index that no search uses and that every write pays for: it is
- * dropped first. One that goes on looks alike and is left to whoever began it: else runs that begin
- * meanwhile would drop it one after the other. The build waits for transactions that are open when
- * it begins, and holds up none.
- * Resolves with whether the index is there; false: somebody else builds it.
+ * dropped first. One that goes on looks alike, and is waited for: else whoever comes meanwhile
+ * would drop it and build another one. The build waits for transactions that are open when it
+ * begins, and holds up no writer.
  */
-async function hasBuiltIndex(db: SqlDatabase, space: Space): Promise<boolean> {
-  const index = await findIndex(db.kysely, space);
-  if (index === 'valid' || index === 'building') return index === 'valid';
-  if (index === 'invalid')
-    await sql`DROP INDEX CONCURRENTLY ${sql.id('freshet', indexOf(space))}`.execute(db.kysely);
-  await sql`CREATE INDEX CONCURRENTLY IF NOT EXISTS ${sql.id(indexOf(space))}
-    ON ${quoteSpace(space).vectors} USING gin (keywords)`.execute(db.kysely);
-  return true;
+async function buildIndex(db: SqlDatabase, space: Space): Promise<void> {
+  let left: number | undefined;
+  for (;;) {
+    const { index, oid, isHeld } = await readIndex(db.kysely, space);
+    if (index === 'valid') return;
+    // A build lets go of the table before it commits that its index is valid: what is left is seen twice.
+    if (isHeld || (index === 'invalid' && left !== oid)) {
+      left = isHeld ? undefined : oid;
+      await sql`SELECT pg_sleep(1)`.execute(db.kysely);
+    } else {
+      const name = sql.id('freshet', indexOf(space));
+      if (index === 'invalid') await sql`DROP INDEX CONCURRENTLY IF EXISTS ${name}`.execute(db.kysely);
+      await sql`CREATE INDEX CONCURRENTLY IF NOT EXISTS ${sql.id(indexOf(space))}
+        ON ${quoteSpace(space).vectors} USING gin (keywords)`.execute(db.kysely);
+    }
+  }
 }
 
-async function findIndex(
+/**
+ * Reads what there is of the index of words, and whether another session holds the table as who
+ * builds an index does. A vacuum holds it so too; which of the two it is, not every role may see.
+ */
+async function readIndex(
   db: Kysely<FreshetTables>,
-  space: Pick<Space, 'vectorTable'>,
-): Promise<'none' | 'valid' | 'building' | 'invalid'> {
-  const { rows } = await sql<{ state: 'valid' | 'building' | 'invalid' }>`
-    SELECT CASE WHEN i.indisvalid THEN 'valid'
-                WHEN EXISTS (SELECT FROM pg_stat_progress_create_index AS p
-                              WHERE p.index_relid = i.indexrelid) THEN 'building'
-                ELSE 'invalid' END AS state
-      FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-      JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = 'freshet' AND c.relname = ${indexOf(space)}`.execute(db);
-  return rows[0]?.state ?? 'none';
+  { vectorTable }: Pick<Space, 'vectorTable'>,
+): Promise<{
+  readonly index: 'none' | 'valid' | 'invalid';
+  readonly oid: number | undefined;
+  readonly isHeld: boolean;
+}> {
+  const { rows } = await sql<{ oid: number | null; valid: boolean | null; held: boolean }>`
+    SELECT t.index::int8::float8 AS oid,
+           (SELECT i.indisvalid FROM pg_index AS i WHERE i.indexrelid = t.index) AS valid,
+           EXISTS (SELECT FROM pg_locks AS l
+                    WHERE l.relation = t.oid AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted
+                      AND l.pid <> pg_backend_pid()
+                      AND l.database = (SELECT d.oid FROM pg_database AS d
+                                         WHERE d.datname = current_database())) AS held
+      FROM (SELECT to_regclass(${quoteName('freshet', vectorTable)}::text)::oid AS oid,
+                   to_regclass(${quoteName('freshet', indexOf({ vectorTable }))}::text)::oid AS index) AS t`.execute(
+    db,
+  );
+  const { oid = null, valid = null, held = false } = rows[0] ?? {};
+  const index = valid === null ? 'none' : valid ? 'valid' : 'invalid';
+  return { index, oid: oid ?? undefined, isHeld: held };
 }
 
 /** Says for `doctor` whether the words of a source can be searched, and by their index. */
@@ -193,23 +221,21 @@ export async function inspectKeywords(
 ): Promise<readonly DoctorFinding[]> {
   if (source.keywordLanguage === undefined) return [];
   const check = 'keyword-index';
+  const subject = `Source "${source.name}": `;
   const mend = (message: string): readonly DoctorFinding[] => [
     {
       ...{ check, ok: false, severity: 'warning', statement: MIGRATE_COMMAND },
       message: `${subject}${message}`,
     },
   ];
-  const subject = `Source "${source.name}": `;
   if ((await readKeywordState(db.kysely, { vectorTable })) !== source.keywordLanguage)
     return mend('the words of its rows are not made yet, so that no search finds rows by them.');
-  const index = await findIndex(db.kysely, { vectorTable });
-  if (index === 'building')
-    return [
-      { check, ok: true, severity: 'info', message: `${subject}the index of its words is being built.` },
-    ];
+  const { index, isHeld } = await readIndex(db.kysely, { vectorTable });
   if (index === 'none') return mend('the index of its words is gone: each search by words reads them all.');
   if (index === 'invalid')
-    return mend('the index of its words is invalid: each search by words reads them all.');
+    return mend(
+      `the index of its words is ${isHeld ? 'being built, or ' : ''}invalid: each search by words reads them all.`,
+    );
   return [{ check, ok: true, severity: 'info', message: `${subject}the index of its words is there.` }];
 }
 
