@@ -171,7 +171,7 @@ async function buildIndex(db: SqlDatabase, space: Space): Promise<void> {
   for (;;) {
     const { index, oid, isHeld } = await readIndex(db.kysely, space);
     if (index === 'valid') return;
-    // A build lets go of the table before it commits that its index is valid: what is left is seen twice.
+    // A build lets go of the table before it commits that its index is valid: look twice.
     if (isHeld || (index === 'invalid' && left !== oid)) {
       left = isHeld ? undefined : oid;
       await sql`SELECT pg_sleep(1)`.execute(db.kysely);
@@ -196,6 +196,8 @@ async function readIndex(
   readonly oid: number | undefined;
   readonly isHeld: boolean;
 }> {
+  const table = quoteName('freshet', vectorTable);
+  const name = quoteName('freshet', indexOf({ vectorTable }));
   const { rows } = await sql<{ oid: number | null; valid: boolean | null; held: boolean }>`
     SELECT t.index::int8::float8 AS oid,
            (SELECT i.indisvalid FROM pg_index AS i WHERE i.indexrelid = t.index) AS valid,
@@ -204,10 +206,8 @@ async function readIndex(
                       AND l.pid <> pg_backend_pid()
                       AND l.database = (SELECT d.oid FROM pg_database AS d
                                          WHERE d.datname = current_database())) AS held
-      FROM (SELECT to_regclass(${quoteName('freshet', vectorTable)}::text)::oid AS oid,
-                   to_regclass(${quoteName('freshet', indexOf({ vectorTable }))}::text)::oid AS index) AS t`.execute(
-    db,
-  );
+      FROM (SELECT to_regclass(${table}::text)::oid AS oid,
+                   to_regclass(${name}::text)::oid AS index) AS t`.execute(db);
   const { oid = null, valid = null, held = false } = rows[0] ?? {};
   const index = valid === null ? 'none' : valid ? 'valid' : 'invalid';
   return { index, oid: oid ?? undefined, isHeld: held };
@@ -234,7 +234,8 @@ export async function inspectKeywords(
   if (index === 'none') return mend('the index of its words is gone: each search by words reads them all.');
   if (index === 'invalid')
     return mend(
-      `the index of its words is ${isHeld ? 'being built, or ' : ''}invalid: each search by words reads them all.`,
+      `the index of its words is ${isHeld ? 'being built, or ' : ''}invalid: ` +
+        'each search by words reads them all.',
     );
   return [{ check, ok: true, severity: 'info', message: `${subject}the index of its words is there.` }];
 }

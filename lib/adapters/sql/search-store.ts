@@ -59,28 +59,38 @@ export function createSearchStore(
  */
 const CURRENT_FOR_MS = 100;
 
-/** Finds sources, and asks ten times a second at the most whether one is still as it was opened. */
+/**
+ * Finds sources, and asks ten times a second at the most whether one is still as it was opened.
+ * Searches that come together share the answer.
+ */
 function rememberSources(
   db: SqlDatabase,
   config: PipelineConfig,
   clock: Pick<Clock, 'now'>,
 ): SearchStore['find'] {
-  const found = new Map<string, { readonly source: SearchedSource; readonly askedAtMs: number }>();
-  const lookUp = async (name: string) => {
-    const known = found.get(name)?.source;
+  const opened = new Map<string, OpenedSource>();
+  const asked = new Map<string, { readonly source: ReturnType<typeof lookUp>; readonly atMs: number }>();
+  const lookUp = async (name: string): Promise<SearchedSource | undefined> => {
+    const known = opened.get(name);
     if (known !== undefined) {
       const state = await readState(db, known);
       if (isCurrent(known, state)) return { ...known, ...pickState(state) };
     }
-    const opened = await openSource(db, config, name);
-    return opened && { ...opened, ...pickState(await readState(db, opened)) };
+    const source = await openSource(db, config, name);
+    if (source === undefined) return undefined;
+    opened.set(name, source);
+    return { ...source, ...pickState(await readState(db, source)) };
   };
-  return async name => {
-    const askedAtMs = clock.now();
-    const known = found.get(name);
-    if (known !== undefined && askedAtMs - known.askedAtMs < CURRENT_FOR_MS) return known.source;
-    const source = await lookUp(name);
-    if (source !== undefined) found.set(name, { source, askedAtMs });
+  return name => {
+    const nowMs = clock.now();
+    const last = asked.get(name);
+    // A clock that stepped back says nothing of the age.
+    if (last !== undefined && nowMs >= last.atMs && nowMs - last.atMs < CURRENT_FOR_MS) return last.source;
+    const source = lookUp(name);
+    const answer = { source, atMs: nowMs };
+    asked.set(name, answer);
+    const forget = () => void (asked.get(name) === answer && asked.delete(name));
+    source.then(found => found ?? forget(), forget);
     return source;
   };
 }

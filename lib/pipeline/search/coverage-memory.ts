@@ -15,7 +15,7 @@ const NOT_MEASURED: MeasuredCoverage = {
 };
 
 const MEASURE_EVERY_MS = 60_000;
-/** Numbers that were asked for so long ago say too little to stand beside hits of now. */
+/** Numbers that were measured so long ago say too little to stand beside hits of now. */
 const OLD_AFTER_MS = 600_000;
 /** Time limit of a measurement, which reads the whole table. */
 const MEASURED_WITHIN_MS = 30_000;
@@ -24,7 +24,10 @@ const MAX_CALLERS = 1000;
 
 interface Memory {
   measured: MeasuredCoverage;
+  /** When what is known was measured, and when that was tried last. */
   measuredAtMs: number;
+  triedAtMs: number;
+  measuring: Promise<void> | undefined;
 }
 
 /** Gives the coverage of the rows that a caller may see. */
@@ -37,11 +40,13 @@ export type ReadCoverage = (source: SearchedSource, caller: SearchCaller) => Pro
  */
 export function rememberCoverage(store: SearchStore, clock: Clock, waitMs: number): ReadCoverage {
   const memories = new Map<string, Memory>();
-  let measuring: Promise<void> | undefined;
+  let isMeasuring = false;
 
   const measure = async (memory: Memory, source: SearchedSource, caller: SearchCaller) => {
-    memory.measuredAtMs = clock.now();
+    const beganAtMs = clock.now();
+    memory.triedAtMs = beganAtMs;
     const coverage = await store.readCoverage({ source, caller }, MEASURED_WITHIN_MS);
+    memory.measuredAtMs = beganAtMs;
     memory.measured = {
       coverage_percent: coverage.coveragePercent,
       stale: coverage.stale,
@@ -52,23 +57,30 @@ export function rememberCoverage(store: SearchStore, clock: Clock, waitMs: numbe
   return async (source, caller) => {
     const claims = pickClaims(caller.claims, Object.values(source.claims));
     const key = JSON.stringify([source.space.spaceId, caller.kind, caller.tenant, claims]);
-    const memory = memories.get(key) ?? { measured: NOT_MEASURED, measuredAtMs: Number.NEGATIVE_INFINITY };
+    const memory = memories.get(key) ?? newMemory();
     memories.delete(key);
     memories.set(key, memory);
     if (memories.size > MAX_CALLERS) memories.delete(memories.keys().next().value!);
-    const ageMs = clock.now() - memory.measuredAtMs;
-    if (measuring === undefined && ageMs >= MEASURE_EVERY_MS) {
-      measuring = measure(memory, source, caller)
+    if (!isMeasuring && clock.now() - memory.triedAtMs >= MEASURE_EVERY_MS) {
+      isMeasuring = true;
+      memory.measuring = measure(memory, source, caller)
         // The number stays as it was: a search is worth its hits without it.
         .catch(() => undefined)
         .finally(() => {
-          measuring = undefined;
+          isMeasuring = false;
+          memory.measuring = undefined;
         });
-      if (memory.measured === NOT_MEASURED || ageMs >= OLD_AFTER_MS) await waitFor(measuring, clock, waitMs);
     }
+    const isOld = clock.now() - memory.measuredAtMs >= OLD_AFTER_MS;
+    if (isOld && memory.measuring !== undefined) await waitFor(memory.measuring, clock, waitMs);
     return memory.measured;
   };
 }
+
+const newMemory = (): Memory => ({
+  ...{ measured: NOT_MEASURED, measuring: undefined },
+  ...{ measuredAtMs: Number.NEGATIVE_INFINITY, triedAtMs: Number.NEGATIVE_INFINITY },
+});
 
 async function waitFor(work: Promise<void>, clock: Clock, waitMs: number): Promise<void> {
   const decided = new AbortController();

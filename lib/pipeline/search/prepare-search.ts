@@ -213,7 +213,7 @@ async function readVector(
   if (!Number.isFinite(largest) || largest === 0)
     throw refuseInput('vector', 'expected finite numbers, not all of them 0');
   // The database squares in float32: of tiny and huge numbers it would find every row equally near.
-  const size = 2 ** Math.floor(Math.log2(largest));
+  const size = 2 ** Math.min(1023, Math.floor(Math.log2(largest)));
   const floats = new Float32Array(vector.length);
   for (const [place, value] of vector.entries()) floats[place] = value / size;
   return Buffer.from(floats.buffer);
