@@ -172,7 +172,7 @@ async function buildIndex(db: SqlDatabase, space: Space): Promise<void> {
     const { index, oid, isHeld } = await readIndex(db.kysely, space);
     if (index === 'valid') return;
     // A build lets go of the table before it commits that its index is valid: look twice.
-    if (isHeld || (index === 'invalid' && left !== oid)) {
+    if (index === 'invalid' && (isHeld || left !== oid)) {
       left = isHeld ? undefined : oid;
       await sql`SELECT pg_sleep(1)`.execute(db.kysely);
     } else {
