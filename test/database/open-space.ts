@@ -142,7 +142,7 @@ async function readLeases(db: SqlDatabase, space: Space) {
     attempts: number;
     live: boolean;
     runId: number | null;
-    /** To ten seconds, of which a slow machine lets none pass between two statements. */
+    /** Rounded to ten seconds, so that a slow machine changes nothing. */
     secondsLeft: number;
   }>`SELECT item_id AS id, dispatch_id::text AS "dispatchId", lane, stage, attempts, expires_at > now() AS live,
             run_id AS "runId", round(extract(epoch FROM expires_at - now()), -1)::int AS "secondsLeft"

@@ -10,7 +10,7 @@ interface StoppedClock {
 /**
  * Opens one transaction as a database, so that `now()` is one moment until it ends.
  *
- * A slow machine lets no time pass between two statements of a test then.
+ * However slow the machine is, no time passes between two statements of a test then.
  */
 export async function stopClock(db: SqlDatabase): Promise<StoppedClock> {
   const transaction = await db.kysely.startTransaction().execute();

@@ -30,9 +30,10 @@ export function renderSearched(scope: SearchScope): RawBuilder<unknown> {
 /**
  * Renders the search that compares every row, however many there are, and counts none.
  * Nothing but their order stands between the rows and the page, so that parallel workers share
- * them. The order is that of a sum, which no index of vectors has: with one, PostgreSQL found 6 of
- * 200 rows of a tenant. The sum is named in the order, since a second one, of a parameter of its
- * own, would be computed too. The bound stands outside, where it cuts the same rows off as within.
+ * them. They are ordered by a sum, because no index of vectors has the order of a sum: by such an
+ * index, PostgreSQL found 6 of 200 rows of a tenant. The order names the sum, since one that is
+ * written again has a parameter of its own and is computed too. The bound stands outside, where it
+ * cuts off the same rows as within.
  */
 export function renderEvery(request: NearestRequest, vector: Buffer): RawBuilder<RawRow> {
   const { space } = request.source;
@@ -86,7 +87,7 @@ function renderHits(request: NearestRequest): RawBuilder<unknown> {
 }
 
 /**
- * Renders which rows `s`, with vectors `v`, the keys of `page` are those of.
+ * Renders the join of `page` with its rows `s` of the source and their vectors `v`.
  * The scope stands in both reads of the source: while a key stands in rows of two tenants, the key
  * of a hit is that of another row too.
  */

@@ -112,7 +112,7 @@ async function openSource(
   };
 }
 
-/** A source without what is read anew. */
+/** A source as it was opened, without what is looked at again. */
 type OpenedSource = Omit<SearchedSource, 'index' | 'likelyRows'>;
 
 interface SearchState extends Pick<SearchedSource, 'index' | 'likelyRows'> {
