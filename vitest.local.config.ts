@@ -8,6 +8,8 @@ if (process.env.LOCAL_MODEL === undefined) {
 export default defineConfig({
   test: {
     include: ['test/local-model/**/*.test.ts'],
+    isolate: false,
+    setupFiles: ['test/setup/leave-process-alone.ts'],
     globalSetup: 'test/setup/temporary-folder.ts',
     expect: { poll: { timeout: 30_000 } },
     testTimeout: 180_000,

@@ -12,6 +12,8 @@ export default defineConfig({
   test: {
     include: ['test/moto/**/*.test.ts'],
     sequence: { concurrent: true },
+    isolate: false,
+    setupFiles: ['test/setup/leave-process-alone.ts'],
     globalSetup: 'test/setup/temporary-folder.ts',
     expect: { poll: { timeout: 30_000 } },
     testTimeout: 60_000,

@@ -33,6 +33,8 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
+    isolate: false,
+    setupFiles: ['test/setup/leave-process-alone.ts'],
     globalSetup: ['test/setup/temporary-folder.ts', 'test/setup/bundle-program.ts'],
     env: { AWS_EMF_ENVIRONMENT: 'Local', TZ: 'UTC' },
   },

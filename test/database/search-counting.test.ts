@@ -128,11 +128,13 @@ describe('rows that were counted as many', () => {
       SELECT reltuples, relpages FROM pg_class WHERE oid = ${table}`.execute(db.kysely);
     await sql`UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE oid = ${table}`.execute(db.kysely);
 
-    expect(await countStatements(4)).toBe(4);
-
-    const { reltuples, relpages } = rows[0]!;
-    await sql`UPDATE pg_class SET reltuples = ${reltuples}::float4, relpages = ${relpages}::int
-      WHERE oid = ${table}`.execute(db.kysely);
+    try {
+      expect(await countStatements(4)).toBe(4);
+    } finally {
+      const { reltuples, relpages } = rows[0]!;
+      await sql`UPDATE pg_class SET reltuples = ${reltuples}::float4, relpages = ${relpages}::int
+        WHERE oid = ${table}`.execute(db.kysely);
+    }
   });
 
   it('say nothing of another filter or tenant', async () => {

@@ -6,6 +6,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'failed-look-is-a-failed-batch',
     removes: 'looking again where a look at a batch failed',
     file: 'lib/pipeline/batch/follow-batch.ts',
+    suite: 'test/batches/histories.test.ts',
     changes: [
       [
         "if (standing === undefined || standing.state === 'running') return hurry(following, providerBatchId);",
@@ -17,6 +18,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'only-completed-is-read',
     removes: 'storing what expired and cancelled batches bought',
     file: 'lib/pipeline/batch/follow-batch.ts',
+    suite: 'test/batches/histories.test.ts',
     changes: [
       [
         'held, standing.resultFileIds, remainingMs)',
@@ -29,30 +31,35 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'late-files-are-not-awaited',
     removes: 'waiting for the files of a batch that has ended',
     file: 'lib/pipeline/batch/follow-batch.ts',
+    suite: 'test/batches/histories.test.ts',
     changes: [['if (isLate && isYoung) return', 'if (isLate && isYoung && batch.texts < 0) return']],
   },
   {
     name: 'orphans-are-sent-again',
     removes: 'looking for a batch whose creation nobody saw the end of',
     file: 'lib/pipeline/batch/follow-batch.ts',
+    suite: 'test/batches/histories.test.ts',
     changes: [['  if (found.id !== undefined) {', '  if (found.id !== undefined && batch.texts < 0) {']],
   },
   {
     name: 'no-second-look-for-orphans',
     removes: 'looking a second time before a batch counts as never created',
     file: 'lib/pipeline/batch/follow-batch.ts',
+    suite: 'test/batches/histories.test.ts',
     changes: [['  if (!batch.isFenced) {', '  if (!batch.isFenced && batch.texts < 0) {']],
   },
   {
     name: 'unknown-creation-is-a-refusal',
     removes: 'telling a creation that was refused from one of which nothing is known',
     file: 'lib/pipeline/batch/submit-batch.ts',
+    suite: 'test/batches/histories.test.ts',
     changes: [['    if (isRefusal(failure)) return takeBack(', '    if (failure) return takeBack(']],
   },
   {
     name: 'overtaken-process-creates',
     removes: 'telling a process that was frozen for long that its batch was given up',
     file: 'lib/pipeline/batch/submit-batch.ts',
+    suite: 'test/batches/histories.test.ts',
     changes: [
       [
         'if (!(await store.noteFile(batchId, fileId))) {',
@@ -64,6 +71,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'dead-letters-of-files',
     removes: 'deleting the files of a batch once its results are stored',
     file: 'lib/pipeline/batch/follow-batch.ts',
+    suite: 'test/batches/histories.test.ts',
     changes: [
       [
         'for (const fileId of new Set([...batch.fileIds, ...lost])) {',
@@ -75,6 +83,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'open-texts-are-bought',
     removes: 'leaving texts alone that stand in a batch',
     file: 'lib/pipeline/embed/use-batches.ts',
+    suite: 'test/batches/histories.test.ts',
     changes: [
       [
         'const others = plan.toBuy.filter(({ contentHash }) => !joined.has(contentHash));',
@@ -86,6 +95,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     name: 'brought-vectors-are-bought-again',
     removes: 'looking for the vector that a batch brought before a call buys it',
     file: 'lib/pipeline/embed/use-batches.ts',
+    suite: 'test/batches/histories.test.ts',
     changes: [
       [
         'const vectors = await store.findVectors(space, hashes);',

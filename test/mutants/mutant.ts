@@ -10,4 +10,6 @@ export interface Mutant {
   readonly changes: readonly (readonly [find: string, replacement: string])[];
   /** Where it is tried, and has to be noticed. */
   readonly dies: keyof typeof PLACES;
+  /** The test file that has to notice it, from the root. None in the simulation and in histories, which are no such file. */
+  readonly suite?: string;
 }

@@ -1,10 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { ALL_MUTANTS } from './all-mutants.ts';
 import { applyChanges } from './apply-changes.ts';
+import { PLACES } from './places.ts';
 import { STATEMENT_MUTANTS } from './statement-mutants.ts';
-import { requireSound } from './try-mutant.ts';
+import { requireSound, type Watch } from './try-mutant.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
@@ -22,13 +23,18 @@ test.each(ALL_MUTANTS)('the mutant $name replaces neither a comment nor an impor
 
 test('the source as it is has to pass wherever a mutant is tried', async () => {
   const passed: string[] = [];
-  await requireSound(ALL_MUTANTS, async dies => void passed.push(dies));
+  await requireSound(ALL_MUTANTS, async ({ dies }) => void passed.push(dies));
 
   expect(new Set(passed)).toEqual(new Set(ALL_MUTANTS.map(({ dies }) => dies)));
   for (const failing of passed) {
-    const look = async (dies: string) => (dies === failing ? 'a test fails' : undefined);
+    const look = async ({ dies }: Watch) => (dies === failing ? 'a test fails' : undefined);
     await expect(requireSound(ALL_MUTANTS, look), failing).rejects.toThrow('fails already');
   }
+});
+
+test.each(ALL_MUTANTS)('the mutant $name names the test file that has to notice it', ({ dies, suite }) => {
+  expect(suite !== undefined).toBe(PLACES[dies].tries === 'suites');
+  expect(suite === undefined || existsSync(path.join(root, suite))).toBe(true);
 });
 
 test('every mutant names its file in one literal, from the root', () => {

@@ -358,12 +358,6 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['sql`, ${keywords.made}, u.read_at`', 'sql`, NULL::tsvector, u.read_at`']],
   },
   {
-    name: 'doubled-key-looked-at-always',
-    removes: 'leaving a key that stands twice to the reconcile pass',
-    file: 'lib/adapters/sql/lease-changed-rows.ts',
-    changes: [[' AND NOT ${isDoubled}))', '))']],
-  },
-  {
     name: 'doubled-key-never-looked-at',
     removes: 'looking again at a key that stood twice',
     file: 'lib/adapters/sql/lease-stale-rows.ts',

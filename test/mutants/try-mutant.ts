@@ -45,7 +45,7 @@ export async function tryMutant(copy: string, mutant: Mutant): Promise<Verdict> 
   const original = readFileSync(file, 'utf8');
   try {
     writeFileSync(file, applyChanges(original, mutant));
-    return { mutant, killedBy: await lookFor(copy, mutant.dies, 1) };
+    return { mutant, killedBy: await lookFor(copy, { dies: mutant.dies, suites: suitesOf([mutant]) }, 1) };
   } catch (error) {
     return { mutant, killedBy: undefined, trouble: (error as Error).message };
   } finally {
@@ -53,13 +53,19 @@ export async function tryMutant(copy: string, mutant: Mutant): Promise<Verdict> 
   }
 }
 
+/** A part of what there is to notice with: a place, and the test files of it. */
+export interface Watch {
+  readonly dies: Mutant['dies'];
+  readonly suites: readonly string[];
+}
+
 /** The source as it is must pass wherever a mutant is tried, or every mutant of that place would look killed. */
 export async function requireSound(
   mutants: readonly Mutant[],
-  look: (dies: Mutant['dies']) => Promise<string | undefined>,
+  look: (watch: Watch) => Promise<string | undefined>,
 ): Promise<void> {
   for (const dies of new Set(mutants.map(mutant => mutant.dies))) {
-    const noticed = await look(dies);
+    const noticed = await look({ dies, suites: suitesOf(mutants.filter(mutant => mutant.dies === dies)) });
     const { name } = PLACES[dies];
     if (noticed !== undefined)
       throw new Error(`The source as it is fails already (${name}): ${noticed}. Mend that first.`);
@@ -67,11 +73,14 @@ export async function requireSound(
   }
 }
 
+const suitesOf = (mutants: readonly Mutant[]) => [...new Set(mutants.flatMap(({ suite }) => suite ?? []))];
+
 /** What notices that something is wrong with the copy; undefined: nothing does. */
-export function lookFor(copy: string, dies: Mutant['dies'], workers: number): Promise<string | undefined> {
-  if (dies === 'simulation') return simulate(copy, workers);
-  if (dies === 'postgres') return replayHistories(copy);
-  return runSuites(copy, PLACES[dies].suites);
+export function lookFor(copy: string, { dies, suites }: Watch, workers: number): Promise<string | undefined> {
+  const { tries } = PLACES[dies];
+  if (tries === 'seeds') return simulate(copy, workers);
+  if (tries === 'histories') return replayHistories(copy);
+  return runSuites(copy, suites);
 }
 
 async function simulate(copy: string, workers: number): Promise<string | undefined> {
@@ -105,8 +114,8 @@ async function runSuites(copy: string, suites: readonly string[]): Promise<strin
   const vitest = path.join(copy, 'node_modules/vitest/vitest.mjs');
   const report = path.join(copy, 'report.json');
   const run = await runNode(copy, [
-    // The first failure says it all.
-    ...[vitest, 'run', '--bail', '1', '--reporter', 'json', '--outputFile', report],
+    // The first failure says it all. Test files share their modules: they are read once.
+    ...[vitest, 'run', '--no-isolate', '--bail', '1', '--reporter', 'json', '--outputFile', report],
     ...['--testTimeout', String(TEST_TIMEOUT_MS), '--hookTimeout', String(TEST_TIMEOUT_MS), ...suites],
   ]);
   if (run.status === 0) return undefined;
