@@ -62,7 +62,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s during a slow call', signal =>
     const result = await ended;
 
     expect(result.code, result.errors).toBe(130);
-    expect(readObject(result)).toMatchObject({ embedded: 100 });
+    expect(readObject(result), result.errors + result.output).toMatchObject({ embedded: 100 });
     expect(await pipeline.findWrongVectors()).toEqual([]);
   });
 });
