@@ -25,10 +25,7 @@ export interface Note {
 export const operator: SearchCaller = { kind: 'operator' };
 export const clientOf = (tenant: string): SearchCaller => ({ kind: 'client', tenant, claims: { tenant } });
 
-/**
- * Opens the search over a table `notes`, whose vectors the test writes itself.
- * No autovacuum comes in between: tests of plans say themselves which statistics there are.
- */
+/** Opens the search over a table `notes`, whose vectors the test writes itself. */
 export async function openSearched(
   db: SqlDatabase,
   options: {
@@ -44,7 +41,7 @@ export async function openSearched(
   await sql`CREATE TYPE app.mood AS ENUM ('calm', 'wild')`.execute(db.kysely);
   await sql`CREATE TABLE public.notes (id bigint PRIMARY KEY, title text, tenant text, price integer,
     mood app.mood, code character varying(4), made timestamptz DEFAULT '2026-01-01T00:00:00Z', big numeric DEFAULT 9007199254740993,
-    updated_at timestamptz NOT NULL DEFAULT now()) WITH (autovacuum_enabled = off)`.execute(db.kysely);
+    updated_at timestamptz NOT NULL DEFAULT now())`.execute(db.kysely);
   const statements = (options.setUp ?? '').split(';').filter(each => each.trim() !== '');
   for (const statement of statements) await sql.raw(statement).execute(db.kysely);
   const models = [
@@ -64,10 +61,6 @@ export async function openSearched(
   const config = buildConfig([buildSourceConfig(source)], models);
   const spaces = await ensureSpaces(db, config);
   const space = spaces.find(({ status }) => status === 'active')!;
-  for (const { vectorTable } of spaces)
-    await sql`ALTER TABLE ${sql.id('freshet', vectorTable)} SET (autovacuum_enabled = off)`.execute(
-      db.kysely,
-    );
   const clock = options.clock ?? createSystemClock();
   const store = createSearchStore(db, config, clock);
   const service = createSearchService({
@@ -84,6 +77,14 @@ export async function openSearched(
   });
   return {
     ...{ space, spaces, config, store, service },
+    /** Lets no autovacuum change the statistics that a test has made. Indexes are built before: then they may count rows. */
+    async keepStatistics(): Promise<void> {
+      await sql`ALTER TABLE public.notes SET (autovacuum_enabled = off)`.execute(db.kysely);
+      for (const { vectorTable } of spaces)
+        await sql`ALTER TABLE ${sql.id('freshet', vectorTable)} SET (autovacuum_enabled = off)`.execute(
+          db.kysely,
+        );
+    },
     search: (asked: Partial<SearchRequest>, caller: SearchCaller = operator) =>
       service.search(toRequest(asked), caller, signal),
     explain: (asked: Partial<SearchRequest>, caller: SearchCaller = operator) =>

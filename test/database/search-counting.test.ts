@@ -39,6 +39,7 @@ beforeAll(async () => {
            (ARRAY[1, s.id::float4 / 1000] || array_fill(0::float4, ARRAY[${DIMENSIONS - 2}::int]))::vector, now()
       FROM public.notes AS s`.execute(db.kysely);
   await sql`CREATE INDEX ON ${vectors} USING hnsw (embedding vector_cosine_ops)`.execute(db.kysely);
+  await notes.keepStatistics();
 }, 120_000);
 afterAll(() => db.close());
 

@@ -243,12 +243,13 @@ describe('the function that searches a source in SQL', () => {
           relpages = greatest(1, pg_relation_size(oid) / current_setting('block_size')::int)
         WHERE relname = ANY (${tables}::text[])`.execute(db.kysely);
     const write = async (setUp = '') => {
-      const { write: writeRows, space } = await openSearched(db, { setUp });
+      const { write: writeRows, space, keepStatistics } = await openSearched(db, { setUp });
       expect(space.vectorTable).toBe('vectors_1');
       await writeRows(Array.from({ length: 60 }, (_, n) => ({ id: n + 1, vector: [1, n / 10, 0] })));
       await sql`CREATE INDEX ON freshet.vectors_1 USING hnsw (embedding vector_cosine_ops)`.execute(
         db.kysely,
       );
+      await keepStatistics();
     };
     const look = () =>
       db.kysely.transaction().execute(async transaction => {
