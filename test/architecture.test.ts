@@ -283,6 +283,17 @@ describe('the lines', () => {
   });
 });
 
+describe('the tests', () => {
+  // Test files share their modules: a class that one of them changes is changed for all after it.
+  const shared = /\bvi\.(do)?mock\(|\bmockClient\([A-Z]|\.prototype\.\w+ = |\bspyOn\([A-Z]\w*\.prototype/;
+
+  test('replace no module and no class, but are given their doubles', () => {
+    const files = others.filter(({ path: file }) => file.startsWith('test/'));
+
+    expect(files.filter(({ text }) => shared.test(text)).map(({ path: file }) => file)).toEqual([]);
+  });
+});
+
 describe('the handlers', () => {
   const handlers = sourceFilesOf('functions').filter(file => file.endsWith('/handler.ts'));
 

@@ -9,7 +9,6 @@ import {
   MAX_ANSWER_NUMBERS,
 } from '../adapters/api/gateway.ts';
 import { createItems } from '../adapters/api/item-routes.ts';
-import type { startNudged } from '../adapters/aws/start-nudged.ts';
 import { isReachable, type SqlDatabase } from '../adapters/sql/database.ts';
 import { createQueryLedger } from '../adapters/sql/query-ledger.ts';
 import { createTokenizer } from '../adapters/tokenizer.ts';
@@ -27,7 +26,7 @@ import type { DocumentService } from '../ports/documents.ts';
 import type { EmbeddingService, QueryLedger } from '../ports/embedding-service.ts';
 import type { Clock, Logger, Metrics } from '../ports/process.ts';
 import type { SearchService } from '../ports/search.ts';
-import { readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
+import { type LambdaDependencies, readLambdaDependencies, type Wired, wireLambda } from './lambda.ts';
 import { createLambdaProviders } from './lambda-clients.ts';
 import { type LambdaPorts, readLambdaPorts } from './lambda-ports.ts';
 import { openDocuments } from './open-documents.ts';
@@ -95,7 +94,7 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
     for (const { alias } of models) service.warmed(alias, undefined);
     const { FRESHET_DEPLOYMENT = '' } = dependencies.variables;
     const cursorKey = Buffer.from(sha256Hex(FRESHET_DEPLOYMENT), 'hex');
-    const nudge = createNudge(ports);
+    const nudge = createNudge(ports, dependencies.lambda);
     // A text is kept whether or not somebody looks soon: the schedule finds it too.
     const nudged = () =>
       waitAtMost(
@@ -134,10 +133,10 @@ export async function wireApi(dependencies = readLambdaDependencies()): Promise<
 }
 
 /** Starts `detect` for applications. Undefined: the stage is paused, and takes no nudges. */
-function createNudge({ settings, config, clock, logger }: LambdaPorts) {
+function createNudge({ settings, config, clock, logger }: LambdaPorts, lambda: LambdaDependencies['lambda']) {
   const { detectFunction, region } = settings;
   if (detectFunction === undefined) return undefined;
-  let client: Parameters<typeof startNudged>[0] | undefined;
+  let client = lambda;
   const start = async () => {
     const [{ startNudged }, { createLambdaClient }] = await Promise.all([
       import('../adapters/aws/start-nudged.ts'),

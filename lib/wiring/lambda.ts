@@ -1,3 +1,4 @@
+import type { startNudged } from '../adapters/aws/start-nudged.ts';
 import type { SqlDatabase } from '../adapters/sql/database.ts';
 import { createJsonLogger, createSystemClock } from '../adapters/system.ts';
 import type { ComponentName } from '../core/config/deployment-settings.ts';
@@ -17,6 +18,8 @@ export interface LambdaDependencies {
   readonly writeLine: (line: string) => void;
   /** Undefined: the server that the deployment names. */
   readonly openDatabase?: (() => Promise<SqlDatabase>) | undefined;
+  /** Undefined: the API of Lambda in the region of the deployment. */
+  readonly lambda?: Parameters<typeof startNudged>[0] | undefined;
 }
 
 /** Reads what Lambda gives a function: its variables, its folder and standard output. */

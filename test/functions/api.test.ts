@@ -142,11 +142,12 @@ const embed = (options: Parameters<typeof makeEvent>[1]) => ask(makeEvent('POST 
 const texts = (count: number) => Array.from({ length: count }, (_, index) => `text ${index}`);
 
 describe('a nudge', () => {
-  const starts = mockClient(LambdaClient);
+  const lambda = new LambdaClient({ region: settings.region });
+  const starts = mockClient(lambda);
   beforeEach(() => starts.reset());
   const nudge = async (written: WrittenSettings, body: object = { source: 'notes' }) => {
     const variables = { FRESHET_DEPLOYMENT: JSON.stringify(written) };
-    const invoke = createHandler((await wireApi({ ...around(), variables })).ports);
+    const invoke = createHandler((await wireApi({ ...around(), variables, lambda })).ports);
     return () => ask(makeEvent('POST /v1/nudge', { body }), invoke);
   };
   const stage = { ...settings, detectFunction: 'stage-detect:live' };
@@ -530,11 +531,12 @@ describe('texts that clients give to the function', () => {
   });
 
   test('start detect at once, twice a second at most, and are taken where that fails or hangs', async () => {
-    const starts = mockClient(LambdaClient);
+    const lambda = new LambdaClient({ region: settings.region });
+    const starts = mockClient(lambda);
     const stage = JSON.stringify({ ...settings, detectFunction: 'stage-detect:live' });
     const near = { ...around(database), directory: documentsDirectory };
     const variables = { FRESHET_DEPLOYMENT: stage };
-    const open = async () => createHandler((await wireApi({ ...near, variables })).ports);
+    const open = async () => createHandler((await wireApi({ ...near, variables, lambda })).ports);
     const send = async (to: Invoke, segment: string) =>
       (await ask(makeEvent('POST /v1/vectors/embed', { body: { ...item, segment_id: segment }, claims }), to))
         .status;

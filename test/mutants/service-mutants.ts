@@ -193,7 +193,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     removes: 'ending a process that gave no answer for a whole deadline',
     file: 'lib/adapters/local/inference.ts',
     suite: 'test/adapters/local/local-provider.test.ts',
-    changes: [["      running.child.kill('SIGKILL');\n", '']],
+    changes: [["        running.child.kill('SIGKILL');\n", '']],
   },
   {
     name: 'refused-text-asked-elsewhere',

@@ -18,8 +18,11 @@ export interface Inference {
    *   where the model cannot be opened
    */
   embedSlice(texts: readonly string[]): Promise<EmbeddedSlice>;
-  /** Ends a process that gave no answer for so long. The next slice starts another one. */
-  endIfSilentFor(ms: number): void;
+  /**
+   * Listens from now on. What it gives ends a process that has said nothing since; the next slice
+   * starts another one. A process that says something is one that works, however long it takes.
+   */
+  listen(): () => void;
 }
 
 interface Waiting {
@@ -31,8 +34,6 @@ interface Waiting {
 interface Running {
   readonly child: ChildProcess;
   readonly waiting: Map<number, Waiting>;
-  /** By the clock of the process, in milliseconds: when it answered, or was first asked. */
-  heardAtMs: number;
 }
 
 /** Variables that Node and the runtimes need. No other reaches the process: it needs no secret. */
@@ -51,14 +52,12 @@ const PASSED_VARIABLES = [
  * Inference in this process would stop its timers and its server meanwhile, and ending a process or
  * a worker thread in the middle of inference aborts with a core dump. A child can be killed at any
  * moment. It never keeps this process alive while nobody waits for it.
- * @param nowMs a clock that never goes back
  */
-export function createInference(
-  model: ModelToOpen,
-  nowMs: () => number = () => performance.now(),
-): Inference {
+export function createInference(model: ModelToOpen): Inference {
   let running: Running | undefined;
   let lastId = 0;
+  // What the processes said, counted: their ends too, so that nobody ends the one that came after.
+  let heard = 0;
 
   const start = (): Running => {
     const child = fork(
@@ -71,15 +70,18 @@ export function createInference(
         env: Object.fromEntries(PASSED_VARIABLES.flatMap(name => readVariable(name))),
       },
     );
-    const started: Running = { child, waiting: new Map(), heardAtMs: nowMs() };
+    const started: Running = { child, waiting: new Map() };
     const failAll = (failure: FreshetError) => {
-      if (running === started) running = undefined;
+      if (running === started) {
+        running = undefined;
+        heard += 1;
+      }
       const waiting = [...started.waiting.values()];
       started.waiting.clear();
       for (const { reject } of waiting) reject(failure);
     };
     child.on('message', (message: FromInference) => {
-      started.heardAtMs = nowMs();
+      heard += 1;
       if ('unusable' in message) {
         failAll(unusableModel(message.unusable));
         child.kill('SIGKILL');
@@ -101,10 +103,7 @@ export function createInference(
     embedSlice(texts) {
       running ??= start();
       const { child, waiting } = running;
-      if (waiting.size === 0) {
-        running.heardAtMs = nowMs();
-        hold(child);
-      }
+      if (waiting.size === 0) hold(child);
       lastId += 1;
       const id = lastId;
       return new Promise((resolve, reject) => {
@@ -112,12 +111,15 @@ export function createInference(
         tell(child, { id, texts });
       });
     },
-    endIfSilentFor(ms) {
-      if (running === undefined || running.waiting.size === 0) return;
-      if (nowMs() - running.heardAtMs < ms) return;
-      running.child.kill('SIGKILL');
-      // Whoever comes before the end is noticed must not wait for the one that was ended.
-      running = undefined;
+    listen() {
+      const before = heard;
+      return () => {
+        if (running === undefined || running.waiting.size === 0 || heard > before) return;
+        running.child.kill('SIGKILL');
+        heard += 1;
+        // Whoever comes before the end is noticed must not wait for the one that was ended.
+        running = undefined;
+      };
     },
   };
 }

@@ -73,13 +73,14 @@ function createLocalProvider(model: ModelDefinition, inference: Inference, clock
   return {
     limits,
     async embed(request) {
-      const { texts, deadlineMs } = request;
+      const { texts } = request;
       if (texts.length === 0) return { items: [], tokens: undefined, requestId: undefined };
       assertWithinLimits(texts, limits);
+      const endIfSilent = inference.listen();
       try {
         return await withinDeadline(request, clock, signal => embedSlices(inference, texts, most, signal));
       } catch (error) {
-        if (error instanceof FreshetError && error.code === 'timeout') inference.endIfSilentFor(deadlineMs);
+        if (error instanceof FreshetError && error.code === 'timeout') endIfSilent();
         throw error;
       }
     },

@@ -15,7 +15,7 @@ afterEach(() => {
   for (const model of models.splice(0)) model.remove();
 });
 
-async function open(changes: Partial<ModelDefinition> = {}, made = makeOnnxModel()) {
+async function open(changes: Partial<ModelDefinition> = {}, made = makeOnnxModel(), time = clock) {
   models.push(made);
   const { folder, files, runtimeFolder } = made;
   const model = makeModel({
@@ -23,7 +23,7 @@ async function open(changes: Partial<ModelDefinition> = {}, made = makeOnnxModel
     ...changes,
   });
   const places = { hubUrl: '', cacheFolder: '', directory: '/', runtimeFolders: [runtimeFolder] };
-  const provider = await openLocalProvider(model, places, clock);
+  const provider = await openLocalProvider(model, places, time);
   const embed = async (
     texts: readonly string[],
     options: { deadlineMs?: number; signal?: AbortSignal } = {},
@@ -136,6 +136,16 @@ describe('the local provider', () => {
     expect((await embed(['harbour'])).vectors).toEqual([expectedOf(2, 6, 3)]);
     expect(hanging).toHaveLength(isLinux ? 1 : 0);
     await expect.poll(() => hanging.filter(pid => existsSync(`/proc/${pid}/exe`))).toEqual([]);
+  });
+
+  it('ends a process that hangs also where the deadline comes a moment early, as timers do', async () => {
+    const early = { ...clock, sleep: (ms: number, signal?: AbortSignal) => clock.sleep(ms - 20, signal) };
+    const { embed } = await open({}, makeOnnxModel(), early);
+    await embed(['a']);
+
+    await expect(embed(['hang'], { deadlineMs: 300 })).rejects.toMatchObject({ code: 'timeout' });
+
+    expect((await embed(['harbour'], { deadlineMs: 20_000 })).vectors).toEqual([expectedOf(2, 6, 3)]);
   });
 
   it.skipIf(!isLinux)('gives the process of the model no secret', async () => {
