@@ -14,7 +14,7 @@ import { median } from './apparatus/measurement.ts';
 
 const STALE_ROWS = 100;
 const SLICE_ROWS = 200_000;
-const REPETITIONS = 5;
+const REPETITIONS = 15;
 
 interface DetectBenchOptions {
   readonly rowCounts: readonly number[];
@@ -75,6 +75,8 @@ async function fill(database: SqlDatabase, rowCount: number): Promise<Space> {
     kysely,
   );
   await sql`VACUUM ANALYZE`.execute(kysely);
+  // What the server has yet to write of these rows would be written while looks are timed.
+  await sql`CHECKPOINT`.execute(kysely);
   return space;
 }
 

@@ -6,14 +6,18 @@ import { benchEmbed } from './bench-embed.ts';
 import { benchGovernor } from './bench-governor.ts';
 import { benchHalf } from './bench-half.ts';
 import { benchMeaning } from './bench-meaning.ts';
+import { benchMemory } from './bench-memory.ts';
+import { benchRun } from './bench-run.ts';
 import { benchSearch } from './bench-search.ts';
 import { benchServe } from './bench-serve.ts';
 import { benchStage } from './bench-stage.ts';
 import { benchStart } from './bench-start.ts';
 
-const USAGE = `Usage: DATABASE_URL=postgres://… npm run bench [-- embed | detect | stage | decode | meaning | half | search | serve | governor | batches | start] [--rows N] [--repetitions N]
+const USAGE = `Usage: DATABASE_URL=postgres://… npm run bench [-- embed | run | memory | detect | stage | decode | meaning | half | search | serve | governor | batches | start] [--rows N] [--repetitions N]
 
   embed    Freshet against the usual script at 0 and 50 ms provider latency, and by batch size (20,000 rows, 3 repetitions)
+  run      a whole run of Freshet, from its start to its end, beside a sketch of the same statements, drizzle with the AI SDK and the usual script (10,000 rows, 3 repetitions)
+  memory   what a long run holds, by quarters of its time (200,000 rows of 384 dimensions)
   detect   100 stale rows: the incremental pass and a reconcile slice, at 100,000, 1M and 10M rows
   stage    how busy the workers of a stage are: a first load of 100,000 rows by the bundled functions, provider of 50 ms, 4 workers
   decode   a provider's replies of 10 texts, read by Freshet and by the openai package (1,000 replies, 5 repetitions); needs no server
@@ -39,7 +43,18 @@ const { values, positionals } = parseArgs({
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 const serverUrl = process.env.DATABASE_URL;
 const [subject = 'embed'] = positionals;
-const onServer = ['embed', 'detect', 'stage', 'half', 'search', 'governor', 'batches', 'start'];
+const onServer = [
+  'embed',
+  'run',
+  'memory',
+  'detect',
+  'stage',
+  'half',
+  'search',
+  'governor',
+  'batches',
+  'start',
+];
 if (subject === 'decode') {
   await benchDecode({
     replies: Number(values.rows ?? 1_000),
@@ -75,6 +90,14 @@ if (subject === 'decode') {
     repetitions: Number(values.repetitions ?? 3),
     print,
   });
+} else if (subject === 'run') {
+  await benchRun(serverUrl, {
+    rows: Number(values.rows ?? 10_000),
+    repetitions: Number(values.repetitions ?? 3),
+    print,
+  });
+} else if (subject === 'memory') {
+  await benchMemory(serverUrl, { rows: Number(values.rows ?? 200_000), print });
 } else if (subject === 'half') {
   await benchHalf(serverUrl, { rows: Number(values.rows ?? 20_000), print });
 } else if (subject === 'stage') {

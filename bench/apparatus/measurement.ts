@@ -58,13 +58,18 @@ export function readChildrenCpuMs(parent: string): number {
   return toMs(ticks);
 }
 
+/** CPU that the children of this process had used when they ended, in milliseconds. Linux. */
+export function readEndedChildrenCpuMs(): number {
+  return toMs(sumFields(readStat('self'), ENDED_CHILDREN_TICKS));
+}
+
 /**
  * Returns a function that reads the CPU which the server behind a URL has used so far.
  * The CPU is user and system time in milliseconds of all processes of the server: of those that
  * live, and of those that ended, as the postmaster accounts for them. Linux, and a server on this
  * machine; the resolution is 10 ms per process.
  */
-async function watchDatabaseCpu(databaseUrl: string): Promise<() => number> {
+export async function watchDatabaseCpu(databaseUrl: string): Promise<() => number> {
   const backend = await onServer(databaseUrl, async client => {
     const { rows } = await client.query('SELECT pg_backend_pid() AS pid');
     return readStat(String(rows[0].pid));

@@ -7,7 +7,7 @@ import { type Measurement, startMeasuring } from '../apparatus/measurement.ts';
  * The script embeds stale rows in batches of 100 by the `openai` package as it comes, one request
  * at a time, and writes each vector as text with an UPDATE of its own. It runs in a process of its
  * own. Start-up (imports, connection) is left out of the CPU, and so are the rows of a warm-up
- * database, which the process embeds first.
+ * database, which the process embeds first; '' for none.
  *
  * Arguments: database URL, warm-up database URL, provider base URL.
  */
@@ -44,5 +44,5 @@ async function embedAll(url: string): Promise<Measurement> {
   return measurement;
 }
 
-await embedAll(warmUpUrl);
+if (warmUpUrl !== '') await embedAll(warmUpUrl);
 process.stdout.write(`${JSON.stringify(await embedAll(databaseUrl))}\n`);

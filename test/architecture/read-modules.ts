@@ -36,7 +36,7 @@ const LAZY_IMPORT = /(typeof )?\bimport\(\s*'([^']+)'\s*\)/g;
 export function readSources(root: string, folders: readonly string[]): readonly SourceFile[] {
   return folders.flatMap(folder =>
     readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter(file => file.endsWith('.ts'))
+      .filter(file => file.endsWith('.ts') && !file.includes('node_modules'))
       .map(file => path.posix.join(folder, file.split(path.sep).join('/')))
       .sort()
       .map(file => ({ path: file, text: readFileSync(path.join(root, file), 'utf8') })),

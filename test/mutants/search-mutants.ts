@@ -134,7 +134,7 @@ const MUTANTS: readonly Omit<Mutant, 'dies'>[] = [
     changes: [['> ${SURELY_MANY} * few INTO many', '> 0 * few INTO many']],
   },
   {
-    name: 'function-counts-nobody’s-rows',
+    name: 'function-counts-rows-of-nobody',
     removes: 'counting in the function that searches in SQL what policies leave to the caller',
     file: 'lib/adapters/sql/search-function.ts',
     suite: 'test/database/search-function.test.ts',

@@ -5,7 +5,7 @@ import type { DetectionPosition, DetectionStore, WaitingRows } from '../../ports
 import { liftBudgetPauses, sumUpSpending } from './caps.ts';
 import type { SqlDatabase } from './database.ts';
 import { changeEach } from './divide-rows.ts';
-import { arrayLiteral } from './fragments.ts';
+import { arrayLiteral, prepared } from './fragments.ts';
 import { settleLostCalls } from './grants.ts';
 import { leaseBehindCrowd } from './lease-behind-crowd.ts';
 import { countUnsentRows, leaseChangedRows } from './lease-changed-rows.ts';
@@ -147,12 +147,14 @@ const HORIZON_MARGIN_SECONDS = 300;
  * `now()` in a row is the start of the row's transaction, so the oldest open transaction bounds
  * what can still appear. A prepared transaction has no backend, so the horizon is null while one is
  * open. A backend that hides its transaction makes the margin as long as it may stay open.
+ * The plan is kept for the session: reading and planning take three times as long as asking the
+ * server's own views, and a look asks each time.
  */
 async function readHorizon(db: SqlDatabase, space: Space, marginSeconds: number): Promise<string | null> {
   // Rows of another server become visible without a transaction of this one.
   const isForeign = space.source.relation === 'foreign table';
   const at = isForeign ? sql`NULL::text` : toVersionTime(sql`h.at`, space.source);
-  const { rows } = await sql<{ horizon: string | null }>`
+  const { rows } = await sql<{ horizon: string | null }>`${prepared}
     SELECT CASE WHEN ${hasPreparedTransaction} THEN NULL ELSE ${at} END AS horizon
       FROM (SELECT least(now(), min(a.xact_start))
                    - interval '1 second' * CASE
