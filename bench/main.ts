@@ -31,80 +31,69 @@ const USAGE = `Usage: DATABASE_URL=postgres://… npm run bench [-- embed | run 
 
 The server must be PostgreSQL on this machine (its CPU is read from /proc) and let the user create databases.`;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rows: { type: 'string' },
-    repetitions: { type: 'string' },
-    seconds: { type: 'string' },
-    'window-seconds': { type: 'string' },
-  },
-});
+const OPTIONS = ['rows', 'repetitions', 'seconds', 'window-seconds'] as const;
 const print = (line: string) => void process.stdout.write(`${line}\n`);
-const serverUrl = process.env.DATABASE_URL;
-const [subject = 'embed'] = positionals;
-const onServer = [
-  'embed',
-  'run',
-  'memory',
-  'detect',
-  'stage',
-  'half',
-  'search',
-  'governor',
-  'batches',
-  'start',
-];
-if (subject === 'decode') {
-  await benchDecode({
-    replies: Number(values.rows ?? 1_000),
-    repetitions: Number(values.repetitions ?? 5),
-    print,
-  });
-} else if (subject === 'meaning') {
-  await benchMeaning({ print });
-} else if (subject === 'serve') {
-  await benchServe({
-    seconds: Number(values.seconds ?? 10),
-    hasLocalModel: process.env.LOCAL_MODEL !== undefined,
-    print,
-  });
-} else if (serverUrl === undefined || !onServer.includes(subject)) {
-  process.stderr.write(`${USAGE}\n`);
-  process.exitCode = 2;
-} else if (subject === 'start') {
-  await benchStart(serverUrl, {
-    rows: Number(values.rows ?? 10_000),
-    repetitions: Number(values.repetitions ?? 5),
-    print,
-  });
-} else if (subject === 'search') {
-  await benchSearch(serverUrl, { rows: Number(values.rows ?? 100_000), print });
-} else if (subject === 'governor') {
-  await benchGovernor(serverUrl, { windowSeconds: Number(values['window-seconds'] ?? 20), print });
-} else if (subject === 'batches') {
-  await benchBatches(serverUrl, { rows: Number(values.rows ?? 200_000), print });
-} else if (subject === 'embed') {
-  await benchEmbed(serverUrl, {
-    rows: Number(values.rows ?? 20_000),
-    repetitions: Number(values.repetitions ?? 3),
-    print,
-  });
-} else if (subject === 'run') {
-  await benchRun(serverUrl, {
-    rows: Number(values.rows ?? 10_000),
-    repetitions: Number(values.repetitions ?? 3),
-    print,
-  });
-} else if (subject === 'memory') {
-  await benchMemory(serverUrl, { rows: Number(values.rows ?? 200_000), print });
-} else if (subject === 'half') {
-  await benchHalf(serverUrl, { rows: Number(values.rows ?? 20_000), print });
-} else if (subject === 'stage') {
-  await benchStage(serverUrl, { rows: Number(values.rows ?? 100_000), print });
-} else {
-  await benchDetect(serverUrl, {
-    rowCounts: values.rows ? [Number(values.rows)] : [100_000, 1_000_000, 10_000_000],
-    print,
-  });
+
+/** What the command line gives a bench: whole numbers, each with what it is where nobody says. */
+type Read = (option: (typeof OPTIONS)[number], usual: number) => number;
+
+const WITHOUT_SERVER: Readonly<Record<string, (read: Read) => Promise<void>>> = {
+  decode: read => benchDecode({ replies: read('rows', 1_000), repetitions: read('repetitions', 5), print }),
+  meaning: () => benchMeaning({ print }),
+  serve: read => {
+    const hasLocalModel = process.env.LOCAL_MODEL !== undefined;
+    return benchServe({ seconds: read('seconds', 10), hasLocalModel, print });
+  },
+};
+
+const ON_SERVER: Readonly<Record<string, (serverUrl: string, read: Read) => Promise<void>>> = {
+  embed: (url, read) =>
+    benchEmbed(url, { rows: read('rows', 20_000), repetitions: read('repetitions', 3), print }),
+  run: (url, read) =>
+    benchRun(url, { rows: read('rows', 10_000), repetitions: read('repetitions', 3), print }),
+  memory: (url, read) => benchMemory(url, { rows: read('rows', 200_000), print }),
+  detect: (url, read) => {
+    const asked = read('rows', 0);
+    return benchDetect(url, { rowCounts: asked > 0 ? [asked] : [100_000, 1_000_000, 10_000_000], print });
+  },
+  stage: (url, read) => benchStage(url, { rows: read('rows', 100_000), print }),
+  half: (url, read) => benchHalf(url, { rows: read('rows', 20_000), print }),
+  search: (url, read) => benchSearch(url, { rows: read('rows', 100_000), print }),
+  governor: (url, read) => benchGovernor(url, { windowSeconds: read('window-seconds', 20), print }),
+  batches: (url, read) => benchBatches(url, { rows: read('rows', 200_000), print }),
+  start: (url, read) =>
+    benchStart(url, { rows: read('rows', 10_000), repetitions: read('repetitions', 5), print }),
+};
+
+/**
+ * Begins the bench that the words name.
+ * @throws TypeError where they name none, or one that cannot run so
+ */
+function begin(words: readonly string[]): Promise<void> {
+  const options = Object.fromEntries(OPTIONS.map(name => [name, { type: 'string' as const }]));
+  const { values, positionals } = parseArgs({ args: [...words], allowPositionals: true, options });
+  const read: Read = (option, usual) => {
+    const given = values[option];
+    if (given !== undefined && !/^[1-9]\d*$/.test(given))
+      throw new TypeError(`--${option} is a whole number of at least 1, not "${given}".`);
+    return given === undefined ? usual : Number(given);
+  };
+  const [subject = 'embed', ...more] = positionals;
+  if (more.length > 0) throw new TypeError(`One bench at a time: what is "${more.join(' ')}"?`);
+  const alone = Object.hasOwn(WITHOUT_SERVER, subject) ? WITHOUT_SERVER[subject] : undefined;
+  if (alone !== undefined) return alone(read);
+  const onServer = Object.hasOwn(ON_SERVER, subject) ? ON_SERVER[subject] : undefined;
+  if (onServer === undefined) throw new TypeError(`There is no bench "${subject}".`);
+  const serverUrl = process.env.DATABASE_URL ?? '';
+  if (serverUrl === '') throw new TypeError('DATABASE_URL is not set.');
+  return onServer(serverUrl, read);
 }
+
+let running: Promise<void> | undefined;
+try {
+  running = begin(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n\n${USAGE}\n`);
+  process.exitCode = 2;
+}
+await running;

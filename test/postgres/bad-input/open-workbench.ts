@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
 import { type CliResult, makeFolder, type RunningCli, readObject, startCli } from '../../bin/run-cli.ts';
-import { onServer } from '../../database/on-server.ts';
+import { onServer, openPool } from '../../database/on-server.ts';
 import {
   type LoopbackOptions,
   type LoopbackServer,
@@ -36,8 +35,7 @@ export async function openWorkbench(options: LoopbackOptions & { readonly withPg
   const name = `freshet_test_${randomBytes(6).toString('hex')}`;
   await onServer(SERVER_URL, `CREATE DATABASE ${name}`);
   const url = urlOf({ database: name });
-  const pool = new pg.Pool({ connectionString: url, max: 4 });
-  pool.on('error', () => undefined);
+  const pool = openPool({ connectionString: url, max: 4 });
   if (options.withPgvector !== false) await pool.query('CREATE EXTENSION vector');
   const { directory, remove } = makeFolder();
   const server = await startLoopbackOpenAiServer({ dimensions: DIMENSIONS, ...options });

@@ -7,6 +7,7 @@ import {
   type SqlDatabase,
 } from '../../../lib/adapters/sql/database.ts';
 import type { FreshetTables } from '../../../lib/adapters/sql/freshet-tables.ts';
+import { openPool } from '../../database/on-server.ts';
 import { printTimestamp } from '../../twin/timestamps.ts';
 
 /**
@@ -52,7 +53,7 @@ export async function openVirtualServer(
   connectionString: string,
 ): Promise<VirtualServer> {
   await sql.raw(VIRTUAL_TIME).execute(migrated.kysely);
-  const pool = new pg.Pool({
+  const pool = openPool({
     connectionString,
     max: 1,
     idleTimeoutMillis: 0,
